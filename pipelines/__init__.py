@@ -1,0 +1,1 @@
+"""The nightly job: steps, their order, their files, the command line."""

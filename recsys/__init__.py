@@ -1,0 +1,1 @@
+"""Embedding-based recommendations: data, models, retrieval, evaluation, artifacts, engine."""

@@ -1,0 +1,1 @@
+"""Sealed versions on disk: the manifest, the bundle, the registry."""

@@ -1,0 +1,257 @@
+"""One pipeline.toml as frozen models; an unknown key is an error that suggests the nearest known one."""
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from recsys.errors import ConfigError
+
+DATA_DIR_VARIABLE = "RECSYS_DATA_DIR"
+"""Names the folder that `$RECSYS_DATA_DIR` in a path stands for; `data` in the working folder where unset."""
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def data_dir() -> Path:
+    """Where data sets are looked for."""
+    return Path(os.environ.get(DATA_DIR_VARIABLE) or "data").absolute()
+
+
+def _seconds(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _DURATION.fullmatch(str(value).strip())
+    if match is None:
+        raise ValueError("expected a duration such as '28d', '12h' or '90m', or a number of seconds")
+    return int(float(match[1]) * _UNIT_SECONDS[match[2]])
+
+
+def _resolved(path: Path, info: ValidationInfo) -> Path:
+    text = str(path)
+    for form in (f"${{{DATA_DIR_VARIABLE}}}", f"${DATA_DIR_VARIABLE}"):
+        text = text.replace(form, str(data_dir()))
+    base = (info.context or {}).get("base", Path.cwd())
+    return Path(os.path.normpath(base / text))
+
+
+FilePath = Annotated[Path, AfterValidator(_resolved)]
+"""A path; relative ones start at the configuration file's folder."""
+
+Duration = Annotated[int, BeforeValidator(_seconds)]
+"""Whole seconds, written as a number or as '28d', '12h', '90m', '30s' or '4w'."""
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, nothing unknown, no silent conversions between kinds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+class LogConfig(Section):
+    """`[log]`: where the events are and what their columns mean."""
+
+    paths: tuple[FilePath, ...] = Field(min_length=1, description="files or globs, read in sorted order")
+    user: str = Field("user", min_length=1, description="column with the user's id")
+    item: str = Field("item", min_length=1, description="column with the item's id")
+    timestamp: str | None = Field(None, description="column with the time of the event")
+    timestamp_unit: Literal["auto", "iso", "s", "ms", "us"] = Field(
+        "auto", description="ISO 8601 text or a number since 1970; `auto` decides by the first block of rows"
+    )
+    event: str | None = Field(None, description="column with the kind of the event")
+    value: str | None = Field(None, description="column with a quantity, rating, play count ...")
+    event_weights: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="weight of each kind of event; a kind that is not named is refused"
+    )
+    non_positive: Literal["refuse", "net"] = Field(
+        "refuse",
+        description="rows with a value <= 0: refused by name, or subtracted from the same user's and item's others",
+    )
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = Field(
+        "auto", description="`auto` goes by the file's name"
+    )
+    delimiter: str | None = Field(None, min_length=1, max_length=1, description="of csv, where it is not a comma")
+    max_refused_share: float = Field(
+        0.05, ge=0, le=1, description="a larger share of refused rows stops the job (exit code 2)"
+    )
+    quarantine_rows: int = Field(
+        10_000, ge=0, description="at most so many refused rows are kept in quarantine.jsonl, with file and line"
+    )
+
+    @model_validator(mode="after")
+    def _weights_need_a_column(self) -> "LogConfig":
+        if self.event_weights and self.event is None:
+            raise ValueError("event_weights needs `event`, the column that says which kind a row is")
+        return self
+
+
+class ItemsConfig(Section):
+    """`[items]`: titles and attributes, used in reports, filters and answers."""
+
+    path: FilePath = Field(description="csv, tsv, jsonl or parquet, plain or compressed")
+    id: str = Field("item", min_length=1, description="column with the item's id, as the log spells it")
+    title: str | None = Field(None, description="column with the title")
+    attributes: tuple[str, ...] = Field((), description="further columns to carry along")
+
+
+class PrepareConfig(Section):
+    """`[prepare]`: from events to matrix entries."""
+
+    half_life_days: float | None = Field(None, gt=0, description="an event's weight halves every so many days")
+    min_user_items: int = Field(1, ge=1, description="users with fewer distinct items are left out (k-core)")
+    min_item_users: int = Field(1, ge=1, description="items with fewer distinct users are left out (k-core)")
+    max_user_events: int | None = Field(None, ge=1, description="users with more events are left out, as bots")
+    repeats: Literal["sum", "max", "last"] = Field(
+        "sum", description="how repeated events of one user with one item make one entry"
+    )
+    deduplicate: bool = Field(
+        False, description="merge rows alike in user, item, event and time (double logging) before anything else"
+    )
+
+
+class EvaluateConfig(Section):
+    """`[evaluate]`: how the log is split, what is measured, what it is compared with."""
+
+    split: Literal["temporal", "last_n", "held_out_users", "given"] = Field(
+        "temporal", description="how the holdout is cut"
+    )
+    holdout: Duration = Field(28 * 86_400, description="temporal: the last so much time is held out")
+    last_n: int = Field(1, ge=1, description="last_n: each user's last n items are held out")
+    user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
+    item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")
+    holdout_paths: tuple[FilePath, ...] = Field((), description="given: files or globs of the test part")
+    cutoffs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
+        (10, 20, 100), min_length=1, description="the k of every metric"
+    )
+    baselines: tuple[str, ...] = Field(("popular", "item_knn"), description="models to compare with")
+    max_users: int | None = Field(None, ge=1, description="evaluate a random sample of so many users at most")
+    bootstrap: int = Field(1000, ge=0, description="resamples for the intervals; 0 leaves them out")
+    confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
+    seed: int = Field(1, ge=0, description="of every random choice in splitting, sampling and resampling")
+
+    @model_validator(mode="after")
+    def _given_needs_files(self) -> "EvaluateConfig":
+        if self.split == "given" and not self.holdout_paths:
+            raise ValueError('split = "given" needs holdout_paths, the files of the test part')
+        if self.holdout_paths and self.split != "given":
+            raise ValueError('holdout_paths is used only with split = "given"')
+        return self
+
+
+class ModelConfig(Section):
+    """`[model]`: what is learned, and from which confidence."""
+
+    algorithm: Literal["als"] = Field("als", description="alternating least squares on implicit feedback")
+    factors: int = Field(128, ge=1, le=4096, description="dimension of the embeddings")
+    regularization: float = Field(30.0, ge=0, description="added to the diagonal of every solve")
+    alpha: float = Field(20.0, gt=0, description="multiplies the confidence")
+    iterations: int = Field(8, ge=1, description="one iteration solves all users, then all items")
+    weighting: Literal["degree", "log", "bm25", "plain"] = Field("degree", description="how counts become confidence")
+    user_degree_exponent: float = Field(0.5, ge=0, le=2, description="degree: divide by n_items_of_user ** this")
+    item_degree_exponent: float = Field(0.5, ge=0, le=2, description="degree: divide by n_users_of_item ** this")
+    bm25_k1: float = Field(100.0, gt=0, description="bm25: saturation of repeated events")
+    bm25_b: float = Field(0.8, ge=0, le=1, description="bm25: how much a user's activity is normalised away")
+    popularity_exponent: float = Field(
+        0.0, ge=-1, le=1, description="item vectors are scored times n_users_of_item ** this"
+    )
+    seed: int = Field(1, ge=0, description="of the random start")
+    threads: int = Field(0, ge=0, description="of the solver; 0 means all cores")
+    gpu: bool = Field(False, description="train on a GPU where implicit has one")
+    log_loss: bool = Field(False, description="compute the training loss after every iteration (slower)")
+
+
+class IndexConfig(Section):
+    """`[index]`: how item vectors are searched."""
+
+    kind: Literal["auto", "exact"] = Field("auto", description="`auto` is exact until an index pays")
+    recall_target: float = Field(
+        0.99, gt=0, le=1, description="recall@100 against exact search on this model's own user vectors"
+    )
+
+
+class PublishConfig(Section):
+    """`[publish]`: where versions go, and what a new one must not lose."""
+
+    store: FilePath = Field(Path("store"), description="folder of the published versions")
+    metric: str = Field("ndcg@20", description="the metric the gates look at")
+    max_metric_drop: float = Field(
+        0.02, ge=0, le=1, description="share of the serving version's metric that a new one may lose"
+    )
+    must_beat_popular: bool = Field(True, description="refuse a model that does not beat most-popular")
+
+
+class PipelineConfig(Section):
+    """A whole pipeline.toml."""
+
+    workspace: FilePath = Field(Path("workspace"), description="folder of the steps' outputs and the report")
+    log: LogConfig
+    items: ItemsConfig | None = None
+    prepare: PrepareConfig = PrepareConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    model: ModelConfig = ModelConfig()
+    index: IndexConfig = IndexConfig()
+    publish: PublishConfig = Field(default_factory=dict, validate_default=True)
+
+
+def load_config(path: Path) -> PipelineConfig:
+    """Read and check a pipeline.toml; paths come out absolute.
+
+    Raises ConfigError that names the file, the key, what came and what was expected.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+    return parse_config(tree, base=path.absolute().parent, source=str(path))
+
+
+def parse_config(tree: dict[str, Any], *, base: Path, source: str = "config") -> PipelineConfig:
+    """Check a parsed configuration; relative paths start at `base`. Raises ConfigError naming `source` and key."""
+    try:
+        return PipelineConfig.model_validate(tree, context={"base": base})
+    except ValidationError as error:
+        lines = [f"{source}: {_explain(problem)}" for problem in error.errors()]
+        raise ConfigError("\n".join(lines)) from error
+
+
+def _explain(problem: Any) -> str:
+    where, key = problem["loc"], ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key{_nearest(where)}"
+    if problem["type"] == "missing":
+        return f"{key}: missing; it has no default"
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    came = "" if isinstance(problem["input"], dict) else f"got {problem['input']!r}; "
+    return f"{key}: {came}{message}" if key else message
+
+
+def _nearest(where: tuple[str | int, ...]) -> str:
+    section: Any = PipelineConfig
+    for part in where[:-1]:
+        field = section.model_fields[str(part)]
+        section = next(
+            kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_section(kind)
+        )
+    known = list(section.model_fields)
+    close = difflib.get_close_matches(str(where[-1]), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)

@@ -1,0 +1,1 @@
+"""From an interaction log to a sparse user-item matrix and its evaluation splits."""

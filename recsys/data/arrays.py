@@ -1,0 +1,24 @@
+"""Names for the array types that cross module borders."""
+
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = TypeVar("Array", bound=NDArray[Any])
+
+Indices = NDArray[np.int32]
+"""Dense positions, int32."""
+
+Floats = NDArray[np.float32]
+"""Weights, vectors and scores, float32."""
+
+Seconds = NDArray[np.int64]
+"""Points in time, UTC seconds since 1970, int64."""
+
+
+def read_only(array: Array) -> Array:
+    """A view of the same data that refuses to be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,128 @@
+"""External ids (strings) to dense positions and back."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.data.arrays import Indices
+from recsys.errors import ArtifactError, DataError
+
+# Below this many ids a binary search in the mapped bytes beats building a hash table of the whole map.
+_HASH_FROM = 2_000
+
+
+class _Utf8Column(Sequence[bytes]):
+    """The ids as bytes, sliced out of Arrow's buffers one at a time."""
+
+    def __init__(self, ids: Any) -> None:
+        _, offsets, data = ids.buffers()
+        self._offsets = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+        self._data = memoryview(data) if data is not None else memoryview(b"")
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    @overload
+    def __getitem__(self, position: int) -> bytes: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, position: int | slice) -> bytes | Sequence[bytes]:
+        if isinstance(position, slice):
+            return [self[at] for at in range(*position.indices(len(self)))]
+        return bytes(self._data[self._offsets[position] : self._offsets[position + 1]])
+
+
+@dataclass(frozen=True, eq=False)
+class IdMap:
+    """Unique external ids in the order of their UTF-8 bytes; a position is an id's rank in that order.
+
+    Sorted ids need no second structure: looking one up is a binary search in the file's own bytes, so a map
+    of ten million ids is ready as soon as it is mapped into memory. Build one with `of`.
+    """
+
+    ids: Any
+    """pyarrow StringArray (n,), sorted, unique, no nulls."""
+
+    @staticmethod
+    def of(ids: Any) -> tuple["IdMap", Indices]:
+        """The map of `ids` (strings, or a pyarrow string array; unique or not), and each one's position in it.
+
+        Returns the map and positions: int32 (len(ids),). Raises DataError for a null.
+        """
+        column = ids if isinstance(ids, pa.Array) else pa.array(list(ids), pa.string())
+        if column.null_count:
+            raise DataError(f"{column.null_count} ids are null; every id must be a string")
+        encoded = column.dictionary_encode()
+        order = pc.sort_indices(encoded.dictionary).to_numpy().astype(np.int64)
+        rank = np.empty(len(order), np.int32)
+        rank[order] = np.arange(len(order), dtype=np.int32)
+        return IdMap(encoded.dictionary.take(pa.array(order))), rank[encoded.indices.to_numpy()]
+
+    @cached_property
+    def _bytes(self) -> _Utf8Column:
+        return _Utf8Column(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def position(self, external_id: str) -> int | None:
+        """The position of one id, or None where it is unknown."""
+        wanted = external_id.encode("utf-8", "surrogatepass")
+        at = bisect_left(self._bytes, wanted)
+        return at if at < len(self) and self._bytes[at] == wanted else None
+
+    def encode(self, external_ids: Any) -> tuple[Indices, Any]:
+        """Positions of many ids (strings, or a pyarrow string array (n,)).
+
+        Returns known positions: int32 (n_known,), in the order given, and known: bool (n,), which says which
+        ids those are. An unknown id never becomes a number.
+        """
+        if not isinstance(external_ids, pa.Array | pa.ChunkedArray) and len(external_ids) < _HASH_FROM:
+            found = [self.position(external_id) for external_id in external_ids]
+            known = np.array([at is not None for at in found], np.bool_)
+            return np.array([at for at in found if at is not None], np.int32), known
+        column = pa.array(external_ids, pa.string()) if isinstance(external_ids, list) else external_ids
+        at = pc.index_in(column, value_set=self.ids)
+        return at.drop_null().to_numpy().astype(np.int32, copy=False), pc.is_valid(at).to_numpy(
+            **({} if isinstance(at, pa.ChunkedArray) else {"zero_copy_only": False})
+        )
+
+    def id_at(self, position: int) -> str:
+        """The id at one position. Raises IndexError outside the map, for negative positions too."""
+        if not 0 <= position < len(self):
+            raise IndexError(f"position {position} is outside a map of {len(self)} ids")
+        return self._bytes[position].decode("utf-8")
+
+    def decode(self, positions: Iterable[int]) -> list[str]:
+        """The ids at `positions`. Raises IndexError outside the map, for negative positions too."""
+        return [self.id_at(position) for position in positions]
+
+    def take(self, positions: Indices) -> "IdMap":
+        """The map of a subset; `positions`: int32 (n,), strictly increasing."""
+        if len(positions) > 1 and not bool((np.diff(positions) > 0).all()):
+            raise DataError("a subset of an id map must be taken in increasing order, each position once")
+        return IdMap(self.ids.take(pa.array(positions)))
+
+    def save(self, path: Path) -> None:
+        """Write the map as an Arrow IPC file of one string column."""
+        table = pa.table({"id": self.ids})
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+
+    @staticmethod
+    def load(path: Path) -> "IdMap":
+        """Map a file written by `save` into memory. Raises ArtifactError where it is not one."""
+        try:
+            column = pa.ipc.open_file(pa.memory_map(str(path))).read_all().column("id")
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise ArtifactError(f"{path}: expected an Arrow file with a column 'id': {error}") from error
+        if column.type != pa.string() or column.null_count:
+            raise ArtifactError(f"{path}: column 'id' is {column.type}, expected strings without nulls")
+        return IdMap(column.combine_chunks() if column.num_chunks != 1 else column.chunk(0))

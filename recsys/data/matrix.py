@@ -1,0 +1,100 @@
+"""InteractionMatrix: who did how much with what, as a canonical sparse matrix."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from recsys.data.arrays import Floats, Indices
+from recsys.data.id_map import IdMap
+from recsys.errors import ArtifactError, DataError
+
+Csr = sp.csr_matrix
+"""scipy's CSR; here always float32 with int32 indices, rows sorted by column, no duplicates."""
+
+
+@dataclass(frozen=True, eq=False)
+class InteractionMatrix:
+    """Users by items: `csr[u, i]` is the summed weight of what user u did with item i.
+
+    `csr`: float32 (n_users, n_items), canonical: columns sorted within a row, no duplicates, every stored value
+    finite and above zero. `users`, `items`: the id maps of its rows and columns.
+    Raises DataError where shape, dtype or values are not so.
+    """
+
+    users: IdMap
+    items: IdMap
+    csr: Csr
+
+    def __post_init__(self) -> None:
+        if self.csr.shape != (len(self.users), len(self.items)):
+            raise DataError(
+                f"matrix: shape {self.csr.shape}, expected ({len(self.users)}, {len(self.items)}) from the id maps"
+            )
+        check_canonical(self.csr)
+
+    @property
+    def n_users(self) -> int:
+        """Rows."""
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        """Columns."""
+        return len(self.items)
+
+    def save(self, folder: Path) -> None:
+        """Write id maps and the three CSR arrays into `folder`, which is made if missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.users.save(folder / "users.arrow")
+        self.items.save(folder / "items.arrow")
+        save_csr(self.csr, folder / "matrix")
+
+    @staticmethod
+    def load(folder: Path) -> "InteractionMatrix":
+        """Read what `save` wrote. Raises ArtifactError where it is missing or damaged."""
+        users, items = IdMap.load(folder / "users.arrow"), IdMap.load(folder / "items.arrow")
+        return InteractionMatrix(users, items, load_csr(folder / "matrix", (len(users), len(items))))
+
+
+def csr_from_pairs(row: Indices, col: Indices, weight: Floats, shape: tuple[int, int]) -> Csr:
+    """Canonical CSR of (row, col, weight) triples, repeated pairs summed.
+
+    `row`, `col`: int32 (n,); `weight`: float32 (n,). The result shares no memory with them.
+    """
+    matrix = sp.coo_matrix((weight, (row, col)), shape=shape, dtype=np.float32).tocsr()
+    matrix.sum_duplicates()
+    return matrix
+
+
+def check_canonical(csr: Csr) -> None:
+    """Raise DataError unless `csr` is canonical float32 CSR with finite, positive values in range."""
+    if csr.dtype != np.float32 or csr.indices.dtype != np.int32:
+        raise DataError(f"matrix: {csr.dtype} values, {csr.indices.dtype} columns; expected float32 and int32")
+    csr.check_format(full_check=True)
+    if not csr.has_canonical_format:
+        raise DataError("matrix: columns are unsorted or repeated within a row; expected canonical CSR")
+    if csr.nnz and not (np.isfinite(csr.data).all() and csr.data.min() > 0):
+        raise DataError("matrix: holds weights that are not finite and above zero")
+
+
+def save_csr(csr: Csr, prefix: Path) -> None:
+    """Write `prefix`.indptr.npy, .indices.npy and .data.npy."""
+    for part in _PARTS:
+        np.save(prefix.with_name(f"{prefix.name}.{part}.npy"), getattr(csr, part), allow_pickle=False)
+
+
+def load_csr(prefix: Path, shape: tuple[int, int]) -> Csr:
+    """Map what `save_csr` wrote, as a matrix of `shape`. Raises ArtifactError where it is not one."""
+    try:
+        parts = {
+            part: np.load(prefix.with_name(f"{prefix.name}.{part}.npy"), mmap_mode="r", allow_pickle=False)
+            for part in _PARTS
+        }
+        return sp.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=shape, copy=False)
+    except (ValueError, OSError) as error:
+        raise ArtifactError(f"{prefix}.*.npy: expected the arrays of a {shape} CSR matrix: {error}") from error
+
+
+_PARTS = ("indptr", "indices", "data")

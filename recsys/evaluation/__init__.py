@@ -1,0 +1,1 @@
+"""Offline evaluation: metrics, their uncertainty, and the report."""

@@ -1,0 +1,1 @@
+"""Learned embeddings and the baselines they are compared with."""

@@ -1,0 +1,66 @@
+"""Embeddings: the vectors a factor model learned."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recsys.data.arrays import Floats, read_only
+from recsys.errors import ArtifactError, ModelError
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """User and item vectors whose inner product predicts preference.
+
+    `users`: float32 (n_users, d). `items`: float32 (n_items, d), as the solver left them: fold-in and
+    cosine use these.
+    `item_scale`: float32 (n_items,), what each item's vector is multiplied by when recommendations are scored
+    (popularity exponent); ones where nothing is scaled. All C-contiguous, finite, read-only.
+    Raises ModelError where they are not.
+    """
+
+    users: Floats
+    items: Floats
+    item_scale: Floats
+
+    def __post_init__(self) -> None:
+        if self.users.ndim != 2 or self.items.ndim != 2 or self.users.shape[1] != self.items.shape[1]:
+            raise ModelError(f"embeddings: users {self.users.shape} and items {self.items.shape} differ in dimension")
+        if self.item_scale.shape != (len(self.items),):
+            raise ModelError(f"embeddings: item_scale {self.item_scale.shape}, expected ({len(self.items)},)")
+        for name in ("users", "items", "item_scale"):
+            array = getattr(self, name)
+            if array.dtype != np.float32 or not array.flags.c_contiguous:
+                raise ModelError(f"embeddings.{name}: {array.dtype}, expected C-contiguous float32")
+            if not np.isfinite(array).all():
+                raise ModelError(f"embeddings.{name}: holds NaN or infinity")
+            object.__setattr__(self, name, read_only(array))
+
+    @property
+    def factors(self) -> int:
+        """The dimension d."""
+        return int(self.items.shape[1])
+
+    @property
+    def scoring_items(self) -> Floats:
+        """float32 (n_items, d): the vectors that recommendation scores are inner products with."""
+        return self.items * self.item_scale[:, None]
+
+    def save(self, folder: Path) -> None:
+        """Write users.npy, items.npy and item_scale.npy into `folder`, which is made if missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in _ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+
+    @staticmethod
+    def load(folder: Path) -> "Embeddings":
+        """Map what `save` wrote. Raises ArtifactError where it is missing or damaged."""
+        try:
+            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+            return Embeddings(**arrays)
+        except (ValueError, OSError, ModelError) as error:
+            raise ArtifactError(f"{folder}: expected users.npy, items.npy and item_scale.npy: {error}") from error
+
+
+_ARRAYS = ("users", "items", "item_scale")
