@@ -8,7 +8,8 @@ RecsysError
 ├── ArtifactError        a bundle or a store is damaged, missing or of an unknown schema
 ├── GateError            a gate refused to publish; the version that serves is untouched
 ├── UnknownUserError     no such user in this version
-└── UnknownItemError     no such item in this version
+├── UnknownItemError     no such item in this version
+└── InvalidRequestError  a question no version can answer: k or an id outside its bounds
 
 A message names the file, row and field (or the config key), what came and what was expected.
 """
@@ -48,3 +49,10 @@ class UnknownUserError(RecsysError):
 
 class UnknownItemError(RecsysError):
     """No such item in this version."""
+
+
+class InvalidRequestError(RecsysError):
+    """A question no version can answer: k or an id outside its bounds.
+
+    The message goes to whoever asked, so it names the parameter and what was expected, never what came.
+    """
