@@ -1,0 +1,135 @@
+"""Any recommender, asked about every user of a split, measured."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from recsys.data.arrays import Floats
+from recsys.data.splits import Split
+from recsys.errors import ArtifactError, DataError
+from recsys.evaluation.answers import check_answer
+from recsys.evaluation.definitions import metric_names
+from recsys.evaluation.measures import Measures
+from recsys.evaluation.metrics import Bools, Values
+from recsys.evaluation.significance import mean_of
+from recsys.models.recommender import Queries, Recommender
+from recsys.progress import Progress, silent
+from recsys.retrieval.topk import TopK
+
+# A model may score a whole batch against every item: at most so many float32 scores at a time.
+_SCORES_PER_BATCH = 32_000_000
+_MAX_BATCH = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What one model reached on one split.
+
+    `per_user`: metric ("recall@20") to float64 (n_users,), in the order of the split; NaN where the metric does not
+    exist for a user (novelty of an empty list). `overall`: metrics of all users together ("coverage@20").
+    `n_short`: users whose list is shorter than the largest cut-off. `seconds`: how long it took.
+    """
+
+    name: str
+    per_user: Mapping[str, Values]
+    overall: Mapping[str, float]
+    n_short: int
+    seconds: float
+
+    @property
+    def n_users(self) -> int:
+        """Evaluated users."""
+        return len(next(iter(self.per_user.values())))
+
+    def means(self) -> dict[str, float]:
+        """Every metric as one figure: the mean over the users for whom it exists (else NaN), or the overall one."""
+        return {metric: mean_of(values) for metric, values in self.per_user.items()} | dict(self.overall)
+
+    def save(self, path: Path) -> None:
+        """Write an Arrow file: a row a user, a column a per-user metric, the rest in the schema's metadata."""
+        rest = {"name": self.name, "overall": dict(self.overall), "n_short": self.n_short, "seconds": self.seconds}
+        table = pa.table(dict(self.per_user)).replace_schema_metadata({"evaluation": json.dumps(rest)})
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
+            out.write_table(table)
+
+    @staticmethod
+    def load(path: Path) -> "Evaluation":
+        """Read what `save` wrote. Raises ArtifactError where it is missing or damaged."""
+        try:
+            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+            rest = json.loads(table.schema.metadata[b"evaluation"])
+            return Evaluation(per_user={name: table.column(name).to_numpy() for name in table.column_names}, **rest)
+        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{path}: expected an Arrow file of an evaluation: {error}") from error
+
+
+def evaluate(
+    recommender: Recommender,
+    split: Split,
+    *,
+    cutoffs: Sequence[int],
+    item_vectors: Floats | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Ask `recommender` for the best max(cutoffs) items of every user of `split`, and measure the answers.
+
+    All items outside a user's history are ranked; nothing is sampled. `item_vectors`: float32 (n_items, d), by
+    which diversity is judged, the same for every model; None leaves diversity out.
+    Raises ModelError where an answer holds a seen, repeated or unknown item, DataError where nobody can be evaluated.
+    """
+    _check_evaluable(split)
+    started = time.perf_counter()
+    measures = Measures.of(split, cutoffs, item_vectors)
+    recommended = np.zeros((len(measures.cutoffs), split.train.n_items), np.bool_)
+    parts: list[Mapping[str, Values]] = []
+    n_short = 0
+    for rows, answer in _answers(recommender, split, measures.cutoffs[-1], progress):
+        parts.append(measures.per_user(answer, rows))
+        _mark(recommended, answer, measures.cutoffs)
+        n_short += int((answer.counts < answer.k).sum())
+    return Evaluation(
+        name=recommender.name,
+        per_user=_columns(parts, measures.cutoffs),
+        overall={f"coverage@{k}": float(row.mean()) for k, row in zip(measures.cutoffs, recommended, strict=True)},
+        n_short=n_short,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _check_evaluable(split: Split) -> None:
+    if len(split.user_ids) == 0:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in split.dropped_users.items() if count)
+        raise DataError(f"split: no user can be evaluated; left out: {reasons or 'none'}")
+    n_empty = int((np.diff(split.holdout.indptr) == 0).sum())
+    if n_empty:
+        raise DataError(f"split.holdout: {n_empty} users without a relevant item; expected at least one each")
+
+
+def _answers(recommender: Recommender, split: Split, k: int, progress: Progress) -> Iterator[tuple[slice, TopK]]:
+    """Every query's answer, checked, in batches of bounded size."""
+    queries = Queries(split.queries_history, split.user_idx)
+    size = min(_MAX_BATCH, max(1, _SCORES_PER_BATCH // split.train.n_items))
+    for start in range(0, len(queries), size):
+        batch = queries.batch(start, start + size)
+        answer = recommender.recommend(batch, k)
+        check_answer(recommender.name, answer, batch.history, k)
+        yield slice(start, start + len(batch)), answer
+        progress(f"evaluate {recommender.name}", start + len(batch), len(queries))
+
+
+def _mark(recommended: Bools, answer: TopK, cutoffs: Sequence[int]) -> None:
+    """Set `recommended` (n_cutoffs, n_items) where an item stands in anybody's first k places."""
+    for row, k in zip(recommended, cutoffs, strict=True):
+        row[answer.indices[:, :k][answer.filled[:, :k]]] = True
+
+
+def _columns(parts: Sequence[Mapping[str, Values]], cutoffs: Sequence[int]) -> dict[str, Values]:
+    """The batches' tables as one column a metric and cut-off, "recall@20": float64 (n_eval,)."""
+    tables = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    columns = {f"{name}@{k}": table[:, at].copy() for name, table in tables.items() for at, k in enumerate(cutoffs)}
+    return {name: columns[name] for name in metric_names(cutoffs, tuple(tables))}

@@ -1,0 +1,23 @@
+"""How numbers are written in sentences and tables."""
+
+import math
+
+
+def figure(value: float | None, *, sign: bool = False) -> str:
+    """Four decimals, two from 10 on, two significant digits where four decimals would show nothing; "-" for none."""
+    if value is None or math.isnan(value):
+        return "-"
+    plus = "+" if sign else ""
+    if abs(value) >= 10:
+        return f"{value:{plus}.2f}"
+    return f"{value:{plus}.4f}" if value == 0 or abs(value) >= 0.00095 else f"{value:{plus}.2g}"
+
+
+def count(value: int) -> str:
+    """Thousands set apart."""
+    return f"{value:,}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: at most two decimals, none that are zero."""
+    return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %"

@@ -1,0 +1,120 @@
+"""Gates: what a new version must show before it may serve."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.config import EvaluateConfig, PublishConfig
+from recsys.errors import ConfigError
+from recsys.evaluation.definitions import accuracy_names
+from recsys.evaluation.evaluator import Evaluation
+from recsys.evaluation.figures import figure, percent
+from recsys.evaluation.significance import Interval, paired_difference
+
+ACCEPTED = "accepted"
+REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One condition of publishing: its name, whether it is met, and a sentence with the figures."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def check_gates(
+    *,
+    model: Evaluation,
+    popular: Evaluation | None,
+    serving: Mapping[str, float] | None,
+    publish: PublishConfig,
+    evaluate: EvaluateConfig,
+) -> tuple[Gate, ...]:
+    """Judge `model`, the evaluation of a new version, by `publish.metric`.
+
+    `popular`: most-popular on the same split; needed unless `publish.must_beat_popular` is off.
+    `serving`: the metrics stored with the version that serves, None where none does.
+    Raises ConfigError where the metric was not computed, or most-popular was not evaluated.
+    """
+    check_metric(publish, evaluate)
+    gates = [_drop_gate(model, serving, publish)]
+    if publish.must_beat_popular:
+        gates.insert(0, _popular_gate(model, popular, publish, evaluate))
+    return tuple(gates)
+
+
+def check_metric(publish: PublishConfig, evaluate: EvaluateConfig) -> None:
+    """Raise ConfigError where the gates could not do their work with these settings; cheap, so ask before the fit."""
+    known = accuracy_names(sorted(set(evaluate.cutoffs)))
+    if publish.metric not in known:
+        raise ConfigError(
+            f"publish.metric: got {publish.metric!r}{_nearest(publish.metric, known)}; expected one of "
+            f"{', '.join(known)} (its k must be one of evaluate.cutoffs)"
+        )
+    if publish.must_beat_popular and "popular" not in evaluate.baselines:
+        raise ConfigError("publish.must_beat_popular: true needs 'popular' among evaluate.baselines")
+
+
+def verdict(gates: Sequence[Gate]) -> str:
+    """ACCEPTED where every gate is passed, else REFUSED."""
+    return ACCEPTED if all(gate.passed for gate in gates) else REFUSED
+
+
+def _nearest(metric: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(metric, known, n=1)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def _popular_gate(
+    model: Evaluation, popular: Evaluation | None, publish: PublishConfig, evaluate: EvaluateConfig
+) -> Gate:
+    """Passed where the whole interval of the paired difference is above zero, or its mean without an interval."""
+    if popular is None:
+        raise ConfigError("publish.must_beat_popular: true needs 'popular' to be evaluated; it was not")
+    difference = paired_difference(
+        model.per_user[publish.metric],
+        popular.per_user[publish.metric],
+        samples=evaluate.bootstrap,
+        confidence=evaluate.confidence,
+        rng=np.random.default_rng(evaluate.seed),
+    )
+    passed = (difference.mean if difference.low is None else difference.low) > 0
+    return Gate("beats_popular", passed, _popular_detail(model.name, publish.metric, difference, evaluate))
+
+
+def _popular_detail(name: str, metric: str, difference: Interval, evaluate: EvaluateConfig) -> str:
+    mean, low, high = (figure(value, sign=True) for value in difference)
+    certainty = f"{percent(evaluate.confidence)} interval {low} to {high}"
+    if difference.low is None:
+        certainty = "no interval: evaluate.bootstrap is 0"
+    if difference.mean <= 0:
+        return f"{name} does not beat popular on {metric}: the difference is {mean} ({certainty})"
+    if difference.low is not None and difference.low <= 0:
+        return f"{name} does not clearly beat popular on {metric}: {mean} may be chance ({certainty})"
+    return f"{name} beats popular on {metric} by {mean} ({certainty})"
+
+
+def _drop_gate(model: Evaluation, serving: Mapping[str, float] | None, publish: PublishConfig) -> Gate:
+    """Passed where the serving version's stored figure is unknown, or at most `max_metric_drop` of it is lost."""
+    name, metric = "no_metric_drop", publish.metric
+    if serving is None:
+        return Gate(name, True, "no version serves yet")
+    if metric not in serving:
+        return Gate(name, True, f"the serving version was not measured by {metric}, so there is nothing to lose")
+    now, before = model.means()[metric], serving[metric]
+    allowed = now >= before * (1 - publish.max_metric_drop)
+    detail = f"{metric} {figure(now)} is {_change(now, before)} the serving version's {figure(before)}"
+    limit = f"; at most {percent(publish.max_metric_drop)} below is allowed" if now < before else ""
+    return Gate(name, allowed, detail + limit)
+
+
+def _change(now: float, before: float) -> str:
+    if now == before:
+        return "the same as"
+    if before == 0:
+        return "above"
+    return f"{percent(abs(now - before) / before)} {'above' if now > before else 'below'}"

@@ -1,0 +1,72 @@
+"""Measures: everything answers to one split are measured with, made once and shared by its models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Floats
+from recsys.data.splits import Split
+from recsys.errors import DataError
+from recsys.evaluation.answers import contains
+from recsys.evaluation.metrics import ACCURACY, Values, diversity, mean_over_list, self_information
+from recsys.retrieval.topk import TopK
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """How the answers to `split` are measured, at `cutoffs` (increasing).
+
+    `n_relevant`: int64 (n_eval,). `information`: float64 (n_items,), bits. `popularity`: float64 (n_items,), training
+    users of an item / mean popularity of the evaluated users' histories; NaN where nobody has a history.
+    `unit_vectors`: float32 (n_items, d), rows of length 1 or 0, or None where diversity is not measured.
+    """
+
+    split: Split
+    cutoffs: tuple[int, ...]
+    n_relevant: NDArray[np.int64]
+    information: Values
+    popularity: Values
+    unit_vectors: Floats | None
+
+    @staticmethod
+    def of(split: Split, cutoffs: Sequence[int], item_vectors: Floats | None) -> "Measures":
+        """Raises DataError where `item_vectors`, float32 (n_items, d), are not the split's items'."""
+        if item_vectors is not None and len(item_vectors) != split.train.n_items:
+            raise DataError(f"item_vectors: {len(item_vectors)} rows, expected {split.train.n_items}")
+        n_users = np.bincount(split.train.csr.indices, minlength=split.train.n_items)
+        return Measures(
+            split=split,
+            cutoffs=tuple(sorted(set(cutoffs))),
+            n_relevant=np.diff(split.holdout.indptr).astype(np.int64),
+            information=self_information(n_users, split.train.n_users),
+            popularity=n_users / _history_popularity(split, n_users.astype(np.float64)),
+            unit_vectors=None if item_vectors is None else _unit(item_vectors),
+        )
+
+    def per_user(self, answer: TopK, rows: slice) -> Mapping[str, Values]:
+        """Each metric but coverage, by name, for the users `rows`: float64 (n, len(cutoffs))."""
+        hits = contains(self.split.holdout[rows], answer)
+        places = (answer.indices, answer.filled, self.cutoffs)
+        values = {name: metric(hits, self.n_relevant[rows], self.cutoffs) for name, metric in ACCURACY.items()}
+        values["novelty"] = mean_over_list(self.information, *places)
+        values["popularity_bias"] = mean_over_list(self.popularity, *places)
+        if self.unit_vectors is not None:
+            values["diversity"] = diversity(self.unit_vectors, *places)
+        return values
+
+
+def _history_popularity(split: Split, popularity: Values) -> float:
+    """Mean over users of the mean popularity of their history; users without one are left out, NaN for nobody."""
+    history = split.queries_history
+    sizes = np.diff(history.indptr)
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    totals = np.bincount(owner, weights=popularity[history.indices], minlength=len(sizes))
+    return float((totals[sizes > 0] / sizes[sizes > 0]).mean()) if sizes.any() else float("nan")
+
+
+def _unit(vectors: Floats) -> Floats:
+    """Each row at length 1; a row of zeros stays zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, np.where(lengths > 0, lengths, 1), dtype=np.float32)

@@ -1,0 +1,90 @@
+"""How sure a mean over users is: the bootstrap (Efron 1979) with percentile intervals.
+
+Users are drawn with replacement, as many as there are; a resample is kept as how often each user was drawn, so
+that one product gives the resampled means of all metrics at once. A user whose value is NaN counts for nothing
+in that column. The model and the split are taken as they are: the intervals say what other users would change.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.errors import DataError
+from recsys.evaluation.metrics import Values, ratio
+
+# At most so many float64 draws are held at a time (32 MiB).
+_DRAWS_PER_BLOCK = 4_000_000
+
+
+class Interval(NamedTuple):
+    """A mean over users and the bounds of its interval, None where no resample was drawn."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+def mean_of(values: Values) -> float:
+    """The mean of what is not NaN in `values` (float64 (n,)); NaN where all of it is."""
+    present = values[~np.isnan(values)]
+    return float(present.mean()) if len(present) else float("nan")
+
+
+def mean_interval(values: Values, *, samples: int, confidence: float, rng: np.random.Generator) -> Interval:
+    """The mean of `values` (float64 (n,)) and its percentile interval from `samples` resamples of users."""
+    return mean_intervals(values[:, None], samples=samples, confidence=confidence, rng=rng)[0]
+
+
+def paired_difference(a: Values, b: Values, *, samples: int, confidence: float, rng: np.random.Generator) -> Interval:
+    """The mean of a - b, both float64 (n,) of the same users in the same order, with its interval.
+
+    Resampling the differences keeps what the two share (easy and hard users), so it sees smaller differences
+    than two separate intervals do.
+    """
+    if a.shape != b.shape:
+        raise DataError(f"paired difference: {a.shape} and {b.shape} values; expected the same users")
+    return mean_interval(a - b, samples=samples, confidence=confidence, rng=rng)
+
+
+def mean_intervals(values: Values, *, samples: int, confidence: float, rng: np.random.Generator) -> list[Interval]:
+    """`mean_interval` of each column of `values` (float64 (n, m)), all on the same resamples.
+
+    `samples` 0 gives means alone; a column without any value gives NaN. `confidence` in (0, 1).
+    Raises DataError where there are no users.
+    """
+    if len(values) == 0:
+        raise DataError("bootstrap: no users; expected at least one")
+    exists = ~np.isnan(values)
+    means = [mean_of(column) for column in values.T]
+    if samples == 0:
+        return [Interval(mean, None, None) for mean in means]
+    filled = np.where(exists, values, 0.0)
+    resampled = _resampled_means(filled, exists, samples=samples, rng=rng)
+    tail = (1 - confidence) / 2
+    bounds = np.quantile(resampled, [tail, 1 - tail], axis=0)
+    return [Interval(mean, float(low), float(high)) for mean, low, high in zip(means, *bounds, strict=True)]
+
+
+def _resampled_means(filled: Values, exists: NDArray[np.bool_], *, samples: int, rng: np.random.Generator) -> Values:
+    """float64 (samples, m): the means of each column's existing values in each resample."""
+    n = len(filled)
+    partial = np.flatnonzero(~exists.all(axis=0))
+    masks = exists[:, partial].astype(np.float64)
+    means = np.empty((samples, filled.shape[1]))
+    size = max(1, _DRAWS_PER_BLOCK // n)
+    for start in range(0, samples, size):
+        rows = slice(start, min(start + size, samples))
+        draws = _draw_counts(n, rows.stop - rows.start, rng)
+        totals = np.full((len(draws), filled.shape[1]), float(n))
+        totals[:, partial] = draws @ masks
+        means[rows] = ratio(draws @ filled, totals)
+    return means
+
+
+def _draw_counts(n: int, samples: int, rng: np.random.Generator) -> Values:
+    """float64 (samples, n): how often each of n users is drawn in n draws with replacement."""
+    counts = np.empty((samples, n))
+    for row in counts:
+        row[:] = np.bincount(rng.integers(0, n, n, dtype=np.int32), minlength=n)
+    return counts
