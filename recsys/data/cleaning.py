@@ -1,12 +1,34 @@
 """Cleaning: from events to matrix entries, with every removed row counted by reason."""
 
+import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+
+import numpy as np
 
 from recsys.config import PrepareConfig
+from recsys.data.activity import ITEM_BELOW_MIN_USERS, USER_BELOW_MIN_ITEMS, k_core, of_users_within
+from recsys.data.arrays import Indices
+from recsys.data.event_weight import weigh_events
+from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
-from recsys.data.matrix import InteractionMatrix
-from recsys.errors import DataError
+from recsys.data.matrix import Csr, InteractionMatrix
+from recsys.data.pairs import Pairs, merge_events
+from recsys.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
+
+USER_ABOVE_MAX_EVENTS = "user_above_max_events"
+NET_NON_POSITIVE = "net_non_positive"
+DECAYED_AWAY = "decayed_away"
+
+_SETTINGS = {
+    USER_ABOVE_MAX_EVENTS: "prepare.max_user_events",
+    NET_NON_POSITIVE: "log.non_positive",
+    DECAYED_AWAY: "prepare.half_life_days",
+    USER_BELOW_MIN_ITEMS: "prepare.min_user_items",
+    ITEM_BELOW_MIN_USERS: "prepare.min_item_users",
+}
 
 
 @dataclass(frozen=True)
@@ -14,7 +36,14 @@ class CleaningSummary:
     """What became of the events.
 
     `events_in`: rows given; `events_kept`: rows that made the entries; `entries`: distinct (user, item) pairs.
-    `removed`: rows by reason; events_in = events_kept + all of them, else DataError.
+    `removed`: rows by reason; events_in = events_kept + all of them, else DataError. The reasons, in the order in
+    which they are looked at:
+
+    user_above_max_events   the user has more than `prepare.max_user_events` events
+    net_non_positive        what the user did with the item comes to nothing or less (returns)
+    decayed_away            the events are so old that their weight is no number above zero in float32
+    user_below_min_items    the user has fewer than `prepare.min_user_items` items
+    item_below_min_users    the item has fewer than `prepare.min_item_users` users
     """
 
     events_in: int
@@ -26,13 +55,11 @@ class CleaningSummary:
 
     def __post_init__(self) -> None:
         if self.events_in != self.events_kept + sum(self.removed.values()):
-            raise DataError(
-                f"cleaning: {self.events_in} events came, {self.events_kept} were kept and {dict(self.removed)} removed"
-            )
+            raise DataError(f"cleaning: {self.events_in} events do not add up: {self.to_dict()}")
 
     def to_dict(self) -> dict[str, object]:
         """As JSON has it."""
-        return asdict(self)
+        return {**vars(self), "removed": dict(self.removed)}
 
 
 def build_matrix(
@@ -43,5 +70,87 @@ def build_matrix(
     net: bool = False,
     now: int | None = None,
 ) -> tuple[InteractionMatrix, CleaningSummary]:
-    """Clean, weigh and merge events."""
-    raise NotImplementedError
+    """Weigh events, leave out users above the bound, merge each user's events with an item, cut to the k-core.
+
+    `event_weights`: by kind of event, empty where all count alike. `net`: values <= 0 are subtracted from the same
+    user's and item's others. `now`: UTC seconds, where decay starts; default the newest event.
+    The id maps hold only what remains, in the order of `events`' own.
+    Raises ConfigError where settings need a column that is not there, or `net` meets repeats other than "sum";
+    DataError for a value <= 0 without `net`, and where nothing is left, saying which setting took what.
+    """
+    _check_values(events, prepare, net)
+    removed = dict.fromkeys(_SETTINGS, 0)
+    kept, removed[USER_ABOVE_MAX_EVENTS] = _without_bots(events, prepare.max_user_events)
+    weight = weigh_events(kept, prepare, event_weights=event_weights, now=now)
+    merged = merge_events(kept, weight, prepare.repeats)
+    del kept, weight
+    pairs, removed[NET_NON_POSITIVE if net else DECAYED_AWAY] = _positive(merged)
+    pairs, below = k_core(pairs, min_user_items=prepare.min_user_items, min_item_users=prepare.min_item_users)
+    removed = {reason: count for reason, count in (removed | below).items() if count}
+    if len(pairs) == 0:
+        raise DataError(_nothing_left(len(events), removed))
+    matrix = _matrix(pairs, events.users, events.items)
+    kept_events = int(pairs.n_events.sum(dtype=np.int64))
+    summary = CleaningSummary(len(events), kept_events, len(pairs), removed, matrix.n_users, matrix.n_items)
+    logger.info("cleaning: %s", summary.to_dict())
+    return matrix, summary
+
+
+def build_history(
+    events: Interactions,
+    prepare: PrepareConfig,
+    *,
+    event_weights: Mapping[str, float],
+    net: bool = False,
+    now: int | None = None,
+) -> InteractionMatrix:
+    """The same weights as `build_matrix`, and nobody left out for doing too little or too much.
+
+    For people who are not trained on, but folded in from what they did. Raises as `build_matrix` does.
+    """
+    everybody = prepare.model_copy(update={"max_user_events": None, "min_user_items": 1, "min_item_users": 1})
+    return build_matrix(events, everybody, event_weights=event_weights, net=net, now=now)[0]
+
+
+def _check_values(events: Interactions, prepare: PrepareConfig, net: bool) -> None:
+    if net and prepare.repeats != "sum":
+        raise ConfigError(f'log.non_positive = "net": needs prepare.repeats = "sum", got {prepare.repeats!r}')
+    if not net and len(events) and events.value.min() <= 0:
+        raise DataError(f'events: value {events.value.min()}, expected above zero unless log.non_positive = "net"')
+
+
+def _without_bots(events: Interactions, max_user_events: int | None) -> tuple[Interactions, int]:
+    if max_user_events is None:
+        return events, 0
+    within = of_users_within(events.user_idx, max_user_events)
+    n_removed = len(events) - int(np.count_nonzero(within))
+    return (events.select(within) if n_removed else events), n_removed
+
+
+def _positive(pairs: Pairs) -> tuple[Pairs, int]:
+    positive = pairs.weight > 0
+    if positive.all():
+        return pairs, 0
+    return pairs.select(positive), int(pairs.n_events[~positive].sum(dtype=np.int64))
+
+
+def _nothing_left(n_events: int, removed: Mapping[str, int]) -> str:
+    if n_events == 0:
+        return "events: none came, expected at least one"
+    taken = ", ".join(f"{count} went as {reason} ({_SETTINGS[reason]})" for reason, count in removed.items())
+    return f"nothing is left of {n_events} events: {taken}"
+
+
+def _matrix(pairs: Pairs, users: IdMap, items: IdMap) -> InteractionMatrix:
+    kept_users, user_idx = _renumbered(pairs.user_idx)
+    kept_items, item_idx = _renumbered(pairs.item_idx)
+    indptr = np.append(0, np.cumsum(np.bincount(user_idx))).astype(np.int32)
+    csr = Csr((pairs.weight, item_idx, indptr), shape=(len(kept_users), len(kept_items)))
+    return InteractionMatrix(users.take(kept_users), items.take(kept_items), csr)
+
+
+def _renumbered(positions: Indices) -> tuple[Indices, Indices]:
+    """The distinct positions in order, and each position's place among them; both int32."""
+    used = np.bincount(positions) > 0
+    place = np.cumsum(used, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(used).astype(np.int32), place[positions]

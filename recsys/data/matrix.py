@@ -44,6 +44,18 @@ class InteractionMatrix:
         """Columns."""
         return len(self.items)
 
+    def over_items(self, items: IdMap) -> Csr:
+        """The same rows over the columns of another map: float32 (n_users, len(items)), canonical.
+
+        What `items` does not know is left out, so rows may come out empty.
+        """
+        positions, known = items.encode(self.items.ids)
+        column = np.zeros(self.n_items, np.int32)
+        column[known] = positions
+        kept = known[self.csr.indices]
+        row = np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.csr.indptr))[kept]
+        return csr_from_pairs(row, column[self.csr.indices[kept]], self.csr.data[kept], (self.n_users, len(items)))
+
     def save(self, folder: Path) -> None:
         """Write id maps and the three CSR arrays into `folder`, which is made if missing."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,11 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from recsys.config import EvaluateConfig
 from recsys.data.arrays import Indices
+from recsys.data.cuts import Cut, cut_events
+from recsys.data.holdout import Holdout, Known, answerable, held_out_pairs, relevance, sampled
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix, check_canonical
-from recsys.errors import DataError
+from recsys.errors import ConfigError, DataError
 
 Build = Callable[[Interactions, int | None], InteractionMatrix]
 """From events, and the time at which decay starts (UTC seconds, None: the newest of them), to a matrix."""
@@ -24,11 +29,12 @@ class Split:
     relevant: at least one in each row, none of them in that row's history.
     `cut`: UTC seconds; train events are older, held-out events are not. None where the split is not by time.
 
-    `counts`: n_train_events, n_train_users, n_train_items, n_train_entries; n_holdout_pairs and n_holdout_users
-    as they were cut off; n_holdout_entries and n_eval_users, what is left of them to evaluate.
+    `counts`: n_train_events, n_train_users, n_train_items, n_train_entries; n_holdout_events, n_holdout_pairs and
+    n_holdout_users as they were cut off; n_holdout_entries and n_eval_users, what is left of them to evaluate.
     `dropped`: distinct (user, item) pairs of the holdout that are not evaluated, by reason;
     n_holdout_pairs = n_holdout_entries + all of them. `dropped_users`: users that are not evaluated, each under the
-    reason that took the last of their pairs; n_holdout_users = n_eval_users + all of them. The reasons:
+    reason that took the last of their pairs; n_holdout_users = n_eval_users + all of them. Reasons that took
+    nothing are left out of both. They are, in the order in which they are looked at:
 
     not_positive       no event of the pair has a value above zero
     new_user           the user has no train event
@@ -62,6 +68,12 @@ class Split:
                 raise DataError(f"split.{name}: shape {part.shape}, expected {shape}")
         if self.queries_history.multiply(self.holdout).nnz:
             raise DataError("split.holdout: holds items of the same user's history")
+        self._check_sum("n_holdout_pairs", "n_holdout_entries", self.dropped)
+        self._check_sum("n_holdout_users", "n_eval_users", self.dropped_users)
+
+    def _check_sum(self, came: str, left: str, dropped: Mapping[str, int]) -> None:
+        if self.counts[came] != self.counts[left] + sum(dropped.values()):
+            raise DataError(f"split: {came} {self.counts[came]}, {left} {self.counts[left]}, dropped {dict(dropped)}")
 
 
 def make_split(
@@ -72,5 +84,57 @@ def make_split(
     weigh: Build | None = None,
     given: Interactions | None = None,
 ) -> Split:
-    """Split `events` as `evaluate.split` says."""
-    raise NotImplementedError
+    """Split `events` as `evaluate.split` says, and build the training matrix from the train side alone.
+
+    `build`: `build_matrix` with its settings bound; it sees no held-out event, so neither the filters nor the id
+    maps know of any. `weigh`: `build_history` likewise, for "held_out_users" alone: what they are known by.
+    `given`: the events of `evaluate.holdout_paths`, for "given" alone; its ids are matched as strings.
+    The same events, settings and seed give the same split.
+    Raises ConfigError where an argument or column is missing, DataError where nothing is left to train on or to
+    evaluate, saying what took it.
+    """
+    rng = np.random.default_rng(evaluate.seed)
+    cut = cut_events(events, evaluate, rng=rng, given=given)
+    train = build(cut.train, cut.now)
+    known = Known(train.users, train.csr) if cut.history is None else _folded(cut, train, weigh)
+    whole = held_out_pairs(cut)
+    left = sampled(answerable(whole, cut, train, known), evaluate.max_users, rng)
+    if len(left.users) == 0:
+        raise DataError(f"split {evaluate.split!r}: nothing to evaluate; held-out pairs went as {dict(left.dropped)}")
+    return Split(
+        train=train,
+        queries_history=known.csr[left.users],
+        user_idx=left.users if cut.history is None else None,
+        user_ids=known.users.ids.take(pa.array(left.users)),
+        holdout=relevance(left, train.n_items),
+        counts=_counts(cut, train, whole, left),
+        dropped=left.dropped,
+        dropped_users=_with_too_few(left.dropped_users, cut.too_few_items),
+        cut=cut.at,
+    )
+
+
+def _folded(cut: Cut, train: InteractionMatrix, weigh: Build | None) -> Known:
+    """What held-out users are known by: their own events, weighed alike, over the items of training."""
+    if weigh is None or cut.history is None:
+        raise ConfigError('evaluate.split = "held_out_users": needs `weigh` beside `build`')
+    history = weigh(cut.history, cut.now)
+    return Known(history.users, history.over_items(train.items))
+
+
+def _with_too_few(dropped_users: Mapping[str, int], n_users: int) -> dict[str, int]:
+    return {**dropped_users, **({"too_few_items": n_users} if n_users else {})}
+
+
+def _counts(cut: Cut, train: InteractionMatrix, whole: Holdout, left: Holdout) -> dict[str, int]:
+    return {
+        "n_train_events": len(cut.train),
+        "n_train_users": train.n_users,
+        "n_train_items": train.n_items,
+        "n_train_entries": train.csr.nnz,
+        "n_holdout_events": len(cut.holdout),
+        "n_holdout_pairs": len(whole.pairs),
+        "n_holdout_users": len(whole.users) + cut.too_few_items,
+        "n_holdout_entries": len(left.pairs),
+        "n_eval_users": len(left.users),
+    }

@@ -126,7 +126,7 @@ def degree_normalised(csr: Csr, weighting: Weighting) -> Floats:
     user_degree = np.diff(csr.indptr)
     user_factor = np.maximum(user_degree, 1).astype(np.float32) ** np.float32(-settings.user_exponent)
     item_factor = np.maximum(weighting.item_degree, 1) ** np.float32(-settings.item_exponent)
-    values = np.log1p(csr.data)
+    values: Floats = np.log1p(csr.data)
     values *= np.repeat(user_factor, user_degree)
     values *= item_factor[csr.indices]
     values *= np.float32(settings.scale)

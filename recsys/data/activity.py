@@ -1,0 +1,44 @@
+"""Activity bounds: users who do too much to be people, users and items with too little to learn from."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Indices
+from recsys.data.pairs import Pairs
+
+USER_BELOW_MIN_ITEMS = "user_below_min_items"
+ITEM_BELOW_MIN_USERS = "item_below_min_users"
+
+
+def of_users_within(user_idx: Indices, max_user_events: int) -> NDArray[np.bool_]:
+    """bool (n,): which events belong to users with at most `max_user_events` of them. `user_idx`: int32 (n,)."""
+    return (np.bincount(user_idx) <= max_user_events)[user_idx]
+
+
+def k_core(pairs: Pairs, *, min_user_items: int, min_item_users: int) -> tuple[Pairs, dict[str, int]]:
+    """The largest part in which every user has `min_user_items` items and every item `min_item_users` users.
+
+    Leaves out users, then items, then users again, until nothing changes; the part that remains does not depend
+    on the order, the reasons do. Returns it, and the events that went with users and with items below the bound.
+    """
+    removed = {USER_BELOW_MIN_ITEMS: 0, ITEM_BELOW_MIN_USERS: 0}
+    rounds = ((USER_BELOW_MIN_ITEMS, min_user_items), (ITEM_BELOW_MIN_USERS, min_item_users))
+    unchanged = 0
+    while unchanged < len(rounds) and len(pairs):
+        for reason, least in rounds:
+            n_before = len(pairs)
+            pairs, n_events = _with_degree(pairs, reason, least)
+            removed[reason] += n_events
+            unchanged = unchanged + 1 if len(pairs) == n_before else 0
+    return pairs, removed
+
+
+def _with_degree(pairs: Pairs, reason: str, least: int) -> tuple[Pairs, int]:
+    """The pairs of users (or items) that have `least` of the other, and the number of events that went."""
+    if least <= 1:
+        return pairs, 0
+    of = pairs.user_idx if reason == USER_BELOW_MIN_ITEMS else pairs.item_idx
+    kept = (np.bincount(of) >= least)[of]
+    if kept.all():
+        return pairs, 0
+    return pairs.select(kept), int(pairs.n_events[~kept].sum(dtype=np.int64))

@@ -1,0 +1,141 @@
+"""Cuts: which events are trained on and which are held out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.config import EvaluateConfig
+from recsys.data.arrays import Seconds
+from recsys.data.interactions import Interactions
+from recsys.data.pairs import pair_keys, places_in_runs
+from recsys.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """The events of a log, taken apart.
+
+    `train`: learned from. `holdout`: to be predicted. `history`: what users who are not trained on are known by,
+    None where they are trained on. `at`: UTC seconds of a cut in time. `now`: UTC seconds at which decay starts,
+    None for the newest train event. `too_few_items`: users of whom nothing was held out for want of items.
+    """
+
+    train: Interactions
+    holdout: Interactions
+    history: Interactions | None = None
+    at: int | None = None
+    now: int | None = None
+    too_few_items: int = 0
+
+
+def cut_events(
+    events: Interactions, evaluate: EvaluateConfig, *, rng: np.random.Generator, given: Interactions | None = None
+) -> Cut:
+    """Cut as `evaluate.split` says; `given`: the events of `evaluate.holdout_paths`, for "given" alone.
+
+    Raises ConfigError where the events lack a column the cut needs, DataError where a side is left empty.
+    """
+    if len(events) == 0:
+        raise DataError(f"split {evaluate.split!r}: the log holds no events")
+    if evaluate.split == "given":
+        cut = _cut_given(events, given)
+    elif evaluate.split == "held_out_users":
+        cut = cut_users(events, user_share=evaluate.user_share, item_share=evaluate.item_share, rng=rng)
+    else:
+        cut = _BY_ORDER[evaluate.split](events, evaluate)
+    for name, side in (("train on", cut.train), ("hold out", cut.holdout)):
+        if len(side) == 0:
+            raise DataError(f"split {evaluate.split!r}: no events to {name}; {_describe(events)}")
+    return cut
+
+
+def cut_in_time(events: Interactions, holdout: int) -> Cut:
+    """Hold out the last `holdout` seconds: events at or after newest - holdout; train on what is strictly older.
+
+    Decay starts at the cut. Raises ConfigError for events without timestamps.
+    """
+    if events.timestamp is None:
+        raise ConfigError('evaluate.split = "temporal": the events have no time; set log.timestamp')
+    at = int(events.timestamp.max()) - holdout
+    before = events.timestamp < at
+    return Cut(events.select(before), events.select(~before), at=at, now=at)
+
+
+def cut_last_items(events: Interactions, n: int) -> Cut:
+    """Hold out each user's last `n` distinct items, with every event the user has with them.
+
+    An item is as late as the user's last event with it whose value is above zero; equal times, and logs without
+    timestamps, go by the order of the log. Users with n such items or fewer keep them all in train.
+    """
+    keys = pair_keys(events)
+    newest_first = _by_user_and_time(events)[::-1]
+    newest_first = newest_first[events.value[newest_first] > 0]
+    pairs, latest = np.unique(keys[newest_first], return_index=True)
+    pairs = pairs[np.argsort(latest)]
+    place, n_items = places_in_runs(pairs // len(events.items))
+    held = np.isin(keys, pairs[(place < n) & (n_items > n)])
+    too_few = int(np.count_nonzero(np.bincount(events.user_idx))) - int(
+        np.count_nonzero((place == 0) & (n_items > n))
+    )
+    return Cut(events.select(~held), events.select(held), too_few_items=too_few)
+
+
+def cut_users(events: Interactions, *, user_share: float, item_share: float, rng: np.random.Generator) -> Cut:
+    """Draw `user_share` of the users, at least one, who are never trained on, and hold out part of their items.
+
+    Of each one's distinct items (those with a value above zero) a random `item_share`, rounded, at least one and
+    never all, is held out with every event the user has with them; the rest is the history. Which users and items
+    those are depends on `rng` and the ids, not on the order of the log. Users with one item are not evaluated.
+    """
+    drawn = _draw_users(events, user_share, rng)
+    theirs = drawn[events.user_idx]
+    train, known = events.select(~theirs), events.select(theirs)
+    keys = pair_keys(known)
+    pairs = np.unique(keys[known.value > 0])
+    user_idx = pairs // max(len(events.items), 1)
+    pairs = pairs[np.lexsort((rng.random(len(pairs)), user_idx))]
+    place, n_items = places_in_runs(user_idx)
+    held = np.isin(keys, pairs[(place < np.maximum(1, np.rint(item_share * n_items))) & (place < n_items - 1)])
+    too_few = int(np.count_nonzero(drawn)) - int(np.count_nonzero((place == 0) & (n_items > 1)))
+    now = None if events.timestamp is None else int(events.timestamp.max())
+    return Cut(train, known.select(held), history=known.select(~held), now=now, too_few_items=too_few)
+
+
+def _cut_given(events: Interactions, given: Interactions | None) -> Cut:
+    if given is None:
+        raise ConfigError('evaluate.split = "given": needs the events of evaluate.holdout_paths')
+    return Cut(events, given)
+
+
+_BY_ORDER: dict[str, Callable[[Interactions, EvaluateConfig], Cut]] = {
+    "temporal": lambda events, evaluate: cut_in_time(events, evaluate.holdout),
+    "last_n": lambda events, evaluate: cut_last_items(events, evaluate.last_n),
+}
+
+
+def _by_user_and_time(events: Interactions) -> NDArray[np.int64]:
+    """int64 (n,): rows by user, then time, then order of the log."""
+    if events.timestamp is None:
+        return np.argsort(events.user_idx, kind="stable")
+    return np.lexsort((events.timestamp, events.user_idx))
+
+
+def _draw_users(events: Interactions, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """bool (n_users,): which users are held out, of those that have events; one is always left to train on."""
+    active = np.flatnonzero(np.bincount(events.user_idx))
+    n_drawn = min(max(1, round(share * len(active))), len(active) - 1)
+    drawn = np.zeros(len(events.users), np.bool_)
+    drawn[rng.choice(active, n_drawn, replace=False)] = True
+    return drawn
+
+
+def _describe(events: Interactions) -> str:
+    span = "" if events.timestamp is None else f" from {_span(events.timestamp)}"
+    return f"the log holds {len(events)} events{span}"
+
+
+def _span(timestamp: Seconds) -> str:
+    first, last = (np.datetime64(int(moment), "s") for moment in (timestamp.min(), timestamp.max()))
+    return f"{first} to {last} UTC"

@@ -1,0 +1,99 @@
+"""Pairs: the events of one user with one item, merged into one entry."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Floats, Indices
+from recsys.data.interactions import Interactions
+from recsys.errors import ConfigError
+
+# float32 sums of things that cancel leave noise of this size, relative to what was summed.
+_CANCELLED = np.float32(1e-6)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Distinct (user, item) pairs, sorted by user, then item.
+
+    `user_idx`, `item_idx`: int32 (n,). `weight`: float32 (n,). `n_events`: int32 (n,), rows of the log in each.
+    """
+
+    user_idx: Indices
+    item_idx: Indices
+    weight: Floats
+    n_events: Indices
+
+    def __len__(self) -> int:
+        return len(self.user_idx)
+
+    def select(self, kept: NDArray[np.bool_]) -> "Pairs":
+        """The pairs where `kept`: bool (n,) is true."""
+        return Pairs(self.user_idx[kept], self.item_idx[kept], self.weight[kept], self.n_events[kept])
+
+
+def merge_events(events: Interactions, weight: Floats, repeats: Literal["sum", "max", "last"] = "sum") -> Pairs:
+    """Merge repeated events of a user with an item.
+
+    `weight`: float32 (n,), one an event; may be negative with "sum", where what cancels comes out as exactly 0.
+    "max" keeps the largest weight, "last" that of the newest event, of the later row where times are equal.
+    Raises ConfigError where "last" meets events without timestamps.
+    """
+    key = pair_keys(events)
+    order = _order(events, key, repeats)
+    key, weight = key[order], weight[order]
+    del order
+    starts = run_starts(key)
+    ends = np.append(starts[1:], len(key))
+    user_idx, item_idx = np.divmod(key[starts], max(len(events.items), 1))
+    merged = weight[ends - 1] if repeats == "last" else _REDUCE[repeats](weight, starts)
+    return Pairs(user_idx.astype(np.int32), item_idx.astype(np.int32), merged, (ends - starts).astype(np.int32))
+
+
+def pair_keys(events: Interactions) -> NDArray[np.int64]:
+    """int64 (n,): one number a (user, item) pair, in the order of users, then items."""
+    key = events.user_idx.astype(np.int64)
+    key *= len(events.items)
+    key += events.item_idx
+    return key
+
+
+def run_starts(ordered: NDArray[Any]) -> NDArray[np.int64]:
+    """int64 (n_runs,): where each run of equal values begins; `ordered`: (n,), equal values side by side."""
+    if len(ordered) == 0:
+        return np.zeros(0, np.int64)
+    return np.append(0, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1)
+
+
+def places_in_runs(ordered: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each element's place in its run, from 0, and the length of that run; both int64 (n,)."""
+    starts = run_starts(ordered)
+    lengths = np.diff(starts, append=len(ordered))
+    return np.arange(len(ordered)) - np.repeat(starts, lengths), np.repeat(lengths, lengths)
+
+
+def _order(events: Interactions, key: NDArray[np.int64], repeats: str) -> NDArray[np.int64]:
+    # A stable order makes every float32 sum run in the order of the log: the same log, the same bits.
+    if repeats != "last":
+        return np.argsort(key, kind="stable")
+    if events.timestamp is None:
+        raise ConfigError('prepare.repeats = "last": needs to know the newest event; set log.timestamp')
+    return np.lexsort((events.timestamp, key))
+
+
+def _sums(weight: Floats, starts: NDArray[np.int64]) -> Floats:
+    if len(starts) == 0:
+        return weight
+    total = np.add.reduceat(weight, starts)
+    if weight.min() < 0:
+        total[np.abs(total) <= _CANCELLED * np.add.reduceat(np.abs(weight), starts)] = 0
+    return total
+
+
+def _maxima(weight: Floats, starts: NDArray[np.int64]) -> Floats:
+    return np.maximum.reduceat(weight, starts) if len(starts) else weight
+
+
+_REDUCE = {"sum": _sums, "max": _maxima}
