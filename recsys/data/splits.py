@@ -1,7 +1,7 @@
 """Splits: what a model may learn from, and what it is then asked to predict."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -56,8 +56,8 @@ class Split:
     holdout: Csr
     counts: Mapping[str, int]
     dropped: Mapping[str, int]
-    dropped_users: Mapping[str, int]
     cut: int | None = None
+    dropped_users: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = (len(self.user_ids), self.train.n_items)
@@ -68,11 +68,13 @@ class Split:
                 raise DataError(f"split.{name}: shape {part.shape}, expected {shape}")
         if self.queries_history.multiply(self.holdout).nnz:
             raise DataError("split.holdout: holds items of the same user's history")
+        if not np.diff(self.holdout.indptr).all():
+            raise DataError("split.holdout: a row holds nothing to find")
         self._check_sum("n_holdout_pairs", "n_holdout_entries", self.dropped)
         self._check_sum("n_holdout_users", "n_eval_users", self.dropped_users)
 
     def _check_sum(self, came: str, left: str, dropped: Mapping[str, int]) -> None:
-        if self.counts[came] != self.counts[left] + sum(dropped.values()):
+        if came in self.counts and self.counts[came] != self.counts[left] + sum(dropped.values()):
             raise DataError(f"split: {came} {self.counts[came]}, {left} {self.counts[left]}, dropped {dict(dropped)}")
 
 
