@@ -1,0 +1,73 @@
+"""Events as lines of CSV: columns of bytes joined a chunk at a time, so that twenty million rows take seconds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.data.synthetic.calendar import END, START
+from recsys.data.synthetic.events import EVENT_NAMES, EventChunk
+from recsys.data.synthetic.world import item_id, user_id
+
+EVENT_COLUMNS = ("user_id", "item_id", "timestamp", "event", "quantity")
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True, eq=False)
+class Names:
+    """Every text that a field can be, as binary arrays to take from."""
+
+    users: Any
+    items: Any
+    days: Any
+    times: Any
+    events: Any
+    quantities: Any
+
+    @staticmethod
+    def of(n_accounts: int, n_items: int) -> "Names":
+        """The texts of a log with so many readers and bots, and items."""
+        days = np.arange(START, END, _DAY).astype("datetime64[s]").astype("datetime64[D]")
+        return Names(
+            users=_binary([user_id(user) for user in range(n_accounts)]),
+            items=_binary([item_id(item) for item in range(n_items)]),
+            days=_binary([str(day) for day in days]),
+            times=_binary([f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}Z" for s in range(_DAY)]),
+            events=_binary(list(EVENT_NAMES)),
+            quantities=_binary([str(quantity) for quantity in range(10)]),
+        )
+
+    def columns(self, chunk: EventChunk) -> dict[str, Any]:
+        """The fields of a chunk: binary arrays (n,) by column name, in the order of EVENT_COLUMNS."""
+        day, second = np.divmod(chunk.timestamp - START, _DAY)
+        fields = (
+            _take(self.users, chunk.user_idx),
+            _take(self.items, chunk.item_idx),
+            pc.binary_join_element_wise(_take(self.days, day), _take(self.times, second), b"T"),
+            _take(self.events, chunk.event),
+            _take(self.quantities, chunk.quantity),
+        )
+        return dict(zip(EVENT_COLUMNS, fields, strict=True))
+
+
+def joined(columns: dict[str, Any]) -> Any:
+    """One line a row: a binary array (n,), each ending with a newline."""
+    return pc.binary_join_element_wise(pc.binary_join_element_wise(*columns.values(), b","), b"", b"\n")
+
+
+def line_bytes(lines: Any) -> memoryview:
+    """All lines of a binary array one after the other, without a copy."""
+    _, offsets, data = lines.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[lines.offset : lines.offset + len(lines) + 1]
+    return memoryview(data)[int(bounds[0]) : int(bounds[-1])] if len(lines) else memoryview(b"")
+
+
+def _binary(texts: list[str]) -> Any:
+    return pa.array([text.encode() for text in texts], pa.binary())
+
+
+def _take(texts: Any, at: Any) -> Any:
+    return pc.take(texts, pa.array(at))
