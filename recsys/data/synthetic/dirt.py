@@ -24,10 +24,10 @@ DIRT_KINDS = (*_BROKEN, "too_few_fields", "repeat")
 def dirty_lines(columns: dict[str, Any], numbers: range, rng: np.random.Generator) -> tuple[Any, list[str]]:
     """Dirty lines made from random rows of `columns` (binary arrays by name, in the file's order).
 
-    `numbers`: running numbers of the dirty rows, at most as many as there are rows; the kinds take turns, and no
-    row is the source of two. Returns the lines, a binary array (len(numbers),), and the kind of each.
+    `numbers`: running numbers of the dirty rows; the kinds take turns.
+    Returns the lines, a binary array (len(numbers),), and the kind of each.
     """
-    sources = rng.permutation(len(columns["user_id"]))[: len(numbers)]
+    sources = rng.integers(0, max(len(columns["user_id"]), 1), len(numbers))
     kinds = [DIRT_KINDS[number % len(DIRT_KINDS)] for number in numbers]
     lines = [_dirty_line(columns, int(at), kind) for at, kind in zip(sources, kinds, strict=True)]
     return pa.array(lines, pa.binary()), kinds

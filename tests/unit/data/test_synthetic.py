@@ -2,6 +2,7 @@ import csv
 import gzip
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,7 @@ class TestEvents:
         other = gathered(make_world(n_users=N_USERS, n_items=N_ITEMS, seed=4), 2_000)
         assert np.array_equal(again.item_idx, gathered(world, 2_000).item_idx)
         assert not np.array_equal(again.item_idx, other.item_idx)
+        assert not np.array_equal(again.item_idx, gathered(replace(world, seed=4), 2_000).item_idx)
 
 
 class TestPlantedStructure:
@@ -267,6 +269,7 @@ class TestFiles:
         again = write_synthetic_log(tmp_path / "again", seed=9, **sizes)
         other = write_synthetic_log(tmp_path / "other", seed=10, **sizes)
         assert digests(again) == digests(log)
+        assert {path.read_bytes()[4:8] for path in log.event_paths} == {bytes(4)}, "gzip wrote the time of day"
         assert not set(digests(other)) & set(digests(log))
 
     def test_plain_files_hold_the_same_text(self, log: SyntheticLog, tmp_path: Path) -> None:
