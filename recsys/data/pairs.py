@@ -41,15 +41,20 @@ def merge_events(events: Interactions, weight: Floats, repeats: Literal["sum", "
     "max" keeps the largest weight, "last" that of the newest event, of the later row where times are equal.
     Raises ConfigError where "last" meets events without timestamps.
     """
+    if len(events) == 0:
+        return Pairs(events.user_idx, events.item_idx, weight, np.zeros(0, np.int32))
     key = pair_keys(events)
     order = _order(events, key, repeats)
     key, weight = key[order], weight[order]
     del order
     starts = run_starts(key)
-    ends = np.append(starts[1:], len(key))
-    user_idx, item_idx = np.divmod(key[starts], max(len(events.items), 1))
-    merged = weight[ends - 1] if repeats == "last" else _REDUCE[repeats](weight, starts)
-    return Pairs(user_idx.astype(np.int32), item_idx.astype(np.int32), merged, (ends - starts).astype(np.int32))
+    user_idx, item_idx = np.divmod(key[starts], len(events.items))
+    return Pairs(
+        user_idx.astype(np.int32),
+        item_idx.astype(np.int32),
+        _MERGE[repeats](weight, starts),
+        np.diff(starts, append=len(key)).astype(np.int32),
+    )
 
 
 def pair_keys(events: Interactions) -> NDArray[np.int64]:
@@ -84,16 +89,19 @@ def _order(events: Interactions, key: NDArray[np.int64], repeats: str) -> NDArra
 
 
 def _sums(weight: Floats, starts: NDArray[np.int64]) -> Floats:
-    if len(starts) == 0:
-        return weight
-    total = np.add.reduceat(weight, starts)
+    total: Floats = np.add.reduceat(weight, starts)
     if weight.min() < 0:
         total[np.abs(total) <= _CANCELLED * np.add.reduceat(np.abs(weight), starts)] = 0
     return total
 
 
 def _maxima(weight: Floats, starts: NDArray[np.int64]) -> Floats:
-    return np.maximum.reduceat(weight, starts) if len(starts) else weight
+    largest: Floats = np.maximum.reduceat(weight, starts)
+    return largest
 
 
-_REDUCE = {"sum": _sums, "max": _maxima}
+def _lasts(weight: Floats, starts: NDArray[np.int64]) -> Floats:
+    return weight[np.append(starts[1:], len(weight)) - 1]
+
+
+_MERGE = {"sum": _sums, "max": _maxima, "last": _lasts}
