@@ -84,7 +84,10 @@ def check_canonical(csr: Csr) -> None:
     """Raise DataError unless `csr` is canonical float32 CSR with finite, positive values in range."""
     if csr.dtype != np.float32 or csr.indices.dtype != np.int32:
         raise DataError(f"matrix: {csr.dtype} values, {csr.indices.dtype} columns; expected float32 and int32")
-    csr.check_format(full_check=True)
+    try:
+        csr.check_format(full_check=True)
+    except ValueError as error:
+        raise DataError(f"matrix: {error}") from error
     if not csr.has_canonical_format:
         raise DataError("matrix: columns are unsorted or repeated within a row; expected canonical CSR")
     if csr.nnz and not (np.isfinite(csr.data).all() and csr.data.min() > 0):
@@ -104,8 +107,10 @@ def load_csr(prefix: Path, shape: tuple[int, int]) -> Csr:
             part: np.load(prefix.with_name(f"{prefix.name}.{part}.npy"), mmap_mode="r", allow_pickle=False)
             for part in _PARTS
         }
-        return sp.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=shape, copy=False)
-    except (ValueError, OSError) as error:
+        csr = sp.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=shape, copy=False)
+        check_canonical(csr)
+        return csr
+    except (ValueError, OSError, DataError) as error:
         raise ArtifactError(f"{prefix}.*.npy: expected the arrays of a {shape} CSR matrix: {error}") from error
 
 

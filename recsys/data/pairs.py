@@ -101,7 +101,8 @@ def _maxima(weight: Floats, starts: NDArray[np.int64]) -> Floats:
 
 
 def _lasts(weight: Floats, starts: NDArray[np.int64]) -> Floats:
-    return weight[np.append(starts[1:], len(weight)) - 1]
+    newest: Floats = weight[np.append(starts[1:], len(weight)) - 1]
+    return newest
 
 
 _MERGE = {"sum": _sums, "max": _maxima, "last": _lasts}
