@@ -1,0 +1,158 @@
+"""Files that must be whole: durable writes, content hashes, folders without surprises."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from recsys.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class FileDigest:
+    """What a file's content must be: `sha256` in hexadecimal, `size` in bytes."""
+
+    sha256: str
+    size: int
+
+    @staticmethod
+    def of(content: bytes) -> "FileDigest":
+        """The digest of bytes in memory."""
+        return FileDigest(hashlib.sha256(content).hexdigest(), len(content))
+
+
+def digest_file(path: Path) -> FileDigest:
+    """Read a file once, in blocks. Raises OSError, also where `path` is a symbolic link."""
+    with open(path, "rb", opener=_without_following) as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileDigest(sha256, file.tell())
+
+
+def read_file(path: Path) -> bytes:
+    """A whole file's bytes. Raises OSError, also where `path` is a symbolic link."""
+    with open(path, "rb", opener=_without_following) as file:
+        return file.read()
+
+
+def _without_following(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
+def list_files(folder: Path) -> list[str]:
+    """Names of all files below `folder`, relative to it, with forward slashes, sorted.
+
+    Raises ArtifactError for anything that is neither a plain file nor a folder: links, pipes, devices.
+    """
+    return sorted(path.relative_to(folder).as_posix() for path in _walk(folder))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            yield from _walk(path)
+        elif stat.S_ISREG(mode):
+            yield path
+        else:
+            raise ArtifactError(f"{path}: is a link or a special file; expected plain files and folders only")
+
+
+def check_names(folder: Path, expected: set[str]) -> None:
+    """Raise ArtifactError unless `folder` holds exactly the files `expected`."""
+    found = set(list_files(folder))
+    if missing := sorted(expected - found):
+        raise ArtifactError(f"{folder / missing[0]}: is missing; the manifest lists it")
+    if unknown := sorted(found - expected):
+        raise ArtifactError(f"{folder / unknown[0]}: is not listed in the manifest; a version never gains files")
+
+
+def verify_files(
+    folder: Path, expected: Mapping[str, FileDigest], *, keep: frozenset[str] = frozenset()
+) -> dict[str, bytes]:
+    """Compare every file's size and hash with `expected`, and return the verified bytes of those in `keep`.
+
+    Raises ArtifactError naming the first file that differs, what was expected and what was found.
+    """
+    kept = {}
+    for name, wanted in expected.items():
+        path = folder / name
+        check_size(path, wanted.size)
+        if name in keep:
+            kept[name] = read_file(path)
+        check_digest(path, FileDigest.of(kept[name]) if name in keep else digest_file(path), wanted)
+    return kept
+
+
+def check_size(path: Path, expected: int) -> None:
+    """Raise ArtifactError unless the file has `expected` bytes; saves hashing one that was cut short."""
+    found = path.lstat().st_size
+    if found != expected:
+        raise ArtifactError(f"{path}: {found} bytes, expected {expected}")
+
+
+def check_digest(path: Path, found: FileDigest, expected: FileDigest) -> None:
+    """Raise ArtifactError unless the two are equal."""
+    if found != expected:
+        raise ArtifactError(
+            f"{path}: its content changed; sha256 {found.sha256} ({found.size} bytes), "
+            f"expected {expected.sha256} ({expected.size} bytes)"
+        )
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a new or emptied file and wait until its bytes are on the disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_durably(path: Path, content: bytes) -> None:
+    """Put `content` in place of the file `path`, in one rename: readers see all of the old or all of the new.
+
+    An OSError leaves the old file, unless it came from the last step, the fsync of the folder: read it again to know.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        write_durably(temporary, content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's entries, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """`sync` every file and folder below `folder`, and `folder` itself, innermost first."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            sync_tree(path)
+        else:
+            sync(path)
+    sync(folder)
+
+
+def make_durable_folder(folder: Path) -> None:
+    """Make `folder` and what is missing above it, so that they survive a power cut."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in reversed(missing):
+        sync(path.parent)
+
+
+def protect(folder: Path) -> None:
+    """Take away everybody's right to write the files below `folder`; folders stay as they are."""
+    for name in list_files(folder):
+        path = folder / PurePath(name)
+        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)

@@ -1,0 +1,63 @@
+"""HISTORY: which version served when, one JSON line per publish and rollback."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recsys.artifacts.manifest import VersionName
+from recsys.errors import ArtifactError
+
+
+class HistoryEntry(BaseModel):
+    """One line: at `at` (UTC, ISO 8601) the pointer went from `previous` (None: there was none) to `version`.
+
+    A line is written just before the pointer moves. Where a process was killed between the two, the line's version
+    never served, and the `previous` of the next line, or CURRENT, says so.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: str
+    action: Literal["publish", "rollback"]
+    version: VersionName
+    previous: VersionName | None
+
+
+def parse_history(path: Path, text: str) -> list[HistoryEntry]:
+    """The entries, oldest first. Raises ArtifactError naming the file and the line that is none."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            entries.append(HistoryEntry.model_validate_json(line))
+        except ValidationError as error:
+            raise ArtifactError(f"{path}: line {number} is not a history entry: {error}") from error
+    return entries
+
+
+def ancestry(entries: Iterable[HistoryEntry], current: str | None) -> list[str]:
+    """The versions that stand behind `current`, oldest first, `current` last.
+
+    A publish stands on what served before it. A rollback steps back and forgets what it left, so that rolling back
+    twice goes two versions back and never returns to the version that was rolled back from.
+    """
+    line: list[str] = []
+    for entry in entries:
+        _step_back(line, entry.previous)
+        if entry.action == "rollback":
+            _step_back(line, entry.version)
+        elif line[-1:] != [entry.version]:
+            line.append(entry.version)
+    _step_back(line, current)
+    return line
+
+
+def _step_back(line: list[str], version: str | None) -> None:
+    if version is None:
+        line.clear()
+    elif version in line:
+        last = len(line) - line[::-1].index(version)
+        del line[last:]
+    else:
+        line.append(version)

@@ -1,0 +1,49 @@
+"""One writer at a time, across processes."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from recsys.errors import ArtifactError
+
+_POLL_SECONDS = 0.05
+
+
+@contextmanager
+def exclusive(path: Path, *, doing: str, wait: float = 0.0) -> Iterator[None]:
+    """Hold the lock file `path`; the system lets go of it when the process ends, however it ends.
+
+    `wait`: seconds to keep trying. `doing`: what the holder does, for the message of who comes second.
+    Raises ArtifactError where another process (or thread) still holds it, or where it cannot be opened.
+    """
+    with _opened(path) as file:
+        if not _acquired(file.fileno(), time.monotonic() + wait):
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise ArtifactError(f"{path}: another process ({holder}) is {doing}; try again when it has finished")
+        file.truncate(0)
+        file.write(f"pid {os.getpid()}")
+        file.flush()
+        yield
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return path.open("a+", encoding="ascii")
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be opened to take turns: {error.strerror}") from error
+
+
+def _acquired(descriptor: int, deadline: float) -> bool:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL_SECONDS)

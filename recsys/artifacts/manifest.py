@@ -1,0 +1,131 @@
+"""Manifest: what a version is made of, where it came from and how good it is."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from recsys.artifacts.files import FileDigest, read_file, write_durably
+from recsys.errors import ArtifactError
+
+SCHEMA_VERSION = 1
+"""What this release writes."""
+
+UNDERSTOOD_SCHEMAS = (1,)
+"""What this release reads."""
+
+MANIFEST, CHECKSUM = "manifest.json", "manifest.json.sha256"
+"""The manifest, and its own hash in the form that `sha256sum --check` reads."""
+
+_LIBRARIES = ("recsys", "numpy", "scipy", "pyarrow", "faiss-cpu", "implicit")
+
+Json = dict[str, JsonValue]
+
+VERSION_PATTERN = r"v[0-9a-f]{16}"
+"""How a version is named: "v" and the first 16 digits of the hash of what it holds."""
+
+VersionName = Annotated[str, Field(pattern=f"^{VERSION_PATTERN}$")]
+
+
+class Manifest(BaseModel):
+    """One version's manifest.json; frozen, nothing unknown in it.
+
+    `version` is derived from `schema_version`, `config`, `log` and `files`. When it was made, on which library
+    versions, and how it was judged do not change its name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    schema_version: int
+    version: VersionName
+    created_at: str = Field(description="UTC, ISO 8601")
+    config: Json = Field(description="the resolved configuration")
+    log: Json = Field(description="fingerprint and row counts of the log")
+    counts: Json = Field(description="users, items, entries")
+    metrics: Json = Field(description="metric name to value")
+    gates: list[JsonValue] = Field(description="each gate's name, whether it passed, and why")
+    verdict: str
+    index: Json = Field(description="kind of the search index, and its measured recall")
+    libraries: dict[str, str] = Field(description="versions that wrote it")
+    files: dict[str, FileDigest] = Field(description="path below the version's folder -> hash and size in bytes")
+
+
+def new_manifest(files: dict[str, FileDigest], **facts: Any) -> Manifest:
+    """The manifest of `files` as of now; `facts` are the fields config, log, counts, metrics, gates, verdict, index.
+
+    Tuples, paths and dataclasses in them become JSON. Raises ArtifactError where something has no JSON form.
+    """
+    try:
+        plain = to_jsonable_python(facts)
+        json.dumps(plain, allow_nan=False)
+        fields = {"schema_version": SCHEMA_VERSION, **plain, "files": files}
+        return Manifest(
+            version=version_name(fields),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            libraries=_library_versions(),
+            **fields,
+        )
+    except (PydanticSerializationError, ValidationError, ValueError) as error:
+        raise ArtifactError(f"manifest: a fact has no JSON form: {error}") from error
+
+
+def version_name(fields: dict[str, Any]) -> str:
+    """The name that goes with a manifest's `schema_version`, `config`, `log` and `files`."""
+    identity = {name: fields[name] for name in ("schema_version", "config", "log", "files")}
+    canonical = json.dumps(to_jsonable_python(identity), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return f"v{hashlib.sha256(canonical.encode()).hexdigest()[:16]}"
+
+
+def _library_versions() -> dict[str, str]:
+    return {found.name: found.version for name in _LIBRARIES for found in metadata.distributions(name=name)}
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write manifest.json and its checksum into `folder`, durably. Raises OSError."""
+    content = (json.dumps(manifest.model_dump(mode="json"), indent=2, allow_nan=False) + "\n").encode()
+    write_durably(folder / MANIFEST, content)
+    write_durably(folder / CHECKSUM, _checksum_line(content))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check a version's manifest: its own hash, its schema, and that its name is its folder's.
+
+    Raises ArtifactError naming the file, what was found and what was expected.
+    """
+    path = folder / MANIFEST
+    try:
+        content, checksum = read_file(path), read_file(folder / CHECKSUM)
+    except OSError as error:
+        raise ArtifactError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    if checksum != _checksum_line(content):
+        found, expected = FileDigest.of(content).sha256, checksum[:80].decode("ascii", "replace").strip()
+        raise ArtifactError(f"{path}: its content changed; sha256 {found}, expected by {CHECKSUM}: {expected}")
+    manifest = _parse(path, content)
+    expected = version_name(manifest.model_dump(mode="json"))
+    if not manifest.version == folder.name == expected:
+        raise ArtifactError(f"{path}: describes version {manifest.version}, expected {expected} in {folder.name}/")
+    return manifest
+
+
+def _checksum_line(content: bytes) -> bytes:
+    return f"{FileDigest.of(content).sha256}  {MANIFEST}\n".encode("ascii")
+
+
+def _parse(path: Path, content: bytes) -> Manifest:
+    try:
+        fields = json.loads(content)
+    except ValueError as error:
+        raise ArtifactError(f"{path}: not a JSON document: {error}") from error
+    schema = fields.get("schema_version") if isinstance(fields, dict) else None
+    if schema not in UNDERSTOOD_SCHEMAS:
+        understood = ", ".join(str(known) for known in UNDERSTOOD_SCHEMAS)
+        raise ArtifactError(f"{path}: schema version {schema!r}; this release understands {understood}")
+    try:
+        return Manifest.model_validate(fields)
+    except ValidationError as error:
+        raise ArtifactError(f"{path}: not a manifest of schema {schema}: {error}") from error
