@@ -111,7 +111,7 @@ def make_split(
         holdout=relevance(left, train.n_items),
         counts=_counts(cut, train, whole, left),
         dropped=left.dropped,
-        dropped_users=_with_too_few(left.dropped_users, cut.too_few_items),
+        dropped_users=_at_work({**left.dropped_users, "too_few_items": cut.too_few_items}),
         cut=cut.at,
     )
 
@@ -124,8 +124,8 @@ def _folded(cut: Cut, train: InteractionMatrix, weigh: Build | None) -> Known:
     return Known(history.users, history.over_items(train.items))
 
 
-def _with_too_few(dropped_users: Mapping[str, int], n_users: int) -> dict[str, int]:
-    return {**dropped_users, **({"too_few_items": n_users} if n_users else {})}
+def _at_work(dropped: Mapping[str, int]) -> dict[str, int]:
+    return {reason: count for reason, count in dropped.items() if count}
 
 
 def _counts(cut: Cut, train: InteractionMatrix, whole: Holdout, left: Holdout) -> dict[str, int]:
