@@ -25,10 +25,13 @@ def random_rows(seed, n):
     return [(f"u{u}", f"i{i}", int(t), v) for u, i, t, v in zip(users, items, times, values, strict=True)]
 
 
-def split_of(log, evaluate, prepare=None, *, given=None):
+def split_of(log, evaluate, prepare=None, *, given=None, seen=None):
+    """make_split with the filters and weights of `prepare`; train events are appended to `seen`."""
     prepare = prepare or PrepareConfig()
+    seen = [] if seen is None else seen
 
     def build(events, now):
+        seen.append(events)
         return build_matrix(events, prepare, event_weights={}, net=True, now=now)[0]
 
     def weigh(events, now):
@@ -49,6 +52,11 @@ def listed(split, part):
     coo = getattr(split, part).tocoo()
     users = split.user_ids.to_pylist()
     return {(users[row], item) for row, item in zip(coo.row, split.train.items.decode(coo.col), strict=True)}
+
+
+def pairs_of(log):
+    """{(user, item)} of events, by external ids."""
+    return set(zip(log.users.decode(log.user_idx), log.items.decode(log.item_idx), strict=True))
 
 
 def test_temporal_hand_worked(make_log):
@@ -195,55 +203,57 @@ def test_nothing_to_evaluate_says_why(make_log):
 )
 @settings(max_examples=40, deadline=None)
 def test_nothing_leaks_and_all_is_counted(make_log, kind, seed, n, least, max_users):
-    rows = random_rows(seed, n)
-    log, test = make_log(rows), make_log(random_rows(seed + 1, n))
+    log, test = make_log(random_rows(seed, n)), make_log(random_rows(seed + 1, n))
     prepare = PrepareConfig(min_user_items=least, half_life_days=0.001)
     evaluate = config(kind, seed=seed, max_users=max_users, user_share=0.4, item_share=0.4)
     seen = []
 
-    def build(events, now):
-        seen.append(events)
-        return build_matrix(events, prepare, event_weights={}, net=True, now=now)[0]
-
-    def weigh(events, now):
-        return build_history(events, prepare, event_weights={}, net=True, now=now)
-
     def split_once():
-        return make_split(log, evaluate, build=build, weigh=weigh, given=test if kind == "given" else None)
+        given = test if kind == "given" else None
+        return split_of(log, evaluate, prepare, given=given, seen=seen)
 
     try:
         split = split_once()
     except DataError:
         reject()
-    (train_events,) = seen
+    check_train_side(split, seen[0])
+    check_queries(split)
+    check_counts(split)
+    held = listed(split, "holdout")
+    assert held <= {(user, item) for user, item, _, value in random_rows(seed + (kind == "given"), n) if value > 0}
+    assert kind in ("temporal", "given") or not held & pairs_of(seen[0])
+    again = split_once()
+    assert split.user_ids.equals(again.user_ids)
+    np.testing.assert_array_equal(split.holdout.toarray(), again.holdout.toarray())
+
+
+def check_train_side(split, train_events):
+    """Training and its id maps know of train events alone."""
     if split.cut is not None:
         assert train_events.timestamp.max() < split.cut
-    known_users = set(log.users.decode(train_events.user_idx))
-    known_items = set(log.items.decode(train_events.item_idx))
-    assert set(split.train.users.ids.to_pylist()) <= known_users
-    assert set(split.train.items.ids.to_pylist()) <= known_items
+    users, items = (set(ids) for ids in zip(*pairs_of(train_events), strict=True))
+    assert set(split.train.users.ids.to_pylist()) <= users
+    assert set(split.train.items.ids.to_pylist()) <= items
+    if split.user_idx is None:
+        assert users.isdisjoint(split.user_ids.to_pylist())
+
+
+def check_queries(split):
+    """Every row has a history and something to find outside it."""
     assert not listed(split, "holdout") & listed(split, "queries_history")
     assert np.diff(split.queries_history.indptr).min() > 0
     assert np.diff(split.holdout.indptr).min() > 0
-    if split.user_idx is None:
-        assert known_users.isdisjoint(split.user_ids.to_pylist())
-    else:
-        history = split.train.csr[split.user_idx].toarray()
-        np.testing.assert_array_equal(split.queries_history.toarray(), history)
+    if split.user_idx is not None:
+        np.testing.assert_array_equal(split.queries_history.toarray(), split.train.csr[split.user_idx].toarray())
         assert split.train.users.decode(split.user_idx) == split.user_ids.to_pylist()
-    if kind in ("temporal", "last_n", "held_out_users"):
-        assert listed(split, "holdout") <= {(user, item) for user, item, _, value in rows if value > 0}
-        train_pairs = zip(
-            log.users.decode(train_events.user_idx), log.items.decode(train_events.item_idx), strict=True
-        )
-        assert kind == "temporal" or not listed(split, "holdout") & set(train_pairs)
+
+
+def check_counts(split):
+    """Every pair and every user of the holdout is evaluated or counted."""
     counts = split.counts
     assert counts["n_holdout_pairs"] == counts["n_holdout_entries"] + sum(split.dropped.values())
     assert counts["n_holdout_users"] == counts["n_eval_users"] + sum(split.dropped_users.values())
     assert (counts["n_eval_users"], counts["n_holdout_entries"]) == (len(split.user_ids), split.holdout.nnz)
-    again = split_once()
-    assert split.user_ids.equals(again.user_ids)
-    np.testing.assert_array_equal(split.holdout.toarray(), again.holdout.toarray())
 
 
 def made(**changed):
