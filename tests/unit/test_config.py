@@ -1,0 +1,222 @@
+"""pipeline.toml: what it may say, and what is said where it may not."""
+
+import pytest
+from pydantic import ValidationError
+
+from recsys.config import (
+    DATA_DIR_VARIABLE,
+    EvaluateConfig,
+    LogConfig,
+    PipelineConfig,
+    Section,
+    load_config,
+    parse_config,
+)
+from recsys.errors import ConfigError
+
+FULL = """
+workspace = "work"
+[log]
+paths = ["events/*.csv.gz", "/abs/more.csv"]
+user = "Customer ID"
+timestamp = "InvoiceDate"
+event = "event_type"
+[log.event_weights]
+view = 1.0
+purchase = 5
+[items]
+path = "items.csv"
+attributes = ["category", "price"]
+[prepare]
+half_life_days = 90
+[evaluate]
+holdout = "28d"
+cutoffs = [10, 20]
+[model]
+factors = 64
+[publish]
+store = "versions"
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text):
+        path = tmp_path / "pipeline.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return written
+
+
+def complaint(tree, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(tree, base=tmp_path)
+    return str(caught.value)
+
+
+def tree(**sections):
+    return {"log": {"paths": ["log.csv"]}, **sections}
+
+
+def test_a_whole_file(write, tmp_path):
+    config = load_config(write(FULL))
+    assert config.log.user == "Customer ID"
+    assert config.log.event_weights == {"view": 1.0, "purchase": 5.0}
+    assert config.items.attributes == ("category", "price")
+    assert config.prepare.half_life_days == 90
+    assert config.evaluate.holdout == 28 * 86_400
+    assert config.evaluate.cutoffs == (10, 20)
+    assert config.model.factors == 64
+
+
+def test_relative_paths_start_at_the_file(write, tmp_path):
+    config = load_config(write(FULL))
+    assert [str(path) for path in config.log.paths] == [str(tmp_path / "events/*.csv.gz"), "/abs/more.csv"]
+    assert config.items.path == tmp_path / "items.csv"
+    assert config.publish.store == tmp_path / "versions"
+    assert config.workspace == tmp_path / "work"
+
+
+def test_default_paths_start_at_the_file_too(write, tmp_path):
+    config = load_config(write('[log]\npaths = ["log.csv"]\n'))
+    assert config.workspace == tmp_path / "workspace"
+    assert config.publish.store == tmp_path / "store"
+
+
+@pytest.mark.parametrize("form", ["$RECSYS_DATA_DIR/x.csv", "${RECSYS_DATA_DIR}/x.csv"])
+def test_the_data_folder_in_a_path(tmp_path, monkeypatch, form):
+    monkeypatch.setenv(DATA_DIR_VARIABLE, str(tmp_path / "sets"))
+    config = parse_config({"log": {"paths": [form]}}, base=tmp_path)
+    assert config.log.paths == (tmp_path / "sets/x.csv",)
+    monkeypatch.delenv(DATA_DIR_VARIABLE)
+    monkeypatch.chdir(tmp_path)
+    config = parse_config({"log": {"paths": [form]}}, base=tmp_path / "elsewhere")
+    assert config.log.paths == (tmp_path / "data/x.csv",)
+
+
+def test_configuration_is_frozen(tmp_path):
+    config = parse_config(tree(), base=tmp_path)
+    with pytest.raises(ValidationError, match="frozen"):
+        config.model.factors = 3
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"modle": {}}, "config: modle: unknown key; did you mean 'model'?"),
+        ({"model": {"factor": 3}}, "config: model.factor: unknown key; did you mean 'factors'?"),
+        ({"items": {"path": "x.csv", "titel": "t"}}, "config: items.titel: unknown key; did you mean 'title'?"),
+        ({"index": {"zzz": 1}}, "config: index.zzz: unknown key; known here: kind, recall_target"),
+        ({"publish": {"stor": "x"}}, "config: publish.stor: unknown key; did you mean 'store'?"),
+        ({"items": {}}, "config: items.path: missing; it has no default"),
+    ],
+)
+def test_unknown_and_missing_keys(tmp_path, sections, message):
+    assert complaint(tree(**sections), tmp_path) == message
+
+
+def test_the_log_has_no_default(tmp_path):
+    assert complaint({}, tmp_path) == "config: log: missing; it has no default"
+
+
+def test_every_mistake_is_told(tmp_path):
+    lines = complaint(tree(model={"factors": 0, "alpha": "much"}, index={"kind": "best"}), tmp_path).splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["model.factors", "model.alpha", "index.kind"]
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "parts"),
+    [
+        ("model", "factors", 0, ["got 0", "greater than or equal to 1"]),
+        ("model", "alpha", float("inf"), ["got inf", "finite"]),
+        ("model", "regularization", float("nan"), ["got nan"]),
+        ("model", "algorithm", "svd", ["got 'svd'", "expected 'als'"]),
+        ("evaluate", "cutoffs", [0], ["evaluate.cutoffs.0", "got 0"]),
+        ("evaluate", "cutoffs", [], ["evaluate.cutoffs"]),
+        ("evaluate", "holdout", "a month", ["got 'a month'", "'28d'"]),
+        ("evaluate", "holdout", True, ["got True"]),
+        ("prepare", "half_life_days", 0, ["got 0"]),
+        ("prepare", "repeats", "mean", ["got 'mean'", "'sum', 'max' or 'last'"]),
+        ("log", "event_weights", {"view": 0}, ["log.event_weights.view", "got 0"]),
+        ("log", "paths", [], ["log.paths"]),
+        ("log", "delimiter", ";;", ["log.delimiter", "got ';;'"]),
+    ],
+)
+def test_values_out_of_range_name_key_and_value(tmp_path, section, key, value, parts):
+    sections = tree()
+    sections[section] = {**sections.get(section, {}), key: value}
+    message = complaint(sections, tmp_path)
+    assert message.startswith(f"config: {section}.{key}")
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("28d", 2_419_200), ("12h", 43_200), ("90m", 5_400), ("30s", 30), ("4w", 2_419_200), ("1.5 h", 5_400), (60, 60)],
+)
+def test_durations(text, seconds):
+    assert EvaluateConfig(holdout=text).holdout == seconds
+
+
+def test_weights_of_kinds_need_their_column():
+    with pytest.raises(ValidationError, match="event_weights needs `event`"):
+        LogConfig(paths=("x.csv",), event_weights={"view": 1.0})
+
+
+def test_the_given_split_and_its_files_go_together():
+    with pytest.raises(ValidationError, match="needs holdout_paths"):
+        EvaluateConfig(split="given")
+    with pytest.raises(ValidationError, match="only with"):
+        EvaluateConfig(holdout_paths=("x.csv",))
+    assert EvaluateConfig(split="given", holdout_paths=("x.csv",)).split == "given"
+
+
+def test_overrides_take_the_place_of_the_file(write):
+    path = write(FULL)
+    config = load_config(path, overrides={"model.factors": 8, "index.kind": "exact", "workspace": "elsewhere"})
+    assert (config.model.factors, config.index.kind) == (8, "exact")
+    assert config.workspace == path.parent / "elsewhere"
+    with pytest.raises(ConfigError, match=r"model\.factor: unknown key; did you mean 'factors'"):
+        load_config(path, overrides={"model.factor": 8})
+    with pytest.raises(ConfigError, match="workspace is a value, not a section"):
+        load_config(path, overrides={"workspace.store": "x"})
+
+
+def test_the_file_is_named(write, tmp_path):
+    path = write("[log]\npaths = [")
+    with pytest.raises(ConfigError, match=r"pipeline\.toml: not a TOML file"):
+        load_config(path)
+    path = write('[log]\npaths = ["x"]\nusr = "u"\n')
+    with pytest.raises(ConfigError, match=r"pipeline\.toml: log\.usr: unknown key; did you mean 'user'"):
+        load_config(path)
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read: No such file"):
+        load_config(tmp_path / "nowhere.toml")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not a TOML file"):
+        load_config(path)
+
+
+def test_a_resolved_configuration_is_json_and_reads_back(tmp_path):
+    config = parse_config(tree(model={"seed": 9}), base=tmp_path)
+    again = parse_config(config.model_dump(mode="json"), base=tmp_path / "other")
+    assert again == config
+
+
+def sections():
+    found, waiting = set(), [PipelineConfig]
+    while waiting:
+        section = waiting.pop()
+        found.add(section)
+        for field in section.model_fields.values():
+            kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
+            waiting += [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)]
+    return sorted(found, key=lambda section: section.__name__)
+
+
+@pytest.mark.parametrize("section", sections(), ids=lambda section: section.__name__)
+def test_every_setting_is_described(section):
+    assert section.__doc__
+    if section is not PipelineConfig:  # its keys are sections, which describe themselves
+        assert [name for name, field in section.model_fields.items() if not field.description] == []
