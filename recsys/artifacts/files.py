@@ -146,8 +146,8 @@ def sync_tree(folder: Path) -> None:
 def make_durable_folder(folder: Path) -> None:
     """Make `folder` and what is missing above it, so that they survive a power cut."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
     for path in reversed(missing):
+        path.mkdir(exist_ok=True)
         sync(path.parent)
 
 

@@ -1,0 +1,143 @@
+"""Bundle: one version, sealed into a folder that never changes, verified whenever it is loaded."""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recsys.artifacts.contents import PARSED_FROM_BYTES, Contents, load_contents, save_contents
+from recsys.artifacts.files import (
+    check_names,
+    digest_file,
+    list_files,
+    make_durable_folder,
+    protect,
+    sync,
+    sync_tree,
+    verify_files,
+)
+from recsys.artifacts.lock import exclusive
+from recsys.artifacts.manifest import CHECKSUM, MANIFEST, Manifest, new_manifest, read_manifest, write_manifest
+from recsys.data.arrays import Floats
+from recsys.data.id_map import IdMap
+from recsys.data.items import Items
+from recsys.data.matrix import Csr
+from recsys.errors import ArtifactError
+from recsys.models.training import TrainedModel
+from recsys.retrieval.faiss_index import FaissIndex
+
+VERSIONS = "versions"
+"""The store's folder of versions."""
+
+_LOCK, _STAGING = ".seal.lock", ".staging-"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Bundle(Contents):
+    """The contents of one version, and the manifest that describes them."""
+
+    manifest: Manifest
+
+
+def seal_bundle(
+    store: Path,
+    *,
+    users: IdMap,
+    items: Items,
+    model: TrainedModel,
+    seen: Csr,
+    popularity: Floats,
+    index: FaissIndex,
+    similar: FaissIndex,
+    config: Mapping[str, Any],
+    log: Mapping[str, Any],
+    counts: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    gates: Sequence[Any],
+    verdict: str,
+    index_summary: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """Write a version below `store`; it serves only once it is published.
+
+    The first seven are the parts of `Contents`, the rest is for the manifest, `index_summary` beside the index's
+    kind. The version appears in one rename, whole and on the disk, or not at all. Its name follows from its files,
+    `config` and `log`: sealing the same again verifies the folder that is there and changes nothing.
+    Raises ArtifactError where parts do not fit, another process is sealing, or the disk refuses.
+    """
+    contents = Contents(
+        users=users, items=items, model=model, seen=seen, popularity=popularity, index=index, similar=similar
+    )
+    facts = {"config": config, "log": log, "counts": counts, "metrics": metrics, "gates": gates, "verdict": verdict}
+    facts["index"] = {"kind": index.kind, **(index_summary or {})}
+    versions = store / VERSIONS
+    try:
+        make_durable_folder(versions)
+        with exclusive(store / _LOCK, doing="sealing a version"), _staging(versions) as folder:
+            save_contents(contents, folder)
+            return _commit(folder, new_manifest(_digests(folder), **facts))
+    except OSError as error:
+        raise ArtifactError(f"{versions}: the version could not be written: {error}") from error
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Verify every file of a version, then load it. `folder` is named after the version.
+
+    No parser sees a byte before all are verified: the index is parsed from the very bytes that were hashed, arrays
+    are mapped from files that nobody may change once sealed. Raises ArtifactError naming the file that is damaged,
+    missing or unknown, what was found and what was expected.
+    """
+    manifest, verified = _verify(folder, keep=PARSED_FROM_BYTES)
+    return Bundle(manifest=manifest, **vars(load_contents(folder, verified)))
+
+
+def verify_bundle(folder: Path) -> Manifest:
+    """Check every file of a version against its manifest. Raises ArtifactError as `load_bundle` does."""
+    return _verify(folder, keep=frozenset())[0]
+
+
+def _verify(folder: Path, *, keep: frozenset[str]) -> tuple[Manifest, dict[str, bytes]]:
+    if not folder.is_dir() or folder.is_symlink():
+        raise ArtifactError(f"{folder}: there is no such version")
+    manifest = read_manifest(folder)
+    try:
+        check_names(folder, {*manifest.files, MANIFEST, CHECKSUM})
+        return manifest, verify_files(folder, manifest.files, keep=keep)
+    except OSError as error:
+        raise ArtifactError(f"{error.filename or folder}: cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def _staging(versions: Path) -> Iterator[Path]:
+    """An empty folder to fill, removed at the end unless renamed. The caller holds the lock, so others are stale."""
+    for stale in versions.glob(f"{_STAGING}*"):
+        logger.warning("removing %s, left by a job that was stopped", stale)
+        shutil.rmtree(stale)
+    folder = versions / f"{_STAGING}{os.getpid()}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _digests(folder: Path) -> dict[str, Any]:
+    return {name: digest_file(folder / name) for name in list_files(folder)}
+
+
+def _commit(folder: Path, manifest: Manifest) -> Manifest:
+    target = folder.with_name(manifest.version)
+    if target.exists():
+        manifest = verify_bundle(target)
+    else:
+        write_manifest(manifest, folder)
+        protect(folder)
+        sync_tree(folder)
+        folder.rename(target)
+    sync(target.parent)
+    return manifest

@@ -1,0 +1,104 @@
+"""Contents: the parts a version serves from, and the file each of them is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recsys.data.arrays import Floats, read_only
+from recsys.data.id_map import IdMap
+from recsys.data.items import Items
+from recsys.data.matrix import Csr, check_canonical, load_csr, save_csr
+from recsys.errors import ArtifactError, DataError
+from recsys.models.training import TrainedModel
+from recsys.retrieval.faiss_index import FaissIndex
+
+_USERS, _ITEMS, _CATALOGUE = "users.arrow", "items.arrow", "catalogue.arrow"
+_MODEL, _SEEN, _POPULARITY = "model", "seen", "popularity.npy"
+_INDEX, _SIMILAR = "index.faiss", "similar.faiss"
+
+PARSED_FROM_BYTES = frozenset({_INDEX, _SIMILAR})
+"""Files that `load_contents` wants as bytes; the others it maps into memory."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Contents:
+    """What one version holds; its large arrays may be mapped files, shared by the processes that load it.
+
+    `users`: the rows. `items`: the columns, with titles and attributes. `seen`: canonical float32 CSR
+    (n_users, n_items), what each user is known by. `popularity`: float32 (n_items,), what the fallback ranks by.
+    `index`: searched by inner product with user vectors. `similar`: item vectors of length one, searched by cosine.
+    Raises ArtifactError where they do not fit together.
+    """
+
+    users: IdMap
+    items: Items
+    model: TrainedModel
+    seen: Csr
+    popularity: Floats
+    index: FaissIndex
+    similar: FaissIndex
+
+    def __post_init__(self) -> None:
+        for name, (found, expected) in _shapes(self).items():
+            if found != expected:
+                raise ArtifactError(f"bundle: {name} {found}, expected {expected} from the id maps")
+        if self.popularity.dtype != np.float32 or not np.isfinite(self.popularity).all():
+            raise ArtifactError(f"bundle: popularity is {self.popularity.dtype}, expected finite float32")
+        try:
+            check_canonical(self.seen)
+        except (DataError, ValueError) as error:
+            raise ArtifactError(f"bundle: seen items: {error}") from error
+        object.__setattr__(self, "popularity", read_only(self.popularity))
+
+
+def _shapes(parts: Contents) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """What is measured, its shape, and the shape that the id maps ask for."""
+    vectors = parts.model.embeddings
+    n_users, n_items = len(parts.users), len(parts.items.ids)
+    return {
+        "user vectors": (vectors.users.shape, (n_users, vectors.factors)),
+        "item vectors": (vectors.items.shape, (n_items, vectors.factors)),
+        "item degrees": (parts.model.weighting.item_degree.shape, (n_items,)),
+        "seen items": (parts.seen.shape, (n_users, n_items)),
+        "popularity": (parts.popularity.shape, (n_items,)),
+        "index": ((parts.index.n_items,), (n_items,)),
+        "similar items": ((parts.similar.n_items,), (n_items,)),
+    }
+
+
+def save_contents(contents: Contents, folder: Path) -> None:
+    """Write every part into `folder`. Raises OSError."""
+    contents.users.save(folder / _USERS)
+    contents.items.ids.save(folder / _ITEMS)
+    contents.items.save(folder / _CATALOGUE)
+    contents.model.save(folder / _MODEL)
+    save_csr(contents.seen, folder / _SEEN)
+    np.save(folder / _POPULARITY, contents.popularity, allow_pickle=False)
+    contents.index.save(folder / _INDEX)
+    contents.similar.save(folder / _SIMILAR)
+
+
+def load_contents(folder: Path, verified: Mapping[str, bytes]) -> Contents:
+    """Load what `save_contents` wrote; `verified` holds the files `PARSED_FROM_BYTES`. Raises ArtifactError."""
+    users, ids = IdMap.load(folder / _USERS), IdMap.load(folder / _ITEMS)
+    model = TrainedModel.load(folder / _MODEL)
+    shape = (len(ids), model.embeddings.factors)
+    return Contents(
+        users=users,
+        items=Items.load(folder / _CATALOGUE, ids),
+        model=model,
+        seen=load_csr(folder / _SEEN, (len(users), len(ids))),
+        popularity=_load_array(folder / _POPULARITY),
+        index=FaissIndex.from_bytes(verified.get(_INDEX, b""), shape),
+        similar=FaissIndex.from_bytes(verified.get(_SIMILAR, b""), shape),
+    )
+
+
+def _load_array(path: Path) -> Floats:
+    try:
+        array: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError) as error:
+        raise ArtifactError(f"{path}: expected an array: {error}") from error
+    return array

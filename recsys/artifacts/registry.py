@@ -1,0 +1,163 @@
+"""Registry: which version serves, which served before, and how that changes."""
+
+import logging
+import re
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from recsys.artifacts.bundle import VERSIONS, Bundle, load_bundle
+from recsys.artifacts.files import replace_durably
+from recsys.artifacts.history import HistoryEntry, ancestry, parse_history
+from recsys.artifacts.lock import exclusive
+from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
+from recsys.errors import ArtifactError
+
+CURRENT, HISTORY = "CURRENT", "HISTORY"
+
+_LOCK = ".pointer.lock"
+_LOCK_WAIT_SECONDS = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+class Registry:
+    """A store's versions and its pointer.
+
+    Readers take no lock: the pointer is one small file that changes by rename, and versions never change. Those who
+    move it take turns. Every byte of a version is verified, and the version is loaded once, before the pointer moves
+    to it; whoever loads it later verifies it again.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+
+    def path(self, version: str) -> Path:
+        """The folder of a version, whether or not it is there. Raises ArtifactError for what cannot be a name."""
+        if re.fullmatch(VERSION_PATTERN, version) is None:
+            raise ArtifactError(f"{self.store}: {version[:64]!r} is not a version's name, such as v0123456789abcdef")
+        return self.store / VERSIONS / version
+
+    def current(self) -> str | None:
+        """The version that serves, None before the first publish. Raises ArtifactError where CURRENT names none."""
+        path = self.store / CURRENT
+        try:
+            line = path.read_text(encoding="ascii")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ArtifactError(f"{path}: cannot be read: {error}") from error
+        if re.fullmatch(rf"{VERSION_PATTERN}\n?", line) is None:
+            raise ArtifactError(f"{path}: {line[:64]!r}, expected one line with a version's name")
+        return line.rstrip("\n")
+
+    def load(self, version: str | None = None) -> Bundle:
+        """Verify and load a version, by default the one that serves. Raises ArtifactError where it is damaged."""
+        return load_bundle(self.path(version or self._serving()))
+
+    def serving_manifest(self) -> Manifest | None:
+        """The manifest of the version that serves, None before the first publish. Raises ArtifactError."""
+        version = self.current()
+        return None if version is None else read_manifest(self.path(version))
+
+    def publish(self, version: str) -> None:
+        """Verify and load a sealed version, then let it serve.
+
+        Raises ArtifactError, and then the version that served still does.
+        """
+        load_bundle(self.path(version))
+        with self._turn():
+            self._point_to(version, "publish")
+
+    def rollback(self, version: str | None = None) -> str:
+        """Verify and load an earlier version, by default the one that served before, then let it serve again.
+
+        Rolling back twice goes two versions back. Returns the version that serves now. Raises ArtifactError where
+        there is none, or where it is damaged, and then the version that served still does.
+        """
+        with self._turn():
+            target = version or self._before_current()
+            load_bundle(self.path(target))
+            self._point_to(target, "rollback")
+        return target
+
+    def history(self) -> list[HistoryEntry]:
+        """Every publish and rollback, oldest first. Raises ArtifactError where HISTORY is damaged."""
+        path = self.store / HISTORY
+        return parse_history(path, self._history_bytes().decode("utf-8", "replace"))
+
+    def manifests(self) -> list[Manifest]:
+        """The manifests of all versions: latest published first, then the never published, latest made first.
+
+        Only manifests are read and checked. One that is damaged is left out and logged as a warning.
+        """
+        order = {entry.version: number for number, entry in enumerate(self.history()) if entry.action == "publish"}
+        manifests = [manifest for name in self._names() if (manifest := self._readable(name))]
+        return sorted(manifests, key=lambda it: (order.get(it.version, -1), it.created_at), reverse=True)
+
+    def _names(self) -> list[str]:
+        folder = self.store / VERSIONS
+        found = folder.iterdir() if folder.is_dir() else iter(())
+        return sorted(path.name for path in found if re.fullmatch(VERSION_PATTERN, path.name))
+
+    def _readable(self, version: str) -> Manifest | None:
+        try:
+            return read_manifest(self.path(version))
+        except ArtifactError as error:
+            logger.warning("left out of the list: %s", error)
+            return None
+
+    def _serving(self) -> str:
+        if (current := self.current()) is None:
+            raise ArtifactError(f"{self.store}: nothing has been published yet")
+        return current
+
+    def _before_current(self) -> str:
+        current = self._serving()
+        behind = ancestry(self.history(), current)[:-1]
+        if not behind:
+            raise ArtifactError(f"{self.store / HISTORY}: no version served before {current}; name one to go to")
+        return behind[-1]
+
+    def _history_bytes(self) -> bytes:
+        path = self.store / HISTORY
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return exclusive(self.store / _LOCK, doing="moving the pointer", wait=_LOCK_WAIT_SECONDS)
+
+    def _point_to(self, version: str, action: Literal["publish", "rollback"]) -> None:
+        previous, history = self.current(), self._history_bytes()
+        entry = HistoryEntry(at=_now(), action=action, version=version, previous=previous)
+        try:
+            replace_durably(self.store / HISTORY, history + entry.model_dump_json().encode() + b"\n")
+            replace_durably(self.store / CURRENT, f"{version}\n".encode("ascii"))
+        except OSError as error:
+            self._after_failure(error, version, history)
+        logger.info("%s: %s serves, %s did", action, version, previous or "nothing")
+
+    def _after_failure(self, error: OSError, version: str, history: bytes) -> None:
+        """A failed fsync may come after the rename: what CURRENT says now is what is reported."""
+        if (serving := self.current()) == version:
+            logger.warning("%s serves, but the disk did not confirm it: %s", version, error)
+            return
+        self._restore_history(history)
+        raise ArtifactError(
+            f"{self.store / CURRENT}: could not move to {version}, {serving or 'nothing'} still serves: {error}"
+        ) from error
+
+    def _restore_history(self, history: bytes) -> None:
+        try:
+            replace_durably(self.store / HISTORY, history)
+        except OSError as error:
+            logger.warning("%s keeps a line of a move that failed: %s", self.store / HISTORY, error)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
