@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -207,9 +208,10 @@ class PipelineConfig(Section):
     publish: PublishConfig = Field(default_factory=dict, validate_default=True)
 
 
-def load_config(path: Path) -> PipelineConfig:
+def load_config(path: Path, *, overrides: Mapping[str, Any] | None = None) -> PipelineConfig:
     """Read and check a pipeline.toml; paths come out absolute.
 
+    `overrides`: dotted keys ("model.factors") and the values that take the place of the file's.
     Raises ConfigError that names the file, the key, what came and what was expected.
     """
     try:
@@ -218,7 +220,17 @@ def load_config(path: Path) -> PipelineConfig:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
+    for key, value in (overrides or {}).items():
+        _override(tree, key.split("."), value)
     return parse_config(tree, base=path.absolute().parent, source=str(path))
+
+
+def _override(tree: dict[str, Any], keys: list[str], value: Any) -> None:
+    for section in keys[:-1]:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{'.'.join(keys)}: {section} is a value, not a section")
+    tree[keys[-1]] = value
 
 
 def parse_config(tree: dict[str, Any], *, base: Path, source: str = "config") -> PipelineConfig:

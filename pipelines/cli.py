@@ -1,0 +1,248 @@
+"""The command line: `recsys COMMAND`, the same as `python -m pipelines`.
+
+Exit codes: 0 done; 1 unexpected; 2 the config, the data or an argument is wrong; 3 a gate refused to publish.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines import show
+from recsys.errors import GateError, RecsysError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Nightly recommendations from an interaction log. Start with `recsys demo`.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="a pipeline.toml", show_default=False)]
+Store = Annotated[Path, typer.Option("--store", help="folder of the published versions", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
+Count = Annotated[int, typer.Option("-k", help="how many (1 to 1000)")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="override a setting, e.g. `model.factors=64`; may be repeated"),
+]
+
+
+@app.command(epilog="Examples: `recsys demo`, `recsys demo --serve`")
+def demo(
+    serve: Annotated[bool, typer.Option("--serve", help="then serve the result on port 8000")] = False,
+    folder: Annotated[Path, typer.Option("--folder", help="where the run's files go")] = Path("runs/demo"),
+) -> None:
+    """Write the built-in log, run the whole job on it, show what was learned."""
+    from pipelines.demo import run_demo
+    from pipelines.progress import listener
+
+    with listener() as progress:
+        shown = run_demo(folder, progress=progress, announce=show.step)
+    show.demo(shown)
+    if serve:
+        _serve_forever(shown.store, "127.0.0.1", 8000, 1)
+
+
+@app.command(epilog="Examples: `recsys run pipeline.toml`, `recsys run pipeline.toml --from train`")
+def run(
+    config: Config,
+    first: Annotated[str, typer.Option("--from", metavar="STEP", help="resume at this step")] = "prepare",
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """The nightly job: prepare, evaluate, train, index, publish."""
+    from pipelines.workspace import STEPS
+
+    if first not in STEPS:
+        raise typer.BadParameter(f"got {first!r}, expected one of {', '.join(STEPS)}", param_hint="--from")
+    _run_steps(config, STEPS[STEPS.index(first) :], overrides, as_json)
+
+
+def _step_command(step: str, text: str) -> None:
+    @app.command(step, help=text, epilog=f"Example: `recsys {step} pipeline.toml`")
+    def command(config: Config, overrides: Overrides = None, as_json: Json = False) -> None:
+        _run_steps(config, (step,), overrides, as_json)
+
+
+_step_command("prepare", "Read and check the log, lay it down as arrays.")
+_step_command("evaluate", "Split the log, fit the model and the baselines, compare them, write the report.")
+_step_command("train", "Fit the model on everything.")
+_step_command("index", "Make the item vectors searchable; measure the search against exact.")
+_step_command("publish", "Run the gates, seal a version, point the store to it.")
+
+
+def _run_steps(path: Path, steps: tuple[str, ...], overrides: list[str] | None, as_json: bool) -> None:
+    from pipelines.overrides import parse_overrides
+    from pipelines.progress import listener
+    from pipelines.run import run as run_steps
+    from recsys.config import load_config
+
+    config = load_config(path, overrides=parse_overrides(overrides or []))
+    with listener() as progress:
+        done = run_steps(config, steps=steps, progress=progress, announce=show.step)
+    if as_json:
+        show.json_document({"workspace": str(config.workspace), "store": str(config.publish.store), "steps": done})
+    elif "publish" in done:
+        show.published(config, done["publish"])
+
+
+@app.command(epilog="Example: `recsys recommend --store runs/demo/store --user u00001 -k 5`")
+def recommend(
+    store: Store,
+    user: Annotated[str, typer.Option("--user", help="the user's id", show_default=False)],
+    k: Count = 10,
+    include_seen: Annotated[bool, typer.Option("--include-seen", help="also items of the user's history")] = False,
+    as_json: Json = False,
+) -> None:
+    """One user's list from the version that serves."""
+    engine = _engine(store)
+    answer = engine.recommend(user, k=k, exclude_seen=not include_seen)
+    if as_json:
+        show.json_document(show.answer_tree(answer, user_id=user))
+    else:
+        show.history(engine, user)
+        show.answer(answer, f"Recommendations for {user}")
+
+
+@app.command(epilog="Example: `recsys similar --store runs/demo/store --item i00001`")
+def similar(
+    store: Store,
+    item: Annotated[str, typer.Option("--item", help="the item's id", show_default=False)],
+    k: Count = 10,
+    as_json: Json = False,
+) -> None:
+    """An item's nearest neighbours by cosine."""
+    engine = _engine(store)
+    answer = engine.similar(item, k=k)
+    if as_json:
+        show.json_document(show.answer_tree(answer, user_id=None))
+    else:
+        view = engine.item(item)
+        show.answer(answer, f"Like {view.title or item}")
+
+
+@app.command(epilog="Example: `recsys export --store runs/demo/store --out lists.parquet -k 50`")
+def export(
+    store: Store,
+    out: Annotated[Path, typer.Option("--out", help=".parquet, .csv or .jsonl", show_default=False)],
+    k: Count = 100,
+) -> None:
+    """Every user's list as a file: user_id, item_id, rank, score, model_version."""
+    from pipelines.export import export as export_lists
+    from pipelines.progress import listener
+
+    engine = _engine(store)
+    with listener() as progress:
+        rows = export_lists(engine, out, k=k, progress=progress)
+    show.line(f"{rows:,} rows in {out}")
+
+
+@app.command(epilog="Example: `recsys models --store runs/demo/store`")
+def models(store: Store, as_json: Json = False) -> None:
+    """The published versions, newest first, with metrics and verdicts."""
+    registry = _registry(store)
+    if as_json:
+        show.json_document([manifest.model_dump(mode="json") for manifest in registry.manifests()])
+    else:
+        show.versions(registry)
+
+
+@app.command(epilog="Examples: `recsys rollback --store store`, `recsys rollback --store store VERSION`")
+def rollback(
+    store: Store,
+    version: Annotated[
+        str | None, typer.Argument(help="default: the one that served before", show_default=False)
+    ] = None,
+) -> None:
+    """Point back to an earlier version, after checking every file of it."""
+    show.line(f"{store} now serves {_registry(store).rollback(version)}")
+
+
+@app.command(epilog="Example: `recsys serve --store runs/demo/store --port 8000 --workers 2`")
+def serve(
+    store: Store,
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="processes; they share the pages of one bundle")] = 1,
+) -> None:
+    """Serve the store over HTTP; new versions are picked up as they are published."""
+    _serve_forever(store, host, port, workers)
+
+
+def _serve_forever(store: Path, host: str, port: int, workers: int) -> None:
+    # The service is another program: the two halves of the product meet only in the store.
+    flags = ["--store", str(store), "--host", host, "--port", str(port), "--workers", str(workers)]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "api", *flags])
+
+
+@app.command(epilog="Example: `RECSYS_DATA_DIR=data recsys fetch movielens-1m`")
+def fetch(
+    name: Annotated[
+        str | None, typer.Argument(help="a data set; without one, they are listed", show_default=False)
+    ] = None,
+) -> None:
+    """Download a data set by its card, verify and unpack it into $RECSYS_DATA_DIR."""
+    from pipelines.cards import list_cards
+    from pipelines.fetch import fetch_dataset
+    from pipelines.progress import listener
+    from recsys.config import data_dir
+
+    if name is None:
+        return show.cards(list_cards())
+    with listener() as progress:
+        fetched = fetch_dataset(name, data_dir=data_dir(), progress=progress)
+    return show.line(f"{name} is in {fetched}")
+
+
+@app.command(epilog="Example: `recsys doctor`")
+def doctor(as_json: Json = False) -> None:
+    """Check the installation: versions, threads, and that each compiled part works."""
+    from pipelines.doctor import examine
+
+    findings = examine()
+    if as_json:
+        show.json_document([vars(finding) for finding in findings])
+    else:
+        show.findings(findings)
+    if not all(finding.fine for finding in findings):
+        raise typer.Exit(1)
+
+
+def _registry(store: Path) -> Any:
+    from recsys.artifacts.registry import Registry
+
+    return Registry(store)
+
+
+def _engine(store: Path) -> Any:
+    from recsys.engine import Engine
+
+    return Engine(_registry(store).load())
+
+
+def main() -> None:
+    """Run the command line; turns the library's errors into a message and an exit code."""
+    logging.basicConfig(
+        level=os.environ.get("RECSYS_LOG_LEVEL", "WARNING").upper(),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        app()
+    except GateError as error:
+        show.problem(error)
+        sys.exit(3)
+    except RecsysError as error:
+        show.problem(error)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""evaluate: the model and its baselines on a holdout that none of them saw."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from pipelines.examples import examples_of
+from pipelines.prepare import history_of, matrix_of
+from pipelines.workspace import Workspace
+from recsys.config import EvaluateConfig, PipelineConfig
+from recsys.data.id_map import IdMap
+from recsys.data.interactions import Interactions
+from recsys.data.items import Items
+from recsys.data.splits import Split, make_split
+from recsys.evaluation.evaluator import evaluate as measure
+from recsys.evaluation.gates import check_metric
+from recsys.models.baselines import fit_baseline
+from recsys.models.embedding_recommender import EmbeddingRecommender
+from recsys.models.recommender import Recommender
+from recsys.models.training import TrainedModel, train_model
+from recsys.progress import Progress
+from recsys.retrieval.exact import ExactSearch
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
+    """Fit on the train side of the split, rank everything for every held-out user. Returns the summary."""
+    prepared = workspace.require("prepare", config)
+    check_metric(config.publish, config.evaluate)
+    given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
+    split = split_of(Interactions.load(prepared / "events"), config, given)
+    with workspace.output("evaluate", config) as output:
+        model = train_model(split.train, config.model, progress=progress)
+        means = {}
+        for recommender in _contestants(split, model, config.evaluate, config.model.algorithm):
+            evaluation = measure(
+                recommender,
+                split,
+                cutoffs=config.evaluate.cutoffs,
+                item_vectors=model.embeddings.items,
+                progress=progress,
+            )
+            evaluation.save(output.folder / f"{recommender.name}.arrow")
+            means[recommender.name] = evaluation.means()
+        output.summary.update(_summary(split, means, config))
+        items = Items.load(prepared / "items.arrow", IdMap.load(prepared / "matrix" / "items.arrow"))
+        output.summary["examples"] = examples_of(split, model, items)
+    log.info("evaluated users=%d", len(split.user_ids))
+    return workspace.summary("evaluate")
+
+
+def split_of(events: Interactions, config: PipelineConfig, given: Interactions | None) -> Split:
+    """The split that this configuration makes; cleaning looks at train events only."""
+    return make_split(
+        events,
+        config.evaluate,
+        build=lambda train, now: matrix_of(train, config, now)[0],
+        weigh=lambda history, now: history_of(history, config, now),
+        given=given,
+    )
+
+
+def _contestants(
+    split: Split, model: TrainedModel, evaluate: EvaluateConfig, algorithm: str
+) -> Iterator[Recommender]:
+    """One after the other, so that only one of them is in memory."""
+    yield EmbeddingRecommender(algorithm, model, ExactSearch(model.embeddings.scoring_items))
+    for name in evaluate.baselines:
+        yield fit_baseline(name, split.train)
+
+
+def _summary(split: Split, means: dict[str, dict[str, float]], config: PipelineConfig) -> dict[str, Any]:
+    metric = config.publish.metric
+    return {
+        "metric": metric,
+        "means": {name: values[metric] for name, values in means.items()},
+        "metrics": means,
+        "n_users": len(split.user_ids),
+        "split": {
+            "kind": config.evaluate.split,
+            "cut": split.cut,
+            "counts": dict(split.counts),
+            "dropped": dict(split.dropped),
+            "dropped_users": dict(split.dropped_users),
+        },
+    }

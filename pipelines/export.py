@@ -1,0 +1,99 @@
+"""export: every user's list as one file, written as it is computed."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
+
+from recsys.engine import Engine
+from recsys.errors import ConfigError
+from recsys.progress import Progress
+from recsys.retrieval.topk import TopK
+
+SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("item_id", pa.string()),
+        ("rank", pa.int32()),
+        ("score", pa.float32()),
+        ("model_version", pa.string()),
+    ]
+)
+"""One row a recommendation; ranks start at 1."""
+
+_BATCH = 1_024
+
+
+class _Writer(Protocol):
+    def write_table(self, table: Any) -> None: ...
+
+
+def export(engine: Engine, out: Path, *, k: int, progress: Progress) -> int:
+    """Write every user's k best unseen items to `out` (.parquet, .csv or .jsonl). Returns the rows written.
+
+    Memory is bounded by one batch of users; `out` appears whole or not at all.
+    Raises ConfigError for another ending, or where the folder does not exist.
+    """
+    if out.suffix not in _WRITERS:
+        raise ConfigError(f"--out {out}: got the ending {out.suffix!r}, expected one of {', '.join(_WRITERS)}")
+    if not out.parent.is_dir():
+        raise ConfigError(f"--out {out}: the folder {out.parent} does not exist")
+    partial = out.with_name(f".{out.name}.partial")
+    rows = done = 0
+    with _WRITERS[out.suffix](partial) as writer:
+        for table, n_users in _tables(engine, k):
+            writer.write_table(table)
+            rows, done = rows + table.num_rows, done + n_users
+            progress("export", done, len(engine.user_ids))
+    partial.replace(out)
+    return rows
+
+
+def _tables(engine: Engine, k: int) -> Iterator[tuple[Any, int]]:
+    for user_ids, top in engine.iter_all(k, batch=_BATCH):
+        yield _table(engine, user_ids, top), len(top)
+
+
+def _table(engine: Engine, user_ids: Any, top: TopK) -> Any:
+    counts, filled = top.counts, top.filled
+    rank = np.broadcast_to(np.arange(1, top.k + 1, dtype=np.int32), top.indices.shape)
+    columns = [
+        pa.array(user_ids, pa.string()).take(pa.array(np.repeat(np.arange(len(top)), counts))),
+        engine.item_ids.ids.take(pa.array(top.indices[filled])),
+        pa.array(rank[filled]),
+        pa.array(top.scores[filled]),
+        pa.repeat(engine.version, int(counts.sum())),
+    ]
+    return pa.table(columns, schema=SCHEMA)
+
+
+class _JsonLines:
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+
+    def __enter__(self) -> "_JsonLines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write_table(self, table: Any) -> None:
+        table.to_pandas().to_json(self._file, orient="records", lines=True, double_precision=9)
+
+
+def _parquet(path: Path) -> AbstractContextManager[_Writer]:
+    writer: AbstractContextManager[_Writer] = pa_parquet.ParquetWriter(path, SCHEMA, compression="zstd")
+    return writer
+
+
+def _csv(path: Path) -> AbstractContextManager[_Writer]:
+    writer: AbstractContextManager[_Writer] = pa_csv.CSVWriter(path, SCHEMA)
+    return writer
+
+
+_WRITERS = {".parquet": _parquet, ".csv": _csv, ".jsonl": _JsonLines}

@@ -1,0 +1,65 @@
+"""prepare: the log and the catalogue, read once, checked, and laid down as arrays."""
+
+import logging
+from typing import Any
+
+from pipelines.workspace import Workspace
+from recsys.config import LogConfig, PipelineConfig
+from recsys.data.accounting import RowCounts
+from recsys.data.catalogue import read_items
+from recsys.data.cleaning import CleaningSummary, build_history, build_matrix
+from recsys.data.fingerprint import fingerprint_log
+from recsys.data.interactions import Interactions
+from recsys.data.items import Items
+from recsys.data.matrix import InteractionMatrix
+from recsys.data.readers import read_log
+from recsys.progress import Progress
+
+log = logging.getLogger(__name__)
+
+
+def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
+    """Read the log; write events, the matrix of everything, items and the accounting. Returns the summary."""
+    with workspace.output("prepare", config) as output:
+        events, rows = _read(config, config.log, workspace, progress)
+        matrix, cleaning = matrix_of(events, config)
+        events.save(output.folder / "events")
+        matrix.save(output.folder / "matrix")
+        items = Items.without_attributes(matrix.items) if config.items is None else read_items(config.items)
+        items.aligned(matrix.items).save(output.folder / "items.arrow")
+        output.summary.update(
+            rows=rows.to_dict(), cleaning=cleaning.to_dict(), fingerprints={"log": fingerprint_log(config.log)}
+        )
+        if config.evaluate.holdout_paths:
+            given = config.log.model_copy(update={"paths": config.evaluate.holdout_paths})
+            holdout, holdout_rows = _read(config, given, workspace, progress)
+            holdout.save(output.folder / "holdout")
+            output.summary["holdout_rows"] = holdout_rows.to_dict()
+            output.summary["fingerprints"]["holdout"] = fingerprint_log(given)
+    log.info("prepared rows=%s entries=%d", rows.to_dict(), cleaning.entries)
+    return workspace.summary("prepare")
+
+
+def matrix_of(
+    events: Interactions, config: PipelineConfig, now: int | None = None
+) -> tuple[InteractionMatrix, CleaningSummary]:
+    """The matrix that this configuration makes of `events`; `now` as in `build_matrix`."""
+    return build_matrix(events, config.prepare, now=now, **_weighing(config))
+
+
+def history_of(events: Interactions, config: PipelineConfig, now: int | None = None) -> InteractionMatrix:
+    """What users are known by, weighed as in `matrix_of`, with nobody left out."""
+    return build_history(events, config.prepare, now=now, **_weighing(config))
+
+
+def _weighing(config: PipelineConfig) -> dict[str, Any]:
+    return {"event_weights": config.log.event_weights, "net": config.log.non_positive == "net"}
+
+
+def _read(
+    config: PipelineConfig, source: LogConfig, workspace: Workspace, progress: Progress
+) -> tuple[Interactions, RowCounts]:
+    quarantine = (
+        workspace.quarantine if source is config.log else workspace.quarantine.with_stem("quarantine-holdout")
+    )
+    return read_log(source, deduplicate=config.prepare.deduplicate, quarantine=quarantine, progress=progress)

@@ -1,0 +1,70 @@
+"""Progress of long work: a bar on a terminal, plain lines elsewhere; always on standard error."""
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+_LINE_EVERY_SECONDS = 10.0
+
+
+class Terminal:
+    """One bar a stage, kept on screen when it is done. Use it as a context."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(
+            TextColumn("  {task.description:<28}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: float, total: float | None) -> None:
+        """See recsys.progress.Progress."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total)
+        self._bars.update(self._tasks[stage], completed=done, total=total)
+
+    def __enter__(self) -> "Terminal":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+
+class Lines:
+    """A line when a stage ends, and now and then on its way. Use it as a context."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: float, total: float | None) -> None:
+        """See recsys.progress.Progress."""
+        now = time.monotonic()
+        finished = total is not None and done >= total
+        if not finished and now - self._said.setdefault(stage, now) < _LINE_EVERY_SECONDS:
+            return
+        self._said[stage] = now
+        share = f"{done / total:4.0%}" if total else f"{done:,.0f}"
+        sys.stderr.write(f"  {stage}: {share}\n")
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        sys.stderr.flush()
+
+
+def listener() -> Terminal | Lines:
+    """The right kind for where standard error goes."""
+    console = Console(stderr=True)
+    return Terminal(console) if console.is_terminal else Lines()

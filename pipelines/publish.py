@@ -1,0 +1,76 @@
+"""publish: the gates, the report, the sealed version, and last of all the pointer."""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from pipelines.report import compose_report, portable_settings
+from pipelines.workspace import Workspace
+from recsys.artifacts.bundle import seal_bundle
+from recsys.artifacts.manifest import Manifest, read_manifest
+from recsys.artifacts.registry import Registry
+from recsys.config import PipelineConfig
+from recsys.data.items import Items
+from recsys.data.matrix import InteractionMatrix
+from recsys.errors import GateError
+from recsys.evaluation.report import Report
+from recsys.models.training import TrainedModel
+from recsys.progress import Progress
+from recsys.retrieval.faiss_index import FaissIndex
+
+log = logging.getLogger(__name__)
+
+
+def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
+    """Seal what the steps before made and let it serve, if every gate opens. Returns the summary.
+
+    Raises GateError where one stays shut: the report says why, and the version that serves is untouched.
+    """
+    workspace.require("index", config)
+    registry = Registry(config.publish.store)
+    report = compose_report(config, workspace, serving=_serving_metrics(registry))
+    workspace.report_json.write_text(report.to_json(), encoding="utf-8")
+    workspace.report_markdown.write_text(report.to_markdown(), encoding="utf-8")
+    refusals = [gate.detail for gate in report.gates if not gate.passed]
+    if refusals:
+        raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_markdown}")
+    with workspace.output("publish", config) as output:
+        progress("seal the version", 0, 1)
+        version = _seal(config, workspace, report).version
+        registry.publish(version)
+        progress("seal the version", 1, 1)
+        output.summary.update(version=version, verdict=report.verdict)
+    log.info("published version=%s", version)
+    return workspace.summary("publish")
+
+
+def _serving_metrics(registry: Registry) -> dict[str, Any] | None:
+    current = registry.current()
+    return None if current is None else dict(read_manifest(registry.path(current)).metrics)
+
+
+def _seal(config: PipelineConfig, workspace: Workspace, report: Report) -> Manifest:
+    prepared, indexed = workspace.folder("prepare"), workspace.folder("index")
+    model = TrainedModel.load(workspace.folder("train") / "model")
+    matrix = InteractionMatrix.load(prepared / "matrix")
+    shape = (matrix.n_items, model.embeddings.factors)
+    summary = workspace.summary("prepare")
+    return seal_bundle(
+        config.publish.store,
+        users=matrix.users,
+        items=Items.load(prepared / "items.arrow", matrix.items),
+        model=model,
+        seen=matrix.csr,
+        popularity=np.asarray(model.weighting.item_degree),
+        index=FaissIndex.from_bytes((indexed / "index.faiss").read_bytes(), shape),
+        similar=FaissIndex.from_bytes((indexed / "similar.faiss").read_bytes(), shape),
+        config=portable_settings(config),
+        log={"fingerprint": summary["fingerprints"]["log"], **summary["rows"]},
+        counts={"users": matrix.n_users, "items": matrix.n_items, "entries": int(matrix.csr.nnz)},
+        metrics=workspace.summary("evaluate")["metrics"][config.model.algorithm],
+        gates=[asdict(gate) for gate in report.gates],
+        verdict=report.verdict or "",
+        index_summary=workspace.summary("index"),
+    )

@@ -1,0 +1,55 @@
+"""run: the steps in their order, each timed and summed up."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from pipelines.evaluate import evaluate
+from pipelines.index import index
+from pipelines.prepare import prepare
+from pipelines.publish import publish
+from pipelines.train import train
+from pipelines.workspace import STEPS, Workspace
+from recsys.config import PipelineConfig
+from recsys.progress import Progress
+
+log = logging.getLogger(__name__)
+
+
+class Step(Protocol):
+    """One step of the job: reads its predecessors' outputs, writes its own, returns a summary."""
+
+    def __call__(self, config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
+        """Returns what it did, as plain values."""
+
+
+_STEPS: dict[str, Step] = {
+    "prepare": prepare,
+    "evaluate": evaluate,
+    "train": train,
+    "index": index,
+    "publish": publish,
+}
+
+
+def run(
+    config: PipelineConfig,
+    *,
+    steps: tuple[str, ...] = STEPS,
+    progress: Progress,
+    announce: Callable[[str, dict[str, Any]], None] = lambda step, summary: None,
+) -> dict[str, dict[str, Any]]:
+    """Run `steps` in order; returns each one's summary, its duration under "seconds".
+
+    `announce` hears of each step as it ends. A step that fails raises, and leaves its earlier outputs in place.
+    """
+    workspace = Workspace(config.workspace)
+    done: dict[str, dict[str, Any]] = {}
+    for step in steps:
+        started = time.perf_counter()
+        summary = _STEPS[step](config, workspace, progress=progress)
+        done[step] = {**summary, "seconds": round(time.perf_counter() - started, 2)}
+        log.info("%s took %.2f s", step, done[step]["seconds"])
+        announce(step, done[step])
+    return done

@@ -1,0 +1,173 @@
+"""What the command line prints: tables for people, one JSON document for programs."""
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pipelines.cards import Card
+    from pipelines.demo import DemoResult
+    from pipelines.doctor import Finding
+    from recsys.artifacts.registry import Registry
+    from recsys.config import PipelineConfig
+    from recsys.engine import Answer, Engine
+
+_HISTORY = 8
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def line(text: str) -> None:
+    """One line on standard output."""
+    out.print(text, markup=False)
+
+
+def json_document(tree: Any) -> None:
+    """One JSON document on standard output."""
+    out.file.write(json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def problem(error: Exception) -> None:
+    """An error a person can act on."""
+    err.print(f"[bold red]error:[/] {escape(str(error))}")
+
+
+def step(name: str, summary: dict[str, Any]) -> None:
+    """What a step did, in a line, while the job goes on."""
+    err.print(f"[bold]{name:<9}[/] {escape(_SENTENCES[name](summary))} [dim]({summary['seconds']:.1f} s)[/]")
+
+
+def _prepared(summary: dict[str, Any]) -> str:
+    rows, cleaning = summary["rows"], summary["cleaning"]
+    reasons = {**rows["refused"], **({"merged": rows["merged"]} if rows["merged"] else {})}
+    refused = "".join(f"; {count:,} {reason}" for reason, count in reasons.items())
+    return (
+        f"{rows['rows_read']:,} rows read, {rows['accepted']:,} accepted{refused}; "
+        f"matrix {cleaning['n_users']:,} users x {cleaning['n_items']:,} items, {cleaning['entries']:,} entries"
+    )
+
+
+def _evaluated(summary: dict[str, Any]) -> str:
+    metric = summary["metric"]
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in summary["means"].items())
+    return f"{metric} over {summary['n_users']:,} users: {scores}"
+
+
+def _trained(summary: dict[str, Any]) -> str:
+    return f"{summary['factors']} factors for {summary['n_users']:,} users and {summary['n_items']:,} items"
+
+
+def _indexed(summary: dict[str, Any]) -> str:
+    return f"{summary['kind']}, recall@100 {summary['recall@100']:.4f}"
+
+
+def _published(summary: dict[str, Any]) -> str:
+    return f"{summary['version']} {summary['verdict']}"
+
+
+_SENTENCES = {
+    "prepare": _prepared,
+    "evaluate": _evaluated,
+    "train": _trained,
+    "index": _indexed,
+    "publish": _published,
+}
+
+
+def published(config: "PipelineConfig", summary: dict[str, Any]) -> None:
+    """Where everything is after a whole run, and what to type next."""
+    store = config.publish.store
+    line(f"\n{summary['version']} serves from {store}")
+    line(f"report:  {config.workspace / 'report.md'} (report.json for programs)")
+    line(f"refused: {config.workspace / 'quarantine.jsonl'}")
+    line(f"next:    recsys serve --store {store}")
+
+
+def answer_tree(answer: "Answer", *, user_id: str | None) -> dict[str, Any]:
+    """The answer in the shape that the HTTP service replies with."""
+    tree: dict[str, Any] = {"model_version": answer.model_version}
+    if user_id is not None:
+        tree["user"] = {"id": user_id, "status": answer.user_status}
+    tree["items"] = [{key: value for key, value in vars(item).items() if value is not None} for item in answer.items]
+    return {**tree, "requested": answer.requested, "returned": len(answer.items), "warnings": list(answer.warnings)}
+
+
+def answer(answer: "Answer", title: str) -> None:
+    """A ranked list, with its warnings."""
+    status = f" ({answer.user_status})" if answer.user_status else ""
+    table = _table(f"{title}{status}", "#", "item", "title", "score")
+    for item in answer.items:
+        table.add_row(str(item.rank), escape(item.item_id), escape(item.title or ""), f"{item.score:.4f}")
+    out.print(table)
+    for warning in answer.warnings:
+        out.print(f"[yellow]note:[/] {escape(warning)}")
+
+
+def history(engine: "Engine", user_id: str) -> None:
+    """What a known user did most, so that a person can judge the list under it."""
+    seen = engine.history(user_id, limit=_HISTORY)
+    if seen:
+        out.print(f"[dim]history:[/] {escape(' | '.join(item.title or item.item_id for item in seen))}")
+
+
+def versions(registry: "Registry") -> None:
+    """The versions of a store; the one that serves is marked."""
+    current = registry.current()
+    table = _table(
+        f"Versions in {registry.store}", "", "version", "published", "users", "items", "metrics", "verdict"
+    )
+    for manifest in registry.manifests():
+        metrics = ", ".join(f"{name} {value:.4f}" for name, value in list(manifest.metrics.items())[:3])
+        counts = manifest.counts
+        table.add_row(
+            "*" if manifest.version == current else "",
+            manifest.version,
+            manifest.created_at,
+            f"{counts.get('users', 0):,}",
+            f"{counts.get('items', 0):,}",
+            metrics,
+            manifest.verdict,
+        )
+    out.print(table)
+
+
+def cards(known: Iterable["Card"]) -> None:
+    """The data sets that can be fetched."""
+    table = _table("Data sets (recsys fetch NAME)", "name", "what", "licence")
+    for card in known:
+        table.add_row(card.name, escape(card.title), escape(card.licence))
+    out.print(table)
+
+
+def findings(found: Iterable["Finding"]) -> None:
+    """What the doctor saw."""
+    for finding in found:
+        mark = "[green]ok[/]  " if finding.fine else "[red]FAIL[/]"
+        out.print(f"{mark} {finding.name:<12} {escape(finding.detail)}")
+
+
+def demo(result: "DemoResult") -> None:
+    """The demo's end: people, what they did, what they would get, and where to go on."""
+    for user_id in result.users:
+        out.print()
+        history(result.engine, user_id)
+        answer(result.engine.recommend(user_id, k=5), f"Recommendations for {user_id}")
+    for item_id in result.items:
+        out.print()
+        view = result.engine.item(item_id)
+        answer(result.engine.similar(item_id, k=5), f"Like {view.title or item_id}")
+    line(f"\nreport:  {result.report}")
+    line(f"store:   {result.store}")
+    line("next:    " + "\n         ".join(result.next_commands))
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", justify="right" if column in {"#", "score"} else "left")
+    return table
