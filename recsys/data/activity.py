@@ -22,23 +22,20 @@ def k_core(pairs: Pairs, *, min_user_items: int, min_item_users: int) -> tuple[P
     on the order, the reasons do. Returns it, and the events that went with users and with items below the bound.
     """
     removed = {USER_BELOW_MIN_ITEMS: 0, ITEM_BELOW_MIN_USERS: 0}
-    rounds = ((USER_BELOW_MIN_ITEMS, min_user_items), (ITEM_BELOW_MIN_USERS, min_item_users))
-    unchanged = 0
-    while unchanged < len(rounds) and len(pairs):
-        for reason, least in rounds:
-            n_before = len(pairs)
-            pairs, n_events = _with_degree(pairs, reason, least)
-            removed[reason] += n_events
-            unchanged = unchanged + 1 if len(pairs) == n_before else 0
-    return pairs, removed
+    while True:
+        pairs, n_events = _with_degree(pairs, pairs.user_idx, min_user_items)
+        removed[USER_BELOW_MIN_ITEMS] += n_events
+        pairs, n_events = _with_degree(pairs, pairs.item_idx, min_item_users)
+        removed[ITEM_BELOW_MIN_USERS] += n_events
+        if n_events == 0:  # No item went, so no user has lost one.
+            return pairs, removed
 
 
-def _with_degree(pairs: Pairs, reason: str, least: int) -> tuple[Pairs, int]:
-    """The pairs of users (or items) that have `least` of the other, and the number of events that went."""
+def _with_degree(pairs: Pairs, owner: Indices, least: int) -> tuple[Pairs, int]:
+    """The pairs whose owner, int32 (n_pairs,), has `least` of them, and the number of events in the others."""
     if least <= 1:
         return pairs, 0
-    of = pairs.user_idx if reason == USER_BELOW_MIN_ITEMS else pairs.item_idx
-    kept = (np.bincount(of) >= least)[of]
+    kept = (np.bincount(owner) >= least)[owner]
     if kept.all():
         return pairs, 0
     return pairs.select(kept), int(pairs.n_events[~kept].sum(dtype=np.int64))

@@ -118,6 +118,12 @@ def test_a_held_out_user_with_one_item_is_counted(make_log):
     assert (cut.too_few_items, len(cut.holdout), len(cut.train)) == (1, 0, 1)
 
 
+def test_an_item_that_was_only_given_back_is_not_held_out(make_log):
+    log = make_log([(user, item, 0, value) for user in "uv" for item, value in (("a", 1), ("b", -1))])
+    cut = cut_users(log, user_share=0.5, item_share=0.5, rng=rng())
+    assert (cut.too_few_items, len(cut.holdout), len(cut.history)) == (1, 0, 2)
+
+
 def test_someone_is_always_left_to_train_on(make_log):
     log = make_log([(user, item) for user in "uv" for item in "ab"])
     assert len(cut_users(log, user_share=0.99, item_share=0.5, rng=rng()).train) == 2

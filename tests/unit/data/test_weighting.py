@@ -157,6 +157,13 @@ def test_too_large_for_float32_is_refused():
         fit_weighting(csr, ModelConfig(weighting="plain", alpha=20)).apply(csr)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_decayed_to_the_smallest_number_is_still_above_zero(kind):
+    smallest = np.finfo(np.float32).smallest_subnormal
+    csr = csr_of([[smallest, 1, 1], [1, 1, 1]])
+    assert fit_weighting(csr, ModelConfig(weighting=kind, alpha=1e-3)).apply(csr).data.min() > 0
+
+
 def test_degrees_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         fit_weighting(csr_of(TABLE), ModelConfig()).item_degree[0] = 9
