@@ -1,6 +1,6 @@
 """What each metric means, in words that travel with the numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from recsys.evaluation.metrics import ACCURACY
@@ -80,7 +80,7 @@ DEFINITIONS: dict[str, Definition] = {
         better="neither",
     ),
     "popularity_bias": Definition(
-        meaning="how many times as popular as their own history what users are shown is; 1 is no bias",
+        meaning="how many times as popular as the users' own histories the recommended items are; 1 is no bias",
         formula="mean popularity of the list's first k / mean over all evaluated users of the mean popularity of"
         " their history (popularity = training users of the item)",
         denominator="the evaluated users' history popularity, one number for all users and models; the mean is"
@@ -105,3 +105,9 @@ def accuracy_names(cutoffs: Sequence[int]) -> list[str]:
 def definitions_tree() -> dict[str, dict[str, str]]:
     """DEFINITIONS as plain values, keyed "recall@k"."""
     return {f"{name}@k": asdict(definition) for name, definition in DEFINITIONS.items()}
+
+
+def in_order(metrics: Iterable[str]) -> list[str]:
+    """`metrics` ("name@k") in the order of DEFINITIONS, then by cut-off."""
+    order = list(DEFINITIONS)
+    return sorted(metrics, key=lambda metric: (order.index(metric.split("@")[0]), int(metric.split("@")[1])))

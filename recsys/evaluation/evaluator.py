@@ -105,9 +105,6 @@ def _check_evaluable(split: Split) -> None:
     if len(split.user_ids) == 0:
         reasons = ", ".join(f"{count} {reason}" for reason, count in split.dropped_users.items() if count)
         raise DataError(f"split: no user can be evaluated; left out: {reasons or 'none'}")
-    n_empty = int((np.diff(split.holdout.indptr) == 0).sum())
-    if n_empty:
-        raise DataError(f"split.holdout: {n_empty} users without a relevant item; expected at least one each")
 
 
 def _answers(recommender: Recommender, split: Split, k: int, progress: Progress) -> Iterator[tuple[slice, TopK]]:
@@ -132,4 +129,4 @@ def _columns(parts: Sequence[Mapping[str, Values]], cutoffs: Sequence[int]) -> d
     """The batches' tables as one column a metric and cut-off, "recall@20": float64 (n_eval,)."""
     tables = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     columns = {f"{name}@{k}": table[:, at].copy() for name, table in tables.items() for at, k in enumerate(cutoffs)}
-    return {name: columns[name] for name in metric_names(cutoffs, tuple(tables))}
+    return {name: columns[name] for name in metric_names(cutoffs) if name in columns}

@@ -108,7 +108,7 @@ def _drop_gate(model: Evaluation, serving: Mapping[str, float] | None, publish: 
     now, before = model.means()[metric], serving[metric]
     allowed = now >= before * (1 - publish.max_metric_drop)
     detail = f"{metric} {figure(now)} is {_change(now, before)} the serving version's {figure(before)}"
-    limit = f"; at most {percent(publish.max_metric_drop)} below is allowed" if now < before else ""
+    limit = f"; at most {percent(publish.max_metric_drop)} is allowed" if now < before else ""
     return Gate(name, allowed, detail + limit)
 
 

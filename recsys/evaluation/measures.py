@@ -11,6 +11,7 @@ from recsys.data.splits import Split
 from recsys.errors import DataError
 from recsys.evaluation.answers import contains
 from recsys.evaluation.metrics import ACCURACY, Values, diversity, mean_over_list, self_information
+from recsys.retrieval.exact import normalised
 from recsys.retrieval.topk import TopK
 
 
@@ -42,7 +43,7 @@ class Measures:
             n_relevant=np.diff(split.holdout.indptr).astype(np.int64),
             information=self_information(n_users, split.train.n_users),
             popularity=n_users / _history_popularity(split, n_users.astype(np.float64)),
-            unit_vectors=None if item_vectors is None else _unit(item_vectors),
+            unit_vectors=None if item_vectors is None else normalised(item_vectors),
         )
 
     def per_user(self, answer: TopK, rows: slice) -> Mapping[str, Values]:
@@ -64,9 +65,3 @@ def _history_popularity(split: Split, popularity: Values) -> float:
     owner = np.repeat(np.arange(len(sizes)), sizes)
     totals = np.bincount(owner, weights=popularity[history.indices], minlength=len(sizes))
     return float((totals[sizes > 0] / sizes[sizes > 0]).mean()) if sizes.any() else float("nan")
-
-
-def _unit(vectors: Floats) -> Floats:
-    """Each row at length 1; a row of zeros stays zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, np.where(lengths > 0, lengths, 1), dtype=np.float32)

@@ -1,0 +1,74 @@
+"""Models side by side on the same users: each one's figures, and the model's lead over every baseline."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from recsys.config import EvaluateConfig
+from recsys.errors import DataError
+from recsys.evaluation.definitions import in_order
+from recsys.evaluation.evaluator import Evaluation
+from recsys.evaluation.metrics import Values
+from recsys.evaluation.significance import Interval, mean_intervals
+
+Figures = dict[str, dict[str, dict[str, float | int]]]
+"""Model (or "als minus popular") to metric to {"mean", "low", "high"}: low and high only where there is an interval;
+"users" too where the metric exists for fewer than all; without "mean" where it exists for nobody."""
+
+
+def compare(evaluations: Sequence[Evaluation], evaluate: EvaluateConfig) -> tuple[Figures, Figures]:
+    """The figures of every model, and the paired differences of the first one minus each other.
+
+    All intervals come from the same resamples of users. Raises DataError where the evaluations are not of the same
+    users and metrics, or two have the same name.
+    """
+    _check_comparable(evaluations)
+    model, *baselines = evaluations
+    columns = {evaluation.name: dict(evaluation.per_user) for evaluation in evaluations}
+    overall = {evaluation.name: dict(evaluation.overall) for evaluation in evaluations}
+    for other in baselines:
+        name = f"{model.name} minus {other.name}"
+        columns[name] = {metric: values - other.per_user[metric] for metric, values in model.per_user.items()}
+        overall[name] = {metric: value - other.overall[metric] for metric, value in model.overall.items()}
+    figures = _figures(columns, overall, evaluate)
+    names = {evaluation.name for evaluation in evaluations}
+    return (
+        {name: figures[name] for name in figures if name in names},
+        {name: figures[name] for name in figures if name not in names},
+    )
+
+
+def _check_comparable(evaluations: Sequence[Evaluation]) -> None:
+    names = [evaluation.name for evaluation in evaluations]
+    if len(set(names)) < len(names) or not names:
+        raise DataError(f"comparison: got the models {names}; expected at least one, each by its own name")
+    for other in evaluations[1:]:
+        if other.n_users != evaluations[0].n_users or other.means().keys() != evaluations[0].means().keys():
+            raise DataError(
+                f"comparison: {names[0]} and {other.name} were not evaluated on the same users and metrics"
+            )
+
+
+def _figures(
+    columns: Mapping[str, Mapping[str, Values]], overall: Mapping[str, Mapping[str, float]], evaluate: EvaluateConfig
+) -> Figures:
+    intervals = iter(
+        mean_intervals(
+            np.column_stack([values for table in columns.values() for values in table.values()]),
+            samples=evaluate.bootstrap,
+            confidence=evaluate.confidence,
+            rng=np.random.default_rng(evaluate.seed),
+        )
+    )
+    figures: Figures = {}
+    for name, table in columns.items():
+        entries = {metric: _entry(next(intervals), values) for metric, values in table.items()}
+        entries |= {metric: {"mean": value} for metric, value in overall[name].items()}
+        figures[name] = {metric: entries[metric] for metric in in_order(entries)}
+    return figures
+
+
+def _entry(interval: Interval, values: Values) -> dict[str, float | int]:
+    known = {key: value for key, value in interval._asdict().items() if value is not None and not np.isnan(value)}
+    n_users = int((~np.isnan(values)).sum())
+    return known if n_users == len(values) else {**known, "users": n_users}

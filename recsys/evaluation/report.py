@@ -1,0 +1,121 @@
+"""Report: everything about one evaluation as one plain tree, for programs (JSON) and for people (Markdown)."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from recsys.config import EvaluateConfig
+from recsys.evaluation.comparison import compare
+from recsys.evaluation.definitions import definitions_tree
+from recsys.evaluation.evaluator import Evaluation
+from recsys.evaluation.gates import Gate, verdict
+from recsys.evaluation.reasons import explain
+from recsys.evaluation.report_markdown import render
+
+
+@dataclass(frozen=True)
+class Example:
+    """One user's list beside what it was made from: titles, or ids where there are none."""
+
+    user_id: str
+    history: tuple[str, ...]
+    recommended: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """`gates`: as judged; empty before publishing. `tree`: plain values, in the order of the JSON document."""
+
+    gates: tuple[Gate, ...]
+    tree: Mapping[str, Any]
+
+    @property
+    def verdict(self) -> str | None:
+        """ "accepted", "refused", or None where no gate has judged yet."""
+        return verdict(self.gates) if self.gates else None
+
+    def to_json(self) -> str:
+        """The tree as JSON text: keys in a fixed order, floats at six significant digits, no NaN."""
+        return json.dumps(self.tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_markdown(self) -> str:
+        """The tree as a page to read: the verdict first."""
+        return render(self.tree)
+
+
+def build_report(
+    evaluations: Sequence[Evaluation],
+    *,
+    split: Mapping[str, Any],
+    evaluate: EvaluateConfig,
+    gates: Sequence[Gate] = (),
+    index: Mapping[str, Any] | None = None,
+    cleaning: Mapping[str, Any] | None = None,
+    ingest: Mapping[str, Any] | None = None,
+    holdout_ingest: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    examples: Sequence[Example] = (),
+    timings: Mapping[str, float] | None = None,
+) -> Report:
+    """Put a report together.
+
+    `evaluations`: the model first, then its baselines, on the same users. `split`: kind, cut (UTC seconds or None),
+    counts, dropped, dropped_users as `Split` has them. `cleaning`: `CleaningSummary.to_dict()`. `ingest`,
+    `holdout_ingest`: `RowCounts.to_dict()` of the log and of the files of a given holdout. `index`: kind and recall.
+    `settings`: the resolved configuration as plain values. `timings`: seconds by step; how long each model's
+    evaluation took is added.
+    Raises DataError where the evaluations cannot be compared.
+    """
+    models, differences = compare(evaluations, evaluate)
+    tree = {
+        "verdict": verdict(gates) if gates else None,
+        "gates": [asdict(gate) for gate in gates],
+        "model": evaluations[0].name,
+        "n_users": evaluations[0].n_users,
+        "models": models,
+        "differences": differences,
+        "intervals": {"confidence": evaluate.confidence, "samples": evaluate.bootstrap, "seed": evaluate.seed},
+        "short_lists": {evaluation.name: evaluation.n_short for evaluation in evaluations},
+        "split": _split_tree(split),
+        "index": index,
+        "cleaning": cleaning,
+        "ingest": ingest,
+        "holdout_ingest": holdout_ingest,
+        "reasons": _reasons(split, cleaning, ingest, holdout_ingest),
+        "settings": settings,
+        "definitions": definitions_tree(),
+        "examples": [asdict(example) for example in examples],
+        "timings": {**(timings or {}), **{f"evaluate {each.name}": each.seconds for each in evaluations}},
+    }
+    return Report(tuple(gates), plain(tree))
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON holds it: mappings and sequences all the way down, floats rounded, NaN and infinity as None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if hasattr(value, "item"):
+        return plain(value.item())
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
+
+
+def _split_tree(split: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts flat beside the kind and the cut, as the report's readers look for them."""
+    cut = split["cut"]
+    when = None if cut is None else datetime.fromtimestamp(int(cut), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    dropped = {key: split[key] for key in ("dropped", "dropped_users")}
+    return {"kind": split["kind"], "cut": when, **split["counts"], **dropped}
+
+
+def _reasons(*accounts: Mapping[str, Any] | None) -> dict[str, str]:
+    """Why rows, pairs or users were left out, in words, for every reason that occurs."""
+    groups = ("dropped", "dropped_users", "removed", "refused")
+    named = [reason for account in accounts if account for group in groups for reason in account.get(group, {})]
+    return {reason: explain(reason) for reason in named}

@@ -1,0 +1,135 @@
+from math import log2
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.testing import assert_allclose
+
+from recsys.errors import ArtifactError, DataError, ModelError
+from recsys.evaluation import evaluator
+from recsys.evaluation.evaluator import Evaluation, evaluate
+
+# Four users of training, two evaluated. Items 0 to 4 have 4, 2, 1, 1 and 1 users.
+TRAIN = [[0, 1], [0], [0, 1, 2], [0, 3, 4]]
+HOLDOUT = [[2, 3], [4]]
+LISTS = [[2, 4, 3], [1]]
+VECTORS = np.array([[1, 0], [0, 2], [3, 0], [0, 5], [4, 0]], np.float32)
+
+
+@pytest.fixture
+def split(split_of):
+    return split_of(TRAIN, HOLDOUT, 5)
+
+
+def test_every_metric_by_hand(split, listed):
+    result = evaluate(listed("als", LISTS), split, cutoffs=(3, 1), item_vectors=VECTORS)
+    # The histories' mean popularity is (4 + 2) / 2 for one user and 4 for the other: 3.5 over both.
+    expected = {
+        "recall@1": [1, 0],
+        "recall@3": [1, 0],
+        "recall_hits@1": [1 / 2, 0],
+        "recall_hits@3": [1, 0],
+        "ndcg@1": [1, 0],
+        "ndcg@3": [(1 + 1 / 2) / (1 + 1 / log2(3)), 0],
+        "precision@1": [1, 0],
+        "precision@3": [2 / 3, 0],
+        "map@1": [1, 0],
+        "map@3": [(1 + 2 / 3) / 2, 0],
+        "mrr@1": [1, 0],
+        "mrr@3": [1, 0],
+        "hit_rate@1": [1, 0],
+        "hit_rate@3": [1, 0],
+        "novelty@1": [2, 1],
+        "novelty@3": [2, 1],
+        "diversity@3": [2 / 3, np.nan],
+        "popularity_bias@1": [1 / 3.5, 2 / 3.5],
+        "popularity_bias@3": [1 / 3.5, 2 / 3.5],
+    }
+    assert list(result.per_user) == list(expected)
+    for metric, values in expected.items():
+        assert_allclose(result.per_user[metric], values, atol=1e-6, err_msg=metric)
+    assert result.overall == {"coverage@1": 2 / 5, "coverage@3": 4 / 5}
+    assert (result.name, result.n_users, result.n_short) == ("als", 2, 1)
+
+
+def test_means_are_over_the_users_for_whom_the_metric_exists(split, listed):
+    means = evaluate(listed("als", LISTS), split, cutoffs=(3,), item_vectors=VECTORS).means()
+    assert means["precision@3"] == pytest.approx(1 / 3)
+    assert means["diversity@3"] == pytest.approx(2 / 3)
+    assert means["coverage@3"] == 4 / 5
+
+
+def test_empty_lists_miss_everything_and_have_no_novelty(split, listed):
+    result = evaluate(listed("mute", [[], []]), split, cutoffs=(2,))
+    assert result.means()["recall@2"] == 0
+    assert np.isnan(result.means()["novelty@2"])
+    assert "diversity@2" not in result.per_user
+
+
+def test_batches_change_nothing(monkeypatch, split_of, listed):
+    rng = np.random.default_rng(0)
+    n_items = 12
+    sets = [rng.permutation(n_items) for _ in range(25)]
+    split = split_of([items[:3] for items in sets], [items[3:6] for items in sets], n_items)
+    lists = [rng.permutation(items[3:])[: rng.integers(0, 9)].tolist() for items in sets]
+    vectors = rng.standard_normal((n_items, 3)).astype(np.float32)
+    whole = evaluate(listed("als", lists), split, cutoffs=(2, 5), item_vectors=vectors)
+    monkeypatch.setattr(evaluator, "_SCORES_PER_BATCH", 4 * n_items)
+    model, heard = listed("als", lists), []
+    parts = evaluate(
+        model,
+        split,
+        cutoffs=(2, 5),
+        item_vectors=vectors,
+        progress=lambda stage, done, total: heard.append((stage, done, total)),
+    )
+    assert model.asked == [4, 4, 4, 4, 4, 4, 1]
+    assert heard[0] == ("evaluate als", 4, 25)
+    assert heard[-1] == ("evaluate als", 25, 25)
+    assert parts.overall == whole.overall
+    assert parts.n_short == whole.n_short
+    for metric, values in whole.per_user.items():
+        assert_allclose(parts.per_user[metric], values, err_msg=metric)
+
+
+@pytest.mark.parametrize(
+    ("lists", "what"), [([[1], [1]], "own history"), ([[2, 2], [1]], "same item twice"), ([[5], [1]], "items 1 to 5")]
+)
+def test_a_model_that_answers_wrongly_is_named(split, listed, lists, what):
+    with pytest.raises(ModelError, match=f"careless: .*{what}"):
+        evaluate(listed("careless", lists), split, cutoffs=(2,))
+
+
+def test_nobody_to_evaluate_is_an_error_that_says_why(split_of, listed):
+    split = split_of(TRAIN, [], 5)
+    object.__setattr__(split, "dropped_users", {"new_user": 7})
+    with pytest.raises(DataError, match="no user can be evaluated; left out: 7 new_user"):
+        evaluate(listed("als", LISTS), split, cutoffs=(2,))
+
+
+def test_vectors_of_other_items_are_refused(split, listed):
+    with pytest.raises(DataError, match="4 rows, expected 5"):
+        evaluate(listed("als", LISTS), split, cutoffs=(2,), item_vectors=VECTORS[:4])
+
+
+def test_save_and_load_give_the_same_evaluation(split, listed, tmp_path):
+    result = evaluate(listed("als", LISTS), split, cutoffs=(1, 3), item_vectors=VECTORS)
+    result.save(tmp_path / "als.arrow")
+    again = Evaluation.load(tmp_path / "als.arrow")
+    assert again.means() == pytest.approx(result.means())
+    assert (again.name, again.n_short, again.seconds) == (result.name, result.n_short, result.seconds)
+    assert list(again.per_user) == list(result.per_user)
+    for metric, values in result.per_user.items():
+        assert np.array_equal(again.per_user[metric], values, equal_nan=True)
+
+
+def test_another_file_is_no_evaluation(tmp_path):
+    path = tmp_path / "als.arrow"
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(ArtifactError, match=r"als\.arrow: expected an Arrow file of an evaluation"):
+        Evaluation.load(path)
+    table = pa.table({"recall@10": [0.5]})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
+        out.write_table(table)
+    with pytest.raises(ArtifactError, match=r"als\.arrow"):
+        Evaluation.load(path)

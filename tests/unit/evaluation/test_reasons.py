@@ -1,0 +1,21 @@
+import pytest
+
+from recsys.data.refusals import REASONS
+from recsys.data.splits import Split
+from recsys.evaluation.reasons import explain
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_refusal_is_explained(reason):
+    assert explain(str(reason)) == reason.meaning
+
+
+def test_every_reason_of_a_split_is_explained():
+    lines = (Split.__doc__ or "").split("looked at:")[1].split("Raises")[0].strip().splitlines()
+    reasons = [line.split()[0] for line in lines]
+    assert "new_item" in reasons
+    assert all(explain(reason) != reason.replace("_", " ") for reason in reasons)
+
+
+def test_an_unknown_reason_is_spelled_out():
+    assert explain("fell_off_the_cart") == "fell off the cart"

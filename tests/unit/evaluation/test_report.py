@@ -1,0 +1,148 @@
+import json
+
+import numpy as np
+import pytest
+
+from recsys.config import EvaluateConfig
+from recsys.evaluation.gates import Gate
+from recsys.evaluation.report import Example, build_report
+
+EVALUATE = EvaluateConfig(cutoffs=(10, 20), bootstrap=50)
+SPLIT = {
+    "kind": "temporal",
+    "cut": 1_320_969_600,
+    "counts": {"n_train_users": 4100, "n_eval_users": 3},
+    "dropped": {"new_user": 1203, "already_seen": 7},
+    "dropped_users": {"new_user": 320},
+}
+GATES = (
+    Gate("beats_popular", True, "als beats popular on ndcg@20 by +0.0310"),
+    Gate("no_metric_drop", False, "ndcg@20 0.1010 is 2.88 % below the serving version's 0.1040"),
+)
+
+
+@pytest.fixture
+def report_of(evaluation_of):
+    def make(**parts):
+        columns = [f"{name}@{k}" for name in ("recall", "ndcg", "novelty", "popularity_bias") for k in (10, 20)]
+        als = evaluation_of(
+            "als", dict.fromkeys(columns, (0.5, 0.25, 0.125)), coverage_at_10=0.5, coverage_at_20=0.75
+        )
+        popular = evaluation_of(
+            "popular", dict.fromkeys(columns, (0.25, 0.25, np.nan)), coverage_at_10=0.01, coverage_at_20=0.02
+        )
+        return build_report([als, popular], **{"split": SPLIT, "evaluate": EVALUATE, "gates": GATES, **parts})
+
+    return make
+
+
+@pytest.fixture
+def full(report_of):
+    return report_of(
+        index={"kind": "exact", "recall@100": 0.99871},
+        cleaning={
+            "events_in": 5000, "events_kept": 4900, "entries": 4500, "removed": {"user_above_max_events": 100},
+            "n_users": 4100, "n_items": 900,
+        },
+        ingest={"rows_read": 5200, "accepted": 5000, "refused": {"missing_user": 150}, "merged": 50},
+        holdout_ingest={"rows_read": 11, "accepted": 11, "refused": {}, "merged": 0},
+        settings={"workspace": "w", "items": None, "log": {"event_weights": {"view": 1.0}, "value": None}},
+        examples=[Example("u|1", ("A *b*", "C"), ("<script>", "D\nE"))],
+        timings={"prepare": np.float64(1.23456789)},
+    )  # fmt: skip
+
+
+def test_json_holds_what_the_contract_names(full):
+    tree = json.loads(full.to_json())
+    assert tree["verdict"] == "refused"
+    assert [gate["passed"] for gate in tree["gates"]] == [True, False]
+    assert set(tree["models"]["als"]["ndcg@20"]) == {"mean", "low", "high"}
+    assert tree["models"]["popular"]["ndcg@20"]["users"] == 2
+    assert tree["differences"]["als minus popular"]["ndcg@20"]["mean"] == 0.125
+    assert tree["split"]["n_eval_users"] == 3
+    assert tree["split"]["cut"] == "2011-11-11T00:00:00Z"
+    assert tree["split"]["dropped"] == {"new_user": 1203, "already_seen": 7}
+    assert tree["index"] == {"kind": "exact", "recall@100": 0.99871}
+    assert tree["ingest"]["rows_read"] == 5200
+    assert tree["definitions"]["recall@k"]["formula"] == "hits in the first k / min(k, relevant)"
+    assert tree["definitions"]["recall@k"]["denominator"]
+    assert {"new_user", "already_seen", "missing_user", "user_above_max_events"} == set(tree["reasons"])
+    assert tree["examples"][0]["recommended"] == ["<script>", "D\nE"]
+
+
+def test_json_is_the_same_text_every_time(report_of):
+    assert report_of().to_json() == report_of().to_json()
+
+
+def test_floats_have_six_digits_and_nan_is_null(report_of):
+    report = report_of(index={"a": 1 / 3, "b": float("nan"), "c": np.float32(0.5), "d": (np.int64(2), True)})
+    assert json.loads(report.to_json())["index"] == {"a": 0.333333, "b": None, "c": 0.5, "d": [2, True]}
+
+
+def test_a_report_before_the_gates_has_no_verdict(report_of):
+    report = report_of(gates=())
+    assert report.verdict is None
+    assert json.loads(report.to_json())["verdict"] is None
+    assert "Not judged yet" in report.to_markdown()
+    assert report_of(gates=GATES[:1]).verdict == "accepted"
+
+
+def test_markdown_says_the_verdict_first_and_why(full):
+    lines = full.to_markdown().splitlines()
+    assert lines[2] == "**Refused: the serving version stays.**"
+    assert lines[4] == "* passed: als beats popular on ndcg@20 by +0.0310"
+    assert lines[5].startswith("* **failed**: ndcg@20 0.1010 is 2.88 % below")
+
+
+def test_markdown_puts_the_best_accuracy_in_bold_and_nothing_else(full):
+    page = full.to_markdown()
+    row = next(line for line in page.splitlines() if line.startswith("| ndcg@20 | **0.2917** ("))
+    assert row.endswith("| 0.2500 (0.2500 to 0.2500) |")
+    assert "| coverage@20 | 0.7500 | 0.0200 |" in page
+    assert not any("**" in line for line in page.splitlines() if line.startswith("| novelty@"))
+
+
+def test_markdown_has_its_sections_in_order(full):
+    headings = [line for line in full.to_markdown().splitlines() if line.startswith("#")]
+    assert headings == [
+        "# Evaluation report", "## Models", "### The first 10 places", "### The first 20 places",
+        "## Against the baselines", "## What was evaluated", "### What could not be evaluated, and why",
+        "## Cleaning of the whole log", "## Rows of the log", "## Rows of the held-out files", "## Index",
+        "## Examples", "### User u\\|1", "## Settings", "## Definitions", "## Timings",
+    ]  # fmt: skip
+
+
+def test_markdown_accounts_for_everything_left_out(full):
+    page = full.to_markdown()
+    assert "so nothing is known of them (`new_user`) | 1,203 | 320 |" in page
+    assert "(`already_seen`) | 7 | 0 |" in page
+    assert "| all | 1,210 | 320 |" in page
+    assert "| refused: the user's id is empty (`missing_user`) | 150 |" in page
+    assert "(`user_above_max_events`) | 100 |" in page
+
+
+def test_foreign_text_stays_text(full):
+    page = full.to_markdown()
+    assert "| 1 | \\<script\\> |" in page
+    assert "| 2 | D E |" in page
+    assert "Known by: A \\*b\\*; C." in page
+
+
+def test_settings_read_like_the_file(full):
+    page = full.to_markdown()
+    assert '```toml\nworkspace = "w"\n[log]\nevent_weights = { "view" = 1.0 }\n```' in page
+
+
+def test_what_is_not_known_is_not_shown(report_of):
+    page = report_of(split={**SPLIT, "cut": None, "dropped": {}, "dropped_users": {}}).to_markdown()
+    for absent in ("## Index", "## Cleaning", "## Rows", "## Examples", "## Settings", "None"):
+        assert absent not in page
+    assert "Nothing: every pair that was held out is evaluated." in page
+
+
+def test_short_lists_are_told(report_of, evaluation_of):
+    als = evaluation_of("als", {"ndcg@10": [0.5, 0.25]})
+    object.__setattr__(als, "n_short", 1)
+    page = build_report([als], split=SPLIT, evaluate=EVALUATE).to_markdown()
+    assert "Lists shorter than the largest cut-off, by users: als (1). Missing places are misses." in page
+    assert "## Against the baselines" not in page
