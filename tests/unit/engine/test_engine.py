@@ -1,0 +1,260 @@
+"""Lists worked out by hand, and the same lists whichever way they are asked for."""
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recsys.artifacts.bundle import Bundle, seal_bundle
+from recsys.artifacts.registry import Registry
+from recsys.engine import Answer, Engine, Ranked
+from recsys.engine.engine import NO_ITEM_VECTOR, NO_VECTOR, UNKNOWN_USER
+from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
+
+
+def ids(answer: Answer) -> list[str]:
+    return [item.item_id for item in answer.items]
+
+
+def scores(answer: Answer) -> list[float]:
+    return [item.score for item in answer.items]
+
+
+# --- one user -------------------------------------------------------------------------------------------------------
+
+
+def test_a_known_user_gets_inner_products_in_order(engine: Engine) -> None:
+    """(1, 0) against b (0, 1), c (1, 1), d (2, 0): a is seen; b and e tie at zero, the lower position wins."""
+    answer = engine.recommend("u0000", k=3)
+    assert answer == Answer(
+        model_version=engine.version,
+        user_status="known",
+        requested=3,
+        items=(Ranked("i0003", 2.0, 1, "D"), Ranked("i0002", 1.0, 2, None), Ranked("i0001", 0.0, 3, "B")),
+        warnings=(),
+    )
+    assert all(type(item.score) is float and type(item.rank) is int for item in answer.items)
+
+
+def test_seen_items_come_back_only_when_asked_for(engine: Engine) -> None:
+    assert ids(engine.recommend("u0000", k=3, exclude_seen=False)) == ["i0003", "i0000", "i0002"]
+
+
+def test_item_vectors_are_scaled_for_scores_but_not_for_cosines(large: Bundle, large_engine: Engine) -> None:
+    vectors = large.model.embeddings
+    best = large_engine.recommend("u0001", k=1).items[0]
+    item = int(best.item_id[1:])
+    assert best.score == pytest.approx(float(vectors.users[1] @ vectors.items[item] * vectors.item_scale[item]))
+    nearest = large_engine.similar("i0007", k=1).items[0]
+    one, other = vectors.items[7], vectors.items[int(nearest.item_id[1:])]
+    assert nearest.score == pytest.approx(float(one @ other / np.linalg.norm(one) / np.linalg.norm(other)), abs=1e-6)
+
+
+def test_an_unknown_user_gets_the_most_popular_labelled(engine: Engine) -> None:
+    answer = engine.recommend("nobody", k=4)
+    assert (answer.user_status, ids(answer)) == ("fallback", ["i0001", "i0002", "i0003", "i0000"])
+    assert scores(answer) == [3.0, 3.0, 2.0, 1.0]
+    assert answer.warnings == (UNKNOWN_USER,)
+
+
+def test_a_user_with_a_zero_vector_gets_the_most_popular_they_have_not_seen(engine: Engine) -> None:
+    answer = engine.recommend("u0002", k=2)
+    assert (answer.user_status, ids(answer), answer.warnings) == ("fallback", ["i0001", "i0002"], (NO_VECTOR,))
+    answer = engine.recommend("u0002", k=5)
+    assert "i0003" not in ids(answer)
+    assert "i0003" in ids(engine.recommend("u0002", k=5, exclude_seen=False))
+
+
+def test_a_user_who_has_seen_everything_gets_nothing_and_is_told_why(engine: Engine) -> None:
+    answer = engine.recommend("u0003")
+    assert (answer.user_status, answer.items) == ("fallback", ())
+    assert "only 0 items are left that this user has not seen" in answer.warnings
+    assert len(engine.recommend("u0003", exclude_seen=False).items) == 5
+
+
+def test_a_short_list_says_why(engine: Engine) -> None:
+    assert engine.recommend("u0000", k=4).warnings == ()
+    assert engine.recommend("u0000", k=5).warnings == ("only 4 items are left that this user has not seen",)
+    assert engine.recommend("u0000", k=6, exclude_seen=False).warnings == ("there are only 5 items",)
+    assert engine.recommend("nobody", k=6).warnings == (UNKNOWN_USER, "there are only 5 items")
+    assert engine.similar("i0000", k=5).warnings == ("there are only 4 other items",)
+
+
+# --- many users -----------------------------------------------------------------------------------------------------
+
+
+def test_many_are_answered_in_the_order_asked(engine: Engine) -> None:
+    asked = ["u0001", "nobody", "u0000", "u0002", "u0001"]
+    assert engine.recommend_many(asked, k=3) == [engine.recommend(user_id, k=3) for user_id in asked]
+    assert engine.recommend_many([]) == []
+    assert [answer.user_status for answer in engine.recommend_many(["x", "y"])] == ["fallback", "fallback"]
+
+
+@pytest.mark.parametrize("k", [1, 10, 100])
+def test_batches_and_exports_give_the_lists_of_single_questions(large_engine: Engine, k: int) -> None:
+    users = [f"u{number:04}" for number in range(400)]
+    single = [large_engine.recommend(user_id, k=k) for user_id in users]
+    batch = large_engine.recommend_many(users, k=k)
+    assert [ids(answer) for answer in batch] == [ids(answer) for answer in single]
+    assert [answer.user_status for answer in batch] == [answer.user_status for answer in single]
+    for one, other in zip(single, batch, strict=True):
+        np.testing.assert_allclose(scores(one), scores(other), atol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1_000])
+def test_an_export_holds_every_users_list(large_engine: Engine, batch: int) -> None:
+    exported: list[str] = []
+    for user_ids, top in large_engine.iter_all(20, batch):
+        assert len(user_ids) == len(top) <= batch
+        for user_id, (indices, values) in zip(user_ids, top.rows(), strict=True):
+            answer = large_engine.recommend(user_id, k=20)
+            assert large_engine.item_ids.decode(indices) == ids(answer)
+            np.testing.assert_allclose(values, scores(answer), atol=1e-5)
+        exported += user_ids
+    assert exported == large_engine.user_ids.ids.to_pylist()
+    assert large_engine.n_users == len(exported)
+
+
+def test_lists_are_those_of_a_plain_product(large: Bundle, large_engine: Engine) -> None:
+    """The slow reference: all inner products, seen ones struck out, sorted."""
+    product = large.model.embeddings.users.astype(np.float64) @ large.model.embeddings.scoring_items.T
+    product[large.seen.nonzero()] = -np.inf
+    for user in (1, 2, 3, 399):
+        remaining = int(np.isfinite(product[user]).sum())
+        best = np.argsort(-product[user], kind="stable")[: min(50, remaining)]
+        answer = large_engine.recommend(f"u{user:04}", k=50)
+        assert ids(answer) == large_engine.item_ids.decode(best)
+    assert len(large_engine.recommend("u0399", k=50).items) == 5
+
+
+def test_no_list_holds_a_seen_or_repeated_item(large: Bundle, large_engine: Engine) -> None:
+    for user, answer in enumerate(large_engine.recommend_many([f"u{number:04}" for number in range(400)], k=50)):
+        listed = [int(item_id[1:]) for item_id in ids(answer)]
+        assert not set(listed) & set(large.seen[user].indices.tolist())
+        assert len(set(listed)) == len(listed)
+        assert [item.rank for item in answer.items] == list(range(1, len(listed) + 1))
+
+
+def test_threads_get_the_answers_of_one_thread(large_engine: Engine) -> None:
+    users = [f"u{number:04}" for number in range(100)]
+    expected = [large_engine.recommend(user_id) for user_id in users]
+    barrier = threading.Barrier(4)
+
+    def all_of_them(_: int) -> list[Answer]:
+        barrier.wait()
+        return [large_engine.recommend(user_id) for user_id in users]
+
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(all_of_them, range(4)):
+            assert [ids(answer) for answer in found] == [ids(answer) for answer in expected]
+
+
+# --- items ----------------------------------------------------------------------------------------------------------
+
+
+def test_similar_items_are_cosines_without_the_item_itself(engine: Engine) -> None:
+    """a (1, 0): d (2, 0) points the same way, c (1, 1) half way, b (0, 1) and the zero vector e not at all."""
+    answer = engine.similar("i0000", k=4)
+    assert ids(answer) == ["i0003", "i0002", "i0001", "i0004"]
+    assert scores(answer) == pytest.approx([1.0, 0.5**0.5, 0.0, 0.0], abs=1e-6)
+    assert (answer.user_status, answer.requested, answer.warnings) == (None, 4, ())
+
+
+def test_an_item_with_identical_twins_is_still_not_its_own_neighbour(engine: Engine) -> None:
+    assert ids(engine.similar("i0003", k=1)) == ["i0000"]  # a has the same direction and the lower position
+
+
+def test_an_item_without_a_vector_has_no_neighbours_and_says_so(engine: Engine) -> None:
+    answer = engine.similar("i0004")
+    assert (answer.items, answer.warnings) == ((), (NO_ITEM_VECTOR,))
+
+
+def test_an_item_is_shown_with_what_is_known_of_it(engine: Engine) -> None:
+    view = engine.item("i0000")
+    assert (view.item_id, view.title, view.attributes, view.n_users) == ("i0000", "Ä", {"price": 1.5}, 2)
+    assert engine.item("i0001").attributes == {}
+    assert engine.item("i0002").title is None
+
+
+def test_unknown_items_and_users_are_errors_that_repeat_nothing(engine: Engine) -> None:
+    questions: list[tuple[Callable[[str], Any], type[Exception]]] = [
+        (engine.similar, UnknownItemError),
+        (engine.item, UnknownItemError),
+        (engine.history, UnknownUserError),
+    ]
+    for question, error in questions:
+        with pytest.raises(error) as caught:
+            question("<script>")
+        assert "script" not in str(caught.value)
+
+
+def test_a_history_is_heaviest_first(engine: Engine) -> None:
+    assert engine.history("u0001") == (Ranked("i0002", 2.0, 1, None), Ranked("i0001", 1.0, 2, "B"))
+    assert [item.item_id for item in engine.history("u0003", limit=2)] == ["i0000", "i0001"]
+
+
+# --- the version ----------------------------------------------------------------------------------------------------
+
+
+def test_the_description_is_plain_json(engine: Engine) -> None:
+    described = json.loads(json.dumps(engine.describe()))
+    assert described["version"] == engine.version
+    assert described["config"] == {"model": {"factors": 2}}
+    assert {"created_at", "metrics", "index", "counts"} <= set(described)
+
+
+def test_a_version_from_disk_answers_as_the_one_in_memory(
+    tmp_path: Path, large: Bundle, large_engine: Engine
+) -> None:
+    parts = ("users", "items", "model", "seen", "popularity", "index", "similar")
+    facts = ("config", "log", "counts", "metrics", "gates", "verdict")
+    manifest = seal_bundle(
+        tmp_path,
+        **{name: getattr(large, name) for name in parts},
+        **{name: getattr(large.manifest, name) for name in facts},
+    )
+    loaded = Engine(Registry(tmp_path).load(manifest.version))
+    for user_id in ("u0000", "u0001", "u0399", "nobody"):
+        found, expected = loaded.recommend(user_id), large_engine.recommend(user_id)
+        assert (found.items, found.user_status) == (expected.items, expected.user_status)
+    assert loaded.similar("i0005").items == large_engine.similar("i0005").items
+    assert loaded.version == manifest.version
+
+
+# --- bounds ---------------------------------------------------------------------------------------------------------
+
+QUESTIONS: dict[str, Callable[..., Any]] = {
+    "recommend": lambda engine, external_id, k: engine.recommend(external_id, k=k),
+    "recommend_many": lambda engine, external_id, k: engine.recommend_many(["u0000", external_id], k=k),
+    "similar": lambda engine, external_id, k: engine.similar(external_id, k=k),
+    "history": lambda engine, external_id, k: engine.history(external_id, limit=k),
+    "item": lambda engine, external_id, k: engine.item(external_id),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("bad", ["", "x" * 257, "é" * 129, "\ud800"])
+def test_ids_out_of_bounds_are_refused_and_not_repeated(engine: Engine, question: str, bad: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"_id: ") as caught:
+        QUESTIONS[question](engine, bad, 10)
+    assert not bad or bad not in str(caught.value)
+
+
+@pytest.mark.parametrize("question", [name for name in QUESTIONS if name != "item"])
+@pytest.mark.parametrize("bad", [0, -1, 1_001, True, 2.0, "10", None])
+def test_k_out_of_bounds_is_refused(engine: Engine, question: str, bad: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"(k|limit): expected a whole number from 1 to 1000"):
+        QUESTIONS[question](engine, "u0000", bad)
+    with pytest.raises(InvalidRequestError, match="k: expected"):
+        next(engine.iter_all(bad))
+
+
+def test_the_bounds_themselves_are_allowed(engine: Engine) -> None:
+    assert len(engine.recommend("u" * 256, k=1_000).items) == 5
+    assert len(engine.recommend("é" * 128, k=1).items) == 1
+    assert len(engine.similar("i0000", k=1_000).items) == 4
