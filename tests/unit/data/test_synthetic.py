@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recsys.config import ItemsConfig, LogConfig
+from recsys.data.catalogue import read_items
+from recsys.data.readers import read_log
 from recsys.data.synthetic import (
     DIRT_KINDS,
     EVENT_NAMES,
@@ -310,6 +313,57 @@ class TestFiles:
     def test_sizes_that_do_not_fit_are_refused(self, tmp_path: Path, sizes: dict[str, int]) -> None:
         with pytest.raises(DataError, match="expected a user, and at least as many events"):
             write_synthetic_log(tmp_path, **{"n_users": 5, "n_items": 20, "n_events": 100, "seed": 1} | sizes)
+
+
+class TestReadBack:
+    """The ordinary readers refuse and merge exactly what was planted."""
+
+    @pytest.fixture
+    def log_config(self, log: SyntheticLog) -> LogConfig:
+        return LogConfig(
+            paths=log.event_paths,
+            user="user_id",
+            item="item_id",
+            timestamp="timestamp",
+            event="event",
+            value="quantity",
+            event_weights={"view": 1.0, "cart": 3.0, "purchase": 5.0},
+        )
+
+    def test_every_count_agrees(self, log: SyntheticLog, log_config: LogConfig) -> None:
+        events, counts = read_log(log_config, deduplicate=True)
+        planted = log.planted
+        assert counts.rows_read == log.rows
+        assert counts.merged == planted["repeat"]
+        assert dict(counts.refused) == {
+            "missing_user": planted["missing_user"],
+            "missing_item": planted["missing_item"],
+            "bad_time": planted["bad_time"],
+            "unknown_event": planted["unknown_event"],
+            "non_positive_value": planted["negative_value"],
+            "non_finite_value": planted["nan_value"],
+            "bad_utf8": planted["bad_utf8"],
+            "bad_field_count": planted["too_many_fields"] + planted["too_few_fields"],
+        }
+        kinds = Counter(events.event_names[kind] for kind in events.event.tolist())
+        assert kinds == log.events
+
+    def test_repeats_count_twice_where_nobody_merges_them(self, log: SyntheticLog, log_config: LogConfig) -> None:
+        _, counts = read_log(log_config)
+        assert (counts.accepted, counts.merged) == (6_000 + log.planted["repeat"], 0)
+
+    def test_the_very_events_come_back(self, log: SyntheticLog, log_config: LogConfig) -> None:
+        events, _ = read_log(log_config, deduplicate=True)
+        wrote = gathered(log.world, 6_000, bots=1, chunk_rows=10**6)
+        assert events.users.decode(events.user_idx[:50]) == [f"u{user:07d}" for user in wrote.user_idx[:50]]
+        assert np.array_equal(np.sort(events.timestamp), wrote.timestamp)
+        assert events.value.sum() == wrote.quantity.sum()
+
+    def test_items_come_back(self, log: SyntheticLog) -> None:
+        attributes = ("genre", "series", "year", "price")
+        items = read_items(ItemsConfig(path=log.items_path, id="item_id", title="title", attributes=attributes))
+        assert [items.title(at) for at in range(50)] == list(log.world.catalogue.titles)
+        assert np.allclose(items.table.column("price").to_numpy(), log.world.catalogue.price)
 
 
 def _repeats_of_dirt(lines: list[bytes]) -> int:
