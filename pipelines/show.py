@@ -1,6 +1,7 @@
 """What the command line prints: tables for people, one JSON document for programs."""
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,15 @@ if TYPE_CHECKING:
     from pipelines.cards import Card
     from pipelines.demo import DemoResult
     from pipelines.doctor import Finding
+    from recsys.artifacts.manifest import Manifest
     from recsys.artifacts.registry import Registry
     from recsys.config import PipelineConfig
     from recsys.engine import Answer, Engine
 
 _HISTORY = 8
 
-out = Console(soft_wrap=True, highlight=False)
+# Piped into a file or another program nothing is folded.
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
@@ -118,22 +121,24 @@ def history(engine: "Engine", user_id: str) -> None:
 def versions(registry: "Registry") -> None:
     """The versions of a store; the one that serves is marked."""
     current = registry.current()
-    table = _table(
-        f"Versions in {registry.store}", "", "version", "published", "users", "items", "metrics", "verdict"
-    )
+    table = _table(f"Versions in {registry.store}", "", "version", "published", "users", "items", "metric", "verdict")
     for manifest in registry.manifests():
-        metrics = ", ".join(f"{name} {value:.4f}" for name, value in list(manifest.metrics.items())[:3])
-        counts = manifest.counts
         table.add_row(
             "*" if manifest.version == current else "",
             manifest.version,
             manifest.created_at,
-            f"{counts.get('users', 0):,}",
-            f"{counts.get('items', 0):,}",
-            metrics,
+            *(f"{manifest.counts.get(what, 0):,}" for what in ("users", "items")),
+            _headline(manifest),
             manifest.verdict,
         )
     out.print(table)
+
+
+def _headline(manifest: "Manifest") -> str:
+    """The figure that the gates looked at."""
+    publish = manifest.config.get("publish")
+    metric = publish.get("metric") if isinstance(publish, dict) else None
+    return f"{metric} {manifest.metrics[metric]:.4f}" if metric in manifest.metrics else ""
 
 
 def cards(known: Iterable["Card"]) -> None:

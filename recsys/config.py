@@ -158,16 +158,16 @@ class ModelConfig(Section):
 
     algorithm: Literal["als"] = Field("als", description="alternating least squares on implicit feedback")
     factors: int = Field(128, ge=1, le=4096, description="dimension of the embeddings")
-    regularization: float = Field(30.0, ge=0, description="added to the diagonal of every solve")
-    alpha: float = Field(20.0, gt=0, description="multiplies the confidence")
-    iterations: int = Field(8, ge=1, description="one iteration solves all users, then all items")
+    regularization: float = Field(10.0, ge=0, description="added to the diagonal of every solve")
+    alpha: float = Field(10.0, gt=0, description="multiplies the confidence")
+    iterations: int = Field(6, ge=1, description="one iteration solves all users, then all items")
     weighting: Literal["degree", "log", "bm25", "plain"] = Field("degree", description="how counts become confidence")
     user_degree_exponent: float = Field(0.5, ge=0, le=2, description="degree: divide by n_items_of_user ** this")
     item_degree_exponent: float = Field(0.5, ge=0, le=2, description="degree: divide by n_users_of_item ** this")
     bm25_k1: float = Field(100.0, gt=0, description="bm25: saturation of repeated events")
     bm25_b: float = Field(0.8, ge=0, le=1, description="bm25: how much a user's activity is normalised away")
     popularity_exponent: float = Field(
-        0.0, ge=-1, le=1, description="item vectors are scored times n_users_of_item ** this"
+        0.1, ge=-1, le=1, description="item vectors are scored times n_users_of_item ** this"
     )
     seed: int = Field(1, ge=0, description="of the random start")
     threads: int = Field(0, ge=0, description="of the solver; 0 means all cores")

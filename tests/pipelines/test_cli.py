@@ -1,0 +1,134 @@
+"""The real command line: what it prints, where, and with which exit code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recsys.artifacts.registry import Registry
+from recsys.config import PipelineConfig
+from recsys.data.synthetic import SyntheticLog
+from recsys.engine import Engine
+
+Finished = tuple[PipelineConfig, SyntheticLog, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def store(finished: Finished) -> Path:
+    return finished[0].publish.store
+
+
+@pytest.fixture(scope="module")
+def engine(store: Path) -> Engine:
+    return Engine(Registry(store).load())
+
+
+class TestQuestions:
+    def test_recommend_as_json_is_what_the_engine_answers(self, recsys: Any, store: Path, engine: Engine) -> None:
+        user = engine.user_ids.id_at(3)
+        result = recsys("recommend", "--store", store, "--user", user, "-k", 4, "--json")
+        reply = json.loads(result.stdout)
+        assert reply["user"] == {"id": user, "status": "known"}
+        assert [item["item_id"] for item in reply["items"]] == [
+            item.item_id for item in engine.recommend(user, k=4).items
+        ]
+        assert (reply["requested"], reply["returned"]) == (4, 4)
+
+    def test_recommend_shows_history_and_titles(self, recsys: Any, store: Path, engine: Engine) -> None:
+        user = engine.user_ids.id_at(3)
+        shown = recsys("recommend", "--store", store, "--user", user).stdout
+        assert engine.history(user, limit=1)[0].title in shown
+        assert engine.recommend(user, k=1).items[0].title in shown
+
+    def test_an_unknown_user_gets_the_labelled_fallback(self, recsys: Any, store: Path) -> None:
+        reply = json.loads(recsys("recommend", "--store", store, "--user", "nobody", "--json").stdout)
+        assert reply["user"]["status"] == "fallback"
+        assert reply["warnings"]
+
+    def test_similar_never_holds_the_item_itself(self, recsys: Any, store: Path, engine: Engine) -> None:
+        item = engine.item_ids.id_at(0)
+        reply = json.loads(recsys("similar", "--store", store, "--item", item, "--json").stdout)
+        assert len(reply["items"]) == 10
+        assert item not in [other["item_id"] for other in reply["items"]]
+
+    def test_an_unknown_item_is_an_error(self, recsys: Any, store: Path) -> None:
+        result = recsys("similar", "--store", store, "--item", "nothing")
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "no such item" in result.stderr
+
+
+class TestVersions:
+    def test_models_lists_the_serving_version(self, recsys: Any, store: Path, engine: Engine) -> None:
+        assert engine.version in recsys("models", "--store", store).stdout
+        listed = json.loads(recsys("models", "--store", store, "--json").stdout)
+        assert [manifest["version"] for manifest in listed] == [engine.version]
+        assert listed[0]["verdict"] == "accepted"
+
+    def test_rollback_goes_back_and_says_so(self, recsys: Any, shop: Path) -> None:
+        first = _run(recsys, shop)
+        second = _run(recsys, shop, "--set", "model.seed=2", "--set", "publish.max_metric_drop=1.0")
+        store = shop.parent / "store"
+        assert first != second
+        assert first in recsys("rollback", "--store", store).stdout
+        assert Registry(store).current() == first
+
+    def test_there_is_nothing_before_the_first(self, recsys: Any, store: Path) -> None:
+        result = recsys("rollback", "--store", store)
+        assert result.returncode == 2
+        assert "no version served before" in result.stderr
+
+
+def _run(recsys: Any, shop: Path, *more: str) -> str:
+    result = recsys("run", shop, "--json", *more)
+    assert result.returncode == 0, result.stderr
+    version: str = json.loads(result.stdout)["steps"]["publish"]["version"]
+    return version
+
+
+class TestExitCodes:
+    def test_a_gate_that_refuses_is_3(self, recsys: Any, shop: Path) -> None:
+        result = recsys("run", shop, "--set", "model.regularization=1e6")
+        assert result.returncode == 3
+        assert "not published" in result.stderr
+
+    def test_an_unknown_key_is_2_and_the_nearest_one_is_suggested(self, recsys: Any, shop: Path) -> None:
+        shop.write_text(shop.read_text().replace("factors =", "factor ="))
+        result = recsys("run", shop)
+        assert result.returncode == 2
+        assert "model.factor: unknown key; did you mean 'factors'?" in result.stderr
+        assert str(shop) in result.stderr
+
+    def test_too_many_refused_rows_is_2_and_names_them(self, recsys: Any, shop: Path) -> None:
+        result = recsys("run", shop, "--set", "log.max_refused_share=0.001")
+        assert result.returncode == 2
+        assert "missing_user" in result.stderr
+        assert "max_refused_share" in result.stderr
+
+    def test_an_unknown_step_is_2(self, recsys: Any, shop: Path) -> None:
+        assert recsys("run", shop, "--from", "cook").returncode == 2
+
+    def test_a_malformed_override_is_2(self, recsys: Any, shop: Path) -> None:
+        result = recsys("prepare", shop, "--set", "factors")
+        assert result.returncode == 2
+        assert "expected section.key=value" in result.stderr
+
+    def test_an_empty_store_is_2(self, recsys: Any, tmp_path: Path) -> None:
+        result = recsys("recommend", "--store", tmp_path, "--user", "ada")
+        assert result.returncode == 2
+        assert "nothing has been published yet" in result.stderr
+
+
+class TestHelp:
+    def test_every_command_explains_itself_with_an_example(self, recsys: Any) -> None:
+        listed = recsys("--help").stdout
+        for command in ("demo", "run", "prepare", "recommend", "similar", "export", "models", "rollback", "serve"):
+            assert command in listed
+            assert f"recsys {command}" in recsys(command, "--help").stdout
+
+    def test_doctor_finds_every_part_working(self, recsys: Any) -> None:
+        result = recsys("doctor", "--json")
+        assert result.returncode == 0
+        assert {finding["name"]: finding["fine"] for finding in json.loads(result.stdout)} == dict.fromkeys(
+            ("python", "libraries", "threads", "training", "search"), True
+        )
