@@ -1,0 +1,77 @@
+"""The service's settings: read from the environment once, frozen afterwards."""
+
+import difflib
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from recsys.config import DATA_DIR_VARIABLE
+from recsys.errors import ConfigError
+
+PREFIX = "RECSYS_"
+"""Every variable is this and the field's name in capitals: `RECSYS_POLL_SECONDS`."""
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(BaseModel):
+    """Where the models come from and how the service behaves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    store: Path = Field(Path("store"), description="folder of the published versions")
+    poll_seconds: float = Field(
+        2.0, gt=0, le=3600, description="how often the store is asked for a newly published version"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe messages written: debug, info (one line a request), warning or error"
+    )
+    root_path: str = Field(
+        "",
+        pattern=r"^(/[\w.~-]+)*$",
+        description="path that a reverse proxy in front cuts off, so that /docs finds its way",
+    )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """The settings in `environ`; what is not there keeps its default.
+
+        Raises ConfigError naming the variable, what came and what was expected.
+        """
+        given = {name: environ[variable(name)] for name in cls.model_fields if variable(name) in environ}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise ConfigError("\n".join(_explain(problem) for problem in error.errors())) from error
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that give these settings back: how worker processes get them."""
+        return {variable(name): str(value) for name, value in self}
+
+
+def variable(name: str) -> str:
+    """The environment variable of one setting."""
+    return PREFIX + name.upper()
+
+
+def flag(name: str) -> str:
+    """The command line's option for one setting."""
+    return "--" + name.replace("_", "-")
+
+
+def warn_of_unknown(environ: Mapping[str, str]) -> None:
+    """Log a warning for each variable that has the prefix but is no setting: most likely a slip of the pen."""
+    known = [variable(name) for name in Settings.model_fields]
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in (*known, DATA_DIR_VARIABLE):
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+            logger.warning("%s is no setting of the service and has no effect; %s", name, hint)
+
+
+def _explain(problem: Any) -> str:
+    name, expected = str(problem["loc"][0]), problem["msg"].replace("Input should be", "expected")
+    return f"{flag(name)} ({variable(name)}): got {problem['input']!r}; {expected}"
