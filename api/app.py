@@ -1,0 +1,65 @@
+"""The application: routes, middleware and the lifespan that keeps a model loaded."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api.errors import Problem, problem_response
+from api.middleware import RequestMiddleware, context_of
+from api.model_watch import ModelWatch
+from api.routes import health, items, model, users
+from api.settings import Settings, warn_of_unknown
+
+_DESCRIPTION = """\
+Recommendations from the model that `recsys publish` last put into the store.
+
+Every reply carries `X-Request-ID` (the client's own, where it sent a sane one) and, once a model is loaded,
+`X-Model-Version`. Every error is an RFC 9457 problem (`application/problem+json`). Ids in paths are percent-encoded,
+slashes too (`%2F`). An unknown query parameter under `/v1` is an error.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service for `settings`, or for those in the environment, which is read here and nowhere else."""
+    if settings is None:
+        warn_of_unknown(os.environ)
+        settings = Settings.from_environment(os.environ)
+    watch = ModelWatch(settings.store)
+    app = FastAPI(
+        title="recsys",
+        version=version("recsys"),
+        description=_DESCRIPTION,
+        lifespan=lambda _: _watching(watch, settings.poll_seconds),
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(RequestMiddleware, watch=watch)
+    for error in (RequestValidationError, HTTPException):  # the framework's own; all others get to the middleware
+        app.add_exception_handler(error, _answer_problem)
+    for routes in (users, items, model, health):
+        app.include_router(routes.router)
+    app.openapi()["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _watching(watch: ModelWatch, poll_seconds: float) -> AsyncIterator[None]:
+    """Load what is published now, then keep looking; a store without a sound version is no reason not to start."""
+    await asyncio.to_thread(watch.refresh)
+    polling = asyncio.create_task(watch.run(poll_seconds))
+    try:
+        yield
+    finally:
+        polling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await polling
+
+
+async def _answer_problem(request: Request, error: Exception) -> Response:
+    return problem_response(error, request_id=context_of(request.scope).request_id)

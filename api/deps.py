@@ -1,0 +1,59 @@
+"""What routes ask for: the engine of this request, and the parameters they share."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from api.errors import NoModelError
+from api.middleware import ESCAPED_SLASH, context_of
+from recsys.engine import Engine
+from recsys.engine.bounds import MAX_ID_BYTES, MAX_K
+
+
+async def request_engine(request: Request) -> Engine:
+    """The engine this request is answered by. Raises NoModelError while there is none."""
+    context = context_of(request.scope)
+    if context.engine is None:
+        raise NoModelError(context.no_engine_reason)
+    return context.engine
+
+
+def _whole_number(value: Any) -> Any:
+    """Only plain digits: left to itself, pydantic takes `1.0`, `+1` and `1_0` for whole numbers too."""
+    if isinstance(value, str) and not re.fullmatch("[0-9]{1,9}", value):
+        raise ValueError(f"expected a whole number from 1 to {MAX_K}")
+    return value
+
+
+def _with_slashes(segment: str) -> str:
+    return segment.replace(ESCAPED_SLASH, "/")
+
+
+RequestEngine = Annotated[Engine, Depends(request_engine)]
+UserId = Annotated[
+    str,
+    AfterValidator(_with_slashes),
+    Path(description=f"as the log spells it, percent-encoded; at most {MAX_ID_BYTES} bytes"),
+]
+ItemId = UserId
+K = Annotated[int, Field(ge=1, le=MAX_K, description="how many items are wanted"), BeforeValidator(_whole_number)]
+
+
+class NoQuery(BaseModel):
+    """The query of a route that takes none; a parameter that is not known is an error, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ListQuery(NoQuery):
+    """The query of a list."""
+
+    k: K = 10
+
+
+class RecommendationQuery(ListQuery):
+    """The query of a user's list."""
+
+    exclude_seen: bool = Field(True, description="leave out the items that the user already has")

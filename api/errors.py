@@ -1,0 +1,121 @@
+"""Every failure as an RFC 9457 problem; the only place that knows status codes.
+
+What came is never repeated: not in a reply, and not in a log line below ERROR.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from recsys.errors import InvalidRequestError, RecsysError, UnknownItemError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class NoModelError(RecsysError):
+    """No model is loaded yet; the message says why, in words fit for whoever asks."""
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457). `code` is for programs, `detail` for people."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str = Field(examples=["urn:recsys:problem:unknown_item"], description="`urn:recsys:problem:` and the code")
+    title: str = Field(examples=["No such item"], description="what kind of problem this is")
+    status: int = Field(examples=[404], description="the HTTP status")
+    detail: str = Field(examples=["the model that serves has no item with this id"])
+    code: str = Field(examples=["unknown_item"], description="stable; does not change with the wording")
+    request_id: str = Field(examples=["7f0c2d4e"], description="as in `X-Request-ID` and in the service's log")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of problem; `detail` is what is said where the error's own words are not for outsiders."""
+
+    code: str
+    status: int
+    title: str
+    detail: str = ""
+
+
+_INTERNAL = Kind(
+    "internal_error", 500, "Internal error", "this is a fault of the service; its log has the cause under request_id"
+)
+_INVALID = Kind("invalid_request", 422, "Invalid request")
+_KINDS: Mapping[type[Exception], Kind] = {
+    InvalidRequestError: _INVALID,
+    RequestValidationError: _INVALID,
+    UnknownItemError: Kind("unknown_item", 404, "No such item", "the model that serves has no item with this id"),
+    NoModelError: Kind("model_not_loaded", 503, "No model is loaded"),
+}
+_BY_STATUS = {
+    400: Kind(
+        "malformed_request",
+        400,
+        "Malformed request",
+        "this is not HTTP/1.1: unescaped characters in the path, perhaps, or headers of more than 16 KiB",
+    ),
+    404: Kind("unknown_route", 404, "No such route", "nothing is served under this path; /docs lists what is"),
+    405: Kind("method_not_allowed", 405, "Method not allowed", "this path is served for the methods in Allow only"),
+}
+
+
+def problem_response(error: Exception, *, request_id: str) -> Response:
+    """The reply to a request that ended in `error`."""
+    kind = _kind_of(error)
+    problem = Problem(
+        type=f"urn:recsys:problem:{kind.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=kind.detail or _detail_of(error),
+        code=kind.code,
+        request_id=request_id,
+    )
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return Response(problem.model_dump_json(), kind.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def is_fault(error: Exception) -> bool:
+    """Whether `error` is the service's own fault, which someone should look into."""
+    return _kind_of(error) is _INTERNAL
+
+
+def problem_responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of the problems a route answers with, those that every route may have included."""
+    kinds = [_kind_of_type(error) for error in (*errors, Exception)]
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {kind.status: {"description": f"{kind.title} (`{kind.code}`)", "content": content} for kind in kinds}
+
+
+def _kind_of(error: Exception) -> Kind:
+    if isinstance(error, HTTPException):
+        phrase = HTTPStatus(error.status_code).phrase
+        other = Kind(f"http_{error.status_code}", error.status_code, phrase, phrase)
+        return _BY_STATUS.get(error.status_code, other)
+    return _kind_of_type(type(error))
+
+
+def _kind_of_type(error: type[Exception]) -> Kind:
+    return next((_KINDS[ancestor] for ancestor in error.__mro__ if ancestor in _KINDS), _INTERNAL)
+
+
+def _detail_of(error: Exception) -> str:
+    if isinstance(error, RequestValidationError):
+        return "; ".join(_explain(problem) for problem in error.errors())
+    return str(error)
+
+
+def _explain(problem: Any) -> str:
+    """One complaint of pydantic's, without the value; nor the name of an unknown parameter, which came as well."""
+    where, *path = problem["loc"]
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: holds a parameter that this route does not have; /docs lists those it has"
+    expected = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    return f"{where} parameter {'.'.join(map(str, path))}: {expected}"

@@ -1,0 +1,56 @@
+from urllib.parse import quote
+
+import pytest
+
+
+def test_similar_items_are_of_the_same_group_and_never_the_item_itself(service):
+    body = service.get("/v1/items/dune/similar", params={"k": 4}).json()
+    assert list(body) == ["model_version", "item", "items", "requested", "returned", "warnings"]
+    assert body["item"] == {"id": "dune"}
+    assert {item["item_id"] for item in body["items"]} == {"solaris", "ubik", "neuromancer", "hyperion"}
+    assert [item["rank"] for item in body["items"]] == [1, 2, 3, 4]
+
+
+def test_too_many_neighbours_are_a_short_list_that_says_why(service):
+    body = service.get("/v1/items/dune/similar", params={"k": 1000}).json()
+    assert (body["requested"], body["returned"]) == (1000, 9)
+    assert body["warnings"]
+
+
+def test_an_item(service, store):
+    body = service.get("/v1/items/dune").json()
+    version = (store / "CURRENT").read_text().strip()
+    assert body == {
+        "model_version": version,
+        "item_id": "dune",
+        "title": "Dune",
+        "attributes": {"price": 9.5},
+        "n_users": 3,
+    }
+
+
+def test_an_item_without_a_title_has_none(service):
+    assert "title" not in service.get("/v1/items/solaris").json()
+
+
+def test_an_attribute_that_is_not_a_number_is_null_never_nan(service):
+    reply = service.get("/v1/items/ubik")
+    assert "NaN" not in reply.text
+    assert reply.json()["attributes"] in ({}, {"price": None})
+
+
+@pytest.mark.parametrize("item", ["AC/DC", "R&B? 100% #1", "Björk", "../livez", "a b"])
+def test_any_id_survives_the_path(service, item):
+    escaped = quote(item, safe="").replace(".", "%2E")
+    assert service.get(f"/v1/items/{escaped}").json()["item_id"] == item
+    assert service.get(f"/v1/items/{escaped}/similar").json()["item"] == {"id": item}
+
+
+def test_an_escaped_slash_parts_no_segments(service):
+    assert service.get("/v1/items/dune%2Fsimilar").json()["code"] == "unknown_item"
+    assert service.get("/v1%2Fitems/dune").json()["code"] == "unknown_route"
+    assert service.get("/v1/items/AC/DC").json()["code"] == "unknown_route"
+
+
+def test_lower_case_escapes_are_the_same(service):
+    assert service.get("/v1/items/AC%2fDC").json()["item_id"] == "AC/DC"

@@ -1,0 +1,8 @@
+from api.schemas import Recommendations
+from recsys.engine import Answer, Ranked
+
+
+def test_a_number_that_is_none_becomes_null_never_nan():
+    items = (Ranked("a", float("nan"), 1, None), Ranked("b", float("-inf"), 2, None))
+    reply = Recommendations.of("ada", Answer("v0", "known", 2, items)).model_dump_json()
+    assert reply.count('"score":null') == 2
