@@ -1,0 +1,92 @@
+"""uvicorn around the application: one listening socket, one or more worker processes."""
+
+import errno
+import logging
+import os
+import signal
+import socket
+from typing import Any, NoReturn
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from api.protocol import ProblemProtocol
+from api.settings import Settings
+from recsys.errors import ConfigError
+
+HEADER_BYTES = 16 * 1024
+"""The request line and all headers together; h11 refuses what is longer."""
+
+KEEP_ALIVE_SECONDS = 65
+"""Longer than the 60 s after which common load balancers drop an idle connection, so that they hang up first."""
+
+DRAIN_SECONDS = 20
+"""After SIGTERM, requests under way have so long to finish."""
+
+logger = logging.getLogger(__name__)
+
+
+def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the requests under way and return.
+
+    Every worker is a process that loads the model for itself (its arrays are mapped, not copied). Workers are
+    spawned: a forked child hangs in the index's threads. Raises ConfigError where the store's folder does not exist
+    or the address cannot be listened on.
+    """
+    if not settings.store.is_dir():
+        raise ConfigError(f"{settings.store}: no such folder; expected the store that `recsys publish` writes to")
+    os.environ.update(settings.to_environment())  # create_app reads it, in this process or in a spawned one
+    config = uvicorn.Config("api.app:create_app", **_options(settings, host=host, port=port, workers=workers))
+    signal.signal(signal.SIGTERM, _leave)  # uvicorn drains and then raises the signal again, for us
+    with listening_socket(host, port) as listener:
+        logger.info("listening on http://%s:%d", host, listener.getsockname()[1])
+        if workers == 1:
+            uvicorn.Server(config).run(sockets=[listener])
+        else:
+            Multiprocess(config, sockets=[listener]).run()
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A TCP socket that listens, for IPv4 or IPv6 as `host` has it. Raises ConfigError saying what is in the way."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, _, _, _, address = min(found, key=lambda it: it[0] != socket.AF_INET)
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        in_use = "; something else listens there: stop it, or choose another port"
+        hint = in_use if error.errno == errno.EADDRINUSE else ""
+        raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}{hint}") from error
+
+
+def log_config(level: str) -> dict[str, Any]:
+    """`logging.config` for one process: lines on standard error. uvicorn's own access log, with paths, is off."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(process)d %(name)s %(message)s"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": level.upper()},
+    }
+
+
+def _options(settings: Settings, *, host: str, port: int, workers: int) -> dict[str, Any]:
+    return {
+        "factory": True,
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "http": ProblemProtocol,  # h11: the one parser whose header size can be bounded
+        "h11_max_incomplete_event_size": HEADER_BYTES,
+        "ws": "none",
+        "lifespan": "on",
+        "root_path": settings.root_path,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+        "timeout_graceful_shutdown": DRAIN_SECONDS,
+        "server_header": False,
+        "access_log": False,
+        "log_config": log_config(settings.log_level),
+    }
+
+
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit(0)

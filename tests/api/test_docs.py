@@ -1,0 +1,70 @@
+"""docs/api.md says what is so."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from api import errors
+from api.__main__ import _parser
+from api.settings import Settings, flag, variable
+
+TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+CURLS = re.findall(r"^\$ curl 'http://localhost:8000(\S+)'$", TEXT, re.MULTILINE)
+ROUTES = re.findall(r"^### GET (\S+)$", TEXT, re.MULTILINE)
+
+
+def test_every_route_is_documented_and_every_documented_route_exists(service):
+    assert sorted(ROUTES) == sorted(service.get("/openapi.json").json()["paths"])
+
+
+def test_every_route_has_an_example():
+    patterns = [re.sub(r"\\{\w+\\}", "[^/]+", re.escape(route)) for route in ROUTES]
+    for pattern in patterns:
+        assert any(re.fullmatch(pattern, path.split("?")[0]) for path in CURLS), pattern
+
+
+@pytest.mark.parametrize("path", CURLS)
+def test_every_example_answers(service, path):
+    reply = service.get(path)
+    assert reply.status_code == 200
+    assert reply.json()
+
+
+def test_every_line_with_curl_is_tested():
+    assert len(CURLS) == TEXT.count("curl ")
+
+
+def test_the_example_list_has_the_shape_of_a_real_one(service):
+    documented = json.loads(re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)[0])
+    real = service.get("/v1/users/ada/recommendations?k=7").json()
+    assert list(documented) == list(real)
+    assert list(documented["user"]) == list(real["user"])
+    by_title = {"title" in item: list(item) for item in real["items"]}
+    for item in documented["items"]:
+        assert list(item) == by_title["title" in item]
+
+
+def test_the_example_problem_is_real(service):
+    documented = json.loads(re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)[1])
+    real = service.get("/v1/items/none").json()
+    assert documented | {"request_id": ""} == real | {"request_id": ""}
+
+
+def test_every_code_is_documented():
+    documented = set(re.findall(r"^\| `(\w+)` \| (\d{3}) \|", TEXT, re.MULTILINE))
+    kinds = [*errors._KINDS.values(), *errors._BY_STATUS.values(), errors._INTERNAL]
+    assert documented == {(kind.code, str(kind.status)) for kind in kinds}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_documented_with_its_default(name):
+    default = getattr(Settings(), name)
+    shown = f"{default:g}" if isinstance(default, float) else f"`{default}`" if str(default) else "none"
+    assert f"| `{flag(name)}` | `{variable(name)}` | {shown} | " in TEXT
+
+
+def test_every_option_is_documented_and_every_documented_option_exists():
+    options = {option for action in _parser()._actions for option in action.option_strings} - {"-h", "--help"}
+    assert set(re.findall(r"^\| `(--[\w-]+)`", TEXT, re.MULTILINE)) == options

@@ -1,0 +1,68 @@
+import socket
+
+import pytest
+
+from api.__main__ import main
+from api.server import listening_socket
+from recsys.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch):
+    for name in ("RECSYS_STORE", "RECSYS_POLL_SECONDS", "RECSYS_LOG_LEVEL", "RECSYS_ROOT_PATH"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("arguments", [["--port", "65536"], ["--port", "http"], ["--workers", "0"], ["--nonsense"]])
+def test_a_wrong_option_is_2(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert "usage: recsys serve" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--poll-seconds", "0"], "--poll-seconds (RECSYS_POLL_SECONDS): got '0'; expected greater than 0"),
+        (["--log-level", "loud"], "--log-level (RECSYS_LOG_LEVEL): got 'loud'"),
+        (["--store", "nowhere"], "nowhere: no such folder"),
+    ],
+)
+def test_a_wrong_setting_is_2_and_says_which(arguments, message, capsys):
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_option_wins_over_its_variable(monkeypatch, capsys):
+    monkeypatch.setenv("RECSYS_STORE", "from the environment")
+    assert main(["--store", "from-the-option"]) == 2
+    assert "from-the-option: no such folder" in capsys.readouterr().err
+    assert main([]) == 2
+    assert "from the environment: no such folder" in capsys.readouterr().err
+
+
+def test_help_lists_every_option(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    shown = capsys.readouterr().out
+    for option in ("--store", "--host", "--port", "--workers", "--poll-seconds", "--log-level", "--root-path"):
+        assert option in shown
+
+
+def test_a_port_in_use_is_2_and_says_so(tmp_path, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["--store", str(tmp_path), "--port", str(port)]) == 2
+    assert f"cannot listen on 127.0.0.1 port {port}" in capsys.readouterr().err
+
+
+def test_a_host_that_is_not_one_of_ours_is_an_error():
+    with pytest.raises(ConfigError, match=r"cannot listen on 203\.0\.113\.7 port 0: "):
+        listening_socket("203.0.113.7", 0)
+
+
+def test_a_name_that_means_both_families_listens_on_ipv4():
+    with listening_socket("localhost", 0) as listener:
+        assert listener.family == socket.AF_INET

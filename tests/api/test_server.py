@@ -1,0 +1,141 @@
+"""The real server: processes, signals, sockets."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+PATIENCE = 30.0
+
+
+class Client:
+    """Asks for the model again and again, over one connection at a time, until nobody answers."""
+
+    def __init__(self, url: str) -> None:
+        self.seen: list[tuple[int, str]] = []
+        self._thread = threading.Thread(target=self._ask, args=(url,))
+        self._thread.start()
+
+    def _ask(self, url: str) -> None:
+        with httpx.Client(base_url=url) as client, contextlib.suppress(httpx.TransportError):
+            while True:
+                reply = client.get("/v1/model")
+                self.seen.append((reply.status_code, reply.json()["model_version"]))
+
+    def wait_for(self, count: int) -> None:
+        while len(self.seen) < count and self._thread.is_alive():
+            time.sleep(0.01)
+
+    def until_cut_off(self) -> set[tuple[int, str]]:
+        self._thread.join(PATIENCE)
+        return set(self.seen)
+
+
+class Server:
+    """`python -m api` in a process of its own; what it logs goes to a file."""
+
+    def __init__(self, log: Path, *options: str) -> None:
+        self._log = log
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("RECSYS_")}
+        command = [sys.executable, "-m", "api", "--port", "0", *options]
+        with log.open("wb") as sink:
+            self.process = subprocess.Popen(command, stderr=sink, env=environ)
+        self.port = int(self.wait_for_line(r"listening on http://127\.0\.0\.1:(\d+)")[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def wait_for_line(self, pattern: str, count: int = 1) -> re.Match[str]:
+        deadline = time.monotonic() + PATIENCE
+        while len(found := list(re.finditer(pattern, self.log))) < count:
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.02)
+        return found[0]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(store, tmp_path_factory):
+    """One worker, told that it is published under /shop."""
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    server = Server(log, "--store", str(store), "--root-path", "/shop")
+    server.wait_for_line("Application startup complete")
+    yield server
+    assert server.stop() == 0, server.log
+
+
+@pytest.fixture
+def two_workers(tmp_path):
+    """Two workers on a store without versions."""
+    (tmp_path / "store").mkdir()
+    options = ("--store", str(tmp_path / "store"), "--workers", "2", "--poll-seconds", "0.05")
+    server = Server(tmp_path / "server.log", *options)
+    yield server
+    if server.process.poll() is None:
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.mark.slow
+def test_workers_wait_for_a_version_take_the_next_one_and_finish_what_is_under_way(two_workers, tmp_path, publish):
+    server, store = two_workers, tmp_path / "store"
+    assert httpx.get(f"{server.url}/readyz", timeout=PATIENCE).status_code == 503
+    first, second = publish(store), publish(store, seed=2)
+    server.wait_for_line(f"serving version={second}", count=2)
+    workers = set(re.findall(rf"INFO (\d+) api\.model_watch serving version={second}", server.log))
+    assert len(workers) == 2
+    replies = Client(server.url)
+    replies.wait_for(20)
+    assert server.stop() == 0
+    assert replies.until_cut_off() == {(200, second)} != {(200, first)}
+    assert "Traceback" not in server.log
+    assert len(re.findall("route=/v1/model status=200", server.log)) == len(replies.seen)
+
+
+def test_a_reply_carries_its_headers_over_the_wire(behind_proxy):
+    reply = httpx.get(f"{behind_proxy.url}/v1/items/AC%2FDC/similar", headers={"X-Request-ID": "abc"})
+    assert reply.json()["item"] == {"id": "AC/DC"}
+    assert reply.headers["x-request-id"] == "abc"
+    assert reply.headers["x-model-version"] == reply.json()["model_version"]
+    assert "server" not in reply.headers
+
+
+def test_the_docs_find_their_way_behind_a_proxy(behind_proxy):
+    assert "/shop/openapi.json" in httpx.get(f"{behind_proxy.url}/docs").text
+    assert httpx.get(f"{behind_proxy.url}/openapi.json").json()["servers"] == [{"url": "/shop"}]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /v1/items/Bj\xc3\xb6rk HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000,
+        b"\x16\x03\x01\r\n\r\n",
+    ],
+    ids=["unescaped path", "endless headers", "TLS"],
+)
+def test_what_is_not_http_is_a_problem_too(behind_proxy, request_):
+    with socket.create_connection(("127.0.0.1", behind_proxy.port)) as connection:
+        connection.sendall(request_)
+        reply = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, body = reply.split(b"\r\n\r\n", 1)
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"content-type: application/problem+json" in head
+    assert json.loads(body)["code"] == "malformed_request"
+    assert f"x-request-id: {json.loads(body)['request_id']}".encode() in head
