@@ -4,9 +4,9 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from recsys.errors import ArtifactError
 
@@ -23,17 +23,17 @@ def exclusive(path: Path, *, doing: str, wait: float = 0.0) -> Iterator[None]:
     with _opened(path) as file:
         if not _acquired(file.fileno(), time.monotonic() + wait):
             file.seek(0)
-            holder = file.read().strip() or "unknown"
+            holder = file.read().decode("ascii", "replace") or "unknown"
             raise ArtifactError(f"{path}: another process ({holder}) is {doing}; try again when it has finished")
-        file.truncate(0)
-        file.write(f"pid {os.getpid()}")
-        file.flush()
+        with suppress(OSError):  # a full disk keeps nobody from the lock, only from signing it
+            file.truncate(0)
+            file.write(f"pid {os.getpid()}".encode("ascii"))
         yield
 
 
-def _opened(path: Path) -> TextIO:
+def _opened(path: Path) -> FileIO:
     try:
-        return path.open("a+", encoding="ascii")
+        return path.open("a+b", buffering=0)
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be opened to take turns: {error.strerror}") from error
 

@@ -67,3 +67,9 @@ def test_two_threads_or_nested_callers_exclude_each_other_too(tmp_path: Path) ->
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="No such file"), exclusive(tmp_path / "no" / "lock", doing="anything"):
         pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_does_not_keep_anybody_from_the_lock() -> None:
+    with exclusive(Path("/dev/full"), doing="rolling back on a full disk"):
+        pass
