@@ -1,9 +1,10 @@
 """TopK: the only place that knows padding, ties and order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices, read_only
 from recsys.errors import ModelError
@@ -57,47 +58,95 @@ class TopK:
 
 
 def select_top_k(scores: Floats, k: int) -> TopK:
-    """The k best columns of each row of `scores`: float32 (n, m). A score of -inf means "not allowed".
+    """The k best columns of each row of `scores`: float32 (n, m), no NaN. A score of -inf means "not allowed".
 
     Exact, equal scores by lower index, also where the k-th place is tied. `scores` is left as it is.
     """
     n, m = scores.shape
-    k_kept = min(k, m)
-    if k_kept == 0 or n == 0:
+    if min(k, m) == 0 or n == 0:
         return empty_top_k(n, k)
-    kept = _unordered_top(scores, k_kept)
-    values = np.take_along_axis(scores, kept, axis=1)
-    order = np.lexsort((kept, -values))
-    return top_k_from_sorted(np.take_along_axis(kept, order, axis=1), np.take_along_axis(values, order, axis=1), k)
+    rows = max(1, _SCORES_AT_ONCE // m)
+    return stack([_select_rows(scores[start : start + rows], k) for start in range(0, n, rows)])
 
 
-def _unordered_top(scores: Floats, k: int) -> Indices:
-    """int32 (n, k): the k best columns of each row in any order, ties at the border by lower index."""
-    if k == scores.shape[1]:
-        return np.broadcast_to(np.arange(k, dtype=np.int32), scores.shape)
-    kept = np.argpartition(scores, -k, axis=1)[:, -k:].astype(np.int32)
-    border = np.take_along_axis(scores, kept, axis=1).min(axis=1, keepdims=True)
-    for row in np.flatnonzero((scores >= border).sum(axis=1) > k):
-        above = np.flatnonzero(scores[row] > border[row])
-        tied = np.flatnonzero(scores[row] == border[row])
-        kept[row] = np.concatenate([above, tied[: k - len(above)]])
-    return kept
+def _select_rows(scores: Floats, k: int) -> TopK:
+    n, m = scores.shape
+    row, column = np.divmod(np.flatnonzero(scores >= _lower_bound(scores, min(k, m))[:, None]), m)
+    found = np.bincount(row, minlength=n)
+    keys = np.full((n, max(k, int(found.max()))), _LAST_KEY)
+    keys[row, np.arange(len(row)) - (np.cumsum(found) - found)[row]] = _rank_keys(scores[row, column], column)
+    keys.sort(axis=1)
+    counts = np.minimum(found, k).astype(np.int32)
+    indices = keys[:, :k].astype(np.uint32).view(np.int32)
+    ranked = np.take_along_axis(scores, np.maximum(indices, 0), axis=1)
+    return TopK(indices, np.where(np.arange(k) < counts[:, None], ranked, np.float32(-np.inf)), counts)
+
+
+def _lower_bound(scores: Floats, k: int) -> Floats:
+    """float32 (n,): finite, and no higher than the k-th best score of each row that is allowed at all.
+
+    The k-th best of the maxima of disjoint groups of columns is such a bound, many times cheaper than the k-th
+    best score itself, and hardly more columns reach it than k.
+    """
+    n, m = scores.shape
+    size = min(_MAX_GROUP, m // (_GROUPS_PER_PLACE * k))
+    best = scores
+    if size > 1:
+        groups = m // size
+        best = scores[:, : size * groups].reshape(n, size, groups).max(axis=1)
+    worst_kept = best.shape[1] - k
+    return np.maximum(np.partition(best, worst_kept, axis=1)[:, worst_kept], np.finfo(np.float32).min)
+
+
+def _rank_keys(scores: Floats, column: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """uint64 (c,): ascending where the score descends, then by column, which is the lower half."""
+    bits = (scores + np.float32(0)).view(np.int32)  # adding zero makes -0.0 the same as 0.0
+    descending = np.where(bits >= 0, bits ^ np.int32(0x7FFF_FFFF), bits).view(np.uint32)
+    keys: NDArray[np.uint64] = (descending.astype(np.uint64) << np.uint64(32)) | column.astype(np.uint64)
+    return keys
 
 
 def top_k_from_sorted(indices: Indices, scores: Floats, k: int) -> TopK:
     """TopK of rows that are already in order, with -inf scores last; cut or padded to k columns."""
-    indices, scores = indices[:, :k], scores[:, :k].astype(np.float32, copy=False)
-    counts = np.isfinite(scores).sum(axis=1, dtype=np.int32)
-    missing = max(0, k - indices.shape[1])
-    padded = np.pad(indices.astype(np.int32, copy=False), ((0, 0), (0, missing)))
-    filled = np.arange(k) < counts[:, None]
-    return TopK(
-        np.where(filled, padded, np.int32(PAD)),
-        np.where(filled, np.pad(scores, ((0, 0), (0, missing))), np.float32(-np.inf)),
-        counts,
-    )
+    kept, kept_scores = _blank(len(indices), k)
+    width = min(k, indices.shape[1])
+    kept_scores[:, :width] = scores[:, :width]
+    filled = kept_scores > -np.inf
+    np.copyto(kept[:, :width], indices[:, :width], where=filled[:, :width], casting="same_kind")
+    return TopK(kept, kept_scores, filled.sum(axis=1, dtype=np.int32))
 
 
 def empty_top_k(n: int, k: int) -> TopK:
     """TopK of n queries that have no answer."""
-    return TopK(np.full((n, k), PAD, np.int32), np.full((n, k), -np.inf, np.float32), np.zeros(n, np.int32))
+    return TopK(*_blank(n, k), np.zeros(n, np.int32))
+
+
+def _blank(n: int, k: int) -> tuple[Indices, Floats]:
+    return np.full((n, k), PAD, np.int32), np.full((n, k), -np.inf, np.float32)
+
+
+def stack(parts: Sequence[TopK]) -> TopK:
+    """The queries of all `parts`, one part after the other; all of the same k."""
+    if len(parts) == 1:
+        return parts[0]
+    return TopK(*(np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS))
+
+
+def place(parts: Iterable[tuple[NDArray[np.intp], TopK]], n: int, k: int) -> TopK:
+    """TopK of n queries of which `parts` answer some: query numbers intp (m,) and their answers, all of the same k.
+
+    A query that no part answers has no answer.
+    """
+    whole = {name: getattr(empty_top_k(n, k), name).copy() for name in _ARRAYS}
+    for queries, part in parts:
+        for name, array in whole.items():
+            array[queries] = getattr(part, name)
+    return TopK(**whole)
+
+
+# So many scores are looked at in one go: what is set aside for ties stays small, and in the cache.
+_SCORES_AT_ONCE = 4_000_000
+
+_GROUPS_PER_PLACE, _MAX_GROUP = 4, 256
+_LAST_KEY = np.uint64(2**64 - 1)  # sorts behind every answer, and its lower half read as int32 is PAD
+_ARRAYS = ("indices", "scores", "counts")

@@ -1,0 +1,65 @@
+"""Fold-in: a vector for anybody, from a history alone."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from recsys.data.arrays import Floats
+from recsys.data.matrix import Csr
+from recsys.data.weighting import Weighting
+from recsys.errors import ModelError
+
+Doubles = NDArray[np.float64]
+
+_ITEMS_AT_ONCE = 65_536
+
+
+def fold_in(
+    history: Csr,
+    items: Floats,
+    *,
+    weighting: Weighting,
+    regularization: float,
+    gram: Doubles | None = None,
+) -> Floats:
+    """Float32 (n, d): for each row of `history` the user vector that is best for the given item vectors.
+
+    `history`: canonical float32 (n, n_items), weighed as training weighed its rows. `items`: float32 (n_items, d),
+    unscaled. `gram`: float64 (d, d), `gram_matrix(items)` where the caller keeps it. The exact minimum of one row of
+    the objective of `recsys.models.als`, which training approaches by conjugate gradient:
+
+        x_u = (Y'Y + sum over i in H of (c_ui - 1) y_i y_i' + regularization I)^-1  sum over i in H of c_ui y_i
+
+    (Hu, Koren, Volinsky 2008, equation 4). An empty history gives the zero vector.
+    Raises DataError where `history` is not over the items of training, ModelError where a row has no unique solution.
+    """
+    confidence = weighting.apply(history)
+    if len(items) != confidence.shape[1]:
+        raise ModelError(f"fold-in: {len(items)} item vectors for a history over {confidence.shape[1]} items")
+    unseen = gram_matrix(items) if gram is None else gram
+    unseen = unseen + regularization * np.eye(items.shape[1])
+    vectors = np.zeros((confidence.shape[0], items.shape[1]), np.float32)
+    for row in np.flatnonzero(np.diff(confidence.indptr)):
+        stored = slice(confidence.indptr[row], confidence.indptr[row + 1])
+        vectors[row] = _solve_row(unseen, items[confidence.indices[stored]], confidence.data[stored])
+    return vectors
+
+
+def gram_matrix(items: Floats) -> Doubles:
+    """Float64 (d, d): Y'Y of `items` float32 (n_items, d), summed in double precision block by block."""
+    gram = np.zeros((items.shape[1], items.shape[1]))
+    for start in range(0, len(items), _ITEMS_AT_ONCE):
+        block = items[start : start + _ITEMS_AT_ONCE].astype(np.float64)
+        gram += block.T @ block
+    return gram
+
+
+def _solve_row(unseen: Doubles, vectors: Floats, confidence: Floats) -> Doubles:
+    """The vector for one history: its items' vectors float32 (m, d), its confidences float32 (m,)."""
+    vectors64, confidence64 = vectors.astype(np.float64), confidence.astype(np.float64)
+    normal = unseen + (vectors64.T * (confidence64 - 1)) @ vectors64
+    solution: Doubles
+    _, solution, failed = lapack.dposv(normal, confidence64 @ vectors64, lower=True, overwrite_a=True)
+    if failed or not np.isfinite(solution).all():
+        raise ModelError("fold-in: a row has no unique solution; regularization must be above zero")
+    return solution

@@ -1,0 +1,95 @@
+"""Training: from counts to a model that answers, and the model as files."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from recsys.config import ModelConfig
+from recsys.data.arrays import Floats
+from recsys.data.matrix import Csr, InteractionMatrix
+from recsys.data.weighting import Weighting, fit_weighting
+from recsys.errors import ArtifactError
+from recsys.models.als import fit_als
+from recsys.models.embeddings import Embeddings
+from recsys.models.fold_in import Doubles, fold_in, gram_matrix
+from recsys.progress import Progress, silent
+
+_FIT_FILE = "fit.json"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """Embeddings, and what it takes to make a vector for somebody who was not in training.
+
+    `weighting`: what turned counts into confidence. `regularization`: of the fit. `losses`: training loss after each
+    iteration, empty unless it was asked for.
+    """
+
+    embeddings: Embeddings
+    weighting: Weighting
+    regularization: float
+    losses: tuple[float, ...] = ()
+
+    def fold_in(self, history: Csr) -> Floats:
+        """Float32 (n, d): a user vector for each row of `history`, canonical float32 (n, n_items); see `fold_in`."""
+        return fold_in(
+            history,
+            self.embeddings.items,
+            weighting=self.weighting,
+            regularization=self.regularization,
+            gram=self._gram,
+        )
+
+    @cached_property
+    def _gram(self) -> Doubles:
+        return gram_matrix(self.embeddings.items)
+
+    def save(self, folder: Path) -> None:
+        """Write the embeddings, the weighting and fit.json into `folder`, which is made if missing."""
+        self.embeddings.save(folder)
+        self.weighting.save(folder)
+        fit = {"regularization": self.regularization, "losses": list(self.losses)}
+        (folder / _FIT_FILE).write_text(json.dumps(fit) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def load(folder: Path) -> "TrainedModel":
+        """Map what `save` wrote. Raises ArtifactError where it is missing or damaged."""
+        try:
+            fit = json.loads((folder / _FIT_FILE).read_text(encoding="utf-8"))
+            regularization, losses = float(fit["regularization"]), tuple(map(float, fit["losses"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(f"{folder / _FIT_FILE}: expected regularization and losses: {error}") from error
+        return TrainedModel(Embeddings.load(folder), Weighting.load(folder), regularization, losses)
+
+
+def train_model(
+    matrix: InteractionMatrix,
+    config: ModelConfig,
+    *,
+    start: Embeddings | None = None,
+    progress: Progress = silent,
+) -> TrainedModel:
+    """Weigh the counts of `matrix`, factorise them, and scale items for scoring by their popularity.
+
+    `start`: embeddings of the same users and items to set out from; they are not modified. Raises DataError where
+    `matrix` holds nothing, ModelError where the fit refuses.
+    """
+    weighting = fit_weighting(matrix.csr, config)
+    fit = fit_als(
+        weighting.apply(matrix.csr),
+        config,
+        start=None if start is None else (start.users, start.items),
+        progress=progress,
+    )
+    scale = popularity_scale(weighting.item_degree, config.popularity_exponent)
+    return TrainedModel(Embeddings(fit.users, fit.items, scale), weighting, config.regularization, fit.losses)
+
+
+def popularity_scale(item_degree: Floats, exponent: float) -> Floats:
+    """Float32 (n_items,): item_degree ** exponent, divided by its mean; a degree below 1 counts as 1."""
+    raw = np.maximum(item_degree, 1).astype(np.float64) ** exponent
+    scale: Floats = (raw / raw.mean()).astype(np.float32)
+    return scale

@@ -1,0 +1,134 @@
+"""FaissIndex: item vectors in faiss, searched by inner product."""
+
+import logging
+from pathlib import Path
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.config import IndexConfig
+from recsys.data.arrays import Floats, Indices
+from recsys.data.matrix import Csr
+from recsys.errors import ArtifactError, ModelError
+from recsys.progress import Progress, silent
+from recsys.retrieval.exact import ExactSearch
+from recsys.retrieval.overfetch import drop_excluded, fetch_groups
+from recsys.retrieval.search import ItemSearch, check_queries, check_vectors
+from recsys.retrieval.topk import TopK, place
+
+logger = logging.getLogger(__name__)
+
+# Keeping so large a share of all items in order costs faiss more than a masked product does.
+_MAX_FETCHED_SHARE = 1 / 64
+
+
+class FaissIndex:
+    """A flat inner-product index: every item is compared, nothing is approximated.
+
+    Answers are those of `ExactSearch` over the same vectors; scores may differ from it in the last bits, which the
+    order of summation decides. Searching changes nothing, so threads may share one. Build one with `build_index`.
+    """
+
+    kind = "exact"
+    """What reports call this family of index."""
+
+    def __init__(self, flat: faiss.IndexFlat) -> None:
+        self._flat = flat
+        stored = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
+        self._exact = ExactSearch(stored.reshape(flat.ntotal, flat.d))
+
+    @property
+    def n_items(self) -> int:
+        """How many vectors the index holds."""
+        return int(self._flat.ntotal)
+
+    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
+        """The k best items of each query; see `ItemSearch.search`.
+
+        `exclude` is canonical: its columns are sorted within a row.
+        """
+        check_queries(vectors, k, exclude, shape=(self.n_items, self._flat.d))
+        groups = list(fetch_groups(len(vectors), k, exclude))
+        if len(groups) == 1:
+            return self._search_group(vectors, k, groups[0][1], exclude)
+        parts = (
+            (queries, self._search_group(vectors[queries], k, width, None if exclude is None else exclude[queries]))
+            for queries, width in groups
+        )
+        return place(parts, len(vectors), k)
+
+    def _search_group(self, vectors: Floats, k: int, width: int, exclude: Csr | None) -> TopK:
+        """Fetch `width` and one more, which tells whether the last of them is tied with what was left behind."""
+        if width >= self.n_items * _MAX_FETCHED_SHARE:
+            return self._exact.search(vectors, k, exclude=exclude)
+        scores, found = self._flat.search(vectors, width + 1)
+        indices = found.astype(np.int32)
+        _order_ties(indices, scores)
+        answer = drop_excluded(indices, scores, k, exclude=exclude)
+        unsure = np.flatnonzero(answer.scores[:, -1] <= scores[:, -1])
+        if len(unsure) == 0:
+            return answer
+        again = self._exact.search(vectors[unsure], k, exclude=None if exclude is None else exclude[unsure])
+        return place([(np.arange(len(answer)), answer), (unsure, again)], len(answer), k)
+
+    def save(self, path: Path) -> None:
+        """Write a faiss file. Raises OSError."""
+        path.write_bytes(faiss.serialize_index(self._flat).data)
+
+    @staticmethod
+    def from_bytes(data: bytes, shape: tuple[int, int]) -> "FaissIndex":
+        """Read what `save` wrote, expected to hold vectors of `shape` (n_items, d).
+
+        faiss does not notice damage: hand it only bytes whose hash has been verified. Raises ArtifactError where
+        they are not a flat inner-product index of that shape.
+        """
+        try:
+            index = faiss.deserialize_index(np.frombuffer(data, np.uint8))
+        except RuntimeError as error:
+            raise ArtifactError(f"index: not a faiss index ({len(data)} bytes)") from error
+        if not isinstance(index, faiss.IndexFlat) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
+            raise ArtifactError(f"index: {type(index).__name__}, expected a flat inner-product index")
+        if (index.ntotal, index.d) != shape:
+            raise ArtifactError(f"index: vectors of shape {(index.ntotal, index.d)}, expected {shape}")
+        try:
+            return FaissIndex(index)
+        except ModelError as error:
+            raise ArtifactError(f"index: {error}") from error
+
+
+def build_index(vectors: Floats, config: IndexConfig, *, progress: Progress = silent) -> FaissIndex:
+    """Index `vectors`: float32 (n_items, d), which are copied.
+
+    Every `config.kind` is exact for now. Raises ModelError where `vectors` are not finite float32, or there are none.
+    """
+    check_vectors(vectors)
+    if len(vectors) == 0:
+        raise ModelError("index: there are no item vectors")
+    flat = faiss.IndexFlatIP(vectors.shape[1])
+    flat.add(vectors)
+    progress("index", len(vectors), len(vectors))
+    logger.info("indexed kind=%s asked=%s items=%d factors=%d", FaissIndex.kind, config.kind, *vectors.shape)
+    return FaissIndex(flat)
+
+
+def measure_recall(
+    index: ItemSearch, exact: ItemSearch, vectors: Floats, *, k: int = 100, exclude: Csr | None = None
+) -> float:
+    """The share of exact search's answers that `index` finds as well: sum |found & true| / sum |true|.
+
+    `vectors`: float32 (n, d), the queries. 1.0 where there is nothing to find.
+    """
+    found = index.search(vectors, k, exclude=exclude)
+    true = exact.search(vectors, k, exclude=exclude)
+    hits = sum(
+        len(np.intersect1d(ours, theirs)) for (ours, _), (theirs, _) in zip(found.rows(), true.rows(), strict=True)
+    )
+    return hits / max(1, int(true.counts.sum())) if true.counts.any() else 1.0
+
+
+def _order_ties(indices: Indices, scores: Floats) -> None:
+    """Put equal neighbours of each row, sorted by score, in the order of their indices; in place."""
+    tied: NDArray[np.int64] = np.flatnonzero((scores[:, 1:] == scores[:, :-1]).any(axis=1))
+    for row in tied:
+        indices[row] = indices[row][np.lexsort((indices[row], -scores[row]))]

@@ -1,0 +1,51 @@
+"""Over-fetching: ask an index for more than k, then drop what a query must not get."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Floats, Indices
+from recsys.data.matrix import Csr
+from recsys.retrieval.topk import TopK, top_k_from_sorted
+
+
+def fetch_groups(n: int, k: int, exclude: Csr | None) -> Iterator[tuple[NDArray[np.intp], int]]:
+    """Queries that can be asked together, and how many answers to fetch so that each keeps k.
+
+    Yields query numbers intp (m,) and a width. Queries are together when their numbers of excluded items lie
+    between the same powers of two, so that one heavy user does not make everybody's fetch wide.
+    """
+    excluded = np.zeros(n, np.int32) if exclude is None else np.diff(exclude.indptr)
+    magnitude = np.frexp(excluded)[1]
+    for group in np.unique(magnitude):
+        queries = np.flatnonzero(magnitude == group)
+        yield queries, k + int(excluded[queries].max())
+
+
+def drop_excluded(indices: Indices, scores: Floats, k: int, *, exclude: Csr | None) -> TopK:
+    """The first k of each row of candidates that are not excluded.
+
+    `indices`: int32 (n, w), positions without repeats, best first. `scores`: float32 (n, w), finite.
+    `exclude`: CSR (n, n_items), columns sorted within a row.
+    """
+    if exclude is None or len(exclude.indices) == 0:
+        return top_k_from_sorted(indices, scores, k)
+    allowed = ~_stored(indices, exclude)
+    position = np.cumsum(allowed, axis=1) - 1
+    row, column = np.nonzero(allowed & (position < k))
+    kept = np.zeros((len(indices), k), np.int32)
+    kept_scores = np.full((len(indices), k), -np.inf, np.float32)
+    kept[row, position[row, column]] = indices[row, column]
+    kept_scores[row, position[row, column]] = scores[row, column]
+    return top_k_from_sorted(kept, kept_scores, k)
+
+
+def _stored(indices: Indices, exclude: Csr) -> NDArray[np.bool_]:
+    """bool (n, w): whether row i of `exclude` stores the column `indices[i, j]`."""
+    n, n_items = exclude.shape
+    first_key = np.arange(n, dtype=np.int64) * n_items
+    keys = np.repeat(first_key, np.diff(exclude.indptr)) + exclude.indices
+    wanted = first_key[:, None] + indices
+    found: NDArray[np.bool_] = keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted
+    return found

@@ -1,0 +1,47 @@
+"""ItemSearch: the one way item vectors are asked, whatever index holds them."""
+
+from typing import Protocol
+
+import numpy as np
+
+from recsys.data.arrays import Floats
+from recsys.data.matrix import Csr
+from recsys.errors import ModelError
+from recsys.retrieval.topk import TopK
+
+
+class ItemSearch(Protocol):
+    """Item vectors that can be searched by inner product."""
+
+    @property
+    def n_items(self) -> int:
+        """How many there are."""
+
+    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
+        """The k items with the largest inner product with each query.
+
+        `vectors`: float32 (n, d), finite. `exclude`: CSR (n, n_items); what is stored in row i, query i must not
+        get. Fewer than k only where fewer are left; equal scores by lower index. Raises ModelError where shapes do
+        not fit, `vectors` are not finite, or k is not positive.
+        """
+
+
+def check_vectors(vectors: Floats) -> None:
+    """Raise ModelError unless `vectors` is C-contiguous, finite float32 (n_items, d)."""
+    if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.flags.c_contiguous:
+        raise ModelError(f"search: item vectors are {vectors.dtype} {vectors.shape}, expected float32 (n_items, d)")
+    if not np.isfinite(vectors).all():
+        raise ModelError("search: item vectors hold NaN or infinity")
+
+
+def check_queries(vectors: Floats, k: int, exclude: Csr | None, *, shape: tuple[int, int]) -> None:
+    """Raise ModelError unless the arguments of a search fit item vectors of `shape` (n_items, d)."""
+    n_items, d = shape
+    if vectors.ndim != 2 or vectors.shape[1] != d or vectors.dtype != np.float32:
+        raise ModelError(f"search: query vectors are {vectors.dtype} {vectors.shape}, expected float32 (n, {d})")
+    if not np.isfinite(vectors).all():
+        raise ModelError("search: query vectors hold NaN or infinity")
+    if k < 1:
+        raise ModelError(f"search: k is {k}, expected at least 1")
+    if exclude is not None and exclude.shape != (len(vectors), n_items):
+        raise ModelError(f"search: exclude is {exclude.shape}, expected ({len(vectors)}, {n_items})")
