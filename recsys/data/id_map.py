@@ -56,7 +56,7 @@ class IdMap:
 
         Returns the map and positions: int32 (len(ids),). Raises DataError for a null.
         """
-        column = ids if isinstance(ids, pa.Array) else pa.array(list(ids), pa.string())
+        column = ids.cast(pa.string()) if isinstance(ids, pa.Array) else pa.array(list(ids), pa.string())
         if column.null_count:
             raise DataError(f"{column.null_count} ids are null; every id must be a string")
         encoded = column.dictionary_encode()

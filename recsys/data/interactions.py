@@ -1,5 +1,6 @@
 """Interactions: the validated, immutable, dictionary-coded events of a log."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ class Interactions:
         self.users.save(folder / "users.arrow")
         self.items.save(folder / "items.arrow")
         columns = {name: getattr(self, name) for name in _DTYPES if getattr(self, name) is not None}
-        table = pa.table(columns).replace_schema_metadata({"event_names": "\n".join(self.event_names)})
+        table = pa.table(columns).replace_schema_metadata({"event_names": json.dumps(self.event_names)})
         with pa.OSFile(str(folder / "events.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
             out.write_table(table)
 
@@ -84,11 +85,11 @@ class Interactions:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         except (pa.ArrowException, OSError) as error:
             raise ArtifactError(f"{path}: expected an Arrow file of interactions: {error}") from error
-        names = (table.schema.metadata or {}).get(b"event_names", b"").decode()
+        names = (table.schema.metadata or {}).get(b"event_names", b"[]")
         return Interactions(
             users=IdMap.load(folder / "users.arrow"),
             items=IdMap.load(folder / "items.arrow"),
-            event_names=tuple(names.split("\n")) if names else (),
+            event_names=tuple(json.loads(names)),
             **{name: table.column(name).to_numpy() for name in table.column_names},
         )
 

@@ -1,0 +1,103 @@
+"""Why rows are refused: every reason, its meaning, and the rows of a block it struck."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_ID_BYTES = 256
+"""Longer ids are refused: the API takes no longer ones."""
+
+
+class Reason(StrEnum):
+    """A row that fails several checks is refused once, for the first of them in this order."""
+
+    BAD_FIELD_COUNT = "bad_field_count"
+    BAD_JSON = "bad_json"
+    ID_NOT_TEXT = "id_not_text"
+    BAD_UTF8 = "bad_utf8"
+    MISSING_USER = "missing_user"
+    MISSING_ITEM = "missing_item"
+    ID_TOO_LONG = "id_too_long"
+    MISSING_TIME = "missing_time"
+    BAD_TIME = "bad_time"
+    TIME_OUT_OF_RANGE = "time_out_of_range"
+    MISSING_VALUE = "missing_value"
+    BAD_VALUE = "bad_value"
+    NON_FINITE_VALUE = "non_finite_value"
+    NON_POSITIVE_VALUE = "non_positive_value"
+    MISSING_EVENT = "missing_event"
+    UNKNOWN_EVENT = "unknown_event"
+
+    @property
+    def meaning(self) -> str:
+        """One line for people: what a row refused for this reason looks like."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Reason.BAD_FIELD_COUNT: "the line has more or fewer fields than the header",
+    Reason.BAD_JSON: "the line is not one JSON object",
+    Reason.ID_NOT_TEXT: "an id is neither text nor a whole number",
+    Reason.BAD_UTF8: "an id or an event is not valid UTF-8",
+    Reason.MISSING_USER: "the user's id is empty",
+    Reason.MISSING_ITEM: "the item's id is empty",
+    Reason.ID_TOO_LONG: f"an id is longer than {MAX_ID_BYTES} bytes",
+    Reason.MISSING_TIME: "the time is empty",
+    Reason.BAD_TIME: "the time cannot be read in the log's unit",
+    Reason.TIME_OUT_OF_RANGE: "the time is before 1990 or after 2099",
+    Reason.MISSING_VALUE: "the value is empty",
+    Reason.BAD_VALUE: "the value is not a number",
+    Reason.NON_FINITE_VALUE: "the value is NaN or infinite",
+    Reason.NON_POSITIVE_VALUE: "the value is zero or below",
+    Reason.MISSING_EVENT: "the kind of event is empty",
+    Reason.UNKNOWN_EVENT: "the kind of event is not in log.event_weights",
+}
+
+REASONS = tuple(Reason)
+"""The reason of each fault number."""
+
+Faults = NDArray[np.uint8]
+"""One number a row: the position in REASONS of the reason it is refused for, or NO_FAULT."""
+
+NO_FAULT = np.uint8(255)
+
+
+def fault(reason: Reason) -> np.uint8:
+    """The fault number of a reason."""
+    return np.uint8(REASONS.index(reason))
+
+
+def first_fault(*checks: Faults | None) -> Faults | None:
+    """Each row's first fault in the order of `Reason`; None stands for "no row is at fault"."""
+    struck = [check for check in checks if check is not None]
+    if not struck:
+        return None
+    first: Faults = np.minimum.reduce(struck)
+    return first
+
+
+def marked(*checks: tuple[NDArray[np.bool_], Reason]) -> Faults | None:
+    """Faults of rows by mask: bool (n,) each, in the order of `Reason`. None where no row is marked."""
+    struck = [np.where(mask, fault(reason), NO_FAULT) for mask, reason in checks if mask.any()]
+    return first_fault(*struck)
+
+
+@dataclass(frozen=True, eq=False)
+class Refusals:
+    """The refused rows of one block.
+
+    `source`: the file. `lines`: int64 (m,), increasing; counted from 1, the header included; in Parquet and data
+    frames the row, counted from 1. `faults`: uint8 (m,). `rows`: what the first of them held, for people: the text
+    of the line, or a mapping of its columns.
+    """
+
+    source: str
+    lines: NDArray[np.int64]
+    faults: Faults
+    rows: tuple[Any, ...]
+
+    def __len__(self) -> int:
+        return len(self.lines)

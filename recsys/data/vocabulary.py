@@ -1,0 +1,71 @@
+"""Vocabulary: the distinct ids of a log and every row's number in it, grown block by block."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Indices
+
+_SETTLE_FROM = 1 << 20
+
+
+class Vocabulary:
+    """Collects dictionary-coded blocks and numbers their distinct ids once for all blocks.
+
+    Waiting blocks are merged when their dictionaries have outgrown what is known, so that every id is hashed a few
+    times at most and the dictionaries that wait never take more room than those that are merged.
+    """
+
+    def __init__(self) -> None:
+        self._known = pa.array([], pa.binary())
+        self._codes: list[Indices] = []
+        self._waiting: list[Any] = []
+        self._n_waiting = 0
+
+    def add(self, ids: Any) -> None:
+        """Take the next block: pyarrow DictionaryArray (n,) of int32 and binary, without nulls."""
+        self._waiting.append(ids)
+        self._n_waiting += len(ids.dictionary)
+        if self._n_waiting > max(_SETTLE_FROM, len(self._known)):
+            self._settle()
+
+    def _settle(self) -> None:
+        # The known ids stand first, so that they keep their numbers.
+        nothing = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._known)
+        merged = pa.chunked_array([nothing, *self._waiting]).unify_dictionaries()
+        self._known = merged.chunk(0).dictionary
+        self._codes += [chunk.indices.to_numpy() for chunk in merged.chunks[1:]]
+        self._waiting, self._n_waiting = [], 0
+
+    def finish(self) -> tuple[Any, Indices]:
+        """The ids that rows use, sorted by their bytes, and each row's place among them; leaves this one empty.
+
+        Returns pyarrow StringArray (k,) and int32 (n,).
+        """
+        self._settle()
+        used = np.flatnonzero(self._used())
+        ids = self._known.take(pa.array(used))
+        order = pc.sort_indices(ids)
+        rank = np.empty(len(self._known), np.int32)
+        rank[used[order.to_numpy()]] = np.arange(len(used), dtype=np.int32)
+        self._known = pa.array([], pa.binary())
+        return ids.take(order).cast(pa.string()), self._ranked(rank)
+
+    def _used(self) -> NDArray[np.bool_]:
+        used = np.zeros(len(self._known), np.bool_)
+        for codes in self._codes:
+            used[codes] = True
+        return used
+
+    def _ranked(self, rank: Indices) -> Indices:
+        """Every block's codes by `rank`, side by side; blocks are let go one by one."""
+        ranked = np.empty(sum(map(len, self._codes)), np.int32)
+        end = len(ranked)
+        while self._codes:
+            codes = self._codes.pop()
+            ranked[end - len(codes) : end] = rank[codes]
+            end -= len(codes)
+        return ranked
