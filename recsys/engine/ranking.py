@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from recsys.artifacts.contents import Contents
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
+from recsys.engine.rescoring import MARGIN, rescored
 from recsys.models.embedding_recommender import EmbeddingRecommender
 from recsys.models.popularity import PopularityRecommender
 from recsys.models.recommender import Queries
@@ -27,6 +28,7 @@ class Ranker:
 
     def __init__(self, contents: Contents) -> None:
         self._seen = contents.seen
+        self._embeddings = contents.model.embeddings
         self._model = EmbeddingRecommender("model", contents.model, contents.index)
         by_popularity = np.argsort(-contents.popularity, kind="stable").astype(np.int32)
         self._popular = PopularityRecommender(by_popularity, contents.popularity[by_popularity])
@@ -37,7 +39,8 @@ class Ranker:
         For whom the model finds nothing, because their vector is all zero, the most popular items stand in.
         """
         history = self._seen[user_idx] if exclude_seen else self._nothing(len(user_idx))
-        top = self._model.recommend(Queries(history, user_idx), k)
+        found = self._model.recommend(Queries(history, user_idx), k + MARGIN)
+        top = rescored(found, self._embeddings.users[user_idx], self._embeddings, k=k)
         fallback = top.counts == 0
         if fallback.any():
             rows = np.flatnonzero(fallback)

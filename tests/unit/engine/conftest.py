@@ -90,6 +90,15 @@ def large() -> Bundle:
 
 
 @pytest.fixture(scope="session")
+def nearly_tied() -> Bundle:
+    """3,000 items of which ten at a time differ by less than float32 resolves in an inner product."""
+    rng = np.random.default_rng(12)
+    seen = sp.random(100, 3_000, density=0.01, format="csr", rng=rng, dtype=np.float32)
+    items = np.repeat(rng.normal(size=(300, 16)), 10, axis=0) * (1 + rng.uniform(-1e-7, 1e-7, size=(3_000, 1)))
+    return _bundle(seen, rng.normal(size=(100, 16)), rng.permutation(items))
+
+
+@pytest.fixture(scope="session")
 def engine(small: Bundle) -> Engine:
     return Engine(small)
 
