@@ -1,0 +1,75 @@
+"""Writes docs/configuration.md from the configuration's own models: `python docs/configuration.py`."""
+
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from recsys.config import PipelineConfig, Section
+
+TARGET = Path(__file__).with_suffix(".md")
+
+_HEAD = """# Configuration
+
+Every key of `pipeline.toml`, written from the code by `python docs/configuration.py`. Relative paths start at the
+file's folder; `$RECSYS_DATA_DIR` in a path stands for the folder of data sets (`data` in the working folder where it is
+unset). An unknown key is an error that suggests the nearest known one. Any key can be overridden for one run:
+`recsys run pipeline.toml --set model.factors=64`.
+
+`workspace` (default `"workspace"`) stands at the top of the file, before any table: the folder of the steps' outputs and
+of the report.
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    sections = [(name, field) for name, field in PipelineConfig.model_fields.items() if name != "workspace"]
+    return _HEAD + "".join(_section(name, field) for name, field in sections)
+
+
+def _section(name: str, field: FieldInfo) -> str:
+    model = _section_type(field.annotation)
+    summary = (model.__doc__ or "").partition(": ")[2]
+    rows = "".join(_row(key, inner) for key, inner in model.model_fields.items())
+    title = f"\n## [{name}]\n\n{summary[0].upper()}{summary[1:]}\n\n"
+    return f"{title}| key | default | meaning |\n| :-- | :-- | :-- |\n{rows}"
+
+
+def _row(key: str, field: FieldInfo) -> str:
+    meaning = [field.description or "", _choices(field.annotation)]
+    return f"| `{key}` | {_default(field)} | {'; '.join(part for part in meaning if part)} |\n"
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined:
+        return "required"
+    if value is None or value in ((), {}):
+        return "none"
+    return f"`{_toml(value)}`"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | Path):
+        return f'"{value}"'
+    return f"[{', '.join(map(_toml, value))}]" if isinstance(value, tuple) else str(value)
+
+
+def _choices(annotation: Any) -> str:
+    if typing.get_origin(annotation) is not Literal:
+        return ""
+    return "one of " + ", ".join(f"`{choice}`" for choice in typing.get_args(annotation))
+
+
+def _section_type(annotation: Any) -> type[Section]:
+    kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    return next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section))
+
+
+if __name__ == "__main__":
+    TARGET.write_text(render(), encoding="utf-8")
