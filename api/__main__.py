@@ -1,4 +1,7 @@
-"""`python -m api`, which is what `recsys serve` runs."""
+"""`python -P -m api`, which is what `recsys serve` runs.
+
+-P, because a folder named `api` where it is started must not be taken for this one.
+"""
 
 import argparse
 import os

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from recsys.engine import Answer, ItemView, Ranked, UserStatus
 
 PUBLIC_CONFIG = ("prepare", "evaluate", "model", "index")
-"""The sections of the configuration that are shown; the others hold the paths of another machine."""
+"""The sections of the configuration that are shown; the others say where things are on another machine."""
 
 
 class Reply(BaseModel):
@@ -110,7 +110,9 @@ class ModelReply(Reply):
     def of(cls, description: Mapping[str, Any]) -> Self:
         """The reply that carries what `Engine.describe` says, without the configuration's paths."""
         age = datetime.now(UTC) - datetime.fromisoformat(description["created_at"])
-        config = {name: section for name, section in description["config"].items() if name in PUBLIC_CONFIG}
+        config = {
+            name: _without_paths(section) for name, section in description["config"].items() if name in PUBLIC_CONFIG
+        }
         return cls(
             model_version=description["version"],
             created_at=description["created_at"],
@@ -143,3 +145,7 @@ def _list_fields(answer: Answer) -> dict[str, Any]:
         "returned": len(answer.items),
         "warnings": answer.warnings,
     }
+
+
+def _without_paths(section: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in section.items() if not name.endswith(("path", "paths"))}

@@ -23,6 +23,10 @@ KEEP_ALIVE_SECONDS = 65
 DRAIN_SECONDS = 20
 """After SIGTERM, requests under way have so long to finish."""
 
+# Read by the libraries that search, which are not imported yet. One query is too small to be shared out: threads that
+# wait for each other cost more than they bring, many times more on a busy machine. Workers use the other cores.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
 logger = logging.getLogger(__name__)
 
 
@@ -35,10 +39,12 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
     """
     if not settings.store.is_dir():
         raise ConfigError(f"{settings.store}: no such folder; expected the store that `recsys publish` writes to")
-    os.environ.update(settings.to_environment())  # create_app reads it, in this process or in a spawned one
-    config = uvicorn.Config("api.app:create_app", **_options(settings, host=host, port=port, workers=workers))
-    signal.signal(signal.SIGTERM, _leave)  # uvicorn drains and then raises the signal again, for us
     with listening_socket(host, port) as listener:
+        os.environ.update(settings.to_environment())  # create_app reads it, in this process or in a spawned one
+        for name in _THREADS:
+            os.environ.setdefault(name, "1")
+        config = uvicorn.Config("api.app:create_app", **_options(settings, host=host, port=port, workers=workers))
+        signal.signal(signal.SIGTERM, _leave)  # uvicorn drains and then raises the signal again, for us
         logger.info("listening on http://%s:%d", host, listener.getsockname()[1])
         if workers == 1:
             uvicorn.Server(config).run(sockets=[listener])
@@ -56,6 +62,8 @@ def listening_socket(host: str, port: int) -> socket.socket:
         in_use = "; something else listens there: stop it, or choose another port"
         hint = in_use if error.errno == errno.EADDRINUSE else ""
         raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}{hint}") from error
+    except UnicodeError as error:
+        raise ConfigError(f"cannot listen on {host!r}: expected a name or an address") from error
 
 
 def log_config(level: str) -> dict[str, Any]:
@@ -66,6 +74,7 @@ def log_config(level: str) -> dict[str, Any]:
         "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(process)d %(name)s %(message)s"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level.upper()},
+        "loggers": {"faiss.loader": {"level": "WARNING"}},  # at INFO it tells of every processor it is not made for
     }
 
 

@@ -66,7 +66,11 @@ def _publish(store: Path, *, seed: int = 1) -> str:
         popularity=np.bincount(matrix.csr.indices, minlength=matrix.n_items).astype(np.float32),
         index=build_index(vectors.scoring_items, IndexConfig(), progress=silent),
         similar=build_index(normalised(vectors.items), IndexConfig(), progress=silent),
-        config={"model": config.model_dump(), "log": {"paths": ["/secret/place/log.csv"]}},
+        config={
+            "model": config.model_dump(),
+            "evaluate": {"split": "given", "holdout_paths": ["/secret/place/test.csv"]},
+            "log": {"paths": ["/secret/place/log.csv"]},
+        },
         log={"fingerprint": "f" * 64},
         counts={"n_users": matrix.n_users},
         metrics={"ndcg@20": 0.25},

@@ -19,4 +19,6 @@ def test_its_age_is_counted_in_seconds(service):
 
 
 def test_paths_of_the_machine_that_trained_stay_private(service):
-    assert "secret" not in service.get("/v1/model").text
+    reply = service.get("/v1/model")
+    assert "secret" not in reply.text
+    assert reply.json()["config"]["evaluate"] == {"split": "given"}
