@@ -77,12 +77,12 @@ def small() -> Bundle:
 
 @pytest.fixture(scope="session")
 def large() -> Bundle:
-    """400 users, 3,000 items, scaled item vectors; every tenth user has a zero vector, the last saw nearly all."""
+    """160 users, 3,000 items, scaled item vectors; every tenth user has a zero vector, the last saw nearly all."""
     rng = np.random.default_rng(11)
-    seen = sp.random(400, 3_000, density=0.01, format="lil", rng=rng, dtype=np.float32)
-    seen[399, :2_995] = 1
+    seen = sp.random(160, 3_000, density=0.01, format="lil", rng=rng, dtype=np.float32)
+    seen[159, :2_995] = 1
     seen[:, 0] = 1
-    users = rng.normal(size=(400, 16)).astype(np.float32)
+    users = rng.normal(size=(160, 16)).astype(np.float32)
     users[::10] = 0
     return _bundle(
         seen.tocsr(), users, rng.normal(size=(3_000, 16)).astype(np.float32), scale=rng.uniform(0.5, 2, size=3_000)
