@@ -47,11 +47,6 @@ class Engine:
         return self._bundle.users
 
     @property
-    def n_users(self) -> int:
-        """How many users this version knows."""
-        return len(self.user_ids)
-
-    @property
     def item_ids(self) -> IdMap:
         """The items of this version; positions in a `TopK` of `iter_all` are positions here."""
         return self._bundle.items.ids

@@ -117,7 +117,6 @@ def test_an_export_holds_every_users_list(large_engine: Engine, batch: int) -> N
             np.testing.assert_allclose(values, scores(answer), atol=1e-5)
         exported += user_ids
     assert exported == large_engine.user_ids.ids.to_pylist()
-    assert large_engine.n_users == len(exported)
 
 
 def test_lists_are_those_of_a_plain_product(large: Bundle, large_engine: Engine) -> None:
