@@ -15,12 +15,12 @@ TARGET = Path(__file__).with_suffix(".md")
 _HEAD = """# Configuration
 
 Every key of `pipeline.toml`, written from the code by `python docs/configuration.py`. Relative paths start at the
-file's folder; `$RECSYS_DATA_DIR` in a path stands for the folder of data sets (`data` in the working folder where it is
-unset). An unknown key is an error that suggests the nearest known one. Any key can be overridden for one run:
+file's folder; `$RECSYS_DATA_DIR` in a path stands for the folder of data sets (`data` in the working folder where it
+is unset). An unknown key is an error that suggests the nearest known one. Any key can be overridden for one run:
 `recsys run pipeline.toml --set model.factors=64`.
 
-`workspace` (default `"workspace"`) stands at the top of the file, before any table: the folder of the steps' outputs and
-of the report.
+`workspace` (default `"workspace"`) stands at the top of the file, before any table: the folder of the steps' outputs
+and of the report.
 """
 
 

@@ -46,7 +46,7 @@ def demo(
         shown = run_demo(folder, progress=progress, announce=show.step)
     show.demo(shown)
     if serve:
-        _serve_forever(shown.store, "127.0.0.1", 8000, 1)
+        _serve_forever(shown.store)
 
 
 @app.command(epilog="Examples: `recsys run pipeline.toml`, `recsys run pipeline.toml --from train`")
@@ -168,18 +168,22 @@ def rollback(
 def serve(
     store: Store,
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="processes; they share the pages of one bundle")] = 1,
+    poll_seconds: Annotated[float | None, typer.Option(help="how often to look for a new version")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error")] = None,
 ) -> None:
     """Serve the store over HTTP; new versions are picked up as they are published."""
-    _serve_forever(store, host, port, workers)
+    flags = {"--poll-seconds": poll_seconds, "--log-level": log_level}
+    given = [part for name, value in flags.items() if value is not None for part in (name, str(value))]
+    _serve_forever(store, "--host", host, "--port", str(port), "--workers", str(workers), *given)
 
 
-def _serve_forever(store: Path, host: str, port: int, workers: int) -> None:
+def _serve_forever(store: Path, *flags: str) -> None:
     # The service is another program: the two halves of the product meet only in the store.
-    flags = ["--store", str(store), "--host", host, "--port", str(port), "--workers", str(workers)]
+    # -P keeps a folder called `api` in the working folder from being taken for ours.
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "api", *flags])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "api", "--store", str(store), *flags])
 
 
 @app.command(epilog="Example: `RECSYS_DATA_DIR=data recsys fetch movielens-1m`")
