@@ -1,8 +1,11 @@
 """Fold-in: a vector for anybody, from a history alone."""
 
+from contextlib import nullcontext
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
+from threadpoolctl import threadpool_limits
 
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
@@ -12,6 +15,8 @@ from recsys.errors import ModelError
 Doubles = NDArray[np.float64]
 
 _ITEMS_AT_ONCE = 65_536
+# BLAS threads cost a solve of this size more than they bring; turning them off takes milliseconds, once.
+_MANY_ROWS = 16
 
 
 def fold_in(
@@ -39,9 +44,10 @@ def fold_in(
     unseen = gram_matrix(items) if gram is None else gram
     unseen = unseen + regularization * np.eye(items.shape[1])
     vectors = np.zeros((confidence.shape[0], items.shape[1]), np.float32)
-    for row in np.flatnonzero(np.diff(confidence.indptr)):
-        stored = slice(confidence.indptr[row], confidence.indptr[row + 1])
-        vectors[row] = _solve_row(unseen, items[confidence.indices[stored]], confidence.data[stored])
+    with threadpool_limits(1, "blas") if len(vectors) >= _MANY_ROWS else nullcontext():
+        for row in np.flatnonzero(np.diff(confidence.indptr)):
+            stored = slice(confidence.indptr[row], confidence.indptr[row + 1])
+            vectors[row] = _solve_row(unseen, items[confidence.indices[stored]], confidence.data[stored])
     return vectors
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
 from recsys.data.arrays import Floats, Indices, read_only
 from recsys.data.matrix import Csr, InteractionMatrix, csr_from_pairs
@@ -20,9 +19,10 @@ _SIMILARITIES_PER_BLOCK = 8 * 2**20
 class ItemKnnRecommender:
     """Scores an item by the sum of its similarities to the items of a history.
 
-    `similarity`: float32 CSR (n_items, n_items), row i holds the nearest neighbours of item i and their cosines.
-    `backfill`: float32 (n_items,), below zero, the score of an item that is nobody's neighbour: the rest of a list
-    is ranked by popularity, so none comes up short and an empty history gets the most popular items.
+    `similarity`: float32 CSR (n_items, n_items), row i holds the nearest neighbours of item i and their
+    similarities, which sum to one. `backfill`: float32 (n_items,), below zero, the score of an item that is
+    nobody's neighbour: the rest of a list is ranked by popularity, so none comes up short, and an empty history
+    gets the most popular items.
     """
 
     similarity: Csr
@@ -31,13 +31,15 @@ class ItemKnnRecommender:
 
     @staticmethod
     def fit(matrix: InteractionMatrix, *, neighbours: int = 100, progress: Progress = silent) -> "ItemKnnRecommender":
-        """Find each item's `neighbours` nearest ones by cosine over who used them: |A & B| / sqrt(|A| |B|).
+        """Find each item's `neighbours` nearest ones.
 
-        How much a user did with an item does not count, neither here nor when a history is scored.
-        Deshpande, Karypis, "Item-Based Top-N Recommendation Algorithms" (2004).
+        Similarity is the cosine of the columns of a matrix that is 1 where a user used an item, its rows first
+        brought to length one: a user of everything says little about what belongs together. The similarities kept
+        for an item are then divided by their sum. How much a user did with an item does not count, neither here nor
+        when a history is scored. Deshpande, Karypis, "Item-Based Top-N Recommendation Algorithms" (2004).
         """
         n_users: Floats = np.bincount(matrix.csr.indices, minlength=matrix.n_items).astype(np.float32)
-        similarity = _nearest(matrix.csr, n_users, neighbours, progress)
+        similarity = _nearest(_unit_columns(matrix.csr), neighbours, progress)
         return ItemKnnRecommender(similarity, read_only(-np.reciprocal(1 + n_users)))
 
     def recommend(self, queries: Queries, k: int) -> TopK:
@@ -57,10 +59,21 @@ def _presence(csr: Csr) -> Csr:
     return Csr((np.ones(csr.nnz, np.float32), csr.indices, csr.indptr), shape=csr.shape)
 
 
-def _nearest(csr: Csr, n_users: Floats, neighbours: int, progress: Progress) -> Csr:
-    """Float32 CSR (n_items, n_items): each row's largest cosines, itself left out, equal ones by lower index."""
-    n_items = csr.shape[1]
-    unit = _presence(csr) @ sp.diags_array(1 / np.sqrt(np.maximum(n_users, 1)), format="csr")
+def _unit_columns(csr: Csr) -> Csr:
+    """Float32 CSR (n_users, n_items): presence, the rows brought to length one, then the columns."""
+    n_items_of_user = np.diff(csr.indptr)
+    squared = np.repeat(1 / np.maximum(n_items_of_user, 1), n_items_of_user)
+    length = np.sqrt(np.bincount(csr.indices, weights=squared, minlength=csr.shape[1]))
+    values = np.sqrt(squared) / length[csr.indices]
+    return Csr((values.astype(np.float32), csr.indices, csr.indptr), shape=csr.shape)
+
+
+def _nearest(unit: Csr, neighbours: int, progress: Progress) -> Csr:
+    """Float32 CSR (n_items, n_items): each row's largest cosines over their sum, itself left out, ties by index.
+
+    `unit`: float32 (n_users, n_items), columns of length one.
+    """
+    n_items = unit.shape[1]
     columns = unit.T.tocsr()
     size = max(1, _SIMILARITIES_PER_BLOCK // n_items)
     parts = []
@@ -75,5 +88,7 @@ def _nearest(csr: Csr, n_users: Floats, neighbours: int, progress: Progress) -> 
 
 
 def _triples(top: TopK, first_row: int) -> tuple[Indices, Indices, Floats]:
+    """Rows from `first_row` on, columns and values of the answers; each row's values over their sum."""
     row = np.repeat(np.arange(first_row, first_row + len(top), dtype=np.int32), top.counts)
-    return row, top.indices[top.filled], top.scores[top.filled]
+    share = top.scores / np.where(top.filled, top.scores, 0).sum(axis=1, keepdims=True, initial=1e-30)
+    return row, top.indices[top.filled], share[top.filled]

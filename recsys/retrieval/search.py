@@ -29,7 +29,8 @@ class ItemSearch(Protocol):
 def check_vectors(vectors: Floats) -> None:
     """Raise ModelError unless `vectors` is C-contiguous, finite float32 (n_items, d)."""
     if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.flags.c_contiguous:
-        raise ModelError(f"search: item vectors are {vectors.dtype} {vectors.shape}, expected float32 (n_items, d)")
+        came = f"{vectors.dtype} {vectors.shape}"
+        raise ModelError(f"search: item vectors are {came}, expected C-contiguous float32 (n_items, d)")
     if not np.isfinite(vectors).all():
         raise ModelError("search: item vectors hold NaN or infinity")
 

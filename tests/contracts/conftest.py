@@ -1,0 +1,32 @@
+"""A log with heavy and light users and items of every popularity, and queries of every kind."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import scipy.sparse as sp
+
+from recsys.data.id_map import IdMap
+from recsys.data.matrix import Csr, InteractionMatrix
+
+N_USERS, N_ITEMS = 60, 900
+
+
+@pytest.fixture(scope="session")
+def matrix() -> InteractionMatrix:
+    """User u has used about 1.1 ** u items, mostly popular ones; the last two have used all, and all but three."""
+    rng = np.random.default_rng(5)
+    likely = 1 / np.arange(1, N_ITEMS + 1)
+    dense = np.zeros((N_USERS, N_ITEMS), np.float32)
+    for user in range(N_USERS):
+        items = rng.choice(N_ITEMS, size=1 + int(1.1**user), replace=False, p=likely / likely.sum())
+        dense[user, items] = rng.integers(1, 5, len(items))
+    dense[-1] = 1
+    dense[-2] = np.arange(N_ITEMS) % 300 > 0
+    ids = (IdMap(pa.array([f"{at:04}" for at in range(size)])) for size in dense.shape)
+    return InteractionMatrix(*ids, sp.csr_matrix(dense))
+
+
+@pytest.fixture(scope="session")
+def exclude(matrix: InteractionMatrix) -> Csr:
+    """Everything each user has used, after one who has used nothing."""
+    return sp.csr_matrix(sp.vstack([sp.csr_matrix((1, N_ITEMS), dtype=np.float32), matrix.csr]))

@@ -1,0 +1,126 @@
+import faiss
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsys.config import IndexConfig
+from recsys.errors import ArtifactError, ModelError
+from recsys.retrieval.exact import ExactSearch
+from recsys.retrieval.faiss_index import FaissIndex, build_index, measure_recall
+
+N_ITEMS, FACTORS = 1500, 4
+
+
+@pytest.fixture(scope="module")
+def tied_items():
+    """Small whole numbers: products are exact, and equal for many items."""
+    return np.random.default_rng(0).integers(-3, 4, (N_ITEMS, FACTORS)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def index(tied_items):
+    return build_index(tied_items, IndexConfig())
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_answers_are_those_of_exact_search(data, index, tied_items, answers, excluded):
+    rng = np.random.default_rng(data.draw(st.integers(0, 999)))
+    n, k = data.draw(st.integers(0, 18)), data.draw(st.integers(1, 12))
+    queries = rng.integers(-3, 4, (n, FACTORS)).astype(np.float32)
+    n_excluded = data.draw(st.lists(st.sampled_from([0, 1, 3, 9, 300, N_ITEMS]), min_size=n, max_size=n))
+    best = np.argsort(-(queries @ tied_items.T), axis=1)
+    exclude = excluded([row[:size].tolist() for row, size in zip(best, n_excluded, strict=True)], N_ITEMS)
+    expected = ExactSearch(tied_items).search(queries, k, exclude=exclude)
+    assert answers(index.search(queries, k, exclude=exclude)) == answers(expected)
+
+
+def test_without_ties_nothing_falls_back_to_the_product(rng, monkeypatch, answers):
+    items = rng.normal(size=(N_ITEMS, FACTORS)).astype(np.float32)
+    index, queries = build_index(items, IndexConfig()), rng.normal(size=(3, FACTORS)).astype(np.float32)
+    expected = ExactSearch(items).search(queries, 5)
+    monkeypatch.setattr(ExactSearch, "search", None)
+    np.testing.assert_array_equal(index.search(queries, 5).indices, expected.indices)
+
+
+def test_building_copies_the_vectors(rng):
+    items = rng.normal(size=(N_ITEMS, FACTORS)).astype(np.float32)
+    index, queries = build_index(items, IndexConfig()), rng.normal(size=(20, FACTORS)).astype(np.float32)
+    few, many = index.search(queries[:2], 3), index.search(queries, 3)
+    items[:] = 0
+    np.testing.assert_array_equal(index.search(queries[:2], 3).scores, few.scores)
+    np.testing.assert_array_equal(index.search(queries, 3).scores, many.scores)
+
+
+def test_every_kind_is_exact_for_now(tied_items):
+    assert [build_index(tied_items, IndexConfig(kind=kind)).kind for kind in ("auto", "exact")] == ["exact", "exact"]
+
+
+def test_building_tells_its_progress(tied_items):
+    told = []
+    build_index(tied_items, IndexConfig(), progress=lambda *step: told.append(step))
+    assert told == [("index", N_ITEMS, N_ITEMS)]
+
+
+@pytest.mark.parametrize("vectors", [np.zeros((0, 3), np.float32), np.full((2, 3), np.nan, np.float32)])
+def test_vectors_that_cannot_be_searched_are_refused(vectors):
+    with pytest.raises(ModelError, match="item vectors"):
+        build_index(vectors, IndexConfig())
+
+
+def test_wrong_questions_are_refused(index):
+    with pytest.raises(ModelError, match="query vectors hold NaN"):
+        index.search(np.full((1, FACTORS), np.nan, np.float32), 3)
+    with pytest.raises(ModelError, match="k is 0"):
+        index.search(np.zeros((1, FACTORS), np.float32), 0)
+
+
+def test_an_index_survives_its_file(tmp_path, index, rng, answers):
+    index.save(tmp_path / "index.faiss")
+    again = FaissIndex.from_bytes((tmp_path / "index.faiss").read_bytes(), (N_ITEMS, FACTORS))
+    queries = rng.integers(-3, 4, (5, FACTORS)).astype(np.float32)
+    assert answers(again.search(queries, 7)) == answers(index.search(queries, 7))
+    assert again.n_items == N_ITEMS
+
+
+def _bytes(index):
+    return faiss.serialize_index(index).tobytes()
+
+
+def test_bytes_that_are_no_such_index_are_refused(index):
+    euclidean = faiss.IndexFlatL2(FACTORS)
+    euclidean.add(np.zeros((N_ITEMS, FACTORS), np.float32))
+    damaged = faiss.IndexFlatIP(FACTORS)
+    damaged.add(np.full((N_ITEMS, FACTORS), np.nan, np.float32))
+    graph = faiss.IndexHNSWFlat(FACTORS, 8, faiss.METRIC_INNER_PRODUCT)
+    whole = _bytes(index._flat)
+    for data, message in [
+        (b"", "not a faiss index"),
+        (b"no index at all", "not a faiss index"),
+        (whole[:-9], "not a faiss index"),
+        (_bytes(euclidean), "expected a flat inner-product index"),
+        (_bytes(graph), "expected a flat inner-product index"),
+        (_bytes(damaged), "NaN or infinity"),
+    ]:
+        with pytest.raises(ArtifactError, match=message):
+            FaissIndex.from_bytes(data, (N_ITEMS, FACTORS))
+
+
+@pytest.mark.parametrize("shape", [(N_ITEMS - 1, FACTORS), (N_ITEMS, FACTORS + 1)])
+def test_an_index_of_another_shape_is_refused(index, shape):
+    with pytest.raises(ArtifactError, match=r"vectors of shape \(1500, 4\), expected"):
+        FaissIndex.from_bytes(_bytes(index._flat), shape)
+
+
+def test_recall_is_the_share_of_the_true_answers_that_are_found(excluded):
+    line = np.arange(1, 11, dtype=np.float32)[:, None]
+    reversed_tail = np.concatenate([line[:8], line[[9]], line[[8]] - 6])
+    query = np.ones((2, 1), np.float32)
+    true, poor = ExactSearch(line), ExactSearch(np.ascontiguousarray(reversed_tail))
+    assert measure_recall(true, true, query, k=4) == 1.0
+    # True best four: 9, 8, 7, 6. The poor index has item 9 at 3.0: it finds 8, 7, 6 and 5.
+    assert measure_recall(poor, true, query, k=4) == 0.75
+    # One query may not get item 9, and loses nothing.
+    assert measure_recall(poor, true, query, k=4, exclude=excluded([[9], []], 10)) == 7 / 8
+    assert measure_recall(true, true, query[:0]) == 1.0
