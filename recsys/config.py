@@ -163,6 +163,10 @@ class ModelConfig(Section):
     regularization: float = Field(10.0, ge=0, description="added to the diagonal of every solve")
     alpha: float = Field(10.0, gt=0, description="multiplies the confidence")
     iterations: int = Field(6, ge=1, description="one iteration solves all users, then all items")
+    start: Literal["spectral", "random"] = Field(
+        "spectral",
+        description="where the fit sets out from: singular vectors of the normalised matrix, or random ones",
+    )
     weighting: Literal["degree", "log", "bm25", "plain"] = Field("degree", description="how counts become confidence")
     user_degree_exponent: float = Field(0.5, ge=0, le=2, description="degree: divide by n_items_of_user ** this")
     item_degree_exponent: float = Field(0.5, ge=0, le=2, description="degree: divide by n_users_of_item ** this")

@@ -12,9 +12,10 @@ from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.data.weighting import Weighting, fit_weighting
 from recsys.errors import ArtifactError
-from recsys.models.als import fit_als
+from recsys.models.als import Watch, fit_als
 from recsys.models.embeddings import Embeddings
 from recsys.models.fold_in import Doubles, fold_in, gram_matrix
+from recsys.models.spectral import spectral_start
 from recsys.progress import Progress, silent
 
 _FIT_FILE = "fit.json"
@@ -71,11 +72,12 @@ def train_model(
     *,
     start: Embeddings | None = None,
     progress: Progress = silent,
+    watch: Watch | None = None,
 ) -> TrainedModel:
     """Weigh the counts of `matrix`, factorise them, and scale items for scoring by their popularity.
 
-    `start`: embeddings of the same users and items to set out from; they are not modified. Raises DataError where
-    `matrix` holds nothing, ModelError where the fit refuses.
+    `start`: embeddings of the same users and items to set out from; they are not modified. `watch`: as in `fit_als`.
+    Raises DataError where `matrix` holds nothing, ModelError where the fit refuses.
     """
     weighting = fit_weighting(matrix.csr, config)
     fit = fit_als(
@@ -83,9 +85,17 @@ def train_model(
         config,
         start=None if start is None else (start.users, start.items),
         progress=progress,
+        watch=watch,
     )
     scale = popularity_scale(weighting.item_degree, config.popularity_exponent)
     return TrainedModel(Embeddings(fit.users, fit.items, scale), weighting, config.regularization, fit.losses)
+
+
+def _start(csr: Csr, config: ModelConfig, progress: Progress) -> tuple[Floats, Floats] | None:
+    """Where the fit sets out from; None lets the solver draw at random."""
+    if config.start == "random":
+        return None
+    return spectral_start(csr, config.factors, seed=config.seed, progress=progress)
 
 
 def popularity_scale(item_degree: Floats, exponent: float) -> Floats:
