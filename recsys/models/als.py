@@ -33,6 +33,12 @@ logger = logging.getLogger(__name__)
 
 _INT32_MAX = 2**31 - 1
 
+Watch = Callable[[int, Floats, Floats], None]
+"""Told how many iterations are done, and the users float32 (n_users, d) and items float32 (n_items, d) they led to.
+
+The solver goes on from these arrays: look, copy, do not write. What it raises ends the fit, and comes out of it.
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class AlsFit:
@@ -53,12 +59,14 @@ def fit_als(
     *,
     start: tuple[Floats, Floats] | None = None,
     progress: Progress = silent,
+    watch: Watch | None = None,
 ) -> AlsFit:
     """Factorise `confidence`: canonical float32 (n_users, n_items), alpha multiplied in. It is not modified.
 
     `start`: users float32 (n_users, d) and items float32 (n_items, d) to set out from, copied; random ones from
     `config.seed` otherwise. On the CPU the result is the same to the bit for any number of threads. A GPU, used
     where `config.gpu` asks for it and implicit has one, sets out from other random vectors.
+    `watch` sees the vectors after each iteration: a fit of fewer iterations would have ended with those very ones.
     Raises DataError where `confidence` is not canonical, ModelError where it is empty or too large, `start` does
     not fit, or the vectors come out other than finite.
     """
@@ -69,7 +77,8 @@ def fit_als(
     with threadpool_limits(1, "blas"):
         solver = _solver(config, start)
         try:
-            solver.fit(_writeable(confidence), show_progress=False, callback=_watch(losses, config, progress))
+            heard = _listener(solver, losses, config, progress, watch)
+            solver.fit(_writeable(confidence), show_progress=False, callback=heard)
         except ModelFitError as error:
             raise _not_finite(confidence, config) from error
     fit = AlsFit(_on_host(solver.user_factors), _on_host(solver.item_factors), tuple(losses))
@@ -80,8 +89,8 @@ def fit_als(
     return fit
 
 
-def _watch(
-    losses: list[float], config: ModelConfig, progress: Progress
+def _listener(
+    solver: Any, losses: list[float], config: ModelConfig, progress: Progress, watch: Watch | None
 ) -> Callable[[int, float, float | None], None]:
     """What implicit calls after each iteration; keeps its loss where it computes one."""
 
@@ -90,6 +99,8 @@ def _watch(
             losses.append(float(loss))
         logger.info("als iteration=%d seconds=%.2f loss=%s", iteration + 1, seconds, loss)
         progress("als", iteration + 1, config.iterations)
+        if watch is not None:
+            watch(iteration + 1, _on_host(solver.user_factors), _on_host(solver.item_factors))
 
     return after_iteration
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from recsys.config import ModelConfig
 from recsys.errors import DataError, ModelError
@@ -62,6 +62,38 @@ def test_progress_is_told_after_every_iteration(confidence):
     told = []
     fit_als(confidence, SMALL, progress=lambda *step: told.append(step))
     assert told == [("als", done, 4) for done in (1, 2, 3, 4)]
+
+
+def test_watch_sees_what_a_shorter_fit_would_end_with(confidence):
+    seen = {}
+    fit_als(confidence, SMALL, watch=lambda done, users, items: seen.update({done: (users.copy(), items.copy())}))
+    assert list(seen) == [1, 2, 3, 4]
+    for done, (users, items) in seen.items():
+        shorter = fit_als(confidence, SMALL.model_copy(update={"iterations": done}))
+        np.testing.assert_array_equal(users, shorter.users)
+        np.testing.assert_array_equal(items, shorter.items)
+
+
+def test_watch_can_end_the_fit(confidence):
+    told = []
+
+    def enough(done, users, items):
+        if done == 2:
+            raise StopIteration
+
+    with pytest.raises(StopIteration):
+        fit_als(confidence, SMALL, progress=lambda *step: told.append(step), watch=enough)
+    assert len(told) == 2
+
+
+def test_blas_has_one_thread_while_it_fits_and_its_own_number_after(confidence):
+    def blas_threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before, during = blas_threads(), []
+    fit_als(confidence, SMALL, progress=lambda *_: during.extend(blas_threads()))
+    assert set(during) == {1}
+    assert blas_threads() == before
 
 
 def test_rows_without_entries_get_the_zero_vector(confidence):
