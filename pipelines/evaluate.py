@@ -12,6 +12,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.data.splits import Split, make_split
+from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate as measure
 from recsys.evaluation.gates import check_metric
 from recsys.models.baselines import fit_baseline
@@ -43,6 +44,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             )
             evaluation.save(output.folder / f"{recommender.name}.arrow")
             means[recommender.name] = evaluation.means()
+        Cohort.of(split).save(output.folder / "cohort")
         output.summary.update(_summary(split, means, config))
         items = Items.load(prepared / "items.arrow", IdMap.load(prepared / "matrix" / "items.arrow"))
         output.summary["examples"] = examples_of(split, model, items)

@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.workspace import Workspace
 from recsys.config import PipelineConfig
+from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import Evaluation
 from recsys.evaluation.gates import check_gates
 from recsys.evaluation.report import Example, Report, build_report
@@ -25,6 +26,8 @@ def compose_report(config: PipelineConfig, workspace: Workspace, *, serving: Map
     )
     return build_report(
         list(evaluations.values()),
+        metric=config.publish.metric,
+        cohort=Cohort.load(folder / "cohort"),
         split=summary["split"],
         evaluate=config.evaluate,
         gates=gates,

@@ -11,9 +11,12 @@ from recsys.evaluation.evaluator import Evaluation
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.significance import Interval, mean_intervals
 
-Figures = dict[str, dict[str, dict[str, float | int]]]
-"""Model (or "als minus popular") to metric to {"mean", "low", "high"}: low and high only where there is an interval;
-"users" too where the metric exists for fewer than all; without "mean" where it exists for nobody."""
+Entry = dict[str, float | int]
+"""{"mean", "low", "high"}: low and high only where there is an interval; "users" too where the metric exists for
+fewer than all; without "mean" where it exists for nobody."""
+
+Figures = dict[str, dict[str, Entry]]
+"""Model (or "als minus popular") to metric to its entry."""
 
 
 def compare(evaluations: Sequence[Evaluation], evaluate: EvaluateConfig) -> tuple[Figures, Figures]:
@@ -30,7 +33,10 @@ def compare(evaluations: Sequence[Evaluation], evaluate: EvaluateConfig) -> tupl
         name = f"{model.name} minus {other.name}"
         columns[name] = {metric: values - other.per_user[metric] for metric, values in model.per_user.items()}
         overall[name] = {metric: value - other.overall[metric] for metric, value in model.overall.items()}
-    figures = _figures(columns, overall, evaluate)
+    figures = {
+        name: _in_order(entries | {metric: {"mean": value} for metric, value in overall[name].items()})
+        for name, entries in figures_of(columns, evaluate).items()
+    }
     names = {evaluation.name for evaluation in evaluations}
     return (
         {name: figures[name] for name in figures if name in names},
@@ -49,9 +55,8 @@ def _check_comparable(evaluations: Sequence[Evaluation]) -> None:
             )
 
 
-def _figures(
-    columns: Mapping[str, Mapping[str, Values]], overall: Mapping[str, Mapping[str, float]], evaluate: EvaluateConfig
-) -> Figures:
+def figures_of(columns: Mapping[str, Mapping[str, Values]], evaluate: EvaluateConfig) -> Figures:
+    """The mean and interval of every metric of every model; all columns, float64 (n,), are of the same users."""
     intervals = iter(
         mean_intervals(
             np.column_stack([values for table in columns.values() for values in table.values()]),
@@ -60,15 +65,17 @@ def _figures(
             rng=np.random.default_rng(evaluate.seed),
         )
     )
-    figures: Figures = {}
-    for name, table in columns.items():
-        entries = {metric: _entry(next(intervals), values) for metric, values in table.items()}
-        entries |= {metric: {"mean": value} for metric, value in overall[name].items()}
-        figures[name] = {metric: entries[metric] for metric in in_order(entries)}
-    return figures
+    return {
+        name: {metric: _entry(next(intervals), values) for metric, values in table.items()}
+        for name, table in columns.items()
+    }
 
 
-def _entry(interval: Interval, values: Values) -> dict[str, float | int]:
+def _in_order(entries: dict[str, Entry]) -> dict[str, Entry]:
+    return {metric: entries[metric] for metric in in_order(entries)}
+
+
+def _entry(interval: Interval, values: Values) -> Entry:
     known = {key: value for key, value in interval._asdict().items() if value is not None and not np.isnan(value)}
     n_users = int((~np.isnan(values)).sum())
     return known if n_users == len(values) else {**known, "users": n_users}

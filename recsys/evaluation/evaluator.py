@@ -3,8 +3,9 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from recsys.data.arrays import Floats
 from recsys.data.splits import Split
 from recsys.errors import ArtifactError, DataError
 from recsys.evaluation.answers import check_answer
+from recsys.evaluation.bands import BANDS
 from recsys.evaluation.definitions import metric_names
 from recsys.evaluation.measures import Measures
 from recsys.evaluation.metrics import Bools, Values
@@ -32,7 +34,8 @@ class Evaluation:
 
     `per_user`: metric ("recall@20") to float64 (n_users,), in the order of the split; NaN where the metric does not
     exist for a user (novelty of an empty list). `overall`: metrics of all users together ("coverage@20").
-    `n_short`: users whose list is shorter than the largest cut-off. `seconds`: how long it took.
+    `n_short`: users whose list is shorter than the largest cut-off. `seconds`: how long it took. `by_band`: one of
+    BANDS to the recall of its items ("recall@20"), float64 (n_users,), NaN where none of them is relevant to a user.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Evaluation:
     overall: Mapping[str, float]
     n_short: int
     seconds: float
+    by_band: Mapping[str, Mapping[str, Values]] = field(default_factory=dict)
 
     @property
     def n_users(self) -> int:
@@ -53,7 +57,10 @@ class Evaluation:
     def save(self, path: Path) -> None:
         """Write an Arrow file: a row a user, a column a per-user metric, the rest in the schema's metadata."""
         rest = {"name": self.name, "overall": dict(self.overall), "n_short": self.n_short, "seconds": self.seconds}
-        table = pa.table(dict(self.per_user)).replace_schema_metadata({"evaluation": json.dumps(rest)})
+        banded = {
+            f"{band}/{metric}": values for band, table in self.by_band.items() for metric, values in table.items()
+        }
+        table = pa.table({**self.per_user, **banded}).replace_schema_metadata({"evaluation": json.dumps(rest)})
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
             out.write_table(table)
 
@@ -63,9 +70,20 @@ class Evaluation:
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
             rest = json.loads(table.schema.metadata[b"evaluation"])
-            return Evaluation(per_user={name: table.column(name).to_numpy() for name in table.column_names}, **rest)
+            columns = {name: table.column(name).to_numpy() for name in table.column_names}
+            return Evaluation(**_by_kind(columns), **rest)
         except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{path}: expected an Arrow file of an evaluation: {error}") from error
+
+
+def _by_kind(columns: Mapping[str, Values]) -> dict[str, Any]:
+    """The columns of a file as the fields of Evaluation: "recall@20" of all items, "tail/recall@20" of a band's."""
+    fields: dict[str, Any] = {"per_user": {}, "by_band": {}}
+    for name, values in columns.items():
+        band, _, metric = name.rpartition("/")
+        table = fields["by_band"].setdefault(band, {}) if band else fields["per_user"]
+        table[metric] = values
+    return fields
 
 
 def evaluate(
@@ -87,9 +105,12 @@ def evaluate(
     measures = Measures.of(split, cutoffs, item_vectors)
     recommended = np.zeros((len(measures.cutoffs), split.train.n_items), np.bool_)
     parts: list[Mapping[str, Values]] = []
+    bands: list[Mapping[str, Values]] = []
     n_short = 0
     for rows, answer in _answers(recommender, split, measures.cutoffs[-1], progress):
-        parts.append(measures.per_user(answer, rows))
+        hits = measures.hits(answer, rows)
+        parts.append(measures.per_user(answer, hits, rows))
+        bands.append(measures.by_band(answer, hits, rows))
         _mark(recommended, answer, measures.cutoffs)
         n_short += int((answer.counts < answer.k).sum())
     return Evaluation(
@@ -98,6 +119,7 @@ def evaluate(
         overall={f"coverage@{k}": float(row.mean()) for k, row in zip(measures.cutoffs, recommended, strict=True)},
         n_short=n_short,
         seconds=time.perf_counter() - started,
+        by_band={band: _columns([{"recall": part[band]} for part in bands], measures.cutoffs) for band in BANDS},
     )
 
 

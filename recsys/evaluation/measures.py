@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats
+from recsys.data.matrix import Csr
 from recsys.data.splits import Split
 from recsys.errors import DataError
 from recsys.evaluation.answers import contains
-from recsys.evaluation.metrics import ACCURACY, Values, diversity, mean_over_list, self_information
+from recsys.evaluation.bands import BANDS, popularity_bands, recall_of_band
+from recsys.evaluation.metrics import ACCURACY, Bools, Values, diversity, mean_over_list, self_information
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.topk import TopK
 
@@ -21,7 +23,8 @@ class Measures:
 
     `n_relevant`: int64 (n_eval,). `information`: float64 (n_items,), bits. `popularity`: float64 (n_items,), training
     users of an item / mean popularity of the evaluated users' histories; NaN where nobody has a history.
-    `unit_vectors`: float32 (n_items, d), rows of length 1 or 0, or None where diversity is not measured.
+    `bands`: int8 (n_items,), the popularity band of
+    each item. `unit_vectors`: float32 (n_items, d), rows of length 1 or 0, or None where diversity is not measured.
     """
 
     split: Split
@@ -29,6 +32,7 @@ class Measures:
     n_relevant: NDArray[np.int64]
     information: Values
     popularity: Values
+    bands: NDArray[np.int8]
     unit_vectors: Floats | None
 
     @staticmethod
@@ -42,13 +46,17 @@ class Measures:
             cutoffs=tuple(sorted(set(cutoffs))),
             n_relevant=np.diff(split.holdout.indptr).astype(np.int64),
             information=self_information(n_users, split.train.n_users),
+            bands=popularity_bands(n_users),
             popularity=n_users / _history_popularity(split, n_users.astype(np.float64)),
             unit_vectors=None if item_vectors is None else normalised(item_vectors),
         )
 
-    def per_user(self, answer: TopK, rows: slice) -> Mapping[str, Values]:
+    def hits(self, answer: TopK, rows: slice) -> Bools:
+        """bool (n, k): which places of the lists for the users `rows` hold a relevant item."""
+        return contains(self.split.holdout[rows], answer)
+
+    def per_user(self, answer: TopK, hits: Bools, rows: slice) -> Mapping[str, Values]:
         """Each metric but coverage, by name, for the users `rows`: float64 (n, len(cutoffs))."""
-        hits = contains(self.split.holdout[rows], answer)
         places = (answer.indices, answer.filled, self.cutoffs)
         values = {name: metric(hits, self.n_relevant[rows], self.cutoffs) for name, metric in ACCURACY.items()}
         values["novelty"] = mean_over_list(self.information, *places)
@@ -56,6 +64,24 @@ class Measures:
         if self.unit_vectors is not None:
             values["diversity"] = diversity(self.unit_vectors, *places)
         return values
+
+    def by_band(self, answer: TopK, hits: Bools, rows: slice) -> Mapping[str, Values]:
+        """The recall of the items of each of BANDS, for the users `rows`: float64 (n, len(cutoffs))."""
+        band_of_place = self.bands[np.where(answer.filled, answer.indices, 0)]
+        relevant = self.split.holdout[rows]
+        return {
+            band: recall_of_band(
+                hits & (band_of_place == number), _count(relevant, self.bands == number), self.cutoffs
+            )
+            for number, band in enumerate(BANDS)
+        }
+
+
+def _count(rows: Csr, wanted: Bools) -> NDArray[np.int64]:
+    """int64 (n,): how many of the `wanted` columns, bool (n_items,), are stored in each row."""
+    found = np.concatenate([[0], np.cumsum(wanted[rows.indices])])
+    counts: NDArray[np.int64] = np.diff(found[rows.indptr]).astype(np.int64)
+    return counts
 
 
 def _history_popularity(split: Split, popularity: Values) -> float:

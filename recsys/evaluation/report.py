@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recsys.config import EvaluateConfig
+from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.comparison import compare
 from recsys.evaluation.definitions import definitions_tree
 from recsys.evaluation.evaluator import Evaluation
 from recsys.evaluation.gates import Gate, verdict
 from recsys.evaluation.reasons import explain
 from recsys.evaluation.report_markdown import render
+from recsys.evaluation.slices import slice_tree
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ class Report:
 def build_report(
     evaluations: Sequence[Evaluation],
     *,
+    metric: str,
     split: Mapping[str, Any],
     evaluate: EvaluateConfig,
+    cohort: Cohort | None = None,
     gates: Sequence[Gate] = (),
     index: Mapping[str, Any] | None = None,
     cleaning: Mapping[str, Any] | None = None,
@@ -62,7 +66,8 @@ def build_report(
 ) -> Report:
     """Put a report together.
 
-    `evaluations`: the model first, then its baselines, on the same users. `split`: kind, cut (UTC seconds or None),
+    `evaluations`: the model first, then its baselines, on the same users. `metric`: the one that matters most.
+    `cohort`: those users; without it there are no slices. `split`: kind, cut (UTC seconds or None),
     counts, dropped, dropped_users as `Split` has them. `cleaning`: `CleaningSummary.to_dict()`. `ingest`,
     `holdout_ingest`: `RowCounts.to_dict()` of the log and of the files of a given holdout. `index`: kind and recall.
     `settings`: the resolved configuration as plain values. `timings`: seconds by step; how long each model's
@@ -74,11 +79,13 @@ def build_report(
         "verdict": verdict(gates) if gates else None,
         "gates": [asdict(gate) for gate in gates],
         "model": evaluations[0].name,
+        "metric": metric,
         "n_users": evaluations[0].n_users,
         "models": models,
         "differences": differences,
         "intervals": {"confidence": evaluate.confidence, "samples": evaluate.bootstrap, "seed": evaluate.seed},
         "short_lists": {evaluation.name: evaluation.n_short for evaluation in evaluations},
+        "slices": cohort and slice_tree(evaluations, cohort, k=_cutoff(metric), split=split, evaluate=evaluate),
         "split": _split_tree(split),
         "index": index,
         "cleaning": cleaning,
@@ -104,6 +111,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
+
+
+def _cutoff(metric: str) -> int:
+    return int(metric.split("@")[1])
 
 
 def _split_tree(split: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,6 +88,9 @@ def test_batches_change_nothing(monkeypatch, split_of, listed):
     assert heard[-1] == ("evaluate als", 25, 25)
     assert parts.overall == whole.overall
     assert parts.n_short == whole.n_short
+    for band, table in whole.by_band.items():
+        for metric, values in table.items():
+            assert_allclose(parts.by_band[band][metric], values, err_msg=f"{metric} of {band}")
     for metric, values in whole.per_user.items():
         assert_allclose(parts.per_user[metric], values, err_msg=metric)
 
@@ -118,9 +121,14 @@ def test_save_and_load_give_the_same_evaluation(split, listed, tmp_path):
     again = Evaluation.load(tmp_path / "als.arrow")
     assert again.means() == pytest.approx(result.means())
     assert (again.name, again.n_short, again.seconds) == (result.name, result.n_short, result.seconds)
-    assert list(again.per_user) == list(result.per_user)
-    for metric, values in result.per_user.items():
-        assert np.array_equal(again.per_user[metric], values, equal_nan=True)
+    for table, expected in (
+        (again.per_user, result.per_user),
+        *((again.by_band[band], result.by_band[band]) for band in result.by_band),
+    ):
+        assert list(table) == list(expected)
+        for metric, values in expected.items():
+            assert np.array_equal(table[metric], values, equal_nan=True)
+    assert list(again.by_band) == list(result.by_band)
 
 
 def test_another_file_is_no_evaluation(tmp_path):

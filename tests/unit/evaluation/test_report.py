@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from recsys.config import EvaluateConfig
+from recsys.evaluation.cohort import Cohort
+from recsys.evaluation.evaluator import evaluate
 from recsys.evaluation.gates import Gate
 from recsys.evaluation.report import Example, build_report
 
@@ -31,7 +33,9 @@ def report_of(evaluation_of):
         popular = evaluation_of(
             "popular", dict.fromkeys(columns, (0.25, 0.25, np.nan)), coverage_at_10=0.01, coverage_at_20=0.02
         )
-        return build_report([als, popular], **{"split": SPLIT, "evaluate": EVALUATE, "gates": GATES, **parts})
+        return build_report(
+            [als, popular], **{"metric": "ndcg@20", "split": SPLIT, "evaluate": EVALUATE, "gates": GATES, **parts}
+        )
 
     return make
 
@@ -143,6 +147,37 @@ def test_what_is_not_known_is_not_shown(report_of):
 def test_short_lists_are_told(report_of, evaluation_of):
     als = evaluation_of("als", {"ndcg@10": [0.5, 0.25]})
     object.__setattr__(als, "n_short", 1)
-    page = build_report([als], split=SPLIT, evaluate=EVALUATE).to_markdown()
+    page = build_report([als], metric="ndcg@10", split=SPLIT, evaluate=EVALUATE).to_markdown()
     assert "Lists shorter than the largest cut-off, by users: als (1). Missing places are misses." in page
     assert "## Against the baselines" not in page
+
+
+@pytest.fixture
+def sliced(split_of, listed):
+    split = split_of([[0, 1], [0], [0, 1, 2]], [[2], [1]], 3)
+    models = [
+        evaluate(listed(name, lists), split, cutoffs=(1,)) for name, lists in (("als", [[2], [2]]), ("b", [[], []]))
+    ]
+    return build_report(models, metric="ndcg@1", split=SPLIT, evaluate=EVALUATE, cohort=Cohort.of(split))
+
+
+def test_slices_are_in_the_json_under_their_own_key(sliced):
+    slices = json.loads(sliced.to_json())["slices"]
+    assert slices["k"] == 1
+    assert slices["user_activity"][0]["models"]["als"]["ndcg@1"]["mean"] == 0.5
+    assert [row["slice"] for row in slices["item_popularity"]] == ["mid", "tail"]
+    assert slices["new_users"] == {"pairs": 1203, "users": 320}
+
+
+def test_markdown_shows_slices_by_the_metric_that_matters(sliced):
+    page = sliced.to_markdown()
+    assert "### By user activity\n\nndcg@1 by the number of distinct items in the history." in page
+    assert "| 1 to 4 | 2 | 0.5000 (0.0000 to 1.0000) | 0.0000 (0.0000 to 0.0000) |" in page
+    assert "| tail | 1 | 1 to 1 | 1 | 1.0000 (1.0000 to 1.0000) | 0.0000 (0.0000 to 0.0000) |" in page
+    assert "320 new users with 1,203 held-out pairs, and 0 pairs with a new item." in page
+
+
+def test_without_a_cohort_there_are_no_slices(report_of):
+    report = report_of()
+    assert json.loads(report.to_json())["slices"] is None
+    assert "## Slices" not in report.to_markdown()

@@ -1,0 +1,84 @@
+"""What a report says in words, the same in every form of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from recsys.evaluation.definitions import DEFINITIONS
+from recsys.evaluation.figures import count, percent
+
+Tree = Mapping[str, Any]
+"""As `Report.tree`."""
+
+VERDICTS = {"accepted": "Accepted: this version may serve.", "refused": "Refused: the serving version stays."}
+NOT_JUDGED = "Not judged yet: the gates decide when a version is published."
+
+SPLITS = {
+    "temporal": "The newest part of the log is held out",
+    "last_n": "Each user's last items are held out",
+    "held_out_users": "Some users are never trained on, and part of their items is to be predicted",
+    "given": "The held-out part came as files of its own",
+}
+
+COUNTS = {
+    "n_train_events": "events in the training part",
+    "n_train_users": "users in the training part",
+    "n_train_items": "items in the training part: the catalogue that is ranked",
+    "n_train_entries": "distinct user-item pairs in the training part",
+    "n_holdout_events": "events held out",
+    "n_holdout_pairs": "distinct user-item pairs held out",
+    "n_holdout_users": "users held out",
+    "n_holdout_items": "items held out",
+    "n_holdout_entries": "relevant user-item pairs evaluated",
+    "n_eval_users": "users evaluated",
+    "n_eval_items": "relevant items evaluated",
+}
+
+
+def verdict_sentence(tree: Tree) -> str:
+    """What the verdict means for the store."""
+    return VERDICTS.get(tree["verdict"], NOT_JUDGED)
+
+
+def how_measured(tree: Tree) -> str:
+    """Over whom the figures are means, and what the intervals are."""
+    intervals = tree["intervals"]
+    text = f"Means over {count(tree['n_users'])} users; every item that is not in a user's history is ranked."
+    if intervals["samples"]:
+        text += (
+            f" In brackets the {percent(intervals['confidence'])} interval from {count(intervals['samples'])}"
+            " resamples of the users."
+        )
+    return text
+
+
+def short_lists(tree: Tree) -> str | None:
+    """Which models could not fill every place, None where all did."""
+    short = [f"{name} ({count(n)})" for name, n in tree["short_lists"].items() if n]
+    if not short:
+        return None
+    return f"Lists shorter than the largest cut-off, by users: {', '.join(short)}. Missing places are misses."
+
+
+def new_to_the_model(tree: Tree) -> str:
+    """What the slices cannot show: users and items that training did not know."""
+    if tree["split"]["kind"] == "held_out_users":
+        return "Every evaluated user is new to the model, and known by the given part of their items alone."
+    users, items = tree["slices"]["new_users"], tree["slices"]["new_items"]
+    if not users["pairs"] and not items["pairs"]:
+        return "Nobody and nothing in the holdout was new to the training part."
+    return (
+        f"New users and new items are in no slice, because training knew nothing of them: {count(users['users'])} new"
+        f" users with {count(users['pairs'])} held-out pairs, and {count(items['pairs'])} pairs with a new item."
+    )
+
+
+def is_judged(metric: str) -> bool:
+    """Whether higher is better in `metric` ("recall@20"), so that a best one can be marked."""
+    return DEFINITIONS[metric.split("@")[0]].better == "higher"
+
+
+def by_cutoff(tree: Tree) -> dict[int, list[str]]:
+    """Cut-off to its metrics, both in order."""
+    metrics = tree["models"][tree["model"]]
+    cutoffs = sorted({int(metric.split("@")[1]) for metric in metrics})
+    return {k: [metric for metric in metrics if metric.endswith(f"@{k}")] for k in cutoffs}
