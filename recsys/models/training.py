@@ -83,7 +83,7 @@ def train_model(
     fit = fit_als(
         weighting.apply(matrix.csr),
         config,
-        start=None if start is None else (start.users, start.items),
+        start=_start(matrix.csr, config, progress) if start is None else (start.users, start.items),
         progress=progress,
         watch=watch,
     )

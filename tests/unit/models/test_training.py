@@ -8,6 +8,7 @@ from recsys.data.weighting import fit_weighting
 from recsys.errors import ArtifactError, DataError, ModelError
 from recsys.models.als import fit_als
 from recsys.models.fold_in import fold_in
+from recsys.models.spectral import spectral_start
 from recsys.models.training import TrainedModel, popularity_scale, train_model
 
 CONFIG = ModelConfig(factors=4, regularization=0.5, iterations=3, threads=1, log_loss=True, popularity_exponent=0.2)
@@ -19,11 +20,18 @@ def model(groups):
 
 
 def test_it_factorises_the_weighed_counts(groups, model):
-    fit = fit_als(fit_weighting(groups.csr, CONFIG).apply(groups.csr), CONFIG)
+    start = spectral_start(groups.csr, CONFIG.factors, seed=CONFIG.seed)
+    fit = fit_als(fit_weighting(groups.csr, CONFIG).apply(groups.csr), CONFIG, start=start)
     np.testing.assert_array_equal(model.embeddings.users, fit.users)
     np.testing.assert_array_equal(model.embeddings.items, fit.items)
     assert model.losses == fit.losses
     assert len(model.losses) == 3
+
+
+def test_it_may_set_out_from_random_vectors(groups):
+    config = CONFIG.model_copy(update={"start": "random"})
+    fit = fit_als(fit_weighting(groups.csr, config).apply(groups.csr), config)
+    np.testing.assert_array_equal(train_model(groups, config).embeddings.users, fit.users)
 
 
 def test_items_are_scored_times_a_power_of_their_users(groups, model):
