@@ -160,9 +160,9 @@ class ModelConfig(Section):
 
     algorithm: Literal["als"] = Field("als", description="alternating least squares on implicit feedback")
     factors: int = Field(128, ge=1, le=4096, description="dimension of the embeddings")
-    regularization: float = Field(10.0, ge=0, description="added to the diagonal of every solve")
+    regularization: float = Field(20.0, ge=0, description="added to the diagonal of every solve")
     alpha: float = Field(10.0, gt=0, description="multiplies the confidence")
-    iterations: int = Field(6, ge=1, description="one iteration solves all users, then all items")
+    iterations: int = Field(5, ge=1, description="one iteration solves all users, then all items")
     start: Literal["spectral", "random"] = Field(
         "spectral",
         description="where the fit sets out from: singular vectors of the normalised matrix, or random ones",
