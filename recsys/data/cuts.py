@@ -92,15 +92,17 @@ def cut_users(events: Interactions, *, user_share: float, item_share: float, rng
     drawn = _draw_users(events, user_share, rng)
     theirs = drawn[events.user_idx]
     train, known = events.select(~theirs), events.select(theirs)
-    keys = pair_keys(known)
-    pairs = np.unique(keys[known.value > 0])
-    user_idx = pairs // max(len(events.items), 1)
-    pairs = pairs[np.lexsort((rng.random(len(pairs)), user_idx))]
-    place, n_items = places_in_runs(user_idx)
-    held = np.isin(keys, pairs[(place < np.maximum(1, np.rint(item_share * n_items))) & (place < n_items - 1)])
-    too_few = int(np.count_nonzero(drawn)) - int(np.count_nonzero((place == 0) & (n_items > 1)))
+    held, n_answering = _draw_items(known, item_share, rng)
     now = None if events.timestamp is None else int(events.timestamp.max())
+    too_few = int(np.count_nonzero(drawn)) - n_answering
     return Cut(train, known.select(held), history=known.select(~held), now=now, too_few_items=too_few)
+
+
+def cut_pairs(events: Interactions, *, item_share: float, rng: np.random.Generator) -> Cut:
+    """Hold out a random `item_share` of every user's distinct items, as many of each user's as in `cut_users`."""
+    held, n_answering = _draw_items(events, item_share, rng)
+    too_few = int(np.count_nonzero(np.bincount(events.user_idx))) - n_answering
+    return Cut(events.select(~held), events.select(held), too_few_items=too_few)
 
 
 def _cut_given(events: Interactions, given: Interactions | None) -> Cut:
@@ -129,6 +131,17 @@ def _draw_users(events: Interactions, share: float, rng: np.random.Generator) ->
     drawn = np.zeros(len(events.users), np.bool_)
     drawn[rng.choice(active, n_drawn, replace=False)] = True
     return drawn
+
+
+def _draw_items(events: Interactions, share: float, rng: np.random.Generator) -> tuple[NDArray[np.bool_], int]:
+    """bool (n,): the events with a random `share` of each user's items; and how many users that took any from."""
+    keys = pair_keys(events)
+    pairs = np.unique(keys[events.value > 0])
+    user_idx = pairs // max(len(events.items), 1)
+    pairs = pairs[np.lexsort((rng.random(len(pairs)), user_idx))]
+    place, n_items = places_in_runs(user_idx)
+    held = np.isin(keys, pairs[(place < np.maximum(1, np.rint(share * n_items))) & (place < n_items - 1)])
+    return held, int(np.count_nonzero((place == 0) & (n_items > 1)))
 
 
 def _describe(events: Interactions) -> str:

@@ -53,12 +53,12 @@ def top_k_by_blocks(
     for start in range(0, n, size):
         block = scores(start, min(start + size, n))
         if exclude is not None:
-            _forbid(block, exclude, start)
+            forbid(block, exclude, start)
         parts.append(select_top_k(block, k))
     return stack(parts) if parts else empty_top_k(0, k)
 
 
-def _forbid(block: Floats, exclude: Csr, start: int) -> None:
+def forbid(block: Floats, exclude: Csr, start: int) -> None:
     """Set the scores of what rows `start` and on of `exclude` store to -inf, in place."""
     bounds = exclude.indptr[start : start + len(block) + 1]
     row = np.repeat(np.arange(len(block)), np.diff(bounds))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.config import EvaluateConfig
-from recsys.data.cuts import cut_events, cut_in_time, cut_last_items, cut_users
+from recsys.data.cuts import cut_events, cut_in_time, cut_last_items, cut_pairs, cut_users
 from recsys.errors import ConfigError, DataError
 
 
@@ -144,3 +144,25 @@ def test_given_needs_its_events(make_log):
     evaluate = EvaluateConfig(split="given", holdout_paths=("test.csv",))
     with pytest.raises(ConfigError, match=r"evaluate\.holdout_paths"):
         cut_events(make_log([("u", "a")]), evaluate, rng=rng())
+
+
+def test_pairs_are_drawn_from_every_user_and_nobody_is_left_with_nothing(make_log):
+    log = make_log([("u", f"i{n:02}") for n in range(20)] + [("v", "a"), ("v", "a"), ("v", "b"), ("w", "a")])
+    cut = cut_pairs(log, item_share=0.1, rng=rng())
+    held = [user for user, _, _ in rows_of(cut.holdout)]
+    assert held.count("u") == 2
+    assert {item for user, item, _ in rows_of(cut.holdout) if user == "v"} < {"a", "b"}
+    assert "w" not in held
+    assert cut.too_few_items == 1
+    assert cut.history is None
+    assert sorted(rows_of(cut.train) + rows_of(cut.holdout)) == sorted(rows_of(log))
+    assert not {row[:2] for row in rows_of(cut.train)} & {row[:2] for row in rows_of(cut.holdout)}
+
+
+def test_pairs_are_drawn_by_the_seed_alone(make_log):
+    rows = [(f"u{n % 7}", f"i{n}") for n in range(70)]
+    first = cut_pairs(make_log(rows), item_share=0.3, rng=rng())
+    again = cut_pairs(make_log(rows[::-1]), item_share=0.3, rng=rng())
+    assert sorted(rows_of(first.holdout)) == sorted(rows_of(again.holdout))
+    other = cut_pairs(make_log(rows), item_share=0.3, rng=rng(2))
+    assert sorted(rows_of(first.holdout)) != sorted(rows_of(other.holdout))
