@@ -30,6 +30,7 @@ def test_a_small_log_by_hand(matrix, csr):
     expected[0, 1] = expected[2, 1] = 1
     expected[1, [0, 2]] = np.array([near, far]) / (near + far)
     np.testing.assert_allclose(model.similarity.toarray(), expected, rtol=1e-6)
+    assert model.similarity.nnz == 4
     top = model.recommend(Queries(csr([[0, 1, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 0, 0]]), None), 4)
     # What is nobody's neighbour follows by popularity, below zero: items have 2, 3, 1, 1 and 0 users.
     assert [indices.tolist() for indices, _ in top.rows()] == [[0, 2, 3, 4], [1, 3, 4], [1, 0, 2, 3]]
