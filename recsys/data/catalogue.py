@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,7 @@ def read_items(config: ItemsConfig) -> Items:
     a warning says how many and where.
     Raises DataError where the file is missing, damaged, lacks a column, or has no usable row.
     """
-    (path,) = log_files([config.path])
-    wanted = _wanted(config)
+    wanted, path = _wanted(config), _one_file(config.path)
     with Quarantine(None, limit=0) as refused:
         blocks = [_checked(rows, refused) for rows in _rows(path, wanted)]
     if refused.counts:
@@ -44,7 +44,15 @@ def read_items(config: ItemsConfig) -> Items:
         raise DataError(f"{path}: no row has a usable id in column {config.id!r}")
     columns = {key: _joined([block[key] for block in blocks]) for key in wanted.columns}
     ids, firsts = _first_of_each(columns)
-    return Items(ids, pa.table({_name(key): _typed(key, column) for key, column in firsts.items()}))
+    known = {_name(key): _typed(key, column) for key, column in firsts.items()}
+    return Items(ids, pa.table(known)) if known else Items.without_attributes(ids)
+
+
+def _one_file(path: Path) -> Path:
+    files = log_files([path])
+    if len(files) > 1:
+        raise DataError(f"{path}: {len(files)} files match; a catalogue is one file")
+    return files[0]
 
 
 def _wanted(config: ItemsConfig) -> Wanted:
@@ -62,7 +70,7 @@ def _name(key: str) -> str:
     return key.removeprefix(_ATTRIBUTE)
 
 
-def _rows(path: Any, wanted: Wanted) -> Iterator[RawRows]:
+def _rows(path: Path, wanted: Wanted) -> Iterator[RawRows]:
     return (parse() for parse in file_blocks(path, wanted, advance=lambda position: None))
 
 

@@ -49,7 +49,7 @@ def find_records(data: bytes, delimiter: str) -> Records:
     text = np.frombuffer(data, np.uint8)
     bounds = quote_bounds(data, delimiter)
     ends, nexts = _record_ends(text, bounds)
-    starts = np.concatenate([[0], nexts[:-1]]).astype(np.int64)
+    starts = np.concatenate([[0], nexts])[:-1].astype(np.int64)
     delimiters = _outside(np.flatnonzero(text == ord(delimiter)), bounds)
     n_fields = 1 + np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts)
     return Records(starts, ends, nexts, n_fields, np.searchsorted(np.flatnonzero(text == _LF), starts))

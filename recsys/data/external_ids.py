@@ -20,6 +20,7 @@ def code_ids(column: Any, missing: Reason) -> tuple[Any, Faults | None]:
     (n,) of int32 and binary. An id is its text as it stands, white space included; nothing but white space is
     refused as `missing`. Whole numbers become their digits, also where they are stored as floats.
     """
+    column, no_ids = _id_like(column)
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     if not len(coded.dictionary):
         coded = pa.DictionaryArray.from_arrays(pa.nulls(len(column), pa.int32()), pa.nulls(1, pa.binary()))
@@ -27,7 +28,22 @@ def code_ids(column: Any, missing: Reason) -> tuple[Any, Faults | None]:
     faults = first_fault(faults, _checked(names, missing))
     indices = coded.indices.cast(pa.int32())
     ids = pa.DictionaryArray.from_arrays(indices.fill_null(0), names.fill_null(b""))
-    return ids, _by_row(faults, indices, missing)
+    return ids, first_fault(no_ids, _by_row(faults, indices, missing))
+
+
+def _id_like(column: Any) -> tuple[Any, Faults | None]:
+    """The column as bytes, numbers or a dictionary; of another type nulls, and the faults of all that it held."""
+    kind = column.type
+    if pa.types.is_dictionary(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or _is_whole(kind):
+        return column, None
+    text = as_text(column)
+    if text is not None:
+        return text.view(pa.binary()), None
+    return pa.nulls(len(column), pa.binary()), marked((mask(column.is_valid()), Reason.ID_NOT_TEXT))
+
+
+def _is_whole(kind: Any) -> bool:
+    return bool(pa.types.is_decimal(kind) and kind.scale == 0)
 
 
 def _by_row(faults: Faults | None, indices: Any, missing: Reason) -> Faults | None:
@@ -39,16 +55,11 @@ def _by_row(faults: Faults | None, indices: Any, missing: Reason) -> Faults | No
 
 
 def _named(values: Any) -> tuple[Any, Faults | None]:
-    """Distinct ids of any type as pyarrow BinaryArray (k,), null where they are no ids."""
-    kind = values.type
-    text = as_text(values)
-    if text is not None:
-        return text.view(pa.binary()), None
-    if pa.types.is_floating(kind):
+    """Distinct ids as pyarrow BinaryArray (k,), null where they are no ids."""
+    values, no_ids = _id_like(values)
+    if pa.types.is_floating(values.type):
         return _named_floats(values)
-    if pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0):
-        return values.cast(pa.string()).cast(pa.binary()), None
-    return pa.nulls(len(values), pa.binary()), marked((mask(values.is_valid()), Reason.ID_NOT_TEXT))
+    return (values if pa.types.is_binary(values.type) else values.cast(pa.string()).cast(pa.binary())), no_ids
 
 
 def _named_floats(values: Any) -> tuple[Any, Faults | None]:

@@ -83,7 +83,7 @@ def _whole(ids: Any, name: str) -> Any:
     # Cutting '.0' off all of them keeps their order, because a point sorts before every digit.
     whole = without_float_tails(ids)
     if whole is not ids:
-        logger.info("every %s id is a whole number written as a float: '%s' is read as '%s'", name, ids[0], whole[0])
+        logger.info("every %s id is a whole number written as a float, as '7.0' is: they are read without '.0'", name)
     return whole
 
 

@@ -83,15 +83,15 @@ class Interactions:
         path = folder / "events.arrow"
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        except (pa.ArrowException, OSError) as error:
+            names = (table.schema.metadata or {}).get(b"event_names", b"[]")
+            return Interactions(
+                users=IdMap.load(folder / "users.arrow"),
+                items=IdMap.load(folder / "items.arrow"),
+                event_names=tuple(json.loads(names)),
+                **{name: table.column(name).to_numpy() for name in table.column_names},
+            )
+        except (pa.ArrowException, OSError, ValueError, TypeError, DataError) as error:
             raise ArtifactError(f"{path}: expected an Arrow file of interactions: {error}") from error
-        names = (table.schema.metadata or {}).get(b"event_names", b"[]")
-        return Interactions(
-            users=IdMap.load(folder / "users.arrow"),
-            items=IdMap.load(folder / "items.arrow"),
-            event_names=tuple(json.loads(names)),
-            **{name: table.column(name).to_numpy() for name in table.column_names},
-        )
 
 
 _DTYPES = {

@@ -19,7 +19,10 @@ from recsys.data.text_blocks import Advance, TextBlock, text_blocks
 
 _SAMPLE_LINES = 1000
 _LONGEST_TEXT = 500
-_BLANK_LINE = re.compile(rb"(?:\A|\n)[ \t\r]*\n")
+_MOST_BRACKETS = 1000
+_FIRST_OBJECT = re.compile(rb"[ \t\r]*+\{")
+_NO_OBJECT = re.compile(rb"\n[ \t\r]*+[^{ \t\r]")
+_NULL_AFTER_OBJECT = re.compile(rb"\}[ \t\r]*+null")
 _ID_KEYS = frozenset((USER, ITEM, ITEM_ID))
 
 Schema = dict[str, Any]
@@ -73,7 +76,7 @@ def _loaded(line: bytes) -> Mapping[str, Any] | None:
 
 def _parse(block: TextBlock, path: Path, wanted: Wanted) -> RawRows:
     schema = _schema(block.data, wanted)
-    if schema is None or _BLANK_LINE.search(block.data):
+    if schema is None or not _is_safe(block.data):
         return _parse_by_line(block, path, wanted)
     try:
         table = _read(block.data, schema)
@@ -81,8 +84,29 @@ def _parse(block: TextBlock, path: Path, wanted: Wanted) -> RawRows:
         return _parse_by_line(block, path, wanted)
     if table.num_rows != block.data.count(b"\n"):
         return _parse_by_line(block, path, wanted)
-    columns = {key: one_array(table.column(name)) for key, name in wanted.columns.items()}
+    columns = {key: _bytes(one_array(table.column(name))) for key, name in wanted.columns.items()}
     return RawRows(str(path), columns, np.arange(table.num_rows, dtype=np.int64) + block.first_line)
+
+
+def _bytes(column: Any) -> Any:
+    """Text as bytes, because pyarrow does not check that it is UTF-8."""
+    return column.view(pa.binary()) if pa.types.is_string(column.type) else column
+
+
+def _is_safe(data: bytes) -> bool:
+    """Whether every line starts an object, none is `null`, and none nests deeply: at the latter pyarrow crashes."""
+    starts = _FIRST_OBJECT.match(data) and not _NO_OBJECT.search(data) and not _NULL_AFTER_OBJECT.search(data)
+    return bool(starts) and not _may_nest_deeply(data)
+
+
+def _may_nest_deeply(data: bytes) -> bool:
+    """Whether a line opens so many brackets that a recursive parser may run out of stack."""
+    text = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(text == ord("\n"))
+    if np.diff(ends, prepend=-1).max() <= _MOST_BRACKETS:
+        return False
+    brackets = ((text == ord("[")) | (text == ord("{"))).astype(np.int32)
+    return bool(np.add.reduceat(brackets, np.concatenate([[0], ends[:-1] + 1])).max() > _MOST_BRACKETS)
 
 
 def _schema(data: bytes, wanted: Wanted) -> Schema | None:

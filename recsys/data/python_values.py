@@ -44,6 +44,7 @@ def _id(value: Any) -> bytes | None:
 def _text(value: Any) -> bytes | None:
     if value is None or isinstance(value, bytes):
         return value
+    value = value.item() if isinstance(value, np.generic) else value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return _encoded(text)
 

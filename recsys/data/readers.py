@@ -97,6 +97,8 @@ def _checked(blocks: Blocks, rules: Rules) -> Iterator[CheckedRows]:
     while rules.unit == AUTO and (parse := next(blocks, None)) is not None:
         rows = parse()
         rules = rules.told_by(rows)
+        if rules.unit != AUTO:
+            logger.info("log.timestamp is read as %s", rules.unit)
         yield check_rows(rows, rules)
     yield from in_order(partial(_parse_and_check, parse, rules) for parse in blocks)
 
