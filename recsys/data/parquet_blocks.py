@@ -24,8 +24,8 @@ def parquet_blocks(path: Path, wanted: Wanted, *, advance: Advance) -> Blocks:
     # Repeated strings come dictionary-coded from the file as they are, which saves coding them again.
     coded = [name for key, name in wanted.columns.items() if key in (USER, ITEM)]
     try:
+        wanted.places(str(path), pq.read_schema(path).names)
         with pq.ParquetFile(path, read_dictionary=coded) as file:
-            wanted.places(str(path), file.schema_arrow.names)
             yield from _blocks(file, path, wanted, advance=advance)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error

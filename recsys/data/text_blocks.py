@@ -33,7 +33,7 @@ def text_blocks(path: Path, end_of_records: Callable[[bytes], int], *, advance: 
     rest, line = b"", 1
     with open_bytes(path) as (stream, file):
         while chunk := stream.read(BLOCK_BYTES):
-            data = rest + chunk if rest else _without_mark(chunk, path) if line == 1 else chunk
+            data = _without_mark(rest + chunk, path) if line == 1 else rest + chunk
             end = end_of_records(data)
             if end:
                 yield TextBlock(data[:end], line)

@@ -91,7 +91,7 @@ def test_what_pythons_csv_writes_is_read_as_pythons_csv_reads_it(
 ) -> None:
     path = tmp_path_factory.mktemp("csv") / "log.csv"
     with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file)
         writer.writerow(["user", "item"])
         starts = [_write(writer, file, path, row) for row in rows]
     with pytest.MonkeyPatch.context() as patch:
