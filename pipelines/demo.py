@@ -44,7 +44,7 @@ def run_demo(folder: Path, *, progress: Progress, announce: Callable[[str, dict[
         engine=engine,
         users=users,
         items=items,
-        report=config.workspace / "report.md",
+        report=config.workspace / "report.html",
         store=store,
         next_commands=_next_commands(store, users[0], items[0]),
     )

@@ -4,13 +4,10 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from pipelines.examples import examples_of
 from pipelines.prepare import history_of, matrix_of
 from pipelines.workspace import Workspace
 from recsys.config import EvaluateConfig, PipelineConfig
-from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
-from recsys.data.items import Items
 from recsys.data.splits import Split, make_split
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate as measure
@@ -46,8 +43,6 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             means[recommender.name] = evaluation.means()
         Cohort.of(split).save(output.folder / "cohort")
         output.summary.update(_summary(split, means, config))
-        items = Items.load(prepared / "items.arrow", IdMap.load(prepared / "matrix" / "items.arrow"))
-        output.summary["examples"] = examples_of(split, model, items)
     log.info("evaluated users=%d", len(split.user_ids))
     return workspace.summary("evaluate")
 

@@ -31,11 +31,10 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     workspace.require("index", config)
     registry = Registry(config.publish.store)
     report = compose_report(config, workspace, serving=_serving_metrics(registry))
-    workspace.report_json.write_text(report.to_json(), encoding="utf-8")
-    workspace.report_markdown.write_text(report.to_markdown(), encoding="utf-8")
+    _write_report(report, workspace)
     refusals = [gate.detail for gate in report.gates if not gate.passed]
     if refusals:
-        raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_markdown}")
+        raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_html}")
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)
         version = _seal(config, workspace, report).version
@@ -44,6 +43,12 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         output.summary.update(version=version, verdict=report.verdict)
     log.info("published version=%s", version)
     return workspace.summary("publish")
+
+
+def _write_report(report: Report, workspace: Workspace) -> None:
+    workspace.report_json.write_text(report.to_json(), encoding="utf-8")
+    workspace.report_markdown.write_text(report.to_markdown(), encoding="utf-8")
+    workspace.report_html.write_text(report.to_html(), encoding="utf-8")
 
 
 def _serving_metrics(registry: Registry) -> dict[str, Any] | None:

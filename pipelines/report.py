@@ -5,10 +5,15 @@ from typing import Any
 
 from pipelines.workspace import Workspace
 from recsys.config import PipelineConfig
+from recsys.data.id_map import IdMap
+from recsys.data.items import Items
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import Evaluation
+from recsys.evaluation.examples import Regressed, regressed_rows, show_users, spread_rows
 from recsys.evaluation.gates import check_gates
-from recsys.evaluation.report import Example, Report, build_report
+from recsys.evaluation.report import Report, build_report
+
+_EXAMPLES, _REGRESSED = 5, 5
 
 
 def compose_report(config: PipelineConfig, workspace: Workspace, *, serving: Mapping[str, Any] | None) -> Report:
@@ -17,6 +22,7 @@ def compose_report(config: PipelineConfig, workspace: Workspace, *, serving: Map
     prepared = workspace.summary("prepare")
     names = (config.model.algorithm, *config.evaluate.baselines)
     evaluations = {name: Evaluation.load(folder / f"{name}.arrow") for name in names}
+    cohort = Cohort.load(folder / "cohort")
     gates = check_gates(
         model=evaluations[config.model.algorithm],
         popular=evaluations.get("popular"),
@@ -27,7 +33,7 @@ def compose_report(config: PipelineConfig, workspace: Workspace, *, serving: Map
     return build_report(
         list(evaluations.values()),
         metric=config.publish.metric,
-        cohort=Cohort.load(folder / "cohort"),
+        cohort=cohort,
         split=summary["split"],
         evaluate=config.evaluate,
         gates=gates,
@@ -36,8 +42,33 @@ def compose_report(config: PipelineConfig, workspace: Workspace, *, serving: Map
         ingest=prepared["rows"],
         holdout_ingest=prepared.get("holdout_rows"),
         settings=portable_settings(config),
-        examples=[Example(**example) for example in summary["examples"]],
+        losses=workspace.summary("train")["losses"],
+        **_people(config, cohort, list(evaluations.values()), _catalogue(workspace)),
     )
+
+
+def _people(config: PipelineConfig, cohort: Cohort, evaluations: list[Evaluation], items: Items) -> dict[str, Any]:
+    """Users to show: some evenly spaced ones, and those whom the strongest baseline serves better."""
+    rows = spread_rows(len(cohort.users), _EXAMPLES)
+    people: dict[str, Any] = {"examples": show_users(rows, cohort, evaluations, items)}
+    model, *baselines = evaluations
+    if baselines:
+        metric = config.publish.metric
+        strongest = max(baselines, key=lambda each: each.means()[metric])
+        now, before = model.per_user[metric], strongest.per_user[metric]
+        rows = regressed_rows(now, before, _REGRESSED)
+        shown = show_users(rows, cohort, [model, strongest], items)
+        people["regressed"] = [
+            Regressed(before=float(before[row]), now=float(now[row]), example=example)
+            for row, example in zip(rows, shown, strict=True)
+        ]
+        people["regressed_against"] = strongest.name
+    return people
+
+
+def _catalogue(workspace: Workspace) -> Items:
+    prepared = workspace.folder("prepare")
+    return Items.load(prepared / "items.arrow", IdMap.load(prepared / "matrix" / "items.arrow"))
 
 
 def portable_settings(config: PipelineConfig) -> dict[str, Any]:

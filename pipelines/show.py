@@ -86,7 +86,7 @@ def published(config: "PipelineConfig", summary: dict[str, Any]) -> None:
     """Where everything is after a whole run, and what to type next."""
     store = config.publish.store
     line(f"\n{summary['version']} serves from {store}")
-    line(f"report:  {config.workspace / 'report.md'} (report.json for programs)")
+    line(f"report:  {config.workspace / 'report.html'} (report.md as text, report.json for programs)")
     line(f"refused: {config.workspace / 'quarantine.jsonl'}")
     line(f"next:    recsys serve --store {store}")
 

@@ -44,8 +44,13 @@ class Workspace:
 
     @property
     def report_markdown(self) -> Path:
-        """The evaluation report for people."""
+        """The evaluation report for people, as text."""
         return self.root / "report.md"
+
+    @property
+    def report_html(self) -> Path:
+        """The evaluation report for people, with plots; one file for a browser."""
+        return self.root / "report.html"
 
     @property
     def quarantine(self) -> Path:

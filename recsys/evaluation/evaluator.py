@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Floats, Indices
 from recsys.data.splits import Split
 from recsys.errors import ArtifactError, DataError
 from recsys.evaluation.answers import check_answer
@@ -27,6 +27,11 @@ from recsys.retrieval.topk import TopK
 _SCORES_PER_BATCH = 32_000_000
 _MAX_BATCH = 4096
 
+KEPT_PLACES = 20
+"""How much of every list is kept with its figures."""
+
+_LISTS = "lists"
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -36,6 +41,8 @@ class Evaluation:
     exist for a user (novelty of an empty list). `overall`: metrics of all users together ("coverage@20").
     `n_short`: users whose list is shorter than the largest cut-off. `seconds`: how long it took. `by_band`: one of
     BANDS to the recall of its items ("recall@20"), float64 (n_users,), NaN where none of them is relevant to a user.
+    `lists`: int32 (n_users, KEPT_PLACES or the largest cut-off), the items in the first places, PAD where there are
+    none, to show and to compare.
     """
 
     name: str
@@ -44,6 +51,7 @@ class Evaluation:
     n_short: int
     seconds: float
     by_band: Mapping[str, Mapping[str, Values]] = field(default_factory=dict)
+    lists: Indices = field(default_factory=lambda: np.empty((0, 0), np.int32))
 
     @property
     def n_users(self) -> int:
@@ -60,7 +68,9 @@ class Evaluation:
         banded = {
             f"{band}/{metric}": values for band, table in self.by_band.items() for metric, values in table.items()
         }
-        table = pa.table({**self.per_user, **banded}).replace_schema_metadata({"evaluation": json.dumps(rest)})
+        table = pa.table(
+            {**self.per_user, **banded, _LISTS: _column(self.lists, self.n_users)}
+        ).replace_schema_metadata({"evaluation": json.dumps(rest)})
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
             out.write_table(table)
 
@@ -70,8 +80,10 @@ class Evaluation:
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
             rest = json.loads(table.schema.metadata[b"evaluation"])
-            columns = {name: table.column(name).to_numpy() for name in table.column_names}
-            return Evaluation(**_by_kind(columns), **rest)
+            lists = table.column(_LISTS).combine_chunks()
+            columns = {name: table.column(name).to_numpy() for name in table.column_names if name != _LISTS}
+            shape = (table.num_rows, lists.type.list_size)
+            return Evaluation(**_by_kind(columns), **rest, lists=lists.flatten().to_numpy().reshape(shape))
         except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{path}: expected an Arrow file of an evaluation: {error}") from error
 
@@ -84,6 +96,12 @@ def _by_kind(columns: Mapping[str, Values]) -> dict[str, Any]:
         table = fields["by_band"].setdefault(band, {}) if band else fields["per_user"]
         table[metric] = values
     return fields
+
+
+def _column(lists: Indices, n_users: int) -> Any:
+    """`lists` as an Arrow column of `n_users` rows."""
+    flat = pa.array(np.ascontiguousarray(lists).ravel(), pa.int32())
+    return pa.FixedSizeListArray.from_arrays(flat, len(flat) // n_users)
 
 
 def evaluate(
@@ -106,11 +124,13 @@ def evaluate(
     recommended = np.zeros((len(measures.cutoffs), split.train.n_items), np.bool_)
     parts: list[Mapping[str, Values]] = []
     bands: list[Mapping[str, Values]] = []
+    lists: list[Indices] = []
     n_short = 0
     for rows, answer in _answers(recommender, split, measures.cutoffs[-1], progress):
         hits = measures.hits(answer, rows)
         parts.append(measures.per_user(answer, hits, rows))
         bands.append(measures.by_band(answer, hits, rows))
+        lists.append(answer.indices[:, :KEPT_PLACES])
         _mark(recommended, answer, measures.cutoffs)
         n_short += int((answer.counts < answer.k).sum())
     return Evaluation(
@@ -120,6 +140,7 @@ def evaluate(
         n_short=n_short,
         seconds=time.perf_counter() - started,
         by_band={band: _columns([{"recall": part[band]} for part in bands], measures.cutoffs) for band in BANDS},
+        lists=np.concatenate(lists),
     )
 
 

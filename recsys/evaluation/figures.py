@@ -13,6 +13,15 @@ def figure(value: float | None, *, sign: bool = False) -> str:
     return f"{value:{plus}.4f}" if value == 0 or abs(value) >= 0.00095 else f"{value:{plus}.2g}"
 
 
+def brief(value: float | None, *, like: float | None = None, sign: bool = False) -> str:
+    """For a glance: at most three decimals, four below 0.02; `like`: as many as that value gets; "-" for none."""
+    if value is None or math.isnan(value):
+        return "-"
+    size = abs(value if like is None else like)
+    decimals = next((at for at, bound in enumerate((100, 10, 1, 0.02)) if size >= bound), 4)
+    return f"{value:{'+' if sign else ''}.{decimals}f}"
+
+
 def count(value: int) -> str:
     """Thousands set apart."""
     return f"{value:,}"

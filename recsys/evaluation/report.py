@@ -1,4 +1,4 @@
-"""Report: everything about one evaluation as one plain tree, for programs (JSON) and for people (Markdown)."""
+"""Report: everything about one evaluation as one plain tree, for programs (JSON) and for people."""
 
 import json
 import math
@@ -12,19 +12,12 @@ from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.comparison import compare
 from recsys.evaluation.definitions import definitions_tree
 from recsys.evaluation.evaluator import Evaluation
+from recsys.evaluation.examples import Example, Regressed
 from recsys.evaluation.gates import Gate, verdict
 from recsys.evaluation.reasons import explain
-from recsys.evaluation.report_markdown import render
+from recsys.evaluation.report_html import render_html
+from recsys.evaluation.report_markdown import render_markdown
 from recsys.evaluation.slices import slice_tree
-
-
-@dataclass(frozen=True)
-class Example:
-    """One user's list beside what it was made from: titles, or ids where there are none."""
-
-    user_id: str
-    history: tuple[str, ...]
-    recommended: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,9 +36,13 @@ class Report:
         """The tree as JSON text: keys in a fixed order, floats at six significant digits, no NaN."""
         return json.dumps(self.tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
+    def to_html(self) -> str:
+        """The tree as one file for a browser: plots, tables and lists, nothing from elsewhere."""
+        return render_html(self.tree)
+
     def to_markdown(self) -> str:
         """The tree as a page to read: the verdict first."""
-        return render(self.tree)
+        return render_markdown(self.tree)
 
 
 def build_report(
@@ -61,7 +58,10 @@ def build_report(
     ingest: Mapping[str, Any] | None = None,
     holdout_ingest: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    losses: Sequence[float] = (),
     examples: Sequence[Example] = (),
+    regressed: Sequence[Regressed] = (),
+    regressed_against: str | None = None,
     timings: Mapping[str, float] | None = None,
 ) -> Report:
     """Put a report together.
@@ -70,6 +70,8 @@ def build_report(
     `cohort`: those users; without it there are no slices. `split`: kind, cut (UTC seconds or None),
     counts, dropped, dropped_users as `Split` has them. `cleaning`: `CleaningSummary.to_dict()`. `ingest`,
     `holdout_ingest`: `RowCounts.to_dict()` of the log and of the files of a given holdout. `index`: kind and recall.
+    `losses`: of the training, iteration by iteration. `examples`: users to show. `regressed`: those who lose most
+    by `metric` against `regressed_against`, a baseline or the version that serves.
     `settings`: the resolved configuration as plain values. `timings`: seconds by step; how long each model's
     evaluation took is added.
     Raises DataError where the evaluations cannot be compared.
@@ -87,6 +89,7 @@ def build_report(
         "short_lists": {evaluation.name: evaluation.n_short for evaluation in evaluations},
         "slices": cohort and slice_tree(evaluations, cohort, k=_cutoff(metric), split=split, evaluate=evaluate),
         "split": _split_tree(split),
+        "losses": losses,
         "index": index,
         "cleaning": cleaning,
         "ingest": ingest,
@@ -95,6 +98,7 @@ def build_report(
         "settings": settings,
         "definitions": definitions_tree(),
         "examples": [asdict(example) for example in examples],
+        "regressed": {"against": regressed_against, "users": [asdict(user) for user in regressed]},
         "timings": {**(timings or {}), **{f"evaluate {each.name}": each.seconds for each in evaluations}},
     }
     return Report(tuple(gates), plain(tree))

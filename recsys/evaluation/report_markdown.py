@@ -1,6 +1,7 @@
 """The report as a page to read, from the same tree as the JSON: the verdict, the models, then how they came about."""
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 from recsys.evaluation.figures import count, figure
@@ -18,7 +19,7 @@ from recsys.evaluation.wording import (
 )
 
 
-def render(tree: Tree) -> str:
+def render_markdown(tree: Tree) -> str:
     """The whole page. `tree`: as `Report.tree`."""
     sections = (
         _verdict,
@@ -28,6 +29,7 @@ def render(tree: Tree) -> str:
         accounts,
         _index,
         _examples,
+        _regressed,
         _settings,
         _definitions,
         _timings,
@@ -44,7 +46,8 @@ def _verdict(tree: Tree) -> Iterator[str]:
 
 def _models(tree: Tree) -> Iterator[str]:
     yield from ("## Models", "")
-    yield from (f"{how_measured(tree)} Bold: the best, where higher is better; the other figures only describe.", "")
+    yield f"{how_measured(tree, 'In brackets:')} Bold: the best, where higher is better; other figures only describe."
+    yield ""
     for k, metrics in by_cutoff(tree).items():
         yield from (f"### The first {k} places", "")
         yield from table(["metric", *tree["models"]], (_model_row(tree, metric) for metric in metrics))
@@ -119,15 +122,36 @@ def _value(value: Any) -> str:
 
 def _examples(tree: Tree) -> Iterator[str]:
     if tree["examples"]:
-        yield from ("## Examples", "")
+        yield from ("## Examples", "", "Bold: taken by the user in the holdout.", "")
     for example in tree["examples"]:
-        yield from (f"### User {escaped(example['user_id'])}", "")
-        yield from prose_table(["place", "recommended"], _numbered(example["recommended"]))
-        yield from (f"Known by: {'; '.join(escaped(title) for title in example['history']) or 'nothing'}.", "")
+        yield from _example(example)
 
 
-def _numbered(titles: list[str]) -> Iterator[list[str]]:
-    return ([str(place), escaped(title)] for place, title in enumerate(titles, start=1))
+def _regressed(tree: Tree) -> Iterator[str]:
+    regressed = tree["regressed"]
+    if regressed["users"]:
+        yield from (f"## Users who lose most against {escaped(regressed['against'])}", "")
+    for user in regressed["users"]:
+        change = f"{tree['metric']} {figure(user['before'])} before, {figure(user['now'])} now."
+        yield from _example(user["example"], change)
+
+
+def _example(example: Tree, *more: str) -> Iterator[str]:
+    yield from (f"### User {escaped(example['user_id'])}", "")
+    for line in (*more, f"Known by {_titles(example, 'history')}.", f"Took {_titles(example, 'relevant')}."):
+        yield from (line, "")
+    rows = zip_longest(*([_place(item) for item in listed] for listed in example["lists"].values()), fillvalue="")
+    yield from prose_table(["place", *example["lists"]], ([str(at), *row] for at, row in enumerate(rows, start=1)))
+
+
+def _titles(example: Tree, what: str) -> str:
+    shown, n = example[what], example[f"n_{what}"]
+    more = f" and {count(n - len(shown))} more" if n > len(shown) else ""
+    return ("; ".join(escaped(title) for title in shown) or "nothing") + more
+
+
+def _place(item: Tree) -> str:
+    return f"**{escaped(item['title'])}**" if item["hit"] else escaped(item["title"])
 
 
 def _settings(tree: Tree) -> Iterator[str]:

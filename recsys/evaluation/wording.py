@@ -39,15 +39,13 @@ def verdict_sentence(tree: Tree) -> str:
     return VERDICTS.get(tree["verdict"], NOT_JUDGED)
 
 
-def how_measured(tree: Tree) -> str:
-    """Over whom the figures are means, and what the intervals are."""
+def how_measured(tree: Tree, intervals_are: str) -> str:
+    """Over whom the figures are means, and what the intervals are; `intervals_are` says where to see them."""
     intervals = tree["intervals"]
     text = f"Means over {count(tree['n_users'])} users; every item that is not in a user's history is ranked."
     if intervals["samples"]:
-        text += (
-            f" In brackets the {percent(intervals['confidence'])} interval from {count(intervals['samples'])}"
-            " resamples of the users."
-        )
+        confidence, samples = percent(intervals["confidence"]), count(intervals["samples"])
+        text += f" {intervals_are} {confidence} intervals from {samples} resamples of the users."
     return text
 
 

@@ -52,6 +52,13 @@ def test_every_metric_by_hand(split, listed):
     assert (result.name, result.n_users, result.n_short) == ("als", 2, 1)
 
 
+def test_the_first_places_of_every_list_are_kept(split, listed, monkeypatch):
+    result = evaluate(listed("als", LISTS), split, cutoffs=(3,))
+    assert result.lists.tolist() == [[2, 4, 3], [1, -1, -1]]
+    monkeypatch.setattr(evaluator, "KEPT_PLACES", 2)
+    assert evaluate(listed("als", LISTS), split, cutoffs=(3,)).lists.tolist() == [[2, 4], [1, -1]]
+
+
 def test_means_are_over_the_users_for_whom_the_metric_exists(split, listed):
     means = evaluate(listed("als", LISTS), split, cutoffs=(3,), item_vectors=VECTORS).means()
     assert means["precision@3"] == pytest.approx(1 / 3)
@@ -88,6 +95,7 @@ def test_batches_change_nothing(monkeypatch, split_of, listed):
     assert heard[-1] == ("evaluate als", 25, 25)
     assert parts.overall == whole.overall
     assert parts.n_short == whole.n_short
+    assert np.array_equal(parts.lists, whole.lists)
     for band, table in whole.by_band.items():
         for metric, values in table.items():
             assert_allclose(parts.by_band[band][metric], values, err_msg=f"{metric} of {band}")
@@ -129,6 +137,7 @@ def test_save_and_load_give_the_same_evaluation(split, listed, tmp_path):
         for metric, values in expected.items():
             assert np.array_equal(table[metric], values, equal_nan=True)
     assert list(again.by_band) == list(result.by_band)
+    assert np.array_equal(again.lists, result.lists)
 
 
 def test_another_file_is_no_evaluation(tmp_path):

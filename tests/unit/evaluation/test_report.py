@@ -6,8 +6,9 @@ import pytest
 from recsys.config import EvaluateConfig
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate
+from recsys.evaluation.examples import Example, Listed, Regressed
 from recsys.evaluation.gates import Gate
-from recsys.evaluation.report import Example, build_report
+from recsys.evaluation.report import build_report
 
 EVALUATE = EvaluateConfig(cutoffs=(10, 20), bootstrap=50)
 SPLIT = {
@@ -20,6 +21,16 @@ SPLIT = {
 GATES = (
     Gate("beats_popular", True, "als beats popular on ndcg@20 by +0.0310"),
     Gate("no_metric_drop", False, "ndcg@20 0.1010 is 2.88 % below the serving version's 0.1040"),
+)
+
+
+PERSON = Example(
+    user_id="u|1",
+    history=("A *b*", "C"),
+    n_history=12,
+    relevant=("D\nE",),
+    n_relevant=1,
+    lists={"als": (Listed("<script>", False), Listed("D\nE", True)), "popular": (Listed("C", False),)},
 )
 
 
@@ -51,7 +62,10 @@ def full(report_of):
         ingest={"rows_read": 5200, "accepted": 5000, "refused": {"missing_user": 150}, "merged": 50},
         holdout_ingest={"rows_read": 11, "accepted": 11, "refused": {}, "merged": 0},
         settings={"workspace": "w", "items": None, "log": {"event_weights": {"view": 1.0}, "value": None}},
-        examples=[Example("u|1", ("A *b*", "C"), ("<script>", "D\nE"))],
+        examples=[PERSON],
+        regressed=[Regressed(before=1.0, now=0.25, example=PERSON)],
+        regressed_against="item_knn",
+        losses=(3.0, 2.0, 1.5),
         timings={"prepare": np.float64(1.23456789)},
     )  # fmt: skip
 
@@ -71,7 +85,10 @@ def test_json_holds_what_the_contract_names(full):
     assert tree["definitions"]["recall@k"]["formula"] == "hits in the first k / min(k, relevant)"
     assert tree["definitions"]["recall@k"]["denominator"]
     assert {"new_user", "already_seen", "missing_user", "user_above_max_events"} == set(tree["reasons"])
-    assert tree["examples"][0]["recommended"] == ["<script>", "D\nE"]
+    assert tree["examples"][0]["lists"]["als"][1] == {"title": "D\nE", "hit": True}
+    assert tree["regressed"]["against"] == "item_knn"
+    assert tree["regressed"]["users"][0]["example"] == tree["examples"][0]
+    assert tree["losses"] == [3.0, 2.0, 1.5]
 
 
 def test_json_is_the_same_text_every_time(report_of):
@@ -112,7 +129,8 @@ def test_markdown_has_its_sections_in_order(full):
         "# Evaluation report", "## Models", "### The first 10 places", "### The first 20 places",
         "## Against the baselines", "## What was evaluated", "### What could not be evaluated, and why",
         "## Cleaning of the whole log", "## Rows of the log", "## Rows of the held-out files", "## Index",
-        "## Examples", "### User u\\|1", "## Settings", "## Definitions", "## Timings",
+        "## Examples", "### User u\\|1", "## Users who lose most against item\\_knn", "### User u\\|1",
+        "## Settings", "## Definitions", "## Timings",
     ]  # fmt: skip
 
 
@@ -127,9 +145,11 @@ def test_markdown_accounts_for_everything_left_out(full):
 
 def test_foreign_text_stays_text(full):
     page = full.to_markdown()
-    assert "| 1 | \\<script\\> |" in page
-    assert "| 2 | D E |" in page
-    assert "Known by: A \\*b\\*; C." in page
+    assert "| 1 | \\<script\\> | C |" in page
+    assert "| 2 | **D E** |  |" in page
+    assert "Known by A \\*b\\*; C and 10 more." in page
+    assert "Took D E." in page
+    assert "ndcg@20 1.0000 before, 0.2500 now." in page
 
 
 def test_settings_read_like_the_file(full):
