@@ -76,7 +76,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line[:60])
 def test_a_line_means_the_same_whatever_its_neighbours(file: Path, line: str) -> None:
     for lines in [[GOOD, line], [GOOD, line, "", "{"], [GOOD] * 1500 + [line]]:
-        file.write_text("\n".join(lines), encoding="utf-8")
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         at = lines.index(line) + 1 if line != GOOD else 2
         assert next(row for row in read(file) if row[0] == at)[1:] == LINES[line]
 
