@@ -25,8 +25,8 @@ import pyarrow.csv as pa_csv
 import scipy.sparse as sp
 
 from recsys.config import LogConfig
+from recsys.data.ingest.readers import read_log
 from recsys.data.matrix import csr_from_pairs
-from recsys.data.readers import read_log
 
 N_USERS, N_ITEMS = 138_000, 27_000
 PART = 1 << 20

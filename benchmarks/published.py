@@ -18,7 +18,7 @@ import numpy as np
 from pipelines.prepare import matrix_of
 from recsys.config import ModelConfig, PipelineConfig, load_config
 from recsys.data.arrays import Floats
-from recsys.data.readers import read_log
+from recsys.data.ingest.readers import read_log
 from recsys.data.splits import Split, make_split
 from recsys.data.validation import validation_part
 from recsys.data.weighting import fit_weighting

@@ -5,14 +5,14 @@ from typing import Any
 
 from pipelines.workspace import Workspace
 from recsys.config import LogConfig, PipelineConfig
-from recsys.data.accounting import RowCounts
-from recsys.data.catalogue import read_items
 from recsys.data.cleaning import CleaningSummary, build_history, build_matrix
-from recsys.data.fingerprint import fingerprint_log
+from recsys.data.ingest.accounting import RowCounts
+from recsys.data.ingest.catalogue import read_items
+from recsys.data.ingest.fingerprint import fingerprint_log
+from recsys.data.ingest.readers import read_log
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
-from recsys.data.readers import read_log
 from recsys.progress import Progress
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """Why something was left out, in words."""
 
-from recsys.data.refusals import REASONS
+from recsys.data.ingest.refusals import REASONS
 
 _SPLIT = {
     "not_positive": "nothing the user did with the item in the holdout has a value above zero",

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from recsys.config import ItemsConfig, LogConfig
-from recsys.data.catalogue import read_items
-from recsys.data.readers import read_log
+from recsys.data.ingest.catalogue import read_items
+from recsys.data.ingest.readers import read_log
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real logs in {DATA}")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from recsys.config import ItemsConfig, LogConfig
-from recsys.data.catalogue import read_items
-from recsys.data.readers import read_log
+from recsys.data.ingest.catalogue import read_items
+from recsys.data.ingest.readers import read_log
 from recsys.data.synthetic import (
     DIRT_KINDS,
     EVENT_NAMES,

@@ -1,6 +1,6 @@
 import pytest
 
-from recsys.data.refusals import REASONS
+from recsys.data.ingest.refusals import REASONS
 from recsys.data.splits import Split
 from recsys.evaluation.reasons import explain
 

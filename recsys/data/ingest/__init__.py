@@ -1,0 +1,1 @@
+"""Reading: files and data frames to Interactions and Items, every row accounted for."""

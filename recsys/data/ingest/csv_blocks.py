@@ -1,0 +1,131 @@
+"""CSV and TSV files as blocks of raw rows, every row with its line number."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from recsys.data.ingest.csv_records import Records, end_of_records, find_records
+from recsys.data.ingest.raw_rows import Blocks, RawRows, Wanted, one_array
+from recsys.data.ingest.refusals import Reason, marked
+from recsys.data.ingest.text_blocks import Advance, TextBlock, text_blocks
+from recsys.errors import DataError
+
+_LONGEST_TEXT = 500
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the header says: how many columns there are, and where those stand that are wanted."""
+
+    path: Path
+    delimiter: str
+    n_columns: int
+    places: dict[str, int]
+    keep: int
+
+
+def csv_blocks(path: Path, wanted: Wanted, *, delimiter: str, advance: Advance) -> Blocks:
+    """The rows of a file with a header line. Blank lines are no rows.
+
+    Raises DataError where the header lacks a column, or the file is damaged.
+    """
+    blocks = text_blocks(path, partial(end_of_records, delimiter=delimiter), advance=advance)
+    names, rows = _header(blocks, delimiter, path=path)
+    layout = _Layout(path, delimiter, len(names), wanted.places(str(path), names), wanted.keep)
+    return (partial(_parse, block, layout) for block in chain([rows], blocks) if block.data)
+
+
+def _header(blocks: Iterator[TextBlock], delimiter: str, *, path: Path) -> tuple[list[str], TextBlock]:
+    """The column names, and what follows them in the first block."""
+    for block in blocks:
+        records = find_records(block.data, delimiter)
+        filled = np.flatnonzero(records.ends > records.starts)
+        if len(filled):
+            start, end, rest = (int(at[filled[0]]) for at in (records.starts, records.ends, records.nexts))
+            text = block.data[start:end].decode("utf-8", "replace")
+            line = block.first_line + block.data.count(b"\n", 0, rest)
+            return next(csv.reader([text], delimiter=delimiter)), TextBlock(block.data[rest:], line)
+    raise DataError(f"{path}: holds blank lines only; expected a header and rows")
+
+
+def _parse(block: TextBlock, layout: _Layout) -> RawRows:
+    try:
+        table = _read(block.data, layout)
+    except pa.ArrowInvalid:
+        return _parse_by_records(block, layout)
+    if not _one_line_a_row(block.data, table.num_rows):
+        return _parse_by_records(block, layout)
+    lines = np.arange(block.first_line, block.first_line + table.num_rows, dtype=np.int64)
+    return RawRows(str(layout.path), _columns(table, layout), lines)
+
+
+def _read(data: bytes, layout: _Layout) -> pa.Table:
+    wanted = sorted({str(place) for place in layout.places.values()})
+    return pa_csv.read_csv(
+        pa.BufferReader(data),
+        read_options=pa_csv.ReadOptions(
+            use_threads=False,
+            block_size=len(data) + 1,
+            column_names=[str(place) for place in range(layout.n_columns)],
+        ),
+        parse_options=pa_csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
+            include_columns=wanted,
+            column_types=dict.fromkeys(wanted, pa.binary()),
+            strings_can_be_null=False,
+        ),
+    )
+
+
+def _columns(table: pa.Table, layout: _Layout) -> dict[str, Any]:
+    return {key: one_array(table.column(str(place))) for key, place in layout.places.items()}
+
+
+def _one_line_a_row(data: bytes, n_rows: int) -> bool:
+    """False where blank lines, line ends within quotes, or lone carriage returns make lines and rows differ."""
+    return n_rows == data.count(b"\n") and (b"\r" not in data or data.count(b"\r") == data.count(b"\r\n"))
+
+
+def _parse_by_records(block: TextBlock, layout: _Layout) -> RawRows:
+    """The slow way: find the records, set apart those of the wrong width, and parse the rest."""
+    records = find_records(block.data, layout.delimiter)
+    filled = records.ends > records.starts
+    fits = filled & (records.n_fields == layout.n_columns)
+    table = _read_records(block.data, records, fits, layout=layout)
+    place = pa.array(np.cumsum(fits[filled]) - 1, mask=~fits[filled])
+    return RawRows(
+        str(layout.path),
+        {key: column.take(place) for key, column in _columns(table, layout).items()},
+        block.first_line + records.lines[filled],
+        marked((~fits[filled], Reason.BAD_FIELD_COUNT)),
+        _texts(block.data, records, filled, fits=fits, keep=layout.keep),
+    )
+
+
+def _read_records(data: bytes, records: Records, fits: Any, *, layout: _Layout) -> pa.Table:
+    if not fits.any():
+        return pa.table({str(place): pa.array([], pa.binary()) for place in layout.places.values()})
+    steps = np.zeros(len(data) + 1, np.int8)
+    steps[records.starts[fits]] += 1
+    steps[records.nexts[fits]] -= 1
+    kept = np.frombuffer(data, np.uint8)[np.cumsum(steps[:-1], dtype=np.int8).astype(np.bool_)].tobytes()
+    table = _read(kept, layout)
+    if table.num_rows != int(fits.sum()):
+        raise DataError(f"{layout.path}: {fits.sum()} rows were found in a block and {table.num_rows} were parsed")
+    return table
+
+
+def _texts(data: bytes, records: Records, filled: Any, *, fits: Any, keep: int) -> dict[int, str]:
+    bad = np.flatnonzero(filled & ~fits)[:keep]
+    rows = np.cumsum(filled)[bad] - 1
+    spans = zip(records.starts[bad].tolist(), records.ends[bad].tolist(), strict=True)
+    texts = [data[start : min(end, start + _LONGEST_TEXT)].decode("utf-8", "replace") for start, end in spans]
+    return dict(zip(rows.tolist(), texts, strict=True))

@@ -1,0 +1,99 @@
+"""Times of events: text, numbers and typed columns to UTC seconds."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Seconds
+from recsys.data.ingest.casting import as_text, cast_or_null, is_blank, mask, numbers, only
+from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, marked
+
+EARLIEST, LATEST = 631_152_000, 4_102_444_800
+"""Times from 1990-01-01 to before 2100-01-01 are taken: UTC seconds."""
+
+AUTO, ISO = "auto", "iso"
+_TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_PER_SECOND = {unit: _TICKS[unit] for unit in ("s", "ms", "us")}
+_SAMPLE_ROWS = 10_000
+
+_DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_CLOCK = r"([ T]([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d{1,9})?)?)?)"
+_NAIVE = f"^{_DAY}{_CLOCK}?$"
+_ZONED = f"^{_DAY}{_CLOCK}(Z|[+-]\\d\\d(:?[0-5]\\d)?)$"
+_FORMS = ((_NAIVE, pa.timestamp("us")), (_ZONED, pa.timestamp("us", "UTC")))
+
+
+def detect_unit(column: Any) -> str | None:
+    """The unit in which most of the column's first times lie between 1990 and 2099; None where it is none of them."""
+    sample = column[:_SAMPLE_ROWS]
+    hits = {unit: _n_good(sample, unit) for unit in (ISO, *_PER_SECOND)}
+    best = max(hits, key=lambda unit: hits[unit])
+    return best if hits[best] else None
+
+
+def _n_good(column: Any, unit: str) -> int:
+    _, faults = read_times(column, unit)
+    return len(column) if faults is None else int((faults == NO_FAULT).sum())
+
+
+def read_times(column: Any, unit: str) -> tuple[Seconds, Faults | None]:
+    """UTC seconds, int64 (n,), and what is wrong with which row; fractions are cut off.
+
+    `column`: pyarrow Array (n,) of text, numbers, timestamps or dates. `unit`: iso, s, ms or us, of text and numbers;
+    a typed column tells its own. ISO 8601 text without a zone is UTC.
+    """
+    times, known = _seconds(column, unit)
+    missing = _missing(column) if not known.all() else np.zeros(len(column), np.bool_)
+    return times, marked(
+        (missing, Reason.MISSING_TIME),
+        (~known & ~missing, Reason.BAD_TIME),
+        ((times < EARLIEST) | (times >= LATEST), Reason.TIME_OUT_OF_RANGE),
+    )
+
+
+def _missing(column: Any) -> NDArray[np.bool_]:
+    text = as_text(column)
+    return mask(column.is_null() if text is None else is_blank(text))
+
+
+def _seconds(column: Any, unit: str) -> tuple[Seconds, NDArray[np.bool_]]:
+    """int64 (n,), and bool (n,): whether there is a time that can be read."""
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("s"))
+    text = as_text(column)
+    if text is not None:
+        column = _iso(text) if unit == ISO else numbers(text)
+    if pa.types.is_timestamp(column.type):
+        return _whole(column.cast(pa.int64()), _TICKS[column.type.unit])
+    if unit in _PER_SECOND and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        return _whole(column, _PER_SECOND[unit])
+    return np.zeros(len(column), np.int64), np.zeros(len(column), np.bool_)
+
+
+def _whole(numbers: Any, per_second: int) -> tuple[Seconds, NDArray[np.bool_]]:
+    known = mask(numbers.is_valid())
+    if pa.types.is_integer(numbers.type):
+        return (numbers.fill_null(0).to_numpy() // per_second).astype(np.int64), known
+    values = numbers.to_numpy(zero_copy_only=False)
+    known &= ~np.isnan(values)
+    seconds = np.floor(np.where(known, values, 0) / per_second)
+    return np.clip(seconds, -(2.0**62), 2.0**62).astype(np.int64), known
+
+
+def _iso(text: Any) -> Any:
+    """Microseconds since 1970 of ISO 8601 text, null where it is not; nanoseconds where all the text has them."""
+    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
+        try:
+            return text.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    naive, zoned = (_micros(only(text, pattern), kind) for pattern, kind in _FORMS)
+    return pc.coalesce(naive, zoned)
+
+
+def _micros(text: Any, kind: Any) -> Any:
+    shortened = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
+    return cast_or_null(shortened, kind).cast(pa.timestamp("us"))

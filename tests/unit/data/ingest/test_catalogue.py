@@ -1,0 +1,152 @@
+"""Catalogues: what is known of each item, from whatever file."""
+
+import gzip
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recsys.config import ItemsConfig
+from recsys.data.ingest import text_blocks
+from recsys.data.ingest.catalogue import read_items
+from recsys.data.items import Items
+from recsys.errors import ConfigError, DataError
+
+ROWS = [
+    {"sku": "b", "name": "Bowl", "price": "4.50", "year": "2008.0", "code": "007"},
+    {"sku": "a", "name": "", "price": "3", "year": "", "code": "12"},
+    {"sku": "a", "name": "Apple", "price": "9", "year": "1999.0", "code": "13"},
+    {"sku": "a", "name": "Other", "price": "", "year": "", "code": ""},
+]
+
+
+def config(path: Path, **settings: Any) -> ItemsConfig:
+    return ItemsConfig(path=path, id="sku", title="name", attributes=("price", "year", "code"), **settings)
+
+
+def rows_of(items: Items) -> dict[str, list[Any]]:
+    return {"id": items.ids.ids.to_pylist(), **items.table.to_pydict()}
+
+
+EXPECTED = {
+    "id": ["a", "b"],
+    "title": ["Apple", "Bowl"],
+    "price": [3.0, 4.5],
+    "year": [1999, 2008],
+    "code": ["12", "007"],
+}
+
+
+def csv_text(delimiter: str = ",") -> bytes:
+    lines = [delimiter.join(ROWS[0]), *(delimiter.join(row.values()) for row in ROWS)]
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv", "a.jsonl", "a.parquet"])
+@pytest.mark.parametrize("block_bytes", [40, 10_000])
+def test_the_first_known_value_of_each_column_counts(
+    tmp_path: Path, name: str, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", block_bytes)
+    path = tmp_path / name
+    match name.split(".", 1)[1]:
+        case "csv":
+            path.write_bytes(csv_text())
+        case "csv.gz":
+            path.write_bytes(gzip.compress(csv_text()))
+        case "tsv":
+            path.write_bytes(csv_text("\t"))
+        case "jsonl":
+            path.write_text("\n".join(json.dumps(row) for row in ROWS))
+        case "parquet":
+            pq.write_table(pa.Table.from_pylist(ROWS), path)
+    assert rows_of(read_items(config(path))) == EXPECTED
+
+
+def test_types_of_json_and_parquet_stay(tmp_path: Path) -> None:
+    rows = [{"sku": 2, "name": "Two", "price": 1.5, "year": 3, "code": True}, {"sku": 1, "price": None}]
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    expected = {
+        "id": ["1", "2"],
+        "title": [None, "Two"],
+        "price": [None, 1.5],
+        "year": [None, 3],
+        "code": [None, True],
+    }
+    assert rows_of(read_items(config(tmp_path / "a.parquet"))) == expected
+    # A line-by-line reading spells what is neither text nor number.
+    assert rows_of(read_items(config(tmp_path / "a.jsonl"))) == expected | {"code": [None, "true"]}
+
+
+def test_lists_are_spelled_as_json(tmp_path: Path) -> None:
+    rows = [{"sku": "a", "name": "A", "price": ["x", "é"], "year": 1, "code": {"k": 1}}]
+    expected = {"id": ["a"], "title": ["A"], "price": ['["x", "é"]'], "year": [1], "code": ['{"k": 1}']}
+    (tmp_path / "a.jsonl").write_text(json.dumps(rows[0]))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    for name in ("a.jsonl", "a.parquet"):
+        assert rows_of(read_items(config(tmp_path / name))) == expected
+
+
+def test_rows_without_a_usable_id_are_left_out_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.csv").write_bytes(b"sku,name\na,A\n,B\nc\n\xff,D\n")
+    with caplog.at_level(logging.WARNING):
+        items = read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku", title="name"))
+    assert rows_of(items) == {"id": ["a"], "title": ["A"]}
+    for reason, line in [("missing_item", 3), ("bad_field_count", 4), ("bad_utf8", 5)]:
+        assert f"1 x {reason}" in caplog.text
+        assert f"a.csv:{line}" in caplog.text
+
+
+def test_titles_in_another_encoding_keep_what_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("sku,name\na,Caf\xe9\nb,Tea\nc,\n".encode("latin-1"))
+    items = read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku", title="name"))
+    assert items.table.column("title").to_pylist() == ["Caf�", "Tea", None]
+
+
+def test_titles_are_text_even_if_they_are_numbers(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("sku,name\na,1984\n")
+    items = read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku", title="name"))
+    assert items.title(0) == "1984"
+
+
+def test_ids_written_as_floats_meet_those_of_the_log(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("sku,name\n12.0,A\n7.0,B\n")
+    items = read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku", title="name"))
+    assert rows_of(items) == {"id": ["12", "7"], "title": ["A", "B"]}
+
+
+def test_ids_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("sku,name\na,A\nb,B\n")
+    items = read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku"))
+    assert len(items.ids) == 2
+    assert items.title(0) is None
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.csv: no such file"):
+        read_items(config(tmp_path / "gone.csv"))
+    (tmp_path / "a.csv").write_text("sku,name,prize,year,code\n")
+    with pytest.raises(DataError, match=r"no column 'price' \(items\.attributes\.price\); did you mean 'prize'"):
+        read_items(config(tmp_path / "a.csv"))
+    (tmp_path / "a.csv").write_text("sku\n\n")
+    with pytest.raises(DataError, match="no row has a usable id in column 'sku'"):
+        read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku"))
+
+
+def test_a_pattern_of_many_files_is_no_catalogue(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("sku\na\n")
+    with pytest.raises(DataError, match="2 files match; a catalogue is one file"):
+        read_items(ItemsConfig(path=tmp_path / "*.csv", id="sku"))
+
+
+def test_an_attribute_cannot_take_the_titles_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"items\.attributes: 'title'"):
+        read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku", title="name", attributes=("title",)))

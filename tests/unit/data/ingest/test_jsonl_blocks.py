@@ -1,0 +1,111 @@
+"""JSON lines: the quick way and the line-by-line way tell the same."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsys.config import LogConfig
+from recsys.data.ingest import jsonl_blocks, text_blocks
+from recsys.data.ingest.raw_rows import Wanted
+from recsys.data.ingest.row_checks import Rules, check_rows
+from recsys.errors import DataError
+
+TIME = "1259668800"
+GOOD = '{"user": "u", "item": "i", "timestamp": 1259668800, "value": 2}'
+
+
+def read(path: Path) -> list[tuple[object, ...]]:
+    """Every row by its line: user, item, time and value, or the reason and what is shown."""
+    log = LogConfig(paths=(path,), timestamp="timestamp", timestamp_unit="s", value="value")
+    rules, found = Rules.by(log), []
+    for parse in jsonl_blocks.jsonl_blocks(path, Wanted.by(log), advance=lambda position: None):
+        raw = parse()
+        rows = check_rows(raw, rules)
+        bad = zip(rows.refused.lines.tolist(), rows.refused.faults, rows.refused.rows, strict=True)
+        found += [(line, jsonl_blocks.Reason(list(jsonl_blocks.Reason)[fault]).value) for line, fault, _ in bad]
+        good = [line for line in raw.lines.tolist() if line not in rows.refused.lines]
+        assert rows.times is not None
+        assert rows.values is not None
+        texts = zip(rows.users.to_pylist(), rows.items.to_pylist(), strict=True)
+        found += [
+            (line, user.decode(), item.decode(), time, value)
+            for line, (user, item), time, value in zip(
+                good, texts, rows.times.tolist(), rows.values.tolist(), strict=True
+            )
+        ]
+    return sorted(found)
+
+
+LINES = {
+    GOOD: ("u", "i", 1259668800, 2.0),
+    '{"user": 7, "item": "i", "timestamp": "1259668800", "value": "2.5", "x": [{}]}': ("7", "i", 1259668800, 2.5),
+    '{"user": 18446744073709551616, "item": 12.0, "timestamp": 1259668800.9, "value": 1e1}': (
+        "18446744073709551616", "12", 1259668800, 10.0,
+    ),
+    '{"user": "\\u00e9\\n", "item": "\\ud83d\\ude00", "timestamp": 1259668800, "value": 1}': (
+        "é\n", "😀", 1259668800, 1.0,
+    ),
+    '{"user": 1.5, "item": "i", "timestamp": 1259668800, "value": 1}': ("id_not_text",),
+    '{"user": true, "item": "i", "timestamp": 1259668800, "value": 1}': ("id_not_text",),
+    '{"user": {"id": 1}, "item": "i", "timestamp": 1259668800, "value": 1}': ("id_not_text",),
+    '{"user": "\\ud800", "item": "i", "timestamp": 1259668800, "value": 1}': ("bad_utf8",),
+    '{"user": null, "item": "i", "timestamp": 1259668800, "value": 1}': ("missing_user",),
+    '{"user": "u", "timestamp": 1259668800, "value": 1}': ("missing_item",),
+    '{"user": "u", "item": "i", "value": 1}': ("missing_time",),
+    '{"user": "u", "item": "i", "timestamp": {}, "value": 1}': ("bad_time",),
+    '{"user": "u", "item": "i", "timestamp": 1259668800}': ("missing_value",),
+    '{"user": "u", "item": "i", "timestamp": 1259668800, "value": [1]}': ("bad_value",),
+    '{"user": "u", "item": "i", "timestamp": 1259668800, "value": NaN}': ("non_finite_value",),
+    '{"user": "u", "item": "i", "timestamp": 1259668800, "value": -1}': ("non_positive_value",),
+    "null": ("missing_user",),
+    "[1, 2]": ("bad_json",),
+    '{"user": "u", ': ("bad_json",),
+    GOOD + GOOD: ("bad_json",),
+    "[" * 100_000: ("bad_json",),
+    '{"a":' * 100_000: ("bad_json",),
+}  # fmt: skip
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "log.jsonl"
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line[:60])
+def test_a_line_means_the_same_whatever_its_neighbours(file: Path, line: str) -> None:
+    for lines in [[GOOD, line], [GOOD, line, "", "{"], [GOOD] * 1500 + [line]]:
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        at = lines.index(line) + 1 if line != GOOD else 2
+        assert next(row for row in read(file) if row[0] == at)[1:] == LINES[line]
+
+
+@settings(max_examples=40, deadline=None)
+@given(lines=st.lists(st.sampled_from([*list(LINES)[:-2], "", " \t"]), max_size=12), size=st.integers(1, 400))
+def test_any_lines_in_any_blocks(tmp_path_factory: pytest.TempPathFactory, lines: list[str], size: int) -> None:
+    file = tmp_path_factory.mktemp("jsonl") / "log.jsonl"
+    file.write_text("\n".join([GOOD, *lines]), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_blocks, "BLOCK_BYTES", max(size, len(GOOD)))
+        found = read(file)
+    expected = [(at, *LINES[line]) for at, line in enumerate([GOOD, *lines], 1) if line.strip()]
+    assert found == expected
+
+
+def test_bad_bytes_are_refused_where_they_matter(file: Path) -> None:
+    good = GOOD.encode()
+    file.write_bytes(good + b"\n" + good.replace(b'"u"', b'"\xff"') + b"\n" + good.replace(b"}", b', "x": "\xff"}'))
+    assert [row[:2] for row in read(file)] == [(1, "u"), (2, "bad_utf8"), (3, "u")]
+
+
+def test_the_quick_way_is_taken_where_it_can_be(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonl_blocks, "_parse_by_line", None)
+    file.write_text(f"{GOOD}\n" * 3)
+    assert len(read(file)) == 3
+
+
+def test_a_key_that_no_line_has_is_an_error(file: Path) -> None:
+    file.write_text('{"usr": "u", "item": "i", "timestamp": 1, "value": 1}\n')
+    with pytest.raises(DataError, match=r"no column 'user' \(log\.user\); did you mean 'usr'\?"):
+        read(file)

@@ -1,0 +1,45 @@
+"""Parquet files as they come out of various writers."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recsys.data.ingest import parquet_blocks
+from recsys.data.ingest.raw_rows import RawRows, Wanted
+from recsys.errors import DataError
+
+WANTED = Wanted("log", {"user": "u", "item": "i", "timestamp": "t"}, keep=10)
+
+
+def read(path: Path) -> list[RawRows]:
+    return [parse() for parse in parquet_blocks.parquet_blocks(path, WANTED, advance=lambda position: None)]
+
+
+@pytest.mark.parametrize("block_rows", [2, 100])
+def test_rows_are_numbered_across_row_groups(
+    tmp_path: Path, block_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_blocks, "_BLOCK_ROWS", block_rows)
+    table = pa.table({"x": range(7), "u": list("abcabca"), "i": list(range(7)), "t": [0.5] * 7})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=3)
+    blocks = read(tmp_path / "a.parquet")
+    assert [line for rows in blocks for line in rows.lines.tolist()] == [1, 2, 3, 4, 5, 6, 7]
+    assert [user for rows in blocks for user in rows.columns["user"].to_pylist()] == list("abcabca")
+    assert [item for rows in blocks for item in rows.columns["item"].to_pylist()] == list(range(7))
+    assert set(blocks[0].columns) == {"user", "item", "timestamp"}
+
+
+def test_a_missing_column_and_a_damaged_file_are_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"u": ["a"], "item": ["x"], "t": [1]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a\.parquet: no column 'i' \(log\.item\)"):
+        read(tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"b\.parquet: cannot be read as Parquet"):
+        read(tmp_path / "b.parquet")
+
+
+def test_a_file_without_rows(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"u": pa.array([], "string"), "i": pa.array([], "int8"), "t": [1][:0]}), tmp_path / "a")
+    assert sum(map(len, read(tmp_path / "a"))) == 0

@@ -1,0 +1,129 @@
+"""Times: every form that is read, and what is refused by which name."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsys.data.ingest.refusals import NO_FAULT, REASONS, Reason
+from recsys.data.ingest.timestamps import EARLIEST, LATEST, detect_unit, read_times
+
+NOON = int(datetime(2009, 12, 1, 12, tzinfo=UTC).timestamp())
+
+
+def read(column: pa.Array, unit: str) -> list[int | Reason]:
+    """Each row's seconds, or the reason it is refused for."""
+    times, faults = read_times(column, unit)
+    assert times.dtype == np.int64
+    struck = np.full(len(times), NO_FAULT) if faults is None else faults
+    return [int(time) if number == NO_FAULT else REASONS[number] for time, number in zip(times, struck, strict=True)]
+
+
+ISO = {
+    "2009-12-01 12:00:00": NOON,
+    "2009-12-01T12:00:00": NOON,
+    "2009-12-01 12:00": NOON,
+    "2009-12-01T12": NOON,
+    "2009-12-01": NOON - 43_200,
+    "2009-12-01 12:00:00.999": NOON,
+    "2009-12-01 12:00:00.999999": NOON,
+    "2009-12-01 12:00:00.999999999": NOON,
+    "2009-12-01T12:00:00Z": NOON,
+    "2009-12-01T14:00:00+02:00": NOON,
+    "2009-12-01T14:00:00.5+0200": NOON,
+    "2009-12-01T05:30:00-06:30": NOON,
+    "2009-12-01 14:00+02": NOON,
+    " 2009-12-01 12:00:00 ": NOON,
+    "": Reason.MISSING_TIME,
+    "  ": Reason.MISSING_TIME,
+    "yesterday": Reason.BAD_TIME,
+    "2009-13-01": Reason.BAD_TIME,
+    "2009-02-30": Reason.BAD_TIME,
+    "2009-02-29 10:00:00": Reason.BAD_TIME,
+    "2009-12-01 24:00:00": Reason.BAD_TIME,
+    "12/01/2009 12:00": Reason.BAD_TIME,
+    "1259668800": Reason.BAD_TIME,
+    "1989-12-31 23:59:59": Reason.TIME_OUT_OF_RANGE,
+    "1990-01-01": EARLIEST,
+    "2099-12-31 23:59:59": LATEST - 1,
+    "2100-01-01": Reason.TIME_OUT_OF_RANGE,
+    "9999-12-31": Reason.TIME_OUT_OF_RANGE,
+    "0001-01-01 00:00:00.123456789": Reason.TIME_OUT_OF_RANGE,
+}
+
+
+@pytest.mark.parametrize("text", ISO)
+def test_iso_text_alone(text: str) -> None:
+    assert read(pa.array([text]), "iso") == [ISO[text]]
+
+
+def test_iso_text_of_all_kinds_mixed() -> None:
+    assert read(pa.array(list(ISO)), "iso") == list(ISO.values())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.datetimes(datetime(1990, 1, 2), datetime(2099, 12, 30)), st.integers(-14 * 60, 14 * 60))
+def test_any_zone_counts_as_python_counts(time: datetime, minutes: int) -> None:
+    zoned = time.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    expected = [int(time.replace(tzinfo=UTC).timestamp() // 1), int(zoned.timestamp() // 1)]
+    assert read(pa.array([time.isoformat(), zoned.isoformat()]), "iso") == expected
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("s", 1), ("ms", 1_000), ("us", 1_000_000)])
+def test_numbers_in_their_unit(unit: str, factor: int) -> None:
+    ticks = [NOON * factor, NOON * factor + factor - 1, NOON, -1, 2**62]
+    refused = Reason.TIME_OUT_OF_RANGE
+    expected = [NOON, NOON, NOON if unit == "s" else refused, refused, refused]
+    assert read(pa.array(ticks), unit) == expected
+    assert read(pa.array([str(tick) for tick in ticks]), unit) == expected
+    assert read(pa.array([float(NOON * factor), None, float("nan"), float("inf")]), unit) == [
+        NOON, Reason.MISSING_TIME, Reason.BAD_TIME, refused,
+    ]  # fmt: skip
+
+
+def test_numbers_as_text() -> None:
+    texts = ["1259668800.7", "1.2596688e9", "", "12x", " 1259668800"]
+    assert read(pa.array(texts), "s") == [NOON, NOON, Reason.MISSING_TIME, Reason.BAD_TIME, NOON]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        *(pa.array([NOON], pa.timestamp("s")).cast(pa.timestamp(unit)) for unit in ("s", "ms", "us", "ns")),
+        pa.array([NOON], pa.timestamp("s", "Europe/Berlin")),
+    ],
+    ids=lambda column: str(column.type),
+)
+@pytest.mark.parametrize("unit", ["iso", "us"])
+def test_typed_times_tell_their_own_unit(column: pa.Array, unit: str) -> None:
+    assert read(column, unit) == [NOON]
+    assert read(pa.concat_arrays([column, pa.nulls(1, column.type)]), unit) == [NOON, Reason.MISSING_TIME]
+
+
+def test_dates() -> None:
+    for kind in (pa.date32(), pa.date64()):
+        column = pa.array([date(2009, 12, 1), date(1812, 1, 1)], kind)
+        assert read(column, "iso") == [NOON - 43_200, Reason.TIME_OUT_OF_RANGE]
+
+
+def test_numbers_where_text_is_expected_and_no_times_at_all() -> None:
+    assert read(pa.array([NOON]), "iso") == [Reason.BAD_TIME]
+    assert read(pa.array([True]), "s") == [Reason.BAD_TIME]
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [
+        (["2009-12-01", "junk"], "iso"),
+        ([str(NOON), "", "x"], "s"),
+        ([NOON * 1000], "ms"),
+        ([float(NOON * 10**6)], "us"),
+        (["12/13/2009", "0"], None),
+        ([None, None], None),
+    ],
+)
+def test_the_unit_is_the_one_that_makes_sense_of_most(values: list[object], unit: str | None) -> None:
+    assert detect_unit(pa.array(values)) == unit
