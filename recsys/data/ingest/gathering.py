@@ -4,11 +4,10 @@ import logging
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recsys.data.arrays import Floats
 from recsys.data.id_map import IdMap
 from recsys.data.ingest.external_ids import without_float_tails
+from recsys.data.ingest.growing import Growing
 from recsys.data.ingest.row_checks import CheckedRows
 from recsys.data.ingest.vocabulary import Vocabulary
 from recsys.data.interactions import Interactions
@@ -25,8 +24,7 @@ class Gathered:
 
     def __init__(self) -> None:
         self._users, self._items, self._events = Vocabulary(), Vocabulary(), Vocabulary()
-        self._times: list[NDArray[np.uint32]] = []
-        self._values: list[Floats] = []
+        self._times, self._values = Growing(np.int64), Growing(np.float32)
         self._has_events = False
         self.n_rows = 0
 
@@ -36,8 +34,7 @@ class Gathered:
         self._users.add(rows.users)
         self._items.add(rows.items)
         if rows.times is not None:
-            # 1990 to 2099 fits, and takes half the room until all are joined.
-            self._times.append(rows.times.astype(np.uint32))
+            self._times.append(rows.times)
         if rows.values is not None:
             self._values.append(rows.values)
         if rows.events is not None:
@@ -56,8 +53,8 @@ class Gathered:
             items=IdMap(_whole(items, "item")),
             user_idx=user_idx,
             item_idx=item_idx,
-            value=_joined(self._values, np.float32) if self._values else np.ones(self.n_rows, np.float32),
-            timestamp=_joined(self._times, np.int64) if self._times else None,
+            value=self._values.finish() if len(self._values) else np.ones(self.n_rows, np.float32),
+            timestamp=self._times.finish() if len(self._times) else None,
             event=event.astype(np.int8) if self._has_events else None,
             event_names=tuple(kinds.to_pylist()),
         )
@@ -85,14 +82,3 @@ def _whole(ids: Any, name: str) -> Any:
     if whole is not ids:
         logger.info("every %s id is a whole number written as a float, as '7.0' is: they are read without '.0'", name)
     return whole
-
-
-def _joined(blocks: list[Any], dtype: type[Any]) -> Any:
-    """The blocks side by side; they are let go one by one."""
-    joined = np.empty(sum(map(len, blocks)), dtype)
-    end = len(joined)
-    while blocks:
-        block = blocks.pop()
-        joined[end - len(block) : end] = block
-        end -= len(block)
-    return joined

@@ -1,5 +1,6 @@
 """Vocabulary: the distinct ids of a log and every row's number in it, grown block by block."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Indices
+from recsys.data.ingest.growing import Growing
 
 _SETTLE_FROM = 1 << 20
+_PART = 1 << 20
 
 
 class Vocabulary:
@@ -21,7 +24,7 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._known = pa.array([], pa.binary())
-        self._codes: list[Indices] = []
+        self._codes = Growing(np.int32)
         self._waiting: list[Any] = []
         self._n_waiting = 0
 
@@ -37,7 +40,8 @@ class Vocabulary:
         nothing = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._known)
         merged = pa.chunked_array([nothing, *self._waiting]).unify_dictionaries()
         self._known = merged.chunk(0).dictionary
-        self._codes += [chunk.indices.to_numpy() for chunk in merged.chunks[1:]]
+        for chunk in merged.chunks[1:]:
+            self._codes.append(chunk.indices.to_numpy())
         self._waiting, self._n_waiting = [], 0
 
     def finish(self) -> tuple[Any, Indices]:
@@ -46,26 +50,25 @@ class Vocabulary:
         Returns pyarrow StringArray (k,) and int32 (n,).
         """
         self._settle()
-        used = np.flatnonzero(self._used())
+        codes = self._codes.finish()
+        used = np.flatnonzero(_is_used(codes, len(self._known)))
         ids = self._known.take(pa.array(used))
         order = pc.sort_indices(ids)
         rank = np.empty(len(self._known), np.int32)
         rank[used[order.to_numpy()]] = np.arange(len(used), dtype=np.int32)
         self._known = pa.array([], pa.binary())
-        return ids.take(order).cast(pa.string()), self._ranked(rank)
+        for part in _parts(codes):
+            part[:] = rank[part]
+        return ids.take(order).cast(pa.string()), codes
 
-    def _used(self) -> NDArray[np.bool_]:
-        used = np.zeros(len(self._known), np.bool_)
-        for codes in self._codes:
-            used[codes] = True
-        return used
 
-    def _ranked(self, rank: Indices) -> Indices:
-        """Every block's codes by `rank`, side by side; blocks are let go one by one."""
-        ranked = np.empty(sum(map(len, self._codes)), np.int32)
-        end = len(ranked)
-        while self._codes:
-            codes = self._codes.pop()
-            ranked[end - len(codes) : end] = rank[codes]
-            end -= len(codes)
-        return ranked
+def _is_used(codes: Indices, n_known: int) -> NDArray[np.bool_]:
+    used = np.zeros(n_known, np.bool_)
+    for part in _parts(codes):
+        used[part] = True
+    return used
+
+
+def _parts(codes: Indices) -> Iterator[Indices]:
+    """The codes piece by piece, so that what is computed of them takes little room."""
+    return (codes[start : start + _PART] for start in range(0, len(codes), _PART))
