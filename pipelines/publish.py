@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.report import compose_report, portable_settings
+from pipelines.report import compose_report, load_evidence, portable_settings
 from pipelines.workspace import Workspace
-from recsys.artifacts.bundle import seal_bundle
-from recsys.artifacts.manifest import Manifest, read_manifest
+from recsys.artifacts.bundle import read_record, seal_bundle
+from recsys.artifacts.manifest import Manifest
 from recsys.artifacts.registry import Registry
 from recsys.config import PipelineConfig
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import GateError
+from recsys.evaluation.record import Record
 from recsys.evaluation.report import Report
+from recsys.evaluation.serving import Serving
 from recsys.models.training import TrainedModel
 from recsys.progress import Progress
 from recsys.retrieval.faiss_index import FaissIndex
@@ -30,14 +32,15 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     """
     workspace.require("index", config)
     registry = Registry(config.publish.store)
-    report = compose_report(config, workspace, serving=_serving_metrics(registry))
+    evidence = load_evidence(config, workspace)
+    report = compose_report(config, workspace, evidence, serving=_serving(registry))
     _write_report(report, workspace)
     refusals = [gate.detail for gate in report.gates if not gate.passed]
     if refusals:
         raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_html}")
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)
-        version = _seal(config, workspace, report).version
+        version = _seal(config, workspace, report, evidence.record).version
         registry.publish(version)
         progress("seal the version", 1, 1)
         output.summary.update(version=version, verdict=report.verdict)
@@ -51,12 +54,14 @@ def _write_report(report: Report, workspace: Workspace) -> None:
     workspace.report_html.write_text(report.to_html(), encoding="utf-8")
 
 
-def _serving_metrics(registry: Registry) -> dict[str, Any] | None:
-    current = registry.current()
-    return None if current is None else dict(read_manifest(registry.path(current)).metrics)
+def _serving(registry: Registry) -> Serving | None:
+    if (current := registry.current()) is None:
+        return None
+    manifest, record = read_record(registry.path(current))
+    return Serving(current, manifest.metrics, record)
 
 
-def _seal(config: PipelineConfig, workspace: Workspace, report: Report) -> Manifest:
+def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: Record) -> Manifest:
     prepared, indexed = workspace.folder("prepare"), workspace.folder("index")
     model = TrainedModel.load(workspace.folder("train") / "model")
     matrix = InteractionMatrix.load(prepared / "matrix")
@@ -78,4 +83,5 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report) -> Manif
         gates=[asdict(gate) for gate in report.gates],
         verdict=report.verdict or "",
         index_summary=workspace.summary("index"),
+        record=record,
     )

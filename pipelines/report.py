@@ -1,6 +1,6 @@
 """The evaluation report, put together from what the steps left in the workspace."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipelines.workspace import Workspace
@@ -9,32 +9,54 @@ from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import Evaluation
-from recsys.evaluation.examples import Regressed, regressed_rows, show_users, spread_rows
+from recsys.evaluation.examples import show_users, spread_rows
 from recsys.evaluation.gates import check_gates
+from recsys.evaluation.record import Record
+from recsys.evaluation.regressed import regressions
 from recsys.evaluation.report import Report, build_report
+from recsys.evaluation.serving import Serving, compare_with_serving
 
-_EXAMPLES, _REGRESSED = 5, 5
+_EXAMPLES = 5
 
 
-def compose_report(config: PipelineConfig, workspace: Workspace, *, serving: Mapping[str, Any] | None) -> Report:
-    """The report with its gates judged; `serving`: the metrics of the version that serves, None where none does."""
-    folder, summary = workspace.folder("evaluate"), workspace.summary("evaluate")
-    prepared = workspace.summary("prepare")
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What `evaluate` left: the figures of every model, ours first, and whose they are; `record`: what is kept."""
+
+    evaluations: tuple[Evaluation, ...]
+    cohort: Cohort
+    record: Record
+
+
+def load_evidence(config: PipelineConfig, workspace: Workspace) -> Evidence:
+    """Read it from the workspace. Raises ArtifactError where it is missing or damaged."""
+    folder = workspace.folder("evaluate")
     names = (config.model.algorithm, *config.evaluate.baselines)
-    evaluations = {name: Evaluation.load(folder / f"{name}.arrow") for name in names}
+    evaluations = tuple(Evaluation.load(folder / f"{name}.arrow") for name in names)
     cohort = Cohort.load(folder / "cohort")
+    return Evidence(evaluations, cohort, Record.of(evaluations[0], cohort))
+
+
+def compose_report(
+    config: PipelineConfig, workspace: Workspace, evidence: Evidence, *, serving: Serving | None
+) -> Report:
+    """The report with its gates judged; `serving`: the version that serves, None where none does."""
+    evaluations, cohort, metric = evidence.evaluations, evidence.cohort, config.publish.metric
+    comparison = compare_with_serving(evidence.record, serving, config.evaluate) if serving else None
     gates = check_gates(
-        model=evaluations[config.model.algorithm],
-        popular=evaluations.get("popular"),
-        serving=serving,
+        model=evaluations[0],
+        popular=next((each for each in evaluations if each.name == "popular"), None),
+        serving=comparison,
         publish=config.publish,
         evaluate=config.evaluate,
     )
+    items, prepared = _catalogue(workspace), workspace.summary("prepare")
     return build_report(
-        list(evaluations.values()),
-        metric=config.publish.metric,
+        evaluations,
+        metric=metric,
         cohort=cohort,
-        split=summary["split"],
+        serving=comparison,
+        split=workspace.summary("evaluate")["split"],
         evaluate=config.evaluate,
         gates=gates,
         index=workspace.summary("index"),
@@ -43,27 +65,9 @@ def compose_report(config: PipelineConfig, workspace: Workspace, *, serving: Map
         holdout_ingest=prepared.get("holdout_rows"),
         settings=portable_settings(config),
         losses=workspace.summary("train")["losses"],
-        **_people(config, cohort, list(evaluations.values()), _catalogue(workspace)),
+        examples=show_users(spread_rows(len(cohort.users), _EXAMPLES), cohort, evaluations, items),
+        regressed=regressions(evaluations, cohort, items, metric=metric, serving=comparison),
     )
-
-
-def _people(config: PipelineConfig, cohort: Cohort, evaluations: list[Evaluation], items: Items) -> dict[str, Any]:
-    """Users to show: some evenly spaced ones, and those whom the strongest baseline serves better."""
-    rows = spread_rows(len(cohort.users), _EXAMPLES)
-    people: dict[str, Any] = {"examples": show_users(rows, cohort, evaluations, items)}
-    model, *baselines = evaluations
-    if baselines:
-        metric = config.publish.metric
-        strongest = max(baselines, key=lambda each: each.means()[metric])
-        now, before = model.per_user[metric], strongest.per_user[metric]
-        rows = regressed_rows(now, before, _REGRESSED)
-        shown = show_users(rows, cohort, [model, strongest], items)
-        people["regressed"] = [
-            Regressed(before=float(before[row]), now=float(now[row]), example=example)
-            for row, example in zip(rows, shown, strict=True)
-        ]
-        people["regressed_against"] = strongest.name
-    return people
 
 
 def _catalogue(workspace: Workspace) -> Items:

@@ -21,12 +21,21 @@ from recsys.artifacts.files import (
     verify_files,
 )
 from recsys.artifacts.lock import exclusive
-from recsys.artifacts.manifest import CHECKSUM, MANIFEST, Manifest, new_manifest, read_manifest, write_manifest
+from recsys.artifacts.manifest import (
+    CHECKSUM,
+    MANIFEST,
+    RECORD,
+    Manifest,
+    new_manifest,
+    read_manifest,
+    write_manifest,
+)
 from recsys.data.arrays import Floats
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError
+from recsys.evaluation.record import Record
 from recsys.models.training import TrainedModel
 from recsys.retrieval.faiss_index import FaissIndex
 
@@ -62,12 +71,14 @@ def seal_bundle(
     gates: Sequence[Any],
     verdict: str,
     index_summary: Mapping[str, Any] | None = None,
+    record: Record | None = None,
 ) -> Manifest:
     """Write a version below `store`; it serves only once it is published.
 
     The first seven are the parts of `Contents`, the rest is for the manifest, `index_summary` beside the index's
-    kind. The version appears in one rename, whole and on the disk, or not at all. Its name follows from its files,
-    `config` and `log`: sealing the same again verifies the folder that is there and changes nothing.
+    kind; `record` is how the version was evaluated, for the next one to be compared with. The version appears in
+    one rename, whole and on the disk, or not at all. Its name follows from its files (but the record), `config` and
+    `log`: sealing the same again verifies the folder that is there and changes nothing.
     Raises ArtifactError where parts do not fit, another process is sealing, or the disk refuses.
     """
     contents = Contents(
@@ -80,6 +91,8 @@ def seal_bundle(
         make_durable_folder(versions)
         with exclusive(store / _LOCK, doing="sealing a version"), _staging(versions) as folder:
             save_contents(contents, folder)
+            if record is not None:
+                record.save(folder / RECORD)
             return _commit(folder, new_manifest(_digests(folder), **facts))
     except OSError as error:
         raise ArtifactError(f"{versions}: the version could not be written: {error}") from error
@@ -94,6 +107,21 @@ def load_bundle(folder: Path) -> Bundle:
     """
     manifest, verified = _verify(folder, keep=PARSED_FROM_BYTES)
     return Bundle(manifest=manifest, **vars(load_contents(folder, verified)))
+
+
+def read_record(folder: Path) -> tuple[Manifest, Record | None]:
+    """A version's manifest and its evaluation record, that file alone verified; None where the version has none.
+
+    Raises ArtifactError as `load_bundle` does.
+    """
+    manifest = read_manifest(folder)
+    if RECORD not in manifest.files:
+        return manifest, None
+    try:
+        content = verify_files(folder, {RECORD: manifest.files[RECORD]}, keep=frozenset({RECORD}))[RECORD]
+    except OSError as error:
+        raise ArtifactError(f"{folder / RECORD}: cannot be read: {error.strerror}") from error
+    return manifest, Record.from_bytes(content)
 
 
 def verify_bundle(folder: Path) -> Manifest:

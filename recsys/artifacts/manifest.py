@@ -22,6 +22,9 @@ UNDERSTOOD_SCHEMAS = (1,)
 MANIFEST, CHECKSUM = "manifest.json", "manifest.json.sha256"
 """The manifest, and its own hash in the form that `sha256sum --check` reads."""
 
+RECORD = "evaluation.arrow"
+"""How the version was evaluated, user by user; versions made before there were records have none."""
+
 _LIBRARIES = ("recsys", "numpy", "scipy", "pyarrow", "faiss-cpu", "implicit")
 
 Json = dict[str, JsonValue]
@@ -35,8 +38,8 @@ VersionName = Annotated[str, Field(pattern=f"^{VERSION_PATTERN}$")]
 class Manifest(BaseModel):
     """One version's manifest.json; frozen, nothing unknown in it.
 
-    `version` is derived from `schema_version`, `config`, `log` and `files`. When it was made, on which library
-    versions, and how it was judged do not change its name.
+    `version` is derived from `schema_version`, `config`, `log` and `files` but RECORD. When it was made, on which
+    library versions, and how it was judged do not change its name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -75,8 +78,9 @@ def new_manifest(files: dict[str, FileDigest], **facts: Any) -> Manifest:
 
 
 def version_name(fields: dict[str, Any]) -> str:
-    """The name that goes with a manifest's `schema_version`, `config`, `log` and `files`."""
-    identity = {name: fields[name] for name in ("schema_version", "config", "log", "files")}
+    """The name that goes with a manifest's `schema_version`, `config`, `log` and `files` but RECORD."""
+    identity = {name: fields[name] for name in ("schema_version", "config", "log")}
+    identity["files"] = {name: digest for name, digest in fields["files"].items() if name != RECORD}
     canonical = json.dumps(to_jsonable_python(identity), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f"v{hashlib.sha256(canonical.encode()).hexdigest()[:16]}"
 

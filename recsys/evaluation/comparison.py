@@ -75,7 +75,12 @@ def _in_order(entries: dict[str, Entry]) -> dict[str, Entry]:
     return {metric: entries[metric] for metric in in_order(entries)}
 
 
+def entry_of(interval: Interval) -> Entry:
+    """An interval as an entry: what is not known is left out."""
+    return {key: value for key, value in interval._asdict().items() if value is not None and not np.isnan(value)}
+
+
 def _entry(interval: Interval, values: Values) -> Entry:
-    known = {key: value for key, value in interval._asdict().items() if value is not None and not np.isnan(value)}
     n_users = int((~np.isnan(values)).sum())
+    known = entry_of(interval)
     return known if n_users == len(values) else {**known, "users": n_users}

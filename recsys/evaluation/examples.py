@@ -10,7 +10,6 @@ from recsys.data.items import Items
 from recsys.data.matrix import Csr
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import Evaluation
-from recsys.evaluation.metrics import Values
 
 SHOWN_PLACES = 10
 _SHOWN_ITEMS = 8
@@ -39,33 +38,26 @@ class Example:
     lists: Mapping[str, tuple[Listed, ...]]
 
 
-@dataclass(frozen=True)
-class Regressed:
-    """A user for whom the metric fell from `before` to `now`."""
-
-    before: float
-    now: float
-    example: Example
-
-
 def spread_rows(n_users: int, n: int) -> Indices:
     """Int32 (at most n,): evenly spaced rows of `n_users`."""
     return np.unique(np.linspace(0, n_users - 1, n).astype(np.int32))
-
-
-def regressed_rows(now: Values, before: Values, n: int) -> Indices:
-    """Int32 (at most n,): the rows that fell furthest from `before` to `now`, float64 (n_users,); furthest first.
-
-    Equal falls stand in the order of their rows; who did not fall is left out.
-    """
-    order = np.argsort(now - before, kind="stable")[:n]
-    return order[(now < before)[order]].astype(np.int32)
 
 
 def show_users(rows: Indices, cohort: Cohort, evaluations: Sequence[Evaluation], items: Items) -> list[Example]:
     """The users at `rows` of `cohort`, with the lists of `evaluations` side by side; `items` knows the titles."""
     catalogue = items.aligned(cohort.items)
     return [_show(int(row), cohort, evaluations, catalogue) for row in rows]
+
+
+def list_by_id(ids: Sequence[str], row: int, cohort: Cohort, items: Items) -> tuple[Listed, ...]:
+    """A list of item ids for the user at `row` of `cohort`, as `Example.lists` has it; `items` knows the titles."""
+    relevant = set(cohort.items.decode(_heaviest(cohort.holdout, row).tolist()))
+    return tuple(Listed(_title(items, item_id), item_id in relevant) for item_id in ids[:SHOWN_PLACES])
+
+
+def _title(items: Items, item_id: str) -> str:
+    position = items.ids.position(item_id)
+    return (None if position is None else items.title(position)) or item_id
 
 
 def _show(row: int, cohort: Cohort, evaluations: Sequence[Evaluation], catalogue: Items) -> Example:

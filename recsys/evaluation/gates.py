@@ -1,7 +1,7 @@
 """Gates: what a new version must show before it may serve."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,14 @@ from recsys.config import EvaluateConfig, PublishConfig
 from recsys.errors import ConfigError
 from recsys.evaluation.definitions import accuracy_names
 from recsys.evaluation.evaluator import Evaluation
-from recsys.evaluation.figures import figure, percent
+from recsys.evaluation.figures import count, figure, percent
+from recsys.evaluation.serving import Comparison
 from recsys.evaluation.significance import Interval, paired_difference
 
 ACCEPTED = "accepted"
 REFUSED = "refused"
+
+NO_INTERVAL = "no interval: evaluate.bootstrap is 0"
 
 
 @dataclass(frozen=True)
@@ -30,21 +33,23 @@ def check_gates(
     *,
     model: Evaluation,
     popular: Evaluation | None,
-    serving: Mapping[str, float] | None,
+    serving: Comparison | None,
     publish: PublishConfig,
     evaluate: EvaluateConfig,
 ) -> tuple[Gate, ...]:
     """Judge `model`, the evaluation of a new version, by `publish.metric`.
 
     `popular`: most-popular on the same split; needed unless `publish.must_beat_popular` is off.
-    `serving`: the metrics stored with the version that serves, None where none does.
+    `serving`: the new version beside the one that serves, None where none does.
     Raises ConfigError where the metric was not computed, or most-popular was not evaluated.
     """
     check_metric(publish, evaluate)
-    gates = [_drop_gate(model, serving, publish)]
-    if publish.must_beat_popular:
-        gates.insert(0, _popular_gate(model, popular, publish, evaluate))
-    return tuple(gates)
+    gates = [_popular_gate(model, popular, publish, evaluate)] if publish.must_beat_popular else []
+    if serving is None:
+        return (*gates, Gate("no_metric_drop", True, "no version serves yet"))
+    metric = _drop_gate("no_metric_drop", publish.metric, model, serving, publish, evaluate)
+    coverage = _drop_gate("no_coverage_drop", _coverage_name(serving, publish), model, serving, publish, evaluate)
+    return (*gates, metric, coverage)
 
 
 def check_metric(publish: PublishConfig, evaluate: EvaluateConfig) -> None:
@@ -90,7 +95,7 @@ def _popular_detail(name: str, metric: str, difference: Interval, evaluate: Eval
     mean, low, high = (figure(value, sign=True) for value in difference)
     certainty = f"{percent(evaluate.confidence)} interval {low} to {high}"
     if difference.low is None:
-        certainty = "no interval: evaluate.bootstrap is 0"
+        certainty = NO_INTERVAL
     if difference.mean <= 0:
         return f"{name} does not beat popular on {metric}: the difference is {mean} ({certainty})"
     if difference.low is not None and difference.low <= 0:
@@ -98,18 +103,56 @@ def _popular_detail(name: str, metric: str, difference: Interval, evaluate: Eval
     return f"{name} beats popular on {metric} by {mean} ({certainty})"
 
 
-def _drop_gate(model: Evaluation, serving: Mapping[str, float] | None, publish: PublishConfig) -> Gate:
+def _coverage_name(serving: Comparison, publish: PublishConfig) -> str:
+    """Coverage at the paired cut-off, or else at that of `publish.metric`."""
+    paired = (metric for metric in serving.paired if metric.startswith("coverage@"))
+    return next(paired, f"coverage@{publish.metric.split('@')[1]}")
+
+
+def _drop_gate(
+    name: str,
+    metric: str,
+    model: Evaluation,
+    serving: Comparison,
+    publish: PublishConfig,
+    evaluate: EvaluateConfig,
+) -> Gate:
+    if metric in serving.paired:
+        return _paired_gate(name, metric, serving, publish, evaluate)
+    return _stored_gate(name, metric, model, serving, publish)
+
+
+def _paired_gate(
+    name: str, metric: str, serving: Comparison, publish: PublishConfig, evaluate: EvaluateConfig
+) -> Gate:
+    """Refused only where the whole interval, or the mean without one, is a larger loss than allowed."""
+    before, difference = serving.paired[metric].before, serving.paired[metric].difference
+    best_case = difference.mean if difference.high is None else difference.high
+    passed = best_case >= -publish.max_metric_drop * before
+    mean, low, high = (figure(value, sign=True) for value in difference)
+    certainty = (
+        f"{percent(evaluate.confidence)} interval {low} to {high}" if difference.low is not None else NO_INTERVAL
+    )
+    limit = f"at most {percent(publish.max_metric_drop)} may be lost" + (
+        "" if passed else ", and this is surely more"
+    )
+    detail = (
+        f"{metric} {mean} against the serving version's {figure(before)} on the {count(serving.n_shared)} users"
+        f" evaluated for both ({certainty}); {limit}"
+    )
+    return Gate(name, passed, detail)
+
+
+def _stored_gate(name: str, metric: str, model: Evaluation, serving: Comparison, publish: PublishConfig) -> Gate:
     """Passed where the serving version's stored figure is unknown, or at most `max_metric_drop` of it is lost."""
-    name, metric = "no_metric_drop", publish.metric
-    if serving is None:
-        return Gate(name, True, "no version serves yet")
-    if metric not in serving:
+    now, before = model.means().get(metric), serving.serving.metrics.get(metric)
+    if now is None or before is None:
         return Gate(name, True, f"the serving version was not measured by {metric}, so there is nothing to lose")
-    now, before = model.means()[metric], serving[metric]
     allowed = now >= before * (1 - publish.max_metric_drop)
     detail = f"{metric} {figure(now)} is {_change(now, before)} the serving version's {figure(before)}"
     limit = f"; at most {percent(publish.max_metric_drop)} is allowed" if now < before else ""
-    return Gate(name, allowed, detail + limit)
+    reason = serving.why_not_paired or "the serving version kept no record of this metric"
+    return Gate(name, allowed, f"{detail}{limit} (each over its own users: {reason})")
 
 
 def _change(now: float, before: float) -> str:

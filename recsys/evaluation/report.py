@@ -9,14 +9,16 @@ from typing import Any
 
 from recsys.config import EvaluateConfig
 from recsys.evaluation.cohort import Cohort
-from recsys.evaluation.comparison import compare
-from recsys.evaluation.definitions import definitions_tree
+from recsys.evaluation.comparison import Figures, compare, entry_of
+from recsys.evaluation.definitions import definitions_tree, in_order
 from recsys.evaluation.evaluator import Evaluation
-from recsys.evaluation.examples import Example, Regressed
+from recsys.evaluation.examples import Example
 from recsys.evaluation.gates import Gate, verdict
 from recsys.evaluation.reasons import explain
+from recsys.evaluation.regressed import Regressions
 from recsys.evaluation.report_html import render_html
 from recsys.evaluation.report_markdown import render_markdown
+from recsys.evaluation.serving import Comparison
 from recsys.evaluation.slices import slice_tree
 
 
@@ -53,6 +55,7 @@ def build_report(
     evaluate: EvaluateConfig,
     cohort: Cohort | None = None,
     gates: Sequence[Gate] = (),
+    serving: Comparison | None = None,
     index: Mapping[str, Any] | None = None,
     cleaning: Mapping[str, Any] | None = None,
     ingest: Mapping[str, Any] | None = None,
@@ -60,20 +63,18 @@ def build_report(
     settings: Mapping[str, Any] | None = None,
     losses: Sequence[float] = (),
     examples: Sequence[Example] = (),
-    regressed: Sequence[Regressed] = (),
-    regressed_against: str | None = None,
+    regressed: Regressions | None = None,
     timings: Mapping[str, float] | None = None,
 ) -> Report:
     """Put a report together.
 
     `evaluations`: the model first, then its baselines, on the same users. `metric`: the one that matters most.
-    `cohort`: those users; without it there are no slices. `split`: kind, cut (UTC seconds or None),
-    counts, dropped, dropped_users as `Split` has them. `cleaning`: `CleaningSummary.to_dict()`. `ingest`,
-    `holdout_ingest`: `RowCounts.to_dict()` of the log and of the files of a given holdout. `index`: kind and recall.
-    `losses`: of the training, iteration by iteration. `examples`: users to show. `regressed`: those who lose most
-    by `metric` against `regressed_against`, a baseline or the version that serves.
-    `settings`: the resolved configuration as plain values. `timings`: seconds by step; how long each model's
-    evaluation took is added.
+    `cohort`: those users; without it there are no slices. `serving`: the new version beside the one that serves.
+    `split`: kind, cut (UTC seconds or None), counts, dropped, dropped_users as `Split` has them. `cleaning`:
+    `CleaningSummary.to_dict()`. `ingest`, `holdout_ingest`: `RowCounts.to_dict()` of the log and of the files of a
+    given holdout. `index`: kind and recall. `losses`: of the training, iteration by iteration. `examples`: users to
+    show; `regressed`: those who lose most. `settings`: the resolved configuration as plain values. `timings`: seconds
+    by step; how long each model's evaluation took is added.
     Raises DataError where the evaluations cannot be compared.
     """
     models, differences = compare(evaluations, evaluate)
@@ -84,7 +85,8 @@ def build_report(
         "metric": metric,
         "n_users": evaluations[0].n_users,
         "models": models,
-        "differences": differences,
+        "differences": {**differences, **_serving_differences(evaluations[0].name, serving)},
+        "serving": _serving_tree(serving),
         "intervals": {"confidence": evaluate.confidence, "samples": evaluate.bootstrap, "seed": evaluate.seed},
         "short_lists": {evaluation.name: evaluation.n_short for evaluation in evaluations},
         "slices": cohort and slice_tree(evaluations, cohort, k=_cutoff(metric), split=split, evaluate=evaluate),
@@ -98,7 +100,7 @@ def build_report(
         "settings": settings,
         "definitions": definitions_tree(),
         "examples": [asdict(example) for example in examples],
-        "regressed": {"against": regressed_against, "users": [asdict(user) for user in regressed]},
+        "regressed": regressed and asdict(regressed),
         "timings": {**(timings or {}), **{f"evaluate {each.name}": each.seconds for each in evaluations}},
     }
     return Report(tuple(gates), plain(tree))
@@ -119,6 +121,27 @@ def plain(value: Any) -> Any:
 
 def _cutoff(metric: str) -> int:
     return int(metric.split("@")[1])
+
+
+def _serving_differences(model: str, serving: Comparison | None) -> Figures:
+    """The new version minus the serving one, as `compare` has the baselines; none where they cannot be paired."""
+    if serving is None or not serving.paired:
+        return {}
+    entries = {metric: entry_of(each.difference) for metric, each in serving.paired.items()}
+    figures = {metric: {**entries[metric], "users": serving.n_shared} for metric in in_order(entries)}
+    return {f"{model} minus serving": figures}
+
+
+def _serving_tree(serving: Comparison | None) -> dict[str, Any] | None:
+    if serving is None:
+        return None
+    before = {metric: each.before for metric, each in serving.paired.items()}
+    return {
+        "version": serving.serving.version,
+        "n_shared": serving.n_shared,
+        "not_paired": serving.why_not_paired,
+        "before": before,
+    }
 
 
 def _split_tree(split: Mapping[str, Any]) -> dict[str, Any]:

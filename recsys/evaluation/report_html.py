@@ -13,8 +13,11 @@ from recsys.evaluation.wording import (
     COUNTS,
     SPLITS,
     Tree,
+    against,
+    beside_serving,
     by_cutoff,
     how_measured,
+    is_compared,
     is_judged,
     new_to_the_model,
     short_lists,
@@ -49,9 +52,18 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.tests["judged"] = is_judged
+    environment.tests["compared"] = is_compared
     environment.filters.update(brief=brief, count=count, percent=percent)
-    words = (how_measured, new_to_the_model, short_lists, verdict_sentence, best_of, is_certain)
+    words = (
+        how_measured,
+        new_to_the_model,
+        short_lists,
+        verdict_sentence,
+        beside_serving,
+        against,
+        best_of,
+        is_certain,
+    )
     environment.globals.update({word.__name__: word for word in words}, SPLITS=SPLITS, COUNTS=COUNTS)
     return environment
 

@@ -10,8 +10,11 @@ from recsys.evaluation.markdown_accounts import accounts
 from recsys.evaluation.toml_text import toml_lines
 from recsys.evaluation.wording import (
     Tree,
+    against,
+    beside_serving,
     by_cutoff,
     how_measured,
+    is_compared,
     is_judged,
     new_to_the_model,
     short_lists,
@@ -73,11 +76,15 @@ def _cell(entry: Tree, *, bold: bool = False, sign: bool = False) -> str:
 def _differences(tree: Tree) -> Iterator[str]:
     if not tree["differences"]:
         return
-    yield from ("## Against the baselines", "")
+    yield from ("## Differences", "")
+    if sentence := beside_serving(tree):
+        yield from (sentence, "")
     yield "Mean difference on the same users. Bold: the interval does not hold zero, so it is hardly chance."
     yield ""
-    metrics = filter(is_judged, tree["models"][tree["model"]])
-    rows = ([metric, *(_lead(figures[metric]) for figures in tree["differences"].values())] for metric in metrics)
+    metrics = filter(is_compared, tree["models"][tree["model"]])
+    rows = (
+        [metric, *(_lead(figures.get(metric, {})) for figures in tree["differences"].values())] for metric in metrics
+    )
     yield from table(["metric", *tree["differences"]], rows)
 
 
@@ -128,9 +135,9 @@ def _examples(tree: Tree) -> Iterator[str]:
 
 
 def _regressed(tree: Tree) -> Iterator[str]:
-    regressed = tree["regressed"]
-    if regressed["users"]:
-        yield from (f"## Users who lose most against {escaped(regressed['against'])}", "")
+    if not (regressed := tree["regressed"]):
+        return
+    yield from (f"## Users who lose most against {escaped(against(tree))}", "")
     for user in regressed["users"]:
         change = f"{tree['metric']} {figure(user['before'])} before, {figure(user['now'])} now."
         yield from _example(user["example"], change)

@@ -5,6 +5,7 @@ from typing import Any
 
 from recsys.evaluation.definitions import DEFINITIONS
 from recsys.evaluation.figures import count, percent
+from recsys.evaluation.regressed import SERVING
 
 Tree = Mapping[str, Any]
 """As `Report.tree`."""
@@ -68,6 +69,29 @@ def new_to_the_model(tree: Tree) -> str:
         f"New users and new items are in no slice, because training knew nothing of them: {count(users['users'])} new"
         f" users with {count(users['pairs'])} held-out pairs, and {count(items['pairs'])} pairs with a new item."
     )
+
+
+def beside_serving(tree: Tree) -> str | None:
+    """How far the version that serves could be compared on the same users; None where none serves."""
+    if (serving := tree["serving"]) is None:
+        return None
+    if serving["not_paired"]:
+        return f"{serving['version']} serves; it cannot be compared on the same users: {serving['not_paired']}."
+    return (
+        f"{serving['version']} serves; {count(serving['n_shared'])} users were evaluated for both, each version on"
+        " the holdout of its day, so part of a change may come from what these users did since."
+    )
+
+
+def against(tree: Tree) -> str:
+    """Whom the users who lose most lose against."""
+    name = str(tree["regressed"]["against"])
+    return f"the version that serves, {tree['serving']['version']}" if name == SERVING else name
+
+
+def is_compared(metric: str) -> bool:
+    """Whether a difference in `metric` is worth a row: where higher is better, and in coverage."""
+    return is_judged(metric) or metric.startswith("coverage@")
 
 
 def is_judged(metric: str) -> bool:

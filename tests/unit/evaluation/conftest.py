@@ -8,6 +8,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.data.splits import Split
 from recsys.evaluation.evaluator import Evaluation
+from recsys.evaluation.record import Record
 from recsys.models.recommender import Queries
 from recsys.retrieval.topk import PAD, TopK
 
@@ -86,5 +87,29 @@ def evaluation_of() -> Callable[..., Evaluation]:
     def make(name: str, per_user: Mapping[str, Sequence[float]], **overall: float) -> Evaluation:
         values = {metric: np.array(column, np.float64) for metric, column in per_user.items()}
         return Evaluation(name, values, {key.replace("_at_", "@"): value for key, value in overall.items()}, 0, 1.5)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def record_of() -> Callable[..., Record]:
+    """A record of given users, per-user values and lists of items "i0", "i1" ...; users count from `first`."""
+
+    def make(
+        per_user: Mapping[str, Sequence[float]],
+        *,
+        lists: Sequence[Sequence[int]] | None = None,
+        first: int = 0,
+        n_items: int = 10,
+    ) -> Record:
+        n_users = len(next(iter(per_user.values())))
+        places = np.array(lists if lists is not None else [[0]] * n_users, np.int32)
+        return Record(
+            users=IdMap(pa.array([f"u{user:04}" for user in range(first, first + n_users)], pa.string())),
+            per_user={metric: np.array(values, np.float32) for metric, values in per_user.items()},
+            listed=IdMap(pa.array([f"i{item}" for item in range(n_items)], pa.string())),
+            lists=places,
+            n_items=n_items,
+        )
 
     return make

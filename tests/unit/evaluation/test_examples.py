@@ -5,19 +5,12 @@ import pytest
 from recsys.data.items import Items
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate
-from recsys.evaluation.examples import Listed, regressed_rows, show_users, spread_rows
+from recsys.evaluation.examples import Listed, list_by_id, show_users, spread_rows
 
 
 @pytest.mark.parametrize(("n_users", "n", "rows"), [(10, 3, [0, 4, 9]), (2, 5, [0, 1]), (1, 5, [0]), (5, 1, [0])])
 def test_shown_users_are_evenly_spaced_and_none_twice(n_users, n, rows):
     assert spread_rows(n_users, n).tolist() == rows
-
-
-def test_who_fell_furthest_comes_first_and_who_gained_not_at_all():
-    before = np.array([0.5, 1.0, 0.2, 0.5, 0.0])
-    now = np.array([0.25, 0.1, 0.9, 0.25, 0.0])
-    assert regressed_rows(now, before, 5).tolist() == [1, 0, 3]
-    assert regressed_rows(now, before, 2).tolist() == [1, 0]
 
 
 def test_a_user_is_shown_with_titles_hits_and_every_models_list(split_of, listed):
@@ -34,6 +27,15 @@ def test_a_user_is_shown_with_titles_hits_and_every_models_list(split_of, listed
     assert person.lists == {"als": (Listed("Four", True), Listed("One", False)), "mute": ()}
     (other,) = show_users(np.array([0], np.int32), Cohort.of(split), models, Items(split.train.items, titles))
     assert other.history == ("One", "Zero")
+
+
+def test_a_list_of_ids_gets_titles_and_hits_and_may_hold_what_is_no_longer_known(split_of):
+    split = split_of([[0, 1]], [[2]], 4)
+    titles = pa.table({"title": ["Zero", "One", None, "Three"]})
+    ids = ["i003", "gone", "i002", *(f"more {number}" for number in range(20))]
+    listed = list_by_id(ids, 0, Cohort.of(split), Items(split.train.items, titles))
+    assert listed[:3] == (Listed("Three", False), Listed("gone", False), Listed("i002", True))
+    assert len(listed) == 10
 
 
 LISTS = {"als": [[2], [4, 1]], "mute": [[], []]}

@@ -4,6 +4,8 @@ import pytest
 from recsys.config import EvaluateConfig, PublishConfig
 from recsys.errors import ConfigError
 from recsys.evaluation.gates import ACCEPTED, REFUSED, Gate, check_gates, check_metric, verdict
+from recsys.evaluation.serving import Comparison, Paired, Serving
+from recsys.evaluation.significance import Interval
 
 METRIC = "ndcg@20"
 EVALUATE = EvaluateConfig(cutoffs=(20,), bootstrap=200)
@@ -21,7 +23,7 @@ POPULAR = _values(0.07)
 def judge(evaluation_of):
     def run(mean=0.101, popular=POPULAR, serving=None, publish=None, evaluate=EVALUATE):
         return check_gates(
-            model=evaluation_of("als", {METRIC: _values(mean)}),
+            model=evaluation_of("als", {METRIC: _values(mean)}, coverage_at_20=0.2),
             popular=None if popular is None else evaluation_of("popular", {METRIC: popular}),
             serving=serving,
             publish=publish or PublishConfig(),
@@ -64,6 +66,20 @@ def test_without_resamples_the_mean_decides(judge):
     assert not judge(mean=0.07, evaluate=evaluate)[0].passed
 
 
+@pytest.fixture
+def stored(record_of):
+    """A serving version of which only the stored metrics can be used."""
+
+    def make(metrics, record=None, n_shared=0):
+        rows = np.arange(n_shared, dtype=np.int32)
+        return Comparison(record_of({METRIC: [0.5]}), Serving("v1", metrics, record), rows, rows)
+
+    return make
+
+
+ALONE = " (each over its own users: the serving version kept no record of its users)"
+
+
 @pytest.mark.parametrize(
     ("serving", "passed", "detail"),
     [
@@ -73,20 +89,86 @@ def test_without_resamples_the_mean_decides(judge):
         (0.0, True, "ndcg@20 0.1010 is above the serving version's 0.0000"),
     ],
 )
-def test_the_drop_gate_says_how_far_the_metric_fell(judge, serving, passed, detail):
-    assert judge(serving={METRIC: serving})[1] == Gate("no_metric_drop", passed, detail)
+def test_without_shared_users_the_stored_means_are_compared(judge, stored, serving, passed, detail):
+    assert judge(serving=stored({METRIC: serving}))[1] == Gate("no_metric_drop", passed, detail + ALONE)
 
 
-def test_the_same_figure_is_no_drop_even_where_none_is_allowed(judge, evaluation_of):
+def test_the_same_figure_is_no_drop_even_where_none_is_allowed(judge, stored, evaluation_of):
     same = evaluation_of("als", {METRIC: _values(0.101)}).means()
-    gate = judge(serving=same, publish=PublishConfig(max_metric_drop=0))[1]
-    assert gate == Gate("no_metric_drop", True, "ndcg@20 0.1010 is the same as the serving version's 0.1010")
+    gate = judge(serving=stored(same), publish=PublishConfig(max_metric_drop=0))[1]
+    assert gate.passed
+    assert gate.detail == "ndcg@20 0.1010 is the same as the serving version's 0.1010" + ALONE
 
 
-def test_a_serving_version_without_the_metric_loses_nothing(judge):
-    gate = judge(serving={"recall@10": 0.5})[1]
+def test_too_few_shared_users_are_said_to_be_why(judge, stored, record_of):
+    gate = judge(serving=stored({METRIC: 0.1}, record_of({METRIC: [0.5]}), 7))[1]
+    assert gate.detail.endswith("(each over its own users: only 7 users were evaluated for both)")
+
+
+@pytest.mark.parametrize("metrics", [{"recall@10": 0.5}, {METRIC: None}])
+def test_a_serving_version_without_the_metric_loses_nothing(judge, stored, metrics):
+    gate = judge(serving=stored(metrics))[1]
     assert gate.passed
     assert gate.detail == "the serving version was not measured by ndcg@20, so there is nothing to lose"
+
+
+def test_stored_coverage_may_not_fall_either(judge, stored):
+    for before, passed in ((0.205, False), (0.203, True)):
+        gate = judge(serving=stored({METRIC: 0.1, "coverage@20": before}))[2]
+        assert (gate.name, gate.passed) == ("no_coverage_drop", passed)
+        assert gate.detail.startswith(f"coverage@20 0.2000 is {100 * (1 - 0.2 / before):.2f} % below")
+
+
+@pytest.fixture
+def paired(record_of):
+    """A serving version whose figures on the shared users are known."""
+
+    def make(metric, before, difference):
+        rows = np.arange(1200, dtype=np.int32)
+        record = record_of({METRIC: [0.5]})
+        both = {METRIC: Paired(0.1, Interval(0.01, 0.005, 0.015)), metric: Paired(before, Interval(*difference))}
+        return Comparison(record, Serving("v1", {METRIC: 0.9, "coverage@20": 0.9}, record), rows, rows, both)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("difference", "passed"),
+    [
+        ((-0.010, -0.0150, -0.0021), False),
+        ((-0.010, -0.0150, -0.0019), True),
+        ((-0.001, -0.0012, -0.0008), True),
+        ((0.010, 0.0050, 0.0150), True),
+        ((-0.0021, None, None), False),
+        ((-0.0019, None, None), True),
+    ],
+)
+def test_only_an_interval_that_lies_below_what_may_be_lost_refuses(judge, paired, difference, passed):
+    gate = judge(serving=paired(METRIC, 0.1, difference))[1]
+    assert (gate.name, gate.passed) == ("no_metric_drop", passed)
+
+
+def test_the_paired_gate_says_what_it_saw(judge, paired):
+    metric, coverage = judge(serving=paired("coverage@20", 0.5, (-0.02, -0.025, -0.015)))[1:]
+    assert metric.detail == (
+        "ndcg@20 +0.0100 against the serving version's 0.1000 on the 1,200 users evaluated for both"
+        " (95 % interval +0.0050 to +0.0150); at most 2 % may be lost"
+    )
+    assert not coverage.passed
+    assert coverage.name == "no_coverage_drop"
+    assert coverage.detail == (
+        "coverage@20 -0.0200 against the serving version's 0.5000 on the 1,200 users evaluated for both"
+        " (95 % interval -0.0250 to -0.0150); at most 2 % may be lost, and this is surely more"
+    )
+
+
+def test_without_resamples_the_paired_gate_says_so(judge, paired):
+    gate = judge(serving=paired(METRIC, 0.1, (-0.001, None, None)))[1]
+    assert "(no interval: evaluate.bootstrap is 0)" in gate.detail
+
+
+def test_coverage_is_judged_at_the_cutoff_that_could_be_paired(judge, paired):
+    assert judge(serving=paired("coverage@5", 0.5, (0, 0, 0)))[2].detail.startswith("coverage@5 +0.0000")
 
 
 def test_popular_is_not_asked_for_where_it_need_not_be_beaten(judge):

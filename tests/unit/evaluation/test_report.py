@@ -6,9 +6,12 @@ import pytest
 from recsys.config import EvaluateConfig
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate
-from recsys.evaluation.examples import Example, Listed, Regressed
+from recsys.evaluation.examples import Example, Listed
 from recsys.evaluation.gates import Gate
+from recsys.evaluation.regressed import Regressed, Regressions
 from recsys.evaluation.report import build_report
+from recsys.evaluation.serving import Comparison, Paired, Serving
+from recsys.evaluation.significance import Interval
 
 EVALUATE = EvaluateConfig(cutoffs=(10, 20), bootstrap=50)
 SPLIT = {
@@ -63,8 +66,7 @@ def full(report_of):
         holdout_ingest={"rows_read": 11, "accepted": 11, "refused": {}, "merged": 0},
         settings={"workspace": "w", "items": None, "log": {"event_weights": {"view": 1.0}, "value": None}},
         examples=[PERSON],
-        regressed=[Regressed(before=1.0, now=0.25, example=PERSON)],
-        regressed_against="item_knn",
+        regressed=Regressions("item_knn", (Regressed(before=1.0, now=0.25, example=PERSON),)),
         losses=(3.0, 2.0, 1.5),
         timings={"prepare": np.float64(1.23456789)},
     )  # fmt: skip
@@ -127,7 +129,7 @@ def test_markdown_has_its_sections_in_order(full):
     headings = [line for line in full.to_markdown().splitlines() if line.startswith("#")]
     assert headings == [
         "# Evaluation report", "## Models", "### The first 10 places", "### The first 20 places",
-        "## Against the baselines", "## What was evaluated", "### What could not be evaluated, and why",
+        "## Differences", "## What was evaluated", "### What could not be evaluated, and why",
         "## Cleaning of the whole log", "## Rows of the log", "## Rows of the held-out files", "## Index",
         "## Examples", "### User u\\|1", "## Users who lose most against item\\_knn", "### User u\\|1",
         "## Settings", "## Definitions", "## Timings",
@@ -169,7 +171,7 @@ def test_short_lists_are_told(report_of, evaluation_of):
     object.__setattr__(als, "n_short", 1)
     page = build_report([als], metric="ndcg@10", split=SPLIT, evaluate=EVALUATE).to_markdown()
     assert "Lists shorter than the largest cut-off, by users: als (1). Missing places are misses." in page
-    assert "## Against the baselines" not in page
+    assert "## Differences" not in page
 
 
 @pytest.fixture
@@ -201,3 +203,56 @@ def test_without_a_cohort_there_are_no_slices(report_of):
     report = report_of()
     assert json.loads(report.to_json())["slices"] is None
     assert "## Slices" not in report.to_markdown()
+
+
+@pytest.fixture
+def beside(report_of, record_of):
+    """A report beside a serving version of which two users are shared."""
+
+    def make(paired, record=True):
+        rows = np.arange(2, dtype=np.int32)
+        kept = record_of({"ndcg@20": [0.5, 0.25]})
+        serving = Comparison(kept, Serving("v0123", {}, kept if record else None), rows, rows, paired)
+        return report_of(serving=serving, regressed=Regressions("serving", (Regressed(1.0, 0.5, PERSON),)))
+
+    return make
+
+
+PAIRED = {
+    "coverage@20": Paired(0.5, Interval(-0.25, -0.3, -0.2)),
+    "ndcg@20": Paired(0.25, Interval(0.125, 0.1, 0.15)),
+}
+
+
+def test_json_holds_the_differences_from_the_serving_version(beside, monkeypatch):
+    monkeypatch.setattr("recsys.evaluation.serving.MIN_SHARED_USERS", 2)
+    tree = json.loads(beside(PAIRED).to_json())
+    assert tree["serving"] == {
+        "version": "v0123", "n_shared": 2, "not_paired": None, "before": {"coverage@20": 0.5, "ndcg@20": 0.25},
+    }  # fmt: skip
+    assert list(tree["differences"]) == ["als minus popular", "als minus serving"]
+    assert tree["differences"]["als minus serving"] == {
+        "ndcg@20": {"mean": 0.125, "low": 0.1, "high": 0.15, "users": 2},
+        "coverage@20": {"mean": -0.25, "low": -0.3, "high": -0.2, "users": 2},
+    }
+
+
+def test_the_pages_show_the_differences_from_the_serving_version(beside, monkeypatch):
+    monkeypatch.setattr("recsys.evaluation.serving.MIN_SHARED_USERS", 2)
+    report = beside(PAIRED)
+    page = report.to_markdown()
+    assert "| metric | als minus popular | als minus serving |" in page
+    assert "**+0.1250** (+0.1000 to +0.1500) |" in next(row for row in page.splitlines() if "| ndcg@20 | +" in row)
+    assert next(row for row in page.splitlines() if "| recall@20 | +" in row).endswith("| - |")
+    assert "| coverage@20 | +0.7300 | **-0.2500** (-0.3000 to -0.2000) |" in page
+    for text in (page, report.to_html()):
+        assert "v0123 serves; 2 users were evaluated for both, each version on the holdout of its day" in text
+        assert "lose" in text
+        assert "against the version that serves, v0123" in text
+
+
+def test_the_pages_say_why_there_is_nothing_to_pair(beside):
+    report = beside({}, record=False)
+    assert list(json.loads(report.to_json())["differences"]) == ["als minus popular"]
+    for text in (report.to_markdown(), report.to_html()):
+        assert "cannot be compared on the same users: the serving version kept no record of its users." in text

@@ -9,8 +9,9 @@ from recsys.config import EvaluateConfig
 from recsys.evaluation import report_html
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate
-from recsys.evaluation.examples import Example, Listed, Regressed
+from recsys.evaluation.examples import Example, Listed
 from recsys.evaluation.gates import Gate
+from recsys.evaluation.regressed import Regressed, Regressions
 from recsys.evaluation.report import build_report
 
 EVALUATE = EvaluateConfig(cutoffs=(1, 2), bootstrap=30)
@@ -98,7 +99,7 @@ def full(page_of):
         },
         ingest={"rows_read": 5200, "accepted": 5000, "refused": {"missing_user": 150}, "merged": 50},
         settings={"workspace": BAD, "log": {"event_weights": {"view": 1.0}}, "index": {"recall_target": 0.99}},
-        examples=[person], regressed=[Regressed(1.0, 0.25, person)], regressed_against="popular",
+        examples=[person], regressed=Regressions("popular", (Regressed(1.0, 0.25, person),)),
     )  # fmt: skip
 
 

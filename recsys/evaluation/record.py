@@ -1,0 +1,86 @@
+"""Record: how each evaluated user was served by a version, kept with it so that the next one can be compared."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.data.arrays import Floats, Indices
+from recsys.data.id_map import IdMap
+from recsys.errors import ArtifactError
+from recsys.evaluation.cohort import Cohort
+from recsys.evaluation.evaluator import Evaluation
+from recsys.evaluation.metrics import ACCURACY
+from recsys.retrieval.topk import PAD
+
+_USER, _LIST, _META = "user", "list", "record"
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One evaluation of one model, by user id.
+
+    `users`: who was evaluated. `per_user`: accuracy metric ("ndcg@20") to float32 (n_users,). `listed`: the ids of
+    all items that stand in anybody's list. `lists`: int32 (n_users, k), positions in `listed` of the first places,
+    PAD where there is no item. `n_items`: size of the catalogue that was ranked.
+    """
+
+    users: IdMap
+    per_user: Mapping[str, Floats]
+    listed: IdMap
+    lists: Indices
+    n_items: int
+
+    @staticmethod
+    def of(evaluation: Evaluation, cohort: Cohort) -> "Record":
+        """What is kept of an evaluation of the users of `cohort`."""
+        positions = np.unique(evaluation.lists[evaluation.lists != PAD]).astype(np.int32)
+        lists = np.searchsorted(positions, evaluation.lists).astype(np.int32)
+        lists[evaluation.lists == PAD] = PAD
+        return Record(
+            users=cohort.users,
+            per_user={name: evaluation.per_user[name].astype(np.float32) for name in _accuracy(evaluation)},
+            listed=cohort.items.take(positions),
+            lists=lists,
+            n_items=len(cohort.items),
+        )
+
+    def list_of(self, row: int) -> list[str]:
+        """The item ids in the first places of one user's list."""
+        return self.listed.decode(position for position in self.lists[row].tolist() if position != PAD)
+
+    def save(self, path: Path) -> None:
+        """Write an Arrow file: a row a user with id, metrics and list. The same record gives the same bytes."""
+        places = pa.array(self.lists.ravel(), pa.int32(), mask=self.lists.ravel() == PAD)
+        listed = pa.DictionaryArray.from_arrays(places, self.listed.ids)
+        lists = pa.FixedSizeListArray.from_arrays(listed, self.lists.shape[1])
+        table = pa.table({_USER: self.users.ids, **self.per_user, _LIST: lists})
+        table = table.replace_schema_metadata({_META: json.dumps({"n_items": self.n_items})})
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
+            out.write_table(table)
+
+    @staticmethod
+    def from_bytes(content: bytes) -> "Record":
+        """Parse what `save` wrote. Raises ArtifactError where it is not that."""
+        try:
+            table = pa.ipc.open_file(pa.py_buffer(content)).read_all().combine_chunks()
+            lists = table.column(_LIST).combine_chunks()
+            places = lists.flatten()
+            metrics = [name for name in table.column_names if name not in {_USER, _LIST}]
+            return Record(
+                users=IdMap(table.column(_USER).combine_chunks()),
+                per_user={name: table.column(name).to_numpy() for name in metrics},
+                listed=IdMap(places.dictionary),
+                lists=pc.fill_null(places.indices, PAD).to_numpy().reshape(table.num_rows, lists.type.list_size),
+                n_items=int(json.loads(table.schema.metadata[_META.encode()])["n_items"]),
+            )
+        except (pa.ArrowException, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"evaluation record: expected an Arrow file of users and metrics: {error}") from error
+
+
+def _accuracy(evaluation: Evaluation) -> list[str]:
+    return [name for name in evaluation.per_user if name.split("@")[0] in ACCURACY]
