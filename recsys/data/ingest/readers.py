@@ -128,4 +128,4 @@ def _report(source: str, counts: RowCounts, refused: Quarantine, *, seconds: flo
         counts.merged,
     )
     if counts.n_refused:
-        logger.warning("%s: refused rows:\n%s", source, refused.summary())
+        logger.info("%s: refused rows:\n%s", source, refused.summary())
