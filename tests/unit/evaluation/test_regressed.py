@@ -48,7 +48,7 @@ def test_alone_a_model_regresses_against_nobody(evaluated):
 def test_the_serving_version_comes_before_any_baseline(evaluated):
     models, cohort, items = evaluated
     now, before = Record.of(models["als"], cohort), Record.of(models["good"], cohort)
-    rows = np.array([2, 1], np.int32)
+    rows = np.array([1, 2], np.int32)
     paired = {METRIC: Paired(0.5, Interval(0, None, None))}
     serving = Comparison(now, Serving("v1", {}, before), rows, rows, paired)
     found = regressions(list(models.values()), cohort, items, metric=METRIC, serving=serving)
