@@ -75,18 +75,19 @@ def beside_serving(tree: Tree) -> str | None:
     """How far the version that serves could be compared on the same users; None where none serves."""
     if (serving := tree["serving"]) is None:
         return None
+    name = f"the serving version, {serving['version']}"
     if serving["not_paired"]:
-        return f"{serving['version']} serves; it cannot be compared on the same users: {serving['not_paired']}."
+        return f"Not compared on the same users with {name}: {serving['not_paired']}."
     return (
-        f"{serving['version']} serves; {count(serving['n_shared'])} users were evaluated for both, each version on"
-        " the holdout of its day, so part of a change may come from what these users did since."
+        f"Compared with {name}, on the {count(serving['n_shared'])} users evaluated for both, each version on the"
+        " holdout of its day: part of a change may come from what these users did since."
     )
 
 
 def against(tree: Tree) -> str:
     """Whom the users who lose most lose against."""
     name = str(tree["regressed"]["against"])
-    return f"the version that serves, {tree['serving']['version']}" if name == SERVING else name
+    return f"the serving version, {tree['serving']['version']}" if name == SERVING else name
 
 
 def is_compared(metric: str) -> bool:

@@ -31,7 +31,7 @@ def test_the_second_night_is_compared_with_the_first_on_the_same_users(shop: Pat
     assert [gate["name"] for gate in report["gates"]] == ["beats_popular", "no_metric_drop", "no_coverage_drop"]
     assert all("users evaluated for both" in gate["detail"] for gate in report["gates"][1:])
     page = (shop.parent / "work" / "report.html").read_text(encoding="utf-8")
-    assert f"Who loses most against the version that serves, {first}" in page
+    assert f"Who loses most against the serving version, {first}" in page
 
 
 def test_the_same_night_again_differs_in_nothing(shop: Path) -> None:
