@@ -16,7 +16,7 @@ from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import GateError
 from recsys.evaluation.record import Record
-from recsys.evaluation.report import Report
+from recsys.evaluation.reporting.report import Report
 from recsys.evaluation.serving import Serving
 from recsys.models.training import TrainedModel
 from recsys.progress import Progress

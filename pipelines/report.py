@@ -13,7 +13,7 @@ from recsys.evaluation.examples import show_users, spread_rows
 from recsys.evaluation.gates import check_gates
 from recsys.evaluation.record import Record
 from recsys.evaluation.regressed import regressions
-from recsys.evaluation.report import Report, build_report
+from recsys.evaluation.reporting.report import Report, build_report
 from recsys.evaluation.serving import Serving, compare_with_serving
 
 _EXAMPLES = 5

@@ -196,7 +196,10 @@ class PublishConfig(Section):
     store: FilePath = Field(Path("store"), description="folder of the published versions")
     metric: str = Field("ndcg@20", description="the metric the gates look at")
     max_metric_drop: float = Field(
-        0.02, ge=0, le=1, description="share of the serving version's metric that a new one may lose"
+        0.02,
+        ge=0,
+        le=1,
+        description="share of the serving version's metric, and of its coverage, that a new one may lose",
     )
     must_beat_popular: bool = Field(True, description="refuse a model that does not beat most-popular")
 

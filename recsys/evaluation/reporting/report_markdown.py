@@ -5,10 +5,10 @@ from itertools import zip_longest
 from typing import Any
 
 from recsys.evaluation.figures import count, figure
-from recsys.evaluation.markdown import bullets, escaped, prose_table, table
-from recsys.evaluation.markdown_accounts import accounts
-from recsys.evaluation.toml_text import toml_lines
-from recsys.evaluation.wording import (
+from recsys.evaluation.reporting.markdown import bullets, escaped, prose_table, table
+from recsys.evaluation.reporting.markdown_accounts import accounts
+from recsys.evaluation.reporting.toml_text import toml_lines
+from recsys.evaluation.reporting.wording import (
     Tree,
     against,
     beside_serving,

@@ -9,7 +9,7 @@ from recsys.evaluation.evaluator import evaluate
 from recsys.evaluation.examples import Example, Listed
 from recsys.evaluation.gates import Gate
 from recsys.evaluation.regressed import Regressed, Regressions
-from recsys.evaluation.report import build_report
+from recsys.evaluation.reporting.report import build_report
 from recsys.evaluation.serving import Comparison, Paired, Serving
 from recsys.evaluation.significance import Interval
 

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from recsys.evaluation.svg import MARKERS, MUTED, PAPER, SERIES, drawn
+from recsys.evaluation.reporting.svg import MARKERS, MUTED, PAPER, SERIES, drawn
 
 Entry = Mapping[str, Any]
 

@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from recsys.evaluation import svg
-from recsys.evaluation.plots import curve_plot, interval_plot, scatter_plot, slice_plot
+from recsys.evaluation.reporting import svg
+from recsys.evaluation.reporting.plots import curve_plot, interval_plot, scatter_plot, slice_plot
 
 ENTRIES = {
     "als": {"mean": 0.4, "low": 0.3, "high": 0.5},

@@ -14,10 +14,10 @@ from recsys.evaluation.definitions import definitions_tree, in_order
 from recsys.evaluation.evaluator import Evaluation
 from recsys.evaluation.examples import Example
 from recsys.evaluation.gates import Gate, verdict
-from recsys.evaluation.reasons import explain
 from recsys.evaluation.regressed import Regressions
-from recsys.evaluation.report_html import render_html
-from recsys.evaluation.report_markdown import render_markdown
+from recsys.evaluation.reporting.reasons import explain
+from recsys.evaluation.reporting.report_html import render_html
+from recsys.evaluation.reporting.report_markdown import render_markdown
 from recsys.evaluation.serving import Comparison
 from recsys.evaluation.slices import slice_tree
 

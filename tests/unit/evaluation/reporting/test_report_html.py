@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from recsys.config import EvaluateConfig
-from recsys.evaluation import report_html
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate
 from recsys.evaluation.examples import Example, Listed
 from recsys.evaluation.gates import Gate
 from recsys.evaluation.regressed import Regressed, Regressions
-from recsys.evaluation.report import build_report
+from recsys.evaluation.reporting import report_html
+from recsys.evaluation.reporting.report import build_report
 
 EVALUATE = EvaluateConfig(cutoffs=(1, 2), bootstrap=30)
 SPLIT = {

@@ -7,9 +7,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys.evaluation.figures import brief, count, percent
-from recsys.evaluation.plots import curve_plot, interval_plot, scatter_plot, slice_plot
-from recsys.evaluation.toml_text import toml_lines
-from recsys.evaluation.wording import (
+from recsys.evaluation.reporting.plots import curve_plot, interval_plot, scatter_plot, slice_plot
+from recsys.evaluation.reporting.toml_text import toml_lines
+from recsys.evaluation.reporting.wording import (
     COUNTS,
     SPLITS,
     Tree,

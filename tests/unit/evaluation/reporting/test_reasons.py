@@ -2,7 +2,7 @@ import pytest
 
 from recsys.data.ingest.refusals import REASONS
 from recsys.data.splits import Split
-from recsys.evaluation.reasons import explain
+from recsys.evaluation.reporting.reasons import explain
 
 
 @pytest.mark.parametrize("reason", REASONS)

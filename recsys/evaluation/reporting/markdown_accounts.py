@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from recsys.evaluation.figures import count
-from recsys.evaluation.markdown import table
-from recsys.evaluation.wording import COUNTS, SPLITS, Tree
+from recsys.evaluation.reporting.markdown import table
+from recsys.evaluation.reporting.wording import COUNTS, SPLITS, Tree
 
 
 def accounts(tree: Tree) -> Iterator[str]:
