@@ -1,6 +1,7 @@
 """CSV and TSV files as blocks of raw rows, every row with its line number."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,9 @@ from recsys.data.ingest.refusals import Reason, marked
 from recsys.data.ingest.text_blocks import Advance, TextBlock, text_blocks
 from recsys.errors import DataError
 
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _LONGEST_TEXT = 500
+_USUAL_HEADER = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,24 @@ def csv_blocks(path: Path, wanted: Wanted, *, delimiter: str, advance: Advance) 
 def _header(blocks: Iterator[TextBlock], delimiter: str, *, path: Path) -> tuple[list[str], TextBlock]:
     """The column names, and what follows them in the first block."""
     for block in blocks:
-        records = find_records(block.data, delimiter)
-        filled = np.flatnonzero(records.ends > records.starts)
-        if len(filled):
-            start, end, rest = (int(at[filled[0]]) for at in (records.starts, records.ends, records.nexts))
+        # Nearly every header is found in the first lines, without a look at the whole block.
+        span = _first_record(block.data[:_USUAL_HEADER], delimiter) or _first_record(block.data, delimiter)
+        if span:
+            start, end, rest = span
             text = block.data[start:end].decode("utf-8", "replace")
             line = block.first_line + block.data.count(b"\n", 0, rest)
             return next(csv.reader([text], delimiter=delimiter)), TextBlock(block.data[rest:], line)
     raise DataError(f"{path}: holds blank lines only; expected a header and rows")
+
+
+def _first_record(data: bytes, delimiter: str) -> tuple[int, int, int] | None:
+    """Where the first record that is not blank starts and ends, and where the next one starts."""
+    records = find_records(data[: end_of_records(data, delimiter)], delimiter)
+    filled = np.flatnonzero(records.ends > records.starts)
+    if not len(filled):
+        return None
+    first = filled[0]
+    return int(records.starts[first]), int(records.ends[first]), int(records.nexts[first])
 
 
 def _parse(block: TextBlock, layout: _Layout) -> RawRows:
@@ -61,7 +74,7 @@ def _parse(block: TextBlock, layout: _Layout) -> RawRows:
         table = _read(block.data, layout)
     except pa.ArrowInvalid:
         return _parse_by_records(block, layout)
-    if not _one_line_a_row(block.data, table.num_rows):
+    if not _one_line_a_row(block, table.num_rows):
         return _parse_by_records(block, layout)
     lines = np.arange(block.first_line, block.first_line + table.num_rows, dtype=np.int64)
     return RawRows(str(layout.path), _columns(table, layout), lines)
@@ -89,9 +102,9 @@ def _columns(table: pa.Table, layout: _Layout) -> dict[str, Any]:
     return {key: one_array(table.column(str(place))) for key, place in layout.places.items()}
 
 
-def _one_line_a_row(data: bytes, n_rows: int) -> bool:
+def _one_line_a_row(block: TextBlock, n_rows: int) -> bool:
     """False where blank lines, line ends within quotes, or lone carriage returns make lines and rows differ."""
-    return n_rows == data.count(b"\n") and (b"\r" not in data or data.count(b"\r") == data.count(b"\r\n"))
+    return n_rows == block.n_lines and not _LONE_RETURN.search(block.data)
 
 
 def _parse_by_records(block: TextBlock, layout: _Layout) -> RawRows:

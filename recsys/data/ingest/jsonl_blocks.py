@@ -93,7 +93,7 @@ def _parse(block: TextBlock, path: Path, wanted: Wanted) -> RawRows:
         table = _read(block.data, schema)
     except pa.ArrowInvalid:
         return _parse_by_line(block, path, wanted)
-    if table.num_rows != block.data.count(b"\n"):
+    if table.num_rows != block.n_lines:
         return _parse_by_line(block, path, wanted)
     columns = {key: _bytes(one_array(table.column(name))) for key, name in wanted.columns.items()}
     return RawRows(str(path), columns, np.arange(table.num_rows, dtype=np.int64) + block.first_line)

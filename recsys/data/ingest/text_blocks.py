@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from recsys.data.ingest.log_files import open_bytes
 from recsys.errors import DataError
@@ -23,6 +26,11 @@ class TextBlock:
     data: bytes
     first_line: int
 
+    @cached_property
+    def n_lines(self) -> int:
+        """Line feeds in `data`."""
+        return int(np.count_nonzero(np.frombuffer(self.data, np.uint8) == ord("\n")))
+
 
 def text_blocks(path: Path, end_of_records: Callable[[bytes], int], *, advance: Advance) -> Iterator[TextBlock]:
     """Cut a plain or compressed file into blocks of about BLOCK_BYTES.
@@ -36,8 +44,9 @@ def text_blocks(path: Path, end_of_records: Callable[[bytes], int], *, advance: 
             data = _without_mark(rest + chunk, path) if line == 1 else rest + chunk
             end = end_of_records(data)
             if end:
-                yield TextBlock(data[:end], line)
-                line += data.count(b"\n", 0, end)
+                block = TextBlock(data[:end], line)
+                yield block
+                line += block.n_lines
             rest = data[end:]
             if len(rest) > _LONGEST_RECORD:
                 raise _endless(path, line)

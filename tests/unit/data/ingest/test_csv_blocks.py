@@ -122,6 +122,12 @@ def test_a_quote_that_is_never_closed_is_named_with_its_line(file: Path) -> None
         read(file)
 
 
+def test_a_header_may_be_far_down_and_long(tmp_path: Path) -> None:
+    columns = ["x" * 100_000, "user", "item"]
+    (tmp_path / "log.csv").write_text("\n" * 70_000 + ",".join(columns) + "\n1,a,x\n")
+    assert read(tmp_path / "log.csv") == [(70_002, "a", "x")]
+
+
 def test_a_file_of_blank_lines_has_no_header(file: Path) -> None:
     file.write_text("\n\r\n\n")
     with pytest.raises(DataError, match="blank lines only"):
