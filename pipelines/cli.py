@@ -92,7 +92,45 @@ def _run_steps(path: Path, steps: tuple[str, ...], overrides: list[str] | None, 
         show.published(config, done["publish"])
 
 
-@app.command(epilog="Example: `recsys recommend --store runs/demo/store --user u00001 -k 5`")
+@app.command(epilog="Example: `recsys tune pipeline.toml --trials 40 --timeout 1800`")
+def tune(
+    config: Config,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="in all; 30 without --timeout, any number with it", show_default=False)
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", show_default=False)] = None,
+    factors_low: Annotated[int, typer.Option(min=1, help="dimension of the first two thirds of the trials")] = 64,
+    tune_events: Annotated[bool, typer.Option("--tune-events", help="event weights and half-life too")] = False,
+    write: Annotated[bool, typer.Option("--write", help="change CONFIG itself, comments stay")] = False,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Search model and weighting settings on a validation part of the train side; write WORKSPACE/tune/tuned.toml."""
+    from pipelines.extras import require_extra
+    from pipelines.overrides import parse_overrides
+    from pipelines.progress import listener
+    from recsys.config import load_config
+
+    require_extra("tune", "optuna", "tomlkit")
+    from pipelines import show_tuning
+    from pipelines.tune import trials_file, tuned_file
+    from pipelines.tune import tune as run_tune
+    from pipelines.tuning.stages import Effort
+
+    given = parse_overrides(overrides or [])
+    resolved, effort = load_config(config, overrides=given), Effort(trials, timeout, factors_low, tune_events)
+    announce = show_tuning.announcement
+    with listener() as progress:
+        found = run_tune(config, resolved, effort, given=given, write=write, progress=progress, announce=announce)
+    files = {"tuned": str(tuned_file(resolved)), "trials": str(trials_file(resolved))}
+    written = str(config) if write and found.settings else None
+    if as_json:
+        show.json_document({**found.to_dict(), **files, "written": written})
+    else:
+        show_tuning.outcome(found, **files, written=written)
+
+
+@app.command(epilog="Example: `recsys recommend --store runs/demo/store --user u0000505 -k 5`")
 def recommend(
     store: Store,
     user: Annotated[str, typer.Option("--user", help="the user's id", show_default=False)],
@@ -110,7 +148,7 @@ def recommend(
         show.answer(answer, f"Recommendations for {user}")
 
 
-@app.command(epilog="Example: `recsys similar --store runs/demo/store --item i00001`")
+@app.command(epilog="Example: `recsys similar --store runs/demo/store --item b000773`")
 def similar(
     store: Store,
     item: Annotated[str, typer.Option("--item", help="the item's id", show_default=False)],
