@@ -18,33 +18,52 @@ _NEGLIGIBLE = 1e-6
 
 
 def spectral_start(csr: Csr, factors: int, *, seed: int, progress: Progress = silent) -> tuple[Floats, Floats]:
-    """Users float32 (n_users, factors) and items float32 (n_items, factors), C-contiguous: U sqrt(S) and V sqrt(S).
+    """Users float32 (n_users, factors) and items float32 (n_items, factors), C-contiguous, to set out from.
 
-    U, S, V: the truncated singular value decomposition of D_u^-1/2 log(1 + R) D_i^-1/2, where R is `csr`, canonical
-    float32 (n_users, n_items), and D are the sums of the rows and columns of log(1 + R). Found by randomised
-    subspace iteration: Halko, Martinsson, Tropp, "Finding Structure with Randomness" (2011), algorithm 4.4.
+    Their inner products are the best approximation of rank `factors` to log(1 + R) where an error in row u and
+    column i counts by 1 / (d_u d_i): D_u^1/2 U sqrt(S) and D_i^1/2 V sqrt(S), where U, S, V is the truncated singular
+    value decomposition of D_u^-1/2 log(1 + R) D_i^-1/2, R is `csr`, canonical float32 (n_users, n_items), and D_u, D_i
+    hold the sums d of the rows and columns of log(1 + R). Found by randomised subspace iteration: Halko, Martinsson,
+    Tropp, "Finding Structure with Randomness" (2011), algorithm 4.4.
     Where the matrix has fewer than `factors` dimensions the rest start small and random, as ALS would start them.
     The result is the same to the bit for any number of threads.
     """
     rng = np.random.default_rng(seed)
-    normalised = _normalised(csr)
-    rank = min(factors, *csr.shape)
-    with threadpool_limits(1, "blas"):  # the order of sums, and so the last bits, would depend on the threads
-        left, scale, right = _truncated_svd(normalised, rank, rng, progress)
+    left, scale, right = singular_vectors(csr, factors, rng=rng, progress=progress)
     root = np.sqrt(scale)
-    return _padded(left * root, factors, rng), _padded(right * root, factors, rng)
+    row, column = (np.sqrt(sums)[:, None] for sums in _log_sums(csr))
+    return _padded(left * root * row, factors, rng), _padded(right * root * column, factors, rng)
+
+
+def singular_vectors(
+    csr: Csr, rank: int, *, rng: np.random.Generator, progress: Progress = silent
+) -> tuple[Floats, Floats, Floats]:
+    """U float32 (n_users, r), S float32 (r,), largest first, and V float32 (n_items, r) of `spectral_start`.
+
+    r is `rank`, or less where the normalised matrix has fewer dimensions that are more than rounding errors.
+    """
+    normalised = _normalised(csr)
+    with threadpool_limits(1, "blas"):  # the order of sums, and so the last bits, would depend on the threads
+        return _truncated_svd(normalised, min(rank, *csr.shape), rng, progress)
 
 
 def _normalised(csr: Csr) -> Csr:
-    values = csr.copy()
-    np.log1p(values.data, out=values.data)
-    ones = np.ones(max(csr.shape), np.float32)
-    row, column = values @ ones[: csr.shape[1]], values.T @ ones[: csr.shape[0]]
-    scaled = sp.diags_array(_inverse_root(row)) @ values @ sp.diags_array(_inverse_root(column))
-    return Csr(scaled, dtype=np.float32)
+    row, column = (sp.diags_array(inverse_root(sums)) for sums in _log_sums(csr))
+    return Csr(row @ _logarithm(csr) @ column, dtype=np.float32)
 
 
-def _inverse_root(sums: Floats) -> Floats:
+def _log_sums(csr: Csr) -> tuple[Floats, Floats]:
+    """Sums of the rows float32 (n_users,) and of the columns float32 (n_items,) of log(1 + R)."""
+    values, (n_users, n_items) = _logarithm(csr), csr.shape
+    return values @ np.ones(n_items, np.float32), values.T @ np.ones(n_users, np.float32)
+
+
+def _logarithm(csr: Csr) -> Csr:
+    return Csr((np.log1p(csr.data), csr.indices, csr.indptr), shape=csr.shape)
+
+
+def inverse_root(sums: Floats) -> Floats:
+    """float32 (n,): 1 / sqrt(`sums`), float32 (n,); 0 where there is nothing to sum."""
     root: Floats = np.where(sums > 0, 1 / np.sqrt(np.maximum(sums, np.finfo(np.float32).tiny)), 0).astype(np.float32)
     return root
 
