@@ -80,6 +80,11 @@ def csr_from_pairs(row: Indices, col: Indices, weight: Floats, shape: tuple[int,
     return matrix
 
 
+def presence(csr: Csr) -> Csr:
+    """The same places, every weight 1: who did anything with what. It shares the index arrays of `csr`."""
+    return Csr((np.ones(csr.nnz, np.float32), csr.indices, csr.indptr), shape=csr.shape)
+
+
 def check_canonical(csr: Csr) -> None:
     """Raise DataError unless `csr` is canonical float32 CSR with finite, positive values in range."""
     if csr.dtype != np.float32 or csr.indices.dtype != np.int32:

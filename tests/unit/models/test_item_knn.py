@@ -8,18 +8,36 @@ from recsys.models.recommender import Queries
 LOG = np.array([[1, 9, 0, 0, 0], [2, 1, 0, 0, 0], [0, 1, 1, 0, 0], [0, 0, 0, 7, 0]])
 
 
-def _slow_similarity(dense, neighbours):
-    """Deshpande and Karypis, written out: unit rows, cosine of columns, the nearest few, divided by their sum."""
+def _shares(similarity, neighbours):
+    """The nearest few of each row but itself, divided by their sum."""
+    nearest = np.zeros_like(similarity)
+    for item, row in enumerate(similarity):
+        kept = [at for at in np.argsort(-row, kind="stable") if at != item and row[at] > 0][:neighbours]
+        nearest[item, kept] = row[kept] / row[kept].sum()
+    return nearest
+
+
+def _slow_cosine(dense, neighbours):
+    """Deshpande and Karypis, written out: unit rows, cosine of columns."""
     present = (dense > 0).astype(np.float64)
     rows = present / np.maximum(np.linalg.norm(present, axis=1, keepdims=True), 1e-12)
     length = np.maximum(np.linalg.norm(rows, axis=0), 1e-12)
-    cosine = (rows.T @ rows) / np.outer(length, length)
-    np.fill_diagonal(cosine, 0)
-    nearest = np.zeros_like(cosine)
-    for item, row in enumerate(cosine):
-        kept = [at for at in np.argsort(-row, kind="stable")[:neighbours] if row[at] > 0]
-        nearest[item, kept] = row[kept] / row[kept].sum()
-    return nearest
+    return _shares((rows.T @ rows) / np.outer(length, length), neighbours)
+
+
+def _slow_bm25(dense, neighbours, *, k1, b):
+    """An item a document, a user a term, what they did the term's frequency."""
+    frequency = dense.T.astype(np.float64)
+    n_items, n_users = frequency.shape
+    length = frequency.sum(axis=1)
+    weight = np.zeros_like(frequency)
+    for item in range(n_items):
+        norm = k1 * (1 - b + b * length[item] / length.mean())
+        for user in range(n_users):
+            used = (frequency[:, user] > 0).sum()
+            idf = np.log(1 + (n_items - used + 0.5) / (used + 0.5))
+            weight[item, user] = idf * frequency[item, user] * (k1 + 1) / (frequency[item, user] + norm)
+    return _shares(weight @ weight.T, neighbours)
 
 
 def test_a_small_log_by_hand(matrix, csr):
@@ -39,22 +57,38 @@ def test_a_small_log_by_hand(matrix, csr):
 
 
 @pytest.mark.parametrize("neighbours", [1, 4, 100])
-@pytest.mark.parametrize("block", [10**6, 200, 1])
-def test_it_is_the_slow_reference_in_blocks_of_any_size(monkeypatch, groups, neighbours, block):
-    monkeypatch.setattr("recsys.models.item_knn._SIMILARITIES_PER_BLOCK", block)
-    model = ItemKnnRecommender.fit(groups, neighbours=neighbours)
-    dense = groups.csr.toarray()
-    similarity = _slow_similarity(dense, neighbours)
+def test_it_is_the_slow_reference(groups, neighbours):
+    similarity = ItemKnnRecommender.fit(groups, neighbours=neighbours).similarity.toarray()
+    expected = _slow_cosine(groups.csr.toarray(), neighbours)
     # Near-ties at the border may fall either way, so what is compared is what each item's kept ones add up to.
-    ours = np.sort(model.similarity.toarray(), axis=1)
-    np.testing.assert_allclose(ours, np.sort(similarity, axis=1), atol=1e-5)
+    np.testing.assert_allclose(np.sort(similarity, axis=1), np.sort(expected, axis=1), atol=1e-5)
     if neighbours == 100:
-        np.testing.assert_allclose(model.similarity.toarray(), similarity, atol=1e-5)
+        np.testing.assert_allclose(similarity, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("neighbours", [1, 100])
+@pytest.mark.parametrize("settings", [{"k1": 1.2, "b": 0.75}, {"k1": 100.0, "b": 0.0}])
+def test_bm25_is_the_slow_reference(groups, neighbours, settings):
+    model = ItemKnnRecommender.fit_bm25(groups, neighbours=neighbours, **settings)
+    expected = _slow_bm25(groups.csr.toarray(), neighbours, **settings)
+    np.testing.assert_allclose(model.similarity.toarray(), expected, atol=1e-5)
+    assert model.name == "item_knn_bm25"
+
+
+def test_how_much_a_user_did_counts_for_bm25_alone(matrix):
+    much = matrix(LOG * np.array([[1], [50], [1], [1]]))
+    once = matrix(LOG)
+    cosine, bm25 = (
+        [fit(log).similarity.toarray() for log in (much, once)]
+        for fit in (ItemKnnRecommender.fit, ItemKnnRecommender.fit_bm25)
+    )
+    np.testing.assert_array_equal(*cosine)
+    assert bm25[0][1, 0] > bm25[1][1, 0]
 
 
 def test_scores_are_sums_over_the_history(groups):
     model = ItemKnnRecommender.fit(groups)
-    scores = (groups.csr.toarray() > 0) @ _slow_similarity(groups.csr.toarray(), 100)
+    scores = (groups.csr.toarray() > 0) @ _slow_cosine(groups.csr.toarray(), 100)
     for user, (indices, values) in enumerate(model.recommend(Queries(groups.csr, None), 5).rows()):
         near = values > 0
         np.testing.assert_allclose(values[near], scores[user, indices[near]], rtol=1e-4)
@@ -62,14 +96,8 @@ def test_scores_are_sums_over_the_history(groups):
         assert values[0] == pytest.approx(unseen.max(), rel=1e-4)
 
 
-def test_groups_stay_together(groups):
-    top = ItemKnnRecommender.fit(groups).recommend(Queries(groups.csr, None), 3)
+@pytest.mark.parametrize("fit", [ItemKnnRecommender.fit, ItemKnnRecommender.fit_bm25])
+def test_groups_stay_together(groups, fit):
+    top = fit(groups).recommend(Queries(groups.csr, None), 3)
     assert (top.indices[:20] < 15).all()
     assert (top.indices[20:] >= 15).all()
-
-
-def test_progress_reaches_the_number_of_items(monkeypatch, groups):
-    monkeypatch.setattr("recsys.models.item_knn._SIMILARITIES_PER_BLOCK", 30 * 20)
-    told = []
-    ItemKnnRecommender.fit(groups, progress=lambda *step: told.append(step))
-    assert told == [("item k-NN", 20, 30), ("item k-NN", 30, 30)]
