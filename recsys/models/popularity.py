@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices, read_only
 from recsys.data.matrix import Csr, InteractionMatrix
@@ -13,22 +14,26 @@ from recsys.retrieval.topk import TopK, place
 
 @dataclass(frozen=True, eq=False)
 class PopularityRecommender:
-    """The items with the most users, without those a user has already; equal ones by lower index.
+    """The most popular items, without those a user has already; equal ones by lower index.
 
-    `order`: int32 (n_items,), most popular first. `n_users`: float32 (n_items,), distinct users in that order,
-    which is also the score.
+    `order`: int32 (n_items,), most popular first. `score`: float32 (n_items,), how popular, in that order.
     """
 
     order: Indices
-    n_users: Floats
+    score: Floats
     name: str = "popular"
 
     @staticmethod
     def fit(matrix: InteractionMatrix) -> "PopularityRecommender":
-        """Count each item's distinct users; how much they did does not count."""
+        """Rank items by their distinct users; how much these did, and when, does not count."""
         n_users = np.bincount(matrix.csr.indices, minlength=matrix.n_items)
-        order = np.argsort(-n_users, kind="stable").astype(np.int32)
-        return PopularityRecommender(read_only(order), read_only(n_users[order].astype(np.float32)))
+        return _ranked(n_users, name="popular")
+
+    @staticmethod
+    def fit_weighted(matrix: InteractionMatrix) -> "PopularityRecommender":
+        """Rank items by the sum of their weights, which have decayed where `prepare.half_life_days` says so."""
+        weight = np.bincount(matrix.csr.indices, weights=matrix.csr.data, minlength=matrix.n_items)
+        return _ranked(weight, name="popular_weighted")
 
     def recommend(self, queries: Queries, k: int) -> TopK:
         """The k most popular items outside each history."""
@@ -39,5 +44,11 @@ class PopularityRecommender:
     def _leading(self, history: Csr, k: int, width: int) -> TopK:
         shape = (history.shape[0], min(width, len(self.order)))
         leading: Indices = np.broadcast_to(self.order[:width], shape)
-        n_users: Floats = np.broadcast_to(self.n_users[:width], shape)
-        return drop_excluded(leading, n_users, k, exclude=history)
+        score: Floats = np.broadcast_to(self.score[:width], shape)
+        return drop_excluded(leading, score, k, exclude=history)
+
+
+def _ranked(popularity: NDArray[np.int64] | NDArray[np.float64], *, name: str) -> PopularityRecommender:
+    score = popularity.astype(np.float32)
+    order = np.argsort(-score, kind="stable").astype(np.int32)
+    return PopularityRecommender(read_only(order), read_only(score[order]), name)

@@ -20,3 +20,11 @@ def test_everything_is_ranked_when_everything_is_asked_for(matrix, csr):
     top = PopularityRecommender.fit(matrix(LOG)).recommend(Queries(csr([[0, 1, 0, 0, 0]]), None), 9)
     assert top.row(0)[0].tolist() == [3, 2, 0, 4]
     assert top.k == 9
+
+
+def test_weights_count_where_they_are_asked_for(matrix, csr):
+    model = PopularityRecommender.fit_weighted(matrix(LOG))
+    top = model.recommend(Queries(csr([[0, 0, 0, 0, 0], [1, 0, 0, 0, 0]]), None), 3)
+    assert [indices.tolist() for indices, _ in top.rows()] == [[0, 1, 3], [1, 3, 2]]
+    assert top.row(0)[1].tolist() == [100, 3, 3]
+    assert model.name == "popular_weighted"
