@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Floats, Indices
+from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.models.recommender import Queries
 from recsys.models.training import TrainedModel
@@ -35,17 +36,25 @@ class EmbeddingRecommender:
         history nor a trained vector other than zero is nobody the model knows: every item would score zero, so
         there is no answer, and the caller chooses a fallback. Raises ModelError for a `user_idx` out of range.
         """
-        vectors = self._vectors(queries)
-        known = np.flatnonzero(vectors.any(axis=1))
-        if len(known) == len(queries):
-            return self.search.search(vectors, k, exclude=queries.history)
-        answers = self.search.search(vectors[known], k, exclude=queries.history[known])
-        return place([(known, answers)], len(queries), k)
+        return search_known(self.search, self._vectors(queries), queries.history, k)
 
     def _vectors(self, queries: Queries) -> Floats:
         if queries.user_idx is None:
             return self.trained.fold_in(queries.history)
-        users, asked = self.trained.embeddings.users, queries.user_idx
-        if len(asked) and (asked.min() < 0 or asked.max() >= len(users)):
-            raise ModelError(f"{self.name}: user_idx {asked.min()} to {asked.max()}, expected 0 to {len(users) - 1}")
-        return users[asked]
+        return rows_of(self.trained.embeddings.users, queries.user_idx, name=self.name)
+
+
+def search_known(search: ItemSearch, vectors: Floats, history: Csr, k: int) -> TopK:
+    """The k best items of each of `vectors`, float32 (n, d), outside its row of `history`; none of a zero vector."""
+    known = np.flatnonzero(vectors.any(axis=1))
+    if len(known) == len(vectors):
+        return search.search(vectors, k, exclude=history)
+    return place([(known, search.search(vectors[known], k, exclude=history[known]))], len(vectors), k)
+
+
+def rows_of(users: Floats, user_idx: Indices, *, name: str) -> Floats:
+    """Float32 (n, d): the rows `user_idx`, int32 (n,), of `users`. Raises ModelError for one out of range."""
+    if len(user_idx) and (user_idx.min() < 0 or user_idx.max() >= len(users)):
+        raise ModelError(f"{name}: user_idx {user_idx.min()} to {user_idx.max()}, expected 0 to {len(users) - 1}")
+    vectors: Floats = users[user_idx]
+    return vectors
