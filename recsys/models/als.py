@@ -25,13 +25,12 @@ from threadpoolctl import threadpool_limits
 
 from recsys.config import ModelConfig
 from recsys.data.arrays import Floats
-from recsys.data.matrix import Csr, check_canonical
+from recsys.data.matrix import Csr
 from recsys.errors import ModelError
+from recsys.models.implicit_input import check_solvable, writeable
 from recsys.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
-
-_INT32_MAX = 2**31 - 1
 
 Watch = Callable[[int, Floats, Floats], None]
 """Told how many iterations are done, and the users float32 (n_users, d) and items float32 (n_items, d) they led to.
@@ -78,7 +77,7 @@ def fit_als(
         solver = _solver(config, start)
         try:
             heard = _listener(solver, losses, config, progress, watch)
-            solver.fit(_writeable(confidence), show_progress=False, callback=heard)
+            solver.fit(writeable(confidence), show_progress=False, callback=heard)
         except ModelFitError as error:
             raise _not_finite(confidence, config) from error
     fit = AlsFit(_on_host(solver.user_factors), _on_host(solver.item_factors), tuple(losses))
@@ -106,11 +105,7 @@ def _listener(
 
 
 def _check_input(confidence: Csr, start: tuple[Floats, Floats] | None, factors: int) -> None:
-    check_canonical(confidence)
-    if confidence.nnz == 0:
-        raise ModelError(f"als: nothing to learn from: {confidence.shape} confidences, none stored")
-    if confidence.nnz > _INT32_MAX:
-        raise ModelError(f"als: {confidence.nnz} entries, the solver takes at most {_INT32_MAX}")
+    check_solvable("als", confidence)
     for name, array, rows in zip(("users", "items"), start or (), confidence.shape, strict=False):
         if array.shape != (rows, factors) or array.dtype != np.float32:
             raise ModelError(f"als: start {name} {array.dtype} {array.shape}, expected float32 ({rows}, {factors})")
@@ -141,12 +136,6 @@ def _solver(config: ModelConfig, start: tuple[Floats, Floats] | None) -> Any:
         solver.user_factors = implicit.gpu.Matrix(users) if on_gpu else users
         solver.item_factors = implicit.gpu.Matrix(items) if on_gpu else items
     return solver
-
-
-def _writeable(csr: Csr) -> Csr:
-    """The same matrix in arrays that the solver accepts: int32, and not read-only, though it only reads them."""
-    index_arrays = (np.require(array, np.int32, ["C", "W"]) for array in (csr.indices, csr.indptr))
-    return Csr((csr.data, *index_arrays), shape=csr.shape, copy=False)
 
 
 def _on_host(vectors: Any) -> Floats:
