@@ -22,8 +22,8 @@ def spectral_start(csr: Csr, factors: int, *, seed: int, progress: Progress = si
 
     Their inner products are the best approximation of rank `factors` to log(1 + R) where an error in row u and
     column i counts by 1 / (d_u d_i): D_u^1/2 U sqrt(S) and D_i^1/2 V sqrt(S), where U, S, V is the truncated singular
-    value decomposition of D_u^-1/2 log(1 + R) D_i^-1/2, R is `csr`, canonical float32 (n_users, n_items), and D_u, D_i
-    hold the sums d of the rows and columns of log(1 + R). Found by randomised subspace iteration: Halko, Martinsson,
+    value decomposition of D_u^-1/2 log(1 + R) D_i^-1/2, R is `csr`, canonical float32 (n_users, n_items), and D_u and
+    D_i hold the sums d of the rows and columns of log(1 + R). Found by randomised subspace iteration: Halko, Martinsson,
     Tropp, "Finding Structure with Randomness" (2011), algorithm 4.4.
     Where the matrix has fewer than `factors` dimensions the rest start small and random, as ALS would start them.
     The result is the same to the bit for any number of threads.
@@ -31,7 +31,7 @@ def spectral_start(csr: Csr, factors: int, *, seed: int, progress: Progress = si
     rng = np.random.default_rng(seed)
     left, scale, right = singular_vectors(csr, factors, rng=rng, progress=progress)
     root = np.sqrt(scale)
-    row, column = (np.sqrt(sums)[:, None] for sums in _log_sums(csr))
+    row, column = (np.sqrt(sums)[:, None] for sums in log_sums(csr))
     return _padded(left * root * row, factors, rng), _padded(right * root * column, factors, rng)
 
 
@@ -48,17 +48,18 @@ def singular_vectors(
 
 
 def _normalised(csr: Csr) -> Csr:
-    row, column = (sp.diags_array(inverse_root(sums)) for sums in _log_sums(csr))
-    return Csr(row @ _logarithm(csr) @ column, dtype=np.float32)
+    row, column = (sp.diags_array(inverse_root(sums)) for sums in log_sums(csr))
+    return Csr(row @ logarithm(csr) @ column, dtype=np.float32)
 
 
-def _log_sums(csr: Csr) -> tuple[Floats, Floats]:
+def log_sums(csr: Csr) -> tuple[Floats, Floats]:
     """Sums of the rows float32 (n_users,) and of the columns float32 (n_items,) of log(1 + R)."""
-    values, (n_users, n_items) = _logarithm(csr), csr.shape
+    values, (n_users, n_items) = logarithm(csr), csr.shape
     return values @ np.ones(n_items, np.float32), values.T @ np.ones(n_users, np.float32)
 
 
-def _logarithm(csr: Csr) -> Csr:
+def logarithm(csr: Csr) -> Csr:
+    """The same places, log(1 + weight)."""
     return Csr((np.log1p(csr.data), csr.indices, csr.indptr), shape=csr.shape)
 
 
