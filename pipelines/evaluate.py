@@ -6,13 +6,13 @@ from typing import Any
 
 from pipelines.prepare import history_of, matrix_of
 from pipelines.workspace import Workspace
-from recsys.config import EvaluateConfig, PipelineConfig
+from recsys.config import PipelineConfig
 from recsys.data.interactions import Interactions
 from recsys.data.splits import Split, make_split
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate as measure
 from recsys.evaluation.gates import check_metric
-from recsys.models.baselines import fit_baseline
+from recsys.models.baselines import check_baselines, check_fits, fit_baseline
 from recsys.models.embedding_recommender import EmbeddingRecommender
 from recsys.models.recommender import Recommender
 from recsys.models.training import TrainedModel, train_model
@@ -26,12 +26,14 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     """Fit on the train side of the split, rank everything for every held-out user. Returns the summary."""
     prepared = workspace.require("prepare", config)
     check_metric(config.publish, config.evaluate)
+    check_baselines(config.evaluate)
     given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
     split = split_of(Interactions.load(prepared / "events"), config, given)
+    check_fits(config.evaluate.baselines, split.train)
     with workspace.output("evaluate", config) as output:
         model = train_model(split.train, config.model, progress=progress)
         means = {}
-        for recommender in _contestants(split, model, config.evaluate, config.model.algorithm):
+        for recommender in _contestants(split, model, config, progress):
             evaluation = measure(
                 recommender,
                 split,
@@ -59,12 +61,12 @@ def split_of(events: Interactions, config: PipelineConfig, given: Interactions |
 
 
 def _contestants(
-    split: Split, model: TrainedModel, evaluate: EvaluateConfig, algorithm: str
+    split: Split, model: TrainedModel, config: PipelineConfig, progress: Progress
 ) -> Iterator[Recommender]:
     """One after the other, so that only one of them is in memory."""
-    yield EmbeddingRecommender(algorithm, model, ExactSearch(model.embeddings.scoring_items))
-    for name in evaluate.baselines:
-        yield fit_baseline(name, split.train)
+    yield EmbeddingRecommender(config.model.algorithm, model, ExactSearch(model.embeddings.scoring_items))
+    for name in config.evaluate.baselines:
+        yield fit_baseline(name, split.train, progress=progress)
 
 
 def _summary(split: Split, means: dict[str, dict[str, float]], config: PipelineConfig) -> dict[str, Any]:

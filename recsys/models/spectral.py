@@ -21,10 +21,10 @@ def spectral_start(csr: Csr, factors: int, *, seed: int, progress: Progress = si
     """Users float32 (n_users, factors) and items float32 (n_items, factors), C-contiguous, to set out from.
 
     Their inner products are the best approximation of rank `factors` to log(1 + R) where an error in row u and
-    column i counts by 1 / (d_u d_i): D_u^1/2 U sqrt(S) and D_i^1/2 V sqrt(S), where U, S, V is the truncated singular
-    value decomposition of D_u^-1/2 log(1 + R) D_i^-1/2, R is `csr`, canonical float32 (n_users, n_items), and D_u and
-    D_i hold the sums d of the rows and columns of log(1 + R). Found by randomised subspace iteration: Halko, Martinsson,
-    Tropp, "Finding Structure with Randomness" (2011), algorithm 4.4.
+    column i counts by 1 / (d_u d_i): D_u^1/2 U sqrt(S) and D_i^1/2 V sqrt(S), where U, S, V is the truncated
+    singular value decomposition of D_u^-1/2 log(1 + R) D_i^-1/2, R is `csr`, canonical float32 (n_users, n_items),
+    and D_u, D_i hold the sums d of the rows and columns of log(1 + R). Found by randomised subspace iteration:
+    Halko, Martinsson, Tropp, "Finding Structure with Randomness" (2011), algorithm 4.4.
     Where the matrix has fewer than `factors` dimensions the rest start small and random, as ALS would start them.
     The result is the same to the bit for any number of threads.
     """

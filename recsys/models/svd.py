@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from recsys.data.matrix import Csr, InteractionMatrix
+from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ModelError
 from recsys.models.history_recommender import HistoryRecommender
-from recsys.models.spectral import inverse_root, singular_vectors
+from recsys.models.spectral import inverse_root, log_sums, logarithm, singular_vectors
 from recsys.models.training import popularity_scale
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import ExactSearch
@@ -36,13 +36,8 @@ def fit_svd(
     rng = np.random.default_rng(seed)
     rank = max(1, min(factors, min(matrix.csr.shape) // 10))
     _, _, directions = singular_vectors(matrix.csr, rank, rng=rng, progress=progress)
-    item_sums = _logarithms(matrix.csr).T @ np.ones(matrix.n_users, np.float32)
+    _, item_sums = log_sums(matrix.csr)
     n_users = np.bincount(matrix.csr.indices, minlength=matrix.n_items).astype(np.float32)
     scoring = directions * popularity_scale(n_users, popularity_exponent)[:, None]
     sources = directions * inverse_root(item_sums)[:, None]
-    return HistoryRecommender("svd", sources, ExactSearch(np.ascontiguousarray(scoring)), _logarithms)
-
-
-def _logarithms(csr: Csr) -> Csr:
-    """The same places, log(1 + weight)."""
-    return Csr((np.log1p(csr.data), csr.indices, csr.indptr), shape=csr.shape)
+    return HistoryRecommender("svd", sources, ExactSearch(np.ascontiguousarray(scoring)), logarithm)
