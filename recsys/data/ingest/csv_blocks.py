@@ -16,7 +16,7 @@ import pyarrow.csv as pa_csv
 from recsys.data.ingest.csv_records import Records, end_of_records, find_records
 from recsys.data.ingest.raw_rows import Blocks, RawRows, Wanted, one_array
 from recsys.data.ingest.refusals import Reason, marked
-from recsys.data.ingest.text_blocks import Advance, TextBlock, text_blocks
+from recsys.data.ingest.text_blocks import LF, Advance, Bytes, TextBlock, text_blocks
 from recsys.errors import DataError
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
@@ -42,8 +42,9 @@ def csv_blocks(path: Path, wanted: Wanted, *, delimiter: str, advance: Advance) 
     """
     blocks = text_blocks(path, partial(end_of_records, delimiter=delimiter), advance=advance)
     names, rows = _header(blocks, delimiter, path=path)
+    names = _trimmed(names, wanted)
     layout = _Layout(path, delimiter, len(names), wanted.places(str(path), names), wanted.keep)
-    return (partial(_parse, block, layout) for block in chain([rows], blocks) if block.data)
+    return (partial(_parse, block, layout) for block in chain([rows], blocks) if len(block.data))
 
 
 def _header(blocks: Iterator[TextBlock], delimiter: str, *, path: Path) -> tuple[list[str], TextBlock]:
@@ -53,13 +54,19 @@ def _header(blocks: Iterator[TextBlock], delimiter: str, *, path: Path) -> tuple
         span = _first_record(block.data[:_USUAL_HEADER], delimiter) or _first_record(block.data, delimiter)
         if span:
             start, end, rest = span
-            text = block.data[start:end].decode("utf-8", "replace")
-            line = block.first_line + block.data.count(b"\n", 0, rest)
+            text = block.data[start:end].tobytes().decode("utf-8", "replace")
+            line = block.first_line + int(np.count_nonzero(block.data[:rest] == LF))
             return next(csv.reader([text], delimiter=delimiter)), TextBlock(block.data[rest:], line)
     raise DataError(f"{path}: holds blank lines only; expected a header and rows")
 
 
-def _first_record(data: bytes, delimiter: str) -> tuple[int, int, int] | None:
+def _trimmed(names: list[str], wanted: Wanted) -> list[str]:
+    """The names; those that are wanted and stand there with white space around them only, without it."""
+    missing = set(wanted.columns.values()).difference(names)
+    return [name.strip() if name.strip() in missing else name for name in names]
+
+
+def _first_record(data: Bytes, delimiter: str) -> tuple[int, int, int] | None:
     """Where the first record that is not blank starts and ends, and where the next one starts."""
     records = find_records(data[: end_of_records(data, delimiter)], delimiter)
     filled = np.flatnonzero(records.ends > records.starts)
@@ -80,10 +87,10 @@ def _parse(block: TextBlock, layout: _Layout) -> RawRows:
     return RawRows(str(layout.path), _columns(table, layout), lines)
 
 
-def _read(data: bytes, layout: _Layout) -> pa.Table:
+def _read(data: Bytes, layout: _Layout) -> pa.Table:
     wanted = sorted({str(place) for place in layout.places.values()})
     return pa_csv.read_csv(
-        pa.BufferReader(data),
+        pa.BufferReader(pa.py_buffer(data)),
         read_options=pa_csv.ReadOptions(
             use_threads=False,
             block_size=len(data) + 1,
@@ -123,22 +130,24 @@ def _parse_by_records(block: TextBlock, layout: _Layout) -> RawRows:
     )
 
 
-def _read_records(data: bytes, records: Records, fits: Any, *, layout: _Layout) -> pa.Table:
+def _read_records(data: Bytes, records: Records, fits: Any, *, layout: _Layout) -> pa.Table:
     if not fits.any():
         return pa.table({str(place): pa.array([], pa.binary()) for place in layout.places.values()})
     steps = np.zeros(len(data) + 1, np.int8)
     steps[records.starts[fits]] += 1
     steps[records.nexts[fits]] -= 1
-    kept = np.frombuffer(data, np.uint8)[np.cumsum(steps[:-1], dtype=np.int8).astype(np.bool_)].tobytes()
+    kept = data[np.cumsum(steps[:-1], dtype=np.int8).astype(np.bool_)]
     table = _read(kept, layout)
     if table.num_rows != int(fits.sum()):
         raise DataError(f"{layout.path}: {fits.sum()} rows were found in a block and {table.num_rows} were parsed")
     return table
 
 
-def _texts(data: bytes, records: Records, filled: Any, *, fits: Any, keep: int) -> dict[int, str]:
+def _texts(data: Bytes, records: Records, filled: Any, *, fits: Any, keep: int) -> dict[int, str]:
     bad = np.flatnonzero(filled & ~fits)[:keep]
     rows = np.cumsum(filled)[bad] - 1
     spans = zip(records.starts[bad].tolist(), records.ends[bad].tolist(), strict=True)
-    texts = [data[start : min(end, start + _LONGEST_TEXT)].decode("utf-8", "replace") for start, end in spans]
+    texts = [
+        data[start : min(end, start + _LONGEST_TEXT)].tobytes().decode("utf-8", "replace") for start, end in spans
+    ]
     return dict(zip(rows.tolist(), texts, strict=True))

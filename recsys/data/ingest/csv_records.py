@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Positions = NDArray[np.int64]
-Bytes = NDArray[np.uint8]
+from recsys.data.ingest.text_blocks import LF, Bytes, last_feed
 
-_QUOTE, _LF, _CR = 0x22, 0x0A, 0x0D
+Positions = NDArray[np.int64]
+_QUOTE, _CR = ord('"'), ord("\r")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +32,11 @@ class Records:
     lines: Positions
 
 
-def end_of_records(data: bytes, delimiter: str) -> int:
+def end_of_records(data: Bytes, delimiter: str) -> int:
     """The length of the longest start of `data` that holds whole records: it ends with a line feed outside quotes."""
     bounds = quote_bounds(data, delimiter)
     end = len(data)
-    while (feed := data.rfind(b"\n", 0, end)) >= 0:
+    while (feed := last_feed(data, end)) >= 0:
         before = int(np.searchsorted(bounds, feed))
         if before % 2 == 0:
             return feed + 1
@@ -44,33 +44,29 @@ def end_of_records(data: bytes, delimiter: str) -> int:
     return 0
 
 
-def find_records(data: bytes, delimiter: str) -> Records:
-    """Every record of `data`, which must end with a line end outside quotes."""
-    text = np.frombuffer(data, np.uint8)
-    bounds = quote_bounds(data, delimiter)
+def find_records(text: Bytes, delimiter: str) -> Records:
+    """Every record of `text`, which must end with a line end outside quotes."""
+    bounds = quote_bounds(text, delimiter)
     ends, nexts = _record_ends(text, bounds)
     starts = np.concatenate([[0], nexts])[:-1].astype(np.int64)
     delimiters = _outside(np.flatnonzero(text == ord(delimiter)), bounds)
     n_fields = 1 + np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts)
-    return Records(starts, ends, nexts, n_fields, np.searchsorted(np.flatnonzero(text == _LF), starts))
+    return Records(starts, ends, nexts, n_fields, np.searchsorted(np.flatnonzero(text == LF), starts))
 
 
 def _record_ends(text: Bytes, bounds: Positions) -> tuple[Positions, Positions]:
     """int64 (n,): where each record's text ends, and where the next record starts."""
-    breaks = _outside(np.flatnonzero((text == _LF) | (text == _CR)), bounds)
-    ended_by_cr = (text[breaks] == _LF) & (breaks > 0) & (text[breaks - 1] == _CR)
+    breaks = _outside(np.flatnonzero((text == LF) | (text == _CR)), bounds)
+    ended_by_cr = (text[breaks] == LF) & (breaks > 0) & (text[breaks - 1] == _CR)
     ends = breaks[~ended_by_cr]
-    paired = (text[ends] == _CR) & (text[np.minimum(ends + 1, len(text) - 1)] == _LF) & (ends + 1 < len(text))
+    paired = (text[ends] == _CR) & (text[np.minimum(ends + 1, len(text) - 1)] == LF) & (ends + 1 < len(text))
     return ends, ends + 1 + paired
 
 
-def quote_bounds(data: bytes, delimiter: str) -> Positions:
+def quote_bounds(text: Bytes, delimiter: str) -> Positions:
     """int64 (m,): the quotes that open and close quoted parts, in turn; the last may be one that is never closed."""
-    if b'"' not in data:
-        return np.empty(0, np.int64)
-    text = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(text == _QUOTE)
-    return quotes if _alternate(text, quotes, delimiter) else _walked_bounds(data, delimiter)
+    return quotes if not len(quotes) or _alternate(text, quotes, delimiter) else _walked_bounds(text, delimiter)
 
 
 def _alternate(text: Bytes, quotes: Positions, delimiter: str) -> bool:
@@ -79,17 +75,17 @@ def _alternate(text: Bytes, quotes: Positions, delimiter: str) -> bool:
     Then quotes just open and close in turn (`""` closes and opens again), and no walk is needed.
     """
     borders = np.zeros(256, np.bool_)
-    borders[[ord(delimiter), _LF, _CR, _QUOTE]] = True
+    borders[[ord(delimiter), LF, _CR, _QUOTE]] = True
     opening, closing = quotes[0::2], quotes[1::2]
     before = opening[1:] if opening[0] == 0 else opening
     after = closing[:-1] if len(closing) and closing[-1] == len(text) - 1 else closing
     return bool(borders[text[before - 1]].all() and borders[text[after + 1]].all())
 
 
-def _walked_bounds(data: bytes, delimiter: str) -> Positions:
+def _walked_bounds(text: Bytes, delimiter: str) -> Positions:
     separators = re.escape(delimiter.encode()) + rb"\r\n"
     quoted = re.compile(rb'"(?<![^' + separators + rb']")(?:[^"]++|"")*+("?)')
-    bounds = (at for part in quoted.finditer(data) for at in (part.start(), part.end() - 1)[: 1 + bool(part[1])])
+    bounds = (at for part in quoted.finditer(text) for at in (part.start(), part.end() - 1)[: 1 + bool(part[1])])
     return np.fromiter(bounds, np.int64)
 
 

@@ -26,7 +26,7 @@ from recsys.data.ingest.raw_rows import (
     one_array,
 )
 from recsys.data.ingest.refusals import Faults, Reason, first_fault, marked
-from recsys.data.ingest.text_blocks import Advance, TextBlock, text_blocks
+from recsys.data.ingest.text_blocks import LF, Advance, Bytes, TextBlock, last_feed, text_blocks
 
 _SAMPLE_LINES = 1000
 _LONGEST_TEXT = 500
@@ -47,12 +47,12 @@ def jsonl_blocks(path: Path, wanted: Wanted, *, advance: Advance) -> Blocks:
     """
     blocks = text_blocks(path, _end_of_lines, advance=advance)
     first = next(blocks)
-    wanted.places(str(path), _keys(first.data))
+    wanted.places(str(path), _keys(first.data.tobytes()))
     return (partial(_parse, block, path, wanted) for block in chain([first], blocks))
 
 
-def _end_of_lines(data: bytes) -> int:
-    return data.rfind(b"\n") + 1
+def _end_of_lines(data: Bytes) -> int:
+    return last_feed(data, len(data)) + 1
 
 
 def _keys(data: bytes) -> list[str]:
@@ -86,11 +86,12 @@ def _loaded(line: bytes) -> Mapping[str, Any] | None:
 
 
 def _parse(block: TextBlock, path: Path, wanted: Wanted) -> RawRows:
-    schema = _schema(block.data, wanted)
-    if schema is None or not _is_safe(block.data):
+    data = block.data.tobytes()
+    schema = _schema(data, wanted)
+    if schema is None or not _is_safe(data):
         return _parse_by_line(block, path, wanted)
     try:
-        table = _read(block.data, schema)
+        table = _read(data, schema)
     except pa.ArrowInvalid:
         return _parse_by_line(block, path, wanted)
     if table.num_rows != block.n_lines:
@@ -113,7 +114,7 @@ def _is_safe(data: bytes) -> bool:
 def _may_nest_deeply(data: bytes) -> bool:
     """Whether a line opens so many brackets that a recursive parser may run out of stack."""
     text = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(text == ord("\n"))
+    ends = np.flatnonzero(text == LF)
     if np.diff(ends, prepend=-1).max() <= _MOST_BRACKETS:
         return False
     brackets = ((text == ord("[")) | (text == ord("{"))).astype(np.int32)
@@ -157,7 +158,7 @@ def _read(data: bytes, schema: Schema) -> pa.Table:
 
 def _parse_by_line(block: TextBlock, path: Path, wanted: Wanted) -> RawRows:
     """The slow way, for blocks that hold something pyarrow does not take."""
-    filled = [(number, line) for number, line in enumerate(_lines(block.data)) if line.strip()]
+    filled = [(number, line) for number, line in enumerate(_lines(block.data.tobytes())) if line.strip()]
     rows = [_loaded(line) for _, line in filled]
     bad = np.array([row is None for row in rows], np.bool_)
     columns, faults = _columns([row or {} for row in rows], wanted)

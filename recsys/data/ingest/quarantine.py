@@ -8,6 +8,7 @@ from types import TracebackType
 import numpy as np
 
 from recsys.data.ingest.accounting import RowCounts
+from recsys.data.ingest.offending_values import OffendingValues
 from recsys.data.ingest.refusals import REASONS, Reason, Refusals
 from recsys.errors import TooManyRefusedError
 
@@ -26,6 +27,7 @@ class Quarantine:
         self._path = path
         self._left = limit
         self._examples: dict[Reason, list[str]] = {}
+        self._values = OffendingValues()
         self.counts: Counter[str] = Counter()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +48,7 @@ class Quarantine:
             if count:
                 self.counts[REASONS[number]] += int(count)
                 self._remember(refused, number)
+        self._values.add(refused)
         self._write(refused)
 
     def _remember(self, refused: Refusals, number: int) -> None:
@@ -67,19 +70,25 @@ class Quarantine:
         if counts.refused_share <= max_share:
             return
         kept = f"\nThe refused rows are in {self._path}." if self._path is not None else ""
+        # A log of which nothing is left is read wrongly, whatever share is allowed.
+        otherwise = (
+            f"; or, where this is how the log is, set log.max_refused_share to {_rounded_up(counts.refused_share)} or more"
+            if counts.accepted
+            else ""
+        )
         raise TooManyRefusedError(
             f"{counts.n_refused:,} of {counts.rows_read:,} rows ({counts.refused_share:.1%}) are refused; "
             f"log.max_refused_share allows {max_share:.1%}:\n{self.summary()}{kept}\n"
-            f"Correct the log or its column names; or, where this is how the log is, set log.max_refused_share "
-            f"to {_rounded_up(counts.refused_share)} or more."
+            f"Correct the log or the settings of [log]{otherwise}."
         )
 
     def summary(self) -> str:
-        """One line a reason: rows, the reason, its meaning, a few places. Most frequent first."""
-        return "\n".join(
-            f"  {count:,} x {reason}: {Reason(reason).meaning}; {', '.join(self._examples[Reason(reason)])}"
-            for reason, count in self.counts.most_common()
-        )
+        """One line a reason: rows, the reason, its meaning, what was found, a few places. Most frequent first."""
+        return "\n".join(self._line(Reason(reason), count) for reason, count in self.counts.most_common())
+
+    def _line(self, reason: Reason, count: int) -> str:
+        parts = [reason.meaning, self._values.told(reason), ", ".join(self._examples[reason])]
+        return f"  {count:,} x {reason}: {'; '.join(part for part in parts if part)}"
 
 
 def _rounded_up(share: float) -> float:

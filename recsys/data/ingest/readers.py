@@ -28,12 +28,18 @@ logger = logging.getLogger(__name__)
 
 
 def read_log(
-    log: LogConfig, *, deduplicate: bool = False, quarantine: Path | None = None, progress: Progress = silent
+    log: LogConfig,
+    *,
+    deduplicate: bool = False,
+    quarantine: Path | None = None,
+    now: int | None = None,
+    progress: Progress = silent,
 ) -> tuple[Interactions, RowCounts]:
     """Read the files that `log.paths` names, in sorted order.
 
     `deduplicate`: rows alike in user, item, event and time are merged to the first of them. `quarantine`: file to
-    write refused rows to, `log.quarantine_rows` of them at most. `progress` hears bytes of the files on disk.
+    write refused rows to, `log.quarantine_rows` of them at most. `now`: UTC seconds, default the clock's; rows later
+    than `log.max_future` after it are refused. `progress` hears bytes of the files on disk.
     Returns the accepted events in the order of the log, and what became of every row. No row is ever held as a
     Python object: ids are dictionary-coded while they are parsed.
     Raises DataError for files that are missing, empty, damaged or lack a column, and where no row is accepted;
@@ -41,15 +47,20 @@ def read_log(
     """
     files = log_files(log.paths)
     blocks = _blocks_of_all(files, log, progress=progress)
-    return _read(blocks, log, _named(files), deduplicate=deduplicate, quarantine=quarantine)
+    return _read(blocks, log, _named(files), deduplicate=deduplicate, quarantine=quarantine, now=now)
 
 
 def read_frame(
-    frame: pd.DataFrame, log: LogConfig, *, deduplicate: bool = False, quarantine: Path | None = None
+    frame: pd.DataFrame,
+    log: LogConfig,
+    *,
+    deduplicate: bool = False,
+    quarantine: Path | None = None,
+    now: int | None = None,
 ) -> tuple[Interactions, RowCounts]:
     """Read a data frame as `read_log` reads files; `log.paths` is ignored. Rows are numbered from 1, by position."""
     blocks = frame_blocks(frame, Wanted.by(log))
-    return _read(blocks, log, SOURCE, deduplicate=deduplicate, quarantine=quarantine)
+    return _read(blocks, log, SOURCE, deduplicate=deduplicate, quarantine=quarantine, now=now)
 
 
 def _blocks_of_all(files: Sequence[Path], log: LogConfig, *, progress: Progress) -> Blocks:
@@ -74,19 +85,22 @@ def _named(files: Sequence[Path]) -> str:
 
 
 def _read(
-    blocks: Blocks, log: LogConfig, source: str, *, deduplicate: bool, quarantine: Path | None
+    blocks: Blocks, log: LogConfig, source: str, *, deduplicate: bool, quarantine: Path | None, now: int | None
 ) -> tuple[Interactions, RowCounts]:
     started = time.monotonic()
+    rules = Rules.by(log, now=int(time.time()) if now is None else now)
     gathered, n_rows = Gathered(), 0
     with Quarantine(quarantine, limit=log.quarantine_rows) as refused:
-        for rows in _checked(blocks, Rules.by(log)):
+        for rows in _checked(blocks, rules):
             gathered.add(rows)
             refused.add(rows.refused)
             n_rows += len(rows.users) + len(rows.refused)
     counts = RowCounts(n_rows, gathered.n_rows, refused.counts)
+    if not n_rows:
+        raise DataError(f"{source}: holds no rows")
     refused.check(counts, max_share=log.max_refused_share)
     if not counts.accepted:
-        raise DataError(f"{source}: {f'all {n_rows:,} rows are refused' if n_rows else 'holds no rows'}")
+        raise DataError(f"{source}: all {n_rows:,} rows are refused:\n{refused.summary()}")
     events, counts = _merged(gathered.finish(), counts) if deduplicate else (gathered.finish(), counts)
     _report(source, counts, refused, seconds=time.monotonic() - started)
     return events, counts

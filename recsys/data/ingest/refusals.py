@@ -24,6 +24,7 @@ class Reason(StrEnum):
     MISSING_TIME = "missing_time"
     BAD_TIME = "bad_time"
     TIME_OUT_OF_RANGE = "time_out_of_range"
+    IN_THE_FUTURE = "in_the_future"
     MISSING_VALUE = "missing_value"
     BAD_VALUE = "bad_value"
     NON_FINITE_VALUE = "non_finite_value"
@@ -46,12 +47,16 @@ _MEANINGS = {
     Reason.MISSING_ITEM: "the item's id is empty",
     Reason.ID_TOO_LONG: f"an id is longer than {MAX_ID_BYTES} bytes",
     Reason.MISSING_TIME: "the time is empty",
-    Reason.BAD_TIME: "the time cannot be read in the log's unit",
+    Reason.BAD_TIME: (
+        "the time is not of the form that log.timestamp_unit says: ISO 8601 as 2024-05-31T18:30:00Z, "
+        "or a number of s, ms or us since 1970"
+    ),
     Reason.TIME_OUT_OF_RANGE: "the time is before 1990 or after 2099",
+    Reason.IN_THE_FUTURE: "the time is later than log.max_future after now",
     Reason.MISSING_VALUE: "the value is empty",
     Reason.BAD_VALUE: "the value is not a number",
     Reason.NON_FINITE_VALUE: "the value is NaN or infinite",
-    Reason.NON_POSITIVE_VALUE: "the value is zero or below",
+    Reason.NON_POSITIVE_VALUE: 'the value is zero or below; zero alone where log.non_positive = "net"',
     Reason.MISSING_EVENT: "the kind of event is empty",
     Reason.UNKNOWN_EVENT: "the kind of event is not in log.event_weights",
 }

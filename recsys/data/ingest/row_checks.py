@@ -19,21 +19,22 @@ from recsys.data.ingest.values import read_values
 class Rules:
     """What a row must be to be accepted.
 
-    `unit` of the time column, AUTO as long as no block has told; `net`: negative values are taken; `kinds` of events
-    that are known, None for all; `keep`: refused rows of a block to show.
+    `unit` of the time column, AUTO as long as no block has told; `latest` time that is taken, UTC seconds; `net`:
+    negative values are taken; `kinds` of events that are known, None for all; `keep`: refused rows of a block to show.
     """
 
     unit: str
+    latest: int
     net: bool
     kinds: frozenset[bytes] | None
     keep: int
 
     @staticmethod
-    def by(log: LogConfig) -> "Rules":
-        """The rules that a log's configuration sets."""
+    def by(log: LogConfig, *, now: int) -> "Rules":
+        """The rules that a log's configuration sets. `now`: UTC seconds, from which the future is reckoned."""
         kinds = frozenset(kind.encode() for kind in log.event_weights) or None
         unit = log.timestamp_unit if log.timestamp is not None else ISO
-        return Rules(unit, log.non_positive == "net", kinds, log.quarantine_rows)
+        return Rules(unit, now + log.max_future, log.non_positive == "net", kinds, log.quarantine_rows)
 
     def told_by(self, rows: RawRows) -> "Rules":
         """The same with the unit of time that `rows` tell, if they do."""
@@ -79,7 +80,9 @@ def check_rows(rows: RawRows, rules: Rules) -> CheckedRows:
 
 
 def _times(rows: RawRows, rules: Rules) -> tuple[Seconds | None, Faults | None]:
-    return read_times(rows.columns[TIMESTAMP], rules.unit) if TIMESTAMP in rows.columns else (None, None)
+    if TIMESTAMP not in rows.columns:
+        return None, None
+    return read_times(rows.columns[TIMESTAMP], rules.unit, latest=rules.latest)
 
 
 def _values(rows: RawRows, rules: Rules) -> tuple[Floats | None, Faults | None]:

@@ -4,68 +4,98 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsys.data.ingest.log_files import open_bytes
 from recsys.errors import DataError
 
+LF = ord("\n")
 BLOCK_BYTES = 16 << 20
 _LONGEST_RECORD = 64 << 20
+_STEP = 1 << 16
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+Bytes = NDArray[np.uint8]
+"""Text as bytes, uint8 (n,)."""
 
 Advance = Callable[[float], None]
 """Told how many bytes of the file on disk have been read."""
 
+EndOfRecords = Callable[[Bytes], int]
+"""The length of the longest start of a text that holds whole records only."""
 
-@dataclass(frozen=True)
+_NOTHING = np.empty(0, np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
 class TextBlock:
     """Whole records: `data` ends with a line end; `first_line` is its first line's number, counted from 1."""
 
-    data: bytes
+    data: Bytes
     first_line: int
 
     @cached_property
     def n_lines(self) -> int:
         """Line feeds in `data`."""
-        return int(np.count_nonzero(np.frombuffer(self.data, np.uint8) == ord("\n")))
+        return int(np.count_nonzero(self.data == LF))
 
 
-def text_blocks(path: Path, end_of_records: Callable[[bytes], int], *, advance: Advance) -> Iterator[TextBlock]:
+def last_feed(text: Bytes, end: int) -> int:
+    """The position of the last line feed before `end`, -1 where there is none."""
+    while end > 0:
+        start = max(0, end - _STEP)
+        feeds = np.flatnonzero(text[start:end] == LF)
+        if len(feeds):
+            return start + int(feeds[-1])
+        end = start
+    return -1
+
+
+def text_blocks(path: Path, end_of_records: EndOfRecords, *, advance: Advance) -> Iterator[TextBlock]:
     """Cut a plain or compressed file into blocks of about BLOCK_BYTES.
 
-    `end_of_records(data)` is the length of the longest part of `data` that holds whole records only.
     Raises DataError for a damaged file, one that is not UTF-8 at all, and a record that never ends.
     """
-    rest, line = b"", 1
+    rest, line = _NOTHING, 1
     with open_bytes(path) as (stream, file):
-        while chunk := stream.read(BLOCK_BYTES):
-            data = _without_mark(rest + chunk, path) if line == 1 else rest + chunk
+        while len(data := _read_on(stream, rest)) > len(rest):
+            data = _without_mark(data, path) if line == 1 else data
             end = end_of_records(data)
             if end:
                 block = TextBlock(data[:end], line)
                 yield block
                 line += block.n_lines
-            rest = data[end:]
+            rest = data[end:].copy()
             if len(rest) > _LONGEST_RECORD:
                 raise _endless(path, line)
             advance(file.tell())
-    if rest:
+    if len(rest):
         yield _last_block(rest, line, path=path, end_of_records=end_of_records)
 
 
-def _without_mark(start: bytes, path: Path) -> bytes:
-    if start.startswith(_UTF16_MARKS):
+def _read_on(stream: Any, rest: Bytes) -> Bytes:
+    """What is left of the last block, and the next bytes of the file, in one array of its own."""
+    room = np.empty(len(rest) + BLOCK_BYTES, np.uint8)
+    room[: len(rest)] = rest
+    return room[: len(rest) + stream.readinto(room[len(rest) :])]
+
+
+def _without_mark(start: Bytes, path: Path) -> Bytes:
+    mark = start[: len(_UTF8_MARK)].tobytes()
+    if mark.startswith(_UTF16_MARKS):
         raise DataError(f"{path}: starts as UTF-16 does; expected UTF-8")
-    return start.removeprefix(_UTF8_MARK)
+    return start[len(_UTF8_MARK) :] if mark == _UTF8_MARK else start
 
 
-def _last_block(rest: bytes, line: int, *, path: Path, end_of_records: Callable[[bytes], int]) -> TextBlock:
-    data = rest if rest.endswith(b"\n") else rest + b"\n"
+def _last_block(rest: Bytes, line: int, *, path: Path, end_of_records: EndOfRecords) -> TextBlock:
+    data = rest if rest[-1] == LF else np.append(rest, np.uint8(LF))
     end = end_of_records(data)
     if end != len(data):
-        raise _endless(path, line + data.count(b"\n", 0, end))
+        raise _endless(path, line + TextBlock(data[:end], line).n_lines)
     return TextBlock(data, line)
 
 

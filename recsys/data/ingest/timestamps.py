@@ -39,11 +39,21 @@ def _n_good(column: Any, unit: str) -> int:
     return len(column) if faults is None else int((faults == NO_FAULT).sum())
 
 
-def read_times(column: Any, unit: str) -> tuple[Seconds, Faults | None]:
+def unit_that_fits(text: str) -> str | None:
+    """The unit in which a number written as `text` is a time from 1990 to 2099; None where there is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return next((unit for unit, ticks in _PER_SECOND.items() if EARLIEST <= number / ticks < LATEST), None)
+
+
+def read_times(column: Any, unit: str, *, latest: int = LATEST) -> tuple[Seconds, Faults | None]:
     """UTC seconds, int64 (n,), and what is wrong with which row; fractions are cut off.
 
     `column`: pyarrow Array (n,) of text, numbers, timestamps or dates. `unit`: iso, s, ms or us, of text and numbers;
-    a typed column tells its own. ISO 8601 text without a zone is UTC.
+    a typed column tells its own. ISO 8601 text without a zone is UTC. `latest`: UTC seconds; what is later lies in the
+    future.
     """
     times, known = _seconds(column, unit)
     missing = _missing(column) if not known.all() else np.zeros(len(column), np.bool_)
@@ -51,6 +61,7 @@ def read_times(column: Any, unit: str) -> tuple[Seconds, Faults | None]:
         (missing, Reason.MISSING_TIME),
         (~known & ~missing, Reason.BAD_TIME),
         ((times < EARLIEST) | (times >= LATEST), Reason.TIME_OUT_OF_RANGE),
+        (times > latest, Reason.IN_THE_FUTURE),
     )
 
 

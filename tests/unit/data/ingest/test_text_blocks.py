@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from recsys.data.ingest import text_blocks
-from recsys.data.ingest.text_blocks import TextBlock
+from recsys.data.ingest.text_blocks import Bytes, TextBlock, last_feed
 from recsys.errors import DataError
 
 
-def whole_lines(data: bytes) -> int:
-    return data.rfind(b"\n") + 1
+def whole_lines(data: Bytes) -> int:
+    return last_feed(data, len(data)) + 1
 
 
 def blocks(path: Path) -> Iterator[TextBlock]:
@@ -26,8 +26,8 @@ def test_blocks_are_the_file_in_order(tmp_path: Path, size: int, end: str, monke
     lines = [f"line {number}" for number in range(1, 9)]
     (tmp_path / "a.gz").write_bytes(gzip.compress(("\n".join(lines) + end).encode()))
     read = list(blocks(tmp_path / "a.gz"))
-    assert b"".join(block.data for block in read).decode() == "\n".join(lines) + "\n"
-    assert [block.data.split()[1] for block in read] == [str(block.first_line).encode() for block in read]
+    assert b"".join(block.data.tobytes() for block in read).decode() == "\n".join(lines) + "\n"
+    assert [block.data.tobytes().split()[1] for block in read] == [str(block.first_line).encode() for block in read]
 
 
 def test_positions_in_the_file_reach_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +41,7 @@ def test_positions_in_the_file_reach_its_size(tmp_path: Path, monkeypatch: pytes
 
 def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xef\xbb\xbfuser\n")
-    assert [block.data for block in blocks(tmp_path / "a")] == [b"user\n"]
+    assert [block.data.tobytes() for block in blocks(tmp_path / "a")] == [b"user\n"]
 
 
 def test_utf16_is_named(tmp_path: Path) -> None:
