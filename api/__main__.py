@@ -52,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
         help="processes, each with its own model (default: %(default)s)",
     )
     for name, field in Settings.model_fields.items():
-        add(flag(name), help=f"{field.description} (default: {field.default or 'none'})")
+        default = "required" if field.is_required() else f"default: {field.default or 'none'}"
+        add(flag(name), help=f"{field.description} ({default})")
     return parser
 
 

@@ -38,7 +38,10 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
     or the address cannot be listened on.
     """
     if not settings.store.is_dir():
-        raise ConfigError(f"{settings.store}: no such folder; expected the store that `recsys publish` writes to")
+        raise ConfigError(
+            f"{settings.store}: no such folder; expected the store that `recsys run` publishes to: "
+            "run `recsys run` first, or create the folder and the service waits for the first version"
+        )
     with listening_socket(host, port) as listener:
         os.environ.update(settings.to_environment())  # create_app reads it, in this process or in a spawned one
         for name in _THREADS:

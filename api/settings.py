@@ -22,7 +22,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    store: Path = Field(Path("store"), description="folder of the published versions")
+    store: Path = Field(description="folder of the published versions")
     poll_seconds: float = Field(
         2.0, gt=0, le=3600, description="how often the store is asked for a newly published version"
     )
@@ -37,7 +37,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """The settings in `environ`; what is not there keeps its default.
+        """The settings in `environ`; what is not there keeps its default, the store has none.
 
         Raises ConfigError naming the variable, what came and what was expected.
         """
@@ -74,4 +74,6 @@ def warn_of_unknown(environ: Mapping[str, str]) -> None:
 
 def _explain(problem: Any) -> str:
     name, expected = str(problem["loc"][0]), problem["msg"].replace("Input should be", "expected")
+    if problem["type"] == "missing":
+        return f"{flag(name)} ({variable(name)}): not given; expected {Settings.model_fields[name].description}"
     return f"{flag(name)} ({variable(name)}): got {problem['input']!r}; {expected}"

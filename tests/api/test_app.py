@@ -15,9 +15,9 @@ def test_without_settings_the_environment_counts(monkeypatch, caplog):
     assert "did you mean RECSYS_POLL_SECONDS?" in caplog.text
 
 
-def test_given_settings_the_environment_does_not_count(monkeypatch, caplog):
+def test_given_settings_the_environment_does_not_count(monkeypatch, caplog, tmp_path):
     monkeypatch.setenv("RECSYS_POLL_SECONDS", "never")
-    create_app(Settings())
+    create_app(Settings(store=tmp_path))
     assert not caplog.records
 
 

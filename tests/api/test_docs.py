@@ -60,8 +60,10 @@ def test_every_code_is_documented():
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_is_documented_with_its_default(name):
-    default = getattr(Settings(), name)
-    shown = f"{default:g}" if isinstance(default, float) else f"`{default}`" if str(default) else "none"
+    field = Settings.model_fields[name]
+    default = field.default
+    shown = f"{default:g}" if isinstance(default, float) else f"`{default}`" if default else "none"
+    shown = "required" if field.is_required() else shown
     assert f"| `{flag(name)}` | `{variable(name)}` | {shown} | " in TEXT
 
 

@@ -26,7 +26,8 @@ def test_a_wrong_option_is_2(arguments, capsys):
     [
         (["--poll-seconds", "0"], "--poll-seconds (RECSYS_POLL_SECONDS): got '0'; expected greater than 0"),
         (["--log-level", "loud"], "--log-level (RECSYS_LOG_LEVEL): got 'loud'"),
-        (["--store", "nowhere"], "nowhere: no such folder"),
+        (["--store", "nowhere"], "run `recsys run` first, or create the folder"),
+        ([], "--store (RECSYS_STORE): not given"),
     ],
 )
 def test_a_wrong_setting_is_2_and_says_which(arguments, message, capsys):

@@ -8,14 +8,19 @@ from api.settings import Settings, warn_of_unknown
 from recsys.errors import ConfigError
 
 
-def test_an_empty_environment_gives_the_defaults():
-    assert Settings.from_environment({}) == Settings()
+def test_what_the_environment_does_not_have_keeps_its_default():
+    assert Settings.from_environment({"RECSYS_STORE": "s"}) == Settings(store=Path("s"))
+
+
+def test_the_store_has_no_default():
+    with pytest.raises(ConfigError, match=r"--store \(RECSYS_STORE\): not given; expected folder of"):
+        Settings.from_environment({})
 
 
 def test_every_setting_survives_the_environment():
     settings = Settings(store=Path("/data/my store"), poll_seconds=0.5, log_level="debug", root_path="/a/b-c")
     assert Settings.from_environment(settings.to_environment()) == settings
-    assert all(getattr(settings, name) != getattr(Settings(), name) for name in Settings.model_fields)
+    assert all(getattr(settings, name) != getattr(Settings(store=Path("s")), name) for name in Settings.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -32,12 +37,12 @@ def test_every_setting_survives_the_environment():
 )
 def test_a_bad_value_is_an_error_that_names_variable_and_value(name, value):
     with pytest.raises(ConfigError, match=rf"\({name}\): got '{value}'; "):
-        Settings.from_environment({name: value})
+        Settings.from_environment({"RECSYS_STORE": "s", name: value})
 
 
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
-        Settings().poll_seconds = 1
+        Settings(store=Path("s")).poll_seconds = 1
 
 
 def test_a_variable_that_is_no_setting_is_warned_about(caplog):
