@@ -6,10 +6,12 @@ import os
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
 
+from api.deps import refuse_repeats
 from api.errors import Problem, problem_response
 from api.middleware import RequestMiddleware, context_of
 from api.model_watch import ModelWatch
@@ -21,7 +23,7 @@ Recommendations from the model that `recsys publish` last put into the store.
 
 Every reply carries `X-Request-ID` (the client's own, where it sent a sane one) and, once a model is loaded,
 `X-Model-Version`. Every error is an RFC 9457 problem (`application/problem+json`). Ids in paths are percent-encoded,
-slashes too (`%2F`). An unknown query parameter under `/v1` is an error.
+slashes too (`%2F`). An unknown or repeated query parameter under `/v1` is an error.
 """
 
 
@@ -42,8 +44,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestMiddleware, watch=watch)
     for error in (RequestValidationError, HTTPException):  # the framework's own; all others get to the middleware
         app.add_exception_handler(error, _answer_problem)
-    for routes in (users, items, model, health):
-        app.include_router(routes.router)
+    for routes in (users, items, model):
+        app.include_router(routes.router, dependencies=[Depends(refuse_repeats)])
+    app.include_router(health.router)
+    app.add_api_route("/", _to_docs, include_in_schema=False)
     app.openapi()["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     return app
 
@@ -59,6 +63,10 @@ async def _watching(watch: ModelWatch, poll_seconds: float) -> AsyncIterator[Non
         polling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await polling
+
+
+async def _to_docs(request: Request) -> Response:
+    return RedirectResponse(f"{request.scope['root_path']}/docs")
 
 
 async def _answer_problem(request: Request, error: Exception) -> Response:

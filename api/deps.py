@@ -4,12 +4,13 @@ import re
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.errors import NoModelError
 from api.middleware import ESCAPED_SLASH, context_of
 from recsys.engine import Engine
 from recsys.engine.bounds import MAX_ID_BYTES, MAX_K
+from recsys.errors import InvalidRequestError
 
 
 async def request_engine(request: Request) -> Engine:
@@ -20,9 +21,18 @@ async def request_engine(request: Request) -> Engine:
     return context.engine
 
 
+async def refuse_repeats(request: Request) -> None:
+    """Raises InvalidRequestError where a parameter comes twice: taking the last one would silently drop the other."""
+    for (
+        name
+    ) in RecommendationQuery.model_fields:  # all there are; a name that no route has is not repeated in a reply
+        if (count := len(request.query_params.getlist(name))) > 1:
+            raise InvalidRequestError(f"query parameter {name}: given {count} times; expected at most once")
+
+
 def _whole_number(value: Any) -> Any:
     """Only plain digits: left to itself, pydantic takes `1.0`, `+1` and `1_0` for whole numbers too."""
-    if isinstance(value, str) and not re.fullmatch("[0-9]{1,9}", value):
+    if isinstance(value, str) and not (re.fullmatch("[0-9]{1,9}", value) and 1 <= int(value) <= MAX_K):
         raise ValueError(f"expected a whole number from 1 to {MAX_K}")
     return value
 
@@ -44,7 +54,16 @@ K = Annotated[int, Field(ge=1, le=MAX_K, description="how many items are wanted"
 class NoQuery(BaseModel):
     """The query of a route that takes none; a parameter that is not known is an error, never ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """As `extra="forbid"`, whose message would not say what is known."""
+        if not given.keys() <= cls.model_fields.keys():
+            known = ", ".join(cls.model_fields)
+            raise ValueError(f"holds an unknown parameter; expected {f'only {known}' if known else 'none'}")
+        return given
 
 
 class ListQuery(NoQuery):

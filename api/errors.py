@@ -113,9 +113,8 @@ def _detail_of(error: Exception) -> str:
 
 
 def _explain(problem: Any) -> str:
-    """One complaint of pydantic's, without the value; nor the name of an unknown parameter, which came as well."""
+    """One complaint of pydantic's, without the value that came."""
     where, *path = problem["loc"]
-    if problem["type"] == "extra_forbidden":
-        return f"{where}: holds a parameter that this route does not have; /docs lists those it has"
     expected = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-    return f"{where} parameter {'.'.join(map(str, path))}: {expected}"
+    name = f" parameter {'.'.join(map(str, path))}" if path else ""
+    return f"{where}{name}: {expected}"

@@ -19,6 +19,9 @@ from recsys.errors import InvalidRequestError
 
 REQUEST_ID_HEADER = "X-Request-ID"
 VERSION_HEADER = "X-Model-Version"
+ALLOWED = "GET, HEAD"
+"""What every route answers; the router knows of GET alone, for HEAD becomes GET on its way there."""
+
 ESCAPED_SLASH = "\udc2f"
 """Stands for %2F in a path on its way through the router. No UTF-8 decodes to it, so nothing else can be it."""
 
@@ -115,6 +118,8 @@ def _with_headers(send: Send, context: RequestContext) -> Send:
             headers[REQUEST_ID_HEADER] = context.request_id
             if context.model_version is not None:
                 headers[VERSION_HEADER] = context.model_version
+            if "Allow" in headers:
+                headers["Allow"] = ALLOWED
         await send(message)
 
     return send_with_headers

@@ -35,7 +35,10 @@ def test_k_is_a_plain_whole_number_from_1_to_1000(service, k):
     ("path", "detail"),
     [
         (f"{LIST}?k=1.5", "query parameter k: expected a whole number from 1 to 1000"),
-        (f"{LIST}?k=1001", "query parameter k: expected less than or equal to 1000"),
+        (f"{LIST}?k=1001", "query parameter k: expected a whole number from 1 to 1000"),
+        (f"{LIST}?k=0", "query parameter k: expected a whole number from 1 to 1000"),
+        (f"{LIST}?k=2&k=3", "query parameter k: given 2 times; expected at most once"),
+        ("/v1/items/dune/similar?k=2&k=2", "query parameter k: given 2 times; expected at most once"),
         (f"{LIST}?exclude_seen=maybe", "query parameter exclude_seen: expected a valid boolean"),
         (f"{LIST}?exclude_seen=", "query parameter exclude_seen: expected a valid boolean"),
         (f"/v1/users/{LONG}/recommendations", "user_id: 257 bytes of UTF-8; expected 1 to 256"),
@@ -60,6 +63,19 @@ def test_an_unknown_parameter_is_an_error_that_does_not_repeat_it(service, path,
     assert "hunter2" not in reply.text
 
 
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [(LIST, "only k, exclude_seen"), ("/v1/items/dune/similar", "only k"), ("/v1/model", "none")],
+)
+def test_an_unknown_parameter_is_answered_with_the_known_ones(service, path, known):
+    detail = service.get(f"{path}?hunter2=1&hunter2=2").json()["detail"]
+    assert detail == f"query: holds an unknown parameter; expected {known}"
+
+
+def test_probes_ignore_their_query(service):
+    assert service.get("/readyz?k=1&k=2&hunter2").status_code == 200
+
+
 def test_an_id_of_256_bytes_is_accepted(service):
     assert service.get(f"/v1/users/{'x' * 256}/recommendations").status_code == 200
 
@@ -73,7 +89,7 @@ def test_an_unknown_item_is_a_404(service, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1/hunter2", "/v1/model/", "/v1/users//recommendations", "/redoc", "/metrics"]
+    "path", ["/v1", "/v1/hunter2", "/v1/model/", "/v1/users//recommendations", "/redoc", "/metrics"]
 )
 def test_an_unknown_route_is_a_404(service, path):
     reply = service.get(path)
@@ -83,9 +99,10 @@ def test_an_unknown_route_is_a_404(service, path):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HUNTER2"])
 def test_another_method_is_a_405(service, method):
-    reply = service.send(method, "/v1/model")
-    check_problem(reply, 405, "method_not_allowed")
-    assert reply.headers["allow"] == "GET"
+    for path in ("/v1/model", "/docs"):
+        reply = service.send(method, path)
+        check_problem(reply, 405, "method_not_allowed")
+        assert reply.headers["allow"] == "GET, HEAD"
     assert "HUNTER2" not in reply.text
 
 

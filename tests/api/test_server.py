@@ -118,6 +118,7 @@ def test_a_reply_carries_its_headers_over_the_wire(behind_proxy):
 
 def test_the_docs_find_their_way_behind_a_proxy(behind_proxy):
     assert "/shop/openapi.json" in httpx.get(f"{behind_proxy.url}/docs").text
+    assert httpx.get(behind_proxy.url).headers["location"] == "/shop/docs"
     assert httpx.get(f"{behind_proxy.url}/openapi.json").json()["servers"] == [{"url": "/shop"}]
 
 
