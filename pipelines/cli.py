@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines import show
-from recsys.errors import GateError, RecsysError
+from recsys.errors import ConfigError, GateError, RecsysError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -84,12 +84,17 @@ def _run_steps(path: Path, steps: tuple[str, ...], overrides: list[str] | None, 
     from recsys.config import load_config
 
     config = load_config(path, overrides=parse_overrides(overrides or []))
-    with listener() as progress:
-        done = run_steps(config, steps=steps, progress=progress, announce=show.step)
+    try:
+        with listener() as progress:
+            done = run_steps(config, steps=steps, progress=progress, announce=show.step)
+    except GateError as error:
+        if as_json:
+            show.json_document({"workspace": str(config.workspace), "verdict": "refused", "detail": str(error)})
+        raise
     if as_json:
         show.json_document({"workspace": str(config.workspace), "store": str(config.publish.store), "steps": done})
     elif "publish" in done:
-        show.published(config, done["publish"])
+        show.published(config, done)
 
 
 @app.command(epilog="Example: `recsys tune pipeline.toml --trials 40 --timeout 1800`")
@@ -142,7 +147,7 @@ def recommend(
     engine = _engine(store)
     answer = engine.recommend(user, k=k, exclude_seen=not include_seen)
     if as_json:
-        show.json_document(show.answer_tree(answer, user_id=user))
+        show.json_document(show.answer_tree(answer, user={"id": user, "status": answer.user_status}))
     else:
         show.history(engine, user)
         show.answer(answer, f"Recommendations for {user}")
@@ -159,7 +164,7 @@ def similar(
     engine = _engine(store)
     answer = engine.similar(item, k=k)
     if as_json:
-        show.json_document(show.answer_tree(answer, user_id=None))
+        show.json_document(show.answer_tree(answer, item={"id": item}))
     else:
         view = engine.item(item)
         show.answer(answer, f"Like {view.title or item}")
@@ -194,25 +199,31 @@ def models(store: Store, as_json: Json = False) -> None:
 @app.command(epilog="Examples: `recsys rollback --store store`, `recsys rollback --store store VERSION`")
 def rollback(
     store: Store,
+    as_json: Json = False,
     version: Annotated[
         str | None, typer.Argument(help="default: the one that served before", show_default=False)
     ] = None,
 ) -> None:
     """Point back to an earlier version, after checking every file of it."""
-    show.line(f"{store} now serves {_registry(store).rollback(version)}")
+    serving = _registry(store).rollback(version)
+    if as_json:
+        show.json_document({"store": str(store), "version": serving})
+    else:
+        show.line(f"{store} now serves {serving}; the next run publishes again")
 
 
 @app.command(epilog="Example: `recsys serve --store runs/demo/store --port 8000 --workers 2`")
 def serve(
-    store: Store,
+    store: Annotated[Path, typer.Option("--store", envvar="RECSYS_STORE", help="folder of the published versions")],
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="processes; they share the pages of one bundle")] = 1,
     poll_seconds: Annotated[float | None, typer.Option(help="how often to look for a new version")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error")] = None,
+    root_path: Annotated[str | None, typer.Option(help="path that a reverse proxy in front cuts off")] = None,
 ) -> None:
     """Serve the store over HTTP; new versions are picked up as they are published."""
-    flags = {"--poll-seconds": poll_seconds, "--log-level": log_level}
+    flags = {"--poll-seconds": poll_seconds, "--log-level": log_level, "--root-path": root_path}
     given = [part for name, value in flags.items() if value is not None for part in (name, str(value))]
     _serve_forever(store, "--host", host, "--port", str(port), "--workers", str(workers), *given)
 
@@ -260,6 +271,8 @@ def doctor(as_json: Json = False) -> None:
 def _registry(store: Path) -> Any:
     from recsys.artifacts.registry import Registry
 
+    if not store.is_dir():
+        raise ConfigError(f"--store {store}: there is no such folder")
     return Registry(store)
 
 
@@ -284,6 +297,9 @@ def main() -> None:
     except RecsysError as error:
         show.problem(error)
         sys.exit(2)
+    except KeyboardInterrupt:
+        show.err.print("interrupted: finished steps keep their outputs, the serving version is untouched")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

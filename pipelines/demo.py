@@ -1,5 +1,7 @@
 """demo: the built-in log, the whole job on it, and a few people to judge the result by."""
 
+import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +62,11 @@ def _next_commands(store: Path, user: str, item: str) -> tuple[str, ...]:
         shown = store.relative_to(Path.cwd())
     except ValueError:
         shown = store
+    activate = () if shutil.which("recsys") else (f"source {Path(sys.prefix) / 'bin' / 'activate'}",)
     return (
+        *activate,
         f"recsys recommend --store {shown} --user {user}",
         f"recsys similar --store {shown} --item {item}",
         f"recsys serve --store {shown}",
-        f"curl http://127.0.0.1:8000/v1/users/{user}/recommendations?k=5",
+        f'curl "http://127.0.0.1:8000/v1/users/{user}/recommendations?k=5"',
     )

@@ -11,7 +11,10 @@ from pipelines.prepare import prepare
 from pipelines.publish import publish
 from pipelines.train import train
 from pipelines.workspace import STEPS, Workspace
+from recsys.artifacts.lock import exclusive
 from recsys.config import PipelineConfig
+from recsys.errors import ConfigError
+from recsys.evaluation.gates import check_metric
 from recsys.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -43,13 +46,26 @@ def run(
     """Run `steps` in order; returns each one's summary, its duration under "seconds".
 
     `announce` hears of each step as it ends. A step that fails raises, and leaves its earlier outputs in place.
+    Raises ArtifactError where another run is at work in the same workspace.
     """
+    _check_before_work(config)
     workspace = Workspace(config.workspace)
     done: dict[str, dict[str, Any]] = {}
-    for step in steps:
-        started = time.perf_counter()
-        summary = _STEPS[step](config, workspace, progress=progress)
-        done[step] = {**summary, "seconds": round(time.perf_counter() - started, 2)}
-        log.info("%s took %.2f s", step, done[step]["seconds"])
-        announce(step, done[step])
+    with exclusive(workspace.root / ".lock", doing="running in this workspace"):
+        for step in steps:
+            started = time.perf_counter()
+            summary = _STEPS[step](config, workspace, progress=progress)
+            done[step] = {**summary, "seconds": round(time.perf_counter() - started, 2)}
+            log.info("%s took %.2f s", step, done[step]["seconds"])
+            announce(step, done[step])
     return done
+
+
+def _check_before_work(config: PipelineConfig) -> None:
+    """Raise ConfigError for what would only come to light after hours of work."""
+    check_metric(config.publish, config.evaluate)
+    for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{key}: {folder} cannot be made or is no folder: {error.strerror}") from error

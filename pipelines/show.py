@@ -70,7 +70,7 @@ def _indexed(summary: dict[str, Any]) -> str:
 
 
 def _published(summary: dict[str, Any]) -> str:
-    return f"{summary['version']} {summary['verdict']}"
+    return f"{summary['version']} " + ("serves already: nothing has changed" if summary["unchanged"] else "accepted")
 
 
 _SENTENCES = {
@@ -82,20 +82,21 @@ _SENTENCES = {
 }
 
 
-def published(config: "PipelineConfig", summary: dict[str, Any]) -> None:
+def published(config: "PipelineConfig", done: dict[str, dict[str, Any]]) -> None:
     """Where everything is after a whole run, and what to type next."""
-    store = config.publish.store
+    store, summary = config.publish.store, done["publish"]
+    n_refused = sum(done.get("prepare", {}).get("rows", {}).get("refused", {}).values())
     line(f"\n{summary['version']} serves from {store}")
     line(f"report:  {config.workspace / 'report.html'} (report.md as text, report.json for programs)")
-    line(f"refused: {config.workspace / 'quarantine.jsonl'}")
+    if n_refused:
+        kept = min(n_refused, config.log.quarantine_rows)
+        line(f"refused: {config.workspace / 'quarantine.jsonl'} has {kept:,} of {n_refused:,} rows, by file and line")
     line(f"next:    recsys serve --store {store}")
 
 
-def answer_tree(answer: "Answer", *, user_id: str | None) -> dict[str, Any]:
-    """The answer in the shape that the HTTP service replies with."""
-    tree: dict[str, Any] = {"model_version": answer.model_version}
-    if user_id is not None:
-        tree["user"] = {"id": user_id, "status": answer.user_status}
+def answer_tree(answer: "Answer", **asked: dict[str, Any]) -> dict[str, Any]:
+    """The answer in the shape that the HTTP service replies with; `asked`: the user or the item it is about."""
+    tree: dict[str, Any] = {"model_version": answer.model_version, **asked}
     tree["items"] = [{key: value for key, value in vars(item).items() if value is not None} for item in answer.items]
     return {**tree, "requested": answer.requested, "returned": len(answer.items), "warnings": list(answer.warnings)}
 
@@ -113,8 +114,8 @@ def answer(answer: "Answer", title: str) -> None:
 
 def history(engine: "Engine", user_id: str) -> None:
     """What a known user did most, so that a person can judge the list under it."""
-    seen = engine.history(user_id, limit=_HISTORY)
-    if seen:
+    if engine.user_ids.position(user_id) is not None:
+        seen = engine.history(user_id, limit=_HISTORY)
         out.print(f"[dim]history:[/] {escape(' | '.join(item.title or item.item_id for item in seen))}")
 
 
@@ -166,7 +167,8 @@ def demo(result: "DemoResult") -> None:
         out.print()
         view = result.engine.item(item_id)
         answer(result.engine.similar(item_id, k=5), f"Like {view.title or item_id}")
-    line(f"\nreport:  {result.report}")
+    line("\nThe broken rows, repeats and bots in this log are planted: they show how they are accounted for.")
+    line(f"report:  {result.report}")
     line(f"store:   {result.store}")
     line("next:    " + "\n         ".join(result.next_commands))
 

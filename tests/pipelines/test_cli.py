@@ -46,10 +46,16 @@ class TestQuestions:
         assert reply["user"]["status"] == "fallback"
         assert reply["warnings"]
 
+    def test_an_unknown_user_gets_a_table_too(self, recsys: Any, store: Path) -> None:
+        result = recsys("recommend", "--store", store, "--user", "nobody")
+        assert result.returncode == 0
+        assert "(fallback)" in result.stdout
+
     def test_similar_never_holds_the_item_itself(self, recsys: Any, store: Path, engine: Engine) -> None:
         item = engine.item_ids.id_at(0)
         reply = json.loads(recsys("similar", "--store", store, "--item", item, "--json").stdout)
         assert len(reply["items"]) == 10
+        assert reply["item"] == {"id": item}
         assert item not in [other["item_id"] for other in reply["items"]]
 
     def test_an_unknown_item_is_an_error(self, recsys: Any, store: Path) -> None:
@@ -88,9 +94,22 @@ def _run(recsys: Any, shop: Path, *more: str) -> str:
 
 class TestExitCodes:
     def test_a_gate_that_refuses_is_3(self, recsys: Any, shop: Path) -> None:
-        result = recsys("run", shop, "--set", "model.regularization=1e6")
+        result = recsys("run", shop, "--set", "model.regularization=1e6", "--json")
         assert result.returncode == 3
         assert "not published" in result.stderr
+        assert json.loads(result.stdout)["verdict"] == "refused"
+
+    def test_a_store_that_is_no_folder_is_2_before_any_work(self, recsys: Any, shop: Path) -> None:
+        (shop.parent / "store").write_text("")
+        result = recsys("run", shop)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "publish.store" in result.stderr
+        assert not (shop.parent / "work" / "prepare").exists()
+
+    def test_a_missing_store_is_2(self, recsys: Any, tmp_path: Path) -> None:
+        result = recsys("models", "--store", tmp_path / "nowhere")
+        assert result.returncode == 2
+        assert "there is no such folder" in result.stderr
 
     def test_an_unknown_key_is_2_and_the_nearest_one_is_suggested(self, recsys: Any, shop: Path) -> None:
         shop.write_text(shop.read_text().replace("factors =", "factor ="))

@@ -9,11 +9,12 @@ import pytest
 
 from pipelines.run import run
 from pipelines.workspace import STEPS, Workspace
+from recsys.artifacts.lock import exclusive
 from recsys.artifacts.registry import Registry
 from recsys.config import PipelineConfig, load_config
 from recsys.data.synthetic import SyntheticLog
 from recsys.engine import Engine
-from recsys.errors import DataError, GateError
+from recsys.errors import ArtifactError, DataError, GateError
 from recsys.progress import silent
 
 Finished = tuple[PipelineConfig, SyntheticLog, dict[str, Any]]
@@ -76,6 +77,22 @@ class TestAgain:
         for step in STEPS:
             done = run(config, steps=(step,), progress=silent)
         assert done["publish"]["version"] == finished[2]["publish"]["version"]
+
+
+class TestTwoAtOnce:
+    def test_the_second_run_in_a_workspace_is_turned_away(self, shop: Path) -> None:
+        config = load_config(shop)
+        config.workspace.mkdir()
+        with (
+            exclusive(config.workspace / ".lock", doing="running in this workspace"),
+            pytest.raises(ArtifactError, match=r"another process \(pid \d+\) is running in this workspace"),
+        ):
+            run(config, steps=("prepare",), progress=silent)
+
+    def test_running_again_says_that_nothing_changed(self, shop: Path) -> None:
+        config = load_config(shop)
+        assert not run(config, progress=silent)["publish"]["unchanged"]
+        assert run(config, steps=("publish",), progress=silent)["publish"]["unchanged"]
 
 
 class TestOutOfOrder:
