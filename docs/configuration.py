@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from recsys.config import PipelineConfig, Section
+from recsys.config import Duration, PipelineConfig, Section, duration_text
 
 TARGET = Path(__file__).with_suffix(".md")
 
@@ -18,6 +18,9 @@ Every key of `pipeline.toml`, written from the code by `python docs/configuratio
 file's folder; `$RECSYS_DATA_DIR` in a path stands for the folder of data sets (`data` in the working folder where it
 is unset). An unknown key is an error that suggests the nearest known one. Any key can be overridden for one run:
 `recsys run pipeline.toml --set model.factors=64`.
+
+A duration is a number and a unit, as in `"28d"`: `s` seconds, `m` minutes, `h` hours, `d` days, `w` weeks; a number
+without a unit is seconds.
 
 `workspace` (default `"workspace"`) stands at the top of the file, before any table: the folder of the steps' outputs
 and of the report.
@@ -39,7 +42,7 @@ def _section(name: str, field: FieldInfo) -> str:
 
 
 def _row(key: str, field: FieldInfo) -> str:
-    meaning = [field.description or "", _choices(field.annotation)]
+    meaning = [field.description or "", _choices(field.annotation), "a duration" if _is_duration(field) else ""]
     return f"| `{key}` | {_default(field)} | {'; '.join(part for part in meaning if part)} |\n"
 
 
@@ -49,7 +52,12 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if value is None or value in ((), {}):
         return "none"
-    return f"`{_toml(value)}`"
+    return f"`{_toml(duration_text(value) if _is_duration(field) else value)}`"
+
+
+def _is_duration(field: FieldInfo) -> bool:
+    # pydantic takes the annotation apart and keeps what came with the type.
+    return all(part in field.metadata for part in typing.get_args(Duration)[1:])
 
 
 def _toml(value: Any) -> str:

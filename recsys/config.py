@@ -42,6 +42,12 @@ def _seconds(value: Any) -> int:
     return int(float(match[1]) * _UNIT_SECONDS[match[2]])
 
 
+def duration_text(seconds: int) -> str:
+    """The duration as a configuration has it, in the largest of days, hours, minutes that is whole: '28d'."""
+    unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _UNIT_SECONDS[unit] == 0)
+    return f"{seconds // _UNIT_SECONDS[unit]}{unit}"
+
+
 def _resolved(path: Path, info: ValidationInfo) -> Path:
     text = str(path)
     for form in (f"${{{DATA_DIR_VARIABLE}}}", f"${DATA_DIR_VARIABLE}"):
@@ -71,7 +77,12 @@ class LogConfig(Section):
     item: str = Field("item", min_length=1, description="column with the item's id")
     timestamp: str | None = Field(None, description="column with the time of the event")
     timestamp_unit: Literal["auto", "iso", "s", "ms", "us"] = Field(
-        "auto", description="ISO 8601 text or a number since 1970; `auto` decides by the first block of rows"
+        "auto",
+        description="ISO 8601 text (UTC where it names no zone) or a number since 1970; "
+        "`auto` decides by the first block of rows",
+    )
+    max_future: Duration = Field(
+        86_400, ge=0, description="rows later than this after now, by the clock of the run, are refused"
     )
     event: str | None = Field(None, description="column with the kind of the event")
     value: str | None = Field(None, description="column with a quantity, rating, play count ...")
@@ -80,7 +91,8 @@ class LogConfig(Section):
     )
     non_positive: Literal["refuse", "net"] = Field(
         "refuse",
-        description="rows with a value <= 0: refused by name, or subtracted from the same user's and item's others",
+        description="rows with a value <= 0: refused by name; or, with `net`, negative ones are subtracted from "
+        "the same user's and item's others and zeros alone are refused",
     )
     format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = Field(
         "auto", description="`auto` goes by the file's name"
@@ -97,6 +109,12 @@ class LogConfig(Section):
     def _weights_need_a_column(self) -> "LogConfig":
         if self.event_weights and self.event is None:
             raise ValueError("event_weights needs `event`, the column that says which kind a row is")
+        return self
+
+    @model_validator(mode="after")
+    def _users_are_not_items(self) -> "LogConfig":
+        if self.user == self.item:
+            raise ValueError(f"user and item are both column {self.user!r}; expected two columns")
         return self
 
 
@@ -215,6 +233,15 @@ class PipelineConfig(Section):
     model: ModelConfig = ModelConfig()
     index: IndexConfig = IndexConfig()
     publish: PublishConfig = Field(default_factory=dict, validate_default=True)
+
+    @model_validator(mode="after")
+    def _temporal_needs_times(self) -> "PipelineConfig":
+        if self.evaluate.split == "temporal" and self.log.timestamp is None:
+            raise ValueError(
+                'evaluate.split = "temporal" needs log.timestamp, the column with the time of the event; '
+                'a log without times is split by "last_n", "held_out_users" or "given"'
+            )
+        return self
 
 
 def load_config(path: Path, *, overrides: Mapping[str, Any] | None = None) -> PipelineConfig:

@@ -9,6 +9,7 @@ from recsys.config import (
     LogConfig,
     PipelineConfig,
     Section,
+    duration_text,
     load_config,
     parse_config,
 )
@@ -56,7 +57,7 @@ def complaint(tree, tmp_path):
 
 
 def tree(**sections):
-    return {"log": {"paths": ["log.csv"]}, **sections}
+    return {"log": {"paths": ["log.csv"], "timestamp": "time"}, **sections}
 
 
 def test_a_whole_file(write, tmp_path):
@@ -79,7 +80,7 @@ def test_relative_paths_start_at_the_file(write, tmp_path):
 
 
 def test_default_paths_start_at_the_file_too(write, tmp_path):
-    config = load_config(write('[log]\npaths = ["log.csv"]\n'))
+    config = load_config(write('[log]\npaths = ["log.csv"]\ntimestamp = "time"\n'))
     assert config.workspace == tmp_path / "workspace"
     assert config.publish.store == tmp_path / "store"
 
@@ -87,11 +88,11 @@ def test_default_paths_start_at_the_file_too(write, tmp_path):
 @pytest.mark.parametrize("form", ["$RECSYS_DATA_DIR/x.csv", "${RECSYS_DATA_DIR}/x.csv"])
 def test_the_data_folder_in_a_path(tmp_path, monkeypatch, form):
     monkeypatch.setenv(DATA_DIR_VARIABLE, str(tmp_path / "sets"))
-    config = parse_config({"log": {"paths": [form]}}, base=tmp_path)
+    config = parse_config({"log": {"paths": [form], "timestamp": "time"}}, base=tmp_path)
     assert config.log.paths == (tmp_path / "sets/x.csv",)
     monkeypatch.delenv(DATA_DIR_VARIABLE)
     monkeypatch.chdir(tmp_path)
-    config = parse_config({"log": {"paths": [form]}}, base=tmp_path / "elsewhere")
+    config = parse_config({"log": {"paths": [form], "timestamp": "time"}}, base=tmp_path / "elsewhere")
     assert config.log.paths == (tmp_path / "data/x.csv",)
 
 
@@ -158,6 +159,23 @@ def test_values_out_of_range_name_key_and_value(tmp_path, section, key, value, p
 )
 def test_durations(text, seconds):
     assert EvaluateConfig(holdout=text).holdout == seconds
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(2_419_200, "28d"), (5_400, "90m"), (7_200, "2h"), (61, "61s")])
+def test_durations_as_text(seconds, text):
+    assert duration_text(seconds) == text
+    assert EvaluateConfig(holdout=text).holdout == seconds
+
+
+def test_users_and_items_are_two_columns(tmp_path):
+    message = complaint({"log": {"paths": ["x.csv"], "user": "id", "item": "id"}}, tmp_path)
+    assert message == "config: log: user and item are both column 'id'; expected two columns"
+
+
+def test_a_split_in_time_needs_times(tmp_path):
+    log = {"paths": ["x.csv"]}
+    assert 'evaluate.split = "temporal" needs log.timestamp' in complaint({"log": log}, tmp_path)
+    assert parse_config({"log": log, "evaluate": {"split": "last_n"}}, base=tmp_path).log.timestamp is None
 
 
 def test_weights_of_kinds_need_their_column():
