@@ -70,16 +70,10 @@ class Quarantine:
         if counts.refused_share <= max_share:
             return
         kept = f"\nThe refused rows are in {self._path}." if self._path is not None else ""
-        # A log of which nothing is left is read wrongly, whatever share is allowed.
-        otherwise = (
-            f"; or, where this is how the log is, set log.max_refused_share to {_rounded_up(counts.refused_share)} or more"
-            if counts.accepted
-            else ""
-        )
         raise TooManyRefusedError(
             f"{counts.n_refused:,} of {counts.rows_read:,} rows ({counts.refused_share:.1%}) are refused; "
             f"log.max_refused_share allows {max_share:.1%}:\n{self.summary()}{kept}\n"
-            f"Correct the log or the settings of [log]{otherwise}."
+            f"Correct the log or the settings of [log]{_otherwise(counts)}."
         )
 
     def summary(self) -> str:
@@ -89,6 +83,13 @@ class Quarantine:
     def _line(self, reason: Reason, count: int) -> str:
         parts = [reason.meaning, self._values.told(reason), ", ".join(self._examples[reason])]
         return f"  {count:,} x {reason}: {'; '.join(part for part in parts if part)}"
+
+
+def _otherwise(counts: RowCounts) -> str:
+    if not counts.accepted:  # A log of which nothing is left is read wrongly, whatever share is allowed.
+        return ""
+    share = _rounded_up(counts.refused_share)
+    return f"; or, where this is how the log is, set log.max_refused_share to {share} or more"
 
 
 def _rounded_up(share: float) -> float:

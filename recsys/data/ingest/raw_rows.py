@@ -38,7 +38,12 @@ class Wanted:
         return Wanted("log", columns, log.quarantine_rows)
 
     def places(self, source: str, found: Sequence[str]) -> dict[str, int]:
-        """Where each key's column stands in `found`. Raises DataError for a missing or an ambiguous one."""
+        """Where each key's column stands in `found`, if need be with white space around its name.
+
+        Raises DataError for a missing or an ambiguous one.
+        """
+        missing = set(self.columns.values()).difference(found)
+        found = [name.strip() if name.strip() in missing else name for name in found]
         for key, name in self.columns.items():
             if found.count(name) != 1:
                 problem = f"no column {name!r}" if name not in found else f"more than one column {name!r}"

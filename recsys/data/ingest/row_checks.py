@@ -19,8 +19,9 @@ from recsys.data.ingest.values import read_values
 class Rules:
     """What a row must be to be accepted.
 
-    `unit` of the time column, AUTO as long as no block has told; `latest` time that is taken, UTC seconds; `net`:
-    negative values are taken; `kinds` of events that are known, None for all; `keep`: refused rows of a block to show.
+    `unit` of the time column, AUTO as long as no block has told; `latest` time that is taken, UTC seconds;
+    `net`: negative values are taken; `kinds` of events that are known, None for all; `keep`: refused rows of a block
+    to show.
     """
 
     unit: str

@@ -52,8 +52,8 @@ def read_times(column: Any, unit: str, *, latest: int = LATEST) -> tuple[Seconds
     """UTC seconds, int64 (n,), and what is wrong with which row; fractions are cut off.
 
     `column`: pyarrow Array (n,) of text, numbers, timestamps or dates. `unit`: iso, s, ms or us, of text and numbers;
-    a typed column tells its own. ISO 8601 text without a zone is UTC. `latest`: UTC seconds; what is later lies in the
-    future.
+    a typed column tells its own. ISO 8601 text without a zone is UTC. `latest`: UTC seconds; what is later lies in
+    the future.
     """
     times, known = _seconds(column, unit)
     missing = _missing(column) if not known.all() else np.zeros(len(column), np.bool_)

@@ -19,7 +19,7 @@ GOOD = '{"user": "u", "item": "i", "timestamp": 1259668800, "value": 2}'
 def read(path: Path) -> list[tuple[object, ...]]:
     """Every row by its line: user, item, time and value, or the reason and what is shown."""
     log = LogConfig(paths=(path,), timestamp="timestamp", timestamp_unit="s", value="value")
-    rules, found = Rules.by(log), []
+    rules, found = Rules.by(log, now=int(TIME)), []
     for parse in jsonl_blocks.jsonl_blocks(path, Wanted.by(log), advance=lambda position: None):
         raw = parse()
         rows = check_rows(raw, rules)

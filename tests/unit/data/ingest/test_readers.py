@@ -225,6 +225,54 @@ def test_more_than_the_share_stops_the_job_and_leaves_the_quarantine(tmp_path: P
     assert len(events) == 94
 
 
+def complaint(tmp_path: Path, rows: list[str], **settings: Any) -> str:
+    """What is said of a log of these times, or of times, kinds and values."""
+    names = ",".join(["user", "item", *settings.pop("names", ["timestamp"])])
+    (tmp_path / "a.csv").write_text("\n".join([names, *(f"u,i,{row}" for row in rows)]))
+    log = LogConfig.model_validate({"paths": [tmp_path / "a.csv"], "timestamp": "timestamp", **settings})
+    with pytest.raises(TooManyRefusedError) as caught:
+        read_log(log, now=START)
+    return str(caught.value)
+
+
+def test_a_time_in_the_future_has_a_reason_of_its_own(tmp_path: Path) -> None:
+    times = [START + 3600, START + 3601]
+    frame = pd.DataFrame({"user": ["u", "v"], "item": ["i", "j"], "timestamp": times})
+    log = LogConfig(paths=(Path("x"),), timestamp="timestamp", max_future="1h", max_refused_share=1)
+    events, counts = read_frame(frame, log, now=START)
+    assert listed(events) == [("u", "i", START + 3600, None, 1.0)]
+    assert counts.refused == {"in_the_future": 1}
+    assert read_frame(frame, log)[1].refused == {}
+
+
+def test_a_bad_time_is_shown_with_what_is_expected(tmp_path: Path) -> None:
+    message = complaint(tmp_path, [str(START), "31/12/2019" + "9" * 100], timestamp_unit="s")
+    assert f"found '31/12/2019{'9' * 50}'; " in message
+    assert "ISO 8601 as 2024-05-31T18:30:00Z, or a number of s, ms or us" in message
+
+
+@pytest.mark.parametrize(("rows", "said"), [([f"{START}000"] * 2, "ms"), ([f"{START}000000"] * 2, "us")])
+def test_the_unit_that_would_fit_is_named(tmp_path: Path, rows: list[str], said: str) -> None:
+    message = complaint(tmp_path, rows, timestamp_unit="s")
+    assert f"found '{rows[0]}', a time if log.timestamp_unit = \"{said}\"; " in message
+    assert "set log.max_refused_share" not in message
+
+
+def test_unknown_kinds_are_listed_up_to_ten(tmp_path: Path) -> None:
+    rows = [f"{START},k{number // 2:02d}" for number in range(30)]
+    settings = {"names": ["timestamp", "event"], "event": "event", "event_weights": {"view": 1.0}}
+    message = complaint(tmp_path, rows, **settings)
+    assert "found " + ", ".join(f"'k{number:02d}'" for number in range(10)) + "; " in message
+
+
+def test_a_name_in_the_header_may_have_white_space_around_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user, item ,x\nu,i,1\n")
+    pq.write_table(pa.table({" user": ["u"], "item\t": ["i"]}), tmp_path / "b.parquet")
+    (tmp_path / "c.csv").write_text("user, item,item\nu,wrong,i\n")
+    for name in ("a.csv", "b.parquet", "c.csv"):
+        assert listed(read_log(LogConfig(paths=(tmp_path / name,)))[0]) == [("u", "i", None, None, 1.0)]
+
+
 @pytest.mark.parametrize(
     ("content", "share", "message"),
     [

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.data.ingest.refusals import NO_FAULT, REASONS, Reason
-from recsys.data.ingest.timestamps import EARLIEST, LATEST, detect_unit, read_times
+from recsys.data.ingest.timestamps import EARLIEST, LATEST, detect_unit, read_times, unit_that_fits
 
 NOON = int(datetime(2009, 12, 1, 12, tzinfo=UTC).timestamp())
 
@@ -127,3 +127,25 @@ def test_numbers_where_text_is_expected_and_no_times_at_all() -> None:
 )
 def test_the_unit_is_the_one_that_makes_sense_of_most(values: list[object], unit: str | None) -> None:
     assert detect_unit(pa.array(values)) == unit
+
+
+def test_what_is_later_than_the_latest_lies_in_the_future() -> None:
+    _, faults = read_times(pa.array([NOON, NOON + 1, LATEST]), "s", latest=NOON)
+    assert faults is not None
+    struck = [number if number == NO_FAULT else REASONS[number] for number in faults]
+    assert struck == [NO_FAULT, Reason.IN_THE_FUTURE, Reason.TIME_OUT_OF_RANGE]
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        (str(NOON), "s"),
+        (f"{NOON}000", "ms"),
+        (f"{NOON}000000", "us"),
+        (f"{NOON}.5", "s"),
+        ("12", None),
+        ("soon", None),
+    ],
+)
+def test_the_unit_in_which_a_number_is_a_time(text: str, unit: str | None) -> None:
+    assert unit_that_fits(text) == unit
