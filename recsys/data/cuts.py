@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.config import EvaluateConfig
+from recsys.config import EvaluateConfig, duration_text
 from recsys.data.arrays import Seconds
 from recsys.data.interactions import Interactions
 from recsys.data.pairs import pair_keys, places_in_runs
@@ -47,7 +47,9 @@ def cut_events(
         cut = _BY_ORDER[evaluate.split](events, evaluate)
     for name, side in (("train on", cut.train), ("hold out", cut.holdout)):
         if len(side) == 0:
-            raise DataError(f"split {evaluate.split!r}: no events to {name}; {_describe(events)}")
+            raise DataError(
+                f'evaluate.split = "{evaluate.split}": no events to {name}; {_describe(events)}{_remedy(evaluate)}'
+            )
     return cut
 
 
@@ -144,9 +146,22 @@ def _draw_items(events: Interactions, share: float, rng: np.random.Generator) ->
     return held, int(np.count_nonzero((place == 0) & (n_items > 1)))
 
 
+def _remedy(evaluate: EvaluateConfig) -> str:
+    """What the settings ask of a log, as the end of a sentence."""
+    if evaluate.split == "temporal":
+        return f". The last {duration_text(evaluate.holdout)} of it are held out: set evaluate.holdout to less"
+    if evaluate.split == "last_n":
+        return (
+            f". A user needs more than evaluate.last_n = {evaluate.last_n} items for any to be held out, and none has"
+        )
+    if evaluate.split == "held_out_users":
+        return ". It needs 2 users or more, and those who are held out need 2 items or more"
+    return ". The events to hold out are those of evaluate.holdout_paths"
+
+
 def _describe(events: Interactions) -> str:
     span = "" if events.timestamp is None else f" from {_span(events.timestamp)}"
-    return f"the log holds {len(events)} events{span}"
+    return f"the log holds {len(events):,} events{span}"
 
 
 def _span(timestamp: Seconds) -> str:

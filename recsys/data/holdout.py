@@ -12,6 +12,18 @@ from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.data.pairs import Pairs, merge_events, run_starts
 
+MEANINGS = {
+    "not_positive": "no event of the pair has a value above zero",
+    "new_user": "the user has no train event",
+    "user_not_trained": "cleaning ([prepare]) left out all train events of the user",
+    "no_history": "the user has nothing among the trained items to be known by",
+    "new_item": "the item has no train event",
+    "item_not_trained": "cleaning ([prepare]) left out all train events of the item",
+    "already_seen": "the pair is in the user's history",
+    "sampled_out": "the user is not in the sample of evaluate.max_users",
+}
+"""Why pairs of the holdout are not evaluated, in the order in which they are looked at."""
+
 
 @dataclass(frozen=True, eq=False)
 class Known:
@@ -50,6 +62,13 @@ class Holdout:
             {**self.dropped, reason: len(self.pairs) - len(left.pairs)},
             {**self.dropped_users, reason: len(self.users) - len(left.users)},
         )
+
+    def told(self, left: "Holdout") -> str:
+        """What took the pairs of this one of which `left` is what is left, in a sentence."""
+        taken = "; ".join(
+            f"{count:,} because {MEANINGS[reason]} ({reason})" for reason, count in left.dropped.items()
+        )
+        return f"{len(self.pairs):,} pairs of user and item are held out; left out are {taken or 'none'}"
 
 
 def held_out_pairs(cut: Cut) -> Holdout:

@@ -102,7 +102,7 @@ def make_split(
     whole = held_out_pairs(cut)
     left = sampled(answerable(whole, cut, train, known), evaluate.max_users, rng)
     if len(left.users) == 0:
-        raise DataError(f"split {evaluate.split!r}: nothing to evaluate; held-out pairs went as {dict(left.dropped)}")
+        raise DataError(f'evaluate.split = "{evaluate.split}": nothing is left to evaluate. {whole.told(left)}')
     return Split(
         train=train,
         queries_history=known.csr[left.users],

@@ -31,16 +31,23 @@ def test_in_time_needs_times(make_log):
         cut_in_time(make_log([("u", "a")]), 10)
 
 
-@pytest.mark.parametrize(("holdout", "missing"), [(1000, "train on"), (-1, "hold out")])
+@pytest.mark.parametrize(("holdout", "missing"), [("1000s", "train on"), ("-1s", "hold out")])
 def test_an_empty_side_tells_the_span_of_the_log(make_log, holdout, missing):
     log = make_log([("u", "a", 86_400), ("u", "b", 86_460)])
-    evaluate = EvaluateConfig().model_copy(update={"holdout": holdout})
+    evaluate = EvaluateConfig().model_copy(update={"holdout": int(holdout[:-1])})
     with pytest.raises(DataError) as caught:
         cut_events(log, evaluate, rng=rng())
     assert str(caught.value) == (
-        f"split 'temporal': no events to {missing}; "
-        "the log holds 2 events from 1970-01-02T00:00:00 to 1970-01-02T00:01:00 UTC"
+        f'evaluate.split = "temporal": no events to {missing}; '
+        "the log holds 2 events from 1970-01-02T00:00:00 to 1970-01-02T00:01:00 UTC. "
+        f"The last {holdout} of it are held out: set evaluate.holdout to less"
     )
+
+
+def test_a_log_of_users_with_one_item_each_says_what_last_n_needs(make_log):
+    log = make_log([("u", "a", 1), ("v", "b", 2)])
+    with pytest.raises(DataError, match=r"hold out; .*more than evaluate\.last_n = 1 items .*, and none has"):
+        cut_events(log, EvaluateConfig(split="last_n"), rng=rng())
 
 
 def test_an_empty_log_is_refused(make_log):
