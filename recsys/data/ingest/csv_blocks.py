@@ -16,7 +16,7 @@ import pyarrow.csv as pa_csv
 from recsys.data.ingest.csv_records import Records, end_of_records, find_records
 from recsys.data.ingest.raw_rows import Blocks, RawRows, Wanted, one_array
 from recsys.data.ingest.refusals import Reason, marked
-from recsys.data.ingest.text_blocks import LF, Advance, Bytes, TextBlock, text_blocks
+from recsys.data.ingest.text_blocks import CR, Advance, Bytes, TextBlock, holds, text_blocks
 from recsys.errors import DataError
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
@@ -42,7 +42,6 @@ def csv_blocks(path: Path, wanted: Wanted, *, delimiter: str, advance: Advance) 
     """
     blocks = text_blocks(path, partial(end_of_records, delimiter=delimiter), advance=advance)
     names, rows = _header(blocks, delimiter, path=path)
-    names = _trimmed(names, wanted)
     layout = _Layout(path, delimiter, len(names), wanted.places(str(path), names), wanted.keep)
     return (partial(_parse, block, layout) for block in chain([rows], blocks) if len(block.data))
 
@@ -54,16 +53,10 @@ def _header(blocks: Iterator[TextBlock], delimiter: str, *, path: Path) -> tuple
         span = _first_record(block.data[:_USUAL_HEADER], delimiter) or _first_record(block.data, delimiter)
         if span:
             start, end, rest = span
-            text = block.data[start:end].tobytes().decode("utf-8", "replace")
-            line = block.first_line + int(np.count_nonzero(block.data[:rest] == LF))
-            return next(csv.reader([text], delimiter=delimiter)), TextBlock(block.data[rest:], line)
+            names = next(csv.reader([_decoded(block.data[start:end])], delimiter=delimiter))
+            line = block.first_line + TextBlock(block.data[:rest], 1).n_lines
+            return names, TextBlock(block.data[rest:], line)
     raise DataError(f"{path}: holds blank lines only; expected a header and rows")
-
-
-def _trimmed(names: list[str], wanted: Wanted) -> list[str]:
-    """The names; those that are wanted and stand there with white space around them only, without it."""
-    missing = set(wanted.columns.values()).difference(names)
-    return [name.strip() if name.strip() in missing else name for name in names]
 
 
 def _first_record(data: Bytes, delimiter: str) -> tuple[int, int, int] | None:
@@ -111,7 +104,8 @@ def _columns(table: pa.Table, layout: _Layout) -> dict[str, Any]:
 
 def _one_line_a_row(block: TextBlock, n_rows: int) -> bool:
     """False where blank lines, line ends within quotes, or lone carriage returns make lines and rows differ."""
-    return n_rows == block.n_lines and not _LONE_RETURN.search(block.data)
+    returns = holds(block.data, CR) and _LONE_RETURN.search(block.data.data)
+    return n_rows == block.n_lines and not returns
 
 
 def _parse_by_records(block: TextBlock, layout: _Layout) -> RawRows:
@@ -147,7 +141,9 @@ def _texts(data: Bytes, records: Records, filled: Any, *, fits: Any, keep: int) 
     bad = np.flatnonzero(filled & ~fits)[:keep]
     rows = np.cumsum(filled)[bad] - 1
     spans = zip(records.starts[bad].tolist(), records.ends[bad].tolist(), strict=True)
-    texts = [
-        data[start : min(end, start + _LONGEST_TEXT)].tobytes().decode("utf-8", "replace") for start, end in spans
-    ]
+    texts = (_decoded(data[start : min(end, start + _LONGEST_TEXT)]) for start, end in spans)
     return dict(zip(rows.tolist(), texts, strict=True))
+
+
+def _decoded(data: Bytes) -> str:
+    return data.tobytes().decode("utf-8", "replace")

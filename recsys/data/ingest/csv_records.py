@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.ingest.text_blocks import LF, Bytes, last_feed
+from recsys.data.ingest.text_blocks import CR, LF, Bytes, holds, last_feed
 
 Positions = NDArray[np.int64]
-_QUOTE, _CR = ord('"'), ord("\r")
+_QUOTE = ord('"')
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +56,19 @@ def find_records(text: Bytes, delimiter: str) -> Records:
 
 def _record_ends(text: Bytes, bounds: Positions) -> tuple[Positions, Positions]:
     """int64 (n,): where each record's text ends, and where the next record starts."""
-    breaks = _outside(np.flatnonzero((text == LF) | (text == _CR)), bounds)
-    ended_by_cr = (text[breaks] == LF) & (breaks > 0) & (text[breaks - 1] == _CR)
+    breaks = _outside(np.flatnonzero((text == LF) | (text == CR)), bounds)
+    ended_by_cr = (text[breaks] == LF) & (breaks > 0) & (text[breaks - 1] == CR)
     ends = breaks[~ended_by_cr]
-    paired = (text[ends] == _CR) & (text[np.minimum(ends + 1, len(text) - 1)] == LF) & (ends + 1 < len(text))
+    paired = (text[ends] == CR) & (text[np.minimum(ends + 1, len(text) - 1)] == LF) & (ends + 1 < len(text))
     return ends, ends + 1 + paired
 
 
 def quote_bounds(text: Bytes, delimiter: str) -> Positions:
     """int64 (m,): the quotes that open and close quoted parts, in turn; the last may be one that is never closed."""
+    if not holds(text, _QUOTE):
+        return np.empty(0, np.int64)
     quotes = np.flatnonzero(text == _QUOTE)
-    return quotes if not len(quotes) or _alternate(text, quotes, delimiter) else _walked_bounds(text, delimiter)
+    return quotes if _alternate(text, quotes, delimiter) else _walked_bounds(text, delimiter)
 
 
 def _alternate(text: Bytes, quotes: Positions, delimiter: str) -> bool:
@@ -75,7 +77,7 @@ def _alternate(text: Bytes, quotes: Positions, delimiter: str) -> bool:
     Then quotes just open and close in turn (`""` closes and opens again), and no walk is needed.
     """
     borders = np.zeros(256, np.bool_)
-    borders[[ord(delimiter), LF, _CR, _QUOTE]] = True
+    borders[[ord(delimiter), LF, CR, _QUOTE]] = True
     opening, closing = quotes[0::2], quotes[1::2]
     before = opening[1:] if opening[0] == 0 else opening
     after = closing[:-1] if len(closing) and closing[-1] == len(text) - 1 else closing
@@ -85,7 +87,8 @@ def _alternate(text: Bytes, quotes: Positions, delimiter: str) -> bool:
 def _walked_bounds(text: Bytes, delimiter: str) -> Positions:
     separators = re.escape(delimiter.encode()) + rb"\r\n"
     quoted = re.compile(rb'"(?<![^' + separators + rb']")(?:[^"]++|"")*+("?)')
-    bounds = (at for part in quoted.finditer(text) for at in (part.start(), part.end() - 1)[: 1 + bool(part[1])])
+    parts = quoted.finditer(text.data)
+    bounds = (at for part in parts for at in (part.start(), part.end() - 1)[: 1 + bool(part[1])])
     return np.fromiter(bounds, np.int64)
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from recsys.data.ingest.log_files import open_bytes
 from recsys.errors import DataError
 
-LF = ord("\n")
+LF, CR = ord("\n"), ord("\r")
 BLOCK_BYTES = 16 << 20
 _LONGEST_RECORD = 64 << 20
-_STEP = 1 << 16
+_PIECE = 1 << 18
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -41,13 +41,23 @@ class TextBlock:
     @cached_property
     def n_lines(self) -> int:
         """Line feeds in `data`."""
-        return int(np.count_nonzero(self.data == LF))
+        return sum(int(np.count_nonzero(piece == LF)) for piece in _pieces(self.data))
+
+
+def holds(text: Bytes, byte: int) -> bool:
+    """Whether a byte occurs in a text."""
+    return any((piece == byte).any() for piece in _pieces(text))
+
+
+def _pieces(text: Bytes) -> Iterator[Bytes]:
+    """The text in pieces that stay in the cache."""
+    return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
 
 
 def last_feed(text: Bytes, end: int) -> int:
     """The position of the last line feed before `end`, -1 where there is none."""
     while end > 0:
-        start = max(0, end - _STEP)
+        start = max(0, end - _PIECE)
         feeds = np.flatnonzero(text[start:end] == LF)
         if len(feeds):
             return start + int(feeds[-1])
