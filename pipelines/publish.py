@@ -40,10 +40,10 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_html}")
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)
-        version = _seal(config, workspace, report, evidence.record).version
+        version, serving = _seal(config, workspace, report, evidence.record).version, registry.current()
         registry.publish(version)
         progress("seal the version", 1, 1)
-        output.summary.update(version=version, verdict=report.verdict)
+        output.summary.update(version=version, verdict=report.verdict, unchanged=version == serving)
     log.info("published version=%s", version)
     return workspace.summary("publish")
 
@@ -58,7 +58,8 @@ def _serving(registry: Registry) -> Serving | None:
     if (current := registry.current()) is None:
         return None
     manifest, record = read_record(registry.path(current))
-    return Serving(current, manifest.metrics, record)
+    measured_by = manifest.config.get("evaluate")
+    return Serving(current, manifest.metrics, record, measured_by if isinstance(measured_by, dict) else {})
 
 
 def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: Record) -> Manifest:

@@ -12,7 +12,7 @@ from recsys.evaluation.definitions import accuracy_names
 from recsys.evaluation.evaluator import Evaluation
 from recsys.evaluation.figures import count, figure, percent
 from recsys.evaluation.serving import Comparison
-from recsys.evaluation.significance import Interval, paired_difference
+from recsys.evaluation.significance import MIN_TRUSTED_USERS, Interval, paired_difference
 
 ACCEPTED = "accepted"
 REFUSED = "refused"
@@ -88,19 +88,28 @@ def _popular_gate(
         rng=np.random.default_rng(evaluate.seed),
     )
     passed = (difference.mean if difference.low is None else difference.low) > 0
-    return Gate("beats_popular", passed, _popular_detail(model.name, publish.metric, difference, evaluate))
+    certainty = _certainty(difference, model.n_users, evaluate)
+    detail = _popular_detail(model.name, publish.metric, difference, certainty)
+    return Gate("beats_popular", passed, detail if passed else f"{detail}; publish.must_beat_popular asks for it")
 
 
-def _popular_detail(name: str, metric: str, difference: Interval, evaluate: EvaluateConfig) -> str:
-    mean, low, high = (figure(value, sign=True) for value in difference)
-    certainty = f"{percent(evaluate.confidence)} interval {low} to {high}"
-    if difference.low is None:
-        certainty = NO_INTERVAL
+def _popular_detail(name: str, metric: str, difference: Interval, certainty: str) -> str:
+    mean = figure(difference.mean, sign=True)
     if difference.mean <= 0:
         return f"{name} does not beat popular on {metric}: the difference is {mean} ({certainty})"
     if difference.low is not None and difference.low <= 0:
         return f"{name} does not clearly beat popular on {metric}: {mean} may be chance ({certainty})"
     return f"{name} beats popular on {metric} by {mean} ({certainty})"
+
+
+def _certainty(difference: Interval, n_users: int, evaluate: EvaluateConfig) -> str:
+    """What goes into brackets behind a difference: its interval, and how little that means over few users."""
+    if n_users == 1:
+        return "over 1 user only: not to be trusted"
+    low, high = figure(difference.low, sign=True), figure(difference.high, sign=True)
+    interval = NO_INTERVAL if difference.low is None else f"{percent(evaluate.confidence)} interval {low} to {high}"
+    few = n_users < MIN_TRUSTED_USERS
+    return f"{interval}, over {n_users} users only: not to be trusted" if few else interval
 
 
 def _coverage_name(serving: Comparison, publish: PublishConfig) -> str:
@@ -117,6 +126,8 @@ def _drop_gate(
     publish: PublishConfig,
     evaluate: EvaluateConfig,
 ) -> Gate:
+    if serving.measured_differently:
+        return Gate(name, True, f"{metric}: {serving.measured_differently}, so it is not compared")
     if metric in serving.paired:
         return _paired_gate(name, metric, serving, publish, evaluate)
     return _stored_gate(name, metric, model, serving, publish)
@@ -129,16 +140,11 @@ def _paired_gate(
     before, difference = serving.paired[metric].before, serving.paired[metric].difference
     best_case = difference.mean if difference.high is None else difference.high
     passed = best_case >= -publish.max_metric_drop * before
-    mean, low, high = (figure(value, sign=True) for value in difference)
-    certainty = (
-        f"{percent(evaluate.confidence)} interval {low} to {high}" if difference.low is not None else NO_INTERVAL
-    )
-    limit = f"at most {percent(publish.max_metric_drop)} may be lost" + (
-        "" if passed else ", and this is surely more"
-    )
+    certainty = _certainty(difference, serving.n_shared, evaluate)
+    limit = _limit("may be lost", publish) + ("" if passed else ", and this is surely more")
     detail = (
-        f"{metric} {mean} against the serving version's {figure(before)} on the {count(serving.n_shared)} users"
-        f" evaluated for both ({certainty}); {limit}"
+        f"{metric} {figure(difference.mean, sign=True)} against the serving version's {figure(before)} on the"
+        f" {count(serving.n_shared)} users evaluated for both ({certainty}); {limit}"
     )
     return Gate(name, passed, detail)
 
@@ -150,9 +156,13 @@ def _stored_gate(name: str, metric: str, model: Evaluation, serving: Comparison,
         return Gate(name, True, f"the serving version was not measured by {metric}, so there is nothing to lose")
     allowed = now >= before * (1 - publish.max_metric_drop)
     detail = f"{metric} {figure(now)} is {_change(now, before)} the serving version's {figure(before)}"
-    limit = f"; at most {percent(publish.max_metric_drop)} is allowed" if now < before else ""
+    limit = f"; {_limit('is allowed', publish)}" if now < before else ""
     reason = serving.why_not_paired or "the serving version kept no record of this metric"
     return Gate(name, allowed, f"{detail}{limit} (each over its own users: {reason})")
+
+
+def _limit(verb: str, publish: PublishConfig) -> str:
+    return f"at most {percent(publish.max_metric_drop)} {verb} (publish.max_metric_drop)"
 
 
 def _change(now: float, before: float) -> str:

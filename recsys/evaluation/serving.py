@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.config import EvaluateConfig
+from recsys.config import EvaluateConfig, duration_text
 from recsys.data.arrays import Indices
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.record import Record
@@ -21,11 +21,15 @@ MIN_SHARED_USERS = 100
 
 @dataclass(frozen=True, eq=False)
 class Serving:
-    """The version that serves. `metrics`: as in its manifest. `record`: None in versions made before records."""
+    """The version that serves. `record`: None in versions made before records.
+
+    `metrics`: as in its manifest. `evaluate`: the [evaluate] section it was measured by, as in its manifest.
+    """
 
     version: str
     metrics: Mapping[str, Any]
     record: Record | None
+    evaluate: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Comparison:
     """A new version, of which `now` is the record, beside `serving`.
 
     `rows_now`, `rows_before`: int32 (n_shared,), the rows of the shared users in the new and in the serving record.
-    `paired`: metric to its paired difference; empty where fewer than MIN_SHARED_USERS are shared.
+    `paired`: metric to its paired difference; empty where fewer than MIN_SHARED_USERS are shared, or there are
+    `changes`: how the two were measured differently.
     """
 
     now: Record
@@ -49,6 +54,14 @@ class Comparison:
     rows_now: Indices
     rows_before: Indices
     paired: Mapping[str, Paired] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
+
+    @property
+    def measured_differently(self) -> str | None:
+        """Why no figure of the one says anything of the other, None where they were measured alike."""
+        if not self.changes:
+            return None
+        return f"measured differently ([evaluate] has changed: {', '.join(self.changes)})"
 
     @property
     def n_shared(self) -> int:
@@ -58,6 +71,8 @@ class Comparison:
     @property
     def why_not_paired(self) -> str | None:
         """What kept the two from being compared on the same users, None where nothing did."""
+        if self.measured_differently:
+            return self.measured_differently
         if self.serving.record is None:
             return "the serving version kept no record of its users"
         if self.n_shared < MIN_SHARED_USERS:
@@ -70,9 +85,9 @@ def compare_with_serving(now: Record, serving: Serving, evaluate: EvaluateConfig
 
     Each was measured on the holdout of its day: what is the same are the users, not what they did.
     """
-    before = serving.record
-    if before is None:
-        return Comparison(now, serving, np.empty(0, np.int32), np.empty(0, np.int32))
+    before, changes = serving.record, protocol_changes(serving.evaluate, evaluate)
+    if before is None or changes:
+        return Comparison(now, serving, np.empty(0, np.int32), np.empty(0, np.int32), changes=changes)
     rows_before, known = before.users.encode(now.users.ids)
     rows_now = np.flatnonzero(known).astype(np.int32)
     if len(rows_now) < MIN_SHARED_USERS:
@@ -80,6 +95,32 @@ def compare_with_serving(now: Record, serving: Serving, evaluate: EvaluateConfig
     paired = _accuracy(now, before, rows_now, rows_before, evaluate)
     name, coverage = coverage_difference(now, before, rows_now, rows_before, confidence=evaluate.confidence)
     return Comparison(now, serving, rows_now, rows_before, {**paired, name: coverage})
+
+
+_PROTOCOL = {
+    "temporal": ("holdout",),
+    "last_n": ("last_n",),
+    "held_out_users": ("user_share", "item_share"),
+    "given": (),
+}
+"""What else of [evaluate] decides what each kind of split holds out. Cut-offs are part of a metric's name, and the
+files of a given holdout move on as the newest part of a log does."""
+
+
+def protocol_changes(before: Mapping[str, Any], now: EvaluateConfig) -> tuple[str, ...]:
+    """ "split was temporal, is last_n" for every setting by which figures are not of the same kind any more.
+
+    `before`: the [evaluate] section of a manifest; what it does not name is taken as unchanged.
+    """
+    new = now.model_dump(mode="json")
+    keys = ("split",) if before.get("split", now.split) != now.split else _PROTOCOL[now.split]
+    changed = [key for key in keys if before.get(key, new[key]) != new[key]]
+    return tuple(f"{key} was {_shown(key, before[key])}, is {_shown(key, new[key])}" for key in changed)
+
+
+def _shown(key: str, value: Any) -> str:
+    """As people write it in the configuration: a holdout as '28d', not in seconds."""
+    return duration_text(int(value)) if key == "holdout" else str(value)
 
 
 def _accuracy(

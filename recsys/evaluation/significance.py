@@ -14,12 +14,15 @@ from threadpoolctl import threadpool_limits
 from recsys.errors import DataError
 from recsys.evaluation.metrics import Values, ratio
 
+MIN_TRUSTED_USERS = 30
+"""An interval over fewer users says less than it seems to: a few users show little of what others would do."""
+
 # At most so many float64 draws are held at a time (128 MiB): more at a time means fewer passes over the values.
 _DRAWS_PER_BLOCK = 16_000_000
 
 
 class Interval(NamedTuple):
-    """A mean over users and the bounds of its interval, None where no resample was drawn."""
+    """A mean over users and the bounds of its interval, None where no resample was drawn or one user has a value."""
 
     mean: float
     low: float | None
@@ -51,7 +54,8 @@ def paired_difference(a: Values, b: Values, *, samples: int, confidence: float, 
 def mean_intervals(values: Values, *, samples: int, confidence: float, rng: np.random.Generator) -> list[Interval]:
     """`mean_interval` of each column of `values` (float64 (n, m)), all on the same resamples.
 
-    `samples` 0 gives means alone; a column without any value gives NaN. `confidence` in (0, 1).
+    `samples` 0 gives means alone, as do columns with one value; a column without any value gives NaN.
+    `confidence` in (0, 1).
     Raises DataError where there are no users.
     """
     if len(values) == 0:
@@ -62,7 +66,10 @@ def mean_intervals(values: Values, *, samples: int, confidence: float, rng: np.r
         return [Interval(mean, None, None) for mean in means]
     filled = np.where(exists, values, 0.0)
     resampled = _resampled_means(filled, exists, samples=samples, rng=rng)
-    return [Interval(mean, *_bounds(column, confidence)) for mean, column in zip(means, resampled.T, strict=True)]
+    return [
+        Interval(mean, None, None) if n == 1 else Interval(mean, *_bounds(column, confidence))
+        for mean, n, column in zip(means, exists.sum(axis=0), resampled.T, strict=True)
+    ]
 
 
 def _bounds(resampled: Values, confidence: float) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import pytest
 from recsys.config import EvaluateConfig, PublishConfig
 from recsys.errors import ConfigError
 from recsys.evaluation.gates import ACCEPTED, REFUSED, Gate, check_gates, check_metric, verdict
-from recsys.evaluation.serving import Comparison, Paired, Serving
+from recsys.evaluation.serving import Comparison, Paired, Serving, compare_with_serving
 from recsys.evaluation.significance import Interval
 
 METRIC = "ndcg@20"
@@ -66,6 +66,41 @@ def test_without_resamples_the_mean_decides(judge):
     assert not judge(mean=0.07, evaluate=evaluate)[0].passed
 
 
+@pytest.mark.parametrize(
+    ("n_users", "said"),
+    [
+        (1, " (over 1 user only: not to be trusted)"),
+        (29, " to +0.5000, over 29 users only: not to be trusted)"),
+        (30, " to +0.5000)"),
+    ],
+)
+def test_a_lead_over_few_users_is_said_not_to_be_trusted(evaluation_of, n_users, said):
+    model, popular = (
+        evaluation_of(name, {METRIC: np.full(n_users, mean)}) for name, mean in (("als", 1), ("popular", 0.5))
+    )
+    publish = PublishConfig(metric=METRIC)
+    gate = check_gates(model=model, popular=popular, serving=None, publish=publish, evaluate=EVALUATE)[0]
+    assert gate.passed
+    assert gate.detail.endswith(said)
+
+
+def test_a_refusal_names_the_key_that_asks(judge, stored):
+    beats, drop = judge(mean=0.06, serving=stored({METRIC: 0.1}))[:2]
+    assert beats.detail.endswith("; publish.must_beat_popular asks for it")
+    assert "publish.max_metric_drop" in drop.detail
+
+
+def test_figures_of_another_protocol_are_not_compared(judge, record_of):
+    record = record_of({METRIC: np.ones(200)})
+    serving = Serving("v1", {METRIC: 0.9, "coverage@20": 0.9}, record, {"split": "last_n", "last_n": 1})
+    gates = judge(serving=compare_with_serving(record_of({METRIC: np.zeros(200)}), serving, EVALUATE))
+    detail = "measured differently ([evaluate] has changed: split was last_n, is temporal), so it is not compared"
+    assert gates[1:] == (
+        Gate("no_metric_drop", True, f"ndcg@20: {detail}"),
+        Gate("no_coverage_drop", True, f"coverage@20: {detail}"),
+    )
+
+
 @pytest.fixture
 def stored(record_of):
     """A serving version of which only the stored metrics can be used."""
@@ -83,8 +118,18 @@ ALONE = " (each over its own users: the serving version kept no record of its us
 @pytest.mark.parametrize(
     ("serving", "passed", "detail"),
     [
-        (0.104, False, "ndcg@20 0.1010 is 2.88 % below the serving version's 0.1040; at most 2 % is allowed"),
-        (0.102, True, "ndcg@20 0.1010 is 0.98 % below the serving version's 0.1020; at most 2 % is allowed"),
+        (
+            0.104,
+            False,
+            "ndcg@20 0.1010 is 2.88 % below the serving version's 0.1040; at most 2 % is allowed"
+            " (publish.max_metric_drop)",
+        ),
+        (
+            0.102,
+            True,
+            "ndcg@20 0.1010 is 0.98 % below the serving version's 0.1020; at most 2 % is allowed"
+            " (publish.max_metric_drop)",
+        ),
         (0.1, True, "ndcg@20 0.1010 is 1 % above the serving version's 0.1000"),
         (0.0, True, "ndcg@20 0.1010 is above the serving version's 0.0000"),
     ],
@@ -152,13 +197,14 @@ def test_the_paired_gate_says_what_it_saw(judge, paired):
     metric, coverage = judge(serving=paired("coverage@20", 0.5, (-0.02, -0.025, -0.015)))[1:]
     assert metric.detail == (
         "ndcg@20 +0.0100 against the serving version's 0.1000 on the 1,200 users evaluated for both"
-        " (95 % interval +0.0050 to +0.0150); at most 2 % may be lost"
+        " (95 % interval +0.0050 to +0.0150); at most 2 % may be lost (publish.max_metric_drop)"
     )
     assert not coverage.passed
     assert coverage.name == "no_coverage_drop"
     assert coverage.detail == (
         "coverage@20 -0.0200 against the serving version's 0.5000 on the 1,200 users evaluated for both"
-        " (95 % interval -0.0250 to -0.0150); at most 2 % may be lost, and this is surely more"
+        " (95 % interval -0.0250 to -0.0150); at most 2 % may be lost"
+        " (publish.max_metric_drop), and this is surely more"
     )
 
 

@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from recsys.config import EvaluateConfig
-from recsys.evaluation.serving import MIN_SHARED_USERS, Serving, compare_with_serving, coverage_difference
+from recsys.evaluation.serving import (
+    MIN_SHARED_USERS,
+    Serving,
+    compare_with_serving,
+    coverage_difference,
+    protocol_changes,
+)
 from recsys.evaluation.significance import paired_difference
 from recsys.retrieval.topk import PAD
 
@@ -54,6 +60,35 @@ def test_a_version_without_a_record_is_not_paired(record_of):
     result = _compare(record_of({"ndcg@20": [0.5]}), None)
     assert (result.n_shared, result.paired) == (0, {})
     assert result.why_not_paired == "the serving version kept no record of its users"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "changes"),
+    [
+        ({}, {}, ()),
+        ({"cutoffs": [5], "last_n": 3, "seed": 9, "bootstrap": 0}, {}, ()),
+        ({"holdout": 86_400}, {}, ("holdout was 1d, is 28d",)),
+        ({"split": "temporal", "holdout": 86_400}, {"split": "last_n"}, ("split was temporal, is last_n",)),
+        ({"last_n": 3}, {"split": "last_n"}, ("last_n was 3, is 1",)),
+        (
+            {"user_share": 0.2, "item_share": 0.5},
+            {"split": "held_out_users"},
+            ("user_share was 0.2, is 0.1", "item_share was 0.5, is 0.2"),
+        ),
+    ],
+)
+def test_settings_that_decide_what_is_held_out_are_the_protocol(before, now, changes):
+    now = EvaluateConfig(**now)
+    assert protocol_changes({**now.model_dump(mode="json"), **before}, now) == changes
+    assert protocol_changes({}, now) == ()
+
+
+def test_a_version_measured_differently_is_not_paired(record_of):
+    values = {"ndcg@20": np.zeros(MIN_SHARED_USERS)}
+    serving = Serving("v1", {}, record_of(values), {"split": "temporal", "holdout": 43_200})
+    result = compare_with_serving(record_of(values), serving, EVALUATE)
+    assert result.paired == {}
+    assert result.why_not_paired == "measured differently ([evaluate] has changed: holdout was 12h, is 28d)"
 
 
 def test_coverage_is_that_of_the_shared_users_over_each_ones_own_catalogue(record_of):

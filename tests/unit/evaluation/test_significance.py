@@ -78,5 +78,10 @@ def test_no_users_is_an_error():
 
 
 def test_resamples_without_anybody_who_has_the_metric_are_left_out():
-    mean, low, high = mean_interval(np.array([2.0, np.nan, np.nan]), samples=50, confidence=0.95, rng=_rng())
+    mean, low, high = mean_interval(np.array([2.0, 2.0, np.nan, np.nan]), samples=50, confidence=0.95, rng=_rng())
     assert (mean, low, high) == (2, 2, 2)
+
+
+@pytest.mark.parametrize("values", [[2.0], [2.0, np.nan, np.nan]])
+def test_one_user_has_no_interval(values):
+    assert mean_interval(np.array(values), samples=50, confidence=0.95, rng=_rng()) == (2, None, None)
