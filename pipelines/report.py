@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.workspace import Workspace
 from recsys.config import PipelineConfig
 from recsys.data.id_map import IdMap
+from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import Evaluation
@@ -64,6 +65,7 @@ def compose_report(
         ingest=prepared["rows"],
         holdout_ingest=prepared.get("holdout_rows"),
         settings=portable_settings(config),
+        log=_log(config, workspace),
         losses=workspace.summary("train")["losses"],
         examples=show_users(spread_rows(len(cohort.users), _EXAMPLES), cohort, evaluations, items),
         regressed=regressions(evaluations, cohort, items, metric=metric, serving=comparison),
@@ -73,6 +75,17 @@ def compose_report(
 def _catalogue(workspace: Workspace) -> Items:
     prepared = workspace.folder("prepare")
     return Items.load(prepared / "items.arrow", IdMap.load(prepared / "matrix" / "items.arrow"))
+
+
+def _log(config: PipelineConfig, workspace: Workspace) -> dict[str, Any]:
+    """Which log this is; its files as the configuration names them, because publishing never looks at the log."""
+    prepared = workspace.folder("prepare")
+    times = Interactions.load(prepared / "events").timestamp
+    return {
+        "fingerprint": workspace.summary("prepare")["fingerprints"]["log"],
+        "files": [path.name for path in config.log.paths],
+        "newest": None if times is None or len(times) == 0 else int(times.max()),
+    }
 
 
 def portable_settings(config: PipelineConfig) -> dict[str, Any]:

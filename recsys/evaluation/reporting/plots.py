@@ -20,19 +20,28 @@ def interval_plot(entries: Mapping[str, Entry], *, metric: str, name: str, text:
     """A row for each entry, its mean a point and its interval a line; a line at zero where it lies within."""
 
     def draw(axes: Axes) -> None:
-        for row, (label, entry) in enumerate(entries.items()):
+        for row, entry in enumerate(entries.values()):
             _span(axes, entry, row, series=row + first_series, level=True)
             axes.plot(entry["mean"], row, **_look(row + first_series))
-            place: Any = ("axes fraction", "data")
-            axes.annotate(label, (0, row), (0, 9), xycoords=place, textcoords="offset points", bbox=_GROUND)
         axes.set(ylim=(len(entries) - 0.6, -0.75), yticks=[], xlabel=metric)
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.08)
         _include_zero(axes)
         axes.grid(axis="x")
         axes.xaxis.set_major_locator(MaxNLocator(5))
+        for row, (label, entry) in enumerate(entries.items()):
+            _name_above(axes, label, entry["mean"], row)
 
     return drawn(draw, height=52 + 44 * len(entries), name=name, text=text)
+
+
+def _name_above(axes: Axes, label: str, x: float, row: int) -> None:
+    """The name over its mark, on the side where there is room."""
+    low, high = axes.get_xlim()
+    share = (x - low) / (high - low)
+    side = "left" if share < 1 / 3 else "right" if share > 2 / 3 else "center"
+    shift = {"left": -4, "center": 0, "right": 4}[side]
+    axes.annotate(label, (x, row), (shift, 9), textcoords="offset points", ha=side, bbox=_GROUND)
 
 
 def _include_zero(axes: Axes) -> None:
@@ -46,21 +55,19 @@ def _include_zero(axes: Axes) -> None:
 def scatter_plot(
     points: Mapping[str, tuple[float, Entry]], *, x_label: str, y_label: str, name: str, text: str
 ) -> str:
-    """Each model by a share on the x axis and an entry on the y axis, its name beside it."""
+    """Each model by a share on the x axis and an entry on the y axis."""
 
     def draw(axes: Axes) -> None:
         right = max(x for x, _ in points.values()) or 1
         for series, (label, (x, entry)) in enumerate(points.items()):
             _span(axes, entry, x, series=series)
-            axes.plot(x, entry["mean"], **_look(series))
-            side = "right" if x > 0.6 * right else "left"
-            offset = (-9 if side == "right" else 9, 4)
-            axes.annotate(label, (x, entry["mean"]), offset, textcoords="offset points", ha=side)
+            axes.plot(x, entry["mean"], linestyle="", label=label, **_look(series))
         axes.set(xlabel=x_label, ylabel=y_label, xlim=(-0.04 * right, 1.12 * right))
         axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
         axes.grid()
+        _legend(axes)
 
-    return drawn(draw, height=250, name=name, text=text)
+    return drawn(draw, height=270, name=name, text=text)
 
 
 def slice_plot(
@@ -71,9 +78,8 @@ def slice_plot(
     y_label: str,
     name: str,
     text: str,
-    joined: bool = True,
 ) -> str:
-    """Every model's entries over the slices; `joined` by lines where the slices are steps of one quantity."""
+    """Every model's entries over the slices. No line joins them: slices are of very different size."""
 
     def draw(axes: Axes) -> None:
         for series, (label, entries) in enumerate(models.items()):
@@ -84,8 +90,7 @@ def slice_plot(
             axes.plot(
                 [x for x, _ in known],
                 [entry["mean"] for _, entry in known],
-                linestyle="-" if joined else "",
-                linewidth=1.2,
+                linestyle="",
                 label=label,
                 **_look(series),
             )
@@ -93,9 +98,7 @@ def slice_plot(
         axes.set_xticks(range(len(slices)), slices)
         axes.set_ylim(0, None)
         axes.grid(axis="y")
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0, columnspacing=1.2, handlelength=1.4
-        )
+        _legend(axes)
 
     return drawn(draw, height=270, name=name, text=text)
 
@@ -111,6 +114,11 @@ def curve_plot(values: Sequence[float], *, x_label: str, y_label: str, name: str
         axes.grid(axis="y")
 
     return drawn(draw, height=210, name=name, text=text)
+
+
+def _legend(axes: Axes) -> None:
+    """Above the drawing: names beside the marks of models that are close would cover each other."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0, columnspacing=1.2, handlelength=1.4)
 
 
 def _look(series: int) -> Any:

@@ -35,8 +35,8 @@ class Report:
         return verdict(self.gates) if self.gates else None
 
     def to_json(self) -> str:
-        """The tree as JSON text: keys in a fixed order, floats at six significant digits, no NaN."""
-        return json.dumps(self.tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        """The tree as JSON text: keys in a fixed order, floats at eight significant digits, no NaN."""
+        return json.dumps(_rounded(self.tree), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def to_html(self) -> str:
         """The tree as one file for a browser: plots, tables and lists, nothing from elsewhere."""
@@ -64,6 +64,7 @@ def build_report(
     losses: Sequence[float] = (),
     examples: Sequence[Example] = (),
     regressed: Regressions | None = None,
+    log: Mapping[str, Any] | None = None,
     timings: Mapping[str, float] | None = None,
 ) -> Report:
     """Put a report together.
@@ -73,14 +74,16 @@ def build_report(
     `split`: kind, cut (UTC seconds or None), counts, dropped, dropped_users as `Split` has them. `cleaning`:
     `CleaningSummary.to_dict()`. `ingest`, `holdout_ingest`: `RowCounts.to_dict()` of the log and of the files of a
     given holdout. `index`: kind and recall. `losses`: of the training, iteration by iteration. `examples`: users to
-    show; `regressed`: those who lose most. `settings`: the resolved configuration as plain values. `timings`: seconds
-    by step; how long each model's evaluation took is added.
+    show; `regressed`: those who lose most. `settings`: the resolved configuration as plain values. `log`: its
+    fingerprint, files (names) and newest (event, UTC seconds or None). `timings`: seconds by step; the
+    time each evaluation took is added.
     Raises DataError where the evaluations cannot be compared.
     """
     models, differences = compare(evaluations, evaluate)
     tree = {
         "verdict": verdict(gates) if gates else None,
         "gates": [asdict(gate) for gate in gates],
+        "log": log and {**log, "newest": _when(log["newest"])},
         "model": evaluations[0].name,
         "metric": metric,
         "n_users": evaluations[0].n_users,
@@ -107,7 +110,7 @@ def build_report(
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON holds it: mappings and sequences all the way down, floats rounded, NaN and infinity as None."""
+    """`value` as JSON holds it: mappings and sequences all the way down, NaN and infinity as None."""
     if isinstance(value, Mapping):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -115,8 +118,17 @@ def plain(value: Any) -> Any:
     if hasattr(value, "item"):
         return plain(value.item())
     if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
+        return value if math.isfinite(value) else None
     return value
+
+
+def _rounded(value: Any) -> Any:
+    """For JSON alone: pages round what they show, and rounding twice may come out differently."""
+    if isinstance(value, Mapping):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    return float(f"{value:.8g}") if isinstance(value, float) else value
 
 
 def _cutoff(metric: str) -> int:
@@ -146,10 +158,13 @@ def _serving_tree(serving: Comparison | None) -> dict[str, Any] | None:
 
 def _split_tree(split: Mapping[str, Any]) -> dict[str, Any]:
     """The counts flat beside the kind and the cut, as the report's readers look for them."""
-    cut = split["cut"]
-    when = None if cut is None else datetime.fromtimestamp(int(cut), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     dropped = {key: split[key] for key in ("dropped", "dropped_users")}
-    return {"kind": split["kind"], "cut": when, **split["counts"], **dropped}
+    return {"kind": split["kind"], "cut": _when(split["cut"]), **split["counts"], **dropped}
+
+
+def _when(seconds: int | None) -> str | None:
+    """UTC seconds as people read them."""
+    return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _reasons(*accounts: Mapping[str, Any] | None) -> dict[str, str]:

@@ -14,6 +14,7 @@ from recsys.evaluation.reporting.wording import (
     SPLITS,
     Tree,
     against,
+    ahead_of_the_model,
     beside_serving,
     by_cutoff,
     how_measured,
@@ -22,6 +23,7 @@ from recsys.evaluation.reporting.wording import (
     new_to_the_model,
     short_lists,
     verdict_sentence,
+    whose_report,
 )
 
 Plot = Callable[[Tree], str | None]
@@ -61,6 +63,8 @@ def _environment() -> Environment:
         verdict_sentence,
         beside_serving,
         against,
+        ahead_of_the_model,
+        whose_report,
         best_of,
         is_certain,
     )
@@ -166,9 +170,9 @@ def _coverage_plot(tree: Tree) -> str | None:
 def _activity_plot(tree: Tree) -> str | None:
     slices = tree["slices"] and tree["slices"]["user_activity"]
     return slices and slice_plot(
-        [row["slice"].split()[0] for row in slices],
+        [f"{row['slice'].split()[0]}\n{count(row['users'])}" for row in slices],
         _by_model(slices, tree["metric"]),
-        x_label="distinct items in the history, from",
+        x_label="distinct items in the history, from; below: users",
         y_label=tree["metric"],
         name="activity",
         text=f"{tree['metric']} by user activity",
@@ -179,13 +183,12 @@ def _popularity_plot(tree: Tree) -> str | None:
     slices = tree["slices"] and tree["slices"]["item_popularity"]
     recall = f"recall@{_cutoff(tree)}"
     return slices and slice_plot(
-        [row["slice"] for row in slices],
+        [f"{row['slice']}\n{count(row['relevant'])} pairs" for row in slices],
         _by_model(slices, recall),
         x_label="popularity of the relevant items",
         y_label=recall,
         name="popularity",
         text=f"{recall} by item popularity",
-        joined=False,
     )
 
 

@@ -11,6 +11,7 @@ from recsys.evaluation.reporting.toml_text import toml_lines
 from recsys.evaluation.reporting.wording import (
     Tree,
     against,
+    ahead_of_the_model,
     beside_serving,
     by_cutoff,
     how_measured,
@@ -19,6 +20,7 @@ from recsys.evaluation.reporting.wording import (
     new_to_the_model,
     short_lists,
     verdict_sentence,
+    whose_report,
 )
 
 
@@ -44,7 +46,10 @@ def render_markdown(tree: Tree) -> str:
 def _verdict(tree: Tree) -> Iterator[str]:
     yield from ("# Evaluation report", "")
     yield from (f"**{verdict_sentence(tree)}**", "")
-    yield from bullets(f"{'passed' if gate['passed'] else '**failed**'}: {gate['detail']}" for gate in tree["gates"])
+    judged = [f"{'passed' if gate['passed'] else '**failed**'}: {gate['detail']}" for gate in tree["gates"]]
+    yield from bullets([*judged, *ahead_of_the_model(tree)])
+    if whose := whose_report(tree):
+        yield from (escaped(whose), "")
 
 
 def _models(tree: Tree) -> Iterator[str]:

@@ -1,16 +1,19 @@
 """What a report says in words, the same in every form of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recsys.evaluation.definitions import DEFINITIONS
-from recsys.evaluation.figures import count, percent
+from recsys.evaluation.figures import count, figure, percent
+from recsys.evaluation.gates import REFUSED
 from recsys.evaluation.regressed import SERVING
+from recsys.evaluation.significance import MIN_TRUSTED_USERS
 
 Tree = Mapping[str, Any]
 """As `Report.tree`."""
 
 VERDICTS = {"accepted": "Accepted: this version may serve.", "refused": "Refused: the serving version stays."}
+FIRST_REFUSED = "Refused: no version serves yet, and this one may not."
 NOT_JUDGED = "Not judged yet: the gates decide when a version is published."
 
 SPLITS = {
@@ -37,13 +40,43 @@ COUNTS = {
 
 def verdict_sentence(tree: Tree) -> str:
     """What the verdict means for the store."""
+    if tree["verdict"] == REFUSED and tree["serving"] is None:
+        return FIRST_REFUSED
     return VERDICTS.get(tree["verdict"], NOT_JUDGED)
+
+
+def whose_report(tree: Tree) -> str | None:
+    """Which log the report is of, None where that is not known."""
+    if (log := tree["log"]) is None:
+        return None
+    names = ", ".join(log["files"][:_NAMED]) + (
+        f" and {count(more)} more" if (more := len(log["files"]) - _NAMED) > 0 else ""
+    )
+    newest = f", newest event {log['newest']}" if log["newest"] else ""
+    return f"Of the log {names}{newest}, fingerprint {log['fingerprint'][:12]}."
+
+
+_NAMED = 5
+
+
+def ahead_of_the_model(tree: Tree) -> Iterator[str]:
+    """A sentence for every baseline that is clearly better by the metric that matters."""
+    model, metric, confidence = tree["model"], tree["metric"], percent(tree["intervals"]["confidence"])
+    for name in tree["models"]:
+        entry = tree["differences"].get(f"{model} minus {name}", {}).get(metric, {})
+        if entry.get("high", 0) < 0:
+            lead, least, most = (figure(-entry[bound]) for bound in ("mean", "high", "low"))
+            yield f"{name} is ahead of {model} on {metric} by {lead} ({confidence} interval {least} to {most})"
 
 
 def how_measured(tree: Tree, intervals_are: str) -> str:
     """Over whom the figures are means, and what the intervals are; `intervals_are` says where to see them."""
     intervals = tree["intervals"]
-    text = f"Means over {count(tree['n_users'])} users; every item that is not in a user's history is ranked."
+    n_users = tree["n_users"]
+    users = f"{count(n_users)} user{'' if n_users == 1 else 's'}"
+    text = f"Means over {users}; every item that is not in a user's history is ranked."
+    if n_users < MIN_TRUSTED_USERS:
+        text += " So few users are not to be trusted."
     if intervals["samples"]:
         confidence, samples = percent(intervals["confidence"]), count(intervals["samples"])
         text += f" {intervals_are} {confidence} intervals from {samples} resamples of the users."

@@ -60,7 +60,7 @@ def test_scatter_has_one_axis_for_each_figure():
 
 def test_slices_leave_out_what_does_not_exist_and_models_stand_side_by_side():
     models = {"als": [{"mean": 0.2}, {"mean": 0.4}], "knn": [{"mean": 0.1}, {"mean": None}]}
-    plot = slice_plot(["head", "tail"], models, x_label="x", y_label="y", joined=False, **NAMED)
+    plot = slice_plot(["head", "tail"], models, x_label="x", y_label="y", **NAMED)
     als, knn = _marks(plot, 0), _marks(plot, 1)
     assert (len(als), len(knn)) == (2 + 1, 1 + 1)  # the last one is the legend's
     assert als[0][0] < knn[0][0]

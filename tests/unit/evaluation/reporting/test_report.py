@@ -97,9 +97,9 @@ def test_json_is_the_same_text_every_time(report_of):
     assert report_of().to_json() == report_of().to_json()
 
 
-def test_floats_have_six_digits_and_nan_is_null(report_of):
+def test_floats_have_eight_digits_and_nan_is_null(report_of):
     report = report_of(index={"a": 1 / 3, "b": float("nan"), "c": np.float32(0.5), "d": (np.int64(2), True)})
-    assert json.loads(report.to_json())["index"] == {"a": 0.333333, "b": None, "c": 0.5, "d": [2, True]}
+    assert json.loads(report.to_json())["index"] == {"a": 0.33333333, "b": None, "c": 0.5, "d": [2, True]}
 
 
 def test_a_report_before_the_gates_has_no_verdict(report_of):
@@ -112,7 +112,7 @@ def test_a_report_before_the_gates_has_no_verdict(report_of):
 
 def test_markdown_says_the_verdict_first_and_why(full):
     lines = full.to_markdown().splitlines()
-    assert lines[2] == "**Refused: the serving version stays.**"
+    assert lines[2] == "**Refused: no version serves yet, and this one may not.**"
     assert lines[4] == "* passed: als beats popular on ndcg@20 by +0.0310"
     assert lines[5].startswith("* **failed**: ndcg@20 0.1010 is 2.88 % below")
 
@@ -152,6 +152,49 @@ def test_foreign_text_stays_text(full):
     assert "Known by A \\*b\\*; C and 10 more." in page
     assert "Took D E." in page
     assert "ndcg@20 1.0000 before, 0.2500 now." in page
+
+
+def test_the_first_refusal_says_that_nothing_serves_and_a_later_one_that_the_old_stays(report_of, beside):
+    assert "Refused: no version serves yet, and this one may not." in report_of().to_html()
+    later = beside({})
+    for page in (later.to_markdown(), later.to_html()):
+        assert "Refused: the serving version stays." in page
+
+
+def test_the_report_names_its_log(report_of):
+    log = {"fingerprint": "0123456789abcdef", "files": [f"day{n}.csv" for n in range(7)], "newest": 0}
+    line = (
+        "Of the log day0.csv, day1.csv, day2.csv, day3.csv, day4.csv and 2 more, newest event 1970-01-01T00:00:00Z,"
+        " fingerprint 0123456789ab."
+    )
+    for page in (report_of(log=log).to_markdown(), report_of(log=log).to_html()):
+        assert line in page
+    assert "Of the log" not in report_of().to_markdown()
+
+
+@pytest.mark.parametrize(("lead", "told"), [(0.25, True), (0.0, False), (-0.25, False)])
+def test_a_baseline_that_is_clearly_better_is_told(evaluation_of, lead, told):
+    als = np.linspace(0.2, 0.4, 40)
+    models = [evaluation_of("als", {"ndcg@10": als}), evaluation_of("item_knn", {"ndcg@10": als + lead})]
+    report = build_report(models, metric="ndcg@10", split=SPLIT, evaluate=EVALUATE)
+    sentence = "item_knn is ahead of als on ndcg@10 by 0.2500 (95 % interval 0.2500 to 0.2500)"
+    assert (f"* {sentence}\n" in report.to_markdown()) is told
+    assert (sentence in report.to_html()) is told
+
+
+def test_few_users_are_said_not_to_be_trusted(report_of, evaluation_of):
+    warning = "So few users are not to be trusted."
+    assert warning in report_of().to_markdown()
+    for n_users, warned in ((1, True), (29, True), (30, False)):
+        als = evaluation_of("als", {"ndcg@10": np.full(n_users, 0.5)})
+        page = build_report([als], metric="ndcg@10", split=SPLIT, evaluate=EVALUATE).to_markdown()
+        assert (warning in page) is warned
+
+
+def test_pages_round_once(evaluation_of):
+    als = evaluation_of("als", {"ndcg@10": np.full(40, 0.16254996)})
+    report = build_report([als], metric="ndcg@10", split=SPLIT, evaluate=EVALUATE)
+    assert "| ndcg@10 | 0.1625 (" in report.to_markdown()
 
 
 def test_settings_read_like_the_file(full):
@@ -195,7 +238,7 @@ def test_markdown_shows_slices_by_the_metric_that_matters(sliced):
     page = sliced.to_markdown()
     assert "### By user activity\n\nndcg@1 by the number of distinct items in the history." in page
     assert "| 1 to 4 | 2 | 0.5000 (0.0000 to 1.0000) | 0.0000 (0.0000 to 0.0000) |" in page
-    assert "| tail | 1 | 1 to 1 | 1 | 1.0000 (1.0000 to 1.0000) | 0.0000 (0.0000 to 0.0000) |" in page
+    assert "| tail | 1 | 1 to 1 | 1 | 1.0000 | 0.0000 |" in page
     assert "320 new users with 1,203 held-out pairs, and 0 pairs with a new item." in page
 
 
