@@ -8,4 +8,4 @@ from recsys.errors import ConfigError
 def require_extra(extra: str, *modules: str) -> None:
     """Raise ConfigError that says what to install, unless all of `modules` are there."""
     if missing := [module for module in modules if find_spec(module) is None]:
-        raise ConfigError(f"{' and '.join(missing)} not installed; install the extra: pip install 'recsys[{extra}]'")
+        raise ConfigError(f"{' and '.join(missing)} not installed; install the extra: pip install -e '.[{extra}]'")

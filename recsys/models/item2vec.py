@@ -26,7 +26,7 @@ def check_installed() -> None:
     if importlib.util.find_spec("gensim") is None:
         raise ConfigError(
             "evaluate.baselines: 'item2vec' needs gensim, which is not installed; install the extra: "
-            "pip install 'recsys[baselines]' (on Python 3.14 gensim 4.4 has to be compiled: pip install gensim)"
+            "pip install -e '.[baselines]' (on Python 3.14 gensim 4.4 has to be compiled: pip install gensim)"
         )
 
 

@@ -22,6 +22,7 @@ item = "item_id"
 timestamp = "timestamp"
 event = "event"
 value = "quantity"
+max_future = "3650d"
 [log.event_weights]
 view = 1.0
 cart = 3.0

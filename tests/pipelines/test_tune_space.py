@@ -26,7 +26,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.weighting import fit_weighting
 
 COUNTS = sp.csr_matrix(sp.random(30, 20, 0.3, random_state=1, dtype=np.float32) * 9 + 0)
-LOG = {"paths": ["a.csv"], "event": "kind", "event_weights": {"buy": 5.0, "view": 1.0}}
+LOG = {"paths": ["a.csv"], "timestamp": "time", "event": "kind", "event_weights": {"buy": 5.0, "view": 1.0}}
 
 
 def config(**model: Any) -> PipelineConfig:

@@ -15,6 +15,7 @@ TEXT = """# a shop
 [log]
 paths = ["events/*.csv",   # ours
          "$RECSYS_DATA_DIR/more.csv"]
+timestamp = "time"
 event = "kind"
 
 [log.event_weights]
@@ -83,9 +84,9 @@ def test_nothing_is_said_of_a_key_that_is_taken_out(path: Path) -> None:
 )
 def test_however_the_section_is_spelt(path: Path, model: str) -> None:
     if model.startswith("["):
-        path.write_text('[log]\npaths = ["a.csv"]\n' + model)
+        path.write_text('[log]\npaths = ["a.csv"]\ntimestamp = "time"\n' + model)
     else:
-        path.write_text(model + '[log]\npaths = ["a.csv"]\n')
+        path.write_text(model + '[log]\npaths = ["a.csv"]\ntimestamp = "time"\n')
     settings: Settings = {"model": {"alpha": 2.0, "iterations": 3}}
     expected = applied(load_config(path), settings)
     write_in_place(path, tuned(path, settings))
