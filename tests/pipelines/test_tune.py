@@ -209,7 +209,7 @@ class TestLimits:
             search(shop, given={"evaluate.holdout": "200d"})
 
     def test_a_missing_extra_says_what_to_install(self) -> None:
-        with pytest.raises(ConfigError, match=r"no_such_module .* pip install '\.\[tune\]'"):
+        with pytest.raises(ConfigError, match=r"no_such_module .* pip install -e '\.\[tune\]'"):
             require_extra("tune", "optuna", "no_such_module")
 
 

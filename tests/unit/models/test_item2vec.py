@@ -16,7 +16,7 @@ needs_gensim = pytest.mark.skipif(
 
 def test_a_missing_gensim_is_named_with_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "gensim", None)
-    with pytest.raises(ConfigError, match=r"'item2vec' needs gensim.* pip install '\.\[baselines\]'"):
+    with pytest.raises(ConfigError, match=r"'item2vec' needs gensim.* pip install -e '\.\[baselines\]'"):
         check_installed()
 
 
