@@ -158,7 +158,9 @@ class EvaluateConfig(Section):
     cutoffs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
         (10, 20, 100), min_length=1, description="the k of every metric"
     )
-    baselines: tuple[str, ...] = Field(("popular", "item_knn"), description="models to compare with, by their names in docs/baselines.md")
+    baselines: tuple[str, ...] = Field(
+        ("popular", "item_knn"), description="models to compare with, by their names in docs/baselines.md"
+    )
     max_users: int | None = Field(None, ge=1, description="evaluate a random sample of so many users at most")
     bootstrap: int = Field(1000, ge=0, description="resamples for the intervals; 0 leaves them out")
     confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
