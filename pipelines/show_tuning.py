@@ -39,11 +39,10 @@ def _best_trials(found: Outcome) -> None:
     )[:_SHOWN]
     each = [flat(trial.settings) for trial in shown]
     keys = [key for key in dict.fromkeys(key for settings in each for key in settings) if _differs(key, each)]
-    columns = ("factors", "trial", found.metric, *(key.removeprefix("model.") for key in keys))
-    table = Table(*columns, box=None, pad_edge=False)
+    table = Table("factors", "trial", found.metric, "settings", box=None, pad_edge=False)
     for trial, settings in zip(shown, each, strict=True):
-        values = (str(settings.get(key, "")) for key in keys)
-        table.add_row(str(trial.factors), str(trial.number), figure(trial.score), *values)
+        words = (f"{key.rpartition('.')[2]}={settings[key]}" for key in keys if key in settings)
+        table.add_row(str(trial.factors), str(trial.number), figure(trial.score), escape(" ".join(words)))
     out.print(table)
 
 

@@ -15,8 +15,8 @@ from recsys.evaluation.metrics import Values
 from recsys.models.als import Watch, fit_als
 from recsys.models.fold_in import fold_in
 
-EXPONENTS = tuple(round(0.05 * step, 2) for step in range(-2, 13))
-"""The popularity exponents that are tried, -0.1 to 0.6."""
+EXPONENTS = tuple(round(0.05 * step, 2) for step in range(-10, 13))
+"""The popularity exponents that are tried, -0.5 to 0.6."""
 
 _COARSE = 3  # on the first look, every third of them
 _PATIENCE = 2  # iterations without a better score

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import LinAlgError, inv
 from threadpoolctl import threadpool_limits
 
 from recsys.data.arrays import Floats, read_only
@@ -21,8 +21,8 @@ from recsys.retrieval.topk import TopK, place
 
 logger = logging.getLogger(__name__)
 
-# Beside the item-to-item matrix: a block of sparse products, a block of scores.
-_BESIDE = 2**28
+# Beside the item-to-item matrix: a block of sparse products or of scores, and three blocks of its own rows.
+_BLOCK_BYTES, _BLOCKS_OF_ROWS = 2**28, 3
 _GIB = 2**30
 _ROWS_AT_ONCE = 1024
 # Below it, waking BLAS threads costs more than they bring: on a busy machine up to a hundred times the time.
@@ -56,9 +56,9 @@ class EaseRecommender:
         """
         check_memory(matrix.n_items)
         started = time.perf_counter()
-        weights = _gram(presence(matrix.csr), progress)
+        weights = _gram(presence(matrix.csr))
         weights[np.diag_indices_from(weights)] += np.float32(regularization)
-        _invert(weights)
+        _negative_inverse(weights, progress)
         weights /= -weights.diagonal()
         np.fill_diagonal(weights, 0)
         logger.info("ease items=%d seconds=%.2f", matrix.n_items, time.perf_counter() - started)
@@ -79,41 +79,63 @@ class EaseRecommender:
 
 def check_memory(n_items: int) -> None:
     """Raise ModelError where EASE over `n_items` items needs more memory than there is; nothing is allocated."""
-    needed, available = 4 * n_items**2 + _BESIDE, available_bytes()
+    needed = 4 * n_items * (n_items + _BLOCKS_OF_ROWS * _ROWS_AT_ONCE) + _BLOCK_BYTES
+    available = available_bytes()
     if needed > available:
         raise ModelError(
-            f"ease: {n_items} items need {needed / _GIB:.1f} GiB of memory (n_items^2 x 4 bytes), "
+            f"ease: {n_items} items need {needed / _GIB:.1f} GiB of memory (n_items^2 x 4 bytes and more), "
             f"{available / _GIB:.1f} GiB are available; take 'rp3beta' or 'item_knn' in its place, "
             "or leave rare items out (prepare.min_item_users)"
         )
 
 
-def _gram(seen: Csr, progress: Progress) -> Floats:
+def _gram(seen: Csr) -> Floats:
     """Float32 (n_items, n_items): for each pair of items the users of both."""
     n_items = seen.shape[1]
     gram = np.empty((n_items, n_items), np.float32)
     for start, block in product_blocks(seen.T.tocsr(), seen):
         gram[start : start + len(block)] = block
-        progress("ease", start + len(block), n_items)
     return gram
 
 
-def _invert(matrix: Floats) -> None:
-    """Replace `matrix`, symmetric and positive definite, C-contiguous float32, by its inverse."""
-    with threadpool_limits(1, "blas") if len(matrix) < _MANY_ITEMS else nullcontext():
-        # LAPACK counts in columns: the transpose is the same symmetric matrix in the order it works on in place.
-        factor, failed = lapack.spotrf(matrix.T, lower=True, overwrite_a=True, clean=False)
-        if not failed:
-            _, failed = lapack.spotri(factor, lower=True, overwrite_c=True)
-    if failed:
-        raise ModelError("ease: the regularised matrix is not positive definite; regularization must be above zero")
+def _negative_inverse(matrix: Floats, progress: Progress) -> None:
+    """Replace `matrix`, float32, symmetric and positive definite, by minus its inverse, block by block.
+
+    The sweep operator: Goodnight, "A Tutorial on the SWEEP Operator" (1979). LAPACK's factorisation would do as much
+    work, but that of scipy 1.17 (OpenBLAS) is a segmentation fault at 41,000 items, and tells nobody how far it is.
+    """
+    n_items = len(matrix)
+    with threadpool_limits(1, "blas") if n_items < _MANY_ITEMS else nullcontext():
+        for start in range(0, n_items, _ROWS_AT_ONCE):
+            _sweep(matrix, start, min(start + _ROWS_AT_ONCE, n_items))
+            progress("ease", min(start + _ROWS_AT_ONCE, n_items), n_items)
     _mirror(matrix)
 
 
+def _sweep(matrix: Floats, start: int, stop: int) -> None:
+    """Sweep the rows `start` to `stop`; of the blocks, only those on and above the diagonal are read and written."""
+    rows = np.hstack([matrix[:start, start:stop].T, matrix[start:stop, start:]])
+    inverse = _inverse(rows[:, start:stop])
+    solved = inverse @ rows
+    for first in range(0, len(matrix), _ROWS_AT_ONCE):
+        last = first + _ROWS_AT_ONCE
+        matrix[first:last, first:] -= solved[:, first:last].T @ rows[:, first:]
+    matrix[:start, start:stop] = solved[:, :start].T
+    matrix[start:stop, stop:] = solved[:, stop:]
+    matrix[start:stop, start:stop] = -inverse
+
+
+def _inverse(corner: Floats) -> Floats:
+    try:
+        inverse: Floats = inv(corner.astype(np.float64), assume_a="pos").astype(np.float32)
+    except LinAlgError as error:
+        message = "ease: the regularised matrix is not positive definite; regularization must be above zero"
+        raise ModelError(message) from error
+    return inverse
+
+
 def _mirror(matrix: Floats) -> None:
-    """Copy what stands above the diagonal to below it, in place."""
+    """Copy the blocks above the diagonal to below it, in place."""
     for start in range(0, len(matrix), _ROWS_AT_ONCE):
         stop = start + _ROWS_AT_ONCE
         matrix[stop:, start:stop] = matrix[start:stop, stop:].T
-        corner = matrix[start:stop, start:stop]
-        corner[:] = np.triu(corner) + np.triu(corner, 1).T
