@@ -10,6 +10,7 @@ RecsysError
 ├── UnknownUserError     no such user in this version
 ├── UnknownItemError     no such item in this version
 └── InvalidRequestError  a question no version can answer: k or an id outside its bounds
+    └── FilterError      a filter that cannot be read, or does not fit the items
 
 A message names the file, row and field (or the config key), what came and what was expected.
 """
@@ -56,3 +57,27 @@ class InvalidRequestError(RecsysError):
 
     The message goes to whoever asked, so it names the parameter and what was expected, never what came.
     """
+
+
+class FilterError(InvalidRequestError):
+    """A filter that cannot be read, or does not fit the items' attributes.
+
+    `position`: the character it is about, from 0, or None where it is about the whole filter. The message counts
+    from 1, and is fit for whoever asked; `pointing` adds what came, for those who may see it.
+    """
+
+    def __init__(self, expected: str, *, position: int | None = None) -> None:
+        where = "filter" if position is None else f"filter, character {position + 1}"
+        super().__init__(f"{where}: {expected}")
+        self.position = position
+
+    def pointing(self, text: str) -> str:
+        """The message, then the part of the filter `text` that it is about, with a mark below the character."""
+        if self.position is None:
+            return str(self)
+        start = max(0, self.position - _SHOWN_AROUND)
+        shown = "".join(it if it.isprintable() else " " for it in text[start : self.position + _SHOWN_AROUND])
+        return f"{self}\n  {shown}\n  {' ' * (self.position - start)}^"
+
+
+_SHOWN_AROUND = 40

@@ -1,0 +1,34 @@
+"""Filters: conditions on the attributes of items, written by people, answered by a mask."""
+
+from recsys.engine.filters.cache import FilterCache
+from recsys.engine.filters.compilation import Mask, compile_filter
+from recsys.engine.filters.parsing import parse_filter
+from recsys.engine.filters.tree import (
+    And,
+    Attribute,
+    Comparison,
+    Contains,
+    Filter,
+    Literal,
+    Membership,
+    Missing,
+    Not,
+    Or,
+)
+
+__all__ = [
+    "And",
+    "Attribute",
+    "Comparison",
+    "Contains",
+    "Filter",
+    "FilterCache",
+    "Literal",
+    "Mask",
+    "Membership",
+    "Missing",
+    "Not",
+    "Or",
+    "compile_filter",
+    "parse_filter",
+]
