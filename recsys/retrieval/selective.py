@@ -1,0 +1,100 @@
+"""Selective search: the best of the items that are allowed, however few or many these are."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Floats, Indices
+from recsys.data.matrix import Csr
+from recsys.errors import ModelError
+from recsys.retrieval.search import ItemSearch
+from recsys.retrieval.subset import SubsetSearch
+from recsys.retrieval.topk import TopK, empty_top_k, place, top_k_from_sorted
+
+Gather: TypeAlias = Callable[[Indices], Floats]
+"""The vectors float32 (m, d) of the items at positions int32 (m,)."""
+
+MAX_GATHERED, MAX_SHARE = 2**22, 0.5
+"""Up to so many floats (16 MiB) of the allowed items' vectors, and to such a share of all items, the vectors are
+gathered once and all compared, in a millisecond or two a query. Above, the index is asked for more than k, and what
+is not allowed is dropped: `benchmarks/filtered_search.py` has both for every share."""
+
+# So many times what would do if the allowed items were spread evenly over everybody's list.
+_SLACK = 2
+
+
+def selective(index: ItemSearch, gather: Gather, allowed: NDArray[np.bool_], *, factors: int) -> ItemSearch:
+    """Search among the items where `allowed`, bool (n_items,), is true; `factors`: the dimension d of `gather`.
+
+    Exact where the allowed items' vectors are few, and as exact as `index` elsewhere; a list is short only where too
+    few items are allowed. Raises ModelError where `allowed` is not over the items of `index`.
+    """
+    if allowed.shape != (index.n_items,):
+        raise ModelError(f"search: allowed is {allowed.shape}, expected ({index.n_items},)")
+    positions = np.flatnonzero(allowed).astype(np.int32)
+    if len(positions) * factors <= MAX_GATHERED and len(positions) <= MAX_SHARE * index.n_items:
+        return SubsetSearch(gather(positions), positions, index.n_items)
+    return OverFetching(index, gather, allowed, rows_at_once=max(1, MAX_GATHERED // factors))
+
+
+class OverFetching:
+    """Asks an index for more than k, and drops what is not `allowed`: bool (n_items,).
+
+    Where a list is short after that, it is made anew by comparing all allowed items, `rows_at_once` at a time.
+    """
+
+    def __init__(self, index: ItemSearch, gather: Gather, allowed: NDArray[np.bool_], *, rows_at_once: int) -> None:
+        self._index = index
+        self._gather = gather
+        self._allowed = allowed
+        self._n_allowed = int(allowed.sum())
+        self._rows = rows_at_once
+
+    @property
+    def n_items(self) -> int:
+        """All items, allowed or not."""
+        return self._index.n_items
+
+    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
+        """The k best of the allowed items; see `ItemSearch.search`."""
+        width = min(self.n_items, _SLACK * k * self.n_items // max(1, self._n_allowed))
+        if width >= self._n_allowed:
+            return self._search_all(vectors, k, exclude)
+        answer = _drop(self._index.search(vectors, width, exclude=exclude), self._allowed, k)
+        short = np.flatnonzero(answer.counts < k)
+        if len(short) == 0:
+            return answer
+        again = self._search_all(vectors[short], k, None if exclude is None else exclude[short])
+        return place([(np.arange(len(answer)), answer), (short, again)], len(answer), k)
+
+    def _search_all(self, vectors: Floats, k: int, exclude: Csr | None) -> TopK:
+        best = empty_top_k(len(vectors), k)
+        for positions in self._blocks():
+            found = SubsetSearch(self._gather(positions), positions, self.n_items).search(vectors, k, exclude=exclude)
+            best = _merge(best, found)
+        return best
+
+    def _blocks(self) -> Iterator[Indices]:
+        positions = np.flatnonzero(self._allowed).astype(np.int32)
+        return (positions[start : start + self._rows] for start in range(0, len(positions), self._rows))
+
+
+def _drop(found: TopK, allowed: NDArray[np.bool_], k: int) -> TopK:
+    """The first k of each row that are allowed."""
+    kept = found.filled & allowed[found.indices]
+    scores: Floats = np.where(kept, found.scores, np.float32(-np.inf))
+    return _in_order(np.argsort(~kept, axis=1, kind="stable"), found.indices, scores, k=k)
+
+
+def _merge(one: TopK, other: TopK) -> TopK:
+    """The best of two answers to the same queries that share no item."""
+    indices = np.concatenate([one.indices, other.indices], axis=1)
+    scores = np.concatenate([one.scores, other.scores], axis=1)
+    return _in_order(np.lexsort((indices, -scores)), indices, scores, k=one.k)
+
+
+def _in_order(order: NDArray[np.intp], indices: Indices, scores: Floats, *, k: int) -> TopK:
+    best = order[:, :k]
+    return top_k_from_sorted(np.take_along_axis(indices, best, axis=1), np.take_along_axis(scores, best, axis=1), k)
