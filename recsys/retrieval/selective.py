@@ -25,7 +25,9 @@ is not allowed is dropped: `benchmarks/filtered_search.py` has both for every sh
 _SLACK = 2
 
 
-def selective(index: ItemSearch, gather: Gather, allowed: NDArray[np.bool_], *, factors: int) -> ItemSearch:
+def selective(
+    index: ItemSearch, gather: Gather, allowed: NDArray[np.bool_], *, factors: int
+) -> "SubsetSearch | OverFetching":
     """Search among the items where `allowed`, bool (n_items,), is true; `factors`: the dimension d of `gather`.
 
     Exact where the allowed items' vectors are few, and as exact as `index` elsewhere; a list is short only where too
@@ -56,6 +58,11 @@ class OverFetching:
     def n_items(self) -> int:
         """All items, allowed or not."""
         return self._index.n_items
+
+    @property
+    def nbytes(self) -> int:
+        """Memory beside that of the index."""
+        return self._allowed.nbytes
 
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
         """The k best of the allowed items; see `ItemSearch.search`."""

@@ -1,6 +1,6 @@
 """Filters: conditions on the attributes of items, written by people, answered by a mask."""
 
-from recsys.engine.filters.cache import FilterCache
+from recsys.engine.filters.cache import FilterCache, SearchCache
 from recsys.engine.filters.compilation import Mask, compile_filter
 from recsys.engine.filters.parsing import parse_filter
 from recsys.engine.filters.tree import (
@@ -29,6 +29,7 @@ __all__ = [
     "Missing",
     "Not",
     "Or",
+    "SearchCache",
     "compile_filter",
     "parse_filter",
 ]
