@@ -22,13 +22,17 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     """Read the log; write events, the matrix of everything, items and the accounting. Returns the summary."""
     with workspace.output("prepare", config) as output:
         events, rows = _read(config, config.log, workspace, progress)
-        matrix, cleaning = matrix_of(events, config)
+        newest = _newest(events)
+        matrix, cleaning = matrix_of(events, config, newest)
         events.save(output.folder / "events")
         matrix.save(output.folder / "matrix")
         items = Items.without_attributes(matrix.items) if config.items is None else read_items(config.items)
         items.aligned(matrix.items).save(output.folder / "items.arrow")
         output.summary.update(
-            rows=rows.to_dict(), cleaning=cleaning.to_dict(), fingerprints={"log": fingerprint_log(config.log)}
+            rows=rows.to_dict(),
+            cleaning=cleaning.to_dict(),
+            fingerprints={"log": fingerprint_log(config.log)},
+            newest_event=newest,
         )
         if config.evaluate.holdout_paths:
             given = config.log.model_copy(update={"paths": config.evaluate.holdout_paths})
@@ -53,6 +57,11 @@ def history_of(events: Interactions, config: PipelineConfig, now: int | None = N
 
 
 def _weighing(config: PipelineConfig) -> dict[str, Any]:
+def _newest(events: Interactions) -> int | None:
+    """UTC seconds of the newest event: decay starts there, in training and when people are folded in later."""
+    return None if events.timestamp is None or len(events) == 0 else int(events.timestamp.max())
+
+
     return {"event_weights": config.log.event_weights, "net": config.log.non_positive == "net"}
 
 

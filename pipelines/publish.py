@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.report import compose_report, load_evidence, portable_settings
 from pipelines.workspace import Workspace
 from recsys.artifacts.bundle import read_record, seal_bundle
-from recsys.artifacts.manifest import Manifest
+from recsys.artifacts.manifest import NEWEST_EVENT, Manifest
 from recsys.artifacts.registry import Registry
 from recsys.config import PipelineConfig
 from recsys.data.items import Items
@@ -78,11 +78,16 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: 
         index=FaissIndex.from_bytes((indexed / "index.faiss").read_bytes(), shape),
         similar=FaissIndex.from_bytes((indexed / "similar.faiss").read_bytes(), shape),
         config=portable_settings(config),
-        log={"fingerprint": summary["fingerprints"]["log"], **summary["rows"]},
+        log={
+            "fingerprint": summary["fingerprints"]["log"],
+            NEWEST_EVENT: summary["newest_event"],
+            **summary["rows"],
+        },
         counts={"users": matrix.n_users, "items": matrix.n_items, "entries": int(matrix.csr.nnz)},
         metrics=workspace.summary("evaluate")["metrics"][config.model.algorithm],
         gates=[asdict(gate) for gate in report.gates],
         verdict=report.verdict or "",
         index_summary=workspace.summary("index"),
+        training=workspace.summary("train")["training"],
         record=record,
     )

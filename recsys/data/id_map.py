@@ -23,7 +23,8 @@ class _Utf8Column(Sequence[bytes]):
 
     def __init__(self, ids: Any) -> None:
         _, offsets, data = ids.buffers()
-        self._offsets = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+        # Through a memoryview an offset is a plain int at once: half the time of a look-up, which reads two a step.
+        self._offsets = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1].data
         self._data = memoryview(data) if data is not None else memoryview(b"")
 
     def __len__(self) -> int:

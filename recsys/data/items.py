@@ -1,6 +1,7 @@
 """Items: what is known of an item beside who used it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ class Items:
         if len(self.ids) != self.table.num_rows:
             raise DataError(f"items: {self.table.num_rows} rows for {len(self.ids)} ids")
 
+    @cached_property
+    def _titles(self) -> Any:
+        return self.table.column(TITLE) if TITLE in self.table.column_names else None
+
     @staticmethod
     def without_attributes(ids: IdMap) -> "Items":
         """Items of which nothing but the id is known."""
@@ -36,7 +41,7 @@ class Items:
 
     def title(self, position: int) -> str | None:
         """The title of one item, None where it is unknown."""
-        title: str | None = self.table.column(TITLE)[position].as_py() if TITLE in self.table.column_names else None
+        title: str | None = None if self._titles is None else self._titles[position].as_py()
         return title
 
     def attributes(self, position: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -53,6 +54,12 @@ class Weighting:
             came = f"{self.item_degree.dtype} {self.item_degree.shape}"
             raise DataError(f"weighting: item_degree is {came}, expected float32 (n_items,)")
         object.__setattr__(self, "item_degree", read_only(self.item_degree))
+
+    @cached_property
+    def item_factor(self) -> Floats:
+        """float32 (n_items,): deg_i ** -b of `degree_normalised`, kept because single rows are weighed often."""
+        factor: Floats = np.maximum(self.item_degree, 1) ** np.float32(-self.settings.item_exponent)
+        return factor
 
     def apply(self, csr: Csr) -> Csr:
         """The confidence of `csr`: canonical float32 (n, n_items), any rows over the items of training.
@@ -125,10 +132,9 @@ def degree_normalised(csr: Csr, weighting: Weighting) -> Floats:
     settings = weighting.settings
     user_degree = np.diff(csr.indptr)
     user_factor = np.maximum(user_degree, 1).astype(np.float32) ** np.float32(-settings.user_exponent)
-    item_factor = np.maximum(weighting.item_degree, 1) ** np.float32(-settings.item_exponent)
     values: Floats = np.log1p(csr.data)
     values *= np.repeat(user_factor, user_degree)
-    values *= item_factor[csr.indices]
+    values *= weighting.item_factor[csr.indices]
     values *= np.float32(settings.scale)
     return values
 

@@ -4,8 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from recsys.data.arrays import Floats, Indices
+from recsys.data.items import Items
+
 UserStatus = Literal["known", "folded_in", "fallback"]
 """known: from the user's own vector; folded_in: from a history given with the question; fallback: most popular."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What one item of a user's history adds to the score of a recommended one; `title` is None where unknown."""
+
+    item_id: str
+    title: str | None
+    contribution: float
 
 
 @dataclass(frozen=True)
@@ -14,12 +26,16 @@ class Ranked:
 
     `score`: an inner product for recommendations, a cosine for similar items, a popularity in a fallback list,
     a weight in a history. Only scores of one list compare.
+    Where reasons were asked for and the list is the model's: `reasons`, the items of the history that add most,
+    largest first, and `rest`, what all else adds; contributions and rest sum to `score`.
     """
 
     item_id: str
     score: float
     rank: int
     title: str | None
+    reasons: tuple[Reason, ...] | None = None
+    rest: float | None = None
 
 
 @dataclass(frozen=True)
@@ -27,7 +43,7 @@ class Answer:
     """A list and how it came about.
 
     `user_status` is None where no user was asked about. `requested`: the k asked for; where `items` are fewer,
-    `warnings` say why.
+    `warnings` say why. `unknown_items`: ids of the question that are no items of this version, each once.
     """
 
     model_version: str
@@ -35,6 +51,7 @@ class Answer:
     requested: int
     items: tuple[Ranked, ...]
     warnings: tuple[str, ...] = ()
+    unknown_items: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,3 +62,9 @@ class ItemView:
     title: str | None
     attributes: Mapping[str, Any]
     n_users: int
+
+
+def ranked(items: Items, indices: Indices, scores: Floats) -> tuple[Ranked, ...]:
+    """The list of the items at `indices`, int32 (n,), best first, with `scores`: float32 (n,)."""
+    pairs = enumerate(zip(indices.tolist(), scores.tolist(), strict=True), start=1)
+    return tuple(Ranked(items.ids.id_at(at), score, rank, items.title(at)) for rank, (at, score) in pairs)

@@ -23,3 +23,9 @@ def check_id(external_id: str, name: str) -> None:
         raise InvalidRequestError(f"{name}: holds a character that UTF-8 cannot encode") from error
     if not 1 <= size <= MAX_ID_BYTES:
         raise InvalidRequestError(f"{name}: {size} bytes of UTF-8; expected 1 to {MAX_ID_BYTES}")
+
+
+def check_number(value: float, name: str, low: float, high: float) -> None:
+    """Raise InvalidRequestError unless `value`, called `name` by who asks, is a number from `low` to `high`."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        raise InvalidRequestError(f"{name}: expected a number from {low:g} to {high:g}")

@@ -6,20 +6,19 @@ from typing import Any
 import numpy as np
 
 from recsys.artifacts.bundle import Bundle
-from recsys.data.arrays import Floats, Indices
 from recsys.data.id_map import IdMap
-from recsys.engine.answers import Answer, ItemView, Ranked, UserStatus
+from recsys.engine.answers import Answer, ItemView, Ranked, ranked
 from recsys.engine.bounds import check_id, check_k
+from recsys.engine.listing import Lister
+from recsys.engine.persons import Persons
+from recsys.engine.question import Question
 from recsys.engine.ranking import Ranker
 from recsys.errors import UnknownItemError, UnknownUserError
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.topk import TopK
 
-UNKNOWN_USER = "this user is not in the model; these are the most popular items"
-NO_VECTOR = "the model has nothing to say about this user; these are the most popular items"
 NO_ITEM_VECTOR = "the model has nothing to say about this item, so nothing can be compared with it"
-LEFT = "only {} items are left that this user has not seen"
-ALL, OTHERS = "there are only {} items", "there are only {} other items"
+OTHERS = "there are only {} other items"
 
 _EXPORT_BATCH = 1024
 
@@ -33,8 +32,11 @@ class Engine:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
+        self._persons = Persons(bundle)
         self._ranker = Ranker(bundle)
+        self._lister = Lister(bundle, self._persons, self._ranker)
         self._n_users_of_item = np.bincount(bundle.seen.indices, minlength=len(self.item_ids))
+        _ = bundle.model.gram  # made here, so that nobody's first question waits for it
 
     @property
     def version(self) -> str:
@@ -53,20 +55,20 @@ class Engine:
 
     def recommend(self, user_id: str, *, k: int = 10, exclude_seen: bool = True) -> Answer:
         """The user's list. An unknown user gets the most popular items, labelled "fallback" and with a warning."""
-        return self.recommend_many([user_id], k=k, exclude_seen=exclude_seen)[0]
+        return self.ask(Question(user_id=user_id, k=k, exclude_seen=exclude_seen))
 
     def recommend_many(self, user_ids: Sequence[str], *, k: int = 10, exclude_seen: bool = True) -> list[Answer]:
         """A list for each user, in the order asked; the same lists as `recommend` gives one by one."""
         check_k(k)
-        for user_id in user_ids:
-            check_id(user_id, "user_id")
-        user_idx, known = self.user_ids.encode(user_ids)
-        lists = self._ranker.rank(user_idx, k, exclude_seen=exclude_seen)
-        found = (
-            self._list_of_user(lists.top.row(row), bool(lists.fallback[row]), k, exclude_seen=exclude_seen)
-            for row in range(len(user_idx))
-        )
-        return [next(found) if is_known else self._list_of_nobody(k) for is_known in known]
+        return self.ask_many([Question(user_id=user_id, k=k, exclude_seen=exclude_seen) for user_id in user_ids])
+
+    def ask(self, question: Question) -> Answer:
+        """The list that `question` asks for: see `Question`."""
+        return self.ask_many([question])[0]
+
+    def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
+        """An answer to each question, in the order asked; the same answers as `ask` gives one by one."""
+        return self._lister.answer(questions)
 
     def iter_all(self, k: int, batch: int = _EXPORT_BATCH) -> Iterator[tuple[list[str], TopK]]:
         """Every user's list without seen items, `batch` users at a time, in the order of `user_ids`.
@@ -76,8 +78,9 @@ class Engine:
         check_k(k)
         for start in range(0, len(self.user_ids), batch):
             ids = self.user_ids.ids.slice(start, batch).to_pylist()
-            user_idx = np.arange(start, start + len(ids), dtype=np.int32)
-            yield ids, self._ranker.rank(user_idx, k, exclude_seen=True).top
+            rows = slice(start, start + len(ids))
+            vectors, seen = self._bundle.model.embeddings.users[rows], self._bundle.seen[rows]
+            yield ids, self._ranker.rank(vectors, k, exclude=seen).top
 
     def similar(self, item_id: str, *, k: int = 10) -> Answer:
         """The items nearest by cosine, never the item itself. Raises UnknownItemError."""
@@ -88,7 +91,7 @@ class Engine:
             return Answer(self.version, None, k, (), (NO_ITEM_VECTOR,))
         indices, scores = self._bundle.similar.search(vector, k + 1).row(0)
         others = indices != item
-        items = self._ranked(indices[others][:k], scores[others][:k])
+        items = ranked(self._bundle.items, indices[others][:k], scores[others][:k])
         return Answer(self.version, None, k, items, _shortage(k, len(items), OTHERS))
 
     def item(self, item_id: str) -> ItemView:
@@ -103,9 +106,9 @@ class Engine:
         user = self.user_ids.position(user_id)
         if user is None:
             raise UnknownUserError("no such user in this version")
-        indices, weights = self._ranker.seen(user)
+        indices, weights = self._persons.stored(user)
         heaviest = np.argsort(-weights, kind="stable")[:limit]
-        return self._ranked(indices[heaviest], weights[heaviest])
+        return ranked(self._bundle.items, indices[heaviest], weights[heaviest])
 
     def describe(self) -> dict[str, Any]:
         """The version's name, age, configuration, metrics, index and counts, as plain JSON values."""
@@ -119,21 +122,6 @@ class Engine:
         if item is None:
             raise UnknownItemError("no such item in this version")
         return item
-
-    def _list_of_user(self, row: tuple[Indices, Floats], fallback: bool, k: int, *, exclude_seen: bool) -> Answer:
-        status: UserStatus = "fallback" if fallback else "known"
-        warnings = (*((NO_VECTOR,) if fallback else ()), *_shortage(k, len(row[0]), LEFT if exclude_seen else ALL))
-        return Answer(self.version, status, k, self._ranked(*row), warnings)
-
-    def _list_of_nobody(self, k: int) -> Answer:
-        items = self._ranked(*self._ranker.popular(k).row(0))
-        warnings = (UNKNOWN_USER, *_shortage(k, len(items), ALL))
-        return Answer(self.version, "fallback", k, items, warnings)
-
-    def _ranked(self, indices: Indices, scores: Floats) -> tuple[Ranked, ...]:
-        ids, title = self.item_ids, self._bundle.items.title
-        pairs = zip(indices.tolist(), scores.tolist(), strict=True)
-        return tuple(Ranked(ids.id_at(at), score, rank, title(at)) for rank, (at, score) in enumerate(pairs, start=1))
 
 
 def _shortage(k: int, returned: int, reason: str) -> tuple[str, ...]:

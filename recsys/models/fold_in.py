@@ -41,13 +41,14 @@ def fold_in(
     confidence = weighting.apply(history)
     if len(items) != confidence.shape[1]:
         raise ModelError(f"fold-in: {len(items)} item vectors for a history over {confidence.shape[1]} items")
-    unseen = gram_matrix(items) if gram is None else gram
-    unseen = unseen + regularization * np.eye(items.shape[1])
+    unseen = unseen_part(gram_matrix(items) if gram is None else gram, regularization)
     vectors = np.zeros((confidence.shape[0], items.shape[1]), np.float32)
     with threadpool_limits(1, "blas") if len(vectors) >= _MANY_ROWS else nullcontext():
         for row in np.flatnonzero(np.diff(confidence.indptr)):
             stored = slice(confidence.indptr[row], confidence.indptr[row + 1])
-            vectors[row] = _solve_row(unseen, items[confidence.indices[stored]], confidence.data[stored])
+            known = items[confidence.indices[stored]].astype(np.float64)
+            weight = confidence.data[stored].astype(np.float64)
+            vectors[row] = solve(unseen, known, weight, right=weight @ known)
     return vectors
 
 
@@ -60,12 +61,22 @@ def gram_matrix(items: Floats) -> Doubles:
     return gram
 
 
-def _solve_row(unseen: Doubles, vectors: Floats, confidence: Floats) -> Doubles:
-    """The vector for one history: its items' vectors float32 (m, d), its confidences float32 (m,)."""
-    vectors64, confidence64 = vectors.astype(np.float64), confidence.astype(np.float64)
-    normal = unseen + (vectors64.T * (confidence64 - 1)) @ vectors64
+def unseen_part(gram: Doubles, regularization: float) -> Doubles:
+    """Float64 (d, d): Y'Y + regularization I, the part of every row's equation that no history changes."""
+    unseen = gram.copy()
+    np.fill_diagonal(unseen, gram.diagonal() + regularization)
+    return unseen
+
+
+def solve(unseen: Doubles, vectors: Doubles, confidence: Doubles, *, right: Doubles) -> Doubles:
+    """A^-1 `right`, where A is the matrix of one history's equation in `fold_in`; `right`: float64 (d,) or (d, k).
+
+    `unseen`: float64 (d, d), see `unseen_part`. `vectors`: float64 (m, d), of the history's items. `confidence`:
+    float64 (m,). Raises ModelError where A has no inverse.
+    """
+    normal = unseen + (vectors.T * (confidence - 1)) @ vectors
     solution: Doubles
-    _, solution, failed = lapack.dposv(normal, confidence64 @ vectors64, lower=True, overwrite_a=True)
+    _, solution, failed = lapack.dposv(normal, right, lower=True, overwrite_a=True)
     if failed or not np.isfinite(solution).all():
         raise ModelError("fold-in: a row has no unique solution; regularization must be above zero")
     return solution

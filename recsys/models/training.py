@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from recsys.config import ModelConfig
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.data.weighting import Weighting, fit_weighting
 from recsys.errors import ArtifactError
 from recsys.models.als import Watch, fit_als
 from recsys.models.embeddings import Embeddings
 from recsys.models.fold_in import Doubles, fold_in, gram_matrix
+from recsys.models.reasons import contributions
 from recsys.models.spectral import spectral_start
 from recsys.progress import Progress, silent
 
@@ -41,11 +42,27 @@ class TrainedModel:
             self.embeddings.items,
             weighting=self.weighting,
             regularization=self.regularization,
-            gram=self._gram,
+            gram=self.gram,
         )
 
+    def contributions(self, history: Csr, targets: Indices) -> Doubles:
+        """Float64 (k, m): what each stored entry of `history`, a single row, adds to the scores of `targets`.
+
+        `targets`: int32 (k,), item positions. A row sums to the score that `fold_in(history)` gives its target.
+        """
+        scale = self.embeddings.item_scale[targets].astype(np.float64)
+        unscaled = contributions(
+            self.weighting.apply(history),
+            self.embeddings.items,
+            targets,
+            regularization=self.regularization,
+            gram=self.gram,
+        )
+        return unscaled * scale[:, None]
+
     @cached_property
-    def _gram(self) -> Doubles:
+    def gram(self) -> Doubles:
+        """Float64 (d, d): Y'Y of the item vectors, made once; every fold-in needs it."""
         return gram_matrix(self.embeddings.items)
 
     def save(self, folder: Path) -> None:

@@ -1,0 +1,95 @@
+"""Who is asked about: a vector, what it comes from, and how sure that is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.artifacts.bundle import Bundle
+from recsys.data.arrays import Floats, Indices
+from recsys.data.matrix import Csr
+from recsys.engine.answers import UserStatus
+from recsys.engine.event_weighing import EventWeighing
+from recsys.engine.question import Question
+
+UNKNOWN_USER = "this user is not in the model; these are the most popular items"
+NOBODY = "nothing is known of whom this is for; these are the most popular items"
+NO_USABLE_EVENT = "none of the events says anything about an item of the model; these are the most popular items"
+NO_VECTOR = "the model has nothing to say about this user; these are the most popular items"
+UNKNOWN_EVENT_ITEMS = "{} items of the events are not in this version, and count for nothing"
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Whom a list is for.
+
+    `vector`: float32 (d,), all zero where nothing is known. `history`: what it comes from, item positions int32 (m,),
+    ascending, and weights float32 (m,), above zero. `seen`: int32 (s,), ascending: the items of the history, and
+    those of events of which nothing is left. `warnings`: why it is a fallback, and what was not understood.
+    """
+
+    vector: Floats
+    history: tuple[Indices, Floats]
+    seen: Indices
+    status: UserStatus
+    warnings: tuple[str, ...] = ()
+    unknown_items: tuple[str, ...] = ()
+
+
+class Persons:
+    """Finds out who somebody is, from a stored history, from events, or from both. Immutable."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._weighing = EventWeighing.of(bundle.manifest)
+
+    def person(self, question: Question) -> Person:
+        """Whom `question` is about: known by the trained vector, or, where there are events, folded in.
+
+        Raises InvalidRequestError where the events are not what this version understands.
+        """
+        user = None if question.user_id is None else self._bundle.users.position(question.user_id)
+        if question.events:
+            return self._folded_in(question, user)
+        if user is not None:
+            return self._known(user)
+        return self._fallback(NOBODY if question.user_id is None else UNKNOWN_USER)
+
+    def stored(self, user: int) -> tuple[Indices, Floats]:
+        """What one user is known by: item positions int32 (m,), ascending, and weights float32 (m,)."""
+        seen = self._bundle.seen
+        stored = slice(seen.indptr[user], seen.indptr[user + 1])
+        return seen.indices[stored], seen.data[stored]
+
+    def _known(self, user: int) -> Person:
+        vector, stored = self._bundle.model.embeddings.users[user], self.stored(user)
+        known = bool(vector.any())
+        warnings = () if known else (NO_VECTOR,)
+        return Person(vector, stored, stored[0], "known" if known else "fallback", warnings)
+
+    def _folded_in(self, question: Question, user: int | None) -> Person:
+        weighed = self._weighing.weigh(question.events, self._bundle.items.ids)
+        stored = _NOTHING if user is None else self.stored(user)
+        history = self._weighing.merge(stored, weighed)
+        vector = self._bundle.model.fold_in(row_of(*history, n_items=self._bundle.seen.shape[1]))[0]
+        known = bool(vector.any())
+        warnings = (UNKNOWN_EVENT_ITEMS.format(len(weighed.unknown_items)),) if weighed.unknown_items else ()
+        return Person(
+            vector,
+            history,
+            np.union1d(stored[0], weighed.item_idx),
+            "folded_in" if known else "fallback",
+            warnings if known else (*warnings, NO_USABLE_EVENT),
+            weighed.unknown_items,
+        )
+
+    def _fallback(self, warning: str) -> Person:
+        nothing = np.zeros(self._bundle.model.embeddings.factors, np.float32)
+        return Person(nothing, _NOTHING, _NOTHING[0], "fallback", (warning,))
+
+
+def row_of(item_idx: Indices, weight: Floats, *, n_items: int) -> Csr:
+    """Canonical float32 (1, n_items) of ascending positions int32 (m,) and weights float32 (m,), which it shares."""
+    return Csr((weight, item_idx, np.array([0, len(item_idx)], np.int32)), shape=(1, n_items))
+
+
+_NOTHING: tuple[Indices, Floats] = (np.zeros(0, np.int32), np.zeros(0, np.float32))
