@@ -26,14 +26,12 @@ def check_answer(name: str, answer: TopK, history: Csr, k: int) -> None:
 
 def contains(rows: Csr, answer: TopK) -> Bools:
     """bool (n, k): whether the item at each place is stored in the same row of `rows`, canonical (n, n_items)."""
-    n, n_items = rows.shape
-    keys = np.repeat(np.arange(n, dtype=np.int64) * n_items, np.diff(rows.indptr)) + rows.indices
-    wanted = np.arange(n, dtype=np.int64)[:, None] * n_items + answer.indices
-    if len(keys) == 0:
-        return np.zeros(wanted.shape, np.bool_)
-    found = keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted
-    # Padding is -1: its key is the last item of the row above.
-    hits: Bools = found & answer.filled
+    held: Bools = answer.filled
+    if rows.nnz == 0:
+        return np.zeros(held.shape, np.bool_)
+    row = np.repeat(np.arange(len(answer), dtype=np.int32), answer.k)
+    column = np.where(held, answer.indices, 0).ravel()  # padding is -1: scipy would read it as the last item
+    hits: Bools = (np.asarray(rows[row, column]).reshape(held.shape) != 0) & held
     return hits
 
 

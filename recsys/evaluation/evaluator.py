@@ -24,7 +24,7 @@ from recsys.progress import Progress, silent
 from recsys.retrieval.topk import TopK
 
 # A model may score a whole batch against every item: at most so many float32 scores at a time.
-_SCORES_PER_BATCH = 32_000_000
+_SCORES_PER_BATCH = 64_000_000
 _MAX_BATCH = 4096
 
 KEPT_PLACES = 20

@@ -7,10 +7,12 @@ import numpy as np
 from recsys.data.arrays import Floats, read_only
 from recsys.data.matrix import Csr
 from recsys.retrieval.search import check_queries, check_vectors
+from recsys.retrieval.threads import in_threads
 from recsys.retrieval.topk import TopK, empty_top_k, select_top_k, stack
 
-# Scores of one block: 64 MiB of float32.
-_SCORES_PER_BLOCK = 16 * 2**20
+# Scores of one block: 28 MiB of float32. More rows share the cost of reading the item vectors, but what exceeds
+# 32 MiB glibc hands back to the system each time, and getting it again took longer than the product itself.
+_SCORES_PER_BLOCK = 7 * 2**20
 
 
 class ExactSearch:
@@ -44,17 +46,19 @@ def top_k_by_blocks(
 ) -> TopK:
     """The k best of n_items for each of n queries (`shape` is (n, n_items)), however many there are.
 
-    `scores(start, stop)` computes a fresh float32 (stop - start, n_items), which is written to. `exclude`: CSR of
-    `shape`, what is stored in row i, query i does not get.
+    `scores(start, stop)` computes a fresh float32 (stop - start, n_items), which is written to; several threads may
+    call it at once. `exclude`: CSR of `shape`, what is stored in row i, query i does not get.
     """
     n, n_items = shape
     size = max(1, _SCORES_PER_BLOCK // max(1, n_items))
-    parts = []
-    for start in range(0, n, size):
+
+    def top_k_of_block(start: int) -> TopK:
         block = scores(start, min(start + size, n))
         if exclude is not None:
             forbid(block, exclude, start)
-        parts.append(select_top_k(block, k))
+        return select_top_k(block, k)
+
+    parts = in_threads(top_k_of_block, range(0, n, size))
     return stack(parts) if parts else empty_top_k(0, k)
 
 

@@ -75,11 +75,7 @@ def _select_rows(scores: Floats, k: int) -> TopK:
     found = np.bincount(row, minlength=n)
     keys = np.full((n, max(k, int(found.max()))), _LAST_KEY)
     keys[row, np.arange(len(row)) - (np.cumsum(found) - found)[row]] = _rank_keys(scores[row, column], column)
-    keys.sort(axis=1)
-    counts = np.minimum(found, k).astype(np.int32)
-    indices = keys[:, :k].astype(np.uint32).view(np.int32)
-    ranked = np.take_along_axis(scores, np.maximum(indices, 0), axis=1)
-    return TopK(indices, np.where(np.arange(k) < counts[:, None], ranked, np.float32(-np.inf)), counts)
+    return _first_keys(keys, k)
 
 
 def _lower_bound(scores: Floats, k: int) -> Floats:
@@ -98,12 +94,38 @@ def _lower_bound(scores: Floats, k: int) -> Floats:
     return np.maximum(np.partition(best, worst_kept, axis=1)[:, worst_kept], np.finfo(np.float32).min)
 
 
-def _rank_keys(scores: Floats, column: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """uint64 (c,): ascending where the score descends, then by column, which is the lower half."""
+def top_k_of_candidates(indices: Indices, scores: Floats, k: int) -> TopK:
+    """The k best of each row's candidates, which stand in any order: int32 (n, w) without repeats.
+
+    `scores`: float32 (n, w), no NaN; -inf where there is no candidate. Equal scores by lower index.
+    """
+    n, width = scores.shape
+    keys = np.full((n, max(k, width)), _LAST_KEY)
+    np.copyto(keys[:, :width], _rank_keys(scores, indices), where=scores > -np.inf)
+    return _first_keys(keys, k)
+
+
+def _rank_keys(scores: Floats, column: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """uint64, one a score: ascending where the score descends, then by column, which is the lower half."""
     bits = (scores + np.float32(0)).view(np.int32)  # adding zero makes -0.0 the same as 0.0
-    descending = np.where(bits >= 0, bits ^ np.int32(0x7FFF_FFFF), bits).view(np.uint32)
-    keys: NDArray[np.uint64] = (descending.astype(np.uint64) << np.uint64(32)) | column.astype(np.uint64)
+    upper = _mirrored(bits).view(np.uint32).astype(np.uint64) << np.uint64(32)
+    keys: NDArray[np.uint64] = upper | column.astype(np.uint64)
     return keys
+
+
+def _first_keys(keys: NDArray[np.uint64], k: int) -> TopK:
+    """The k first of each row of keys (n, k or more) once sorted, which is done in place."""
+    keys.sort(axis=1)
+    first = keys[:, :k]
+    filled = first != _LAST_KEY
+    scores = _mirrored((first >> np.uint64(32)).astype(np.uint32).view(np.int32)).view(np.float32)
+    indices = first.astype(np.uint32).view(np.int32)
+    return TopK(indices, np.where(filled, scores, np.float32(-np.inf)), filled.sum(axis=1, dtype=np.int32))
+
+
+def _mirrored(bits: Indices) -> Indices:
+    """Bits of a float32 to a number that descends, read as unsigned, where the float ascends; and back again."""
+    return np.where(bits >= 0, bits ^ np.int32(0x7FFF_FFFF), bits)
 
 
 def top_k_from_sorted(indices: Indices, scores: Floats, k: int) -> TopK:

@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from recsys.errors import ModelError
-from recsys.retrieval.topk import PAD, TopK, empty_top_k, place, select_top_k, stack, top_k_from_sorted
+from recsys.retrieval.topk import (
+    PAD,
+    TopK,
+    empty_top_k,
+    place,
+    select_top_k,
+    stack,
+    top_k_from_sorted,
+    top_k_of_candidates,
+)
 
 FEW_VALUES = st.sampled_from([-np.inf, -2.0, -0.0, 0.0, 0.5, 1.0, 3.4e38, np.inf])
 
@@ -39,6 +48,23 @@ def test_selection_does_not_depend_on_the_rows_beside(monkeypatch, rng, answers)
     monkeypatch.setattr("recsys.retrieval.topk._SCORES_AT_ONCE", 450)
     assert answers(select_top_k(scores, 9)) == whole
     assert [answers(select_top_k(row[None], 9))[0] for row in scores] == whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    scores=arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=30), elements=FEW_VALUES),
+    k=st.integers(1, 40),
+    seed=st.integers(0, 9),
+)
+def test_candidates_in_any_order_are_ranked_as_columns_are(scores, k, seed, naive_top_k, answers):
+    indices = np.random.default_rng(seed).permuted(
+        np.tile(np.arange(scores.shape[1], dtype=np.int32), (len(scores), 1)), axis=1
+    )
+    shuffled = np.take_along_axis(scores, indices, axis=1)
+    indices[shuffled == -np.inf] = PAD
+    top = top_k_of_candidates(indices, shuffled, k)
+    assert answers(top) == naive_top_k(scores, k)
+    assert top.indices.shape == top.scores.shape == (len(scores), k)
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (3, 0), (0, 0)])
