@@ -9,20 +9,23 @@ import sys
 from collections.abc import Callable, Sequence
 
 from api.server import serve
-from api.settings import Settings, flag, variable
+from api.settings import SECRETS, Settings, flag, variable
 from recsys.errors import RecsysError
 
 _EPILOG = """\
 Every option but --host, --port and --workers can be given as an environment variable, too (RECSYS_STORE,
-RECSYS_POLL_SECONDS, ...); an option wins over its variable.
+RECSYS_POLL_SECONDS, ...); an option wins over its variable. RECSYS_ADMIN_KEY, at least 16 characters, is a variable
+only: with it, POST /admin/reload and /admin/rollback exist.
 Exit codes: 0 stopped by SIGTERM or Ctrl-C, 1 unexpected, 2 an option, the store or the address is wrong.
 """
+
+_FLAGS = [name for name in Settings.model_fields if name not in SECRETS]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; returns the exit code."""
     options = _parser().parse_args(arguments)
-    flags = {variable(name): value for name in Settings.model_fields if (value := getattr(options, name)) is not None}
+    flags = {variable(name): value for name in _FLAGS if (value := getattr(options, name)) is not None}
     try:
         settings = Settings.from_environment({**os.environ, **flags})
         serve(settings, host=options.host, port=options.port, workers=options.workers)
@@ -51,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         default=1,
         help="processes, each with its own model (default: %(default)s)",
     )
-    for name, field in Settings.model_fields.items():
+    for name in _FLAGS:
+        field = Settings.model_fields[name]
         default = "required" if field.is_required() else f"default: {field.default or 'none'}"
         add(flag(name), help=f"{field.description} ({default})")
     return parser

@@ -13,9 +13,10 @@ from starlette.responses import RedirectResponse
 
 from api.deps import refuse_repeats
 from api.errors import Problem, problem_response
+from api.metrics import Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
 from api.model_watch import ModelWatch
-from api.routes import health, items, model, users
+from api.routes import admin, health, items, metrics, model, users
 from api.settings import Settings, warn_of_unknown
 
 _DESCRIPTION = """\
@@ -32,7 +33,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings is None:
         warn_of_unknown(os.environ)
         settings = Settings.from_environment(os.environ)
-    watch = ModelWatch(settings.store)
+    figures = Metrics()
+    watch = ModelWatch(settings.store, figures)
     app = FastAPI(
         title="recsys",
         version=version("recsys"),
@@ -41,12 +43,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(RequestMiddleware, watch=watch)
+    app.add_middleware(RequestMiddleware, watch=watch, metrics=figures)
     for error in (RequestValidationError, HTTPException):  # the framework's own; all others get to the middleware
         app.add_exception_handler(error, _answer_problem)
     for routes in (users, items, model):
         app.include_router(routes.router, dependencies=[Depends(refuse_repeats)])
     app.include_router(health.router)
+    app.include_router(metrics.router_of(figures))
+    if settings.admin_key is not None:
+        app.include_router(admin.router_of(watch, settings.admin_key))
     app.add_api_route("/", _to_docs, include_in_schema=False)
     app.openapi()["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     return app
@@ -55,6 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @contextlib.asynccontextmanager
 async def _watching(watch: ModelWatch, poll_seconds: float) -> AsyncIterator[None]:
     """Load what is published now, then keep looking; a store without a sound version is no reason not to start."""
+    forget_dead_workers()
     await asyncio.to_thread(watch.refresh)
     polling = asyncio.create_task(watch.run(poll_seconds))
     try:

@@ -22,6 +22,10 @@ class NoModelError(RecsysError):
     """No model is loaded yet; the message says why, in words fit for whoever asks."""
 
 
+class StoreRefusedError(RecsysError):
+    """The store has no version to go to, or refused to; the message says so in words fit for whoever asks."""
+
+
 class Problem(BaseModel):
     """An error (RFC 9457). `code` is for programs, `detail` for people."""
 
@@ -53,6 +57,7 @@ _KINDS: Mapping[type[Exception], Kind] = {
     InvalidRequestError: _INVALID,
     RequestValidationError: _INVALID,
     UnknownItemError: Kind("unknown_item", 404, "No such item", "the model that serves has no item with this id"),
+    StoreRefusedError: Kind("store_refused", 409, "The store refused"),
     NoModelError: Kind("model_not_loaded", 503, "No model is loaded"),
 }
 _BY_STATUS = {
@@ -62,6 +67,7 @@ _BY_STATUS = {
         "Malformed request",
         "this is not HTTP/1.1: unescaped characters in the path, perhaps, or headers of more than 16 KiB",
     ),
+    401: Kind("unauthorized", 401, "Unauthorized", "expected the admin key, as `Authorization: Bearer KEY`"),
     404: Kind("unknown_route", 404, "No such route", "nothing is served under this path; /docs lists what is"),
     405: Kind("method_not_allowed", 405, "Method not allowed", "this path is served for the methods in Allow only"),
 }

@@ -1,4 +1,4 @@
-"""What happens to every request around its route: identity, path, headers, failures, one line in the log."""
+"""What happens to every request around its route: identity, path, headers, failures, figures, a line in the log."""
 
 import logging
 import re
@@ -13,22 +13,21 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import is_fault, problem_response
+from api.logs import FIELDS
+from api.metrics import Metrics
 from api.model_watch import ModelWatch
 from recsys.engine import Engine
 from recsys.errors import InvalidRequestError
 
 REQUEST_ID_HEADER = "X-Request-ID"
 VERSION_HEADER = "X-Model-Version"
-ALLOWED = "GET, HEAD"
-"""What every route answers; the router knows of GET alone, for HEAD becomes GET on its way there."""
-
 ESCAPED_SLASH = "\udc2f"
 """Stands for %2F in a path on its way through the router. No UTF-8 decodes to it, so nothing else can be it."""
 
 _CONTEXT = "recsys.context"
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-_PROBES = {"/livez", "/readyz"}
+_PROBES = {"/livez", "/readyz", "/metrics"}
 
 logger = logging.getLogger("api.access")
 
@@ -58,9 +57,10 @@ def context_of(scope: Mapping[str, Any]) -> RequestContext:
 class RequestMiddleware:
     """Gives every request its context, and every reply its headers."""
 
-    def __init__(self, app: ASGIApp, *, watch: ModelWatch) -> None:
+    def __init__(self, app: ASGIApp, *, watch: ModelWatch, metrics: Metrics) -> None:
         self._app = app
         self._watch = watch
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, with a problem where nothing else did."""
@@ -70,9 +70,10 @@ class RequestMiddleware:
         context = RequestContext(_request_id(scope), self._watch.engine, self._watch.reason)
         inner = {**scope, _CONTEXT: context}
         try:
-            await self._answer(inner, receive, _with_headers(send, context))
+            with self._metrics.in_flight.track_inprogress():
+                await self._answer(inner, receive, _with_headers(send, context))
         finally:
-            _log(inner, scope["method"], context)
+            self._account(inner, scope["method"], context)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
@@ -87,6 +88,13 @@ class RequestMiddleware:
             if context.status:  # half a reply is out: only breaking the connection tells the client
                 raise
             await problem_response(error, request_id=context.request_id)(scope, receive, send)
+
+    def _account(self, scope: Scope, method: str, context: RequestContext) -> None:
+        seconds = perf_counter() - context.started
+        route = getattr(scope.get("route"), "path", "-")
+        method = method if method in _METHODS else "other"
+        self._metrics.count_request(method=method, route=route, status=context.status, seconds=seconds)
+        _log(method, route, seconds, context)
 
 
 def _request_id(scope: Scope) -> str:
@@ -118,23 +126,26 @@ def _with_headers(send: Send, context: RequestContext) -> Send:
             headers[REQUEST_ID_HEADER] = context.request_id
             if context.model_version is not None:
                 headers[VERSION_HEADER] = context.model_version
-            if "Allow" in headers:
-                headers["Allow"] = ALLOWED
+            if "GET" in headers.get("Allow", ""):  # the router knows no HEAD: it becomes GET on its way there
+                headers["Allow"] = "GET, HEAD"
         await send(message)
 
     return send_with_headers
 
 
-def _log(scope: Scope, method: str, context: RequestContext) -> None:
+def _log(method: str, route: str, seconds: float, context: RequestContext) -> None:
     """One line a request. The route's template, never the path: paths hold user ids."""
-    route = getattr(scope.get("route"), "path", "-")
+    fields = {
+        "method": method,
+        "route": route,
+        "status": context.status,
+        "ms": round(1000 * seconds, 2),
+        "request_id": context.request_id,
+        "model_version": context.model_version,
+    }
     logger.log(
         logging.DEBUG if route in _PROBES else logging.INFO,
         "method=%s route=%s status=%d ms=%.2f request_id=%s model_version=%s",
-        method if method in _METHODS else "other",
-        route,
-        context.status,
-        1000 * (perf_counter() - context.started),
-        context.request_id,
-        context.model_version or "-",
+        *(fields | {"model_version": context.model_version or "-"}).values(),
+        extra={FIELDS: fields},
     )

@@ -3,8 +3,11 @@
 import asyncio
 import logging
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 
+from api.metrics import Metrics
+from api.served import ServedEngine
 from recsys.artifacts.registry import Registry
 from recsys.engine import Engine
 
@@ -18,14 +21,17 @@ class ModelWatch:
     """Holds one engine at a time; whoever reads `engine` once has a whole version, whatever happens next.
 
     `refresh` is the only writer, and swaps the reference only after the new version was verified, loaded and asked.
-    A version that cannot be loaded is logged once; the one before it serves on.
+    A version that cannot be loaded is logged once; the one before it serves on. `metrics`: count every attempt, and
+    every list that an engine gives.
     """
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, metrics: Metrics | None = None) -> None:
         self.engine: Engine | None = None
         self.reason = "the model has not been looked for yet"
         """Why there is no engine, fit for outsiders: it names no path."""
         self._registry = Registry(store)
+        self._metrics = metrics or Metrics()
+        self._lock = Lock()
         self._failed: str | None = None
         self._retry_at = 0.0
         self._last_failure = ""
@@ -36,17 +42,26 @@ class ModelWatch:
             await asyncio.sleep(seconds)
             await asyncio.to_thread(self.refresh)
 
-    def refresh(self) -> None:
-        """Serve the store's current version, if it is another one and sound."""
-        version = None
-        try:
-            version = self._registry.current()
-            if version is None:
-                self.reason = "no version has been published to the store yet"
-            elif self._is_due(version):
-                self._swap(version)
-        except Exception as error:  # whatever is wrong with the store, the engine that serves is not touched
-            self._note_failure(version, error)
+    def refresh(self, *, again: bool = False) -> Engine | None:
+        """Serve the store's current version, if it is another one and sound; `again`: even if it just was not.
+
+        Returns the engine of the store's current version, None where another one serves on, or nothing does.
+        """
+        with self._lock:
+            version = None
+            try:
+                version = self._registry.current()
+                if version is None:
+                    self.reason = "no version has been published to the store yet"
+                elif self._is_due(version) or (again and version == self._failed):
+                    self._swap(version)
+            except Exception as error:  # whatever is wrong with the store, the engine that serves is not touched
+                self._note_failure(version, error)
+            return self.engine if self.engine is not None and self.engine.version == version else None
+
+    def rollback(self, version: str | None) -> None:
+        """Move the store's pointer to `version`, by default to the one that served before. Raises ArtifactError."""
+        self._registry.rollback(version)
 
     def _is_due(self, version: str) -> bool:
         if self.engine is not None and version == self.engine.version:
@@ -56,11 +71,15 @@ class ModelWatch:
 
     def _swap(self, version: str) -> None:
         started = monotonic()
-        self.engine = load_engine(self._registry, version)
+        engine = load_engine(self._registry, version)
+        engine.tell = self._metrics.count_answers
+        self.engine = engine
+        self._metrics.count_reload(ok=True)
         self._failed, self._last_failure = None, ""
         logger.info("serving version=%s load_seconds=%.2f", version, monotonic() - started)
 
     def _note_failure(self, version: str | None, error: Exception) -> None:
+        self._metrics.count_reload(ok=False)
         self._failed, self._retry_at = version, monotonic() + RETRY_SECONDS
         what = "the store cannot be read" if version is None else f"version {version} cannot be loaded"
         self.reason = f"{what}; the service's log says why"
@@ -71,9 +90,9 @@ class ModelWatch:
         self._last_failure = failure
 
 
-def load_engine(registry: Registry, version: str) -> Engine:
+def load_engine(registry: Registry, version: str) -> ServedEngine:
     """Verify and load one version, and ask it something: the first real request shall not pay for cold memory."""
-    engine = Engine(registry.load(version))
+    engine = ServedEngine(registry.load(version))
     if len(engine.user_ids):
         engine.recommend(engine.user_ids.id_at(0))
     if len(engine.item_ids):

@@ -5,13 +5,17 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from api.logs import log_config
 from api.protocol import ProblemProtocol
-from api.settings import Settings
+from api.settings import FIGURES_FOLDER, Settings
 from recsys.errors import ConfigError
 
 HEADER_BYTES = 16 * 1024
@@ -52,7 +56,16 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
         if workers == 1:
             uvicorn.Server(config).run(sockets=[listener])
         else:
-            Multiprocess(config, sockets=[listener]).run()
+            with _shared_figures():
+                Multiprocess(config, sockets=[listener]).run()
+
+
+@contextmanager
+def _shared_figures() -> Iterator[None]:
+    """A folder where workers add up their figures for /metrics, unless the environment names one."""
+    with TemporaryDirectory(prefix="recsys-metrics-") as folder:
+        os.environ.setdefault(FIGURES_FOLDER, folder)
+        yield
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -67,18 +80,6 @@ def listening_socket(host: str, port: int) -> socket.socket:
         raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}{hint}") from error
     except UnicodeError as error:
         raise ConfigError(f"cannot listen on {host!r}: expected a name or an address") from error
-
-
-def log_config(level: str) -> dict[str, Any]:
-    """`logging.config` for one process: lines on standard error. uvicorn's own access log, with paths, is off."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(process)d %(name)s %(message)s"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "root": {"handlers": ["stderr"], "level": level.upper()},
-        "loggers": {"faiss.loader": {"level": "WARNING"}},  # at INFO it tells of every processor it is not made for
-    }
 
 
 def _options(settings: Settings, *, host: str, port: int, workers: int) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def _options(settings: Settings, *, host: str, port: int, workers: int) -> dict[
         "timeout_graceful_shutdown": DRAIN_SECONDS,
         "server_header": False,
         "access_log": False,
-        "log_config": log_config(settings.log_level),
+        "log_config": log_config(settings.log_level, log_format=settings.log_format),
     }
 
 

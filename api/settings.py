@@ -6,13 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from recsys.config import DATA_DIR_VARIABLE
 from recsys.errors import ConfigError
 
 PREFIX = "RECSYS_"
 """Every variable is this and the field's name in capitals: `RECSYS_POLL_SECONDS`."""
+
+FIGURES_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that says where worker processes keep their figures, so that any of them can answer for all. The
+library behind /metrics reads it when it is imported."""
+
+SECRETS = frozenset({"admin_key"})
+"""Settings that are variables only: everybody on the machine sees a command line."""
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +36,18 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages written: debug, info (one line a request), warning or error"
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="text, lines for people, or json, one object a line for programs"
+    )
     root_path: str = Field(
         "",
         pattern=r"^(/[\w.~-]+)*$",
         description="path that a reverse proxy in front cuts off, so that /docs finds its way",
+    )
+    admin_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="key for POST /admin/reload and /admin/rollback, which do not exist without one",
     )
 
     @classmethod
@@ -49,7 +64,7 @@ class Settings(BaseModel):
 
     def to_environment(self) -> dict[str, str]:
         """The variables that give these settings back: how worker processes get them."""
-        return {variable(name): str(value) for name, value in self}
+        return {variable(name): _text(value) for name, value in self if value is not None}
 
 
 def variable(name: str) -> str:
@@ -72,8 +87,14 @@ def warn_of_unknown(environ: Mapping[str, str]) -> None:
             logger.warning("%s is no setting of the service and has no effect; %s", name, hint)
 
 
+def _text(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
 def _explain(problem: Any) -> str:
     name, expected = str(problem["loc"][0]), problem["msg"].replace("Input should be", "expected")
     if problem["type"] == "missing":
         return f"{flag(name)} ({variable(name)}): not given; expected {Settings.model_fields[name].description}"
+    if name in SECRETS:
+        return f"{variable(name)}: {expected}"
     return f"{flag(name)} ({variable(name)}): got {problem['input']!r}; {expected}"

@@ -89,7 +89,7 @@ def test_an_unknown_item_is_a_404(service, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1", "/v1/hunter2", "/v1/model/", "/v1/users//recommendations", "/redoc", "/metrics"]
+    "path", ["/v1", "/v1/hunter2", "/v1/model/", "/v1/users//recommendations", "/redoc", "/admin/reload"]
 )
 def test_an_unknown_route_is_a_404(service, path):
     reply = service.get(path)

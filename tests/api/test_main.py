@@ -9,7 +9,7 @@ from recsys.errors import ConfigError
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch):
-    for name in ("RECSYS_STORE", "RECSYS_POLL_SECONDS", "RECSYS_LOG_LEVEL", "RECSYS_ROOT_PATH"):
+    for name in ("RECSYS_STORE", "RECSYS_POLL_SECONDS", "RECSYS_LOG_LEVEL", "RECSYS_ROOT_PATH", "RECSYS_ADMIN_KEY"):
         monkeypatch.delenv(name, raising=False)
 
 

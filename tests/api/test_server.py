@@ -1,6 +1,7 @@
 """The real server: processes, signals, sockets."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -10,7 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import pytest
@@ -44,12 +48,12 @@ class Client:
 class Server:
     """`python -m api` in a process of its own; what it logs goes to a file."""
 
-    def __init__(self, log: Path, *options: str) -> None:
+    def __init__(self, log: Path, *options: str, environ: Mapping[str, str] = MappingProxyType({})) -> None:
         self._log = log
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("RECSYS_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RECSYS_")}
         command = [sys.executable, "-m", "api", "--port", "0", *options]
         with log.open("wb") as sink:
-            self.process = subprocess.Popen(command, stderr=sink, env=environ)
+            self.process = subprocess.Popen(command, stderr=sink, env=inherited | environ)
         self.port = int(self.wait_for_line(r"listening on http://127\.0\.0\.1:(\d+)")[1])
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -106,6 +110,60 @@ def test_workers_wait_for_a_version_take_the_next_one_and_finish_what_is_under_w
     assert replies.until_cut_off() == {(200, second)} != {(200, first)}
     assert "Traceback" not in server.log
     assert len(re.findall("route=/v1/model status=200", server.log)) == len(replies.seen)
+
+
+@pytest.mark.slow
+def test_whichever_worker_is_asked_counts_for_all(two_workers, tmp_path, publish):
+    version = publish(tmp_path / "store")
+    two_workers.wait_for_line(f"serving version={version}", count=2)
+    for _ in range(40):  # a connection each, so that both get some
+        assert httpx.get(f"{two_workers.url}/v1/users/ada/recommendations").status_code == 200
+    assert len(set(re.findall(r"INFO (\d+) api\.access .* status=200", two_workers.log))) == 2
+    for _ in range(6):
+        figures = httpx.get(f"{two_workers.url}/metrics").text
+        assert 'recsys_lists_total{user_status="known"} 40.0' in figures
+        assert 'recsys_reloads_total{result="ok"} 2.0' in figures
+        assert "recsys_requests_in_flight 1.0" in figures
+        assert f'recsys_model_info{{version="{version}"}} 1.0' in figures
+    assert two_workers.stop() == 0
+
+
+@pytest.fixture
+def with_admin(publish, tmp_path, monkeypatch):
+    """One worker with an admin key, that logs JSON, on a store where there is a version to go back to."""
+    publish(tmp_path / "store")
+    publish(tmp_path / "store", seed=2)
+    options = ("--store", str(tmp_path / "store"), "--log-format", "json")
+    server = Server(tmp_path / "server.log", *options, environ={"RECSYS_ADMIN_KEY": "correct horse battery"})
+    server.wait_for_line("Application startup complete")
+    yield server
+    if server.process.poll() is None:
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.mark.slow
+def test_a_request_under_way_is_finished_after_sigterm_and_no_new_one_begins(with_admin, tmp_path):
+    """The rollback waits for its turn at the pointer, which the test has."""
+    pointer = (tmp_path / "store" / ".pointer.lock").open("ab")
+    fcntl.flock(pointer, fcntl.LOCK_EX)
+    authorised = {"Authorization": "Bearer correct horse battery"}
+    with ThreadPoolExecutor() as pool:
+        reply = pool.submit(httpx.post, f"{with_admin.url}/admin/rollback", headers=authorised, timeout=PATIENCE)
+        while "recsys_requests_in_flight 2.0" not in httpx.get(f"{with_admin.url}/metrics").text:
+            time.sleep(0.02)
+        with_admin.process.send_signal(signal.SIGTERM)
+        with_admin.wait_for_line("Shutting down")
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{with_admin.url}/livez", timeout=1)
+        assert not reply.done()
+        pointer.close()
+        assert reply.result(PATIENCE).json() == {
+            "model_version": (tmp_path / "store" / "CURRENT").read_text().strip()
+        }
+    assert with_admin.process.wait(PATIENCE) == 0
+    lines = [json.loads(line) for line in with_admin.log.splitlines()]
+    assert [line["status"] for line in lines if line.get("route") == "/admin/rollback"] == [200]
 
 
 def test_a_reply_carries_its_headers_over_the_wire(behind_proxy):

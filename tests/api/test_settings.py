@@ -18,7 +18,14 @@ def test_the_store_has_no_default():
 
 
 def test_every_setting_survives_the_environment():
-    settings = Settings(store=Path("/data/my store"), poll_seconds=0.5, log_level="debug", root_path="/a/b-c")
+    settings = Settings(
+        store=Path("/data/my store"),
+        poll_seconds=0.5,
+        log_level="debug",
+        log_format="json",
+        root_path="/a/b-c",
+        admin_key="correct horse battery",
+    )
     assert Settings.from_environment(settings.to_environment()) == settings
     assert all(getattr(settings, name) != getattr(Settings(store=Path("s")), name) for name in Settings.model_fields)
 
@@ -38,6 +45,14 @@ def test_every_setting_survives_the_environment():
 def test_a_bad_value_is_an_error_that_names_variable_and_value(name, value):
     with pytest.raises(ConfigError, match=rf"\({name}\): got '{value}'; "):
         Settings.from_environment({"RECSYS_STORE": "s", name: value})
+
+
+def test_the_admin_key_is_shown_nowhere():
+    settings = Settings.from_environment({"RECSYS_STORE": "s", "RECSYS_ADMIN_KEY": "correct horse battery"})
+    assert "horse" not in f"{settings!r} {settings}"
+    with pytest.raises(ConfigError, match=r"^RECSYS_ADMIN_KEY: .* at least 16 ") as refused:
+        Settings.from_environment({"RECSYS_STORE": "s", "RECSYS_ADMIN_KEY": "horse"})
+    assert "horse" not in str(refused.value)
 
 
 def test_settings_are_frozen():

@@ -1,0 +1,106 @@
+"""What Prometheus reads: counts and times of requests, lists and reloads. No label holds an id."""
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+
+from api.settings import FIGURES_FOLDER
+from recsys.engine import Answer, Engine
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Metrics:
+    """The figures of one service. Counting takes microseconds; any number of threads may count."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()
+        self._registry = registry = CollectorRegistry()
+        self.in_flight = Gauge(
+            "recsys_requests_in_flight", "Requests being answered now", multiprocess_mode="livesum", registry=registry
+        )
+        self._requests = Counter(
+            "recsys_requests", "Requests answered", ["method", "route", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "recsys_request_seconds", "Time to answer a request", ["route"], buckets=_SECONDS, registry=registry
+        )
+        self._lists = Counter("recsys_lists", "Lists given, by whom they are for", ["user_status"], registry=registry)
+        self._short = Counter("recsys_short_lists", "Lists of fewer items than asked for", registry=registry)
+        self._reloads = Counter("recsys_reloads", "Attempts to load a version", ["result"], registry=registry)
+        for result in ("ok", "failed"):
+            self._reloads.labels(result)  # a series that begins at zero can be alerted on
+
+    def count_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered; `route` is its template, `status` 0 where it was cut off."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def count_answers(self, answers: Sequence[Answer]) -> None:
+        """Lists were given."""
+        for answer in answers:
+            self._lists.labels(answer.user_status or "none").inc()
+            if len(answer.items) < answer.requested:
+                self._short.inc()
+
+    def count_reload(self, *, ok: bool) -> None:
+        """A version was loaded, or could not be."""
+        self._reloads.labels("ok" if ok else "failed").inc()
+
+    def exposition(self, engine: Engine | None) -> bytes:
+        """Everything in Prometheus' text format, of all workers; of the model, what this one serves."""
+        model = CollectorRegistry()
+        model.register(_Model(engine))
+        return generate_latest(self._of_all_workers()) + generate_latest(model)
+
+    def _of_all_workers(self) -> CollectorRegistry:
+        if FIGURES_FOLDER not in os.environ:
+            return self._registry
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        return registry
+
+
+class _Model(Collector):
+    """The version that serves, as it is when asked."""
+
+    def __init__(self, engine: Engine | None) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterable[Metric]:
+        """Whether there is one, which, and how old it is."""
+        yield GaugeMetricFamily("recsys_model_loaded", "1 once a model serves", value=float(self._engine is not None))
+        if self._engine is None:
+            return
+        info = GaugeMetricFamily("recsys_model_info", "The version that serves", labels=["version"])
+        info.add_metric([self._engine.version], 1)
+        yield info
+        age = datetime.now(UTC) - datetime.fromisoformat(self._engine.describe()["created_at"])
+        yield GaugeMetricFamily(
+            "recsys_model_age_seconds", "Time since the version was sealed", value=age.total_seconds()
+        )
+
+
+def forget_dead_workers() -> None:
+    """What was in flight in a worker that was killed is in flight no more; what it counted stays counted."""
+    folder = os.environ.get(FIGURES_FOLDER)
+    for path in Path(folder).glob("gauge_live*_*.db") if folder else ():
+        process = int(path.stem.rpartition("_")[2])
+        if not _is_alive(process):
+            mark_process_dead(process)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,75 @@
+"""What only the operator may do, and only where there is an admin key."""
+
+import asyncio
+import hmac
+import logging
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field, SecretStr
+from starlette.exceptions import HTTPException
+
+from api.deps import NoQuery
+from api.errors import StoreRefusedError, problem_responses
+from api.model_watch import ModelWatch
+from api.schemas import Reply
+from recsys.artifacts.manifest import VERSION_PATTERN
+from recsys.errors import ArtifactError, InvalidRequestError
+
+NOT_MOVED = (
+    "nothing has changed: there is no such version, none served before this one, or the store cannot be written; "
+    "the service's log says which"
+)
+
+logger = logging.getLogger(__name__)
+
+
+class RollbackQuery(NoQuery):
+    """The query of a rollback."""
+
+    version: str | None = Field(None, pattern=f"^{VERSION_PATTERN}$", description="by default the one before")
+
+
+class Serving(Reply):
+    """The version that serves now."""
+
+
+def router_of(watch: ModelWatch, key: SecretStr) -> APIRouter:
+    """POST /admin/reload and /admin/rollback, for who sends `key` as `Authorization: Bearer KEY`."""
+
+    async def authorised(request: Request) -> None:
+        expected = f"Bearer {key.get_secret_value()}".encode()
+        if not hmac.compare_digest(request.headers.get("Authorization", "").encode("latin-1"), expected):
+            raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+
+    router = APIRouter(
+        prefix="/admin",
+        tags=["admin"],
+        dependencies=[Depends(authorised)],
+        responses=problem_responses(StoreRefusedError, InvalidRequestError),
+    )
+
+    @router.post("/reload")
+    async def reload(query: Annotated[NoQuery, Query()]) -> Serving:
+        """Look at the store now, and try a version again that could not be loaded a moment ago."""
+        return await _served(watch)
+
+    @router.post("/rollback")
+    async def rollback(query: Annotated[RollbackQuery, Query()]) -> Serving:
+        """Let an earlier version serve. The store's pointer moves: other workers follow as they poll."""
+        try:
+            await asyncio.to_thread(watch.rollback, query.version)
+        except ArtifactError as error:
+            logger.error("rollback: %s", error)
+            raise StoreRefusedError(NOT_MOVED) from error
+        return await _served(watch)
+
+    return router
+
+
+async def _served(watch: ModelWatch) -> Serving:
+    """The version that the store points at. Raises StoreRefusedError where it is none that can serve."""
+    engine = await asyncio.to_thread(watch.refresh, again=True)
+    if engine is None:
+        raise StoreRefusedError(watch.reason)
+    return Serving(model_version=engine.version)
