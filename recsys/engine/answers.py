@@ -55,6 +55,47 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class RankedUser:
+    """One place of a list of users; `score` is the cosine of the two users' vectors."""
+
+    user_id: str
+    score: float
+    rank: int
+
+
+@dataclass(frozen=True)
+class UserAnswer:
+    """Users alike, nearest first; where they are fewer than `requested`, `warnings` say why."""
+
+    model_version: str
+    requested: int
+    users: tuple[RankedUser, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of the items to be put in order. `known`: whether this version has it; `score` is None where it has not."""
+
+    item_id: str
+    score: float | None
+    rank: int
+    title: str | None
+    known: bool
+
+
+@dataclass(frozen=True)
+class CandidateAnswer:
+    """Candidates in somebody's order: known ones by score, then unknown ones as they came."""
+
+    model_version: str
+    user_status: UserStatus
+    items: tuple[Candidate, ...]
+    warnings: tuple[str, ...] = ()
+    unknown_items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ItemView:
     """What is known of one item. `n_users`: how many users of the training log had to do with it."""
 

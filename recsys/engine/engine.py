@@ -7,18 +7,21 @@ import numpy as np
 
 from recsys.artifacts.bundle import Bundle
 from recsys.data.id_map import IdMap
-from recsys.engine.answers import Answer, ItemView, Ranked, ranked
+from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, UserAnswer, ranked
 from recsys.engine.bounds import check_id, check_k
+from recsys.engine.candidates import MAX_CANDIDATES, order_candidates
+from recsys.engine.events import Event
 from recsys.engine.listing import Lister
+from recsys.engine.neighbours import Neighbours
 from recsys.engine.persons import Persons
-from recsys.engine.question import Question
+from recsys.engine.question import Question, check_ids
 from recsys.engine.ranking import Ranker
+from recsys.engine.selection import Selection
 from recsys.errors import UnknownItemError, UnknownUserError
-from recsys.retrieval.exact import normalised
 from recsys.retrieval.topk import TopK
 
-NO_ITEM_VECTOR = "the model has nothing to say about this item, so nothing can be compared with it"
-OTHERS = "there are only {} other items"
+MAX_COMPARED = 1_000
+"""The most items of each kind that others can be asked to be like or unlike."""
 
 _EXPORT_BATCH = 1024
 
@@ -34,7 +37,9 @@ class Engine:
         self._bundle = bundle
         self._persons = Persons(bundle)
         self._ranker = Ranker(bundle)
-        self._lister = Lister(bundle, self._persons, self._ranker)
+        self._selection = Selection(bundle)
+        self._lister = Lister(bundle, persons=self._persons, ranker=self._ranker, selection=self._selection)
+        self._neighbours = Neighbours(bundle)
         self._n_users_of_item = np.bincount(bundle.seen.indices, minlength=len(self.item_ids))
         _ = bundle.model.gram  # made here, so that nobody's first question waits for it
 
@@ -82,17 +87,44 @@ class Engine:
             vectors, seen = self._bundle.model.embeddings.users[rows], self._bundle.seen[rows]
             yield ids, self._ranker.rank(vectors, k, exclude=seen).top
 
+    def rank(
+        self, item_ids: Sequence[str], *, user_id: str | None = None, events: Sequence[Event] = ()
+    ) -> CandidateAnswer:
+        """The given items in the order that suits somebody, known by `user_id`, `events` or both; repeats count once.
+
+        Unknown items come last. Raises InvalidRequestError for more than 10,000 items.
+        """
+        check_ids(item_ids, "item_ids", MAX_CANDIDATES)
+        question = Question(user_id=user_id, events=tuple(events))
+        question.check()
+        known, unknown = self._selection.positions(item_ids)
+        person = self._persons.person(question)
+        return order_candidates(person, known, unknown, ranker=self._ranker, bundle=self._bundle)
+
     def similar(self, item_id: str, *, k: int = 10) -> Answer:
         """The items nearest by cosine, never the item itself. Raises UnknownItemError."""
+        check_id(item_id, "item_id")
+        return self.similar_to([item_id], k=k)
+
+    def similar_to(self, positive: Sequence[str], negative: Sequence[str] = (), *, k: int = 10) -> Answer:
+        """The items like `positive` and unlike `negative`, by cosine, none of these; see `Neighbours.items`.
+
+        Unknown items are left out with a warning. Raises UnknownItemError where no positive one is known.
+        """
         check_k(k)
-        item = self._item(item_id)
-        vector = normalised(np.asarray(self._bundle.model.embeddings.items[item : item + 1]))
-        if not vector.any():
-            return Answer(self.version, None, k, (), (NO_ITEM_VECTOR,))
-        indices, scores = self._bundle.similar.search(vector, k + 1).row(0)
-        others = indices != item
-        items = ranked(self._bundle.items, indices[others][:k], scores[others][:k])
-        return Answer(self.version, None, k, items, _shortage(k, len(items), OTHERS))
+        check_ids(positive, "positive", MAX_COMPARED)
+        check_ids(negative, "negative", MAX_COMPARED)
+        like, not_like = self._selection.positions(positive)
+        unlike, not_unlike = self._selection.positions(negative)
+        if len(like) == 0:
+            raise UnknownItemError("no such item in this version")
+        unknown = tuple(dict.fromkeys((*not_like, *not_unlike)))
+        return self._neighbours.items(like, unlike, k=k, unknown_items=unknown)
+
+    def similar_users(self, user_id: str, *, k: int = 10) -> UserAnswer:
+        """The users nearest by cosine, never the user. Raises UnknownUserError."""
+        check_k(k)
+        return self._neighbours.users(self._user(user_id), k=k)
 
     def item(self, item_id: str) -> ItemView:
         """What is known of an item. Raises UnknownItemError."""
@@ -102,11 +134,7 @@ class Engine:
     def history(self, user_id: str, *, limit: int = 100) -> tuple[Ranked, ...]:
         """What a user is known by, heaviest first, `limit` items at most. Raises UnknownUserError."""
         check_k(limit, "limit")
-        check_id(user_id, "user_id")
-        user = self.user_ids.position(user_id)
-        if user is None:
-            raise UnknownUserError("no such user in this version")
-        indices, weights = self._persons.stored(user)
+        indices, weights = self._persons.stored(self._user(user_id))
         heaviest = np.argsort(-weights, kind="stable")[:limit]
         return ranked(self._bundle.items, indices[heaviest], weights[heaviest])
 
@@ -123,6 +151,9 @@ class Engine:
             raise UnknownItemError("no such item in this version")
         return item
 
-
-def _shortage(k: int, returned: int, reason: str) -> tuple[str, ...]:
-    return (reason.format(returned),) if returned < k else ()
+    def _user(self, user_id: str) -> int:
+        check_id(user_id, "user_id")
+        user = self.user_ids.position(user_id)
+        if user is None:
+            raise UnknownUserError("no such user in this version")
+        return user

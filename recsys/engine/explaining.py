@@ -1,5 +1,7 @@
 """Reasons of a list: which items of the history carried each recommended one."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from recsys.data.arrays import Floats, Indices
@@ -16,28 +18,34 @@ _TARGETS_AT_ONCE = 64
 
 
 def explain(
-    person: Person, indices: Indices, scores: Floats, *, model: TrainedModel, items: Items
+    person: Person,
+    indices: Indices,
+    scores: Sequence[float],
+    multiplier: Floats,
+    *,
+    model: TrainedModel,
+    items: Items,
 ) -> list[tuple[tuple[Reason, ...], float]]:
     """For each listed item, the reasons that add most to its score, and the rest of the score.
 
-    `indices`: int32 (k,), `scores`: float32 (k,), the list of `person`. Contributions come from the exact solve of
-    the person's history; what a vector trained in a few iterations differs from it is in the rest.
+    `indices`: int32 (k,), with their `scores`, the list of `person`. `multiplier`: float32 (k,), what boosts
+    multiplied each score by; contributions are multiplied alike. They come from the exact solve of the person's
+    history; what a vector trained in a few iterations differs from it is in the rest.
     """
     history, found = row_of(*person.history, n_items=len(items.ids)), []
     for start in range(0, len(indices), _TARGETS_AT_ONCE):
         block = slice(start, start + _TARGETS_AT_ONCE)
-        parts = model.contributions(history, indices[block])
+        parts = model.contributions(history, indices[block]) * multiplier[block, None]
         found += [
-            _reasons(row, float(score), history.indices, items)
-            for row, score in zip(parts, scores[block], strict=True)
+            _reasons(row, score, history.indices, items) for row, score in zip(parts, scores[block], strict=True)
         ]
     return found
 
 
 def _reasons(parts: Doubles, score: float, history: Indices, items: Items) -> tuple[tuple[Reason, ...], float]:
     """`parts`: float64 (m,), what each item of `history`, int32 (m,), adds to `score`."""
-    largest = np.argsort(-parts, kind="stable")[:N_REASONS]
-    named = [int(at) for at in largest if parts[at] > 0]
-    reasons = [(int(history[at]), float(parts[at])) for at in named]
-    rest = score - sum(contribution for _, contribution in reasons)
-    return tuple(Reason(items.ids.id_at(at), items.title(at), contribution) for at, contribution in reasons), rest
+    largest = [int(at) for at in np.argsort(-parts, kind="stable")[:N_REASONS] if parts[at] > 0]
+    reasons = tuple(
+        Reason(items.ids.id_at(int(history[at])), items.title(int(history[at])), float(parts[at])) for at in largest
+    )
+    return reasons, score - sum(reason.contribution for reason in reasons)

@@ -1,8 +1,8 @@
 """Listing: questions in, answers out, as many at once as are alike."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,76 +10,134 @@ from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.engine.answers import Answer, Ranked, UserStatus, ranked
+from recsys.engine.boosting import boosted
+from recsys.engine.diversity import diversified, pool_size
 from recsys.engine.explaining import explain
-from recsys.engine.persons import NO_VECTOR, Person, Persons
+from recsys.engine.persons import Person, Persons
 from recsys.engine.question import Question
 from recsys.engine.ranking import Ranker
+from recsys.engine.selection import Among, Selection
+from recsys.engine.shortcomings import refuse_shortcomings, warnings_of
 
-LEFT = "only {} items are left that this user has not seen"
-ALL = "there are only {} items"
+
+@dataclass(frozen=True, eq=False)
+class Understood:
+    """A question in the positions of one version.
+
+    `among`: what may be listed at all. `excluded`: int32 (m,), ascending, what this person does not get. `boosts`:
+    factor by position. `unknown_items`: ids of the question that are none of this version, each once.
+    """
+
+    question: Question
+    person: Person
+    among: Among
+    excluded: Indices
+    boosts: Mapping[int, float]
+    unknown_items: tuple[str, ...]
+
+    @property
+    def n_candidates(self) -> int:
+        """How many of the best items must be looked at, so that no other can be on the list."""
+        k = self.question.k
+        return (pool_size(k) if self.question.diversity else k) + len(self.boosts)
 
 
 class Lister:
     """Answers questions from one bundle. Immutable: any number of threads may ask at once."""
 
-    def __init__(self, bundle: Bundle, persons: Persons, ranker: Ranker) -> None:
+    def __init__(self, bundle: Bundle, *, persons: Persons, ranker: Ranker, selection: Selection) -> None:
         self._bundle = bundle
         self._persons = persons
         self._ranker = ranker
+        self._selection = selection
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """An answer to each question, in the order asked, none of them touched by the others.
 
-        Raises InvalidRequestError where one of them keeps no bound or tells events that this version refuses.
+        Raises InvalidRequestError where one of them keeps no bound or tells what this version refuses, and, for
+        those that are strict, UnknownUserError, UnknownItemError and IncompleteAnswerError.
         """
-        for question in questions:
-            question.check()
-        persons = [self._persons.person(question) for question in questions]
-        alike: defaultdict[int, list[int]] = defaultdict(list)
+        groups: defaultdict[object, list[tuple[int, Understood]]] = defaultdict(list)
         for at, question in enumerate(questions):
-            alike[question.k].append(at)
-        found: dict[int, Answer] = {}
-        for group in alike.values():
-            answers = self._rank([questions[at] for at in group], [persons[at] for at in group])
-            found.update(zip(group, answers, strict=True))
-        return [found[at] for at in range(len(questions))]
+            understood = self._understand(question)
+            groups[understood.n_candidates, question.filter, question.include].append((at, understood))
+        answers: dict[int, Answer] = {}
+        for group in groups.values():
+            places, alike = zip(*group, strict=True)
+            answers.update(zip(places, self._rank(alike), strict=True))
+        return [answers[at] for at in range(len(questions))]
 
-    def _rank(self, questions: Sequence[Question], persons: Sequence[Person]) -> list[Answer]:
-        """Answers to questions with the same k."""
-        vectors = np.stack([person.vector for person in persons])
-        excluded = [
-            person.seen if question.exclude_seen else person.seen[:0]
-            for question, person in zip(questions, persons, strict=True)
-        ]
-        lists = self._ranker.rank(vectors, questions[0].k, exclude=_rows(excluded, self._bundle.seen.shape[1]))
+    def _understand(self, question: Question) -> Understood:
+        question.check()
+        person, among = self._persons.person(question), self._selection.among(question)
+        excluded, not_excluded = self._selection.excluded(question, person)
+        boosted, not_boosted = self._selection.positions(question.boosts)
+        factors = (question.boosts[self._bundle.items.ids.id_at(at)] for at in boosted.tolist())
+        boosts = dict(zip(boosted.tolist(), factors, strict=True))
+        unknown = (*person.unknown_items, *among.unknown_items, *not_excluded, *not_boosted)
+        return Understood(question, person, among, excluded, boosts, tuple(dict.fromkeys(unknown)))
+
+    def _rank(self, alike: Sequence[Understood]) -> list[Answer]:
+        """Answers to questions that look at the same number of candidates, found among the same items."""
+        among = alike[0].among
+        lists = self._ranker.rank(
+            np.stack([understood.person.vector for understood in alike]),
+            alike[0].n_candidates,
+            exclude=_rows([understood.excluded for understood in alike], len(self._bundle.items.ids)),
+            search=among.search,
+            allowed=among.allowed,
+        )
         return [
-            self._compose(question, person, lists.top.row(row), fallback=bool(lists.fallback[row]))
-            for row, (question, person) in enumerate(zip(questions, persons, strict=True))
+            self._compose(understood, lists.top.row(row), fallback=bool(lists.fallback[row]))
+            for row, understood in enumerate(alike)
         ]
 
-    def _compose(
-        self, question: Question, person: Person, found: tuple[Indices, Floats], *, fallback: bool
-    ) -> Answer:
+    def _compose(self, understood: Understood, found: tuple[Indices, Floats], *, fallback: bool) -> Answer:
+        question, person = understood.question, understood.person
         status: UserStatus = "fallback" if fallback else person.status
-        warnings = list(person.warnings)
-        if fallback and person.status != "fallback":
-            warnings.append(NO_VECTOR)
-        if len(found[0]) < question.k:
-            reason = LEFT if question.exclude_seen and len(person.seen) else ALL
-            warnings.append(reason.format(len(found[0])))
-        items = ranked(self._bundle.items, *found)
+        indices, scores, multiplier = self._arranged(understood, *found)
+        items = ranked(self._bundle.items, indices, scores)
         if question.explain and not fallback:
-            items = self._explained(items, person, found)
+            items = self._explained(items, person, indices, multiplier)
+        warnings = warnings_of(question, person, status=status, listed=len(items), unknown=understood.unknown_items)
         version = self._bundle.manifest.version
-        return Answer(version, status, question.k, items, tuple(warnings), person.unknown_items)
+        answer = Answer(version, status, question.k, items, warnings, understood.unknown_items)
+        if question.strict:
+            refuse_shortcomings(answer, is_user=self._is_user(question))
+        return answer
+
+    def _arranged(self, understood: Understood, indices: Indices, scores: Floats) -> tuple[Indices, Floats, Floats]:
+        """The k candidates that are listed, their scores, and what those were multiplied by; in order."""
+        k, diversity = understood.question.k, understood.question.diversity
+        multiplier: Floats = np.ones(len(scores), np.float32)
+        if understood.boosts:
+            indices, scores = self._with_boosted(understood, indices, scores)
+            indices, scores, multiplier = boosted(indices, scores, understood.boosts)
+        if not diversity:
+            return indices[:k], scores[:k], multiplier[:k]
+        vectors = self._bundle.model.embeddings.items[indices]
+        chosen = diversified(scores, vectors, k, diversity=diversity)
+        return indices[chosen], scores[chosen], multiplier[chosen]
+
+    def _with_boosted(self, understood: Understood, indices: Indices, scores: Floats) -> tuple[Indices, Floats]:
+        """The candidates, and every boosted item that may be listed."""
+        extra = np.setdiff1d(np.array(list(understood.boosts), np.int32), [*indices, *understood.excluded])
+        if understood.among.allowed is not None:
+            extra = extra[understood.among.allowed[extra]]
+        more = self._ranker.scores(understood.person.vector, extra.astype(np.int32))
+        return np.append(indices, extra).astype(np.int32), np.append(scores, more)
 
     def _explained(
-        self, items: tuple[Ranked, ...], person: Person, found: tuple[Indices, Floats]
+        self, items: tuple[Ranked, ...], person: Person, indices: Indices, multiplier: Floats
     ) -> tuple[Ranked, ...]:
-        explained = explain(person, *found, model=self._bundle.model, items=self._bundle.items)
+        scores = [item.score for item in items]
+        explained = explain(person, indices, scores, multiplier, model=self._bundle.model, items=self._bundle.items)
         return tuple(
             replace(item, reasons=reasons, rest=rest) for item, (reasons, rest) in zip(items, explained, strict=True)
         )
+
+    def _is_user(self, question: Question) -> bool:
+        return question.user_id is None or self._bundle.users.position(question.user_id) is not None
 
 
 def _rows(positions: Sequence[Indices], n_items: int) -> Csr:

@@ -1,6 +1,6 @@
 """Who is asked about: a vector, what it comes from, and how sure that is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,10 +12,10 @@ from recsys.engine.event_weighing import EventWeighing
 from recsys.engine.question import Question
 
 UNKNOWN_USER = "this user is not in the model; these are the most popular items"
+EVENTS_ALONE = "this user is not in the model; only the events count"
 NOBODY = "nothing is known of whom this is for; these are the most popular items"
 NO_USABLE_EVENT = "none of the events says anything about an item of the model; these are the most popular items"
 NO_VECTOR = "the model has nothing to say about this user; these are the most popular items"
-UNKNOWN_EVENT_ITEMS = "{} items of the events are not in this version, and count for nothing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Person:
 
     `vector`: float32 (d,), all zero where nothing is known. `history`: what it comes from, item positions int32 (m,),
     ascending, and weights float32 (m,), above zero. `seen`: int32 (s,), ascending: the items of the history, and
-    those of events of which nothing is left. `warnings`: why it is a fallback, and what was not understood.
+    those of events of which nothing is left. `warnings`: why it is a fallback. `unknown_items`: ids of events.
     """
 
     vector: Floats
@@ -68,17 +68,19 @@ class Persons:
 
     def _folded_in(self, question: Question, user: int | None) -> Person:
         weighed = self._weighing.weigh(question.events, self._bundle.items.ids)
+        if user is not None and len(weighed.item_idx) == 0:
+            return replace(self._known(user), unknown_items=weighed.unknown_items)
         stored = _NOTHING if user is None else self.stored(user)
         history = self._weighing.merge(stored, weighed)
         vector = self._bundle.model.fold_in(row_of(*history, n_items=self._bundle.seen.shape[1]))[0]
         known = bool(vector.any())
-        warnings = (UNKNOWN_EVENT_ITEMS.format(len(weighed.unknown_items)),) if weighed.unknown_items else ()
+        alone = (EVENTS_ALONE,) if question.user_id is not None and user is None else ()
         return Person(
             vector,
             history,
             np.union1d(stored[0], weighed.item_idx),
             "folded_in" if known else "fallback",
-            warnings if known else (*warnings, NO_USABLE_EVENT),
+            (*alone, *(() if known else (NO_USABLE_EVENT,))),
             weighed.unknown_items,
         )
 

@@ -13,7 +13,7 @@ import pytest
 from recsys.artifacts.bundle import Bundle, seal_bundle
 from recsys.artifacts.registry import Registry
 from recsys.engine import Answer, Engine, Ranked
-from recsys.engine.engine import NO_ITEM_VECTOR
+from recsys.engine.neighbours import NO_ITEM_VECTOR
 from recsys.engine.persons import NO_VECTOR, UNKNOWN_USER
 from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
 

@@ -18,7 +18,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.engine import Answer, Engine, Event, Question
 from recsys.engine.explaining import N_REASONS
-from recsys.engine.persons import NO_USABLE_EVENT, NOBODY, UNKNOWN_USER
+from recsys.engine.persons import EVENTS_ALONE, NO_USABLE_EVENT, NOBODY, UNKNOWN_USER
 from recsys.errors import InvalidRequestError
 from recsys.models.training import train_model
 from recsys.retrieval.exact import normalised
@@ -175,14 +175,20 @@ def test_unknown_items_do_not_change_the_list(engine: Engine) -> None:
     answer = engine.ask(Question(events=(*known, Event("new"))))
     assert answer.items == engine.ask(Question(events=known)).items
     assert answer.unknown_items == ("new",)
-    assert answer.warnings == ("1 items of the events are not in this version, and count for nothing",)
+    assert answer.warnings == ("1 of the items named are not in this version, and count for nothing",)
 
 
 def test_an_unknown_user_with_events_is_folded_in(engine: Engine) -> None:
     events = (Event("i01", "buy"),)
     answer = engine.ask(Question(user_id="nobody", events=events))
-    assert answer == engine.ask(Question(events=events))
-    assert (answer.user_status, answer.warnings) == ("folded_in", ())
+    assert answer.items == engine.ask(Question(events=events)).items
+    assert (answer.user_status, answer.warnings) == ("folded_in", (EVENTS_ALONE,))
+
+
+def test_a_known_user_whose_events_say_nothing_is_known_as_before(engine: Engine) -> None:
+    answer = engine.ask(Question(user_id="u01", events=(Event("new"),)))
+    assert (answer.user_status, answer.unknown_items) == ("known", ("new",))
+    assert answer.items == engine.recommend("u01").items
 
 
 def test_bad_events_are_refused(engine: Engine) -> None:

@@ -1,0 +1,69 @@
+"""Which items a question leaves to choose from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.artifacts.bundle import Bundle
+from recsys.data.arrays import Floats, Indices
+from recsys.engine.filters import FilterCache, Mask
+from recsys.engine.filters.cache import SearchCache
+from recsys.engine.persons import Person
+from recsys.engine.question import Question
+from recsys.retrieval.search import ItemSearch
+from recsys.retrieval.selective import selective
+
+
+@dataclass(frozen=True, eq=False)
+class Among:
+    """The items that may be listed at all, whoever asks.
+
+    `search`: finds the best of them. `allowed`: bool (n_items,), None where all are. `unknown_items`: ids of
+    `include` that are none of this version.
+    """
+
+    search: ItemSearch
+    allowed: Mask | None = None
+    unknown_items: tuple[str, ...] = ()
+
+
+class Selection:
+    """Turns filters and lists of ids into positions. Filters asked for last are kept; any threads may ask."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._masks = FilterCache(bundle.items)
+        self._searches = SearchCache(bundle.index, self._gather, factors=bundle.model.embeddings.factors)
+
+    def among(self, question: Question) -> Among:
+        """The items that `filter` and `include` leave. Raises FilterError."""
+        mask = None if question.filter is None else self._masks.mask(question.filter)
+        if question.include is None:
+            if question.filter is None or mask is None:
+                return Among(self._bundle.index)
+            return Among(self._searches.among(question.filter, mask), mask)
+        listed, unknown = self.positions(question.include)
+        allowed = np.zeros(len(self._bundle.items.ids), np.bool_)
+        allowed[listed] = True if mask is None else mask[listed]
+        factors = self._bundle.model.embeddings.factors
+        return Among(selective(self._bundle.index, self._gather, allowed, factors=factors), allowed, unknown)
+
+    def excluded(self, question: Question, person: Person) -> tuple[Indices, tuple[str, ...]]:
+        """Positions that this person does not get, int32 (m,), ascending, and the ids of `exclude` not known."""
+        seen = person.seen if question.exclude_seen else person.seen[:0]
+        if not question.exclude:
+            return seen, ()
+        listed, unknown = self.positions(question.exclude)
+        return np.union1d(seen, listed), unknown
+
+    def positions(self, item_ids: Iterable[str]) -> tuple[Indices, tuple[str, ...]]:
+        """Positions int32 (m,) of the ids that are known, in their order, and the others; each id once."""
+        ids = list(dict.fromkeys(item_ids))
+        found, known = self._bundle.items.ids.encode(ids)
+        return found, tuple(item_id for item_id, is_known in zip(ids, known, strict=True) if not is_known)
+
+    def _gather(self, positions: Indices) -> Floats:
+        embeddings = self._bundle.model.embeddings
+        vectors: Floats = embeddings.items[positions] * embeddings.item_scale[positions][:, None]
+        return vectors
