@@ -9,6 +9,7 @@ RecsysError
 ├── GateError            a gate refused to publish; the version that serves is untouched
 ├── UnknownUserError     no such user in this version
 ├── UnknownItemError     no such item in this version
+├── IncompleteAnswerError  a strict question, for which there is no whole answer
 └── InvalidRequestError  a question no version can answer: k or an id outside its bounds
     └── FilterError      a filter that cannot be read, or does not fit the items
 
@@ -50,6 +51,10 @@ class UnknownUserError(RecsysError):
 
 class UnknownItemError(RecsysError):
     """No such item in this version."""
+
+
+class IncompleteAnswerError(RecsysError):
+    """A strict question would have got a fallback or a short list; the message says why, as the warning would."""
 
 
 class InvalidRequestError(RecsysError):
