@@ -220,10 +220,16 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="processes; they share the pages of one bundle")] = 1,
     poll_seconds: Annotated[float | None, typer.Option(help="how often to look for a new version")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json")] = None,
     root_path: Annotated[str | None, typer.Option(help="path that a reverse proxy in front cuts off")] = None,
 ) -> None:
     """Serve the store over HTTP; new versions are picked up as they are published."""
-    flags = {"--poll-seconds": poll_seconds, "--log-level": log_level, "--root-path": root_path}
+    flags = {
+        "--poll-seconds": poll_seconds,
+        "--log-level": log_level,
+        "--log-format": log_format,
+        "--root-path": root_path,
+    }
     given = [part for name, value in flags.items() if value is not None for part in (name, str(value))]
     _serve_forever(store, "--host", host, "--port", str(port), "--workers", str(workers), *given)
 

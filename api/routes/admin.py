@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from api.deps import NoQuery
 from api.errors import StoreRefusedError, problem_responses
+from api.middleware import context_of
 from api.model_watch import ModelWatch
 from api.schemas import Reply
 from recsys.artifacts.manifest import VERSION_PATTERN
@@ -50,26 +51,27 @@ def router_of(watch: ModelWatch, key: SecretStr) -> APIRouter:
     )
 
     @router.post("/reload")
-    async def reload(query: Annotated[NoQuery, Query()]) -> Serving:
+    async def reload(request: Request, query: Annotated[NoQuery, Query()]) -> Serving:
         """Look at the store now, and try a version again that could not be loaded a moment ago."""
-        return await _served(watch)
+        return await _served(watch, request)
 
     @router.post("/rollback")
-    async def rollback(query: Annotated[RollbackQuery, Query()]) -> Serving:
+    async def rollback(request: Request, query: Annotated[RollbackQuery, Query()]) -> Serving:
         """Let an earlier version serve. The store's pointer moves: other workers follow as they poll."""
         try:
             await asyncio.to_thread(watch.rollback, query.version)
         except ArtifactError as error:
-            logger.error("rollback: %s", error)
+            logger.warning("rollback: %s", error)
             raise StoreRefusedError(NOT_MOVED) from error
-        return await _served(watch)
+        return await _served(watch, request)
 
     return router
 
 
-async def _served(watch: ModelWatch) -> Serving:
+async def _served(watch: ModelWatch, request: Request) -> Serving:
     """The version that the store points at. Raises StoreRefusedError where it is none that can serve."""
     engine = await asyncio.to_thread(watch.refresh, again=True)
     if engine is None:
         raise StoreRefusedError(watch.reason)
+    context_of(request.scope).engine = engine  # so that `X-Model-Version` says the same
     return Serving(model_version=engine.version)

@@ -52,6 +52,7 @@ def test_reload_serves_what_was_published_without_waiting_for_the_poll(admin, sh
     assert admin.get("/readyz").json()["model_version"] != version
     reply = admin.send("POST", "/admin/reload", headers=AUTHORISED)
     assert (reply.status_code, reply.json()) == (200, {"model_version": version})
+    assert reply.headers["x-model-version"] == version
     assert admin.get("/readyz").json()["model_version"] == version
 
 

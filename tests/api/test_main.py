@@ -1,9 +1,11 @@
+import os
 import socket
 
 import pytest
 
-from api.__main__ import main
+from api.__main__ import _parser, main
 from api.server import listening_socket
+from pipelines import cli
 from recsys.errors import ConfigError
 
 
@@ -50,6 +52,20 @@ def test_help_lists_every_option(capsys):
     shown = capsys.readouterr().out
     for option in ("--store", "--host", "--port", "--workers", "--poll-seconds", "--log-level", "--root-path"):
         assert option in shown
+
+
+def test_recsys_serve_hands_every_option_on(monkeypatch):
+    handed = []
+    monkeypatch.setattr(os, "execv", lambda _, command: handed.append(command))
+    options = {"--store": "s", "--port": "1", "--workers": "2", "--host": "h", "--poll-seconds": "3.0"}
+    options |= {"--log-level": "debug", "--log-format": "json", "--root-path": "/x"}
+    assert set(options) == {name for action in _parser()._actions for name in action.option_strings} - {
+        "-h",
+        "--help",
+    }
+    cli.app(["serve", *(part for option in options.items() for part in option)], standalone_mode=False)
+    (command,) = handed
+    assert options == dict(zip(command[4::2], command[5::2], strict=True))
 
 
 def test_a_port_in_use_is_2_and_says_so(tmp_path, capsys):
