@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.memory import give_back
 from pipelines.prepare import history_of, matrix_of
 from pipelines.workspace import Workspace
 from recsys.config import PipelineConfig
@@ -29,6 +30,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     check_baselines(config.evaluate)
     given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
     split = split_of(Interactions.load(prepared / "events"), config, given)
+    give_back()  # the events, before training needs room
     check_fits(config.evaluate.baselines, split.train)
     with workspace.output("evaluate", config) as output:
         model = train_model(split.train, config.model, progress=progress)

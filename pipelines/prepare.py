@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from pipelines.memory import give_back
 from pipelines.workspace import Workspace
 from recsys.config import LogConfig, PipelineConfig
 from recsys.data.cleaning import CleaningSummary, build_history, build_matrix
@@ -71,4 +72,6 @@ def _read(
     quarantine = (
         workspace.quarantine if source is config.log else workspace.quarantine.with_stem("quarantine-holdout")
     )
-    return read_log(source, deduplicate=config.prepare.deduplicate, quarantine=quarantine, progress=progress)
+    read = read_log(source, deduplicate=config.prepare.deduplicate, quarantine=quarantine, progress=progress)
+    give_back()  # the blocks that were parsed, before cleaning needs room
+    return read

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from pipelines.evaluate import evaluate
 from pipelines.index import index
+from pipelines.memory import give_back
 from pipelines.prepare import prepare
 from pipelines.publish import publish
 from pipelines.train import train
@@ -58,6 +59,7 @@ def run(
             done[step] = {**summary, "seconds": round(time.perf_counter() - started, 2)}
             log.info("%s took %.2f s", step, done[step]["seconds"])
             announce(step, done[step])
+            give_back()
     return done
 
 
