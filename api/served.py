@@ -16,9 +16,11 @@ class ServedEngine(Engine):
         """See `Engine.ask_many`, through which every question about somebody goes."""
         return list(self._told(super().ask_many(questions)))
 
-    def similar(self, item_id: str, *, k: int = 10) -> Answer:
-        """See `Engine.similar`."""
-        return self._told([super().similar(item_id, k=k)])[0]
+    def similar_to(
+        self, positive: Sequence[str], negative: Sequence[str] = (), *, k: int = 10, filter: str | None = None
+    ) -> Answer:
+        """See `Engine.similar_to`, through which every question about items goes."""
+        return self._told([super().similar_to(positive, negative, k=k, filter=filter)])[0]
 
     def _told(self, answers: Sequence[Answer]) -> Sequence[Answer]:
         if self.tell is not None:

@@ -75,17 +75,21 @@ class Engine:
         """An answer to each question, in the order asked; the same answers as `ask` gives one by one."""
         return self._lister.answer(questions)
 
-    def iter_all(self, k: int, batch: int = _EXPORT_BATCH) -> Iterator[tuple[list[str], TopK]]:
+    def iter_all(
+        self, k: int, batch: int = _EXPORT_BATCH, *, filter: str | None = None
+    ) -> Iterator[tuple[list[str], TopK]]:
         """Every user's list without seen items, `batch` users at a time, in the order of `user_ids`.
 
-        Yields user ids (n,) and their TopK (n, k) with positions in `item_ids`: what `recommend` would answer.
+        `filter`: a condition on the items' attributes. Yields user ids (n,) and their TopK (n, k) with positions in
+        `item_ids`: what `ask` would answer. Raises FilterError.
         """
         check_k(k)
+        among = self._selection.among(Question(filter=filter))
         for start in range(0, len(self.user_ids), batch):
             ids = self.user_ids.ids.slice(start, batch).to_pylist()
             rows = slice(start, start + len(ids))
             vectors, seen = self._bundle.model.embeddings.users[rows], self._bundle.seen[rows]
-            yield ids, self._ranker.rank(vectors, k, exclude=seen).top
+            yield ids, self._ranker.rank(vectors, k, exclude=seen, search=among.search, allowed=among.allowed).top
 
     def rank(
         self, item_ids: Sequence[str], *, user_id: str | None = None, events: Sequence[Event] = ()
@@ -101,15 +105,18 @@ class Engine:
         person = self._persons.person(question)
         return order_candidates(person, known, unknown, ranker=self._ranker, bundle=self._bundle)
 
-    def similar(self, item_id: str, *, k: int = 10) -> Answer:
-        """The items nearest by cosine, never the item itself. Raises UnknownItemError."""
+    def similar(self, item_id: str, *, k: int = 10, filter: str | None = None) -> Answer:
+        """The items nearest by cosine, never the item itself. Raises UnknownItemError, FilterError."""
         check_id(item_id, "item_id")
-        return self.similar_to([item_id], k=k)
+        return self.similar_to([item_id], k=k, filter=filter)
 
-    def similar_to(self, positive: Sequence[str], negative: Sequence[str] = (), *, k: int = 10) -> Answer:
+    def similar_to(
+        self, positive: Sequence[str], negative: Sequence[str] = (), *, k: int = 10, filter: str | None = None
+    ) -> Answer:
         """The items like `positive` and unlike `negative`, by cosine, none of these; see `Neighbours.items`.
 
-        Unknown items are left out with a warning. Raises UnknownItemError where no positive one is known.
+        `filter`: a condition on their attributes (docs/filters.md). Unknown items are left out with a warning.
+        Raises UnknownItemError where no positive one is known, FilterError.
         """
         check_k(k)
         check_ids(positive, "positive", MAX_COMPARED)
@@ -119,7 +126,8 @@ class Engine:
         if len(like) == 0:
             raise UnknownItemError("no such item in this version")
         unknown = tuple(dict.fromkeys((*not_like, *not_unlike)))
-        return self._neighbours.items(like, unlike, k=k, unknown_items=unknown)
+        among = self._selection.similar_among(filter)
+        return self._neighbours.items(like, unlike, k=k, among=among, unknown_items=unknown)
 
     def similar_users(self, user_id: str, *, k: int = 10) -> UserAnswer:
         """The users nearest by cosine, never the user. Raises UnknownUserError."""

@@ -9,6 +9,7 @@ from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.engine.answers import Answer, RankedUser, UserAnswer, ranked
+from recsys.engine.selection import Among
 from recsys.engine.shortcomings import UNKNOWN_ITEMS
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.topk import select_top_k
@@ -17,6 +18,7 @@ NO_ITEM_VECTOR = "the model has nothing to say about this item, so nothing can b
 NO_DIRECTION = "the items cancel out, or the model has nothing to say about them: nothing can be compared with them"
 NO_USER_VECTOR = "the model has nothing to say about this user, so nobody can be compared with them"
 OTHERS, OTHER_USERS = "there are only {} other items", "there are only {} other users"
+PASSING = "only {} other items pass the filter"
 
 _ROWS_AT_ONCE = 65_536
 
@@ -27,12 +29,14 @@ class Neighbours:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
 
-    def items(self, positive: Indices, negative: Indices, *, k: int, unknown_items: tuple[str, ...] = ()) -> Answer:
+    def items(
+        self, positive: Indices, negative: Indices, *, k: int, among: Among, unknown_items: tuple[str, ...] = ()
+    ) -> Answer:
         """The k items nearest to the direction of `positive` and away from `negative`, int32 (m,), none of these.
 
         The direction is the sum of the positive items' vectors, each of length one, less that of the negative ones':
         "king - man + woman" (Mikolov, Yih, Zweig, Linguistic Regularities in Continuous Space Word Representations,
-        2013). Vectors are unscaled. `unknown_items`: what else was named.
+        2013). Vectors are unscaled. `among`: which items may be found. `unknown_items`: what else was named.
         """
         version = self._bundle.manifest.version
         warnings = (UNKNOWN_ITEMS.format(len(unknown_items)),) if unknown_items else ()
@@ -42,9 +46,9 @@ class Neighbours:
             nothing = NO_ITEM_VECTOR if len(positive) == 1 and len(negative) == 0 else NO_DIRECTION
             return Answer(version, None, k, (), (*warnings, nothing), unknown_items)
         given = np.union1d(positive, negative)
-        found = self._bundle.similar.search(normalised(direction[None]), k, exclude=_one_row(given, self._n_items))
+        found = among.search.search(normalised(direction[None]), k, exclude=_one_row(given, self._n_items))
         items = ranked(self._bundle.items, *found.row(0))
-        short = (OTHERS.format(len(items)),) if len(items) < k else ()
+        short = ((OTHERS if among.allowed is None else PASSING).format(len(items)),) if len(items) < k else ()
         return Answer(version, None, k, items, (*warnings, *short), unknown_items)
 
     def users(self, user: int, *, k: int) -> UserAnswer:

@@ -7,10 +7,10 @@ import numpy as np
 
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
-from recsys.engine.filters import FilterCache, Mask
-from recsys.engine.filters.cache import SearchCache
+from recsys.engine.filters import FilterCache, Mask, SearchCache
 from recsys.engine.persons import Person
 from recsys.engine.question import Question
+from recsys.retrieval.exact import normalised
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.selective import selective
 
@@ -34,7 +34,9 @@ class Selection:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._masks = FilterCache(bundle.items)
-        self._searches = SearchCache(bundle.index, self._gather, factors=bundle.model.embeddings.factors)
+        factors = bundle.model.embeddings.factors
+        self._searches = SearchCache(bundle.index, self._gather, factors=factors)
+        self._similar = SearchCache(bundle.similar, self._gather_normalised, factors=factors)
 
     def among(self, question: Question) -> Among:
         """The items that `filter` and `include` leave. Raises FilterError."""
@@ -48,6 +50,13 @@ class Selection:
         allowed[listed] = True if mask is None else mask[listed]
         factors = self._bundle.model.embeddings.factors
         return Among(selective(self._bundle.index, self._gather, allowed, factors=factors), allowed, unknown)
+
+    def similar_among(self, condition: str | None) -> Among:
+        """The items that pass the filter `condition`, and a search by cosine among them. Raises FilterError."""
+        if condition is None:
+            return Among(self._bundle.similar)
+        mask = self._masks.mask(condition)
+        return Among(self._similar.among(condition, mask), mask)
 
     def excluded(self, question: Question, person: Person) -> tuple[Indices, tuple[str, ...]]:
         """Positions that this person does not get, int32 (m,), ascending, and the ids of `exclude` not known."""
@@ -67,3 +76,6 @@ class Selection:
         embeddings = self._bundle.model.embeddings
         vectors: Floats = embeddings.items[positions] * embeddings.item_scale[positions][:, None]
         return vectors
+
+    def _gather_normalised(self, positions: Indices) -> Floats:
+        return normalised(self._bundle.model.embeddings.items[positions])

@@ -7,7 +7,7 @@ from recsys.artifacts.bundle import Bundle
 from recsys.engine import Engine
 from recsys.engine.engine import MAX_COMPARED
 from recsys.engine.neighbours import NO_DIRECTION, NO_USER_VECTOR
-from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
+from recsys.errors import FilterError, InvalidRequestError, UnknownItemError, UnknownUserError
 
 
 def test_the_sum_of_directions_less_others(engine: Engine) -> None:
@@ -27,6 +27,22 @@ def test_it_is_the_slow_way(large: Bundle, large_engine: Engine) -> None:
     answer = large_engine.similar_to(["i0003", "i0005"], ["i0009"], k=40)
     assert [item.item_id for item in answer.items] == large_engine.item_ids.decode(np.argsort(-cosine)[:40])
     assert [item.score for item in answer.items] == pytest.approx(sorted(cosine)[::-1][:40], abs=1e-6)
+
+
+def test_neighbours_that_pass_a_filter(large: Bundle, large_engine: Engine) -> None:
+    """Few pass the first, whose vectors are gathered; most pass the second, of which too many are fetched."""
+    for condition in ("id < 'i0100'", "not id < 'i0100'"):
+        everybody = large_engine.similar_to(["i0003"], ["i0200"], k=1000).items
+        passing = [it.item_id for it in everybody if (it.item_id < "i0100") != condition.startswith("not")]
+        found = large_engine.similar_to(["i0003"], ["i0200"], k=20, filter=condition)
+        assert [item.item_id for item in found.items] == passing[:20]
+    short = large_engine.similar("i0003", k=20, filter="id < 'i0005'")
+    assert [sorted(item.item_id for item in short.items), short.warnings] == [
+        ["i0000", "i0001", "i0002", "i0004"],
+        ("only 4 other items pass the filter",),
+    ]
+    with pytest.raises(FilterError):
+        large_engine.similar("i0003", filter="price >")
 
 
 def test_one_item_alone_is_similar(large_engine: Engine) -> None:

@@ -46,6 +46,16 @@ def test_a_filter_that_nothing_passes_is_no_fallback(engine: Engine) -> None:
     assert answer.warnings == ("only 0 items pass the filter and have not been seen by this user",)
 
 
+def test_everybodys_lists_through_a_filter(large_engine: Engine) -> None:
+    """With few items and with most of them, for known users and for those without a vector."""
+    for condition in ("id < 'i0040'", "id > 'i0040'"):
+        pages = list(large_engine.iter_all(7, batch=50, filter=condition))
+        found = [large_engine.item_ids.decode(indices) for _, top in pages for indices, _ in top.rows()]
+        questions = [Question(user_id=user, k=7, filter=condition) for users, _ in pages for user in users]
+        assert found == [ids(answer) for answer in large_engine.ask_many(questions)]
+        assert len(found[0]) == 7
+
+
 def test_fallbacks_are_filtered_too(engine: Engine) -> None:
     answer = engine.ask(Question(user_id="nobody", k=2, filter="price >= 3"))
     assert (answer.user_status, ids(answer)) == ("fallback", ["i0002", "i0003"])
