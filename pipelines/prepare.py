@@ -57,12 +57,12 @@ def history_of(events: Interactions, config: PipelineConfig, now: int | None = N
     return build_history(events, config.prepare, now=now, **_weighing(config))
 
 
-def _weighing(config: PipelineConfig) -> dict[str, Any]:
 def _newest(events: Interactions) -> int | None:
     """UTC seconds of the newest event: decay starts there, in training and when people are folded in later."""
     return None if events.timestamp is None or len(events) == 0 else int(events.timestamp.max())
 
 
+def _weighing(config: PipelineConfig) -> dict[str, Any]:
     return {"event_weights": config.log.event_weights, "net": config.log.non_positive == "net"}
 
 
