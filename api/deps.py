@@ -70,6 +70,9 @@ class ListQuery(NoQuery):
     """The query of a list."""
 
     k: K = 10
+    filter: str | None = Field(
+        None, description='a condition on the items\' attributes, such as `price < 20 and category = "Mugs"`'
+    )
 
 
 class RecommendationQuery(ListQuery):

@@ -15,7 +15,7 @@ router = APIRouter(tags=["items"], responses=problem_responses(UnknownItemError,
 @router.get("/v1/items/{item_id}/similar", response_model_exclude_none=True)
 async def similar(item_id: ItemId, query: Annotated[ListQuery, Query()], engine: RequestEngine) -> SimilarItems:
     """The item's neighbours by cosine of their vectors, best first; never the item itself."""
-    return SimilarItems.of(item_id, engine.similar(item_id, k=query.k))
+    return SimilarItems.of(item_id, engine.similar(item_id, k=query.k, filter=query.filter))
 
 
 @router.get("/v1/items/{item_id}", response_model_exclude_none=True)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from api.deps import RecommendationQuery, RequestEngine, UserId
 from api.errors import NoModelError, problem_responses
 from api.schemas import Recommendations
+from recsys.engine import Question
 from recsys.errors import InvalidRequestError
 
 router = APIRouter(tags=["users"])
@@ -24,6 +25,7 @@ async def recommend(
 
     An unknown user is no error: the most popular items come back, labelled `fallback`.
     """
+    question = Question(user_id=user_id, k=query.k, exclude_seen=query.exclude_seen, filter=query.filter)
     # The search runs on the event loop on purpose: up to some 30,000 items it takes 0.3 ms, less than handing it to
     # the thread pool and back costs, and `async def` answers 2.6 times as many requests a second.
-    return Recommendations.of(user_id, engine.recommend(user_id, k=query.k, exclude_seen=query.exclude_seen))
+    return Recommendations.of(user_id, engine.ask(question))

@@ -1,0 +1,44 @@
+"""Filters over HTTP; of the shop's ten books only ubik has no price."""
+
+import pytest
+
+LIST = "/v1/users/cem/recommendations"
+SIMILAR = "/v1/items/dune/similar"
+
+
+def listed(reply):
+    return {item["item_id"] for item in reply.json()["items"]}
+
+
+@pytest.mark.parametrize("path", [LIST, "/v1/users/stranger/recommendations", SIMILAR])
+def test_only_items_that_pass_are_listed(service, path):
+    everything = listed(service.get(path, params={"k": 1000}))
+    assert "ubik" in everything
+    assert listed(service.get(path, params={"k": 1000, "filter": "price < 20"})) == everything - {"ubik"}
+    only = service.get(path, params={"k": 5, "filter": "price is missing"})
+    assert listed(only) == {"ubik"}
+    assert only.json()["returned"] == 1
+    assert "pass the filter" in only.json()["warnings"][-1]
+
+
+@pytest.mark.parametrize("path", [LIST, SIMILAR])
+@pytest.mark.parametrize(
+    ("condition", "detail"),
+    [
+        ("", "filter, character 1: expected an attribute, `not` or `(`"),
+        ("hunter2 = 1", "filter, character 1: expected an attribute of the items (there are id, title, price)"),
+        ("price < 'hunter2'", "filter, character 9: expected a number, because the attribute holds numbers"),
+        ("x" * 4097, "filter: expected at most 4096 characters, found 4097"),
+        ("(" * 4000, "filter, character 4001: expected an attribute, `not` or `(`"),
+    ],
+)
+def test_what_is_wrong_is_named_and_not_repeated(service, path, condition, detail):
+    reply = service.get(path, params={"filter": condition})
+    assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
+    assert reply.json()["detail"] == detail
+    assert "hunter2" not in reply.text
+
+
+def test_it_is_given_at_most_once(service):
+    reply = service.get(f"{LIST}?filter=price%20%3C%201&filter=price%20%3C%202")
+    assert reply.json()["detail"] == "query parameter filter: given 2 times; expected at most once"
