@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines import show
+from pipelines import ask, show, show_lists
+from pipelines.ask import Count, Json, Store
 from recsys.errors import ConfigError, GateError, RecsysError
 
 app = typer.Typer(
@@ -24,9 +25,6 @@ app = typer.Typer(
 )
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="a pipeline.toml", show_default=False)]
-Store = Annotated[Path, typer.Option("--store", help="folder of the published versions", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
-Count = Annotated[int, typer.Option("-k", help="how many (1 to 1000)")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="override a setting, e.g. `model.factors=64`; may be repeated"),
@@ -44,7 +42,7 @@ def demo(
 
     with listener() as progress:
         shown = run_demo(folder, progress=progress, announce=show.step)
-    show.demo(shown)
+    show_lists.demo(shown)
     if serve:
         _serve_forever(shown.store)
 
@@ -135,39 +133,11 @@ def tune(
         show_tuning.outcome(found, **files, written=written)
 
 
-@app.command(epilog="Example: `recsys recommend --store runs/demo/store --user u0000505 -k 5`")
-def recommend(
-    store: Store,
-    user: Annotated[str, typer.Option("--user", help="the user's id", show_default=False)],
-    k: Count = 10,
-    include_seen: Annotated[bool, typer.Option("--include-seen", help="also items of the user's history")] = False,
-    as_json: Json = False,
-) -> None:
-    """One user's list from the version that serves."""
-    engine = _engine(store)
-    answer = engine.recommend(user, k=k, exclude_seen=not include_seen)
-    if as_json:
-        show.json_document(show.answer_tree(answer, user={"id": user, "status": answer.user_status}))
-    else:
-        show.history(engine, user)
-        show.answer(answer, f"Recommendations for {user}")
-
-
-@app.command(epilog="Example: `recsys similar --store runs/demo/store --item b000773`")
-def similar(
-    store: Store,
-    item: Annotated[str, typer.Option("--item", help="the item's id", show_default=False)],
-    k: Count = 10,
-    as_json: Json = False,
-) -> None:
-    """An item's nearest neighbours by cosine."""
-    engine = _engine(store)
-    answer = engine.similar(item, k=k)
-    if as_json:
-        show.json_document(show.answer_tree(answer, item={"id": item}))
-    else:
-        view = engine.item(item)
-        show.answer(answer, f"Like {view.title or item}")
+_FOR_A_VISITOR = "`recsys recommend --store runs/demo/store --did b000773 --did b000774 --explain`"
+app.command(epilog=f"Examples: `recsys recommend --store runs/demo/store --user u0000505 -k 5`, {_FOR_A_VISITOR}")(
+    ask.recommend
+)
+app.command(epilog="Example: `recsys similar --store runs/demo/store --item b000773`")(ask.similar)
 
 
 @app.command(epilog="Example: `recsys export --store runs/demo/store --out lists.parquet -k 50`")
@@ -180,7 +150,7 @@ def export(
     from pipelines.export import export as export_lists
     from pipelines.progress import listener
 
-    engine = _engine(store)
+    engine = ask.engine_of(store)
     with listener() as progress:
         rows = export_lists(engine, out, k=k, progress=progress)
     show.line(f"{rows:,} rows in {out}")
@@ -280,12 +250,6 @@ def _registry(store: Path) -> Any:
     if not store.is_dir():
         raise ConfigError(f"--store {store}: there is no such folder")
     return Registry(store)
-
-
-def _engine(store: Path) -> Any:
-    from recsys.engine import Engine
-
-    return Engine(_registry(store).load())
 
 
 def main() -> None:

@@ -11,14 +11,10 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from pipelines.cards import Card
-    from pipelines.demo import DemoResult
     from pipelines.doctor import Finding
     from recsys.artifacts.manifest import Manifest
     from recsys.artifacts.registry import Registry
     from recsys.config import PipelineConfig
-    from recsys.engine import Answer, Engine
-
-_HISTORY = 8
 
 # Piped into a file or another program nothing is folded.
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
@@ -94,37 +90,12 @@ def published(config: "PipelineConfig", done: dict[str, dict[str, Any]]) -> None
     line(f"next:    recsys serve --store {store}")
 
 
-def answer_tree(answer: "Answer", **asked: dict[str, Any]) -> dict[str, Any]:
-    """The answer in the shape that the HTTP service replies with; `asked`: the user or the item it is about."""
-    tree: dict[str, Any] = {"model_version": answer.model_version, **asked}
-    tree["items"] = [{key: value for key, value in vars(item).items() if value is not None} for item in answer.items]
-    return {**tree, "requested": answer.requested, "returned": len(answer.items), "warnings": list(answer.warnings)}
-
-
-def answer(answer: "Answer", title: str) -> None:
-    """A ranked list, with its warnings."""
-    status = f" ({answer.user_status})" if answer.user_status else ""
-    table = _table(f"{title}{status}", "#", "item", "title", "score")
-    for item in answer.items:
-        table.add_row(str(item.rank), escape(item.item_id), escape(item.title or ""), f"{item.score:.4f}")
-    out.print(table)
-    for warning in answer.warnings:
-        out.print(f"[yellow]note:[/] {escape(warning)}")
-
-
-def history(engine: "Engine", user_id: str) -> None:
-    """What a known user did most, so that a person can judge the list under it."""
-    if engine.user_ids.position(user_id) is not None:
-        seen = engine.history(user_id, limit=_HISTORY)
-        out.print(f"[dim]history:[/] {escape(' | '.join(item.title or item.item_id for item in seen))}")
-
-
 def versions(registry: "Registry") -> None:
     """The versions of a store; the one that serves is marked."""
     current = registry.current()
-    table = _table(f"Versions in {registry.store}", "", "version", "published", "users", "items", "metric", "verdict")
+    rows = table(f"Versions in {registry.store}", "", "version", "published", "users", "items", "metric", "verdict")
     for manifest in registry.manifests():
-        table.add_row(
+        rows.add_row(
             "*" if manifest.version == current else "",
             manifest.version,
             manifest.created_at,
@@ -132,7 +103,7 @@ def versions(registry: "Registry") -> None:
             _headline(manifest),
             manifest.verdict,
         )
-    out.print(table)
+    out.print(rows)
 
 
 def _headline(manifest: "Manifest") -> str:
@@ -144,10 +115,10 @@ def _headline(manifest: "Manifest") -> str:
 
 def cards(known: Iterable["Card"]) -> None:
     """The data sets that can be fetched."""
-    table = _table("Data sets (recsys fetch NAME)", "name", "what", "licence")
+    rows = table("Data sets (recsys fetch NAME)", "name", "what", "licence")
     for card in known:
-        table.add_row(card.name, escape(card.title), escape(card.licence))
-    out.print(table)
+        rows.add_row(card.name, escape(card.title), escape(card.licence))
+    out.print(rows)
 
 
 def findings(found: Iterable["Finding"]) -> None:
@@ -157,24 +128,9 @@ def findings(found: Iterable["Finding"]) -> None:
         out.print(f"{mark} {finding.name:<12} {escape(finding.detail)}")
 
 
-def demo(result: "DemoResult") -> None:
-    """The demo's end: people, what they did, what they would get, and where to go on."""
-    for user_id in result.users:
-        out.print()
-        history(result.engine, user_id)
-        answer(result.engine.recommend(user_id, k=5), f"Recommendations for {user_id}")
-    for item_id in result.items:
-        out.print()
-        view = result.engine.item(item_id)
-        answer(result.engine.similar(item_id, k=5), f"Like {view.title or item_id}")
-    line("\nThe broken rows, repeats and bots in this log are planted: they show how they are accounted for.")
-    line(f"report:  {result.report}")
-    line(f"store:   {result.store}")
-    line("next:    " + "\n         ".join(result.next_commands))
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+def table(title: str, *columns: str) -> Table:
+    """A table without lines around it, to add rows to."""
+    rows = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column in {"#", "score"} else "left")
-    return table
+        rows.add_column(column, overflow="fold", justify="right" if column in {"#", "score"} else "left")
+    return rows

@@ -9,7 +9,7 @@ import pytest
 from recsys.artifacts.registry import Registry
 from recsys.config import PipelineConfig
 from recsys.data.synthetic import SyntheticLog
-from recsys.engine import Engine
+from recsys.engine import Engine, Event, Question
 
 Finished = tuple[PipelineConfig, SyntheticLog, dict[str, Any]]
 
@@ -62,6 +62,81 @@ class TestQuestions:
         result = recsys("similar", "--store", store, "--item", "nothing")
         assert (result.returncode, result.stdout) == (2, "")
         assert "no such item" in result.stderr
+
+
+class TestConditions:
+    def test_every_option_reaches_the_engine(self, recsys: Any, store: Path, engine: Engine, tmp_path: Path) -> None:
+        ids = engine.item_ids.decode(range(9))
+        events = tmp_path / "events.jsonl"
+        events.write_text(f'{{"item_id": "{ids[0]}", "event": "purchase", "value": 2}}\n{{"item_id": "new"}}\n')
+        options = f"--events {events} --did {ids[1]} -k 3 --include-seen --filter price>1 --exclude {ids[2]} "
+        options += f"--boost {ids[3]}=2.5 --boost {ids[4]}=.5 --diversity 0.2 --explain"
+        options += "".join(f" --include {item_id}" for item_id in ids)
+        user = engine.user_ids.id_at(3)
+        reply = json.loads(recsys("recommend", "--store", store, "--user", user, *options.split(), "--json").stdout)
+        question = Question(
+            user_id=user,
+            events=(Event(ids[0], "purchase", 2), Event("new"), Event(ids[1])),
+            k=3,
+            exclude_seen=False,
+            filter="price>1",
+            include=tuple(ids),
+            exclude=(ids[2],),
+            boosts={ids[3]: 2.5, ids[4]: 0.5},
+            diversity=0.2,
+            explain=True,
+        )
+        answer = engine.ask(question)
+        assert reply["user"] == {"id": user, "status": "folded_in"}
+        assert reply["unknown_items"] == ["new"]
+        assert [item["item_id"] for item in reply["items"]] == [item.item_id for item in answer.items]
+        for item, expected in zip(reply["items"], answer.items, strict=True):
+            reasons = [reason["item_id"] for reason in item["reasons"]]
+            assert reasons == [reason.item_id for reason in expected.reasons or ()]
+            assert item["rest"] == pytest.approx(expected.rest, abs=1e-6)
+
+    def test_a_visitor_is_told_why(self, recsys: Any, store: Path, engine: Engine) -> None:
+        item_id = engine.item_ids.id_at(0)
+        shown = recsys("recommend", "--store", store, "--did", item_id, "--explain").stdout
+        assert "Recommendations for a visitor (folded_in)" in shown
+        assert f"{engine.item(item_id).title} " in shown.split("because of")[1]
+
+    def test_what_is_wrong_is_said(self, recsys: Any, store: Path, tmp_path: Path) -> None:
+        events = tmp_path / "events.jsonl"
+        events.write_text('{"item_id": 5}\n')
+        for options, message in (
+            (["--filter", "prize > 3"], "did you mean"),
+            (["--boost", "a:2"], "--boost a:2: expected ITEM=FACTOR"),
+            (["--events", events], "events.jsonl, line 1: expected a JSON object"),
+            (["--user", "nobody", "--strict"], "no such user"),
+        ):
+            result = recsys("recommend", "--store", store, *options)
+            assert (result.returncode, result.stdout) == (2, "")
+            assert message in result.stderr
+
+    def test_like_these_and_unlike_those(self, recsys: Any, store: Path, engine: Engine) -> None:
+        like, unlike = engine.item_ids.decode(range(2)), engine.item_ids.id_at(5)
+        options = ["--item", like[0], "--item", like[1], "--unlike", unlike]
+        reply = json.loads(recsys("similar", "--store", store, *options, "--json").stdout)
+        expected = engine.similar_to(like, [unlike])
+        assert [item["item_id"] for item in reply["items"]] == [item.item_id for item in expected.items]
+        assert (reply["positive"], reply["negative"]) == (like, [unlike])
+        shown = recsys("similar", "--store", store, *options).stdout
+        assert f"unlike {engine.item(unlike).title}" in shown
+
+    def test_users_alike(self, recsys: Any, store: Path, engine: Engine) -> None:
+        user = engine.user_ids.id_at(3)
+        reply = json.loads(recsys("similar", "--store", store, "--user", user, "-k", 2, "--json").stdout)
+        assert reply["user"] == {"id": user}
+        assert [it["user_id"] for it in reply["users"]] == [
+            it.user_id for it in engine.similar_users(user, k=2).users
+        ]
+        assert (
+            engine.similar_users(user, k=1).users[0].user_id
+            in recsys("similar", "--store", store, "--user", user).stdout
+        )
+        result = recsys("similar", "--store", store)
+        assert (result.returncode, "expected either --item or --user" in result.stderr) == (2, True)
 
 
 class TestVersions:
