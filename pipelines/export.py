@@ -1,7 +1,7 @@
 """export: every user's list as one file, written as it is computed."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,30 +33,35 @@ class _Writer(Protocol):
     def write_table(self, table: Any) -> None: ...
 
 
-def export(engine: Engine, out: Path, *, k: int, progress: Progress) -> int:
+def export(engine: Engine, out: Path, *, k: int, progress: Progress, filter: str | None = None) -> int:
     """Write every user's k best unseen items to `out` (.parquet, .csv or .jsonl). Returns the rows written.
 
-    Memory is bounded by one batch of users; `out` appears whole or not at all.
-    Raises ConfigError for another ending, or where the folder does not exist.
+    `filter`: a condition on the items' attributes. Memory is bounded by one batch of users; `out` appears whole or
+    not at all. Raises FilterError, and ConfigError for another ending, or where the folder does not exist.
     """
     if out.suffix not in _WRITERS:
         raise ConfigError(f"--out {out}: got the ending {out.suffix!r}, expected one of {', '.join(_WRITERS)}")
     if not out.parent.is_dir():
         raise ConfigError(f"--out {out}: the folder {out.parent} does not exist")
-    partial = out.with_name(f".{out.name}.partial")
-    rows = done = 0
-    with _WRITERS[out.suffix](partial) as writer:
-        for table, n_users in _tables(engine, k):
+    with _replacing(out) as partial, _WRITERS[out.suffix](partial) as writer:
+        rows = done = 0
+        for user_ids, top in engine.iter_all(k, batch=_BATCH, filter=filter):
+            table = _table(engine, user_ids, top)
             writer.write_table(table)
-            rows, done = rows + table.num_rows, done + n_users
+            rows, done = rows + table.num_rows, done + len(top)
             progress("export", done, len(engine.user_ids))
-    partial.replace(out)
     return rows
 
 
-def _tables(engine: Engine, k: int) -> Iterator[tuple[Any, int]]:
-    for user_ids, top in engine.iter_all(k, batch=_BATCH):
-        yield _table(engine, user_ids, top), len(top)
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """A file beside `out` to write, which takes its place in the end; where that is not reached, nothing is left."""
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        yield partial
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _table(engine: Engine, user_ids: Any, top: TopK) -> Any:

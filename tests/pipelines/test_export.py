@@ -11,7 +11,7 @@ from recsys.artifacts.registry import Registry
 from recsys.config import PipelineConfig
 from recsys.data.synthetic import SyntheticLog
 from recsys.engine import Engine
-from recsys.errors import ConfigError
+from recsys.errors import ConfigError, FilterError
 from recsys.progress import silent
 
 K = 7
@@ -65,3 +65,20 @@ def test_a_failed_export_leaves_the_old_file(engine: Engine, tmp_path: Path) -> 
     with pytest.raises(KeyboardInterrupt):
         export(engine, out, k=K, progress=interrupted)
     assert out.read_text() == "yesterday's"
+
+
+def test_everybodys_list_through_a_filter(engine: Engine, tmp_path: Path) -> None:
+    some = engine.item_ids.id_at(len(engine.item_ids) // 2)
+    export(engine, tmp_path / "lists.csv", k=K, progress=silent, filter=f"id >= '{some}'")
+    frame = _read(tmp_path / "lists.csv")
+    assert (frame["item_id"] >= some).all()
+    assert set(frame.groupby("user_id").size()) == {K}
+
+
+def test_a_failure_leaves_the_old_file_and_no_other(engine: Engine, tmp_path: Path) -> None:
+    out = tmp_path / "lists.csv"
+    out.write_text("old")
+    with pytest.raises(FilterError):
+        export(engine, out, k=K, progress=silent, filter="nonsense")
+    assert [path.name for path in tmp_path.iterdir()] == ["lists.csv"]
+    assert out.read_text() == "old"
