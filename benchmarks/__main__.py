@@ -14,6 +14,7 @@ def main() -> None:
     """Run them all; the one on Gowalla only where its files are."""
     _run("ingest.py")
     _run("als_overhead.py")
+    _run("evaluation.py")
     _run("fold_in.py")
     if (data_dir() / "gowalla" / "train.csv.gz").exists():
         _run("published.py")

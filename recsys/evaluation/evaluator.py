@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from recsys.data.arrays import Floats, Indices
+from recsys.data.ingest.in_order import in_order
 from recsys.data.splits import Split
 from recsys.errors import ArtifactError, DataError
 from recsys.evaluation.answers import check_answer
@@ -122,25 +124,41 @@ def evaluate(
     started = time.perf_counter()
     measures = Measures.of(split, cutoffs, item_vectors)
     recommended = np.zeros((len(measures.cutoffs), split.train.n_items), np.bool_)
-    parts: list[Mapping[str, Values]] = []
-    bands: list[Mapping[str, Values]] = []
-    lists: list[Indices] = []
-    n_short = 0
-    for rows, answer in _answers(recommender, split, measures.cutoffs[-1], progress):
-        hits = measures.hits(answer, rows)
-        parts.append(measures.per_user(answer, hits, rows))
-        bands.append(measures.by_band(answer, hits, rows))
-        lists.append(answer.indices[:, :KEPT_PLACES])
-        _mark(recommended, answer, measures.cutoffs)
-        n_short += int((answer.counts < answer.k).sum())
+    answers = _answers(recommender, split, measures.cutoffs[-1], progress)
+    # One batch is measured while the recommender works on the next.
+    measure = partial(_measure, recommender.name, measures, recommended)
+    parts = list(in_order(partial(measure, *answer) for answer in answers))
     return Evaluation(
         name=recommender.name,
-        per_user=_columns(parts, measures.cutoffs),
+        per_user=_columns([part.per_user for part in parts], measures.cutoffs),
         overall={f"coverage@{k}": float(row.mean()) for k, row in zip(measures.cutoffs, recommended, strict=True)},
-        n_short=n_short,
+        n_short=sum(part.n_short for part in parts),
         seconds=time.perf_counter() - started,
-        by_band={band: _columns([{"recall": part[band]} for part in bands], measures.cutoffs) for band in BANDS},
-        lists=np.concatenate(lists),
+        by_band={b: _columns([{"recall": part.bands[b]} for part in parts], measures.cutoffs) for b in BANDS},
+        lists=np.concatenate([part.lists for part in parts]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What is kept of one batch of users."""
+
+    per_user: Mapping[str, Values]
+    bands: Mapping[str, Values]
+    lists: Indices
+    n_short: int
+
+
+def _measure(name: str, measures: Measures, recommended: Bools, queries: Queries, rows: slice, answer: TopK) -> _Part:
+    """Check and measure one answer, and mark its items; several threads may, for marks are never taken back."""
+    check_answer(name, answer, queries.history, measures.cutoffs[-1])
+    _mark(recommended, answer, measures.cutoffs)
+    hits = measures.hits(answer, rows)
+    return _Part(
+        per_user=measures.per_user(answer, hits, rows),
+        bands=measures.by_band(answer, hits, rows),
+        lists=answer.indices[:, :KEPT_PLACES].copy(),
+        n_short=int((answer.counts < answer.k).sum()),
     )
 
 
@@ -150,15 +168,16 @@ def _check_evaluable(split: Split) -> None:
         raise DataError(f"split: no user can be evaluated; left out: {reasons or 'none'}")
 
 
-def _answers(recommender: Recommender, split: Split, k: int, progress: Progress) -> Iterator[tuple[slice, TopK]]:
-    """Every query's answer, checked, in batches of bounded size."""
+def _answers(
+    recommender: Recommender, split: Split, k: int, progress: Progress
+) -> Iterator[tuple[Queries, slice, TopK]]:
+    """All queries in batches of bounded size: a batch, its rows of the split, the answer."""
     queries = Queries(split.queries_history, split.user_idx)
     size = min(_MAX_BATCH, max(1, _SCORES_PER_BATCH // split.train.n_items))
     for start in range(0, len(queries), size):
         batch = queries.batch(start, start + size)
         answer = recommender.recommend(batch, k)
-        check_answer(recommender.name, answer, batch.history, k)
-        yield slice(start, start + len(batch)), answer
+        yield batch, slice(start, start + len(batch)), answer
         progress(f"evaluate {recommender.name}", start + len(batch), len(queries))
 
 
