@@ -1,6 +1,8 @@
 """The commands that ask a published version: `recsys recommend` and `recsys similar`."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 Store = Annotated[Path, typer.Option("--store", help="folder of the published versions", show_default=False)]
 Count = Annotated[int, typer.Option("-k", help="how many (1 to 1000)")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
+Condition = Annotated[
+    str | None,
+    typer.Option("--filter", metavar="CONDITION", help="on attributes, e.g. `price < 20`: docs/filters.md"),
+]
 ItemIds = list[str] | None
 
 
@@ -28,7 +34,7 @@ def recommend(
         Path | None,
         typer.Option("--events", help="what they did, as JSON lines: item_id, event, value, timestamp (UTC seconds)"),
     ] = None,
-    condition: Annotated[str | None, typer.Option("--filter", help="as in docs/filters.md")] = None,
+    condition: Condition = None,
     include: Annotated[ItemIds, typer.Option("--include", metavar="ITEM", help="only these; may repeat")] = None,
     exclude: Annotated[ItemIds, typer.Option("--exclude", metavar="ITEM", help="never this; may repeat")] = None,
     boost: Annotated[ItemIds, typer.Option("--boost", metavar="ITEM=FACTOR", help="may repeat")] = None,
@@ -57,10 +63,8 @@ def recommend(
 
 
 def _recommend(engine: "Engine", question: "Question", *, as_json: bool) -> None:
-    try:
+    with pointing_into(question.filter):
         answer = engine.ask(question)
-    except FilterError as error:
-        raise ConfigError(f"--filter: {error.pointing(question.filter or '')}") from error
     if as_json:
         user = {} if question.user_id is None else {"id": question.user_id}
         show.json_document(show_lists.answer_tree(answer, user={**user, "status": answer.user_status}))
@@ -76,11 +80,14 @@ def similar(
     unlike: Annotated[ItemIds, typer.Option("--unlike", metavar="ITEM", help="and unlike this; may repeat")] = None,
     user: Annotated[str | None, typer.Option("--user", help="users like this one instead")] = None,
     k: Count = 10,
+    condition: Condition = None,
     as_json: Json = False,
 ) -> None:
     """Nearest neighbours by cosine: of an item, of several less others, or of a user."""
     if bool(item) == bool(user):
         raise ConfigError("similar: expected either --item or --user")
+    if user and condition:
+        raise ConfigError("similar: --filter is about items; it does not go with --user")
     engine = engine_of(store)
     if user:
         found = engine.similar_users(user, k=k)
@@ -88,7 +95,8 @@ def similar(
         show.json_document(tree) if as_json else show_lists.users(engine, found, f"Like {user}")
         return
     items = item or []
-    answer = engine.similar_to(items, unlike or (), k=k)
+    with pointing_into(condition):
+        answer = engine.similar_to(items, unlike or (), k=k, filter=condition)
     if as_json:
         show.json_document(show_lists.answer_tree(answer, **_asked(items, unlike or [])))
     else:
@@ -138,6 +146,15 @@ def _read_events(path: Path | None) -> "tuple[Event, ...]":
             expected = "a JSON object with item_id and perhaps event, value, timestamp"
             raise ConfigError(f"{path}, line {number}: expected {expected}: {error}") from error
     return tuple(events)
+
+
+@contextmanager
+def pointing_into(condition: str | None) -> Iterator[None]:
+    """A filter that is refused is shown with a mark below the place. Raises ConfigError for FilterError."""
+    try:
+        yield
+    except FilterError as error:
+        raise ConfigError(f"--filter: {error.pointing(condition or '')}") from error
 
 
 def engine_of(store: Path) -> "Engine":

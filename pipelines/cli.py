@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines import ask, show, show_lists
-from pipelines.ask import Count, Json, Store
+from pipelines.ask import Condition, Count, Json, Store
 from recsys.errors import ConfigError, GateError, RecsysError
 
 app = typer.Typer(
@@ -145,14 +145,15 @@ def export(
     store: Store,
     out: Annotated[Path, typer.Option("--out", help=".parquet, .csv or .jsonl", show_default=False)],
     k: Count = 100,
+    condition: Condition = None,
 ) -> None:
     """Every user's list as a file: user_id, item_id, rank, score, model_version."""
     from pipelines.export import export as export_lists
     from pipelines.progress import listener
 
     engine = ask.engine_of(store)
-    with listener() as progress:
-        rows = export_lists(engine, out, k=k, progress=progress)
+    with listener() as progress, ask.pointing_into(condition):
+        rows = export_lists(engine, out, k=k, progress=progress, filter=condition)
     show.line(f"{rows:,} rows in {out}")
 
 

@@ -124,6 +124,30 @@ class TestConditions:
         shown = recsys("similar", "--store", store, *options).stdout
         assert f"unlike {engine.item(unlike).title}" in shown
 
+    def test_neighbours_through_a_filter(self, recsys: Any, store: Path, engine: Engine) -> None:
+        item_id, condition = engine.item_ids.id_at(0), "price < 10"
+        reply = json.loads(
+            recsys("similar", "--store", store, "--item", item_id, "--filter", condition, "--json").stdout
+        )
+        expected = engine.similar(item_id, filter=condition)
+        assert [item["item_id"] for item in reply["items"]] == [item.item_id for item in expected.items]
+        assert expected.items != engine.similar(item_id).items
+
+    @pytest.mark.parametrize("command", ["recommend --user x", "similar --item x", "export --out x.csv"])
+    def test_a_filter_that_is_wrong_is_marked(
+        self, recsys: Any, store: Path, engine: Engine, tmp_path: Path, command: str
+    ) -> None:
+        name, option, value = command.replace("--item x", f"--item {engine.item_ids.id_at(0)}").split()
+        result = recsys(name, "--store", store, option, value, "--filter", "price < 'x'", cwd=tmp_path)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "--filter: filter, character 9: expected a number" in result.stderr
+        assert result.stderr.endswith("\n  price < 'x'\n          ^\n")
+
+    def test_users_are_not_filtered(self, recsys: Any, store: Path) -> None:
+        result = recsys("similar", "--store", store, "--user", "x", "--filter", "price < 3")
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "--filter is about items" in result.stderr
+
     def test_users_alike(self, recsys: Any, store: Path, engine: Engine) -> None:
         user = engine.user_ids.id_at(3)
         reply = json.loads(recsys("similar", "--store", store, "--user", user, "-k", 2, "--json").stdout)
