@@ -154,7 +154,7 @@ def pointing_into(condition: str | None) -> Iterator[None]:
     try:
         yield
     except FilterError as error:
-        raise ConfigError(f"--filter: {error.pointing(condition or '')}") from error
+        raise ConfigError(f"--{error.pointing(condition or '')}") from error
 
 
 def engine_of(store: Path) -> "Engine":

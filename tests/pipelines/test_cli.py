@@ -140,7 +140,7 @@ class TestConditions:
         name, option, value = command.replace("--item x", f"--item {engine.item_ids.id_at(0)}").split()
         result = recsys(name, "--store", store, option, value, "--filter", "price < 'x'", cwd=tmp_path)
         assert (result.returncode, result.stdout) == (2, "")
-        assert "--filter: filter, character 9: expected a number" in result.stderr
+        assert "--filter, character 9: expected a number" in result.stderr
         assert result.stderr.endswith("\n  price < 'x'\n          ^\n")
 
     def test_users_are_not_filtered(self, recsys: Any, store: Path) -> None:
