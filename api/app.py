@@ -16,7 +16,8 @@ from api.errors import Problem, problem_response
 from api.metrics import Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
 from api.model_watch import ModelWatch
-from api.routes import admin, health, items, metrics, model, users
+from api.requests import body_schemas
+from api.routes import admin, health, items, metrics, model, questions, users
 from api.settings import Settings, warn_of_unknown
 
 _DESCRIPTION = """\
@@ -46,14 +47,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestMiddleware, watch=watch, metrics=figures)
     for error in (RequestValidationError, HTTPException):  # the framework's own; all others get to the middleware
         app.add_exception_handler(error, _answer_problem)
-    for routes in (users, items, model):
+    for routes in (users, items, model, questions):
         app.include_router(routes.router, dependencies=[Depends(refuse_repeats)])
     app.include_router(health.router)
     app.include_router(metrics.router_of(figures))
     if settings.admin_key is not None:
         app.include_router(admin.router_of(watch, settings.admin_key))
     app.add_api_route("/", _to_docs, include_in_schema=False)
-    app.openapi()["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+    app.openapi()["components"]["schemas"].update(body_schemas(), Problem=Problem.model_json_schema())
     return app
 
 

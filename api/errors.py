@@ -13,13 +13,27 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from recsys.errors import InvalidRequestError, RecsysError, UnknownItemError
+from recsys.errors import (
+    IncompleteAnswerError,
+    InvalidRequestError,
+    RecsysError,
+    UnknownItemError,
+    UnknownUserError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
 
 class NoModelError(RecsysError):
     """No model is loaded yet; the message says why, in words fit for whoever asks."""
+
+
+class BodyTooLargeError(RecsysError):
+    """A body is longer than this service reads."""
+
+
+class SlowBodyError(RecsysError):
+    """A body did not arrive in time."""
 
 
 class StoreRefusedError(RecsysError):
@@ -57,7 +71,11 @@ _KINDS: Mapping[type[Exception], Kind] = {
     InvalidRequestError: _INVALID,
     RequestValidationError: _INVALID,
     UnknownItemError: Kind("unknown_item", 404, "No such item", "the model that serves has no item with this id"),
+    UnknownUserError: Kind("unknown_user", 404, "No such user", "the model that serves has no user with this id"),
+    SlowBodyError: Kind("slow_body", 408, "Slow body", "the body did not arrive within 10 seconds"),
+    IncompleteAnswerError: Kind("incomplete_answer", 409, "No whole answer"),
     StoreRefusedError: Kind("store_refused", 409, "The store refused"),
+    BodyTooLargeError: Kind("body_too_large", 413, "Body too large", "expected a body of at most 2 MiB"),
     NoModelError: Kind("model_not_loaded", 503, "No model is loaded"),
 }
 _BY_STATUS = {
@@ -71,6 +89,10 @@ _BY_STATUS = {
     404: Kind("unknown_route", 404, "No such route", "nothing is served under this path; /docs lists what is"),
     405: Kind("method_not_allowed", 405, "Method not allowed", "this path is served for the methods in Allow only"),
 }
+
+
+BODY_ERRORS = (InvalidRequestError, BodyTooLargeError, SlowBodyError)
+"""What every route that takes a body may answer with."""
 
 
 def problem_response(error: Exception, *, request_id: str) -> Response:
@@ -95,9 +117,11 @@ def is_fault(error: Exception) -> bool:
 
 def problem_responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of the problems a route answers with, those that every route may have included."""
-    kinds = [_kind_of_type(error) for error in (*errors, Exception)]
+    described: dict[int | str, list[str]] = {}
+    for kind in (_kind_of_type(error) for error in (*errors, Exception)):
+        described.setdefault(kind.status, []).append(f"{kind.title} (`{kind.code}`)")
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {kind.status: {"description": f"{kind.title} (`{kind.code}`)", "content": content} for kind in kinds}
+    return {status: {"description": "; ".join(kinds), "content": content} for status, kinds in described.items()}
 
 
 def _kind_of(error: Exception) -> Kind:

@@ -1,12 +1,21 @@
 """What the service answers, as OpenAPI documents it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from recsys.engine import Answer, ItemView, Ranked, UserStatus
+from recsys.engine import (
+    Answer,
+    Candidate,
+    CandidateAnswer,
+    ItemView,
+    Ranked,
+    RankedUser,
+    UserAnswer,
+    UserStatus,
+)
 
 PUBLIC_CONFIG = ("prepare", "evaluate", "model", "index")
 """The sections of the configuration that are shown; the others say where things are on another machine."""
@@ -25,15 +34,19 @@ class User(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    id: str
+    id: str | None = Field(None, description="left out for a visitor")
     status: UserStatus = Field(
-        description="`known`: from this user's history; `folded_in`: from the events in the request; "
+        description="`known`: from this user's history; `folded_in`: from the events in the request, and what is "
+        "stored of the user; "
         "`fallback`: the most popular items, because nothing is known of this user"
     )
 
 
 Requested = Annotated[int, Field(description="the `k` asked for")]
 Returned = Annotated[int, Field(description="how long the list is; where shorter than `k`, a warning says why")]
+UnknownItems = Annotated[
+    tuple[str, ...] | None, Field(description="ids of the request that are none of this version; left out if none")
+]
 
 
 class Recommendations(Reply):
@@ -44,26 +57,100 @@ class Recommendations(Reply):
     requested: Requested
     returned: Returned
     warnings: tuple[str, ...]
+    unknown_items: UnknownItems = None
 
     @classmethod
-    def of(cls, user_id: str, answer: Answer) -> Self:
+    def of(cls, user_id: str | None, answer: Answer) -> Self:
         """The reply that carries `answer`."""
         user = {"id": user_id, "status": answer.user_status}
         return cls.model_validate({"user": user, **_list_fields(answer)})
 
 
-class ItemRef(BaseModel):
-    """The item a list belongs to."""
+class Batch(Reply):
+    """An answer to each request of a batch, in the order asked."""
+
+    answers: tuple[Recommendations, ...]
+
+    @classmethod
+    def of(cls, user_ids: Sequence[str | None], answers: Sequence[Answer], *, model_version: str) -> Self:
+        """The reply that carries `answers`, each to the user of the same place."""
+        lists = tuple(Recommendations.of(*pair) for pair in zip(user_ids, answers, strict=True))
+        return cls(model_version=model_version, answers=lists)
+
+
+class RankedCandidates(Reply):
+    """Candidates in somebody's order: known ones by score, then unknown ones as they came."""
+
+    user: User
+    items: tuple[Candidate, ...]
+    returned: int
+    warnings: tuple[str, ...]
+    unknown_items: UnknownItems = None
+
+    @classmethod
+    def of(cls, user_id: str | None, answer: CandidateAnswer) -> Self:
+        """The reply that carries `answer`."""
+        return cls(
+            model_version=answer.model_version,
+            user=User(id=user_id, status=answer.user_status),
+            items=answer.items,
+            returned=len(answer.items),
+            warnings=answer.warnings,
+            unknown_items=answer.unknown_items or None,
+        )
+
+
+class Ref(BaseModel):
+    """What a list belongs to."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
 
 
+class SimilarUsers(Reply):
+    """Users alike, nearest first; never the user."""
+
+    user: Ref
+    users: tuple[RankedUser, ...]
+    requested: Requested
+    returned: Returned
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, user_id: str, answer: UserAnswer) -> Self:
+        """The reply that carries `answer`."""
+        return cls(
+            model_version=answer.model_version,
+            user=Ref(id=user_id),
+            users=answer.users,
+            requested=answer.requested,
+            returned=len(answer.users),
+            warnings=answer.warnings,
+        )
+
+
+class ItemsLike(Reply):
+    """Items like some and unlike others, best first; none of them."""
+
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+    items: tuple[Ranked, ...]
+    requested: Requested
+    returned: Returned
+    warnings: tuple[str, ...]
+    unknown_items: UnknownItems = None
+
+    @classmethod
+    def of(cls, positive: Sequence[str], negative: Sequence[str], answer: Answer) -> Self:
+        """The reply that carries `answer`."""
+        return cls.model_validate({"positive": tuple(positive), "negative": tuple(negative), **_list_fields(answer)})
+
+
 class SimilarItems(Reply):
     """An item's neighbours, best first; never the item itself."""
 
-    item: ItemRef
+    item: Ref
     items: tuple[Ranked, ...]
     requested: Requested
     returned: Returned
@@ -144,6 +231,7 @@ def _list_fields(answer: Answer) -> dict[str, Any]:
         "requested": answer.requested,
         "returned": len(answer.items),
         "warnings": answer.warnings,
+        **({"unknown_items": answer.unknown_items} if answer.unknown_items else {}),
     }
 
 

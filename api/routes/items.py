@@ -2,11 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
+from api.bodies import body_of
 from api.deps import ItemId, ListQuery, NoQuery, RequestEngine
-from api.errors import NoModelError, problem_responses
-from api.schemas import ItemReply, SimilarItems
+from api.errors import BODY_ERRORS, NoModelError, problem_responses
+from api.requests import SimilarBody, request_body
+from api.schemas import ItemReply, ItemsLike, SimilarItems
 from recsys.errors import InvalidRequestError, UnknownItemError
 
 router = APIRouter(tags=["items"], responses=problem_responses(UnknownItemError, InvalidRequestError, NoModelError))
@@ -22,3 +24,19 @@ async def similar(item_id: ItemId, query: Annotated[ListQuery, Query()], engine:
 async def item(item_id: ItemId, query: Annotated[NoQuery, Query()], engine: RequestEngine) -> ItemReply:
     """What is known of one item: its title, its attributes, how many users it has."""
     return ItemReply.of(engine.item(item_id), model_version=engine.version)
+
+
+@router.post(
+    "/v1/items:similar",
+    response_model_exclude_none=True,
+    responses=problem_responses(UnknownItemError, *BODY_ERRORS, NoModelError),
+    openapi_extra=request_body(SimilarBody, {"positive": ["dune", "ubik"], "negative": ["solaris"], "k": 3}),
+)
+async def items_like(
+    body: Annotated[SimilarBody, Depends(body_of(SimilarBody))],
+    query: Annotated[NoQuery, Query()],
+    engine: RequestEngine,
+) -> ItemsLike:
+    """Items like `positive` and unlike `negative`, by cosine with the sum of their directions; none of them."""
+    answer = engine.similar_to(body.positive, body.negative, k=body.k, filter=body.filter)
+    return ItemsLike.of(body.positive, body.negative, answer)

@@ -3,14 +3,21 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
 
-from api.deps import RecommendationQuery, RequestEngine, UserId
+from api.deps import K, NoQuery, RecommendationQuery, RequestEngine, UserId
 from api.errors import NoModelError, problem_responses
-from api.schemas import Recommendations
+from api.schemas import Recommendations, SimilarUsers
 from recsys.engine import Question
-from recsys.errors import InvalidRequestError
+from recsys.errors import InvalidRequestError, UnknownUserError
 
 router = APIRouter(tags=["users"])
+
+
+class NeighboursQuery(NoQuery):
+    """The query of users alike."""
+
+    k: K = 10
 
 
 @router.get(
@@ -29,3 +36,12 @@ async def recommend(
     # The search runs on the event loop on purpose: up to some 30,000 items it takes 0.3 ms, less than handing it to
     # the thread pool and back costs, and `async def` answers 2.6 times as many requests a second.
     return Recommendations.of(user_id, engine.ask(question))
+
+
+@router.get(
+    "/v1/users/{user_id}/similar", responses=problem_responses(UnknownUserError, InvalidRequestError, NoModelError)
+)
+async def similar(user_id: UserId, query: Annotated[NeighboursQuery, Query()], engine: RequestEngine) -> SimilarUsers:
+    """The users whose vectors point most nearly the same way, nearest first; never the user."""
+    # Every user is looked at, which may take a while where there are many.
+    return SimilarUsers.of(user_id, await run_in_threadpool(engine.similar_users, user_id, k=query.k))

@@ -1,12 +1,18 @@
 import pytest
 
+BODY = {"200", "408", "413", "422", "500", "503"}
 PATHS = {
-    "/v1/users/{user_id}/recommendations": {"200", "422", "500", "503"},
-    "/v1/items/{item_id}/similar": {"200", "404", "422", "500", "503"},
-    "/v1/items/{item_id}": {"200", "404", "422", "500", "503"},
-    "/v1/model": {"200", "422", "500", "503"},
-    "/livez": {"200"},
-    "/readyz": {"200", "500", "503"},
+    ("get", "/v1/users/{user_id}/recommendations"): {"200", "422", "500", "503"},
+    ("get", "/v1/users/{user_id}/similar"): {"200", "404", "422", "500", "503"},
+    ("get", "/v1/items/{item_id}/similar"): {"200", "404", "422", "500", "503"},
+    ("get", "/v1/items/{item_id}"): {"200", "404", "422", "500", "503"},
+    ("get", "/v1/model"): {"200", "422", "500", "503"},
+    ("post", "/v1/recommendations"): BODY | {"404", "409"},
+    ("post", "/v1/recommendations:batch"): BODY | {"404", "409"},
+    ("post", "/v1/items:similar"): BODY | {"404"},
+    ("post", "/v1/rank"): BODY,
+    ("get", "/livez"): {"200"},
+    ("get", "/readyz"): {"200", "500", "503"},
 }
 
 
@@ -16,15 +22,19 @@ def schema(service):
 
 
 def test_every_route_and_every_status_is_documented(schema):
-    assert {path: set(operations["get"]["responses"]) for path, operations in schema["paths"].items()} == PATHS
+    assert {
+        (method, path): set(operation["responses"])
+        for path, operations in schema["paths"].items()
+        for method, operation in operations.items()
+    } == PATHS
 
 
 def test_errors_are_documented_as_problems(schema):
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for operations in schema["paths"].values():
-        for status, response in operations["get"]["responses"].items():
-            if status != "200":
-                assert response["content"] == problem
+    operations = [operation for path in schema["paths"].values() for operation in path.values()]
+    for status, response in (answer for operation in operations for answer in operation["responses"].items()):
+        if status != "200":
+            assert response["content"] == problem
     assert set(schema["components"]["schemas"]["Problem"]["required"]) == {
         "type",
         "title",
@@ -33,6 +43,21 @@ def test_errors_are_documented_as_problems(schema):
         "code",
         "request_id",
     }
+
+
+def test_every_body_is_documented_with_an_example_that_answers(schema, service):
+    for path, operations in schema["paths"].items():
+        if "post" in operations:
+            content = operations["post"]["requestBody"]["content"]["application/json"]
+            assert content["schema"]["$ref"].startswith("#/components/schemas/")
+            assert service.send("POST", path, json=content["example"]).status_code == 200
+
+
+def test_bounds_of_bodies_are_documented(schema):
+    fields = schema["components"]["schemas"]["QuestionBody"]["properties"]
+    assert {"minimum": 1, "maximum": 1000, "default": 10}.items() <= fields["k"].items()
+    assert fields["events"]["maxItems"] == 10_000
+    assert schema["components"]["schemas"]["QuestionBody"]["additionalProperties"] is False
 
 
 def test_no_reference_leads_nowhere(schema):
