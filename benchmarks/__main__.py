@@ -15,7 +15,9 @@ def main() -> None:
     _run("ingest.py")
     _run("als_overhead.py")
     _run("evaluation.py")
+    _run("export.py")
     _run("fold_in.py")
+    _run("filtered_search.py")
     if (data_dir() / "gowalla" / "train.csv.gz").exists():
         _run("published.py")
     else:
