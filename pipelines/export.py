@@ -36,8 +36,8 @@ class _Writer(Protocol):
 def export(engine: Engine, out: Path, *, k: int, progress: Progress, filter: str | None = None) -> int:
     """Write every user's k best unseen items to `out` (.parquet, .csv or .jsonl). Returns the rows written.
 
-    `filter`: a condition on the items' attributes. Memory is bounded by one batch of users; `out` appears whole or
-    not at all. Raises FilterError, and ConfigError for another ending, or where the folder does not exist.
+    `filter`: a condition on the items' attributes. Memory is bounded by a few batches of users; `out` appears whole
+    or not at all. Raises FilterError, and ConfigError for another ending, or where the folder does not exist.
     """
     if out.suffix not in _WRITERS:
         raise ConfigError(f"--out {out}: got the ending {out.suffix!r}, expected one of {', '.join(_WRITERS)}")
@@ -92,7 +92,9 @@ class _JsonLines:
 
 
 def _parquet(path: Path) -> AbstractContextManager[_Writer]:
-    writer: AbstractContextManager[_Writer] = pa_parquet.ParquetWriter(path, SCHEMA, compression="zstd")
+    writer: AbstractContextManager[_Writer] = pa_parquet.ParquetWriter(
+        path, SCHEMA, compression="zstd", use_dictionary=[name for name in SCHEMA.names if name != "score"]
+    )
     return writer
 
 

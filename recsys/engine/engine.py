@@ -18,6 +18,7 @@ from recsys.engine.question import Question, check_ids
 from recsys.engine.ranking import Ranker
 from recsys.engine.selection import Selection
 from recsys.errors import UnknownItemError, UnknownUserError
+from recsys.retrieval.threads import in_threads_as_taken
 from recsys.retrieval.topk import TopK
 
 MAX_COMPARED = 1_000
@@ -85,11 +86,14 @@ class Engine:
         """
         check_k(k)
         among = self._selection.among(Question(filter=filter))
-        for start in range(0, len(self.user_ids), batch):
+
+        def ranked(start: int) -> tuple[list[str], TopK]:
             ids = self.user_ids.ids.slice(start, batch).to_pylist()
             rows = slice(start, start + len(ids))
             vectors, seen = self._bundle.model.embeddings.users[rows], self._bundle.seen[rows]
-            yield ids, self._ranker.rank(vectors, k, exclude=seen, search=among.search, allowed=among.allowed).top
+            return ids, self._ranker.rank(vectors, k, exclude=seen, search=among.search, allowed=among.allowed).top
+
+        yield from in_threads_as_taken(ranked, range(0, len(self.user_ids), batch))
 
     def rank(
         self, item_ids: Sequence[str], *, user_id: str | None = None, events: Sequence[Event] = ()

@@ -1,12 +1,15 @@
 """Blocks of one search in threads of their own: faster than the threads of BLAS, which idle between products."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from contextlib import contextmanager
+from functools import cache, partial
 from threading import Lock
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
+
+from recsys.data.ingest.in_order import in_order
 
 Result = TypeVar("Result")
 
@@ -19,18 +22,39 @@ def in_threads(work: Callable[[int], Result], starts: Sequence[int]) -> list[Res
 
     In the caller's thread alone where BLAS is held to one, or while another call is at work in threads.
     """
-    if len(starts) < 2 or not _blas_is_ours.acquire(blocking=False):
+    if len(starts) < 2:
         return [work(start) for start in starts]
+    with _threads_of_blas() as threads:
+        if threads < 2:
+            return [work(start) for start in starts]
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(work, starts))
+
+
+def in_threads_as_taken(work: Callable[[int], Result], starts: Sequence[int]) -> Iterator[Result]:
+    """The same, but only a few ahead of the results that are taken, for work whose results are too large together.
+
+    BLAS has one thread until the last result is taken or the iterator is closed.
+    """
+    with _threads_of_blas() as threads:
+        if threads < 2:
+            yield from map(work, starts)
+        else:
+            yield from in_order(partial(work, start) for start in starts)
+
+
+@contextmanager
+def _threads_of_blas() -> Iterator[int]:
+    """How many threads the caller may have: those of BLAS, which keeps one; 1 while another caller has them."""
+    if not _blas_is_ours.acquire(blocking=False):
+        yield 1
+        return
     try:
         threads = max((library.num_threads for library in _blas().lib_controllers), default=1)
-        return _shared_out(work, starts, threads) if threads > 1 else [work(start) for start in starts]
+        with _blas().limit(limits=1):
+            yield threads
     finally:
         _blas_is_ours.release()
-
-
-def _shared_out(work: Callable[[int], Result], starts: Sequence[int], threads: int) -> list[Result]:
-    with _blas().limit(limits=1), ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, starts))
 
 
 @cache

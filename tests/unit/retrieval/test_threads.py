@@ -5,7 +5,7 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from recsys.retrieval.exact import ExactSearch
-from recsys.retrieval.threads import in_threads
+from recsys.retrieval.threads import in_threads, in_threads_as_taken
 
 
 def blas_threads():
@@ -52,6 +52,23 @@ def test_a_call_within_a_call_works_in_the_thread_it_is_made_from(two_threads):
 def test_where_blas_is_held_to_one_thread_the_caller_works_alone():
     with threadpool_limits(1, "blas"):
         assert in_threads(this_thread, range(20)) == [this_thread(0)] * 20
+
+
+def test_results_come_as_they_are_taken_and_blas_is_given_back(two_threads):
+    begun = []
+    results = in_threads_as_taken(lambda start: (begun.append(start), blas_threads(), this_thread(start)), range(99))
+    first = next(results)
+    assert first[1] == {1}
+    assert first[2] != this_thread(0)
+    assert len(begun) < 20
+    results.close()
+    assert blas_threads() == {2}
+    assert list(in_threads_as_taken(lambda start: start * 2, range(9))) == list(range(0, 18, 2))
+
+
+def test_results_as_taken_come_from_the_caller_where_blas_is_held_to_one_thread():
+    with threadpool_limits(1, "blas"):
+        assert list(in_threads_as_taken(this_thread, range(20))) == [this_thread(0)] * 20
 
 
 def test_searches_at_the_same_time_answer_alike(two_threads, monkeypatch, rng, answers):
