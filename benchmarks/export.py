@@ -59,13 +59,11 @@ def publish(store: Path, histories: Csr, factors: int) -> Engine:
 
 
 def compare(store: Path, histories: Csr, factors: int, repeats: int) -> None:
-    """One row of the table."""
+    """The two rows of one dimension."""
     engine, out = publish(store, histories, factors), store / "lists.parquet"
     vectors = load_bundle(store / VERSIONS / engine.version).model.embeddings
-    model, everybody = (
-        shop.make_implicit(np.asarray(vectors.users), np.asarray(vectors.items)),
-        np.arange(len(histories.indptr) - 1),
-    )
+    model = shop.make_implicit(np.asarray(vectors.users), np.asarray(vectors.items))
+    everybody = np.arange(histories.shape[0])
     runs: dict[str, list[shop.Clocked]] = {"lists": [], "export": [], "implicit": []}
     for _ in range(repeats):
         for threads in shop.BLAS_THREADS:
