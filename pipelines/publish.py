@@ -88,5 +88,6 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: 
         gates=[asdict(gate) for gate in report.gates],
         verdict=report.verdict or "",
         index_summary=workspace.summary("index"),
+        training=workspace.summary("train")["training"],
         record=record,
     )

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from recsys.evaluation.figures import figure
+
 if TYPE_CHECKING:
     from pipelines.cards import Card
     from pipelines.doctor import Finding
@@ -58,7 +60,21 @@ def _evaluated(summary: dict[str, Any]) -> str:
 
 
 def _trained(summary: dict[str, Any]) -> str:
-    return f"{summary['factors']} factors for {summary['n_users']:,} users and {summary['n_items']:,} items"
+    return (
+        f"{summary['factors']} factors for {summary['n_users']:,} users and {summary['n_items']:,} items"
+        f"{_tied(summary['training'])}"
+    )
+
+
+def _tied(training: dict[str, Any]) -> str:
+    """What ties the vectors to those that serve, where they were to be tied."""
+    if "tied_to_none" in training:
+        return f"; tied to no version: {training['tied_to_none']}"
+    for key, how in (("started_from", "set out from"), ("aligned_to", "fitted anew, aligned with")):
+        if key in training:
+            why = f" ({training['not_warm']})" if "not_warm" in training else ""
+            return f"; {how} {training[key]}{why}, mean item cosine {figure(training['mean_item_cosine'])}"
+    return ""
 
 
 def _indexed(summary: dict[str, Any]) -> str:

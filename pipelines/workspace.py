@@ -83,20 +83,21 @@ class Workspace:
         fresh = self.root / f".{step}.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        output = StepOutput(fresh, {})
+        output = StepOutput(fresh, {}, {})
         yield output
-        record = self._new_record(step, config, output.summary)
+        record = self._new_record(step, config, output)
         (fresh / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         shutil.rmtree(self.folder(step), ignore_errors=True)
         fresh.rename(self.folder(step))
 
-    def _new_record(self, step: str, config: PipelineConfig, summary: dict[str, Any]) -> dict[str, Any]:
+    def _new_record(self, step: str, config: PipelineConfig, output: "StepOutput") -> dict[str, Any]:
         before = _before(step)
         made_of = {
             "settings": _settings(step, config),
-            "after": self._record(before)["identity"] if before else summary["fingerprints"],
+            "after": self._record(before)["identity"] if before else output.summary["fingerprints"],
+            **output.inputs,
         }
-        return {"step": step, **made_of, "identity": _sha256(made_of), "summary": summary}
+        return {"step": step, **made_of, "identity": _sha256(made_of), "summary": output.summary}
 
     def _record(self, step: str) -> dict[str, Any]:
         path = self.folder(step) / _RECORD
@@ -109,10 +110,14 @@ class Workspace:
 
 @dataclass(frozen=True)
 class StepOutput:
-    """What a running step fills: a folder of files, and a summary for people and for the manifest."""
+    """What a running step fills: a folder of files, and a summary for people and for the manifest.
+
+    `inputs`: what else it was made of, beside settings and the step before; part of the identity of its outputs.
+    """
 
     folder: Path
     summary: dict[str, Any]
+    inputs: dict[str, Any]
 
 
 def _before(step: str) -> str | None:

@@ -197,6 +197,15 @@ class ModelConfig(Section):
     )
     seed: int = Field(1, ge=0, description="of the random start")
     threads: int = Field(0, ge=0, description="of the solver; 0 means all cores")
+    continuity: Literal["none", "aligned", "warm"] = Field(
+        "none",
+        description="what ties the vectors to those of the version that serves: nothing; a rotation after the fit, "
+        "which changes no list; or, `warm`, the fit sets out from them (docs/training.md)",
+    )
+    warm_iterations: int = Field(1, ge=1, description="continuity warm: in the place of `iterations`")
+    warm_nights: int = Field(
+        7, ge=1, description="continuity warm: at most so many nights in a row, then one fit anew, aligned"
+    )
     gpu: bool = Field(False, description="train on a GPU where implicit has one")
     log_loss: bool = Field(False, description="compute the training loss after every iteration (slower)")
 

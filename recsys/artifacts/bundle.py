@@ -71,6 +71,7 @@ def seal_bundle(
     gates: Sequence[Any],
     verdict: str,
     index_summary: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
     record: Record | None = None,
 ) -> Manifest:
     """Write a version below `store`; it serves only once it is published.
@@ -85,7 +86,7 @@ def seal_bundle(
         users=users, items=items, model=model, seen=seen, popularity=popularity, index=index, similar=similar
     )
     facts = {"config": config, "log": log, "counts": counts, "metrics": metrics, "gates": gates, "verdict": verdict}
-    facts["index"] = {"kind": index.kind, **(index_summary or {})}
+    facts |= {"index": {"kind": index.kind, **(index_summary or {})}, "training": training or {}}
     versions = store / VERSIONS
     try:
         make_durable_folder(versions)

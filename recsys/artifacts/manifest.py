@@ -57,12 +57,13 @@ class Manifest(BaseModel):
     gates: list[JsonValue] = Field(description="each gate's name, whether it passed, and why")
     verdict: str
     index: Json = Field(description="kind of the search index, and its measured recall")
+    training: Json = Field({}, description="which version the vectors set out from or are aligned to")
     libraries: dict[str, str] = Field(description="versions that wrote it")
     files: dict[str, FileDigest] = Field(description="path below the version's folder -> hash and size in bytes")
 
 
 def new_manifest(files: dict[str, FileDigest], **facts: Any) -> Manifest:
-    """The manifest of `files` as of now; `facts` are the fields config, log, counts, metrics, gates, verdict, index.
+    """The manifest of `files` as of now; `facts` are the fields config to index, and training.
 
     Tuples, paths and dataclasses in them become JSON. Raises ArtifactError where something has no JSON form.
     """

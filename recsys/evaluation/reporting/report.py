@@ -62,6 +62,7 @@ def build_report(
     holdout_ingest: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     losses: Sequence[float] = (),
+    training: Mapping[str, Any] | None = None,
     examples: Sequence[Example] = (),
     regressed: Regressions | None = None,
     log: Mapping[str, Any] | None = None,
@@ -73,7 +74,8 @@ def build_report(
     `cohort`: those users; without it there are no slices. `serving`: the new version beside the one that serves.
     `split`: kind, cut (UTC seconds or None), counts, dropped, dropped_users as `Split` has them. `cleaning`:
     `CleaningSummary.to_dict()`. `ingest`, `holdout_ingest`: `RowCounts.to_dict()` of the log and of the files of a
-    given holdout. `index`: kind and recall. `losses`: of the training, iteration by iteration. `examples`: users to
+    given holdout. `index`: kind and recall. `losses`: of the training, iteration by iteration. `training`: what
+    the published vectors set out from or are aligned to, as the manifest has it. `examples`: users to
     show; `regressed`: those who lose most. `settings`: the resolved configuration as plain values. `log`: its
     fingerprint, files (names) and newest (event, UTC seconds or None). `timings`: seconds by step; the
     time each evaluation took is added.
@@ -95,6 +97,7 @@ def build_report(
         "slices": cohort and slice_tree(evaluations, cohort, k=_cutoff(metric), split=split, evaluate=evaluate),
         "split": _split_tree(split),
         "losses": losses,
+        "training": training or {},
         "index": index,
         "cleaning": cleaning,
         "ingest": ingest,

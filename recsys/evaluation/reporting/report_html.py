@@ -22,6 +22,7 @@ from recsys.evaluation.reporting.wording import (
     is_judged,
     new_to_the_model,
     short_lists,
+    tied_to,
     verdict_sentence,
     whose_report,
 )
@@ -60,6 +61,7 @@ def _environment() -> Environment:
         how_measured,
         new_to_the_model,
         short_lists,
+        tied_to,
         verdict_sentence,
         beside_serving,
         against,

@@ -19,6 +19,7 @@ from recsys.evaluation.reporting.wording import (
     is_judged,
     new_to_the_model,
     short_lists,
+    tied_to,
     verdict_sentence,
     whose_report,
 )
@@ -32,6 +33,7 @@ def render_markdown(tree: Tree) -> str:
         _differences,
         _slices,
         accounts,
+        _training,
         _index,
         _examples,
         _regressed,
@@ -118,6 +120,11 @@ def _band(row: Tree) -> list[str]:
 
 def _row(row: Tree, metric: str) -> list[str]:
     return [_cell(figures[metric]) for figures in row["models"].values()]
+
+
+def _training(tree: Tree) -> Iterator[str]:
+    if sentence := tied_to(tree):
+        yield from ("## Training", "", escaped(sentence), "")
 
 
 def _index(tree: Tree) -> Iterator[str]:

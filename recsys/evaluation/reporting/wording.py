@@ -91,6 +91,35 @@ def short_lists(tree: Tree) -> str | None:
     return f"Lists shorter than the largest cut-off, by users: {', '.join(short)}. Missing places are misses."
 
 
+def tied_to(tree: Tree) -> str | None:
+    """What ties the published vectors to those that serve; None where nothing was to."""
+    training = tree["training"]
+    if untied := training.get("tied_to_none"):
+        return f"Fitted anew and tied to no version: {untied}."
+    if version := training.get("aligned_to"):
+        why = f", because {training['not_warm']}" if "not_warm" in training else ""
+        return f"Fitted anew{why}; then turned towards {version}, which changes no list. {_how_near(training)}"
+    if version := training.get("started_from"):
+        return (
+            f"The published vectors set out from those of {version}. {_how_near(training)} {_how_well(training)}"
+            " They are not the ones that were evaluated: those of the serving version have seen the holdout, so for"
+            " the evaluation the same settings were fitted anew, on the train side alone."
+        )
+    return None
+
+
+def _how_near(training: Mapping[str, Any]) -> str:
+    return (
+        f"Mean cosine between an item's vector then and now: {figure(training['mean_item_cosine'])}; new:"
+        f" {count(training['new_users'])} users, {count(training['new_items'])} items."
+    )
+
+
+def _how_well(training: Mapping[str, Any]) -> str:
+    now, before = (figure(training[f"training_recall@20{when}"]) for when in ("", "_before"))
+    return f"Of what users are known by they find {now} in 20 places (recall on the training data), {before} before."
+
+
 def new_to_the_model(tree: Tree) -> str:
     """What the slices cannot show: users and items that training did not know."""
     if tree["split"]["kind"] == "held_out_users":

@@ -1,0 +1,232 @@
+"""One night more: going on from yesterday's vectors against starting anew.
+
+    python benchmarks/warm_start.py                              # a made-up shop, 138,000 x 27,000
+    python benchmarks/warm_start.py --nights 10 --events 2000000 # does going on for many nights wear out?
+    RECSYS_DATA_DIR=data python benchmarks/warm_start.py --card online-retail-ii
+
+Each night adds 2 % of the events (the newest ones where there are times), and users and items that were never seen
+before; `--added 0.001` asks what many quiet nights do. All nights are judged on the same pairs, held out from all of
+them. Seconds are processor seconds from the matrix to finished vectors; "cosine" is the mean cosine between an
+item's vector and the one it had the night before in the chain of the same row. "aligned" is the cold fit, rotated
+onto yesterday's vectors: the lists are the same.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipelines.prepare import history_of, matrix_of
+from recsys.config import ModelConfig, PipelineConfig, load_config, parse_config
+from recsys.data.cuts import cut_events
+from recsys.data.id_map import IdMap
+from recsys.data.ingest.readers import read_log
+from recsys.data.interactions import Interactions
+from recsys.data.matrix import InteractionMatrix
+from recsys.data.splits import Split, make_split
+from recsys.data.synthetic import generate_events, make_world
+from recsys.data.weighting import fit_weighting
+from recsys.evaluation.evaluator import evaluate
+from recsys.models.als import fit_als
+from recsys.models.embedding_recommender import EmbeddingRecommender
+from recsys.models.spectral import spectral_start
+from recsys.models.training import TrainedModel, train_model
+from recsys.models.warm_start import EarlierFit, aligned, carried_over, mean_item_cosine, shared_rows
+from recsys.retrieval.exact import ExactSearch
+
+CARDS = Path(__file__).parents[1] / "datasets"
+N_USERS, N_ITEMS = 138_000, 27_000
+MAX_USERS = 4000
+
+NEWCOMERS = 0.25
+"""Of users, and of items, a share that is so much of the added events' is seen for the first time each night."""
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """`train`: all nights' events. `split`: what the last night is judged on, which no night has seen."""
+
+    config: PipelineConfig
+    train: Interactions
+    split: Split
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One fit of one night."""
+
+    model: TrainedModel
+    seconds: float
+    matrix: InteractionMatrix
+
+    @property
+    def earlier(self) -> EarlierFit:
+        """As the next night sees it."""
+        return EarlierFit(self.matrix.users, self.matrix.items, self.model.embeddings)
+
+
+Way = Callable[[Fit, EarlierFit], Fit]
+"""From tonight's cold fit, and last night's of the same chain, to tonight's of that chain."""
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=5_000_000, help="of the made-up log")
+    parser.add_argument("--card", help="a folder of datasets/ in place of the made-up log")
+    parser.add_argument("--nights", type=int, default=1)
+    parser.add_argument("--added", type=float, default=0.02, help="share of all events that a night adds")
+    parser.add_argument("--factors", type=int)
+    parser.add_argument("--warm-iterations", type=int, nargs="+", default=[1, 2])
+    args = parser.parse_args()
+    log = of_card(args.card) if args.card else made_up(args.events)
+    model = log.config.model.model_copy(update={"factors": args.factors or log.config.model.factors})
+    users, items, entries = log.split.train.n_users, log.split.train.n_items, log.split.train.csr.nnz
+    print(f"{users:,} x {items:,}, {entries:,} entries, {model.factors} factors, {model.iterations} iterations cold")
+    profile(log.split.train, model)
+    print("\n| night | | seconds | of cold | ndcg@20 | cosine |\n| --: | :-- | --: | --: | --: | --: |", flush=True)
+    compare(log, model, nights(log, args.nights, args.added), args.warm_iterations)
+
+
+def of_card(name: str) -> Log:
+    """The log of a data set, split as its card says."""
+    config = load_config(CARDS / name / "pipeline.toml")
+    events, _ = read_log(config.log, deduplicate=config.prepare.deduplicate)
+    given = None
+    if config.evaluate.holdout_paths:
+        given, _ = read_log(config.log.model_copy(update={"paths": config.evaluate.holdout_paths}))
+    return _log(config, events, given)
+
+
+def made_up(n_events: int) -> Log:
+    """A made-up shop's log, its last ten days held out."""
+    tree = {
+        "log": {"paths": ["made-up"], "timestamp": "timestamp"},
+        "evaluate": {"holdout": "10d"},
+    }
+    chunks = list(generate_events(make_world(n_users=N_USERS, n_items=N_ITEMS, seed=1), n_events))
+    events = Interactions(
+        _ids("u", N_USERS),
+        _ids("b", N_ITEMS),
+        np.concatenate([chunk.user_idx for chunk in chunks]),
+        np.concatenate([chunk.item_idx for chunk in chunks]),
+        np.ones(n_events, np.float32),
+        np.concatenate([chunk.timestamp for chunk in chunks]),
+    )
+    return _log(parse_config(tree, base=Path.cwd()), events, None)
+
+
+def _ids(prefix: str, n: int) -> IdMap:
+    return IdMap(pa.array([f"{prefix}{number:07d}" for number in range(n)]))
+
+
+def _log(config: PipelineConfig, events: Interactions, given: Interactions | None) -> Log:
+    evaluating = config.evaluate.model_copy(update={"max_users": MAX_USERS})
+    config = config.model_copy(update={"evaluate": evaluating})
+    cut = cut_events(events, evaluating, rng=np.random.default_rng(evaluating.seed), given=given)
+    split = make_split(
+        events,
+        evaluating,
+        build=lambda train, now: matrix_of(train, config, now)[0],
+        weigh=lambda history, now: history_of(history, config, now),
+        given=given,
+    )
+    return Log(config, cut.train, split)
+
+
+def nights(log: Log, n_nights: int, added: float) -> Iterator[InteractionMatrix]:
+    """The matrix of the night before the first, then of each night; the last has every train event."""
+    rng, train = np.random.default_rng(1), log.train
+    age = rng.permutation(len(train)) if train.timestamp is None else np.argsort(np.argsort(train.timestamp))
+    share = NEWCOMERS * added
+    first_user, first_item = (_first_night(len(ids), n_nights, share, rng) for ids in (train.users, train.items))
+    first_night = np.maximum(first_user[train.user_idx], first_item[train.item_idx])
+    for night in range(n_nights + 1):
+        known = age < len(train) * (1 - added * (n_nights - night))
+        yield matrix_of(train.select(known & (first_night <= night)), log.config)[0]
+
+
+def _first_night(n: int, n_nights: int, share: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """For each of `n` ids the night it is first seen: 1 and on for `share` of them each, 0 for the others."""
+    night = (rng.random(n) / share).astype(np.int64) + 1
+    return np.where(night <= n_nights, night, 0)
+
+
+def compare(log: Log, model: ModelConfig, matrices: Iterator[InteractionMatrix], iterations: list[int]) -> None:
+    """Print every night's fits; each chain goes on from its own last one, and all begin with the same cold fit."""
+    ways: dict[str, Way] = {"cold": lambda cold, before: cold, "aligned": _aligned, "not fitted": _as_it_was}
+    ways |= {f"warm, {n} iteration{'s' * (n > 1)}": partial(_warm, model, n) for n in iterations}
+    chains: dict[str, EarlierFit] = {}
+    for night, matrix in enumerate(matrices):
+        cold = Fit(*_cpu_seconds(partial(train_model, matrix, model)), matrix)
+        for name, way in ways.items():
+            fit = way(cold, chains[name]) if night else cold
+            if night:
+                _print_row(f"| {night} | {name}", log, fit, cold, chains[name])
+            chains[name] = fit.earlier
+
+
+def profile(matrix: InteractionMatrix, model: ModelConfig) -> None:
+    """Print what a cold fit's seconds go to."""
+    confidence, weighing = _cpu_seconds(lambda: fit_weighting(matrix.csr, model).apply(matrix.csr))
+    start, starting = _cpu_seconds(lambda: spectral_start(matrix.csr, model.factors, seed=model.seed))
+    transposing = _cpu_seconds(lambda: confidence.T.tocsr())[1]
+    one = model.model_copy(update={"iterations": 1})
+    iterating = _cpu_seconds(lambda: fit_als(confidence, one, start=start))[1] - transposing
+    print("\n| part of a fit | seconds |\n| :-- | --: |")
+    for name, seconds in (("weighing", weighing), ("spectral start", starting), ("transposing", transposing)):
+        print(f"| {name} | {seconds:.2f} |")
+    print(f"| one iteration | {iterating:.2f} |")
+
+
+def _aligned(cold: Fit, before: EarlierFit) -> Fit:
+    turned, seconds = _cpu_seconds(partial(aligned, cold.model.embeddings, cold.matrix.items, before))
+    return Fit(replace(cold.model, embeddings=turned), cold.seconds + seconds, cold.matrix)
+
+
+def _warm(model: ModelConfig, iterations: int, cold: Fit, before: EarlierFit) -> Fit:
+    fewer = model.model_copy(update={"iterations": iterations})
+    fit = partial(train_model, cold.matrix, fewer, start=carried_over(before, cold.matrix))
+    return Fit(*_cpu_seconds(fit), cold.matrix)
+
+
+def _as_it_was(cold: Fit, before: EarlierFit) -> Fit:
+    carried = carried_over(before, cold.matrix)
+    kept = replace(carried, item_scale=cold.model.embeddings.item_scale)
+    return Fit(replace(cold.model, embeddings=kept), 0.0, cold.matrix)
+
+
+def _print_row(begins: str, log: Log, fit: Fit, cold: Fit, before: EarlierFit) -> None:
+    cosine = mean_item_cosine(fit.model.embeddings, fit.matrix.items, before)
+    seconds = f"{fit.seconds:.2f} | {fit.seconds / cold.seconds:.2f}"
+    print(f"{begins} | {seconds} | {_quality(fit, log):.4f} | {cosine:.4f} |", flush=True)
+
+
+def _quality(fit: Fit, log: Log) -> float:
+    """ndcg@20 over the held-out pairs; users and items that come on a later night are misses."""
+    train = log.split.train
+    before, now = shared_rows(fit.matrix.items, train.items)
+    scale = np.ones(train.n_items, np.float32)
+    scale[now] = fit.model.embeddings.item_scale[before]
+    vectors = replace(carried_over(fit.earlier, train), item_scale=scale)
+    model = replace(fit.model, embeddings=vectors, weighting=fit_weighting(train.csr, log.config.model))
+    recommender = EmbeddingRecommender("als", model, ExactSearch(vectors.scoring_items))
+    return evaluate(recommender, log.split, cutoffs=(20,)).means()["ndcg@20"]
+
+
+def _cpu_seconds(work: Callable[[], Made]) -> tuple[Made, float]:
+    started = time.process_time()
+    return work(), time.process_time() - started
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+import pytest
+
+from recsys.evaluation.reporting.wording import tied_to
+
+NEAR = {"mean_item_cosine": 0.91, "new_users": 1200, "new_items": 3}
+FOUND = {"training_recall@20": 0.82, "training_recall@20_before": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({}, None),
+        ({"tied_to_none": "no earlier version serves"}, "tied to no version: no earlier version serves."),
+        ({"aligned_to": "v1", **NEAR}, "Fitted anew; then turned towards v1, which changes no list. Mean cosine"),
+        ({"aligned_to": "v1", "not_warm": "it rained", **NEAR}, "Fitted anew, because it rained; then turned"),
+        ({"aligned_to": "v1", **NEAR, "mean_item_cosine": None}, "then and now: -; new: 1,200 users, 3 items."),
+        ({"started_from": "v1", **NEAR, **FOUND}, "set out from those of v1. Mean cosine"),
+        ({"started_from": "v1", **NEAR, **FOUND}, "they find 0.8200 in 20 places"),
+        ({"started_from": "v1", **NEAR, **FOUND}, "They are not the ones that were evaluated"),
+    ],
+)
+def test_what_ties_the_vectors_is_said(training, said):
+    text = tied_to({"training": training})
+    assert text is None if said is None else said in (text or "")
