@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -31,7 +31,7 @@ def body_of(model: type[Body]) -> Callable[[Request], Awaitable[Body]]:
         try:
             return model.model_validate_json(raw)
         except ValidationError as error:
-            complaints = dict.fromkeys(_explain(problem) for problem in error.errors(include_input=False))
+            complaints = dict.fromkeys(_explain(problem, model) for problem in error.errors(include_input=False))
             raise InvalidRequestError("; ".join([*complaints][:_SHOWN])) from error
 
     return read
@@ -53,14 +53,22 @@ async def _read(request: Request) -> bytes:
     return bytes(raw)
 
 
-def _explain(problem: Any) -> str:
+def _explain(problem: Any, model: type[BaseModel]) -> str:
     """One complaint of pydantic's, without the value that came, and without keys that the client made up."""
     kind, path = problem["type"], problem["loc"]
     if kind == "extra_forbidden":
-        return f"{_place(path[:-1])}: holds an unknown field"
+        return f"{_place(path[:-1])}: holds an unknown field; expected only {', '.join(_known(model, path[:-1]))}"
     if "timestamp" in path:
         return f"{_place(path)}: expected seconds since 1970, or ISO 8601"
     return f"{_place(path)}: {problem['msg'].replace('Input should be', 'expected')}"
+
+
+def _known(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The fields of the object at `path`: only lists of objects are nested in bodies."""
+    for name in path:
+        if isinstance(name, str):
+            (model,) = get_args(model.model_fields[name].annotation)
+    return list(model.model_fields)
 
 
 def _place(path: tuple[int | str, ...]) -> str:

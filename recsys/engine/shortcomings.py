@@ -8,7 +8,7 @@ from recsys.errors import IncompleteAnswerError, UnknownItemError, UnknownUserEr
 LEFT = "only {} items are left that this user has not seen"
 ALL = "there are only {} items"
 PASSING = "only {} items {}"
-UNKNOWN_ITEMS = "{} of the items named are not in this version, and count for nothing"
+UNKNOWN_ITEMS = "items named that this version does not have, and that count for nothing: {}"
 
 
 def warnings_of(
@@ -29,7 +29,7 @@ def refuse_shortcomings(answer: Answer, *, is_user: bool) -> None:
     if not is_user:
         raise UnknownUserError("no such user in this version")
     if answer.unknown_items:
-        raise UnknownItemError(f"{len(answer.unknown_items)} of the items named are not in this version")
+        raise UnknownItemError(f"items named that this version does not have: {len(answer.unknown_items)}")
     if answer.user_status == "fallback" or len(answer.items) < answer.requested:
         raise IncompleteAnswerError("; ".join(answer.warnings))
 

@@ -70,7 +70,11 @@ def test_what_is_no_question_is_refused(service, path, body):
         ('"boosts": {"hunter2": 0}', "body.boosts: expected greater than or equal to 0.001"),
         ('"boosts": {"": 1}', "body.boosts: String should have at least 1 character"),
         ('"events": [{"item_id": "a", "value": NaN}]', "body.events.0.value: expected a finite number"),
-        ('"events": [{"item_id": "a", "hunter2": 1}]', "body.events.0: holds an unknown field"),
+        (
+            '"events": [{"item_id": "a", "hunter2": 1}]',
+            "body.events.0: holds an unknown field; expected only item_id, event, value, timestamp",
+        ),
+        ('"hunter2": 1', "body: holds an unknown field; expected only user_id, events, k, exclude_seen, filter"),
         ('"events": [{"event": "view"}]', "body.events.0.item_id: Field required"),
         *(
             (
@@ -90,9 +94,14 @@ def test_fields_are_strict_and_bounded(service, fields, detail):
 
 
 def test_a_field_in_a_batch_is_named_by_its_place(service):
-    body = {"requests": [{"user_id": "ada"}, {"user_id": "bob", "k": "hunter2"}]}
+    body = {"requests": [{"user_id": "ada"}, {"user_id": "bob", "k": "hunter2", "events": [{"hunter2": 1}]}]}
     detail = check_problem(post(service, "/v1/recommendations:batch", body), 422, "invalid_request")
-    assert detail == "body.requests.1.k: expected a valid integer"
+    assert detail.split("; ") == [
+        "body.requests.1.events.0.item_id: Field required",
+        "body.requests.1.events.0: holds an unknown field",
+        "expected only item_id, event, value, timestamp",
+        "body.requests.1.k: expected a valid integer",
+    ]
 
 
 def test_batches_are_bounded_by_what_they_ask_for(service):

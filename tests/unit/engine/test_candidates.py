@@ -20,7 +20,7 @@ def test_known_ones_by_score_then_unknown_ones_as_they_came(engine: Engine) -> N
     ]
     assert answer.items[0].title == "D"
     assert (answer.user_status, answer.unknown_items) == ("known", ("none", "nor this"))
-    assert answer.warnings == ("2 of the items named are not in this version, and count for nothing",)
+    assert answer.warnings == ("items named that this version does not have, and that count for nothing: 2",)
 
 
 def test_scores_are_those_of_the_list(large_engine: Engine) -> None:

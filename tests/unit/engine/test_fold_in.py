@@ -175,7 +175,7 @@ def test_unknown_items_do_not_change_the_list(engine: Engine) -> None:
     answer = engine.ask(Question(events=(*known, Event("new"))))
     assert answer.items == engine.ask(Question(events=known)).items
     assert answer.unknown_items == ("new",)
-    assert answer.warnings == ("1 of the items named are not in this version, and count for nothing",)
+    assert answer.warnings == ("items named that this version does not have, and that count for nothing: 1",)
 
 
 def test_an_unknown_user_with_events_is_folded_in(engine: Engine) -> None:

@@ -53,7 +53,7 @@ def test_one_item_alone_is_similar(large_engine: Engine) -> None:
 def test_unknown_items_are_named_and_left_out(engine: Engine) -> None:
     answer = engine.similar_to(["i0000", "none"], ["nor this"], k=2)
     assert answer.unknown_items == ("none", "nor this")
-    assert answer.warnings == ("2 of the items named are not in this version, and count for nothing",)
+    assert answer.warnings == ("items named that this version does not have, and that count for nothing: 2",)
     assert answer.items == engine.similar("i0000", k=2).items
     with pytest.raises(UnknownItemError):
         engine.similar_to(["none"], ["i0000"])

@@ -56,6 +56,13 @@ def test_everybodys_lists_through_a_filter(large_engine: Engine) -> None:
         assert len(found[0]) == 7
 
 
+def test_a_filter_that_was_asked_for_is_compiled(small: Bundle) -> None:
+    engine = Engine(small)
+    assert not engine.has_compiled("price > 2")
+    engine.ask(Question(filter="price > 2"))
+    assert engine.has_compiled("price > 2")
+
+
 def test_fallbacks_are_filtered_too(engine: Engine) -> None:
     answer = engine.ask(Question(user_id="nobody", k=2, filter="price >= 3"))
     assert (answer.user_status, ids(answer)) == ("fallback", ["i0002", "i0003"])
@@ -67,7 +74,7 @@ def test_included_and_excluded(engine: Engine) -> None:
     assert ids(included) == ["i0002", "i0001"]
     assert included.unknown_items == ("none",)
     assert included.warnings == (
-        "1 of the items named are not in this version, and count for nothing",
+        "items named that this version does not have, and that count for nothing: 1",
         "only 2 items are in `include` and have not been seen by this user",
     )
     excluded = engine.ask(Question(k=4, exclude=("i0001", "gone"), include=("i0001", "i0003"), filter="price > 0"))
@@ -147,8 +154,8 @@ def test_boosted_fallbacks_and_reasons(engine: Engine, large_engine: Engine) -> 
     [
         (Question(user_id="nobody", k=2), UnknownUserError, "no such user"),
         (Question(user_id="nobody", k=2, events=(Event("i0001"),)), UnknownUserError, "no such user"),
-        (Question(user_id="u0000", k=1, exclude=("none",)), UnknownItemError, "1 of the items named"),
-        (Question(k=1, events=(Event("i0001"), Event("none"))), UnknownItemError, "1 of the items named"),
+        (Question(user_id="u0000", k=1, exclude=("none",)), UnknownItemError, "does not have: 1"),
+        (Question(k=1, events=(Event("i0001"), Event("none"))), UnknownItemError, "does not have: 1"),
         (Question(k=1), IncompleteAnswerError, "nothing is known of whom this is for"),
         (Question(user_id="u0002", k=1), IncompleteAnswerError, "nothing to say about this user"),
         (Question(user_id="u0000", k=5), IncompleteAnswerError, "only 4 items are left"),
