@@ -80,7 +80,10 @@ def compare(store: Path, histories: Csr, factors: int, repeats: int) -> None:
 
 
 def print_agreement(engine: Engine, theirs: Any) -> None:
-    """The share of places at which both name the same item; near-ties may trade places."""
+    """The share of places at which both name the same item.
+
+    Near-ties may trade places; who has no history gets the most popular items here, arbitrary ones from implicit.
+    """
     _, ours = next(engine.iter_all(K, batch=len(theirs)))
     same = ours.filled & (ours.indices == theirs)
     print(f"\nsame item at {same.sum() / ours.filled.sum():.4%} of the places of {len(theirs)} users\n")
