@@ -40,6 +40,19 @@ def test_a_few_ids_and_many_are_found_the_same(monkeypatch: pytest.MonkeyPatch) 
     assert few[1].tolist() == many[1].tolist()
 
 
+@settings(max_examples=30, deadline=None)
+@given(ids=IDS, others=IDS)
+def test_small_maps_and_large_ones_find_the_same(ids: list[str], others: list[str]) -> None:
+    made, _ = IdMap.of(ids)
+    sliced = IdMap(pa.concat_arrays([pa.array(["\x00" * 9]), made.ids])[1:])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(id_map, "_LISTED_UP_TO", -1)
+        large = [sliced.position(id_) for id_ in ids + others]
+        decoded = sliced.decode(range(len(sliced)))
+    assert large == [made.position(id_) for id_ in ids + others]
+    assert decoded == made.decode(range(len(made)))
+
+
 def test_unknown_is_none_and_a_position_outside_is_an_error() -> None:
     made, _ = IdMap.of(["a", "b"])
     assert made.position("aa") is None
