@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from api.bodies import body_of
 from api.deps import ItemId, ListQuery, NoQuery, RequestEngine
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
+from api.loop import answer_filtered
 from api.requests import SimilarBody, request_body
 from api.schemas import ItemReply, ItemsLike, SimilarItems
 from recsys.errors import InvalidRequestError, UnknownItemError
@@ -17,7 +18,10 @@ router = APIRouter(tags=["items"], responses=problem_responses(UnknownItemError,
 @router.get("/v1/items/{item_id}/similar", response_model_exclude_none=True)
 async def similar(item_id: ItemId, query: Annotated[ListQuery, Query()], engine: RequestEngine) -> SimilarItems:
     """The item's neighbours by cosine of their vectors, best first; never the item itself."""
-    return SimilarItems.of(item_id, engine.similar(item_id, k=query.k, filter=query.filter))
+    answer = await answer_filtered(
+        engine, query.filter, lambda: engine.similar(item_id, k=query.k, filter=query.filter)
+    )
+    return SimilarItems.of(item_id, answer)
 
 
 @router.get("/v1/items/{item_id}", response_model_exclude_none=True)
@@ -38,5 +42,7 @@ async def items_like(
     engine: RequestEngine,
 ) -> ItemsLike:
     """Items like `positive` and unlike `negative`, by cosine with the sum of their directions; none of them."""
-    answer = engine.similar_to(body.positive, body.negative, k=body.k, filter=body.filter)
+    answer = await answer_filtered(
+        engine, body.filter, lambda: engine.similar_to(body.positive, body.negative, k=body.k, filter=body.filter)
+    )
     return ItemsLike.of(body.positive, body.negative, answer)

@@ -10,7 +10,7 @@ from api.deps import NoQuery, RequestEngine
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
 from api.requests import MAX_BATCH_ITEMS, BatchBody, QuestionBody, RankBody, request_body
 from api.schemas import Batch, RankedCandidates, Recommendations
-from recsys.engine import Question
+from recsys.engine import Engine, Question
 from recsys.errors import IncompleteAnswerError, InvalidRequestError, UnknownItemError, UnknownUserError
 
 _STRICT = (UnknownUserError, UnknownItemError, IncompleteAnswerError)
@@ -39,7 +39,7 @@ async def recommend(
     Events are weighed as the job weighs the log's, and folded in to the vector that training would have given.
     """
     question = body.question()
-    answer = engine.ask(question) if _is_light(question) else await run_in_threadpool(engine.ask, question)
+    answer = engine.ask(question) if _is_light(question, engine) else await run_in_threadpool(engine.ask, question)
     return Recommendations.of(body.user_id, answer)
 
 
@@ -74,6 +74,7 @@ async def rank(
     return RankedCandidates.of(body.user_id, engine.rank(body.item_ids, user_id=body.user_id, events=events))
 
 
-def _is_light(question: Question) -> bool:
+def _is_light(question: Question, engine: Engine) -> bool:
     few = question.k <= _FEW_ITEMS and len(question.events) <= _FEW_EVENTS
-    return few and question.filter is None and question.include is None
+    compiled = question.filter is None or engine.has_compiled(question.filter)
+    return few and compiled and question.include is None

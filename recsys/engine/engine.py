@@ -76,6 +76,10 @@ class Engine:
         """An answer to each question, in the order asked; the same answers as `ask` gives one by one."""
         return self._lister.answer(questions)
 
+    def has_compiled(self, filter: str) -> bool:
+        """Whether this filter was asked for lately, so that a question with it takes no longer than one without."""
+        return self._selection.has_compiled(filter)
+
     def iter_all(
         self, k: int, batch: int = _EXPORT_BATCH, *, filter: str | None = None
     ) -> Iterator[tuple[list[str], TopK]]:

@@ -51,6 +51,10 @@ class Selection:
         factors = self._bundle.model.embeddings.factors
         return Among(selective(self._bundle.index, self._gather, allowed, factors=factors), allowed, unknown)
 
+    def has_compiled(self, condition: str) -> bool:
+        """Whether the filter `condition` was asked for lately."""
+        return condition in self._masks
+
     def similar_among(self, condition: str | None) -> Among:
         """The items that pass the filter `condition`, and a search by cosine among them. Raises FilterError."""
         if condition is None:

@@ -1,6 +1,11 @@
 """Filters over HTTP; of the shop's ten books only ubik has no price."""
 
+from threading import current_thread
+
 import pytest
+
+from api.settings import Settings
+from recsys.retrieval.subset import SubsetSearch
 
 LIST = "/v1/users/cem/recommendations"
 SIMILAR = "/v1/items/dune/similar"
@@ -37,6 +42,18 @@ def test_what_is_wrong_is_named_and_not_repeated(service, path, condition, detai
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
     assert reply.json()["detail"] == detail
     assert "hunter2" not in reply.text
+
+
+@pytest.mark.parametrize("path", [LIST, SIMILAR])
+def test_it_is_compiled_beside_the_event_loop_and_then_searched_on_it(start, store, monkeypatch, path):
+    service, threads = start(Settings(store=store)), []
+    search = SubsetSearch.search
+    monkeypatch.setattr(
+        SubsetSearch, "search", lambda *given, **named: threads.append(current_thread()) or search(*given, **named)
+    )
+    for _ in range(2):
+        assert listed(service.get(path, params={"filter": "price is missing"})) == {"ubik"}
+    assert [thread is current_thread() for thread in threads] == [False, True]
 
 
 def test_it_is_given_at_most_once(service):

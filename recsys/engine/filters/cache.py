@@ -25,6 +25,9 @@ class FilterCache:
     def __len__(self) -> int:
         return len(self._masks)
 
+    def __contains__(self, text: str) -> bool:
+        return text in self._masks
+
     def mask(self, text: str) -> Mask:
         """The mask of the filter `text`: bool (n_items,), read-only. Raises FilterError."""
         return self._masks.get(text, lambda: compile_filter(parse_filter(text), self._items))

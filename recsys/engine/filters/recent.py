@@ -36,6 +36,9 @@ class Recent(Generic[Value]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
     def get(self, name: str, make: Callable[[], Value]) -> Value:
         """The value called `name`, made where it is not here; one that would not fit alone is not kept."""
         with self._lock:

@@ -18,6 +18,8 @@ def test_a_value_is_made_once():
     recent = Recent(100_000)
     value = recent.get("a", fresh(10))
     assert recent.get("a", never) is value
+    assert "a" in recent
+    assert "b" not in recent
 
 
 def test_what_was_asked_for_longest_ago_goes_first():
