@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipelines.memory import give_back
-from pipelines.prepare import history_of, matrix_of
+from pipelines.split import split_of
+from pipelines.stopping import stop_on_validation
 from pipelines.workspace import Workspace
 from recsys.config import PipelineConfig
 from recsys.data.interactions import Interactions
-from recsys.data.splits import Split, make_split
+from recsys.data.splits import Split
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate as measure
 from recsys.evaluation.gates import check_metric
@@ -29,11 +30,15 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     check_metric(config.publish, config.evaluate)
     check_baselines(config.evaluate)
     given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
-    split = split_of(Interactions.load(prepared / "events"), config, given)
+    events = Interactions.load(prepared / "events")
+    stopping = stop_on_validation(events, config) if config.model.early_stopping else None
+    split = split_of(events, config, given)
+    del events
     give_back()  # the events, before training needs room
     check_fits(config.evaluate.baselines, split.train)
     with workspace.output("evaluate", config) as output:
-        model = train_model(split.train, config.model, progress=progress)
+        fitted = stopping.applied(config.model) if stopping else config.model
+        model = train_model(split.train, fitted, progress=progress)
         means = {}
         for recommender in _contestants(split, model, config, progress):
             evaluation = measure(
@@ -46,20 +51,9 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             evaluation.save(output.folder / f"{recommender.name}.arrow")
             means[recommender.name] = evaluation.means()
         Cohort.of(split).save(output.folder / "cohort")
-        output.summary.update(_summary(split, means, config))
+        output.summary.update(_summary(split, means, config), stopping=stopping and stopping.to_dict())
     log.info("evaluated users=%d", len(split.user_ids))
     return workspace.summary("evaluate")
-
-
-def split_of(events: Interactions, config: PipelineConfig, given: Interactions | None) -> Split:
-    """The split that this configuration makes; cleaning looks at train events only."""
-    return make_split(
-        events,
-        config.evaluate,
-        build=lambda train, now: matrix_of(train, config, now)[0],
-        weigh=lambda history, now: history_of(history, config, now),
-        given=given,
-    )
 
 
 def _contestants(

@@ -17,8 +17,11 @@ from recsys.models.warm_start import EarlierFit, share_of_entries
 # With less of tonight's entries at items that have a vector, most of the model would be made of nothing.
 _SHARED_ENTRIES = 0.5
 
-# Settings of [model] that leave the vectors as they are, or say how they are tied.
+# Settings of [model] that leave the vectors as they are, say how they are tied, or how many iterations to train at
+# most: with early stopping that number is another one from night to night.
 _NOT_LEARNED = {
+    "iterations",
+    "early_stopping",
     "popularity_exponent",
     "threads",
     "gpu",

@@ -67,6 +67,7 @@ def compose_report(
         settings=portable_settings(config),
         log=_log(config, workspace),
         losses=workspace.summary("train")["losses"],
+        stopping=workspace.summary("evaluate").get("stopping"),
         training=workspace.summary("train")["training"],
         examples=show_users(spread_rows(len(cohort.users), _EXAMPLES), cohort, evaluations, items),
         regressed=regressions(evaluations, cohort, items, metric=metric, serving=comparison),

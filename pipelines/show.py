@@ -56,7 +56,9 @@ def _prepared(summary: dict[str, Any]) -> str:
 def _evaluated(summary: dict[str, Any]) -> str:
     metric = summary["metric"]
     scores = ", ".join(f"{name} {value:.4f}" for name, value in summary["means"].items())
-    return f"{metric} over {summary['n_users']:,} users: {scores}"
+    stopping = summary.get("stopping")
+    after = f"; stopped after iteration {stopping['iterations']}" if stopping and stopping["curve"] else ""
+    return f"{metric} over {summary['n_users']:,} users: {scores}{after}"
 
 
 def _trained(summary: dict[str, Any]) -> str:

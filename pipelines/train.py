@@ -27,7 +27,7 @@ def train(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -
     matrix = InteractionMatrix.load(workspace.require("prepare", config) / "matrix")
     fingerprint = workspace.summary("prepare")["fingerprints"]["log"]
     with workspace.output("train", config) as output:
-        model, training = _fit(matrix, config, fingerprint, progress)
+        model, training = _fit(matrix, _stopped(config, workspace), fingerprint, progress)
         model.save(output.folder / "model")
         output.inputs.update({key: training[key] for key in ("started_from", "aligned_to") if training.get(key)})
         output.summary.update(
@@ -39,6 +39,15 @@ def train(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -
             training=training,
         )
     return workspace.summary("train")
+
+
+def _stopped(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
+    """`config` with the number of iterations that evaluate found best, where it looked for one."""
+    workspace.require("evaluate", config)
+    if (stopping := workspace.summary("evaluate").get("stopping")) is None:
+        return config
+    model = config.model.model_copy(update={"iterations": stopping["iterations"]})
+    return config.model_copy(update={"model": model})
 
 
 def _fit(matrix: InteractionMatrix, config: PipelineConfig, fingerprint: str, progress: Progress) -> Fitted:

@@ -182,7 +182,12 @@ class ModelConfig(Section):
     factors: int = Field(128, ge=1, le=4096, description="dimension of the embeddings")
     regularization: float = Field(20.0, ge=0, description="added to the diagonal of every solve")
     alpha: float = Field(10.0, gt=0, description="multiplies the confidence")
-    iterations: int = Field(5, ge=1, description="one iteration solves all users, then all items")
+    iterations: int = Field(5, ge=1, description="at most so many; one iteration solves all users, then all items")
+    early_stopping: bool = Field(
+        True,
+        description="train as many iterations as were best on a validation part of the train side, which `evaluate` "
+        "holds out once more; otherwise always `iterations`",
+    )
     start: Literal["spectral", "random"] = Field(
         "spectral",
         description="where the fit sets out from: singular vectors of the normalised matrix, or random ones",

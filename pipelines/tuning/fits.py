@@ -1,6 +1,6 @@
 """Fits that are looked at after every iteration: one fit tries every number of iterations and every exponent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -55,6 +55,27 @@ def measure(questions: Questions, model: ModelConfig, *, keep_on: Callable[[], b
 
     _fit(questions, model, look)
     return found[0] if found else None
+
+
+def follow(questions: Questions, model: ModelConfig) -> tuple[Measured, ...]:
+    """What `model` reaches after each iteration, up to its own number or until two in turn brought nothing.
+
+    Raises ModelError where the fit fails.
+    """
+    found: list[Measured] = []
+
+    def look(done: int, vectors: Floats, items: Floats) -> None:
+        found.append(_best(questions, vectors, items, (model.popularity_exponent,), done))
+        if done - best_of(found).iterations >= _PATIENCE:
+            raise _EnoughError
+
+    _fit(questions, model, look)
+    return tuple(found)
+
+
+def best_of(found: Sequence[Measured]) -> Measured:
+    """The best, of equal ones the first."""
+    return max(found, key=lambda measured: measured.score)
 
 
 def explore(questions: Questions, model: ModelConfig, *, keep_on: Callable[[int, float], bool]) -> Measured | None:

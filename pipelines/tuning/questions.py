@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.evaluate import split_of
+from pipelines.split import split_of
 from recsys.config import PipelineConfig
 from recsys.data.arrays import Floats, Indices
 from recsys.data.id_map import IdMap

@@ -8,8 +8,8 @@ from recsys.config import EvaluateConfig
 from recsys.data.cuts import cut_events, cut_pairs
 from recsys.data.interactions import Interactions
 
-_SHARE_OF_GIVEN = 0.1
-"""A split that somebody else cut says nothing of how: a tenth of each user's items is held out instead."""
+_SHARE_OF_GIVEN = 0.2
+"""A split that somebody else cut says nothing of how: a fifth of each user's items is held out, as is usual."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ def validation_part(events: Interactions, evaluate: EvaluateConfig) -> Validatio
     """Cut `events` as `evaluate` says, throw the holdout away, and say how to cut what is left once more.
 
     "temporal": as long before the cut as the holdout is after it. "last_n": the last n items of what is left.
-    "held_out_users": other users, by another seed. "given": the log is the train side; a random tenth of each
+    "held_out_users": other users, by another seed. "given": the log is the train side; a random fifth of each
     user's items is held out. Every user is evaluated: `max_users` is taken out.
     Raises ConfigError where the events lack a column the cut needs, DataError where a side is left empty.
     """

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.evaluate import split_of
+from pipelines.split import split_of
 from pipelines.tuning.fits import EXPONENTS, explore, measure
 from pipelines.tuning.questions import Questions, Validation
 from recsys.config import PipelineConfig

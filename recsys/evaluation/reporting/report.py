@@ -62,6 +62,7 @@ def build_report(
     holdout_ingest: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     losses: Sequence[float] = (),
+    stopping: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     examples: Sequence[Example] = (),
     regressed: Regressions | None = None,
@@ -74,11 +75,11 @@ def build_report(
     `cohort`: those users; without it there are no slices. `serving`: the new version beside the one that serves.
     `split`: kind, cut (UTC seconds or None), counts, dropped, dropped_users as `Split` has them. `cleaning`:
     `CleaningSummary.to_dict()`. `ingest`, `holdout_ingest`: `RowCounts.to_dict()` of the log and of the files of a
-    given holdout. `index`: kind and recall. `losses`: of the training, iteration by iteration. `training`: what
-    the published vectors set out from or are aligned to, as the manifest has it. `examples`: users to
-    show; `regressed`: those who lose most. `settings`: the resolved configuration as plain values. `log`: its
-    fingerprint, files (names) and newest (event, UTC seconds or None). `timings`: seconds by step; the
-    time each evaluation took is added.
+    given holdout. `index`: kind and recall. `losses`: of the training, iteration by iteration. `stopping`: how
+    many iterations were trained and why, as `evaluate` has it. `training`: what the published vectors set out
+    from or are aligned to, as the manifest has it. `examples`: users to show; `regressed`: those who lose most.
+    `settings`: the resolved configuration as plain values. `log`: its fingerprint, files (names) and newest
+    (event, UTC seconds or None). `timings`: seconds by step; the time each evaluation took is added.
     Raises DataError where the evaluations cannot be compared.
     """
     models, differences = compare(evaluations, evaluate)
@@ -97,6 +98,7 @@ def build_report(
         "slices": cohort and slice_tree(evaluations, cohort, k=_cutoff(metric), split=split, evaluate=evaluate),
         "split": _split_tree(split),
         "losses": losses,
+        "stopping": stopping,
         "training": training or {},
         "index": index,
         "cleaning": cleaning,

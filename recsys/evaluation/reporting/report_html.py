@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys.evaluation.figures import brief, count, percent
+from recsys.evaluation.reporting.index_tables import candidate_tables, index_facts
 from recsys.evaluation.reporting.plots import curve_plot, interval_plot, scatter_plot, slice_plot
 from recsys.evaluation.reporting.toml_text import toml_lines
 from recsys.evaluation.reporting.wording import (
@@ -22,6 +23,7 @@ from recsys.evaluation.reporting.wording import (
     is_judged,
     new_to_the_model,
     short_lists,
+    stopped_after,
     tied_to,
     verdict_sentence,
     whose_report,
@@ -58,9 +60,12 @@ def _environment() -> Environment:
     environment.tests["compared"] = is_compared
     environment.filters.update(brief=brief, count=count, percent=percent)
     words = (
+        index_facts,
+        candidate_tables,
         how_measured,
         new_to_the_model,
         short_lists,
+        stopped_after,
         tied_to,
         verdict_sentence,
         beside_serving,
@@ -198,6 +203,15 @@ def _by_model(slices: list[Tree], metric: str) -> dict[str, list[Tree]]:
     return {name: [row["models"][name][metric] for row in slices] for name in slices[0]["models"]}
 
 
+def _stopping_plot(tree: Tree) -> str | None:
+    stopping = tree["stopping"]
+    if not (stopping and stopping["curve"]):
+        return None
+    metric = stopping["metric"]
+    text = f"{metric} on the validation part by iteration"
+    return curve_plot(stopping["curve"], x_label="iteration", y_label=metric, name="stopping", text=text)
+
+
 def _training_plot(tree: Tree) -> str | None:
     losses = tree["losses"]
     return losses and curve_plot(
@@ -211,5 +225,6 @@ _PLOTS: dict[str, Plot] = {
     "coverage": _coverage_plot,
     "activity": _activity_plot,
     "popularity": _popularity_plot,
+    "stopping": _stopping_plot,
     "training": _training_plot,
 }

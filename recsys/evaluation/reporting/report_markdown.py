@@ -5,6 +5,7 @@ from itertools import zip_longest
 from typing import Any
 
 from recsys.evaluation.figures import count, figure
+from recsys.evaluation.reporting.index_tables import candidate_tables, index_facts
 from recsys.evaluation.reporting.markdown import bullets, escaped, prose_table, table
 from recsys.evaluation.reporting.markdown_accounts import accounts
 from recsys.evaluation.reporting.toml_text import toml_lines
@@ -19,6 +20,7 @@ from recsys.evaluation.reporting.wording import (
     is_judged,
     new_to_the_model,
     short_lists,
+    stopped_after,
     tied_to,
     verdict_sentence,
     whose_report,
@@ -123,14 +125,17 @@ def _row(row: Tree, metric: str) -> list[str]:
 
 
 def _training(tree: Tree) -> Iterator[str]:
-    if sentence := tied_to(tree):
-        yield from ("## Training", "", escaped(sentence), "")
+    sentences = [escaped(sentence) for sentence in (stopped_after(tree), tied_to(tree)) if sentence]
+    if sentences:
+        yield from ("## Training", "", " ".join(sentences), "")
 
 
 def _index(tree: Tree) -> Iterator[str]:
     if tree["index"]:
         yield from ("## Index", "")
-        yield from bullets(f"{key}: {_value(value)}" for key, value in tree["index"].items() if value is not None)
+        yield from bullets(f"{key}: {_value(value)}" for key, value in index_facts(tree["index"]).items())
+        for title, header, rows in candidate_tables(tree["index"]):
+            yield from (f"### {title}", "", *table(header, rows))
 
 
 def _value(value: Any) -> str:

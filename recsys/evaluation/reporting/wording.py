@@ -91,6 +91,19 @@ def short_lists(tree: Tree) -> str | None:
     return f"Lists shorter than the largest cut-off, by users: {', '.join(short)}. Missing places are misses."
 
 
+def stopped_after(tree: Tree) -> str | None:
+    """How many iterations were trained, and how that was found; None where the number was simply set."""
+    if not (stopping := tree["stopping"]):
+        return None
+    iterations = "one iteration" if stopping["iterations"] == 1 else f"{stopping['iterations']} iterations"
+    if stopping["reason"]:
+        return f"Trained for {iterations} as set; the train side cannot be cut once more: {stopping['reason']}."
+    return (
+        f"Trained for {iterations}: the number after which {stopping['metric']} was best among"
+        f" {count(stopping['n_users'])} users of a validation part of the train side."
+    )
+
+
 def tied_to(tree: Tree) -> str | None:
     """What ties the published vectors to those that serve; None where nothing was to."""
     training = tree["training"]
