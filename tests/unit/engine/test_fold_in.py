@@ -164,7 +164,7 @@ def test_nothing_usable_leads_to_a_labelled_fallback(engine: Engine) -> None:
 
 
 def test_an_item_that_decayed_away_is_still_seen(engine: Engine) -> None:
-    tiny = Event("i01", "view", 1e-30, 0.0)
+    tiny = Event("i01", "view", 1.5e-45, 0.0)  # the least float32 there is, halved thrice
     popular = everything(engine.ask(Question(k=N_ITEMS)))
     assert "i01" in popular
     assert "i01" not in everything(engine.ask(Question(events=(tiny, Event("i02")), k=N_ITEMS)))
