@@ -20,7 +20,7 @@ from recsys.evaluation.reporting.report import Report
 from recsys.evaluation.serving import Serving
 from recsys.models.training import TrainedModel
 from recsys.progress import Progress
-from recsys.retrieval.faiss_index import FaissIndex
+from recsys.retrieval.faiss_files import read_index
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +75,8 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: 
         model=model,
         seen=matrix.csr,
         popularity=np.asarray(model.weighting.item_degree),
-        index=FaissIndex.from_bytes((indexed / "index.faiss").read_bytes(), shape),
-        similar=FaissIndex.from_bytes((indexed / "similar.faiss").read_bytes(), shape),
+        index=read_index(indexed, "index", shape),
+        similar=read_index(indexed, "similar", shape),
         config=portable_settings(config),
         log={
             "fingerprint": summary["fingerprints"]["log"],

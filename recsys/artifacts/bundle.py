@@ -37,7 +37,7 @@ from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError
 from recsys.evaluation.record import Record
 from recsys.models.training import TrainedModel
-from recsys.retrieval.faiss_index import FaissIndex
+from recsys.retrieval.faiss_files import VectorIndex
 
 VERSIONS = "versions"
 """The store's folder of versions."""
@@ -62,8 +62,8 @@ def seal_bundle(
     model: TrainedModel,
     seen: Csr,
     popularity: Floats,
-    index: FaissIndex,
-    similar: FaissIndex,
+    index: VectorIndex,
+    similar: VectorIndex,
     config: Mapping[str, Any],
     log: Mapping[str, Any],
     counts: Mapping[str, Any],
@@ -122,7 +122,7 @@ def read_record(folder: Path) -> tuple[Manifest, Record | None]:
         content = verify_files(folder, {RECORD: manifest.files[RECORD]}, keep=frozenset({RECORD}))[RECORD]
     except OSError as error:
         raise ArtifactError(f"{folder / RECORD}: cannot be read: {error.strerror}") from error
-    return manifest, Record.from_bytes(content)
+    return manifest, Record.from_bytes(bytes(content))
 
 
 def verify_bundle(folder: Path) -> Manifest:
@@ -130,7 +130,7 @@ def verify_bundle(folder: Path) -> Manifest:
     return _verify(folder, keep=frozenset())[0]
 
 
-def _verify(folder: Path, *, keep: frozenset[str]) -> tuple[Manifest, dict[str, bytes]]:
+def _verify(folder: Path, *, keep: frozenset[str]) -> tuple[Manifest, dict[str, memoryview]]:
     if not folder.is_dir() or folder.is_symlink():
         raise ArtifactError(f"{folder}: there is no such version")
     manifest = read_manifest(folder)

@@ -12,13 +12,13 @@ from recsys.data.items import Items
 from recsys.data.matrix import Csr, check_canonical, load_csr, save_csr
 from recsys.errors import ArtifactError, DataError
 from recsys.models.training import TrainedModel
-from recsys.retrieval.faiss_index import FaissIndex
+from recsys.retrieval.faiss_files import VectorIndex, load_index, parsed_files, save_index
 
 _USERS, _ITEMS, _CATALOGUE = "users.arrow", "items.arrow", "catalogue.arrow"
 _MODEL, _SEEN, _POPULARITY = "model", "seen", "popularity.npy"
-_INDEX, _SIMILAR = "index.faiss", "similar.faiss"
+_INDEX, _SIMILAR = "index", "similar"
 
-PARSED_FROM_BYTES = frozenset({_INDEX, _SIMILAR})
+PARSED_FROM_BYTES = parsed_files(_INDEX) | parsed_files(_SIMILAR)
 """Files that `load_contents` wants as bytes; the others it maps into memory."""
 
 
@@ -37,8 +37,8 @@ class Contents:
     model: TrainedModel
     seen: Csr
     popularity: Floats
-    index: FaissIndex
-    similar: FaissIndex
+    index: VectorIndex
+    similar: VectorIndex
 
     def __post_init__(self) -> None:
         for name, (found, expected) in _shapes(self).items():
@@ -76,11 +76,11 @@ def save_contents(contents: Contents, folder: Path) -> None:
     contents.model.save(folder / _MODEL)
     save_csr(contents.seen, folder / _SEEN)
     np.save(folder / _POPULARITY, contents.popularity, allow_pickle=False)
-    contents.index.save(folder / _INDEX)
-    contents.similar.save(folder / _SIMILAR)
+    save_index(contents.index, folder, _INDEX)
+    save_index(contents.similar, folder, _SIMILAR)
 
 
-def load_contents(folder: Path, verified: Mapping[str, bytes]) -> Contents:
+def load_contents(folder: Path, verified: Mapping[str, bytes | memoryview]) -> Contents:
     """Load what `save_contents` wrote; `verified` holds the files `PARSED_FROM_BYTES`. Raises ArtifactError."""
     users, ids = IdMap.load(folder / _USERS), IdMap.load(folder / _ITEMS)
     model = TrainedModel.load(folder / _MODEL)
@@ -91,8 +91,8 @@ def load_contents(folder: Path, verified: Mapping[str, bytes]) -> Contents:
         model=model,
         seen=load_csr(folder / _SEEN, (len(users), len(ids))),
         popularity=_load_array(folder / _POPULARITY),
-        index=FaissIndex.from_bytes(verified.get(_INDEX, b""), shape),
-        similar=FaissIndex.from_bytes(verified.get(_SIMILAR, b""), shape),
+        index=load_index(folder, _INDEX, shape, verified=verified),
+        similar=load_index(folder, _SIMILAR, shape, verified=verified),
     )
 
 

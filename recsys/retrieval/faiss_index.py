@@ -1,7 +1,6 @@
-"""FaissIndex: item vectors in faiss, searched by inner product."""
+"""FaissIndex: exact search that compares every item, quick for one query as for many."""
 
 import logging
-from pathlib import Path
 
 import faiss
 import numpy as np
@@ -14,42 +13,44 @@ from recsys.errors import ArtifactError, ModelError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import ExactSearch
 from recsys.retrieval.overfetch import drop_excluded, fetch_groups
-from recsys.retrieval.search import ItemSearch, check_queries, check_vectors
+from recsys.retrieval.search import check_queries, check_vectors
 from recsys.retrieval.topk import TopK, place
 
 logger = logging.getLogger(__name__)
 
 # From so many queries on, or so large a share of all items to keep in order, one masked matrix product over the
 # same vectors is faster than faiss: it was twice as slow for one query and half as slow for a hundred.
-_MANY_QUERIES, _LARGE_SHARE = 16, 1 / 64
+_MANY_QUERIES, LARGE_SHARE = 16, 1 / 64
 
 
 class FaissIndex:
     """A flat inner-product index: every item is compared, nothing is approximated.
 
+    `vectors`: float32 (n_items, d), kept, not copied: a mapped file stays shared by the processes that map it.
     Answers are those of `ExactSearch` over the same vectors; scores may differ from it in the last bits, which the
-    order of summation decides. Searching changes nothing, so threads may share one. Build one with `build_index`.
+    order of summation decides. Searching changes nothing, so threads may share one.
+    Raises ModelError where `vectors` are not C-contiguous, finite float32.
     """
 
     kind = "exact"
     """What reports call this family of index."""
 
-    def __init__(self, flat: faiss.IndexFlat) -> None:
-        self._flat = flat
-        stored = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d)
-        self._exact = ExactSearch(stored.reshape(flat.ntotal, flat.d))
+    def __init__(self, vectors: Floats) -> None:
+        self._exact = ExactSearch(vectors)
+        self.vectors = vectors
+        """float32 (n_items, d), what inner products are taken with."""
 
     @property
     def n_items(self) -> int:
         """How many vectors the index holds."""
-        return int(self._flat.ntotal)
+        return len(self.vectors)
 
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
         """The k best items of each query; see `ItemSearch.search`.
 
         `exclude` is canonical: its columns are sorted within a row.
         """
-        check_queries(vectors, k, exclude, shape=(self.n_items, self._flat.d))
+        check_queries(vectors, k, exclude, shape=self.vectors.shape)
         if len(vectors) >= _MANY_QUERIES:
             return self._exact.search(vectors, k, exclude=exclude)
         groups = list(fetch_groups(len(vectors), k, exclude))
@@ -63,9 +64,9 @@ class FaissIndex:
 
     def _search_group(self, vectors: Floats, k: int, width: int, exclude: Csr | None) -> TopK:
         """Fetch `width` and one more, which tells whether the last of them is tied with what was left behind."""
-        if width >= self.n_items * _LARGE_SHARE:
+        if width >= self.n_items * LARGE_SHARE:
             return self._exact.search(vectors, k, exclude=exclude)
-        scores, found = self._flat.search(vectors, width + 1)
+        scores, found = faiss.knn(vectors, self.vectors, width + 1, metric=faiss.METRIC_INNER_PRODUCT)
         indices = found.astype(np.int32)
         _order_ties(indices, scores)
         answer = drop_excluded(indices, scores, k, exclude=exclude)
@@ -75,13 +76,14 @@ class FaissIndex:
         again = self._exact.search(vectors[unsure], k, exclude=None if exclude is None else exclude[unsure])
         return place([(np.arange(len(answer)), answer), (unsure, again)], len(answer), k)
 
-    def save(self, path: Path) -> None:
-        """Write a faiss file. Raises OSError."""
-        path.write_bytes(faiss.serialize_index(self._flat).data)
+    def scores_of(self, query: Floats, positions: NDArray[np.int64]) -> Floats:
+        """float32 (m,): the inner products of `query`, float32 (d,), with the items at `positions`, int64 (m,)."""
+        scores: Floats = self.vectors[positions] @ query
+        return scores
 
     @staticmethod
-    def from_bytes(data: bytes, shape: tuple[int, int]) -> "FaissIndex":
-        """Read what `save` wrote, expected to hold vectors of `shape` (n_items, d).
+    def from_bytes(data: bytes | memoryview, shape: tuple[int, int]) -> "FaissIndex":
+        """Read the faiss file in which the first release kept vectors of `shape` (n_items, d).
 
         faiss does not notice damage: hand it only bytes whose hash has been verified. Raises ArtifactError where
         they are not a flat inner-product index of that shape.
@@ -95,39 +97,23 @@ class FaissIndex:
         if (index.ntotal, index.d) != shape:
             raise ArtifactError(f"index: vectors of shape {(index.ntotal, index.d)}, expected {shape}")
         try:
-            return FaissIndex(index)
+            return FaissIndex(faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d).reshape(shape).copy())
         except ModelError as error:
             raise ArtifactError(f"index: {error}") from error
 
 
 def build_index(vectors: Floats, config: IndexConfig, *, progress: Progress = silent) -> FaissIndex:
-    """Index `vectors`: float32 (n_items, d), which are copied.
+    """The exact index of `vectors`: float32 (n_items, d), which are copied; `choose_index` has the other families.
 
-    Every `config.kind` is exact for now. Raises ModelError where `vectors` are not finite float32, or there are none.
+    Raises ModelError where `vectors` are not finite float32, or there are none.
     """
     check_vectors(vectors)
     if len(vectors) == 0:
         raise ModelError("index: there are no item vectors")
-    flat = faiss.IndexFlatIP(vectors.shape[1])
-    flat.add(vectors)
+    index = FaissIndex(vectors.copy())
     progress("index", len(vectors), len(vectors))
     logger.info("indexed kind=%s asked=%s items=%d factors=%d", FaissIndex.kind, config.kind, *vectors.shape)
-    return FaissIndex(flat)
-
-
-def measure_recall(
-    index: ItemSearch, exact: ItemSearch, vectors: Floats, *, k: int = 100, exclude: Csr | None = None
-) -> float:
-    """The share of exact search's answers that `index` finds as well: sum |found & true| / sum |true|.
-
-    `vectors`: float32 (n, d), the queries. 1.0 where there is nothing to find.
-    """
-    found = index.search(vectors, k, exclude=exclude)
-    true = exact.search(vectors, k, exclude=exclude)
-    hits = sum(
-        len(np.intersect1d(ours, theirs)) for (ours, _), (theirs, _) in zip(found.rows(), true.rows(), strict=True)
-    )
-    return hits / max(1, int(true.counts.sum())) if true.counts.any() else 1.0
+    return index
 
 
 def _order_ties(indices: Indices, scores: Floats) -> None:

@@ -5,7 +5,10 @@ import pytest
 
 from recsys.config import IndexConfig
 from recsys.errors import ModelError
+from recsys.progress import silent
 from recsys.retrieval.exact import ExactSearch
+from recsys.retrieval.faiss_approximate import Effort
+from recsys.retrieval.faiss_families import build_family
 from recsys.retrieval.faiss_index import build_index
 from recsys.retrieval.topk import PAD
 
@@ -25,9 +28,16 @@ def queries(exclude):
     return vectors
 
 
-@pytest.fixture(scope="module", params=["exact", "faiss"])
+@pytest.fixture(scope="module", params=["exact", "faiss", "ivf_flat", "ivf_sq8", "ivf_pq", "hnsw"])
 def search(request, items):
-    return ExactSearch(items) if request.param == "exact" else build_index(items, IndexConfig())
+    """Approximations with all the effort there is: every item is a candidate, so they too must be exact."""
+    if request.param == "exact":
+        return ExactSearch(items)
+    index = build_index(items, IndexConfig())
+    if request.param == "faiss":
+        return index
+    built = build_family(request.param, index, seed=1, progress=silent)
+    return built.with_effort(Effort(len(items), len(items)))
 
 
 @pytest.mark.parametrize("k", [1, 3, 10, 500, 900, 1000])

@@ -15,6 +15,9 @@ from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import CHECKSUM, MANIFEST, Manifest
 from recsys.config import IndexConfig
 from recsys.errors import ArtifactError
+from recsys.progress import silent
+from recsys.retrieval import faiss_files
+from recsys.retrieval.faiss_families import build_family
 from recsys.retrieval.faiss_index import FaissIndex, build_index
 
 Seal = Callable[..., Manifest]
@@ -23,13 +26,13 @@ FILES = [
     MANIFEST,
     CHECKSUM,
     "catalogue.arrow",
-    "index.faiss",
+    "index.npy",
     "items.arrow",
     "popularity.npy",
     "seen.data.npy",
     "seen.indices.npy",
     "seen.indptr.npy",
-    "similar.faiss",
+    "similar.npy",
     "users.arrow",
 ]
 """Those of the model follow from what it saves; `test_the_files_are_known` adds them up."""
@@ -211,24 +214,53 @@ def test_no_parser_sees_a_byte_before_all_are_verified(folder: Path, monkeypatch
     def parsed(*_: Any) -> None:
         raise AssertionError("a parser was called")
 
-    for parser in ("numpy.load", "pyarrow.ipc.open_file", "recsys.retrieval.faiss_index.FaissIndex.from_bytes"):
+    for parser in ("numpy.load", "pyarrow.ipc.open_file", "recsys.retrieval.faiss_files._parse"):
         monkeypatch.setattr(parser, parsed)
     with pytest.raises(ArtifactError, match=r"users\.arrow: its content changed"):
         load_bundle(folder)
 
 
-def test_the_index_is_parsed_from_the_bytes_that_were_hashed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parse = FaissIndex.from_bytes
+@pytest.fixture
+def approximate(parts: dict[str, Any]) -> dict[str, Any]:
+    """The two searches as approximations."""
+    exact = {"index": parts["model"].embeddings.scoring_items, "similar": parts["model"].embeddings.items}
+    families = {"index": "ivf_sq8", "similar": "hnsw"}
+    return {
+        name: build_family(families[name], build_index(vectors, IndexConfig()), seed=1, progress=silent)  # type: ignore[arg-type]
+        for name, vectors in exact.items()
+    }
+
+
+def test_the_index_is_parsed_from_the_bytes_that_were_hashed(
+    store: Path, seal: Seal, approximate: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store / "versions" / seal(**approximate).version
+    parse = faiss_files._parse
     seen: list[bytes] = []
 
-    def parsed(data: bytes, shape: tuple[int, int]) -> FaissIndex:
-        seen.append(data)
-        return parse(data, shape)
+    def parsed(data: memoryview) -> Any:
+        seen.append(bytes(data))
+        (folder / "index.structure.faiss").rename(folder / "moved")
+        (folder / "moved").rename(folder / "index.structure.faiss")
+        return parse(data)
 
-    monkeypatch.setattr(FaissIndex, "from_bytes", parsed)
-    expected = {(folder / name).read_bytes() for name in ("index.faiss", "similar.faiss")}
+    monkeypatch.setattr(faiss_files, "_parse", parsed)
+    expected = {(folder / f"{name}.structure.faiss").read_bytes() for name in ("index", "similar")}
     load_bundle(folder)
     assert set(seen) == expected
+
+
+def test_an_approximate_version_is_loaded_as_sealed_and_damage_is_found(
+    store: Path, seal: Seal, approximate: dict[str, Any], parts: dict[str, Any]
+) -> None:
+    folder = store / "versions" / seal(**approximate).version
+    bundle = load_bundle(folder)
+    assert (bundle.index.kind, bundle.similar.kind) == ("ivf_sq8", "hnsw")
+    vectors = parts["model"].embeddings.users
+    np.testing.assert_array_equal(
+        bundle.index.search(vectors, 3).indices, approximate["index"].search(vectors, 3).indices
+    )
+    damaged_everywhere(folder, lambda whole: [whole[:-1] + bytes([whole[-1] ^ 1])])
 
 
 def test_verifying_alone_finds_the_same_damage(folder: Path) -> None:

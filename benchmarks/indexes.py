@@ -1,0 +1,116 @@
+"""Recall and time of every family of index, on a synthetic catalogue and on the vectors of a trained model.
+
+    python benchmarks/indexes.py [--items 1000000] [--factors 64] [--families ivf_sq8 ivf_pq]
+    python benchmarks/indexes.py --workspace runs/gowalla
+
+Prints one Markdown table: a query alone, in one thread, seen items left out, k = 100. Effort is tuned on half of the
+queries and recall measured on the others. `estimated` is what the choice goes by, from counted work; its ratios
+should be those of the clock. Synthetic items stand in clusters of very different sizes, their lengths are
+log-normal, and users lean to a few clusters, half of whose best items they have seen.
+"""
+
+import argparse
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from recsys.config import IndexConfig
+from recsys.data.arrays import Floats
+from recsys.data.matrix import Csr, InteractionMatrix, csr_from_pairs
+from recsys.models.training import TrainedModel
+from recsys.retrieval.choice import AUTOMATIC, Candidate, try_family
+from recsys.retrieval.exact import ExactSearch
+from recsys.retrieval.faiss_families import Family
+from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.measurement import Sample, microseconds_of
+from recsys.retrieval.search import ItemSearch
+from recsys.retrieval.work import exact_microseconds
+
+_USERS, _SEEN = 1_000, 50
+
+
+def synthetic(n_items: int, factors: int) -> tuple[Floats, Sample]:
+    """Item vectors float32 (n_items, factors), and queries with what each has seen."""
+    rng = np.random.default_rng(1)
+    scale = (1 + np.arange(factors)) ** -0.25
+    centres = _directions(rng.normal(size=(max(10, n_items // 100), factors)) * scale)
+    weight = rng.pareto(1.2, len(centres)) + 0.2
+    items = centres[rng.choice(len(centres), n_items, p=weight / weight.sum())].astype(np.float32)
+    items += 0.5 * _directions(rng.standard_normal((n_items, factors), np.float32) * scale.astype(np.float32))
+    items *= rng.lognormal(0, 0.35, n_items).astype(np.float32)[:, None] / np.linalg.norm(items, axis=1)[:, None]
+    liked = centres[rng.choice(len(centres), (_USERS, 3), p=weight / weight.sum())]
+    leaning = rng.dirichlet(np.ones(3), _USERS)
+    users = np.einsum("uc,ucd->ud", leaning, liked) + 0.3 * _directions(rng.normal(size=(_USERS, factors)) * scale)
+    vectors = users.astype(np.float32)
+    return items, Sample(vectors, _seen(items, vectors, rng))
+
+
+def _directions(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
+    directions: NDArray[np.floating] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return directions
+
+
+def _seen(items: Floats, users: Floats, rng: np.random.Generator) -> Csr:
+    """A random half of each user's best."""
+    best = ExactSearch(items).search(users, 2 * _SEEN).indices
+    seen = rng.permuted(best, axis=1)[:, :_SEEN]
+    user = np.repeat(np.arange(len(users), dtype=np.int32), _SEEN)
+    weights = np.ones(seen.size, np.float32)
+    return csr_from_pairs(user, seen.ravel().astype(np.int32), weights, (len(users), len(items)))
+
+
+def trained(workspace: Path) -> tuple[Floats, Sample]:
+    """The scoring vectors of a workspace's model, and about a thousand of its users."""
+    embeddings = TrainedModel.load(workspace / "train" / "model").embeddings
+    matrix = InteractionMatrix.load(workspace / "prepare" / "matrix")
+    some = slice(0, None, max(1, matrix.n_users // _USERS))
+    return embeddings.scoring_items, Sample(embeddings.users[some], matrix.csr[some])
+
+
+def compare(items: Floats, sample: Sample, families: list[Family], target: float) -> None:
+    """Print the table, a row as soon as it is known."""
+    config = IndexConfig(recall_target=target)
+    exact = build_index(items, config)
+    tuning, held = sample.asked().halves()
+    print(f"{len(items):,} items, {items.shape[1]} factors, recall target {target}\n")
+    print("| family | effort | built in | size | recall@100 | worst filter | query | estimated |")
+    print("| :-- | :-- | --: | --: | --: | --: | --: | --: |", flush=True)
+    print(f"| exact | | | | 1 | 1 | {_one_thread(exact, held):,.0f} us | {exact_microseconds(items.shape):,.0f} us |")
+    for family in families:
+        index, candidate = try_family(family, exact, tuning, held, config=config, progress=lambda *_: None)
+        print(_row(candidate, _one_thread(index, held)), flush=True)
+
+
+def _one_thread(index: ItemSearch, held: Sample) -> float:
+    with threadpool_limits(1):
+        return microseconds_of(index, held)
+
+
+def _row(candidate: Candidate, microseconds: float) -> str:
+    filtered = min(recall for name, recall in candidate.recall.items() if "allowed" in name)
+    plain = min(recall for name, recall in candidate.recall.items() if "allowed" not in name)
+    effort = ", ".join(f"{name} {value:,}" for name, value in candidate.parameters.items())
+    return (
+        f"| {candidate.kind} | {effort} | {candidate.build_seconds:.0f} s | {candidate.bytes / 2**20:.0f} MiB "
+        f"| {plain:.4f} | {filtered:.4f} | {microseconds:,.0f} us | {candidate.estimated_microseconds:,.0f} us |"
+    )
+
+
+def main() -> None:
+    """Read the arguments and compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--factors", type=int, default=64)
+    parser.add_argument("--target", type=float, default=0.99)
+    parser.add_argument("--workspace", type=Path, help="of a job that has trained, instead of synthetic vectors")
+    parser.add_argument("--families", nargs="+", default=list(AUTOMATIC), choices=get_args(Family))
+    args = parser.parse_args()
+    items, sample = trained(args.workspace) if args.workspace else synthetic(args.items, args.factors)
+    compare(items, sample, args.families, args.target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""How well and how quickly an index answers the queries of a sample."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Floats
+from recsys.data.matrix import Csr
+from recsys.retrieval.faiss_approximate import TUNED_K, ApproximateIndex
+from recsys.retrieval.recall import recall
+from recsys.retrieval.search import ItemSearch
+from recsys.retrieval.selective import selective
+from recsys.retrieval.topk import TopK
+
+SEEN_LEFT_OUT, NOTHING_LEFT_OUT = "seen left out", "nothing left out"
+"""The two situations that effort is tuned in."""
+
+_ALLOWED_SHARES = (0.5, 0.1, 0.01)
+_TIMED_QUERIES, _TIMED_SECONDS = 200, 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Queries: `vectors` float32 (n, d); `exclude`: CSR (n, n_items), what each must not get, or None."""
+
+    vectors: Floats
+    exclude: Csr | None = None
+
+    def rows(self, rows: NDArray[np.intp] | slice) -> "Sample":
+        """Some of the queries."""
+        return Sample(np.ascontiguousarray(self.vectors[rows]), None if self.exclude is None else self.exclude[rows])
+
+    def asked(self) -> "Sample":
+        """Those that can be asked: a query that is all zero has no best items."""
+        return self.rows(np.flatnonzero(self.vectors.any(axis=1)))
+
+    def halves(self) -> tuple["Sample", "Sample"]:
+        """Every other query, and those between."""
+        return self.rows(slice(0, None, 2)), self.rows(slice(1, None, 2))
+
+    def situations(self) -> dict[str, Csr | None]:
+        """What is left out, by the name of the situation."""
+        seen = {} if self.exclude is None else {SEEN_LEFT_OUT: self.exclude}
+        return {**seen, NOTHING_LEFT_OUT: None}
+
+
+def measure(index: ApproximateIndex, sample: Sample) -> Mapping[str, float]:
+    """Recall@100 against exact search: with and without `exclude`, and among random allow-lists of several sizes."""
+    recalls = {
+        name: recall(*_both(index, index.exact, sample.vectors, exclude))
+        for name, exclude in sample.situations().items()
+    }
+    rng = np.random.default_rng(len(sample.vectors))
+    for share in _ALLOWED_SHARES:
+        recalls[f"{share:.0%} allowed"] = _recall_among(index, sample, rng.random(index.n_items) < share)
+    return recalls
+
+
+def _recall_among(index: ApproximateIndex, sample: Sample, allowed: NDArray[np.bool_]) -> float:
+    """Through `selective`, as the service filters."""
+
+    def among(search: ItemSearch) -> ItemSearch:
+        return selective(search, lambda rows: index.vectors[rows], allowed, factors=index.vectors.shape[1])
+
+    return recall(*_both(among(index), among(index.exact), sample.vectors, sample.exclude))
+
+
+def _both(index: ItemSearch, exact: ItemSearch, vectors: Floats, exclude: Csr | None) -> tuple[TopK, TopK]:
+    found, true = (search.search(vectors, TUNED_K, exclude=exclude) for search in (index, exact))
+    return found, true
+
+
+def microseconds_of(index: ItemSearch, sample: Sample) -> float:
+    """The median time of one query alone, by this machine's clock; 0.0 where there is none."""
+    times: list[int] = []
+    for row in range(min(_TIMED_QUERIES, len(sample.vectors))):
+        one = sample.rows(slice(row, row + 1))
+        started = time.perf_counter_ns()
+        index.search(one.vectors, TUNED_K, exclude=one.exclude)
+        times.append(time.perf_counter_ns() - started)
+        if sum(times) > _TIMED_SECONDS * 1e9:
+            break
+    return float(np.median(times)) / 1000 if times else 0.0

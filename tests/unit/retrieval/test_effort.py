@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from recsys.progress import silent
+from recsys.retrieval.effort import least_effort
+from recsys.retrieval.faiss_families import build_family
+from recsys.retrieval.faiss_index import FaissIndex
+from recsys.retrieval.measurement import Sample
+from recsys.retrieval.recall import recall
+from recsys.retrieval.work import estimated_microseconds, exact_microseconds
+
+
+@pytest.fixture(scope="module")
+def index():
+    items = np.random.default_rng(1).normal(size=(8000, 8)).astype(np.float32)
+    return build_family("ivf_sq8", FaissIndex(items), seed=1, progress=silent)
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return Sample(np.random.default_rng(2).normal(size=(60, 8)).astype(np.float32))
+
+
+def _recall(index, sample):
+    return recall(index.search(sample.vectors, 100), index.exact.search(sample.vectors, 100))
+
+
+def test_a_higher_target_takes_more_effort_and_is_met(index, sample):
+    tuned = [least_effort(index, sample, target=target) for target in (0.6, 0.9, 0.98)]
+    for target, each in zip((0.6, 0.9, 0.98), tuned, strict=True):
+        assert _recall(each, sample) >= target
+    probes = [each.effort.probes for each in tuned]
+    assert probes == sorted(set(probes))
+    costs = [estimated_microseconds(each, sample.vectors) for each in tuned]
+    assert costs == sorted(costs)
+
+
+def test_where_no_effort_is_enough_the_greatest_is_taken(index, sample, monkeypatch):
+    monkeypatch.setattr("recsys.retrieval.effort.surely_recalled", lambda *_: 0.5)
+    assert least_effort(index, sample, target=0.9).effort.probes == index.n_cells
+
+
+def test_exact_search_is_charged_for_every_dimension():
+    assert exact_microseconds((1_000_000, 64)) == pytest.approx(50 + 12_800)

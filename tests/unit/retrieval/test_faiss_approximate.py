@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from recsys.errors import ModelError
+from recsys.progress import silent
+from recsys.retrieval.faiss_approximate import ApproximateIndex, Effort, visited
+from recsys.retrieval.faiss_families import build_family
+from recsys.retrieval.faiss_index import FaissIndex
+
+N_ITEMS, FACTORS = 4000, 6
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return FaissIndex(np.random.default_rng(1).normal(size=(N_ITEMS, FACTORS)).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def index(exact):
+    return build_family("ivf_pq", exact, seed=1, progress=silent).with_effort(Effort(8, 60))
+
+
+@pytest.fixture
+def queries(rng):
+    return rng.normal(size=(70, FACTORS)).astype(np.float32)
+
+
+def test_an_answer_does_not_depend_on_what_is_asked_beside_it(index, queries, excluded, answers):
+    exclude = excluded([list(range(at)) for at in range(len(queries))], N_ITEMS)
+    together = answers(index.search(queries, 9, exclude=exclude))
+    alone = [answers(index.search(queries[[at]], 9, exclude=exclude[[at]]))[0] for at in range(len(queries))]
+    assert together == alone
+
+
+def test_scores_are_inner_products_and_what_is_excluded_is_left_out(index, exact, queries, excluded):
+    best = exact.search(queries, 5).indices
+    exclude = excluded(best.tolist(), N_ITEMS)
+    for at, (indices, scores) in enumerate(index.search(queries, 9, exclude=exclude).rows()):
+        np.testing.assert_allclose(scores, exact.vectors[indices] @ queries[at], rtol=1e-5)
+        assert not set(indices.tolist()) & set(best[at].tolist())
+        assert len(set(indices.tolist())) == 9
+
+
+def test_exact_search_answers_where_too_little_is_found(index, exact, queries, answers):
+    """One cell of about thirty items cannot give sixty."""
+    little = index.with_effort(Effort(1, 1))
+    assert answers(little.search(queries, 60)) == answers(exact.search(queries, 60))
+    assert answers(little.search(queries, 2)) != answers(exact.search(queries, 2))
+
+
+def test_exact_search_answers_for_a_query_that_is_zero_and_one_that_leaves_out_much(index, exact, excluded, answers):
+    queries = np.array([[0] * FACTORS, [1] * FACTORS], np.float32)
+    exclude = excluded([[], list(range(100))], N_ITEMS)
+    assert answers(index.search(queries, 4, exclude=exclude)) == answers(exact.search(queries, 4, exclude=exclude))
+
+
+def test_effort_grows_with_what_is_asked_for():
+    effort = Effort(10, 150)
+    assert effort.at(7) == effort.at(100) == effort
+    assert effort.at(400) == Effort(20, 600)
+    with pytest.raises(ModelError, match="probes 0"):
+        Effort(0, 1)
+
+
+def test_with_effort_leaves_the_other_as_it_was(index):
+    assert index.with_effort(Effort(3, 4)).effort == Effort(3, 4)
+    assert index.effort == Effort(8, 60)
+
+
+def test_visited_counts_the_items_of_the_cells_that_are_looked_into(index, queries):
+    assert index.n_cells == 256
+    assert visited(index.with_effort(Effort(256, 1)), queries) == N_ITEMS
+    sizes = [index.structure.invlists.list_size(cell) for cell in range(256)]
+    assert min(sizes) <= visited(index.with_effort(Effort(1, 1)), queries[:1]) <= max(sizes)
+
+
+def test_a_structure_over_other_vectors_is_refused(index, exact):
+    with pytest.raises(ModelError, match=r"ivf_pq over \(4000, 16\) does not fit vectors of shape \(3999, 6\)"):
+        ApproximateIndex(
+            "ivf_pq", index.structure, FaissIndex(exact.vectors[1:]), effort=Effort(1, 1), query_length=1.0
+        )

@@ -1,0 +1,81 @@
+import faiss
+import numpy as np
+import pytest
+
+from recsys.config import IndexConfig
+from recsys.errors import ModelError
+from recsys.progress import silent
+from recsys.retrieval.faiss_approximate import Effort
+from recsys.retrieval.faiss_families import build_family
+from recsys.retrieval.faiss_index import FaissIndex, build_index
+from recsys.retrieval.recall import recall
+
+FAMILIES = ("ivf_flat", "ivf_sq8", "ivf_pq", "hnsw")
+FACTORS = 12
+
+
+@pytest.fixture(scope="module")
+def clustered():
+    """3000 items around 60 centres, lengths log-normal."""
+    rng = np.random.default_rng(3)
+    centres = rng.normal(size=(60, FACTORS))
+    items = centres[rng.integers(0, 60, 3000)] + 0.3 * rng.normal(size=(3000, FACTORS))
+    return (items * rng.lognormal(0, 0.4, (3000, 1))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def exact(clustered):
+    return build_index(clustered, IndexConfig())
+
+
+def _bytes(index):
+    return faiss.serialize_index(index.structure).tobytes()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_same_whatever_the_threads_and_another_seed_is_another(family, exact):
+    before = faiss.omp_get_max_threads()
+    try:
+        made = []
+        for threads in (1, 2):
+            faiss.omp_set_num_threads(threads)
+            made.append(_bytes(build_family(family, exact, seed=1, progress=silent)))
+            assert faiss.omp_get_max_threads() == threads
+    finally:
+        faiss.omp_set_num_threads(before)
+    assert made[0] == made[1]
+    if family != "hnsw":
+        assert _bytes(build_family(family, exact, seed=2, progress=silent)) != made[0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_part_of_the_effort_finds_nearly_all_by_inner_product(family, exact, rng):
+    queries = rng.normal(size=(60, FACTORS)).astype(np.float32)
+    index = build_family(family, exact, seed=1, progress=silent).with_effort(Effort(64, 300))
+    assert index.kind == family
+    assert recall(index.search(queries, 10), exact.search(queries, 10)) > 0.95
+
+
+@pytest.mark.parametrize("n_items", [1, 2, 17])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_handful_of_items_is_enough(family, n_items, clustered, answers):
+    exact = build_index(clustered[:n_items], IndexConfig())
+    index = build_family(family, exact, seed=1, progress=silent)
+    assert answers(index.search(clustered[:2], 3)) == answers(exact.search(clustered[:2], 3))
+
+
+def test_items_that_are_all_zero_can_be_indexed():
+    index = build_family("ivf_sq8", FaissIndex(np.zeros((40, 3), np.float32)), seed=1, progress=silent)
+    assert index.search(np.ones((1, 3), np.float32), 2).row(0)[0].tolist() == [0, 1]
+
+
+def test_building_tells_its_progress_and_changes_no_vector(clustered):
+    told, vectors = [], clustered.copy()
+    build_family("ivf_flat", FaissIndex(vectors), seed=1, progress=lambda *step: told.append(step))
+    assert told[-1] == ("build ivf_flat", 3000, 3000)
+    np.testing.assert_array_equal(vectors, clustered)
+
+
+def test_without_items_there_is_nothing_to_build():
+    with pytest.raises(ModelError, match="no item vectors"):
+        build_family("ivf_flat", FaissIndex(np.zeros((0, 3), np.float32)), seed=1, progress=silent)
