@@ -83,4 +83,6 @@ def test_the_readmes_commands_run_after_the_demo(demo: tuple[Path, str], command
 def test_the_readmes_python_runs_after_the_demo(demo: tuple[Path, str]) -> None:
     (block,) = _blocks("python")
     result = subprocess.run([sys.executable, "-c", block], cwd=demo[0], capture_output=True, text=True, check=True)
-    assert len(result.stdout.splitlines()) == 5
+    *listed, explained = result.stdout.splitlines()
+    assert len(listed) == 5
+    assert "Reason(item_id='b000" in explained

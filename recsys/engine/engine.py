@@ -69,7 +69,11 @@ class Engine:
         return self.ask_many([Question(user_id=user_id, k=k, exclude_seen=exclude_seen) for user_id in user_ids])
 
     def ask(self, question: Question) -> Answer:
-        """The list that `question` asks for: see `Question`."""
+        """The list that `question` asks for; see `Question`.
+
+        Raises FilterError for a filter that cannot be read, and where the question is strict UnknownUserError,
+        UnknownItemError and IncompleteAnswerError.
+        """
         return self.ask_many([question])[0]
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
