@@ -1,7 +1,7 @@
 """Listing: questions in, answers out, as many at once as are alike."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from recsys.engine.question import Question
 from recsys.engine.ranking import Ranker
 from recsys.engine.selection import Among, Selection
 from recsys.engine.shortcomings import refuse_shortcomings, warnings_of
+from recsys.errors import InvalidRequestError
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +55,28 @@ class Lister:
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """An answer to each question, in the order asked, none of them touched by the others.
 
-        Raises InvalidRequestError where one of them keeps no bound or tells what this version refuses, and, for
-        those that are strict, UnknownUserError, UnknownItemError and IncompleteAnswerError.
+        Raises InvalidRequestError where one of them keeps no bound or tells what this version refuses (and says
+        which, counted from 0, where there are several), and, for those that are strict, UnknownUserError,
+        UnknownItemError and IncompleteAnswerError.
         """
         groups: defaultdict[object, list[tuple[int, Understood]]] = defaultdict(list)
-        for at, question in enumerate(questions):
-            understood = self._understand(question)
+        for at, understood in enumerate(self._understand_all(questions)):
+            question = understood.question
             groups[understood.n_candidates, question.filter, question.include].append((at, understood))
         answers: dict[int, Answer] = {}
         for group in groups.values():
             places, alike = zip(*group, strict=True)
             answers.update(zip(places, self._rank(alike), strict=True))
         return [answers[at] for at in range(len(questions))]
+
+    def _understand_all(self, questions: Sequence[Question]) -> Iterator[Understood]:
+        for at, question in enumerate(questions):
+            try:
+                yield self._understand(question)
+            except InvalidRequestError as error:
+                if len(questions) == 1:
+                    raise
+                raise InvalidRequestError(f"question {at}: {error}") from error
 
     def _understand(self, question: Question) -> Understood:
         question.check()

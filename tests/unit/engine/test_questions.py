@@ -202,6 +202,11 @@ def test_bounds(engine: Engine, wrong: dict[str, Any], message: str) -> None:
         engine.ask(Question(**wrong))
 
 
+def test_of_many_questions_the_one_that_is_wrong_is_named(engine: Engine) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^question 1: diversity: expected a number"):
+        engine.ask_many([Question(k=1), Question(diversity=2.0)])
+
+
 def test_a_filter_that_cannot_be_read_is_refused(engine: Engine) -> None:
     with pytest.raises(FilterError, match="filter"):
         engine.ask(Question(filter="price >"))
