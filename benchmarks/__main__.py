@@ -14,6 +14,7 @@ def main() -> None:
     """Run them all; the one on Gowalla only where its files are."""
     _run("ingest.py")
     _run("als_overhead.py")
+    _run("indexes.py")
     _run("evaluation.py")
     _run("export.py")
     _run("fold_in.py")

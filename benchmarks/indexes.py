@@ -5,8 +5,9 @@
 
 Prints one Markdown table: a query alone, in one thread, seen items left out, k = 100. Effort is tuned on half of the
 queries and recall measured on the others. `estimated` is what the choice goes by, from counted work; its ratios
-should be those of the clock. Synthetic items stand in clusters of very different sizes, their lengths are
-log-normal, and users lean to a few clusters, half of whose best items they have seen.
+should be those of the clock. Synthetic items are made like those of ALS: with 41,000 of them, the best hundred of a
+user are as near (cosine 0.79), as long (7 % of all are longer) and as near each other (0.99 of them in 2.6 % of the
+catalogue's cells) as in the 64 factors of Gowalla (0.85, 6 %, 3.3 %). Half of their best users have seen.
 """
 
 import argparse
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from recsys.config import IndexConfig
@@ -35,21 +35,27 @@ _USERS, _SEEN = 1_000, 50
 def synthetic(n_items: int, factors: int) -> tuple[Floats, Sample]:
     """Item vectors float32 (n_items, factors), and queries with what each has seen."""
     rng = np.random.default_rng(1)
-    scale = (1 + np.arange(factors)) ** -0.25
-    centres = _directions(rng.normal(size=(max(10, n_items // 100), factors)) * scale)
-    weight = rng.pareto(1.2, len(centres)) + 0.2
-    items = centres[rng.choice(len(centres), n_items, p=weight / weight.sum())].astype(np.float32)
-    items += 0.5 * _directions(rng.standard_normal((n_items, factors), np.float32) * scale.astype(np.float32))
-    items *= rng.lognormal(0, 0.35, n_items).astype(np.float32)[:, None] / np.linalg.norm(items, axis=1)[:, None]
-    liked = centres[rng.choice(len(centres), (_USERS, 3), p=weight / weight.sum())]
-    leaning = rng.dirichlet(np.ones(3), _USERS)
-    users = np.einsum("uc,ucd->ud", leaning, liked) + 0.3 * _directions(rng.normal(size=(_USERS, factors)) * scale)
-    vectors = users.astype(np.float32)
-    return items, Sample(vectors, _seen(items, vectors, rng))
+    n_groups = max(10, round(4 * n_items**0.5))
+    family = rng.integers(0, max(2, n_groups // 13), n_groups)
+    centres = _directions(_random(rng, int(family.max()) + 1, factors)[family] + _random(rng, n_groups, factors))
+    popular = rng.pareto(1.2, n_groups) + 0.2
+    group = rng.choice(n_groups, n_items, p=popular / popular.sum())
+    items = _directions(centres[group] + 0.4 * _random(rng, n_items, factors))
+    items *= rng.lognormal(0, 0.35, n_items).astype(np.float32)[:, None]
+    one = rng.choice(n_groups, _USERS, p=popular / popular.sum())
+    two = np.array([rng.choice(np.flatnonzero(family == family[group])) for group in one])
+    lean = rng.uniform(0, 0.5, (_USERS, 1)).astype(np.float32)
+    users = (1 - lean) * centres[one] + lean * centres[two] + 0.4 * _random(rng, _USERS, factors)
+    return items, Sample(users, _seen(items, users, rng))
 
 
-def _directions(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
-    directions: NDArray[np.floating] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+def _random(rng: np.random.Generator, n: int, factors: int) -> Floats:
+    """Float32 (n, factors), random directions of length one."""
+    return _directions(rng.standard_normal((n, factors), np.float32))
+
+
+def _directions(vectors: Floats) -> Floats:
+    directions: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return directions
 
 

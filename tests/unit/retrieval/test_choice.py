@@ -4,13 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from recsys.config import IndexConfig
 from recsys.errors import ModelError
 from recsys.retrieval import choice
 from recsys.retrieval.choice import choose_index
 
-N_ITEMS, FACTORS = 4000, 16
+N_ITEMS, FACTORS = 8000, 8
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +19,8 @@ def _every_catalogue_is_large(monkeypatch):
     """So that small ones can stand in: they are worth an index, and exact search is charged for a million items."""
     monkeypatch.setattr(choice, "PAYS_ABOVE", 1)
     monkeypatch.setattr(choice, "exact_microseconds", lambda shape: 10_000.0)
+    with threadpool_limits(1):  # many small steps: threads would mostly wait for each other
+        yield
 
 
 @pytest.fixture(scope="module")
