@@ -231,18 +231,49 @@ def fetch(
     return show.line(f"{name} is in {fetched}")
 
 
-@app.command(epilog="Example: `recsys doctor`")
-def doctor(as_json: Json = False) -> None:
-    """Check the installation: versions, threads, and that each compiled part works."""
+@app.command(epilog="Examples: `recsys doctor`, `recsys doctor pipeline.toml`")
+def doctor(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[CONFIG]", help="forecast this job", show_default=False)
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="look at the first million rows of the log only, and extrapolate")
+    ] = False,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Check the installation; or, with CONFIG, forecast memory, disk and time of its job before it is run."""
     from pipelines.doctor import examine
 
-    findings = examine()
-    if as_json:
-        show.json_document([vars(finding) for finding in findings])
+    if config is not None:
+        fine = _forecast(config, quick, overrides, as_json)
     else:
-        show.findings(findings)
-    if not all(finding.fine for finding in findings):
+        findings = examine()
+        fine = all(finding.fine for finding in findings)
+        if as_json:
+            show.json_document([vars(finding) for finding in findings])
+        else:
+            show.findings(findings)
+    if not fine:
         raise typer.Exit(1)
+
+
+def _forecast(path: Path, quick: bool, overrides: list[str] | None, as_json: bool) -> bool:
+    """Whether the job of `path` fits into this machine."""
+    from pipelines import show_forecast
+    from pipelines.forecast.forecast import forecast
+    from pipelines.overrides import parse_overrides
+    from pipelines.progress import listener
+    from recsys.config import load_config
+
+    resolved = load_config(path, overrides=parse_overrides(overrides or []))
+    with listener() as progress:
+        found = forecast(resolved, quick=quick, progress=progress)
+    if as_json:
+        show.json_document(found.to_dict())
+    else:
+        show_forecast.outcome(found)
+    return found.fine
 
 
 def _registry(store: Path) -> Any:

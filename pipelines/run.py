@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pipelines.evaluate import evaluate
 from pipelines.index import index
-from pipelines.memory import give_back
+from pipelines.memory import give_back, keep_one_arena
 from pipelines.prepare import prepare
 from pipelines.publish import publish
 from pipelines.train import train
@@ -49,6 +49,7 @@ def run(
     `announce` hears of each step as it ends. A step that fails raises, and leaves its earlier outputs in place.
     Raises ArtifactError where another run is at work in the same workspace.
     """
+    keep_one_arena()
     _check_before_work(config)
     workspace = Workspace(config.workspace)
     done: dict[str, dict[str, Any]] = {}
@@ -58,8 +59,8 @@ def run(
             summary = _STEPS[step](config, workspace, progress=progress)
             done[step] = {**summary, "seconds": round(time.perf_counter() - started, 2)}
             log.info("%s took %.2f s", step, done[step]["seconds"])
-            announce(step, done[step])
             give_back()
+            announce(step, done[step])
     return done
 
 

@@ -50,6 +50,12 @@ def read_log(
     return _read(blocks, log, _named(files), deduplicate=deduplicate, quarantine=quarantine, now=now)
 
 
+def read_blocks(log: LogConfig, *, now: int | None = None, progress: Progress = silent) -> Iterator[CheckedRows]:
+    """What `read_log` reads, block by block, for whoever counts rows and keeps none. Raises DataError as it does."""
+    blocks = _blocks_of_all(log_files(log.paths), log, progress=progress)
+    yield from _checked(blocks, Rules.by(log, now=int(time.time()) if now is None else now))
+
+
 def read_frame(
     frame: pd.DataFrame,
     log: LogConfig,

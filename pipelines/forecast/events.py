@@ -1,0 +1,111 @@
+"""Memory of reading, cleaning and cutting: what grows with the events of the log."""
+
+import os
+from pathlib import Path
+
+from pipelines.forecast.job_size import JobSize
+from pipelines.forecast.terms import Moment, Term
+from recsys.config import PipelineConfig
+from recsys.data.ingest.log_files import format_of, log_files
+from recsys.data.ingest.text_blocks import BLOCK_BYTES
+
+# A block of text, the columns pyarrow makes of it, its ids coded and its times parsed: measured.
+_BLOCK_COPIES = 3.5
+_BLOCK_ROWS_BYTES = 40 * 2**20
+"""A block of Parquet: 2**19 rows of five columns, coded."""
+
+_MOST_THREADS = 4
+_PLAIN = (".csv", ".tsv", ".jsonl", ".ndjson")
+_GROWTH = 1.125
+"""A column that grows by a quarter whenever it is full has an eighth to spare, on average."""
+
+
+def event_bytes(config: PipelineConfig) -> int:
+    """Bytes of one event in `Interactions`: two int32 positions, a float32 value, an int64 time, an int8 kind."""
+    return 12 + 8 * (config.log.timestamp is not None) + (config.log.event is not None)
+
+
+def id_bytes(size: JobSize) -> float:
+    """Both id maps: text and an int32 offset each."""
+    return size.users * (size.user_id_bytes + 4) + size.items * (size.item_id_bytes + 4)
+
+
+def prepare_moments(size: JobSize, config: PipelineConfig) -> list[Moment]:
+    """Reading; merging double rows; cleaning, beside the events."""
+    held = Term.of("events", size.accepted * event_bytes(config) + id_bytes(size))
+    moments = [_reading(size, config), *cleaning_moments(size, 1.0, config, beside=(held,))]
+    if config.prepare.deduplicate:
+        # first_of_alike: marks, their order and the marks in that order, 8 bytes a row each, and a flag.
+        sort = Term.of("sorting to merge double rows", 25 * size.accepted)
+        moments.append(Moment("merge double rows", (held, sort)))
+    catalogue = 3 * config.items.path.stat().st_size if config.items is not None and config.items.path.exists() else 0
+    return [*moments, Moment("catalogue", (held, Term.of("catalogue", catalogue)))]
+
+
+def cut_moments(size: JobSize, config: PipelineConfig) -> list[Moment]:
+    """evaluate's cut: the events of the file, its two sides beside them, and cleaning of the train side."""
+    mapped = mapped_events(size, config)
+    if config.evaluate.split == "given":
+        return cleaning_moments(size, 1.0, config, beside=(mapped,))
+    sides = Term.of("train and held-out events (copies)", size.events * (event_bytes(config) + 1))
+    moments = cleaning_moments(size, size.train_share, config, beside=(mapped, sides))
+    if config.evaluate.split == "last_n":
+        # cut_last_items: keys, an order, the keys in it, and what np.unique and np.isin sort: 8 bytes a row each.
+        moments.append(Moment("order events by user", (mapped, Term.of("sorting", 57 * size.events))))
+    return moments
+
+
+def stopping_moments(size: JobSize, config: PipelineConfig) -> list[Moment]:
+    """The train side, cut once more by early stopping: beside the events, that side and the two sides of it."""
+    side = size.events * size.train_share * event_bytes(config)
+    copies = Term.of("train side for early stopping (copies)", 2 * side)
+    return cleaning_moments(size, size.train_share**2, config, beside=(mapped_events(size, config), copies))
+
+
+def mapped_events(size: JobSize, config: PipelineConfig) -> Term:
+    """The events as evaluate loads them."""
+    return Term.of("events, mapped from prepare's file", size.events * event_bytes(config) + id_bytes(size))
+
+
+def _reading(size: JobSize, config: PipelineConfig) -> Moment:
+    kinds = 4 * (config.log.event is not None)  # int32 while they grow
+    columns = size.accepted * (12 + 8 * (config.log.timestamp is not None) + kinds)
+    blocks = (min(os.cpu_count() or 1, _MOST_THREADS) + 2) * _block_bytes(config)
+    return Moment(
+        "read",
+        (
+            Term.of("columns that grow", columns * _GROWTH),
+            Term.of("ids", 2 * id_bytes(size)),
+            Term.of("blocks being parsed", blocks),
+        ),
+    )
+
+
+def _block_bytes(config: PipelineConfig) -> float:
+    """Of the largest block of the log's files, parsed."""
+    return max(_block_of(file, format_of(file, config.log.format)) for file in log_files(config.log.paths))
+
+
+def _block_of(file: Path, kind: str) -> float:
+    """A small file is one small block; what is compressed comes out some five times as large."""
+    size = file.stat().st_size * (1 if file.suffix in _PLAIN else 5)
+    return min(_BLOCK_ROWS_BYTES, size) if kind == "parquet" else _BLOCK_COPIES * min(BLOCK_BYTES, size)
+
+
+def cleaning_moments(
+    size: JobSize, share: float, config: PipelineConfig, *, beside: tuple[Term, ...]
+) -> list[Moment]:
+    """build_matrix on a `share` of the events. Most is held where merge_events sorts or numbers the pairs."""
+    events, entries = size.events * share, size.pairs * share
+    copies = []
+    if config.prepare.max_user_events is not None:
+        copies.append(Term.of("events without bots (a copy)", events * event_bytes(config)))
+    weights = Term.of("weights", 4 * events)
+    # The keys, their order, the keys in it (int64), and the weights in it.
+    order = Term.of("keys of user and item, sorted", 28 * events)
+    # Keys and weights in order; of each pair its start, user and item as int64, as int32, and how many events it has.
+    pairs = Term.of("distinct pairs", 12 * events + 52 * entries)
+    return [
+        Moment("sort pairs", (*beside, *copies, weights, order)),
+        Moment("merge pairs", (*beside, *copies, weights, pairs)),
+    ]

@@ -1,0 +1,91 @@
+"""A rough time: a thousandth of the training is done, and multiplied."""
+
+import os
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from pipelines.forecast.fitting import Shape
+from pipelines.forecast.job_size import JobSize
+from pipelines.forecast.steps import train_side, whole
+from recsys.config import ModelConfig, PipelineConfig
+from recsys.data.id_map import IdMap
+from recsys.data.matrix import InteractionMatrix, csr_from_pairs
+from recsys.models.training import train_model
+from recsys.retrieval.exact import ExactSearch
+
+_SAMPLED_ENTRIES = 300_000
+_SAMPLED_USERS = 128
+_MOST_FACTORS = 256
+
+# Seconds, measured on one core of 2.1 GHz: sorting and merging an event, an item-to-item product, EASE's cube.
+_PER_EVENT, _PER_CO_OCCURRENCE, _PER_CUBE = 0.6e-6, 6e-9, 3e-11
+_START = 2.0
+
+
+def job_seconds(size: JobSize, config: PipelineConfig, *, read_seconds: float) -> dict[str, float]:
+    """Seconds of each step, on this machine as busy as it is now; right within a factor of two or so.
+
+    `read_seconds`: what one pass over the log takes. Training is timed on a matrix of the same proportions with
+    fewer of everything, ranking on a few users, the rest by constants.
+    """
+    fit, shape = _fit_seconds(whole(size), config.model), train_side(size)
+    events = _PER_EVENT * size.events
+    cuts = 2 if config.model.early_stopping else 1
+    baselines = sum(_BASELINES[name](size) for name in config.evaluate.baselines if name in _BASELINES)
+    ranking = _ranking_seconds(size, config) * (1 + len(config.evaluate.baselines))
+    intervals = 2e-8 * size.eval_users * config.evaluate.bootstrap
+    return {
+        "prepare": _START + read_seconds + events,
+        "evaluate": cuts * events + cuts * fit * shape.entries / max(size.entries, 1) + ranking + baselines,
+        "train": fit,
+        "index": 1.0 + 2e-9 * size.n_items * config.model.factors * 1000 / 10,
+        "publish": _START + 2 * intervals + 2e-9 * size.n_users * config.model.factors * 4,
+    }
+
+
+_BASELINES: dict[str, Callable[[JobSize], float]] = {
+    "item_knn": lambda size: _PER_CO_OCCURRENCE * size.co_occurrences + 3e-9 * size.n_items**2,
+    "item_knn_bm25": lambda size: _PER_CO_OCCURRENCE * size.co_occurrences + 3e-9 * size.n_items**2,
+    "rp3beta": lambda size: _PER_CO_OCCURRENCE * size.co_occurrences + 3e-9 * size.n_items**2,
+    "ease": lambda size: _PER_CUBE * float(size.n_items) ** 3,
+    "bpr": lambda size: 100 * 3e-7 * size.entries,
+    "svd": lambda size: 6e-7 * size.entries,
+    "item2vec": lambda size: 10 * 6e-6 * size.entries,
+}
+
+
+def _fit_seconds(shape: Shape, model: ModelConfig) -> float:
+    """Every part of a fit grows with entries, users or items, so a smaller matrix of the same proportions tells.
+
+    With many factors the solver's time is that of factors ** 2 multiplications a row.
+    """
+    times = max(1.0, shape.entries / _SAMPLED_ENTRIES)
+    small = Shape(*(max(1, round(count / times)) for count in (shape.users, shape.items, shape.entries)))
+    fewer = model.model_copy(update={"factors": min(model.factors, _MOST_FACTORS)})
+    matrix, started = _made_up(small), time.perf_counter()
+    train_model(matrix, fewer)
+    return (time.perf_counter() - started) * times * (model.factors / fewer.factors) ** 2
+
+
+def _made_up(shape: Shape) -> InteractionMatrix:
+    rng = np.random.default_rng(1)
+    row = rng.integers(0, shape.users, shape.entries).astype(np.int32)
+    column = (shape.items * rng.random(shape.entries) ** 2).astype(np.int32)
+    csr = csr_from_pairs(row, column, np.ones(shape.entries, np.float32), (shape.users, shape.items))
+    users, items = (IdMap.of([f"{number:09d}" for number in range(count)])[0] for count in csr.shape)
+    return InteractionMatrix(users, items, csr)
+
+
+def _ranking_seconds(size: JobSize, config: PipelineConfig) -> float:
+    """Ranking all items for all evaluated users, on all cores, by ranking some of the items for a few on one."""
+    items = min(size.n_items, 50_000)
+    rng = np.random.default_rng(1)
+    vectors = rng.standard_normal((items, config.model.factors), dtype=np.float32)
+    search, k = ExactSearch(vectors), max(config.evaluate.cutoffs)
+    search.search(vectors[:1], k)  # the first one waits for threads and pages
+    started = time.perf_counter()
+    search.search(vectors[:_SAMPLED_USERS], k)
+    once = (time.perf_counter() - started) / min(items, _SAMPLED_USERS)
+    return once * size.eval_users * size.n_items / items / (os.cpu_count() or 1)

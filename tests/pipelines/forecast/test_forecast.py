@@ -1,0 +1,161 @@
+"""`recsys doctor CONFIG`: the counts it assumes, the disk it needs, what it says where a job does not fit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.doctor import judge
+from pipelines.forecast import forecast as module
+from pipelines.forecast.advice import advise
+from pipelines.forecast.forecast import Forecast, forecast
+from pipelines.forecast.job_size import job_size
+from pipelines.forecast.owners import Surveyed
+from pipelines.forecast.steps import job_memory
+from pipelines.prepare import matrix_of
+from recsys.config import PipelineConfig, load_config
+from recsys.data.ingest.readers import read_log
+from recsys.data.ingest.survey import survey_log
+from recsys.data.synthetic import SyntheticLog
+from recsys.progress import silent
+
+Finished = tuple[PipelineConfig, SyntheticLog, dict[str, Any]]
+STEPS = ["prepare", "evaluate", "train", "index", "publish"]
+
+
+@pytest.fixture(scope="module")
+def found(finished: Finished) -> Forecast:
+    return forecast(finished[0], quick=False, progress=silent)
+
+
+def _bytes_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+class TestCounts:
+    def test_rows_and_ids_are_those_of_the_log(self, found: Forecast, finished: Finished) -> None:
+        rows = finished[2]["prepare"]["rows"]
+        assert (found.size.rows, found.size.events) == (rows["rows_read"], rows["accepted"])
+        assert found.size.accepted == rows["accepted"] + rows["merged"]
+
+    def test_the_matrix_is_what_cleaning_leaves(self, found: Forecast, finished: Finished) -> None:
+        cleaning = finished[2]["prepare"]["cleaning"]
+        assert found.size.n_users == cleaning["n_users"]
+        assert found.size.n_items == cleaning["n_items"]
+        assert found.size.entries == pytest.approx(cleaning["entries"], rel=0.01)
+
+    def test_the_cut_is_that_of_evaluation(self, found: Forecast, finished: Finished) -> None:
+        counts = finished[2]["evaluate"]["split"]["counts"]
+        assert found.size.train_share * found.size.events == pytest.approx(counts["n_train_events"], rel=0.02)
+        assert found.size.train_users == pytest.approx(counts["n_train_users"], rel=0.02)
+        assert found.size.eval_users == pytest.approx(counts["n_eval_users"], rel=0.15)  # some did nothing new
+
+    @pytest.mark.parametrize(("setting", "least"), [("min_user_items", 25), ("min_item_users", 25)])
+    def test_a_bound_on_activity_takes_as_many(self, shop: Path, setting: str, least: int) -> None:
+        config = load_config(shop, overrides={f"prepare.{setting}": least})
+        matrix, _ = matrix_of(read_log(config.log, deduplicate=True)[0], config)
+        size = forecast(config, quick=False, progress=silent).size
+        # One round of what cleaning repeats until nothing changes, and users and items apart.
+        assert size.n_users == pytest.approx(matrix.n_users, rel=0.02)
+        assert size.n_items == pytest.approx(matrix.n_items, rel=0.15)
+        assert size.entries == pytest.approx(matrix.csr.nnz, rel=0.1)
+
+
+class TestSplits:
+    @pytest.mark.parametrize("split", ["last_n", "held_out_users"])
+    def test_every_split_is_reckoned(self, shop: Path, split: str) -> None:
+        config = load_config(shop, overrides={"evaluate.split": split})
+        size = forecast(config, quick=False, progress=silent).size
+        assert 0.5 < size.train_share < 1
+        assert 0 < size.eval_users <= size.n_users
+
+
+class TestQuick:
+    def test_a_log_of_one_look_is_counted(self, finished: Finished, found: Forecast) -> None:
+        assert forecast(finished[0], quick=True, progress=silent).size == found.size
+
+    def test_the_rest_of_a_longer_one_is_extrapolated(
+        self, finished: Finished, found: Forecast, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "_QUICK_ROWS", 4_000)
+        size = forecast(finished[0], quick=True, progress=silent).size
+        assert not size.measured
+        assert size.rows == pytest.approx(found.size.rows, rel=0.02)
+        assert size.users == pytest.approx(found.size.users, rel=0.15)
+        assert size.items == pytest.approx(found.size.items, rel=0.15)
+
+
+class TestDisk:
+    def test_workspace_and_version_are_as_large_as_they_come(self, found: Forecast, finished: Finished) -> None:
+        config = finished[0]
+        steps = sum(_bytes_of(config.workspace / step) for step in STEPS)
+        assert steps < found.workspace < 2 * steps  # a step that is run again writes beside its old output
+        version = next((config.publish.store / "versions").iterdir())
+        assert found.version == pytest.approx(_bytes_of(version), rel=0.35)  # most of this small one is headers
+
+
+class TestJudgement:
+    def test_what_fits_is_fine(self, found: Forecast) -> None:
+        findings = judge(found)
+        assert [finding.name for finding in findings] == ["assumed", *STEPS, "service", "disk"]
+        assert found.fine
+        assert all(finding.fine for finding in findings)
+
+    def test_too_little_memory_is_not_and_says_what_to_change(
+        self, finished: Finished, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = load_config(
+            finished[0].workspace.parent / "pipeline.toml", overrides={"evaluate.baselines": ["popular", "ease"]}
+        )
+        monkeypatch.setattr(module, "available_bytes", lambda: 2.0**26)
+        found = forecast(config, quick=False, progress=silent)
+        train = next(finding for finding in judge(found) if finding.name == "train")
+        assert not found.fine
+        assert not train.fine
+        assert "but 64 MiB are available: Python and libraries" in train.detail
+        assert found.to_dict()["fine"] is False
+
+    def test_advice_is_the_forecast_with_another_setting(self, finished: Finished) -> None:
+        with_ease = finished[0].evaluate.model_copy(update={"baselines": ("popular", "ease")})
+        config = finished[0].model_copy(update={"evaluate": with_ease})
+        surveyed = Surveyed.of(survey_log(config.log))
+        rows = surveyed.survey.rows
+        (advice,) = advise(surveyed, config, rows=rows, resident=0)
+        assert advice.setting == "evaluate.baselines without 'ease'"
+        left = config.model_copy(update={"evaluate": with_ease.model_copy(update={"baselines": ("popular",)})})
+        steps = job_memory(job_size(surveyed, left, rows=rows), left, resident=0)
+        assert advice.size == max(step.size for step in steps)
+
+
+class TestCommand:
+    def test_the_table_names_what_was_assumed_and_every_step(self, recsys: Any, shop: Path) -> None:
+        result = recsys("doctor", shop)
+        assert result.returncode == 0, result.stderr
+        for word in ("rows", "users", "items", "(counted)", *STEPS, "service", "disk", "the job peaks at"):
+            assert word in result.stdout
+
+    def test_json_is_one_document(self, recsys: Any, shop: Path) -> None:
+        tree = json.loads(recsys("doctor", shop, "--json").stdout)
+        assert [step["step"] for step in tree["memory"]["steps"]] == STEPS
+        for step in tree["memory"]["steps"]:
+            assert step["peak"] == sum(step["terms"].values())
+        assert tree["assumed"]["users"] > 250
+        assert tree["memory"]["peak"] == max(step["peak"] for step in tree["memory"]["steps"])
+
+    def test_a_setting_on_the_command_line_counts(self, recsys: Any, shop: Path) -> None:
+        plain, larger = (
+            json.loads(recsys("doctor", shop, "--json", *more).stdout)
+            for more in ((), ("--set", "model.factors=512"))
+        )
+        assert larger["disk"]["version"] > 2 * plain["disk"]["version"]
+
+    def test_a_wrong_configuration_is_2(self, recsys: Any, shop: Path) -> None:
+        shop.write_text(shop.read_text().replace("factors =", "factor ="))
+        result = recsys("doctor", shop)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "did you mean 'factors'?" in result.stderr
+
+    def test_a_log_that_is_not_there_is_2(self, recsys: Any, shop: Path) -> None:
+        shop.write_text(shop.read_text().replace("events/*.csv", "nothing/*.csv"))
+        assert recsys("doctor", shop).returncode == 2

@@ -1,0 +1,139 @@
+"""Every term against the code that allocates it: what numpy holds at its peak, traced."""
+
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.forecast.events import cleaning_moments, cut_moments, stopping_moments
+from pipelines.forecast.fitting import Shape, als_moment, fit_moments, spectral_moments, vectors_bytes
+from pipelines.forecast.job_size import JobSize
+from pipelines.forecast.terms import Moment, StepMemory, Term, text
+from pipelines.prepare import matrix_of
+from recsys.config import ModelConfig, PipelineConfig, parse_config
+from recsys.data.id_map import IdMap
+from recsys.data.interactions import Interactions
+from recsys.data.matrix import InteractionMatrix, csr_from_pairs
+from recsys.models.als import fit_als
+from recsys.models.spectral import spectral_start
+from recsys.models.training import train_model
+
+N_USERS, N_ITEMS = 20_000, 3_000
+MODEL = ModelConfig(factors=32, iterations=1, threads=1)
+
+
+def traced_peak(work: Callable[[], object]) -> int:
+    """Bytes that `work` had allocated at its peak, beyond what there was before."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def largest(moments: list[Moment]) -> int:
+    return max(moment.size for moment in moments)
+
+
+@pytest.fixture(scope="module")
+def matrix() -> InteractionMatrix:
+    rng = np.random.default_rng(1)
+    row, column = rng.integers(0, N_USERS, 700_000), rng.integers(0, N_ITEMS, 700_000)
+    csr = csr_from_pairs(
+        row.astype(np.int32), column.astype(np.int32), np.ones(700_000, np.float32), (N_USERS, N_ITEMS)
+    )
+    users, items = (IdMap.of([f"{number:06}" for number in range(count)])[0] for count in csr.shape)
+    return InteractionMatrix(users, items, csr)
+
+
+@pytest.fixture
+def shape(matrix: InteractionMatrix) -> Shape:
+    return Shape(matrix.n_users, matrix.n_items, matrix.csr.nnz)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> PipelineConfig:
+    return parse_config({"log": {"paths": ["log.csv"], "timestamp": "t"}}, base=tmp_path)
+
+
+def _size(n_events: int, n_pairs: int) -> JobSize:
+    return JobSize(
+        measured=True,
+        rows=n_events,
+        accepted=n_events,
+        events=n_events,
+        users=N_USERS,
+        items=N_ITEMS,
+        n_users=N_USERS,
+        n_items=N_ITEMS,
+        entries=n_pairs,
+        pairs=n_pairs,
+        train_share=1.0,
+        train_users=N_USERS,
+        eval_users=0,
+        co_occurrences=0,
+        user_id_bytes=6.0,
+        item_id_bytes=6.0,
+    )
+
+
+@pytest.mark.parametrize("repeats", [1, 6])
+def test_cleaning(matrix: InteractionMatrix, config: PipelineConfig, repeats: int) -> None:
+    """Where pairs are distinct they take most, where they repeat the sorting does."""
+    row = np.repeat(np.arange(N_USERS, dtype=np.int32), np.diff(matrix.csr.indptr))[: 600_000 // repeats]
+    user, item = np.tile(row, repeats), np.tile(matrix.csr.indices[: len(row)], repeats)
+    events = Interactions(
+        matrix.users, matrix.items, user, item, np.ones(len(user), np.float32), np.zeros(len(user), np.int64)
+    )
+    moments = cleaning_moments(_size(len(user), len(row)), 1.0, config, beside=())
+    assert largest(moments) == pytest.approx(traced_peak(lambda: matrix_of(events, config)), rel=0.1)
+
+
+def test_early_stopping_holds_the_train_side_twice(config: PipelineConfig) -> None:
+    size = _size(1_000_000, 500_000)  # all of it on the train side: 20 bytes an event, once more
+    once, twice = largest(cut_moments(size, config)), largest(stopping_moments(size, config))
+    assert twice - once == 20 * 1_000_000 - 1_000_000  # the plain cut has a flag for each event
+
+
+def test_the_spectral_start(matrix: InteractionMatrix, shape: Shape) -> None:
+    peak = traced_peak(lambda: spectral_start(matrix.csr, MODEL.factors, seed=1))
+    assert largest(spectral_moments(shape, MODEL)) == pytest.approx(peak, rel=0.15)
+
+
+def test_als_from_random_vectors(matrix: InteractionMatrix, shape: Shape) -> None:
+    random = MODEL.model_copy(update={"start": "random"})
+    moment = als_moment(shape, random, Term("confidence", 0), mapped=False)
+    assert moment.size == pytest.approx(traced_peak(lambda: fit_als(matrix.csr, random)), rel=0.1)
+
+
+def test_als_of_a_mapped_matrix_copies_its_index_arrays(shape: Shape) -> None:
+    apart, mapped = (als_moment(shape, MODEL, Term("confidence", 0), mapped=each).size for each in (False, True))
+    assert mapped - apart == 4 * (shape.entries + shape.users)
+
+
+@pytest.mark.parametrize("factors", [16, 128])
+def test_a_whole_fit_beside_its_matrix(matrix: InteractionMatrix, shape: Shape, factors: int) -> None:
+    model = MODEL.model_copy(update={"factors": factors})
+    beside = next(term.size for term in fit_moments(shape, model, mapped=False)[0].terms if term.what == "matrix")
+    peak = traced_peak(lambda: train_model(matrix, model))
+    assert largest(fit_moments(shape, model, mapped=False)) - beside == pytest.approx(peak, rel=0.15)
+
+
+def test_vectors_are_as_large_as_their_files(matrix: InteractionMatrix, shape: Shape, tmp_path: Path) -> None:
+    train_model(matrix, MODEL).embeddings.save(tmp_path)
+    files = sum((tmp_path / name).stat().st_size for name in ("users.npy", "items.npy"))
+    assert files == vectors_bytes(shape, MODEL) + 2 * 128  # a header each
+
+
+def test_a_step_is_its_largest_moment_and_what_is_always_there() -> None:
+    moments = [Moment("small", (Term("a", 1),)), Moment("large", (Term("b", 5), Term("c", 6)))]
+    step = StepMemory.of("train", moments, resident=(Term("python", 100),))
+    assert (step.size, step.peak.name) == (111, "large")
+
+
+@pytest.mark.parametrize(("size", "shown"), [(5 * 2**20, "5 MiB"), (3 * 2**29, "1.5 GiB")])
+def test_sizes_for_people(size: int, shown: str) -> None:
+    assert text(size) == shown

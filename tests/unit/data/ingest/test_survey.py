@@ -1,0 +1,68 @@
+"""The survey counts what read_log would find, and keeps little."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys.config import LogConfig
+from recsys.data.ingest import survey as module
+from recsys.data.ingest.readers import read_log
+from recsys.data.ingest.survey import survey_log
+from recsys.data.synthetic import write_synthetic_log
+from recsys.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> LogConfig:
+    folder = tmp_path_factory.mktemp("log")
+    write_synthetic_log(folder, n_users=700, n_items=150, n_events=30_000, seed=3, dirty_rows=200, compress=False)
+    return LogConfig(
+        paths=(folder / "events" / "*.csv",),
+        user="user_id",
+        item="item_id",
+        timestamp="timestamp",
+        event="event",
+        event_weights={"view": 1.0, "cart": 3.0, "purchase": 5.0},
+        max_future="3650d",
+    )
+
+
+def test_a_small_log_is_counted_exactly(log: LogConfig) -> None:
+    events, counts = read_log(log)
+    survey = survey_log(log)
+    assert (survey.rows, survey.accepted) == (counts.rows_read, counts.accepted)
+    assert (survey.users, survey.items) == (len(events.users), len(events.items))
+    assert survey.by_user.share == 1.0
+    assert np.array_equal(np.sort(survey.by_user.time), np.sort(events.timestamp))
+    pairs = np.unique(np.stack([survey.by_user.owner, survey.by_user.other]), axis=1).shape[1]
+    assert pairs == len(np.unique(events.user_idx.astype(np.int64) * len(events.items) + events.item_idx))
+
+
+def test_a_sample_holds_its_owners_with_all_their_events(log: LogConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = survey_log(log).by_user
+    monkeypatch.setattr(module, "_SAMPLED_ROWS", 5_000)
+    sample = survey_log(log).by_user
+    assert len(sample.owner) <= 5_000
+    assert 0 < sample.share < 1
+    theirs = np.isin(everything.owner, np.unique(sample.owner))
+    assert len(sample.owner) == int(theirs.sum())
+
+
+def test_many_ids_are_counted_by_their_hashes(log: LogConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_KEPT_HASHES", 256)
+    assert survey_log(log).users == pytest.approx(len(read_log(log)[0].users), rel=0.25)
+
+
+def test_a_part_of_the_log_knows_that_it_is_one(log: LogConfig) -> None:
+    survey = survey_log(log, most_rows=5_000)
+    assert not survey.whole
+    assert 5_000 <= survey.rows < 30_000
+    assert 2 * survey.half[0] >= survey.rows
+    assert survey_log(log, most_rows=10**9).whole
+
+
+def test_a_log_without_an_accepted_row_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item\n,a\n,b\n")
+    with pytest.raises(DataError, match="none of the 2 rows"):
+        survey_log(LogConfig(paths=(tmp_path / "log.csv",)))
