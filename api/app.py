@@ -6,12 +6,11 @@ import os
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
-from api.deps import refuse_repeats
 from api.errors import Problem, problem_response
 from api.metrics import Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
@@ -48,7 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for error in (RequestValidationError, HTTPException):  # the framework's own; all others get to the middleware
         app.add_exception_handler(error, _answer_problem)
     for routes in (users, items, model, questions):
-        app.include_router(routes.router, dependencies=[Depends(refuse_repeats)])
+        app.include_router(routes.router)
     app.include_router(health.router)
     app.include_router(metrics.router_of(figures))
     if settings.admin_key is not None:

@@ -7,13 +7,13 @@ from fastapi import Depends, Path, Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.errors import NoModelError
-from api.middleware import ESCAPED_SLASH, context_of
-from recsys.engine import Engine
-from recsys.engine.bounds import MAX_ID_BYTES, MAX_K
-from recsys.errors import InvalidRequestError
+from api.middleware import context_of
+from api.queries import ID_IN_PATH, with_slashes
+from api.served import ServedEngine
+from recsys.engine.bounds import MAX_K
 
 
-async def request_engine(request: Request) -> Engine:
+def engine_of(request: Request) -> ServedEngine:
     """The engine this request is answered by. Raises NoModelError while there is none."""
     context = context_of(request.scope)
     if context.engine is None:
@@ -21,13 +21,9 @@ async def request_engine(request: Request) -> Engine:
     return context.engine
 
 
-async def refuse_repeats(request: Request) -> None:
-    """Raises InvalidRequestError where a parameter comes twice: taking the last one would silently drop the other."""
-    for (
-        name
-    ) in RecommendationQuery.model_fields:  # all there are; a name that no route has is not repeated in a reply
-        if (count := len(request.query_params.getlist(name))) > 1:
-            raise InvalidRequestError(f"query parameter {name}: given {count} times; expected at most once")
+async def request_engine(request: Request) -> ServedEngine:
+    """The same, as what a route depends on."""
+    return engine_of(request)
 
 
 def _whole_number(value: Any) -> Any:
@@ -37,17 +33,8 @@ def _whole_number(value: Any) -> Any:
     return value
 
 
-def _with_slashes(segment: str) -> str:
-    return segment.replace(ESCAPED_SLASH, "/")
-
-
-RequestEngine = Annotated[Engine, Depends(request_engine)]
-UserId = Annotated[
-    str,
-    AfterValidator(_with_slashes),
-    Path(description=f"as the log spells it, percent-encoded; at most {MAX_ID_BYTES} bytes"),
-]
-ItemId = UserId
+RequestEngine = Annotated[ServedEngine, Depends(request_engine)]
+ItemId = Annotated[str, AfterValidator(with_slashes), Path(description=ID_IN_PATH)]
 K = Annotated[int, Field(ge=1, le=MAX_K, description="how many items are wanted"), BeforeValidator(_whole_number)]
 
 

@@ -16,7 +16,7 @@ from api.errors import is_fault, problem_response
 from api.logs import FIELDS
 from api.metrics import Metrics
 from api.model_watch import ModelWatch
-from recsys.engine import Engine
+from api.served import ServedEngine
 from recsys.errors import InvalidRequestError
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -37,7 +37,7 @@ class RequestContext:
     """One request: its id, and the engine that answers it from beginning to end, whatever is published meanwhile."""
 
     request_id: str
-    engine: Engine | None
+    engine: ServedEngine | None
     no_engine_reason: str
     started: float = field(default_factory=perf_counter)
     status: int = 0

@@ -9,7 +9,6 @@ from time import monotonic
 from api.metrics import Metrics
 from api.served import ServedEngine
 from recsys.artifacts.registry import Registry
-from recsys.engine import Engine
 
 RETRY_SECONDS = 60.0
 """A version that failed to load is tried again so much later: the disk may have been the one at fault."""
@@ -26,7 +25,7 @@ class ModelWatch:
     """
 
     def __init__(self, store: Path, metrics: Metrics | None = None) -> None:
-        self.engine: Engine | None = None
+        self.engine: ServedEngine | None = None
         self.reason = "the model has not been looked for yet"
         """Why there is no engine, fit for outsiders: it names no path."""
         self._registry = Registry(store)
@@ -42,7 +41,7 @@ class ModelWatch:
             await asyncio.sleep(seconds)
             await asyncio.to_thread(self.refresh)
 
-    def refresh(self, *, again: bool = False) -> Engine | None:
+    def refresh(self, *, again: bool = False) -> ServedEngine | None:
         """Serve the store's current version, if it is another one and sound; `again`: even if it just was not.
 
         Returns the engine of the store's current version, None where another one serves on, or nothing does.
@@ -91,10 +90,7 @@ class ModelWatch:
 
 
 def load_engine(registry: Registry, version: str) -> ServedEngine:
-    """Verify and load one version, and ask it something: the first real request shall not pay for cold memory."""
+    """Verify and load one version, and warm it up."""
     engine = ServedEngine(registry.load(version))
-    if len(engine.user_ids):
-        engine.recommend(engine.user_ids.id_at(0))
-    if len(engine.item_ids):
-        engine.similar(engine.item_ids.id_at(0))
+    engine.warm_up()
     return engine

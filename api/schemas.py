@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from recsys.engine import (
     Answer,
@@ -19,6 +20,11 @@ from recsys.engine import (
 
 PUBLIC_CONFIG = ("prepare", "evaluate", "model", "index")
 """The sections of the configuration that are shown; the others say where things are on another machine."""
+
+
+def json_of(reply: BaseModel) -> Response:
+    """The response that carries `reply`, without what is None: already checked, so not checked again."""
+    return Response(reply.model_dump_json(exclude_none=True), media_type="application/json")
 
 
 class Reply(BaseModel):

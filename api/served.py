@@ -1,7 +1,9 @@
-"""ServedEngine: an engine that tells of every list it gives."""
+"""ServedEngine: an engine that tells of every list it gives, and answers together what is asked together."""
 
 from collections.abc import Callable, Sequence
 
+from api.batching import Batcher
+from recsys.artifacts.bundle import Bundle
 from recsys.engine import Answer, Engine, Question
 
 Tell = Callable[[Sequence[Answer]], None]
@@ -11,6 +13,23 @@ class ServedEngine(Engine):
     """Answers as `Engine` does; `tell` hears of every answer, once it is set."""
 
     tell: Tell | None = None
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle)
+        self._batcher = Batcher(self.ask_many)
+
+    def warm_up(self) -> None:
+        """Ask something: the first real request shall not pay for cold memory, and what lists cost becomes known."""
+        if len(self.user_ids):
+            question = Question(user_id=self.user_ids.id_at(0))
+            self.ask(question)
+            self._batcher.learn(question)
+        if len(self.item_ids):
+            self.similar(self.item_ids.id_at(0))
+
+    async def ask_soon(self, question: Question) -> Answer:
+        """What `ask` answers, found in one search with what else is asked on the event loop just now."""
+        return await self._batcher.ask(question)
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """See `Engine.ask_many`, through which every question about somebody goes."""

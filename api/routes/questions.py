@@ -8,17 +8,14 @@ from starlette.concurrency import run_in_threadpool
 from api.bodies import body_of
 from api.deps import NoQuery, RequestEngine
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
+from api.loop import answer_soon
 from api.requests import MAX_BATCH_ITEMS, BatchBody, QuestionBody, RankBody, request_body
 from api.schemas import Batch, RankedCandidates, Recommendations
-from recsys.engine import Engine, Question
 from recsys.errors import IncompleteAnswerError, InvalidRequestError, UnknownItemError, UnknownUserError
 
 _STRICT = (UnknownUserError, UnknownItemError, IncompleteAnswerError)
 _EVENTS = [{"item_id": "dune", "event": "purchase", "value": 2}, {"item_id": "solaris"}]
 _ONE = {"events": _EVENTS, "k": 3, "filter": "price < 20", "explain": True}
-
-# A question within these takes less time than handing it to another thread and back.
-_FEW_ITEMS, _FEW_EVENTS = 100, 100
 
 router = APIRouter(tags=["questions"])
 
@@ -38,9 +35,7 @@ async def recommend(
 
     Events are weighed as the job weighs the log's, and folded in to the vector that training would have given.
     """
-    question = body.question()
-    answer = engine.ask(question) if _is_light(question, engine) else await run_in_threadpool(engine.ask, question)
-    return Recommendations.of(body.user_id, answer)
+    return Recommendations.of(body.user_id, await answer_soon(engine, body.question()))
 
 
 @router.post(
@@ -72,9 +67,3 @@ async def rank(
     """The given items in somebody's order, unknown ones last. Nothing is left out, what was seen neither."""
     events = body.events_of_log()
     return RankedCandidates.of(body.user_id, engine.rank(body.item_ids, user_id=body.user_id, events=events))
-
-
-def _is_light(question: Question, engine: Engine) -> bool:
-    few = question.k <= _FEW_ITEMS and len(question.events) <= _FEW_EVENTS
-    compiled = question.filter is None or engine.has_compiled(question.filter)
-    return few and compiled and question.include is None

@@ -83,7 +83,7 @@ class IdMap:
         """The position of one id, or None where it is unknown."""
         wanted = external_id.encode("utf-8", "surrogatepass")
         at = bisect_left(self._bytes, wanted)
-        return at if at < len(self) and self._bytes[at] == wanted else None
+        return at if at < len(self._bytes) and self._bytes[at] == wanted else None
 
     def encode(self, external_ids: Any) -> tuple[Indices, Any]:
         """Positions of many ids (strings, or a pyarrow string array (n,)).
@@ -103,7 +103,7 @@ class IdMap:
 
     def id_at(self, position: int) -> str:
         """The id at one position. Raises IndexError outside the map, for negative positions too."""
-        if not 0 <= position < len(self):
+        if not 0 <= position < len(self._bytes):
             raise IndexError(f"position {position} is outside a map of {len(self)} ids")
         return self._bytes[position].decode("utf-8")
 

@@ -14,6 +14,9 @@ from recsys.errors import ArtifactError, DataError
 TITLE = "title"
 """The column of `Items.table` that holds titles, where there are any."""
 
+# Up to so many titles are kept as strings besides, some 100 bytes each.
+_LISTED_UP_TO = 100_000
+
 
 @dataclass(frozen=True, eq=False)
 class Items:
@@ -32,7 +35,11 @@ class Items:
 
     @cached_property
     def _titles(self) -> Any:
-        return self.table.column(TITLE) if TITLE in self.table.column_names else None
+        """Of few items a list, which is quicker to look into; of many the mapped column."""
+        if TITLE not in self.table.column_names:
+            return None
+        column = self.table.column(TITLE)
+        return column.to_pylist() if len(column) <= _LISTED_UP_TO else column
 
     @staticmethod
     def without_attributes(ids: IdMap) -> "Items":
@@ -41,8 +48,11 @@ class Items:
 
     def title(self, position: int) -> str | None:
         """The title of one item, None where it is unknown."""
-        title: str | None = None if self._titles is None else self._titles[position].as_py()
-        return title
+        if self._titles is None:
+            return None
+        title = self._titles[position]
+        known: str | None = title.as_py() if isinstance(title, pa.Scalar) else title
+        return known
 
     def attributes(self, position: int) -> dict[str, Any]:
         """Every known attribute of one item but the title."""

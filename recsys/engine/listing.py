@@ -82,11 +82,15 @@ class Lister:
         question.check()
         person, among = self._persons.person(question), self._selection.among(question)
         excluded, not_excluded = self._selection.excluded(question, person)
-        boosted, not_boosted = self._selection.positions(question.boosts)
-        factors = (question.boosts[self._bundle.items.ids.id_at(at)] for at in boosted.tolist())
-        boosts = dict(zip(boosted.tolist(), factors, strict=True))
+        boosts, not_boosted = self._boosts(question) if question.boosts else ({}, ())
         unknown = (*person.unknown_items, *among.unknown_items, *not_excluded, *not_boosted)
         return Understood(question, person, among, excluded, boosts, tuple(dict.fromkeys(unknown)))
+
+    def _boosts(self, question: Question) -> tuple[dict[int, float], tuple[str, ...]]:
+        """Factors by position, and the ids that are not known."""
+        boosted, unknown = self._selection.positions(question.boosts)
+        factors = (question.boosts[self._bundle.items.ids.id_at(at)] for at in boosted.tolist())
+        return dict(zip(boosted.tolist(), factors, strict=True)), unknown
 
     def _rank(self, alike: Sequence[Understood]) -> list[Answer]:
         """Answers to questions that look at the same number of candidates, found among the same items."""

@@ -40,6 +40,9 @@ class Persons:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
+        # A row of a mapped array is many times slower to take than one of the same memory as a plain array.
+        seen, self._vectors = bundle.seen, np.asarray(bundle.model.embeddings.users)
+        self._indptr, self._indices, self._weights = map(np.asarray, (seen.indptr, seen.indices, seen.data))
         self._weighing = EventWeighing.of(bundle.manifest)
 
     def person(self, question: Question) -> Person:
@@ -56,12 +59,11 @@ class Persons:
 
     def stored(self, user: int) -> tuple[Indices, Floats]:
         """What one user is known by: item positions int32 (m,), ascending, and weights float32 (m,)."""
-        seen = self._bundle.seen
-        stored = slice(seen.indptr[user], seen.indptr[user + 1])
-        return seen.indices[stored], seen.data[stored]
+        stored = slice(self._indptr[user], self._indptr[user + 1])
+        return self._indices[stored], self._weights[stored]
 
     def _known(self, user: int) -> Person:
-        vector, stored = self._bundle.model.embeddings.users[user], self.stored(user)
+        vector, stored = self._vectors[user], self.stored(user)
         known = bool(vector.any())
         warnings = () if known else (NO_VECTOR,)
         return Person(vector, stored, stored[0], "known" if known else "fallback", warnings)

@@ -1,7 +1,7 @@
 """A small book shop, published by the real parts, and the service on top of it."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,14 @@ class Service:
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.send("GET", path, **options)
+
+    def get_together(self, paths: Sequence[str]) -> list[httpx.Response]:
+        """All of `paths`, asked for at the same moment."""
+
+        async def ask() -> list[httpx.Response]:
+            return list(await asyncio.gather(*map(self._client.get, paths)))
+
+        return self._runner.run(ask())
 
     def wait(self, seconds: float) -> None:
         """Let the event loop run: the polling task lives there."""

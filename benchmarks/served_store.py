@@ -1,0 +1,102 @@
+"""What the benchmarks of the service share: a store with a version of synthetic vectors, sealed by the real parts."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import indexes
+import numpy as np
+import pyarrow as pa
+
+from recsys.artifacts.bundle import seal_bundle
+from recsys.artifacts.registry import Registry
+from recsys.config import IndexConfig, ModelConfig
+from recsys.data.arrays import Floats
+from recsys.data.id_map import IdMap
+from recsys.data.items import Items
+from recsys.data.matrix import Csr
+from recsys.data.weighting import fit_weighting
+from recsys.models.embeddings import Embeddings
+from recsys.models.training import TrainedModel
+from recsys.retrieval.choice import choose_index
+from recsys.retrieval.exact import normalised
+from recsys.retrieval.measurement import Sample
+
+RARE = 'aisle = "a07"'
+"""A filter that 2 % of the items pass."""
+
+_AISLES = 50
+
+logger = logging.getLogger(__name__)
+
+
+def seal(store: Path, n_users: int, *, items: Floats, sample: Sample, seed: int = 1) -> str:
+    """A version of `items`, float32 (n_items, d), and of users like those of `sample`. Returns its name."""
+    users, seen = _people(sample, n_users, np.random.default_rng(seed))
+    weighting = fit_weighting(seen, ModelConfig())
+    model = TrainedModel(Embeddings(users, items, np.ones(len(items), np.float32)), weighting, 30.0)
+    config = IndexConfig()
+    choice = choose_index(items, sample.vectors, config, exclude=sample.exclude)
+    alike = normalised(items)
+    facts: dict[str, Any] = {key: {} for key in ("config", "counts", "metrics")}
+    manifest = seal_bundle(
+        store,
+        users=IdMap.of(pa.array([user_id(number) for number in range(n_users)]))[0],
+        items=_catalogue(len(items)),
+        model=model,
+        seen=seen,
+        popularity=weighting.item_degree,
+        index=choice.index,
+        similar=choose_index(alike, alike[: len(sample.vectors)], config).index,
+        index_summary=choice.summary(),
+        log={"fingerprint": str(seed)},
+        gates=[],
+        verdict="passed",
+        **facts,
+    )
+    return manifest.version
+
+
+def publish(store: Path, n_users: int, *, n_items: int, factors: int) -> None:
+    """Let a version of synthetic vectors serve from `store`, unless one already does."""
+    registry = Registry(store)
+    if registry.current() is None:
+        items, sample = indexes.synthetic(n_items, factors)
+        registry.publish(seal(store, n_users, items=items, sample=sample))
+
+
+def index_kind(store: Path) -> str:
+    """What items are searched with in the version that serves."""
+    manifest = Registry(store).serving_manifest()
+    return "none" if manifest is None else str(manifest.index["kind"])
+
+
+def user_id(number: int) -> str:
+    """The id of one user; they sort as their numbers do."""
+    return f"u{number:07d}"
+
+
+def _people(sample: Sample, n_users: int, rng: np.random.Generator) -> tuple[Floats, Csr]:
+    """Vectors float32 (n_users, d) near those of the sample, and half of what those have seen."""
+    like = rng.integers(0, len(sample.vectors), n_users)
+    near = 0.05 * rng.standard_normal((n_users, sample.vectors.shape[1]), np.float32)
+    seen = _of(sample.exclude).indices.reshape(len(sample.vectors), -1)[like, ::2]
+    indptr = np.arange(n_users + 1, dtype=np.int64) * seen.shape[1]
+    weights = np.ones(seen.size, np.float32)
+    csr = Csr((weights, seen.ravel(), indptr.astype(np.int32)), shape=(n_users, _of(sample.exclude).shape[1]))
+    return sample.vectors[like] + near, csr
+
+
+def _of(exclude: Csr | None) -> Csr:
+    if exclude is None:
+        raise ValueError("the sample excludes nothing; expected what its users have seen")
+    return exclude
+
+
+def _catalogue(n_items: int) -> Items:
+    """Items with titles, a price and one of fifty aisles each."""
+    number = np.arange(n_items)
+    ids = IdMap.of(pa.array([f"b{at:07d}" for at in number]))[0]
+    titles = [f"The book of number {at}" for at in number]
+    aisles = [f"a{at:02d}" for at in np.random.default_rng(7).integers(0, _AISLES, n_items)]
+    return Items(ids, pa.table({"title": titles, "price": (number % 1000) / 10, "aisle": aisles}))

@@ -1,0 +1,131 @@
+"""Throughput of one worker on one core, beside a route of the same service that returns a constant body.
+
+    python benchmarks/serving.py [--items 27000] [--users 200000] [--store FOLDER]
+
+k = 10, seen items excluded, every user asked for once. The service runs on core 0 and is loaded from core 1 over
+--connections that ask again as soon as they are answered; routes take turns, --rounds times, and a ratio is the
+median over the rounds. `cpu` is the processor time of the service for one request, which a busy machine hardly
+changes. Then lists are asked for at random times, half as many a second: such latencies count from the arrival.
+`/livez` is asked meanwhile on a connection of its own. With --store, the synthetic version is kept there.
+"""
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+
+import load
+import served_store
+from served import CONSTANT, Service, service
+
+ROUTES = ("constant", "list", "filtered")
+
+_FACTORS = 64
+_MOST_A_SECOND = 10_000
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One route's turn: what the client saw, and processor microseconds of the service for one request."""
+
+    load: load.Load
+    cpu: float
+
+
+class Contest:
+    """The routes of one service, taking turns; no user is asked for twice."""
+
+    def __init__(self, running: Service, client: ProcessPoolExecutor, *, seconds: float, connections: int) -> None:
+        self._running, self._client = running, client
+        self._seconds, self._connections = seconds, connections
+        self._next_user = 0
+
+    def turn(self, route: str) -> Turn:
+        """One spell of as much load as is answered."""
+        before, paths = self._running.cpu_seconds(), self._paths(route, _MOST_A_SECOND)
+        asked = self._client.submit(
+            load.saturate, self._running.port, paths, self._seconds, n_connections=self._connections
+        )
+        found = asked.result()
+        self._next_user += found.n_requests + self._connections
+        return Turn(found, 1e6 * (self._running.cpu_seconds() - before) / (found.n_requests + len(found.probes)))
+
+    def at_rate(self, rate: float) -> load.Load:
+        """Lists asked for at random times."""
+        paths = self._paths("list", int(2 * rate))
+        return self._client.submit(load.arrive, self._running.port, paths, self._seconds, rate=rate).result()
+
+    def _paths(self, route: str, a_second: int) -> list[str]:
+        n = int(self._seconds * a_second)
+        if route == "constant":
+            return [CONSTANT] * n
+        query = f"?k=10&filter={quote(served_store.RARE)}" if route == "filtered" else "?k=10"
+        users = map(served_store.user_id, range(self._next_user, self._next_user + n))
+        return [f"/v1/users/{user}/recommendations{query}" for user in users]
+
+
+def report(contest: Contest, running: Service, rounds: int) -> None:
+    """Let the routes take turns and print the table."""
+    warm = {route: contest.turn(route) for route in ROUTES}
+    print(f"(warm: {', '.join(f'{route} {turn.load.rate:,.0f}/s' for route, turn in warm.items())})\n")
+    turns = [{route: contest.turn(route) for route in ROUTES} for _ in range(rounds)]
+    print("| route | requests/s | of constant | of list | cpu us | of constant | p50 ms | p99 ms | livez worst ms |")
+    print("| :-- | --: | --: | --: | --: | --: | --: | --: | --: |")
+    for route in ROUTES:
+        print(_row(route, turns))
+    rate = statistics.median(each["list"].load.rate for each in turns) / 2
+    half = contest.at_rate(rate)
+    print(f"\nlists at half that load, {half.rate:,.0f}/s: p50 {half.percentile(50):.1f} ms,", end=" ")
+    print(f"p99 {half.percentile(99):.1f} ms (wanted: at most 10), failed {half.n_failed}")
+    failed = sum(turn.load.n_failed for each in turns for turn in each.values())
+    threads, resident = running.status("Threads"), running.status("VmRSS") // 1024
+    print(f"failed under full load: {failed}; threads {threads}; resident {resident} MiB")
+
+
+def _row(route: str, turns: Sequence[dict[str, Turn]]) -> str:
+    def median(ratio: str, quantity: str) -> float:
+        return statistics.median(_of(each[route], quantity) / _of(each[ratio], quantity) for each in turns)
+
+    mine = [each[route] for each in turns]
+    rate = statistics.median(turn.load.rate for turn in mine)
+    cpu = statistics.median(turn.cpu for turn in mine)
+    half, late = (statistics.median(turn.load.percentile(at) for turn in mine) for at in (50, 99))
+    probe = max(latency for turn in mine for latency in turn.load.probes)
+    ratios = f"**{median('constant', 'rate'):.2f}** | {median('list', 'rate'):.2f}"
+    return (
+        f"| {route} | {rate:,.0f} | {ratios} | {cpu:,.0f} | {median('constant', 'cpu'):.2f} "
+        f"| {half:.1f} | {late:.1f} | {probe:.1f} |"
+    )
+
+
+def _of(turn: Turn, quantity: str) -> float:
+    return turn.cpu if quantity == "cpu" else turn.load.rate
+
+
+def main() -> None:
+    """Read the arguments, publish, serve and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=27_000)
+    parser.add_argument("--users", type=int, default=200_000)
+    parser.add_argument("--store", type=Path, help="where the version is kept, and taken from if it is there")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="one turn's length")
+    parser.add_argument("--connections", type=int, default=16)
+    args = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        store = args.store or Path(folder) / "store"
+        served_store.publish(store, args.users, n_items=args.items, factors=_FACTORS)
+        with service(store) as running, load.client(core=1) as pool:
+            running.wait_for("serving (version=.*)")
+            kind = served_store.index_kind(store)
+            print(f"{args.items:,} items, {_FACTORS} factors, index {kind}, {args.connections} connections")
+            contest = Contest(running, pool, seconds=args.seconds, connections=args.connections)
+            report(contest, running, args.rounds)
+
+
+if __name__ == "__main__":
+    main()
