@@ -39,35 +39,30 @@ def fit_moments(shape: Shape, model: ModelConfig, *, mapped: bool) -> list[Momen
     """train_model on a matrix of `shape`, read-only and `mapped` from files, or made in memory."""
     matrix = Term.of("matrix, mapped from its files" if mapped else "matrix", matrix_bytes(shape))
     confidence = Term.of("confidence", _FLOAT * shape.entries)
-    weighing = Term.of("weighing (a temporary)", _FLOAT * shape.entries)
-    moments = [Moment("weigh", (confidence, weighing))]
+    moments = []
     if model.start == "spectral":
-        moments += [moment.beside((confidence,)) for moment in spectral_moments(shape, model)]
-    return [moment.beside((matrix,)) for moment in (*moments, als_moment(shape, model, confidence, mapped=mapped))]
+        moments += spectral_moments(shape, model)
+    return [moment.beside((matrix,)) for moment in (*moments, als_moment(shape, model, confidence))]
 
 
 def spectral_moments(shape: Shape, model: ModelConfig) -> list[Moment]:
-    """spectral_start, beside the matrix: weighing it, and its last pass over users and items."""
+    """spectral_start, beside the matrix: its last pass over users and items."""
     values = Term.of("normalised values", _FLOAT * shape.entries)
     columns = min(model.factors + _OVERSAMPLING, shape.users, shape.items)
     threads = min(os.cpu_count() or 1, -(-columns // _COLUMNS))  # each holds some columns of a product, of both sides
     product = threads * _FLOAT * min(_COLUMNS, columns) * shape.rows
     block = _FLOAT * columns * shape.users
     blocks = Term.of("item directions", _FLOAT * columns * shape.items)
-    # The users' block of the pass before, this one's, and its orthonormal basis.
-    users = Term.of("users' blocks", 2 * block + max(block, product))
-    weighing = Term.of("weighing (a temporary)", _FLOAT * shape.entries)
-    return [Moment("weigh for the start", (values, weighing)), Moment("spectral start", (values, blocks, users))]
+    # The users' block of a pass, and its orthonormal basis.
+    users = Term.of("users' blocks", block + max(block, product))
+    return [Moment("spectral start", (values, blocks, users))]
 
 
-def als_moment(shape: Shape, model: ModelConfig, confidence: Term, *, mapped: bool) -> Moment:
+def als_moment(shape: Shape, model: ModelConfig, confidence: Term) -> Moment:
     """fit_als: implicit's transpose, the vectors, and what it set out from."""
     transposed = Term.of(
         "transposed confidence (implicit)", matrix_bytes(Shape(shape.items, shape.users, shape.entries))
     )
     vectors = vectors_bytes(shape, model)
     start = vectors if model.start == "spectral" else _FLOAT * model.factors * max(shape.users, shape.items)
-    terms = [confidence, transposed, Term.of("vectors", vectors), Term.of("start of the fit", start)]
-    if mapped:  # implicit takes no read-only arrays
-        terms.append(Term.of("copy of the index arrays", 4 * (shape.entries + shape.users)))
-    return Moment("als", tuple(terms))
+    return Moment("als", (confidence, transposed, Term.of("vectors", vectors), Term.of("start of the fit", start)))

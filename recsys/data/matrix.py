@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices
 from recsys.data.id_map import IdMap
@@ -99,6 +101,19 @@ def check_canonical(csr: Csr) -> None:
         raise DataError("matrix: holds weights that are not finite and above zero")
 
 
+def scale_entries(values: Floats, csr: Csr, *, rows: Floats, columns: Floats) -> None:
+    """Multiply `values`, float32 (nnz,), one an entry of `csr`, by a factor for its row and one for its column, in place.
+
+    `rows`: float32 (n_rows,). `columns`: float32 (n_columns,). Some rows at a time: numpy makes the columns of entries
+    into int64 to look factors up by them, three times the memory of the values.
+    """
+    for start in range(0, csr.shape[0], _ROWS_AT_ONCE):
+        indptr = csr.indptr[start : start + _ROWS_AT_ONCE + 1]
+        entries = slice(indptr[0], indptr[-1])
+        values[entries] *= np.repeat(rows[start : start + _ROWS_AT_ONCE], np.diff(indptr))
+        values[entries] *= columns[csr.indices[entries]]
+
+
 def save_csr(csr: Csr, prefix: Path) -> None:
     """Write `prefix`.indptr.npy, .indices.npy and .data.npy."""
     for part in _PARTS:
@@ -108,10 +123,7 @@ def save_csr(csr: Csr, prefix: Path) -> None:
 def load_csr(prefix: Path, shape: tuple[int, int]) -> Csr:
     """Map what `save_csr` wrote, as a matrix of `shape`. Raises ArtifactError where it is not one."""
     try:
-        parts = {
-            part: np.load(prefix.with_name(f"{prefix.name}.{part}.npy"), mmap_mode="r", allow_pickle=False)
-            for part in _PARTS
-        }
+        parts = {part: _mapped(prefix.with_name(f"{prefix.name}.{part}.npy")) for part in _PARTS}
         csr = sp.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=shape, copy=False)
         check_canonical(csr)
         return csr
@@ -119,4 +131,12 @@ def load_csr(prefix: Path, shape: tuple[int, int]) -> Csr:
         raise ArtifactError(f"{prefix}.*.npy: expected the arrays of a {shape} CSR matrix: {error}") from error
 
 
+_ROWS_AT_ONCE = 4096
 _PARTS = ("indptr", "indices", "data")
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    """The array in a file, read-only. Its pages are private: who must have writeable memory needs no copy of it."""
+    array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
+    array.flags.writeable = False
+    return array

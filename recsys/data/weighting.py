@@ -11,7 +11,7 @@ import numpy as np
 
 from recsys.config import ModelConfig
 from recsys.data.arrays import Floats, read_only
-from recsys.data.matrix import Csr, check_canonical
+from recsys.data.matrix import Csr, check_canonical, scale_entries
 from recsys.errors import ArtifactError, DataError
 
 
@@ -130,11 +130,9 @@ def degree_normalised(csr: Csr, weighting: Weighting) -> Floats:
     D^-1/2 R D^-1/2 of graph models: He et al., LightGCN (SIGIR 2020).
     """
     settings = weighting.settings
-    user_degree = np.diff(csr.indptr)
-    user_factor = np.maximum(user_degree, 1).astype(np.float32) ** np.float32(-settings.user_exponent)
+    user_factor = np.maximum(np.diff(csr.indptr), 1).astype(np.float32) ** np.float32(-settings.user_exponent)
     values: Floats = np.log1p(csr.data)
-    values *= np.repeat(user_factor, user_degree)
-    values *= weighting.item_factor[csr.indices]
+    scale_entries(values, csr, rows=user_factor, columns=weighting.item_factor)
     values *= np.float32(settings.scale)
     return values
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from recsys.data.arrays import Indices
 from recsys.data.matrix import Csr, check_canonical
 from recsys.errors import ModelError
 
@@ -22,5 +23,15 @@ def check_solvable(name: str, csr: Csr) -> None:
 
 def writeable(csr: Csr) -> Csr:
     """The same matrix in arrays that the solvers accept: int32, and not read-only, though they only read them."""
-    index_arrays = (np.require(array, np.int32, ["C", "W"]) for array in (csr.indices, csr.indptr))
+    index_arrays = (_unlocked(array) for array in (csr.indices, csr.indptr))
     return Csr((csr.data, *index_arrays), shape=csr.shape, copy=False)
+
+
+def _unlocked(array: Indices) -> Indices:
+    """int32, contiguous; a view of `array` where the memory below may be written to, as that of `load_csr`."""
+    view = np.require(array, np.int32, ["C"]).view(np.ndarray)
+    try:
+        view.flags.writeable = True
+    except ValueError:
+        return view.copy()
+    return view

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from recsys.data.arrays import Floats
-from recsys.data.matrix import Csr
+from recsys.data.matrix import Csr, scale_entries
 from recsys.progress import Progress, silent
 
 # Extra directions and passes over the matrix beyond what the rank asks for: with these the vectors are good to the
@@ -64,6 +64,7 @@ def singular_vectors(
         for done in range(_PASSES):
             left = _orthonormal(_product(matrix, right, run), run)
             right = _orthonormal(_product(matrix.T, left, run), run)
+            del left
             progress("spectral start", done + 1, _PASSES + 1)
         left = _product(matrix, right, run)
         scale, rotation = (found[..., :rank] for found in _singular(left, run))
@@ -94,8 +95,7 @@ def inverse_root(sums: Floats) -> Floats:
 def _normalised(csr: Csr) -> Csr:
     row, column = (inverse_root(sums) for sums in log_sums(csr))
     values = np.log1p(csr.data)
-    values *= np.repeat(row, np.diff(csr.indptr))
-    values *= column[csr.indices]
+    scale_entries(values, csr, rows=row, columns=column)
     return Csr((values, csr.indices, csr.indptr), shape=csr.shape)
 
 

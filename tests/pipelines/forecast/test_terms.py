@@ -105,13 +105,8 @@ def test_the_spectral_start(matrix: InteractionMatrix, shape: Shape) -> None:
 
 def test_als_from_random_vectors(matrix: InteractionMatrix, shape: Shape) -> None:
     random = MODEL.model_copy(update={"start": "random"})
-    moment = als_moment(shape, random, Term("confidence", 0), mapped=False)
+    moment = als_moment(shape, random, Term("confidence", 0))
     assert moment.size == pytest.approx(traced_peak(lambda: fit_als(matrix.csr, random)), rel=0.1)
-
-
-def test_als_of_a_mapped_matrix_copies_its_index_arrays(shape: Shape) -> None:
-    apart, mapped = (als_moment(shape, MODEL, Term("confidence", 0), mapped=each).size for each in (False, True))
-    assert mapped - apart == 4 * (shape.entries + shape.users)
 
 
 @pytest.mark.parametrize("factors", [16, 128])
@@ -119,7 +114,7 @@ def test_a_whole_fit_beside_its_matrix(matrix: InteractionMatrix, shape: Shape, 
     model = MODEL.model_copy(update={"factors": factors})
     beside = next(term.size for term in fit_moments(shape, model, mapped=False)[0].terms if term.what == "matrix")
     peak = traced_peak(lambda: train_model(matrix, model))
-    assert largest(fit_moments(shape, model, mapped=False)) - beside == pytest.approx(peak, rel=0.15)
+    assert largest(fit_moments(shape, model, mapped=False)) - beside == pytest.approx(peak, rel=0.2)
 
 
 def test_vectors_are_as_large_as_their_files(matrix: InteractionMatrix, shape: Shape, tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from recsys.config import ModelConfig
+from recsys.data.matrix import load_csr, save_csr
 from recsys.errors import DataError, ModelError
 from recsys.models.als import fit_als
+from recsys.models.implicit_input import writeable
 
 SMALL = ModelConfig(factors=6, regularization=0.7, iterations=4, seed=3, threads=1)
 
@@ -224,3 +226,25 @@ def test_groups_are_told_apart(groups):
     scores = fit.users @ fit.items.T
     assert scores[:20, :15].min() > scores[:20, 15:].max()
     assert scores[20:, 15:].min() > scores[20:, :15].max()
+
+
+def test_a_matrix_mapped_from_files_is_not_copied_for_the_solver_and_not_written_to(tmp_path):
+    csr = sp.random(30, 20, 0.3, format="csr", dtype=np.float32, rng=1)
+    save_csr(csr, tmp_path / "matrix")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    mapped = load_csr(tmp_path / "matrix", csr.shape)
+    unlocked = writeable(mapped)
+    assert np.shares_memory(unlocked.indices, mapped.indices)
+    assert unlocked.indices.flags.writeable
+    assert not mapped.indices.flags.writeable
+    fit_als(mapped, ModelConfig(factors=4, iterations=1))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_other_read_only_arrays_are_copied_for_the_solver():
+    csr = sp.random(30, 20, 0.3, format="csr", dtype=np.float32, rng=1)
+    csr.indices.flags.writeable = False
+    kept = sp.csr_matrix((csr.data, np.frombuffer(csr.indices.tobytes(), np.int32), csr.indptr), shape=csr.shape)
+    unlocked = writeable(kept)
+    assert unlocked.indices.flags.writeable
+    np.testing.assert_array_equal(unlocked.indices, csr.indices)
