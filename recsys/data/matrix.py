@@ -102,10 +102,10 @@ def check_canonical(csr: Csr) -> None:
 
 
 def scale_entries(values: Floats, csr: Csr, *, rows: Floats, columns: Floats) -> None:
-    """Multiply `values`, float32 (nnz,), one an entry of `csr`, by a factor for its row and one for its column, in place.
+    """Multiply `values`, float32 (nnz,), one an entry of `csr`, by factors for its row and its column, in place.
 
-    `rows`: float32 (n_rows,). `columns`: float32 (n_columns,). Some rows at a time: numpy makes the columns of entries
-    into int64 to look factors up by them, three times the memory of the values.
+    `rows`: float32 (n_rows,). `columns`: float32 (n_columns,). Some rows at a time: numpy makes the columns of the
+    entries int64 to look factors up by them, which takes twice the memory of the values.
     """
     for start in range(0, csr.shape[0], _ROWS_AT_ONCE):
         indptr = csr.indptr[start : start + _ROWS_AT_ONCE + 1]
