@@ -28,37 +28,37 @@ class Batcher:
     """Collects what is asked in one turn of the event loop, and answers it in the next.
 
     Nobody waits for company: a question asked alone is answered at once. While a batch is answered in a thread, what
-    is asked meanwhile becomes the next one. Use it from one event loop. `answer_many`: answers to questions, in their
-    order; where it raises, they are asked one by one, so that one that is wrong is refused alone.
+    is asked meanwhile becomes the next one. Use it from one event loop, and with the same `answer_many`: answers to
+    questions, in their order; where it raises, they are asked one by one, so that one that is wrong is refused alone.
     """
 
-    def __init__(self, answer_many: AnswerMany) -> None:
-        self._answer_many = answer_many
+    def __init__(self) -> None:
         self._waiting: list[_Waiting] = []
         self._answering: asyncio.Task[None] | None = None
         self._seconds = math.inf  # of processor time for one question; until it is known, a thread is the safe place
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question, answer_many: AnswerMany) -> Answer:
         """The answer to `question`; raises what answering it raises."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((question, answer))
         if self._answering is None or self._answering.done():
-            self._answering = loop.create_task(self._answer_waiting())
+            self._answering = loop.create_task(self._answer_waiting(answer_many))
         return await answer
 
-    def learn(self, question: Question) -> None:
+    def learn(self, question: Question, answer_many: AnswerMany) -> None:
         """Answer `question` here and now, to see how long that takes."""
-        self._results([question])
+        self._results([question], answer_many)
 
-    async def _answer_waiting(self) -> None:
+    async def _answer_waiting(self, answer_many: AnswerMany) -> None:
         while self._waiting:
             size = self._size()
             batch, self._waiting = self._waiting[:size], self._waiting[size:]
+            questions = [question for question, _ in batch]
             if self._seconds > BATCH_SECONDS:
-                results = await run_in_threadpool(self._results, [question for question, _ in batch])
+                results = await run_in_threadpool(self._results, questions, answer_many)
             else:
-                results = self._results([question for question, _ in batch])
+                results = self._results(questions, answer_many)
             for (_, answer), result in zip(batch, results, strict=True):
                 _settle(answer, result)
             await asyncio.sleep(0)  # replies go out, and other requests come in, before the next batch
@@ -67,20 +67,21 @@ class Batcher:
         """A batch in a thread keeps nobody waiting who is not in it."""
         return MOST if self._seconds > BATCH_SECONDS else min(MOST, max(1, int(BATCH_SECONDS / self._seconds)))
 
-    def _results(self, questions: Sequence[Question]) -> list[Answer | Exception]:
+    def _results(self, questions: Sequence[Question], answer_many: AnswerMany) -> list[Answer | Exception]:
         started = time.thread_time()
-        results = self._ask(questions)
+        results = _ask(questions, answer_many)
         seconds = (time.thread_time() - started) / len(questions)
         self._seconds = seconds if math.isinf(self._seconds) else self._seconds + _WEIGHT * (seconds - self._seconds)
         return results
 
-    def _ask(self, questions: Sequence[Question]) -> list[Answer | Exception]:
-        try:
-            return list(self._answer_many(questions))
-        except Exception as error:
-            if len(questions) == 1:
-                return [error]
-            return [result for question in questions for result in self._ask([question])]
+
+def _ask(questions: Sequence[Question], answer_many: AnswerMany) -> list[Answer | Exception]:
+    try:
+        return list(answer_many(questions))
+    except Exception as error:
+        if len(questions) == 1:
+            return [error]
+        return [result for question in questions for result in _ask([question], answer_many)]
 
 
 def _settle(answer: "asyncio.Future[Answer]", result: Answer | Exception) -> None:

@@ -16,20 +16,20 @@ class ServedEngine(Engine):
 
     def __init__(self, bundle: Bundle) -> None:
         super().__init__(bundle)
-        self._batcher = Batcher(self.ask_many)
+        self._batcher = Batcher()
 
     def warm_up(self) -> None:
         """Ask something: the first real request shall not pay for cold memory, and what lists cost becomes known."""
         if len(self.user_ids):
             question = Question(user_id=self.user_ids.id_at(0))
             self.ask(question)
-            self._batcher.learn(question)
+            self._batcher.learn(question, self.ask_many)
         if len(self.item_ids):
             self.similar(self.item_ids.id_at(0))
 
     async def ask_soon(self, question: Question) -> Answer:
         """What `ask` answers, found in one search with what else is asked on the event loop just now."""
-        return await self._batcher.ask(question)
+        return await self._batcher.ask(question, self.ask_many)
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """See `Engine.ask_many`, through which every question about somebody goes."""

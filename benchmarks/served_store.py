@@ -30,8 +30,11 @@ _AISLES = 50
 logger = logging.getLogger(__name__)
 
 
-def seal(store: Path, n_users: int, *, items: Floats, sample: Sample, seed: int = 1) -> str:
-    """A version of `items`, float32 (n_items, d), and of users like those of `sample`. Returns its name."""
+def seal(store: Path, n_users: int, *, items: Floats, sample: Sample, seed: int = 1, initial: str = "b") -> str:
+    """A version of `items`, float32 (n_items, d), and of users like those of `sample`. Returns its name.
+
+    The ids of items begin with `initial`.
+    """
     users, seen = _people(sample, n_users, np.random.default_rng(seed))
     weighting = fit_weighting(seen, ModelConfig())
     model = TrainedModel(Embeddings(users, items, np.ones(len(items), np.float32)), weighting, 30.0)
@@ -42,7 +45,7 @@ def seal(store: Path, n_users: int, *, items: Floats, sample: Sample, seed: int 
     manifest = seal_bundle(
         store,
         users=IdMap.of(pa.array([user_id(number) for number in range(n_users)]))[0],
-        items=_catalogue(len(items)),
+        items=_catalogue(len(items), initial),
         model=model,
         seen=seen,
         popularity=weighting.item_degree,
@@ -65,10 +68,10 @@ def publish(store: Path, n_users: int, *, n_items: int, factors: int) -> None:
         registry.publish(seal(store, n_users, items=items, sample=sample))
 
 
-def index_kind(store: Path) -> str:
-    """What items are searched with in the version that serves."""
-    manifest = Registry(store).serving_manifest()
-    return "none" if manifest is None else str(manifest.index["kind"])
+def description(store: Path) -> str:
+    """How many items the version that serves has, and what they are searched with."""
+    bundle = Registry(store).load()
+    return f"{len(bundle.items.ids):,} items, {bundle.model.embeddings.factors} factors, index {bundle.index.kind}"
 
 
 def user_id(number: int) -> str:
@@ -93,10 +96,10 @@ def _of(exclude: Csr | None) -> Csr:
     return exclude
 
 
-def _catalogue(n_items: int) -> Items:
+def _catalogue(n_items: int, initial: str) -> Items:
     """Items with titles, a price and one of fifty aisles each."""
     number = np.arange(n_items)
-    ids = IdMap.of(pa.array([f"b{at:07d}" for at in number]))[0]
+    ids = IdMap.of(pa.array([f"{initial}{at:07d}" for at in number]))[0]
     titles = [f"The book of number {at}" for at in number]
     aisles = [f"a{at:02d}" for at in np.random.default_rng(7).integers(0, _AISLES, n_items)]
     return Items(ids, pa.table({"title": titles, "price": (number % 1000) / 10, "aisle": aisles}))

@@ -121,8 +121,7 @@ def main() -> None:
         served_store.publish(store, args.users, n_items=args.items, factors=_FACTORS)
         with service(store) as running, load.client(core=1) as pool:
             running.wait_for("serving (version=.*)")
-            kind = served_store.index_kind(store)
-            print(f"{args.items:,} items, {_FACTORS} factors, index {kind}, {args.connections} connections")
+            print(f"{served_store.description(store)}, {args.connections} connections")
             contest = Contest(running, pool, seconds=args.seconds, connections=args.connections)
             report(contest, running, args.rounds)
 

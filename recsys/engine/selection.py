@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from recsys.data.arrays import Floats, Indices
 from recsys.engine.filters import FilterCache, Mask, SearchCache
 from recsys.engine.persons import Person
 from recsys.engine.question import Question
+from recsys.models.embeddings import Embeddings
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.selective import selective
@@ -34,9 +36,11 @@ class Selection:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._masks = FilterCache(bundle.items)
-        factors = bundle.model.embeddings.factors
-        self._searches = SearchCache(bundle.index, self._gather, factors=factors)
-        self._similar = SearchCache(bundle.similar, self._gather_normalised, factors=factors)
+        embeddings = bundle.model.embeddings
+        # Not bound methods: what refers to itself keeps its version in memory until the garbage collector comes by.
+        self._gather = partial(_scoring, embeddings)
+        self._searches = SearchCache(bundle.index, self._gather, factors=embeddings.factors)
+        self._similar = SearchCache(bundle.similar, partial(_directions, embeddings), factors=embeddings.factors)
 
     def among(self, question: Question) -> Among:
         """The items that `filter` and `include` leave. Raises FilterError."""
@@ -76,10 +80,11 @@ class Selection:
         found, known = self._bundle.items.ids.encode(ids)
         return found, tuple(item_id for item_id, is_known in zip(ids, known, strict=True) if not is_known)
 
-    def _gather(self, positions: Indices) -> Floats:
-        embeddings = self._bundle.model.embeddings
-        vectors: Floats = embeddings.items[positions] * embeddings.item_scale[positions][:, None]
-        return vectors
 
-    def _gather_normalised(self, positions: Indices) -> Floats:
-        return normalised(self._bundle.model.embeddings.items[positions])
+def _scoring(embeddings: Embeddings, positions: Indices) -> Floats:
+    vectors: Floats = embeddings.items[positions] * embeddings.item_scale[positions][:, None]
+    return vectors
+
+
+def _directions(embeddings: Embeddings, positions: Indices) -> Floats:
+    return normalised(embeddings.items[positions])

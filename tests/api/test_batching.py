@@ -28,6 +28,15 @@ class Engine:
         return [Answer("v0", None, question.k, ()) for question in questions]
 
 
+class Learned(Batcher):
+    """Knows what a question of `engine` takes."""
+
+    def __init__(self, engine):
+        super().__init__()
+        self.engine = engine
+        self.learn(Question(k=1), engine.ask_many)
+
+
 @pytest.fixture
 def engine():
     return Engine()
@@ -35,8 +44,7 @@ def engine():
 
 @pytest.fixture
 def batcher(engine):
-    batcher = Batcher(engine.ask_many)
-    batcher.learn(Question(k=1))
+    batcher = Learned(engine)
     engine.batches.clear()
     engine.threads.clear()
     return batcher
@@ -44,7 +52,7 @@ def batcher(engine):
 
 def ask_together(batcher, *ks):
     async def ask():
-        asked = (batcher.ask(Question(k=k)) for k in ks)
+        asked = (batcher.ask(Question(k=k), batcher.engine.ask_many) for k in ks)
         return await asyncio.gather(*asked, return_exceptions=True)
 
     return asyncio.run(ask())
@@ -52,7 +60,7 @@ def ask_together(batcher, *ks):
 
 def test_a_question_asked_alone_is_answered_within_two_turns_of_the_event_loop(batcher, engine):
     async def ask():
-        asked = asyncio.create_task(batcher.ask(Question(k=3)))
+        asked = asyncio.create_task(batcher.ask(Question(k=3), engine.ask_many))
         for _ in range(3):
             await asyncio.sleep(0)
         return asked.done() or len(engine.batches)
@@ -91,36 +99,34 @@ def test_quick_questions_are_answered_on_the_event_loop(batcher, engine):
 
 def test_slow_questions_are_answered_in_a_thread_and_the_event_loop_goes_on():
     engine = Engine(processor_seconds=2 * BATCH_SECONDS)
-    batcher = Batcher(engine.ask_many)
-    batcher.learn(Question(k=1))
+    batcher = Learned(engine)
     assert [answer.requested for answer in ask_together(batcher, 5, 3)] == [5, 3]
     assert threading.current_thread() not in engine.threads[1:]
 
 
 def test_until_it_is_known_what_a_question_takes_a_thread_is_used(engine):
-    ask_together(Batcher(engine.ask_many), 5)
+    asyncio.run(Batcher().ask(Question(k=5), engine.ask_many))
     assert threading.current_thread() not in engine.threads
 
 
 def test_what_is_asked_while_a_thread_answers_becomes_one_batch():
     engine = Engine(processor_seconds=2 * BATCH_SECONDS)
-    batcher = Batcher(engine.ask_many)
-    batcher.learn(Question(k=1))
+    batcher = Learned(engine)
 
     async def ask():
-        first = asyncio.create_task(batcher.ask(Question(k=1)))
+        first = asyncio.create_task(batcher.ask(Question(k=1), engine.ask_many))
         while len(engine.batches) < 2:
             await asyncio.sleep(0)
-        await asyncio.gather(first, *(batcher.ask(Question(k=k)) for k in (2, 3, 4)))
+        await asyncio.gather(first, *(batcher.ask(Question(k=k), engine.ask_many) for k in (2, 3, 4)))
 
     asyncio.run(ask())
     assert engine.batches[1:] == [[1], [2, 3, 4]]
 
 
-def test_who_hangs_up_keeps_nobody_else_from_an_answer(batcher):
+def test_who_hangs_up_keeps_nobody_else_from_an_answer(batcher, engine):
     async def ask():
-        gone = asyncio.create_task(batcher.ask(Question(k=5)))
-        stays = asyncio.create_task(batcher.ask(Question(k=3)))
+        gone = asyncio.create_task(batcher.ask(Question(k=5), engine.ask_many))
+        stays = asyncio.create_task(batcher.ask(Question(k=3), engine.ask_many))
         await asyncio.sleep(0)
         gone.cancel()
         return await stays
