@@ -59,10 +59,10 @@ def spectral_moments(shape: Shape, model: ModelConfig) -> list[Moment]:
 
 
 def als_moment(shape: Shape, model: ModelConfig, confidence: Term) -> Moment:
-    """fit_als: implicit's transpose, the vectors, and what it set out from."""
+    """fit_als: implicit's transpose, the vectors, and, where they are drawn at random, what they are drawn into."""
     transposed = Term.of(
         "transposed confidence (implicit)", matrix_bytes(Shape(shape.items, shape.users, shape.entries))
     )
     vectors = vectors_bytes(shape, model)
-    start = vectors if model.start == "spectral" else _FLOAT * model.factors * max(shape.users, shape.items)
+    start = 0 if model.start == "spectral" else _FLOAT * model.factors * max(shape.users, shape.items)
     return Moment("als", (confidence, transposed, Term.of("vectors", vectors), Term.of("start of the fit", start)))

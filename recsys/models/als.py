@@ -57,14 +57,16 @@ def fit_als(
     config: ModelConfig,
     *,
     start: tuple[Floats, Floats] | None = None,
+    overwrite_start: bool = False,
     progress: Progress = silent,
     watch: Watch | None = None,
 ) -> AlsFit:
     """Factorise `confidence`: canonical float32 (n_users, n_items), alpha multiplied in. It is not modified.
 
-    `start`: users float32 (n_users, d) and items float32 (n_items, d) to set out from, copied; random ones from
-    `config.seed` otherwise. On the CPU the result is the same to the bit for any number of threads. A GPU, used
-    where `config.gpu` asks for it and implicit has one, sets out from other random vectors.
+    `start`: users float32 (n_users, d) and items float32 (n_items, d) to set out from, copied unless
+    `overwrite_start`; random ones from `config.seed` otherwise. On the CPU the result is the same to the bit for
+    any number of threads. A GPU, used where `config.gpu` asks for it and implicit has one, sets out from other
+    random vectors.
     `watch` sees the vectors after each iteration: a fit of fewer iterations would have ended with those very ones.
     Raises DataError where `confidence` is not canonical, ModelError where it is empty or too large, `start` does
     not fit, or the vectors come out other than finite.
@@ -74,7 +76,7 @@ def fit_als(
     started = time.perf_counter()
     # implicit runs its own threads over rows; BLAS threads below them cost up to ten times the time.
     with threadpool_limits(1, "blas"):
-        solver = _solver(config, start)
+        solver = _solver(config, start, overwrite=overwrite_start)
         try:
             heard = _listener(solver, losses, config, progress, watch)
             solver.fit(writeable(confidence), show_progress=False, callback=heard)
@@ -113,7 +115,7 @@ def _check_input(confidence: Csr, start: tuple[Floats, Floats] | None, factors: 
             raise ModelError(f"als: start {name} hold NaN or infinity")
 
 
-def _solver(config: ModelConfig, start: tuple[Floats, Floats] | None) -> Any:
+def _solver(config: ModelConfig, start: tuple[Floats, Floats] | None, *, overwrite: bool) -> Any:
     """A new solver each time: implicit's goes on from whatever its last fit left behind."""
     settings = {
         "factors": config.factors,
@@ -132,7 +134,7 @@ def _solver(config: ModelConfig, start: tuple[Floats, Floats] | None) -> Any:
     else:
         solver = implicit.cpu.als.AlternatingLeastSquares(**settings, num_threads=config.threads)
     if start is not None:
-        users, items = (np.array(array, np.float32, order="C") for array in start)
+        users, items = (np.array(array, np.float32, order="C", copy=None if overwrite else True) for array in start)
         solver.user_factors = implicit.gpu.Matrix(users) if on_gpu else users
         solver.item_factors = implicit.gpu.Matrix(items) if on_gpu else items
     return solver

@@ -99,7 +99,14 @@ def train_model(
     weighting = fit_weighting(matrix.csr, config)
     # Before the confidence is made: the two would lie in memory side by side.
     first = _start(matrix.csr, config, progress) if start is None else (start.users, start.items)
-    fit = fit_als(weighting.apply(matrix.csr), config, start=first, progress=progress, watch=watch)
+    fit = fit_als(
+        weighting.apply(matrix.csr),
+        config,
+        start=first,
+        overwrite_start=start is None,
+        progress=progress,
+        watch=watch,
+    )
     scale = popularity_scale(weighting.item_degree, config.popularity_exponent)
     return TrainedModel(Embeddings(fit.users, fit.items, scale), weighting, config.regularization, fit.losses)
 

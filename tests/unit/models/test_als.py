@@ -248,3 +248,14 @@ def test_other_read_only_arrays_are_copied_for_the_solver():
     unlocked = writeable(kept)
     assert unlocked.indices.flags.writeable
     np.testing.assert_array_equal(unlocked.indices, csr.indices)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_the_start_is_overwritten_only_where_it_may_be(overwrite):
+    csr = sp.random(30, 20, 0.3, format="csr", dtype=np.float32, rng=1)
+    rng = np.random.default_rng(1)
+    start = rng.random((30, 4), dtype=np.float32), rng.random((20, 4), dtype=np.float32)
+    before = start[1].copy()
+    fit = fit_als(csr, ModelConfig(factors=4, iterations=1), start=start, overwrite_start=overwrite)
+    assert np.shares_memory(fit.items, start[1]) == overwrite
+    assert np.array_equal(before, start[1]) != overwrite
