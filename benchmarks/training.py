@@ -1,0 +1,218 @@
+"""From the matrix to good embeddings: how long it takes, against implicit from its random start.
+
+    python benchmarks/training.py                       # 64, 128 and 256 factors, about a quarter of an hour
+    python benchmarks/training.py --factors 64 --events 5000000
+
+A synthetic log of our generator (138,000 readers, 27,000 books; 53 million events make some 20 million entries), a
+tenth of the entries held out. Converged is the ndcg@20 that implicit ends with after --iterations of them; both are
+timed until they are within 0.5 % of it, looking after every iteration with the clock stopped. implicit gets the
+weighted matrix; ours starts from the counts. Each fit runs in a process of its own. Memory is what the process grows
+by, at its peak, over matrix and factors: the entries (8 bytes each) and both sides' vectors.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from threadpoolctl import threadpool_limits
+
+from recsys.config import ModelConfig
+from recsys.data.arrays import Floats, Indices
+from recsys.data.id_map import IdMap
+from recsys.data.matrix import Csr, InteractionMatrix, load_csr, save_csr
+from recsys.data.synthetic import generate_matrix, make_world
+from recsys.data.weighting import fit_weighting
+from recsys.evaluation.answers import contains
+from recsys.evaluation.metrics import ACCURACY
+from recsys.models.implicit_input import writeable
+from recsys.models.training import popularity_scale, train_model
+from recsys.retrieval.exact import ExactSearch
+
+SHAPE = (138_000, 27_000)
+HELD_OUT, ASKED, K = 0.1, 5_000, 20
+NEAR = 0.995
+"""Of the converged ndcg@20."""
+
+OUR_ITERATIONS = 4
+_MIB = 2**20
+
+
+class Exam:
+    """The held-out entries of some users, and the time that asking about them takes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.asked: Indices = np.load(folder / "asked.npy")
+        shape = (len(self.asked), SHAPE[1])
+        self._history, self._holdout = load_csr(folder / "history", shape), load_csr(folder / "holdout", shape)
+        self._n_relevant = np.diff(self._holdout.indptr).astype(np.int64)
+        self.seconds = 0.0
+
+    def ndcg(self, users: Floats, scoring_items: Floats) -> float:
+        """Mean ndcg@20 of the asked users; their own training entries are not ranked."""
+        started = time.perf_counter()
+        top = ExactSearch(scoring_items).search(users[self.asked], K, exclude=self._history)
+        values = ACCURACY["ndcg"](contains(self._holdout, top), self._n_relevant, (K,))
+        self.seconds += time.perf_counter() - started
+        return float(values.mean())
+
+
+def make_data(folder: Path, n_events: int) -> int:
+    """Write the training matrix and the exam. Returns how many entries there are to train on."""
+    csr = generate_matrix(make_world(n_users=SHAPE[0], n_items=SHAPE[1], seed=1), n_events)
+    rng = np.random.default_rng(2)
+    held = rng.random(csr.nnz) < HELD_OUT
+    train, holdout = _only(csr, ~held), _only(csr, held)
+    answerable = np.flatnonzero((np.diff(train.indptr) > 0) & (np.diff(holdout.indptr) > 0))
+    asked = np.sort(rng.choice(answerable, min(ASKED, len(answerable)), replace=False)).astype(np.int32)
+    save_csr(train, folder / "train")
+    save_csr(Csr(train[asked]), folder / "history")
+    save_csr(Csr(holdout[asked]), folder / "holdout")
+    np.save(folder / "asked.npy", asked)
+    return int(train.nnz)
+
+
+def _only(csr: Csr, kept: np.ndarray[Any, np.dtype[np.bool_]]) -> Csr:
+    indptr = np.concatenate([[0], np.cumsum(kept)])[csr.indptr].astype(np.int32)
+    return Csr((csr.data[kept], csr.indices[kept], indptr), shape=csr.shape)
+
+
+def curve_of_implicit(csr: Csr, config: ModelConfig, exam: Exam) -> list[tuple[float, float]]:
+    """Seconds so far and ndcg@20 after each iteration of implicit on the weighted matrix, from its random start."""
+    weighting = fit_weighting(csr, config)
+    confidence = weighting.apply(csr).copy()
+    scale = popularity_scale(weighting.item_degree, config.popularity_exponent)[:, None]
+    curve: list[tuple[float, float]] = []
+
+    def look(iteration: int, seconds: float, loss: float | None) -> None:
+        elapsed = time.perf_counter() - started - exam.seconds
+        curve.append((elapsed, exam.ndcg(solver.user_factors, solver.item_factors * scale)))
+
+    with threadpool_limits(1, "blas"):
+        solver = AlternatingLeastSquares(
+            factors=config.factors,
+            regularization=config.regularization,
+            alpha=1.0,
+            iterations=config.iterations,
+            random_state=config.seed,
+        )
+        started = time.perf_counter()
+        solver.fit(confidence, show_progress=False, callback=look)
+    return curve
+
+
+def curve_of_ours(csr: Csr, config: ModelConfig, exam: Exam) -> list[tuple[float, float]]:
+    """Seconds so far, from the counts, and ndcg@20 after each iteration of ours."""
+    scale = popularity_scale(fit_weighting(csr, config).item_degree, config.popularity_exponent)[:, None]
+    curve: list[tuple[float, float]] = []
+
+    def look(iteration: int, users: Floats, items: Floats) -> None:
+        elapsed = time.perf_counter() - started - exam.seconds
+        curve.append((elapsed, exam.ndcg(users, items * scale)))
+
+    matrix = _matrix(csr)
+    started = time.perf_counter()
+    train_model(matrix, config, watch=look)
+    return curve
+
+
+def _matrix(csr: Csr) -> InteractionMatrix:
+    users, items = (IdMap.of([f"{number:07d}" for number in range(n)])[0] for n in csr.shape)
+    return InteractionMatrix(users, items, csr)
+
+
+def growth(variant: str, csr: Csr, config: ModelConfig) -> float:
+    """MiB that this process grows by while one iteration is fitted, at its peak; the matrix counts as growth."""
+    matrix, before = _matrix(csr), _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    if variant == "recsys":
+        train_model(matrix, config.model_copy(update={"iterations": 1}))
+    else:
+        with threadpool_limits(1, "blas"):
+            confidence = writeable(fit_weighting(csr, config).apply(csr))
+            AlternatingLeastSquares(factors=config.factors, iterations=1).fit(confidence, show_progress=False)
+    return (_status("VmHWM") - before) / 1024
+
+
+def _status(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1])
+
+
+def compare(folder: Path, factors: int, iterations: int) -> str:
+    """A row of the table: seconds of both to the same quality, their ratio, and memory."""
+    curves = {}
+    for variant, most in (("implicit", iterations), ("recsys", OUR_ITERATIONS)):
+        curves[variant] = _child("curve", variant, folder, factors, most)
+        shown = "  ".join(f"{ndcg:.4f} after {seconds:.1f} s" for seconds, ndcg in curves[variant])
+        print(f"{factors} factors, {variant}: {shown}", flush=True)
+    target = NEAR * curves["implicit"][-1][1]
+    reached = {name: _first(curve, target) for name, curve in curves.items()}
+    held = _child("growth", "recsys", folder, factors, 1), _child("growth", "implicit", folder, factors, 1)
+    base = (8 * np.load(folder / "train.data.npy", mmap_mode="r").size + 4 * factors * sum(SHAPE)) / _MIB
+    ours, theirs = reached["recsys"], reached["implicit"]
+    ratio = f"{ours[1] / theirs[1]:.2f}" if ours and theirs else "not reached"
+    cells = (
+        str(factors),
+        f"{target:.4f}",
+        _told(theirs),
+        _told(ours),
+        ratio,
+        *(f"{grown / base:.2f}" for grown in held),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _first(curve: list[tuple[float, float]], target: float) -> tuple[int, float] | None:
+    return next(((at, seconds) for at, (seconds, ndcg) in enumerate(curve, start=1) if ndcg >= target), None)
+
+
+def _told(reached: tuple[int, float] | None) -> str:
+    return f"{reached[1]:.1f} s ({reached[0]})" if reached else "not reached"
+
+
+def _child(part: str, variant: str, folder: Path, factors: int, iterations: int) -> Any:
+    """What another process finds; it does one fit only, so that memory peaks are not shared."""
+    given = (part, variant, str(folder), str(factors), str(iterations))
+    answer = subprocess.run([sys.executable, __file__, "--only", *given], check=True, stdout=subprocess.PIPE)
+    return json.loads(answer.stdout)
+
+
+def _measure(part: str, variant: str, folder: Path, config: ModelConfig) -> Any:
+    csr = load_csr(folder / "train", SHAPE)
+    if part == "growth":
+        return growth(variant, csr, config)
+    curve = curve_of_ours if variant == "recsys" else curve_of_implicit
+    return curve(csr, config, Exam(folder))
+
+
+def main() -> None:
+    """Read the arguments; the parent compares, a child measures one fit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=53_000_000)
+    parser.add_argument("--factors", type=int, nargs="+", default=[64, 128, 256])
+    parser.add_argument("--iterations", type=int, default=15, help="of implicit, until it counts as converged")
+    parser.add_argument("--only", nargs=5, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.only:
+        part, variant, folder, factors, iterations = args.only
+        config = ModelConfig(factors=int(factors), iterations=int(iterations))
+        print(json.dumps(_measure(part, variant, Path(folder), config)))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        n_entries = make_data(folder, args.events)
+        print(f"{args.events:,} events, {n_entries:,} entries to train on, {SHAPE[0]:,} x {SHAPE[1]:,}", flush=True)
+        rows = [compare(folder, factors, args.iterations) for factors in args.factors]
+    print("| factors | ndcg@20 wanted | implicit | recsys | ratio | memory, recsys | memory, implicit |")
+    print("| --: | --: | --: | --: | --: | --: | --: |", *rows, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
