@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from recsys.engine import Answer, Question
 
-MOST = 16
+MOST = 32
 """Questions of one batch."""
 
 BATCH_SECONDS = 0.005
@@ -25,9 +25,9 @@ _WEIGHT = 0.1
 
 
 class Batcher:
-    """Collects what is asked in one turn of the event loop, and answers it in the next.
+    """Collects the questions that are here already, and answers them together.
 
-    Nobody waits for company: a question asked alone is answered at once. While a batch is answered in a thread, what
+    Nobody waits for company: a question asked alone is answered two turns of the event loop later. While a batch is answered in a thread, what
     is asked meanwhile becomes the next one. Use it from one event loop, and with the same `answer_many`: answers to
     questions, in their order; where it raises, they are asked one by one, so that one that is wrong is refused alone.
     """
@@ -52,6 +52,7 @@ class Batcher:
 
     async def _answer_waiting(self, answer_many: AnswerMany) -> None:
         while self._waiting:
+            await self._let_in()
             size = self._size()
             batch, self._waiting = self._waiting[:size], self._waiting[size:]
             questions = [question for question, _ in batch]
@@ -61,7 +62,18 @@ class Batcher:
                 results = self._results(questions, answer_many)
             for (_, answer), result in zip(batch, results, strict=True):
                 _settle(answer, result)
-            await asyncio.sleep(0)  # replies go out, and other requests come in, before the next batch
+            await asyncio.sleep(0)  # replies go out, and other requests have their turn
+
+    async def _let_in(self) -> None:
+        """Let in what has arrived at the sockets already, until a batch is full or nothing more is there.
+
+        One turn of the event loop reads a request, the next begins to answer it.
+        """
+        size = 0
+        while size < len(self._waiting) < self._size():
+            size = len(self._waiting)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     def _size(self) -> int:
         """A batch in a thread keeps nobody waiting who is not in it."""

@@ -41,7 +41,6 @@ class Engine:
         self._selection = Selection(bundle)
         self._lister = Lister(bundle, persons=self._persons, ranker=self._ranker, selection=self._selection)
         self._neighbours = Neighbours(bundle)
-        self._n_users_of_item = np.bincount(bundle.seen.indices, minlength=len(self.item_ids))
         _ = bundle.model.gram  # made here, so that nobody's first question waits for it
 
     @property
@@ -149,7 +148,8 @@ class Engine:
     def item(self, item_id: str) -> ItemView:
         """What is known of an item. Raises UnknownItemError."""
         item, items = self._item(item_id), self._bundle.items
-        return ItemView(item_id, items.title(item), items.attributes(item), int(self._n_users_of_item[item]))
+        n_users = int(self._bundle.model.weighting.item_degree[item])
+        return ItemView(item_id, items.title(item), items.attributes(item), n_users)
 
     def history(self, user_id: str, *, limit: int = 100) -> tuple[Ranked, ...]:
         """What a user is known by, heaviest first, `limit` items at most. Raises UnknownUserError."""
