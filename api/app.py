@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -62,6 +63,7 @@ async def _watching(watch: ModelWatch, poll_seconds: float) -> AsyncIterator[Non
     """Load what is published now, then keep looking; a store without a sound version is no reason not to start."""
     forget_dead_workers()
     await asyncio.to_thread(watch.refresh)
+    gc.freeze()  # what is here now stays: looking it through held every request up for a tenth of a second
     polling = asyncio.create_task(watch.run(poll_seconds))
     try:
         yield
