@@ -19,6 +19,8 @@ def main() -> None:
     _run("export.py")
     _run("fold_in.py")
     _run("filtered_search.py")
+    _run("serving.py")
+    _run("hot_swap.py")
     if (data_dir() / "gowalla" / "train.csv.gz").exists():
         _run("published.py")
     else:
