@@ -113,8 +113,9 @@ async def _saturate(port: int, paths: Sequence[str], seconds: float, n_connectio
             if not reply.is_ok:
                 failed.append(path)
 
-    probes, *_ = await asyncio.gather(_probe(probe, until), *map(keep_asking, connections))
-    return Load(time.perf_counter() - started, len(latencies), len(failed), latencies, probes)
+    probing = asyncio.create_task(_probe(probe, until))
+    await asyncio.gather(*map(keep_asking, connections))
+    return Load(time.perf_counter() - started, len(latencies), len(failed), latencies, await probing)
 
 
 async def _probe(connection: Connection, until: float) -> list[float]:
