@@ -27,9 +27,10 @@ _WEIGHT = 0.1
 class Batcher:
     """Collects the questions that are here already, and answers them together.
 
-    Nobody waits for company: a question asked alone is answered two turns of the event loop later. While a batch is answered in a thread, what
-    is asked meanwhile becomes the next one. Use it from one event loop, and with the same `answer_many`: answers to
-    questions, in their order; where it raises, they are asked one by one, so that one that is wrong is refused alone.
+    Nobody waits for company: a question asked alone is answered two turns of the event loop later. While a batch is
+    answered in a thread, what is asked meanwhile becomes the next one. Use it from one event loop, and with the same
+    `answer_many`: answers to questions, in their order; where it raises, they are asked one by one, so that one that
+    is wrong is refused alone.
     """
 
     def __init__(self) -> None:
@@ -76,8 +77,10 @@ class Batcher:
             await asyncio.sleep(0)
 
     def _size(self) -> int:
-        """A batch in a thread keeps nobody waiting who is not in it."""
-        return MOST if self._seconds > BATCH_SECONDS else min(MOST, max(1, int(BATCH_SECONDS / self._seconds)))
+        """A batch in a thread keeps nobody waiting who is not in it. A coarse clock may have seen no time pass."""
+        if self._seconds > BATCH_SECONDS:
+            return MOST
+        return max(1, int(BATCH_SECONDS / max(self._seconds, BATCH_SECONDS / MOST)))
 
     def _results(self, questions: Sequence[Question], answer_many: AnswerMany) -> list[Answer | Exception]:
         started = time.thread_time()
