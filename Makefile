@@ -45,7 +45,7 @@ fmt: $(VENV)/dev.stamp  ## format the code and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/dev.stamp  ## run the benchmarks that stand in benchmarks/RESULTS.md (half an hour)
+bench: $(VENV)/dev.stamp  ## run the benchmarks that stand in benchmarks/RESULTS.md (an hour)
 	$(BIN)/python -m benchmarks
 
 lock: $(VENV)/dev.stamp  ## resolve the dependencies anew (needs uv)
