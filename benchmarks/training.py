@@ -1,6 +1,6 @@
 """From the matrix to good embeddings: how long it takes, against implicit from its random start.
 
-    python benchmarks/training.py                       # 64, 128 and 256 factors, about a quarter of an hour
+    python benchmarks/training.py                       # 64, 128 and 256 factors, some ten minutes
     python benchmarks/training.py --factors 64 --events 5000000
 
 A synthetic log of our generator (138,000 readers, 27,000 books; 53 million events make some 20 million entries), a
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shop
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
@@ -35,7 +36,7 @@ from recsys.models.implicit_input import writeable
 from recsys.models.training import popularity_scale, train_model
 from recsys.retrieval.exact import ExactSearch
 
-SHAPE = (138_000, 27_000)
+SHAPE = (shop.ALL_USERS, shop.N_ITEMS)
 HELD_OUT, ASKED, K = 0.1, 5_000, 20
 NEAR = 0.995
 """Of the converged ndcg@20."""
@@ -129,20 +130,16 @@ def _matrix(csr: Csr) -> InteractionMatrix:
 
 def growth(variant: str, csr: Csr, config: ModelConfig) -> float:
     """MiB that this process grows by while one iteration is fitted, at its peak; the matrix counts as growth."""
-    matrix, before = _matrix(csr), _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
     if variant == "recsys":
-        train_model(matrix, config.model_copy(update={"iterations": 1}))
-    else:
-        with threadpool_limits(1, "blas"):
-            confidence = writeable(fit_weighting(csr, config).apply(csr))
-            AlternatingLeastSquares(factors=config.factors, iterations=1).fit(confidence, show_progress=False)
-    return (_status("VmHWM") - before) / 1024
+        matrix, once = _matrix(csr), config.model_copy(update={"iterations": 1})
+        return shop.growth(lambda: train_model(matrix, once))
+    with threadpool_limits(1, "blas"):
+        return shop.growth(lambda: _fit_bare(csr, config))
 
 
-def _status(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1])
+def _fit_bare(csr: Csr, config: ModelConfig) -> None:
+    confidence = writeable(fit_weighting(csr, config).apply(csr))
+    AlternatingLeastSquares(factors=config.factors, iterations=1).fit(confidence, show_progress=False)
 
 
 def compare(folder: Path, factors: int, iterations: int) -> str:

@@ -31,7 +31,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     check_baselines(config.evaluate)
     given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
     events = Interactions.load(prepared / "events")
-    stopping = stop_on_validation(events, config) if config.model.early_stopping else None
+    stopping = stop_on_validation(events, config, progress=progress) if config.model.early_stopping else None
     split = split_of(events, config, given)
     del events
     give_back()  # the events, before training needs room

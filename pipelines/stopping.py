@@ -9,6 +9,7 @@ from pipelines.tuning.questions import Validation
 from recsys.config import ModelConfig, PipelineConfig
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
+from recsys.progress import Progress, silent
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Stopping:
         return model.model_copy(update={"iterations": self.iterations})
 
 
-def stop_on_validation(events: Interactions, config: PipelineConfig) -> Stopping:
+def stop_on_validation(events: Interactions, config: PipelineConfig, *, progress: Progress = silent) -> Stopping:
     """Hold out a part of the train side once more, fit the rest; after which iteration is the part found best?
 
     `events`: the whole log; its holdout is thrown away first. Raises ModelError where the fit fails.
@@ -56,7 +57,7 @@ def stop_on_validation(events: Interactions, config: PipelineConfig) -> Stopping
     except DataError as error:
         log.warning("iterations are not stopped on validation: the train side cannot be cut once more: %s", error)
         return Stopping(model.iterations, metric, reason=str(error))
-    found = follow(questions, model)
+    found = follow(questions, model, progress=progress)
     best = best_of(found)
     log.info(
         "stopped on validation users=%d iterations=%d %s=%.4f", questions.n_users, best.iterations, metric, best.score

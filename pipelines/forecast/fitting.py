@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from pipelines.forecast.terms import Moment, Term
 from recsys.config import ModelConfig
+from recsys.models.spectral import COLUMNS_AT_ONCE, OVERSAMPLING
 
 _FLOAT = 4
-_OVERSAMPLING, _COLUMNS = 32, 48
-"""Of the spectral start: directions that it looks for beyond the factors, and columns that a thread works on."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,11 @@ def fit_moments(shape: Shape, model: ModelConfig, *, mapped: bool) -> list[Momen
 def spectral_moments(shape: Shape, model: ModelConfig) -> list[Moment]:
     """spectral_start, beside the matrix: its last pass over users and items."""
     values = Term.of("normalised values", _FLOAT * shape.entries)
-    columns = min(model.factors + _OVERSAMPLING, shape.users, shape.items)
-    threads = min(os.cpu_count() or 1, -(-columns // _COLUMNS))  # each holds some columns of a product, of both sides
-    product = threads * _FLOAT * min(_COLUMNS, columns) * shape.rows
+    columns = min(model.factors + OVERSAMPLING, shape.users, shape.items)
+    threads = min(
+        os.cpu_count() or 1, -(-columns // COLUMNS_AT_ONCE)
+    )  # each holds some columns of a product, of both sides
+    product = threads * _FLOAT * min(COLUMNS_AT_ONCE, columns) * shape.rows
     block = _FLOAT * columns * shape.users
     blocks = Term.of("item directions", _FLOAT * columns * shape.items)
     # The users' block of a pass, and its orthonormal basis.

@@ -14,6 +14,7 @@ from recsys.errors import ModelError
 from recsys.evaluation.metrics import Values
 from recsys.models.als import Watch, fit_als
 from recsys.models.fold_in import fold_in
+from recsys.progress import Progress, silent
 
 EXPONENTS = tuple(round(0.05 * step, 2) for step in range(-10, 13))
 """The popularity exponents that are tried, -0.5 to 0.6."""
@@ -57,7 +58,7 @@ def measure(questions: Questions, model: ModelConfig, *, keep_on: Callable[[], b
     return found[0] if found else None
 
 
-def follow(questions: Questions, model: ModelConfig) -> tuple[Measured, ...]:
+def follow(questions: Questions, model: ModelConfig, *, progress: Progress = silent) -> tuple[Measured, ...]:
     """What `model` reaches after each iteration, up to its own number or until two in turn brought nothing.
 
     Raises ModelError where the fit fails.
@@ -69,7 +70,7 @@ def follow(questions: Questions, model: ModelConfig) -> tuple[Measured, ...]:
         if done - best_of(found).iterations >= _PATIENCE:
             raise _EnoughError
 
-    _fit(questions, model, look)
+    _fit(questions, model, look, progress=progress)
     return tuple(found)
 
 
@@ -97,10 +98,12 @@ def explore(questions: Questions, model: ModelConfig, *, keep_on: Callable[[int,
     return best
 
 
-def _fit(questions: Questions, model: ModelConfig, look: Watch) -> None:
+def _fit(questions: Questions, model: ModelConfig, look: Watch, *, progress: Progress = silent) -> None:
     """Fit; `look` is given the vectors of the users that are asked about, instead of all users'."""
     weighting = fit_weighting(questions.train, model)
-    start = questions.spectral_start(model.factors, seed=model.seed) if model.start == "spectral" else None
+    start = None
+    if model.start == "spectral":
+        start = questions.spectral_start(model.factors, seed=model.seed, progress=progress)
 
     def watch(done: int, users: Floats, items: Floats) -> None:
         if not (np.isfinite(users).all() and np.isfinite(items).all()):
@@ -108,7 +111,7 @@ def _fit(questions: Questions, model: ModelConfig, look: Watch) -> None:
         look(done, _vectors(questions, users, items, weighting, model.regularization), items)
 
     with suppress(_EnoughError):
-        fit_als(weighting.apply(questions.train), model, start=start, watch=watch)
+        fit_als(weighting.apply(questions.train), model, start=start, watch=watch, progress=progress)
 
 
 def _vectors(

@@ -98,7 +98,7 @@ class Engine:
             ids = self.user_ids.ids.slice(start, batch).to_pylist()
             rows = slice(start, start + len(ids))
             vectors, seen = self._bundle.model.embeddings.users[rows], self._bundle.seen[rows]
-            return ids, self._ranker.rank(vectors, k, exclude=seen, search=among.search, allowed=among.allowed).top
+            return ids, self._ranker.rank(vectors, k, exclude=seen, search=among.search, allowed=among.allowed)
 
         yield from in_threads_as_taken(ranked, range(0, len(self.user_ids), batch))
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
-from recsys.data.matrix import Csr
-from recsys.engine.answers import Answer, Ranked, UserStatus, ranked
+from recsys.data.matrix import rows_storing
+from recsys.engine.answers import Answer, Ranked, ranked
 from recsys.engine.boosting import boosted
 from recsys.engine.diversity import diversified, pool_size
 from recsys.engine.explaining import explain
@@ -95,28 +95,24 @@ class Lister:
     def _rank(self, alike: Sequence[Understood]) -> list[Answer]:
         """Answers to questions that look at the same number of candidates, found among the same items."""
         among = alike[0].among
-        lists = self._ranker.rank(
+        top = self._ranker.rank(
             np.stack([understood.person.vector for understood in alike]),
             alike[0].n_candidates,
-            exclude=_rows([understood.excluded for understood in alike], len(self._bundle.items.ids)),
+            exclude=rows_storing([understood.excluded for understood in alike], len(self._bundle.items.ids)),
             search=among.search,
             allowed=among.allowed,
         )
-        return [
-            self._compose(understood, lists.top.row(row), fallback=bool(lists.fallback[row]))
-            for row, understood in enumerate(alike)
-        ]
+        return [self._compose(understood, top.row(row)) for row, understood in enumerate(alike)]
 
-    def _compose(self, understood: Understood, found: tuple[Indices, Floats], *, fallback: bool) -> Answer:
+    def _compose(self, understood: Understood, found: tuple[Indices, Floats]) -> Answer:
         question, person = understood.question, understood.person
-        status: UserStatus = "fallback" if fallback else person.status
         indices, scores, multiplier = self._arranged(understood, *found)
         items = ranked(self._bundle.items, indices, scores)
-        if question.explain and not fallback:
+        if question.explain and person.status != "fallback":
             items = self._explained(items, person, indices, multiplier)
-        warnings = warnings_of(question, person, status=status, listed=len(items), unknown=understood.unknown_items)
+        warnings = warnings_of(question, person, listed=len(items), unknown=understood.unknown_items)
         version = self._bundle.manifest.version
-        answer = Answer(version, status, question.k, items, warnings, understood.unknown_items)
+        answer = Answer(version, person.status, question.k, items, warnings, understood.unknown_items)
         if question.strict:
             refuse_shortcomings(answer, is_user=self._is_user(question))
         return answer
@@ -153,9 +149,3 @@ class Lister:
 
     def _is_user(self, question: Question) -> bool:
         return question.user_id is None or self._bundle.users.position(question.user_id) is not None
-
-
-def _rows(positions: Sequence[Indices], n_items: int) -> Csr:
-    """CSR (n, n_items) that stores a one at each row's `positions`, int32, ascending."""
-    indptr = np.cumsum([0, *map(len, positions)]).astype(np.int32)
-    return Csr((np.ones(indptr[-1], np.float32), np.concatenate(positions), indptr), shape=(len(positions), n_items))

@@ -7,7 +7,7 @@ import numpy as np
 
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
-from recsys.data.matrix import Csr
+from recsys.data.matrix import rows_storing
 from recsys.engine.answers import Answer, RankedUser, UserAnswer, ranked
 from recsys.engine.selection import Among
 from recsys.engine.shortcomings import UNKNOWN_ITEMS
@@ -46,7 +46,7 @@ class Neighbours:
             nothing = NO_ITEM_VECTOR if len(positive) == 1 and len(negative) == 0 else NO_DIRECTION
             return Answer(version, None, k, (), (*warnings, nothing), unknown_items)
         given = np.union1d(positive, negative)
-        found = among.search.search(normalised(direction[None]), k, exclude=_one_row(given, self._n_items))
+        found = among.search.search(normalised(direction[None]), k, exclude=rows_storing([given], self._n_items))
         items = ranked(self._bundle.items, *found.row(0))
         short = ((OTHERS if among.allowed is None else PASSING).format(len(items)),) if len(items) < k else ()
         return Answer(version, None, k, items, (*warnings, *short), unknown_items)
@@ -91,8 +91,3 @@ class Neighbours:
             block = slice(start, start + _ROWS_AT_ONCE)
             np.divide(users[block] @ direction, lengths[block], out=cosines[block], where=lengths[block] > 0)
         return cosines
-
-
-def _one_row(positions: Indices, n_items: int) -> Csr:
-    indptr = np.array([0, len(positions)], np.int32)
-    return Csr((np.ones(len(positions), np.float32), positions.astype(np.int32), indptr), shape=(1, n_items))

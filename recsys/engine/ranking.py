@@ -1,7 +1,5 @@
 """Lists in dense positions: the model's, or the most popular items where the model has nothing to say."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,14 +12,6 @@ from recsys.models.popularity import PopularityRecommender
 from recsys.models.recommender import Queries
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.topk import TopK, place
-
-
-@dataclass(frozen=True, eq=False)
-class Lists:
-    """Lists of n users. `fallback`: bool (n,), which of them hold the most popular items instead of the model's."""
-
-    top: TopK
-    fallback: NDArray[np.bool_]
 
 
 class Ranker:
@@ -42,7 +32,7 @@ class Ranker:
         exclude: Csr,
         search: ItemSearch | None = None,
         allowed: NDArray[np.bool_] | None = None,
-    ) -> Lists:
+    ) -> TopK:
         """The k best items of each of `vectors`, float32 (n, d), outside its row of `exclude`, CSR (n, n_items).
 
         `search` finds them among those that are `allowed`, bool (n_items,); among all where these are None. Fewer
@@ -50,13 +40,11 @@ class Ranker:
         """
         found = search_known(search or self._index, vectors, exclude, k + MARGIN)
         top = rescored(found, vectors, self._embeddings, k=k)
-        # Who has seen every item is told the same as who has no vector; who sees none through a filter is not.
-        fallback = np.asarray(top.counts == 0 if allowed is None else ~vectors.any(axis=1))
-        if fallback.any():
-            rows = np.flatnonzero(fallback)
-            popular = self._popular_among(allowed).recommend(Queries(exclude[rows], None), k)
-            top = place([(np.arange(len(top)), top), (rows, popular)], len(top), k)
-        return Lists(top, fallback)
+        nobody = np.flatnonzero(~vectors.any(axis=1))
+        if len(nobody) == 0:
+            return top
+        popular = self._popular_among(allowed).recommend(Queries(exclude[nobody], None), k)
+        return place([(np.arange(len(top)), top), (nobody, popular)], len(top), k)
 
     def scores(self, vector: Floats, items: Indices) -> Floats:
         """Float32 (m,): what `rank` scores the items at int32 (m,) with for `vector`, float32 (d,)."""

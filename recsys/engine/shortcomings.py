@@ -1,7 +1,7 @@
 """What an answer lacks, in words: a warning, or for a strict question an error."""
 
-from recsys.engine.answers import Answer, UserStatus
-from recsys.engine.persons import NO_VECTOR, Person
+from recsys.engine.answers import Answer
+from recsys.engine.persons import Person
 from recsys.engine.question import Question
 from recsys.errors import IncompleteAnswerError, UnknownItemError, UnknownUserError
 
@@ -11,14 +11,10 @@ PASSING = "only {} items {}"
 UNKNOWN_ITEMS = "items named that this version does not have, and that count for nothing: {}"
 
 
-def warnings_of(
-    question: Question, person: Person, *, status: UserStatus, listed: int, unknown: tuple[str, ...]
-) -> tuple[str, ...]:
+def warnings_of(question: Question, person: Person, *, listed: int, unknown: tuple[str, ...]) -> tuple[str, ...]:
     """Why the list is a fallback, and why it has only `listed` items; how many items named are `unknown`."""
     warnings = [UNKNOWN_ITEMS.format(len(unknown))] if unknown else []
     warnings += person.warnings
-    if status == "fallback" and person.status != "fallback":
-        warnings.append(NO_VECTOR)
     if listed < question.k:
         warnings.append(_shortage(question, person, listed))
     return tuple(warnings)

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from recsys.data.arrays import Floats, Indices
-from recsys.data.ingest.in_order import in_order
 from recsys.data.splits import Split
 from recsys.errors import ArtifactError, DataError
 from recsys.evaluation.answers import check_answer
@@ -21,6 +20,7 @@ from recsys.evaluation.definitions import metric_names
 from recsys.evaluation.measures import Measures
 from recsys.evaluation.metrics import Bools, Values
 from recsys.evaluation.significance import mean_of
+from recsys.in_order import in_order
 from recsys.models.recommender import Queries, Recommender
 from recsys.progress import Progress, silent
 from recsys.retrieval.topk import TopK

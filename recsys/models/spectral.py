@@ -14,17 +14,16 @@ from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr, scale_entries
 from recsys.progress import Progress, silent
 
-# Extra directions and passes over the matrix beyond what the rank asks for: with these the vectors are good to the
-# precision that a start needs, and more of either changed no metric.
-_OVERSAMPLING = 32
-_PASSES = 2
+OVERSAMPLING, _PASSES = 32, 2
+"""Extra directions and passes over the matrix beyond what the rank asks for: with these the vectors are good to the
+precision that a start needs, and more of either changed no metric."""
 
 # Squared singular values below this share of the largest are rounding errors of float32.
 _NEGLIGIBLE = 1e-6
 
-# Work is cut at places that do not depend on the threads, so that neither do the last bits of the result. So many
-# columns of a dense block stay in the cache while a sparse matrix runs over them.
-_COLUMNS, _ROWS = 48, 4096
+COLUMNS_AT_ONCE, _ROWS_AT_ONCE = 48, 4096
+"""Work is cut at places that do not depend on the threads, so that neither do the last bits of the result. So many
+columns of a dense block stay in the cache while a sparse matrix runs over them."""
 
 
 _Run = Callable[..., Iterator[Floats]]
@@ -58,7 +57,7 @@ def singular_vectors(
     r is `rank`, or less where the normalised matrix has fewer dimensions that are more than rounding errors.
     """
     matrix = _normalised(csr)
-    width = min(rank + _OVERSAMPLING, *csr.shape)
+    width = min(rank + OVERSAMPLING, *csr.shape)
     right = rng.standard_normal((csr.shape[1], width), dtype=np.float32)
     with _threads() as run:
         for done in range(_PASSES):
@@ -111,7 +110,7 @@ def _singular(columns: Floats, run: _Run) -> tuple[Floats, Floats]:
     From the eigenvectors of the w x w Gram matrix: a tenth of the time of a QR or SVD of the tall matrix, at half
     its digits, which subspace iteration does not miss.
     """
-    blocks = (columns[start : start + _ROWS] for start in range(0, len(columns), _ROWS))
+    blocks = (columns[start : start + _ROWS_AT_ONCE] for start in range(0, len(columns), _ROWS_AT_ONCE))
     gram = sum(run(lambda block: (block.T @ block).astype(np.float64), blocks))
     values, vectors = np.linalg.eigh(gram)
     kept = values > values[-1] * _NEGLIGIBLE
@@ -130,10 +129,10 @@ def _product(matrix: sp.csr_matrix | sp.csc_matrix, dense: Floats, run: _Run) ->
     product = np.empty((matrix.shape[0], dense.shape[1]), np.float32)
 
     def fill(start: int) -> None:
-        columns = slice(start, start + _COLUMNS)
+        columns = slice(start, start + COLUMNS_AT_ONCE)
         product[:, columns] = matrix @ np.ascontiguousarray(dense[:, columns])
 
-    deque(run(fill, range(0, dense.shape[1], _COLUMNS)), maxlen=0)
+    deque(run(fill, range(0, dense.shape[1], COLUMNS_AT_ONCE)), maxlen=0)
     return product
 
 
@@ -142,9 +141,9 @@ def _rotated(columns: Floats, rotation: Floats, run: _Run) -> Floats:
     product = np.empty((len(columns), rotation.shape[1]), np.float32)
 
     def fill(start: int) -> None:
-        np.matmul(columns[start : start + _ROWS], rotation, out=product[start : start + _ROWS])
+        np.matmul(columns[start : start + _ROWS_AT_ONCE], rotation, out=product[start : start + _ROWS_AT_ONCE])
 
-    deque(run(fill, range(0, len(columns), _ROWS)), maxlen=0)
+    deque(run(fill, range(0, len(columns), _ROWS_AT_ONCE)), maxlen=0)
     return product
 
 

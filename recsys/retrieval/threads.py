@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-from recsys.data.ingest.in_order import in_order
+from recsys.in_order import in_order
 
 Result = TypeVar("Result")
 

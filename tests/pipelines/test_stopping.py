@@ -46,9 +46,12 @@ def test_the_curve_is_what_separate_fits_reach_on_the_validation_part(finished: 
 
 
 def test_it_gives_up_when_two_iterations_in_turn_bring_nothing(finished: Any, events: Interactions) -> None:
-    stopping = stop_on_validation(events, _with(finished[0], iterations=60, alpha=40.0, regularization=0.5))
+    told: list[tuple[str, int, int]] = []
+    config = _with(finished[0], iterations=60, alpha=40.0, regularization=0.5)
+    stopping = stop_on_validation(events, config, progress=lambda *step: told.append(step))
     assert len(stopping.curve) == stopping.iterations + 2 < 60
     assert max(stopping.curve) == stopping.curve[stopping.iterations - 1]
+    assert told[-1] == ("als", len(stopping.curve), 60)
 
 
 def test_a_log_too_thin_to_be_cut_once_more_keeps_the_number_asked_for(finished: Any, events: Interactions) -> None:

@@ -14,7 +14,6 @@ from recsys.data.ingest.deduplication import first_of_alike
 from recsys.data.ingest.file_blocks import file_blocks
 from recsys.data.ingest.frame_blocks import SOURCE, frame_blocks
 from recsys.data.ingest.gathering import Gathered
-from recsys.data.ingest.in_order import in_order
 from recsys.data.ingest.log_files import log_files
 from recsys.data.ingest.quarantine import Quarantine
 from recsys.data.ingest.raw_rows import Blocks, Parse, Wanted
@@ -22,6 +21,7 @@ from recsys.data.ingest.row_checks import CheckedRows, Rules, check_rows
 from recsys.data.ingest.timestamps import AUTO
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
+from recsys.in_order import in_order
 from recsys.progress import Progress, silent
 
 logger = logging.getLogger(__name__)

@@ -73,8 +73,8 @@ def test_a_user_with_a_zero_vector_gets_the_most_popular_they_have_not_seen(engi
 
 def test_a_user_who_has_seen_everything_gets_nothing_and_is_told_why(engine: Engine) -> None:
     answer = engine.recommend("u0003")
-    assert (answer.user_status, answer.items) == ("fallback", ())
-    assert "only 0 items are left that this user has not seen" in answer.warnings
+    assert (answer.user_status, answer.items) == ("known", ())
+    assert answer.warnings == ("only 0 items are left that this user has not seen",)
     assert len(engine.recommend("u0003", exclude_seen=False).items) == 5
 
 

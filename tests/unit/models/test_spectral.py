@@ -39,10 +39,14 @@ def test_members_of_a_group_point_the_same_way(blocks: Csr) -> None:
     assert abs(cosine[:40, 40:]).max() < 0.5
 
 
-def test_the_threads_of_the_machine_do_not_change_a_bit(blocks: Csr) -> None:
+def test_the_threads_of_the_machine_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch, blocks: Csr) -> None:
+    monkeypatch.setattr("recsys.models.spectral._ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("recsys.models.spectral.COLUMNS_AT_ONCE", 3)
     with threadpool_limits(1):
+        monkeypatch.setattr("os.cpu_count", lambda: 1)
         alone = spectral_start(blocks, 8, seed=1)
     with threadpool_limits(2):
+        monkeypatch.setattr("os.cpu_count", lambda: 5)
         together = spectral_start(blocks, 8, seed=1)
     np.testing.assert_array_equal(alone[0], together[0])
     np.testing.assert_array_equal(alone[1], together[1])

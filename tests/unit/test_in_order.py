@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from recsys.data.ingest.in_order import in_order
+from recsys.in_order import in_order
 
 
 def finish_after(seconds: float, number: int) -> int:
