@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 AUTOMATIC: tuple[Family, ...] = ("ivf_sq8", "ivf_pq")
 """What `auto` tries beside exact search. Of the others, ivf_flat is never ahead of ivf_sq8, and HNSW has met no
-target of 0.99 by inner product; `docs/indexes.md` has the figures."""
+target of 0.99 by inner product; see `docs/indexes.md`."""
 
 
 @dataclass(frozen=True)
