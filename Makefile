@@ -49,9 +49,9 @@ bench: $(VENV)/dev.stamp  ## run the benchmarks that stand in benchmarks/RESULTS
 	$(BIN)/python -m benchmarks
 
 lock: $(VENV)/dev.stamp  ## resolve the dependencies anew (needs uv)
-	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --quiet \
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-strip-extras --quiet \
 		pyproject.toml --group build --output-file requirements.lock
-	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --quiet \
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-strip-extras --quiet \
 		pyproject.toml --group dev --extra baselines --extra tune --constraint requirements.lock \
 		--output-file requirements-dev.lock
 

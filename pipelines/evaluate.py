@@ -31,11 +31,11 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     check_baselines(config.evaluate)
     given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
     events = Interactions.load(prepared / "events")
+    _check_before_fits(events, config, given)
     stopping = stop_on_validation(events, config, progress=progress) if config.model.early_stopping else None
     split = split_of(events, config, given)
     del events
     give_back()  # the events, before training needs room
-    check_fits(config.evaluate.baselines, split.train)
     with workspace.output("evaluate", config) as output:
         fitted = stopping.applied(config.model) if stopping else config.model
         model = train_model(split.train, fitted, progress=progress)
@@ -54,6 +54,11 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
         output.summary.update(_summary(split, means, config), stopping=stopping and stopping.to_dict())
     log.info("evaluated users=%d", len(split.user_ids))
     return workspace.summary("evaluate")
+
+
+def _check_before_fits(events: Interactions, config: PipelineConfig, given: Interactions | None) -> None:
+    """Cut once just to look, where a baseline has a limit: a cut that is kept would lie beside the stopping fit."""
+    check_fits(config.evaluate.baselines, lambda: split_of(events, config, given).train)
 
 
 def _contestants(

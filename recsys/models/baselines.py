@@ -52,11 +52,14 @@ def check_baselines(config: EvaluateConfig) -> None:
         item2vec.check_installed()
 
 
-def check_fits(names: Sequence[str], matrix: InteractionMatrix) -> None:
-    """Raise ModelError where `matrix` is too large for one of the baselines `names`; nothing is allocated."""
+def check_fits(names: Sequence[str], train: Callable[[], InteractionMatrix]) -> None:
+    """Raise ModelError where the matrix is too large for one of the baselines `names`; nothing is fitted.
+
+    `train` makes the matrix; it is called only where one of them has a limit.
+    """
     if "ease" in names:
         with _refusals():
-            check_memory(matrix.n_items)
+            check_memory(train().n_items)
 
 
 def fit_baseline(name: str, matrix: InteractionMatrix, *, progress: Progress = silent) -> Recommender:

@@ -52,8 +52,15 @@ def test_a_refusal_says_where_the_model_was_asked_for(monkeypatch, groups):
     with pytest.raises(ModelError, match=r"evaluate\.baselines: ease: 30 items need"):
         fit_baseline("ease", groups)
     with pytest.raises(ModelError, match=r"evaluate\.baselines: ease: 30 items need"):
-        check_fits(["popular", "ease"], groups)
-    check_fits(["popular", "rp3beta"], groups)
+        check_fits(["popular", "ease"], lambda: groups)
+
+
+def test_a_matrix_is_made_for_the_check_only_where_a_baseline_has_a_limit(groups):
+    made = []
+    check_fits(["popular", "rp3beta"], lambda: made.append("train") or groups)
+    assert not made
+    check_fits(["popular", "ease"], lambda: made.append("train") or groups)
+    assert made == ["train"]
 
 
 def test_long_fits_say_how_far_they_are(groups):
