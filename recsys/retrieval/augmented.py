@@ -32,15 +32,11 @@ def augmented(vectors: Floats, radius: float) -> Floats:
     return longer
 
 
-def augmented_queries(vectors: Floats, length: float) -> Floats:
-    """float32 (n, padded_factors(d)): queries scaled to `length`, with zeros behind.
-
-    The order of the inner products does not depend on a query's length, the order of distances to the centres of
-    cells does: half the items' radius probed the fewest items on every set tried. `vectors` hold no zero query.
-    """
+def padded(vectors: Floats) -> Floats:
+    """float32 (n, padded_factors(d)): queries x -> (x, 0 ...), `vectors` being float32 (n, d)."""
     n, factors = vectors.shape
     longer = np.zeros((n, padded_factors(factors)), np.float32)
-    longer[:, :factors] = vectors * (length / np.sqrt(_squares(vectors)))[:, None]
+    longer[:, :factors] = vectors
     return longer
 
 

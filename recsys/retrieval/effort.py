@@ -11,7 +11,7 @@ from recsys.retrieval.topk import TopK
 from recsys.retrieval.work import estimated_microseconds
 
 # How many candidates are compared exactly: the coarser the codes, the more.
-_CANDIDATES = {"hnsw": (128,), "ivf_flat": (128,), "ivf_sq8": (128, 200), "ivf_pq": (200, 400, 800, 1600)}
+_CANDIDATES = {"hnsw": (128,), "ivf_flat": (128,), "ivf_sq8": (128, 200), "ivf_pq": (128, 200, 400, 800, 1600)}
 _MOST_PROBES_OF_HNSW = 2048
 _STEPS_PER_DOUBLING = 4
 

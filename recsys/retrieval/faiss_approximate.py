@@ -1,6 +1,8 @@
 """ApproximateIndex: a faiss structure proposes candidates, exact inner products choose among them."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +11,25 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
-from recsys.retrieval.augmented import augmented_queries, padded_factors
+from recsys.retrieval.augmented import padded, padded_factors
 from recsys.retrieval.faiss_index import LARGE_SHARE, FaissIndex
+from recsys.retrieval.overfetch import stored
 from recsys.retrieval.search import check_queries
 from recsys.retrieval.threads import in_threads
-from recsys.retrieval.topk import TopK, empty_top_k, place, stack, top_k_from_sorted
+from recsys.retrieval.topk import TopK, empty_top_k, place, stack, top_k_of_candidates
 
 TUNED_K = 100
 """The k at which effort is tuned and recall is reported."""
 
-_QUERIES_AT_ONCE = 32
+# Queries that one thread hands to faiss together, and elements of the item vectors that it gathers for them: 2 MiB
+# of float32, which stay in the cache of one core.
+_QUERIES_AT_ONCE, _GATHERED_AT_ONCE = 16, 2**19
+
+# Effort grows in so many steps from one width to its double, so that most queries of a batch look equally hard.
+_STEPS_PER_DOUBLING = 4
 
 
 # faiss types itself in part only: what it does not name is taken from here, and structures are Any.
@@ -43,35 +51,35 @@ class Effort:
         if self.probes < 1 or self.candidates < 1:
             raise ModelError(f"index: probes {self.probes}, candidates {self.candidates}, expected at least 1")
 
-    def at(self, width: int) -> "Effort":
-        """The effort for the best `width`: as many candidates for each answer, and the square root of the probes."""
-        growth = max(1.0, width / TUNED_K)
-        return Effort(math.ceil(self.probes * math.sqrt(growth)), math.ceil(self.candidates * growth))
+    def grown(self, steps: int) -> "Effort":
+        """The effort for the best TUNED_K * 2 ** (steps / 4): as many candidates for each answer, and at least one,
+        and the square root of the probes."""
+        growth = 2 ** (steps / _STEPS_PER_DOUBLING)
+        return Effort(math.ceil(self.probes * math.sqrt(growth)), math.ceil(max(TUNED_K, self.candidates) * growth))
+
+
+def steps_to(width: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64 (n,): by how many steps effort has to grow for the best `width`, int64 (n,)."""
+    steps: NDArray[np.int64] = np.ceil(_STEPS_PER_DOUBLING * np.log2(np.maximum(width, TUNED_K) / TUNED_K))
+    return steps.astype(np.int64)
 
 
 class ApproximateIndex:
     """Searches `structure`, built over the augmented vectors of `exact`, and ranks what it finds exactly.
 
-    Each query is searched on its own, so an answer does not depend on what is asked beside it. Exact search answers
-    where an approximation cannot: a query that is all zero, one that must leave out a large share of the items, and
-    one for which fewer than k were found. Searching changes nothing, so threads may share one.
+    An answer does not depend on what is asked beside it. Exact search answers where an approximation cannot: a query
+    that is all zero, one that must leave out a large share of the items, and one for which fewer than k were found.
+    Searching changes nothing, so threads may share one.
     """
 
     def __init__(
-        self,
-        kind: str,
-        structure: Any,
-        exact: FaissIndex,
-        *,
-        effort: Effort,
-        query_length: float,
-        memory: memoryview | None = None,
+        self, kind: str, structure: Any, exact: FaissIndex, *, effort: Effort, memory: memoryview | None = None
     ) -> None:
         if (structure.ntotal, structure.d) != (exact.n_items, padded_factors(exact.vectors.shape[1])):
             shape = (structure.ntotal, structure.d)
             raise ModelError(f"index: {kind} over {shape} does not fit vectors of shape {exact.vectors.shape}")
-        self.kind, self.structure, self.exact = kind, structure, exact
-        self.effort, self.query_length = effort, query_length
+        self.kind, self.structure, self.exact, self.effort = kind, structure, exact, effort
+        self._plain = np.asarray(exact.vectors)  # rows of a mapped array are many times slower to take
         self._memory = memory  # where `structure` lies, which does not keep it itself
 
     @property
@@ -102,55 +110,68 @@ class ApproximateIndex:
         """
         check_queries(vectors, k, exclude, shape=self.vectors.shape)
         n_excluded = np.zeros(len(vectors), np.int64) if exclude is None else np.diff(exclude.indptr)
-        wide = k + n_excluded >= self.n_items * LARGE_SHARE
-        by_structure = np.flatnonzero(~wide & vectors.any(axis=1))
-        found = self._search_many(vectors, by_structure, k, exclude)
-        answer = found if len(by_structure) == len(vectors) else place([(by_structure, found)], len(vectors), k)
-        again = np.flatnonzero(answer.counts < np.minimum(k, self.n_items - n_excluded))
-        if len(again) == 0:
+        width = k + n_excluded
+        steps = np.where((width < self.n_items * LARGE_SHARE) & vectors.any(axis=1), steps_to(width), _EXACTLY)
+        answer = self._search_by_steps(vectors, k, exclude, steps)
+        short = np.flatnonzero(answer.counts < np.minimum(k, self.n_items - n_excluded))
+        if len(short) == 0:
             return answer
-        exact = self.exact.search(vectors[again], k, exclude=None if exclude is None else exclude[again])
-        return place([(np.arange(len(answer)), answer), (again, exact)], len(answer), k)
+        exact = self.exact.search(vectors[short], k, exclude=None if exclude is None else exclude[short])
+        return place([(np.arange(len(answer)), answer), (short, exact)], len(answer), k)
 
-    def _search_many(self, vectors: Floats, rows: NDArray[np.intp], k: int, exclude: Csr | None) -> TopK:
-        """The answers for `rows` of the queries, intp (m,), none of them all zero."""
+    def _search_by_steps(self, vectors: Floats, k: int, exclude: Csr | None, steps: NDArray[np.int64]) -> TopK:
+        """Answers by `steps` of effort, int64 (n,); none where they are _EXACTLY."""
+        present = np.unique(steps)
+        if len(present) == 1 and present[0] != _EXACTLY:
+            return self._search_alike(vectors, k, exclude, self.effort.grown(int(present[0])))
+        parts = []
+        for step in present[present != _EXACTLY].tolist():
+            rows = np.flatnonzero(steps == step)
+            without = None if exclude is None else exclude[rows]
+            parts.append((rows, self._search_alike(vectors[rows], k, without, self.effort.grown(step))))
+        return place(parts, len(vectors), k)
+
+    def _search_alike(self, vectors: Floats, k: int, exclude: Csr | None, effort: Effort) -> TopK:
+        """Answers to queries that are looked for equally hard, none of them all zero."""
+        n, factors = vectors.shape
+        count = min(self.n_items, effort.candidates)
+        size = max(1, min(_QUERIES_AT_ONCE, _GATHERED_AT_ONCE // (count * factors)))
+        parameters = self._parameters(effort.probes, count)
 
         def search_block(start: int) -> TopK:
-            return stack([self._search_one(vectors, int(row), k, exclude) for row in rows[start:][:_QUERIES_AT_ONCE]])
+            block = slice(start, start + size)
+            queries = vectors[block]
+            with threads_of_faiss(1):
+                _, found = self.structure.search(padded(queries), count, params=parameters)
+            scores: Floats = np.matmul(np.take(self._plain, found, axis=0, mode="clip"), queries[:, :, None])[:, :, 0]
+            scores[(found < 0) | (found >= self.n_items)] = -np.inf
+            candidates = found.astype(np.int32)
+            if exclude is not None:
+                scores[stored(candidates, exclude if size >= n else exclude[block])] = -np.inf
+            return top_k_of_candidates(candidates, scores, k)
 
-        parts = in_threads(search_block, range(0, len(rows), _QUERIES_AT_ONCE))
+        parts = in_threads(search_block, range(0, n, size))
         return stack(parts) if parts else empty_top_k(0, k)
 
-    def _search_one(self, vectors: Floats, row: int, k: int, exclude: Csr | None) -> TopK:
-        excluded = _NOTHING if exclude is None else exclude.indices[exclude.indptr[row] : exclude.indptr[row + 1]]
-        candidates = self._candidates(vectors[row : row + 1], k + len(excluded))
-        candidates = candidates[~_among(candidates, excluded)] if len(excluded) else candidates
-        scores = self.exact.scores_of(np.ascontiguousarray(vectors[row]), candidates)
-        best = np.argsort(-scores, kind="stable")[:k]
-        return top_k_from_sorted(candidates[best].astype(np.int32)[None], scores[best][None], k)
-
-    def _candidates(self, query: Floats, width: int) -> NDArray[np.int64]:
-        """int64 (m,), ascending: what the structure proposes for one query float32 (1, d)."""
-        effort = self.effort.at(width)
-        count = min(self.n_items, max(width, effort.candidates))
+    def _parameters(self, probes: int, count: int) -> Any:
         if isinstance(self.structure, faiss.IndexHNSW):
-            parameters = native.SearchParametersHNSW(efSearch=max(effort.probes, count))
-        else:
-            parameters = native.SearchParametersIVF(nprobe=min(effort.probes, self.structure.nlist))
-        longer = augmented_queries(query, self.query_length)
-        _, found = self.structure.search(longer, count, params=parameters)
-        candidates: NDArray[np.int64] = np.sort(found[0])
-        return candidates[np.searchsorted(candidates, 0) : np.searchsorted(candidates, self.n_items)]
+            return native.SearchParametersHNSW(efSearch=max(probes, count))
+        return native.SearchParametersIVF(nprobe=min(probes, self.structure.nlist))
 
 
-_NOTHING = np.empty(0, np.int32)
+_EXACTLY = -1
+"""Stands for the steps of a query that is left to exact search."""
 
 
-def _among(candidates: NDArray[np.int64], excluded: Indices) -> NDArray[np.bool_]:
-    """bool (m,): which candidates are in `excluded`, int32 (e,), ascending and not empty."""
-    at = np.minimum(np.searchsorted(excluded, candidates), len(excluded) - 1)
-    among: NDArray[np.bool_] = excluded[at] == candidates
-    return among
+@contextmanager
+def threads_of_faiss(n: int) -> Iterator[None]:
+    """`n` threads for what faiss does meanwhile in this one."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(n)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def visited(index: ApproximateIndex, vectors: Floats) -> float:
@@ -158,7 +179,7 @@ def visited(index: ApproximateIndex, vectors: Floats) -> float:
 
     A count, not a clock: the same on every machine.
     """
-    queries = augmented_queries(vectors[vectors.any(axis=1)], index.query_length)
+    queries = padded(vectors[vectors.any(axis=1)])
     if isinstance(index.structure, faiss.IndexHNSW) or len(queries) == 0:
         return float(min(index.n_items, index.effort.probes * _NEIGHBOURS_VISITED))
     probes = min(index.effort.probes, index.structure.nlist)

@@ -1,7 +1,6 @@
 """The families of approximate index: how each one's faiss structure is built, the same whatever the threads."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import faiss
@@ -12,7 +11,7 @@ from recsys.data.arrays import Floats
 from recsys.errors import ModelError
 from recsys.progress import Progress
 from recsys.retrieval.augmented import augmented, longest, padded_factors
-from recsys.retrieval.faiss_approximate import ApproximateIndex, Effort
+from recsys.retrieval.faiss_approximate import ApproximateIndex, Effort, threads_of_faiss
 from recsys.retrieval.faiss_index import FaissIndex
 
 Family: TypeAlias = Literal["hnsw", "ivf_flat", "ivf_sq8", "ivf_pq"]
@@ -22,10 +21,11 @@ _CELLS_PER_ROOT, _SAMPLED_PER_CELL, _ROUNDS = 4, 40, 8
 # A four-bit code has so many values to learn; fewer vectors are repeated.
 _LEAST_TRAINED = 16
 _LINKS, _EF_CONSTRUCTION = 32, 80
-# Up to so many dimensions a four-bit code stands for two of them, above for four.
-_FINE_FACTORS = 128
+# Up to so many dimensions each has a four-bit code of its own, up to so many two share one, and above four.
+_FINEST_FACTORS, _FINE_FACTORS = 144, 288
 _ROWS_AT_ONCE = 65_536
-_QUERY_LENGTH = 0.5
+# faiss: each query by itself, so that its answer does not depend on others, its best in a reservoir.
+_EACH_QUERY_ALONE = 11
 _IP = faiss.METRIC_INNER_PRODUCT
 
 
@@ -39,11 +39,11 @@ def build_family(kind: Family, exact: FaissIndex, *, seed: int, progress: Progre
         raise ModelError("index: there are no item vectors")
     radius = longest(exact.vectors) or 1.0
     structure = _hnsw(exact.vectors) if kind == "hnsw" else _cells(kind, exact.vectors, radius, seed)
-    with _threads(1 if kind == "hnsw" else faiss.omp_get_max_threads()):
+    with threads_of_faiss(1 if kind == "hnsw" else faiss.omp_get_max_threads()):
         for start in range(0, exact.n_items, _ROWS_AT_ONCE):
             structure.add(augmented(exact.vectors[start : start + _ROWS_AT_ONCE], radius))
             progress(f"build {kind}", min(start + _ROWS_AT_ONCE, exact.n_items), exact.n_items)
-    return ApproximateIndex(kind, structure, exact, effort=Effort(1, 1), query_length=_QUERY_LENGTH * radius)
+    return ApproximateIndex(kind, structure, exact, effort=Effort(1, 1))
 
 
 def _hnsw(vectors: Floats) -> Any:
@@ -53,13 +53,17 @@ def _hnsw(vectors: Floats) -> Any:
 
 
 def _cells(kind: Family, vectors: Floats, radius: float, seed: int) -> Any:
-    """An empty inverted file: its cells are found by distance, what is in them is compared by inner product."""
+    """An empty inverted file over augmented vectors.
+
+    All of them and all centres are of length `radius`, so that the nearest centre is the one with the largest inner
+    product, and a query's product with a vector is that with its centre plus that with the residual, which alone is
+    encoded: finer codes for the same bytes.
+    """
     n_cells = _n_cells(len(vectors))
     sample = augmented(vectors[_sample(len(vectors), n_cells * _SAMPLED_PER_CELL, seed)], radius)
-    quantizer = faiss.IndexFlatL2(sample.shape[1])
-    quantizer.add(_centres(sample, n_cells, seed))
+    quantizer = faiss.IndexFlatIP(sample.shape[1])
+    quantizer.add(radius * _centres(sample, n_cells, seed))
     structure = _STRUCTURES[kind](quantizer, sample.shape[1], n_cells)
-    structure.by_residual = False
     structure.train(np.resize(sample, (max(_LEAST_TRAINED, len(sample)), sample.shape[1])))
     return structure
 
@@ -76,12 +80,13 @@ def _sample(n: int, size: int, seed: int) -> NDArray[np.int64]:
 
 
 def _centres(sample: Floats, n_cells: int, seed: int) -> Floats:
-    """float32 (n_cells, d) by k-means."""
+    """float32 (n_cells, d), of length one, by spherical k-means."""
     means = faiss.Kmeans(
         sample.shape[1],
         n_cells,
         niter=_ROUNDS,
         seed=seed,
+        spherical=True,
         min_points_per_centroid=1,
         max_points_per_centroid=len(sample),
     )
@@ -94,17 +99,20 @@ def _flat(quantizer: Any, d: int, n_cells: int) -> Any:
 
 
 def _scalar(quantizer: Any, d: int, n_cells: int) -> Any:
-    return faiss.IndexIVFScalarQuantizer(quantizer, d, n_cells, faiss.ScalarQuantizer.QT_8bit, _IP, False)
+    return faiss.IndexIVFScalarQuantizer(quantizer, d, n_cells, faiss.ScalarQuantizer.QT_8bit, _IP, True)
 
 
 def _product(quantizer: Any, d: int, n_cells: int) -> Any:
     structure = faiss.IndexIVFPQFastScan(quantizer, d, n_cells, d // dimensions_of_code(d), 4, _IP)
     structure.pq.cp.min_points_per_centroid = 1
+    structure.implem = _EACH_QUERY_ALONE
     return structure
 
 
 def dimensions_of_code(factors: int) -> int:
-    """How many dimensions one four-bit code of `ivf_pq` stands for."""
+    """How many dimensions one four-bit code of `ivf_pq` stands for, of augmented vectors with so many."""
+    if factors <= _FINEST_FACTORS:
+        return 1
     return 2 if factors <= _FINE_FACTORS else 4
 
 
@@ -113,14 +121,3 @@ _STRUCTURES: dict[str, Callable[[Any, int, int], Any]] = {
     "ivf_sq8": _scalar,
     "ivf_pq": _product,
 }
-
-
-@contextmanager
-def _threads(n: int) -> Iterator[None]:
-    """`n` threads for what faiss does meanwhile in this one."""
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(n)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)

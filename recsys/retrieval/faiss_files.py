@@ -32,7 +32,7 @@ def save_index(index: VectorIndex, folder: Path, name: str) -> None:
     np.save(folder / (name + _VECTORS), index.vectors, allow_pickle=False)
     if isinstance(index, ApproximateIndex):
         (folder / (name + _STRUCTURE)).write_bytes(faiss.serialize_index(index.structure).data)
-        settings = {"kind": index.kind, "query_length": index.query_length, **asdict(index.effort)}
+        settings = {"kind": index.kind, **asdict(index.effort)}
         (folder / (name + _EFFORT)).write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
 
@@ -54,9 +54,7 @@ def load_index(
         settings = _settings(verified[name + _EFFORT])
         memory = memoryview(verified[name + _STRUCTURE])
         effort = Effort(int(settings["probes"]), int(settings["candidates"]))
-        length = float(settings["query_length"])
-        kind = str(settings["kind"])
-        return ApproximateIndex(kind, _parse(memory), exact, effort=effort, query_length=length, memory=memory)
+        return ApproximateIndex(str(settings["kind"]), _parse(memory), exact, effort=effort, memory=memory)
     except (KeyError, ValueError, TypeError, RuntimeError, ModelError) as error:
         raise ArtifactError(f"{folder / name}: not an index of a known family: {error}") from error
 

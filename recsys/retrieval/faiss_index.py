@@ -76,11 +76,6 @@ class FaissIndex:
         again = self._exact.search(vectors[unsure], k, exclude=None if exclude is None else exclude[unsure])
         return place([(np.arange(len(answer)), answer), (unsure, again)], len(answer), k)
 
-    def scores_of(self, query: Floats, positions: NDArray[np.int64]) -> Floats:
-        """float32 (m,): the inner products of `query`, float32 (d,), with the items at `positions`, int64 (m,)."""
-        scores: Floats = self.vectors[positions] @ query
-        return scores
-
     @staticmethod
     def from_bytes(data: bytes | memoryview, shape: tuple[int, int]) -> "FaissIndex":
         """Read the faiss file in which the first release kept vectors of `shape` (n_items, d).

@@ -29,9 +29,9 @@ def drop_excluded(indices: Indices, scores: Floats, k: int, *, exclude: Csr | No
     `indices`: int32 (n, w), positions without repeats, best first. `scores`: float32 (n, w), finite.
     `exclude`: CSR (n, n_items), columns sorted within a row.
     """
-    if exclude is None or len(exclude.indices) == 0:
+    if exclude is None:
         return top_k_from_sorted(indices, scores, k)
-    allowed = ~_stored(indices, exclude)
+    allowed = ~stored(indices, exclude)
     position = np.cumsum(allowed, axis=1) - 1
     row, column = np.nonzero(allowed & (position < k))
     kept = np.zeros((len(indices), k), np.int32)
@@ -41,8 +41,10 @@ def drop_excluded(indices: Indices, scores: Floats, k: int, *, exclude: Csr | No
     return top_k_from_sorted(kept, kept_scores, k)
 
 
-def _stored(indices: Indices, exclude: Csr) -> NDArray[np.bool_]:
+def stored(indices: Indices, exclude: Csr) -> NDArray[np.bool_]:
     """bool (n, w): whether row i of `exclude` stores the column `indices[i, j]`."""
+    if len(exclude.indices) == 0:
+        return np.zeros(indices.shape, np.bool_)
     n, n_items = exclude.shape
     first_key = np.arange(n, dtype=np.int64) * n_items
     keys = np.repeat(first_key, np.diff(exclude.indptr)) + exclude.indices

@@ -3,7 +3,7 @@ import pytest
 
 from recsys.errors import ModelError
 from recsys.progress import silent
-from recsys.retrieval.faiss_approximate import ApproximateIndex, Effort, visited
+from recsys.retrieval.faiss_approximate import ApproximateIndex, Effort, steps_to, visited
 from recsys.retrieval.faiss_families import build_family
 from recsys.retrieval.faiss_index import FaissIndex
 
@@ -56,8 +56,11 @@ def test_exact_search_answers_for_a_query_that_is_zero_and_one_that_leaves_out_m
 
 def test_effort_grows_with_what_is_asked_for():
     effort = Effort(10, 150)
-    assert effort.at(7) == effort.at(100) == effort
-    assert effort.at(400) == Effort(20, 600)
+    steps = steps_to(np.array([1, 100, 101, 200, 400])).tolist()
+    assert steps == [0, 0, 1, 4, 8]
+    assert effort.grown(0) == effort
+    assert effort.grown(8) == Effort(20, 600)
+    assert Effort(10, 20).grown(4) == Effort(15, 200)  # as many candidates as answers, whatever was tuned
     with pytest.raises(ModelError, match="probes 0"):
         Effort(0, 1)
 
@@ -76,6 +79,4 @@ def test_visited_counts_the_items_of_the_cells_that_are_looked_into(index, queri
 
 def test_a_structure_over_other_vectors_is_refused(index, exact):
     with pytest.raises(ModelError, match=r"ivf_pq over \(4000, 16\) does not fit vectors of shape \(3999, 6\)"):
-        ApproximateIndex(
-            "ivf_pq", index.structure, FaissIndex(exact.vectors[1:]), effort=Effort(1, 1), query_length=1.0
-        )
+        ApproximateIndex("ivf_pq", index.structure, FaissIndex(exact.vectors[1:]), effort=Effort(1, 1))

@@ -72,11 +72,6 @@ def test_wrong_questions_are_refused(index):
         index.search(np.zeros((1, FACTORS), np.float32), 0)
 
 
-def test_scores_of_some_items(index, tied_items, rng):
-    query, positions = rng.normal(size=FACTORS).astype(np.float32), np.array([7, 3, 1499])
-    np.testing.assert_allclose(index.scores_of(query, positions), tied_items[positions] @ query, rtol=1e-6)
-
-
 def _flat(vectors):
     flat = faiss.IndexFlatIP(vectors.shape[1])
     flat.add(vectors)
