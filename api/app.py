@@ -16,6 +16,7 @@ from api.errors import Problem, problem_response
 from api.metrics import Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
 from api.model_watch import ModelWatch
+from api.recall_watch import RecallWatch
 from api.requests import body_schemas
 from api.routes import admin, health, items, metrics, model, questions, users
 from api.settings import Settings, warn_of_unknown
@@ -35,12 +36,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         warn_of_unknown(os.environ)
         settings = Settings.from_environment(os.environ)
     figures = Metrics()
-    watch = ModelWatch(settings.store, figures)
+    recall = RecallWatch(settings.recall_sample, figures)
+    watch = ModelWatch(settings.store, figures, offer=recall.offer if settings.recall_sample else None)
     app = FastAPI(
         title="recsys",
         version=version("recsys"),
         description=_DESCRIPTION,
-        lifespan=lambda _: _watching(watch, settings.poll_seconds),
+        lifespan=lambda _: _watching(watch, recall, settings.poll_seconds),
         redoc_url=None,
         redirect_slashes=False,
     )
@@ -59,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 @contextlib.asynccontextmanager
-async def _watching(watch: ModelWatch, poll_seconds: float) -> AsyncIterator[None]:
+async def _watching(watch: ModelWatch, recall: RecallWatch, poll_seconds: float) -> AsyncIterator[None]:
     """Load what is published now, then keep looking; a store without a sound version is no reason not to start."""
     forget_dead_workers()
     await asyncio.to_thread(watch.refresh)
@@ -71,6 +73,7 @@ async def _watching(watch: ModelWatch, poll_seconds: float) -> AsyncIterator[Non
         polling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await polling
+        await asyncio.to_thread(recall.close)
 
 
 async def _to_docs(request: Request) -> Response:

@@ -7,7 +7,7 @@ from threading import Lock
 from time import monotonic
 
 from api.metrics import Metrics
-from api.served import ServedEngine
+from api.served import Offer, ServedEngine
 from recsys.artifacts.registry import Registry
 
 RETRY_SECONDS = 60.0
@@ -21,15 +21,16 @@ class ModelWatch:
 
     `refresh` is the only writer, and swaps the reference only after the new version was verified, loaded and asked.
     A version that cannot be loaded is logged once; the one before it serves on. `metrics`: count every attempt, and
-    every list that an engine gives.
+    every list that an engine gives. `offer`: hears of every list whose recall can be checked.
     """
 
-    def __init__(self, store: Path, metrics: Metrics | None = None) -> None:
+    def __init__(self, store: Path, metrics: Metrics | None = None, *, offer: Offer | None = None) -> None:
         self.engine: ServedEngine | None = None
         self.reason = "the model has not been looked for yet"
         """Why there is no engine, fit for outsiders: it names no path."""
         self._registry = Registry(store)
         self._metrics = metrics or Metrics()
+        self._offer = offer
         self._lock = Lock()
         self._failed: str | None = None
         self._retry_at = 0.0
@@ -71,7 +72,7 @@ class ModelWatch:
     def _swap(self, version: str) -> None:
         started = monotonic()
         engine = load_engine(self._registry, version)
-        engine.tell = self._metrics.count_answers
+        engine.tell, engine.offer = self._metrics.count_answers, self._offer
         self.engine = engine
         self._metrics.count_reload(ok=True)
         self._failed, self._last_failure = None, ""

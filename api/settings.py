@@ -33,6 +33,9 @@ class Settings(BaseModel):
     poll_seconds: float = Field(
         2.0, gt=0, le=3600, description="how often the store is asked for a newly published version"
     )
+    recall_sample: float = Field(
+        0.01, ge=0, le=1, description="share of lists that are checked by exact search where the index approximates"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages written: debug, info (one line a request), warning or error"
     )

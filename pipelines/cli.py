@@ -190,6 +190,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="processes; they share the pages of one bundle")] = 1,
     poll_seconds: Annotated[float | None, typer.Option(help="how often to look for a new version")] = None,
+    recall_sample: Annotated[float | None, typer.Option(help="share of lists checked by exact search")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json")] = None,
     root_path: Annotated[str | None, typer.Option(help="path that a reverse proxy in front cuts off")] = None,
@@ -197,6 +198,7 @@ def serve(
     """Serve the store over HTTP; new versions are picked up as they are published."""
     flags = {
         "--poll-seconds": poll_seconds,
+        "--recall-sample": recall_sample,
         "--log-level": log_level,
         "--log-format": log_format,
         "--root-path": root_path,

@@ -1,7 +1,8 @@
 """Engine: one loaded version, asked with the ids of the outside world."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 
@@ -38,10 +39,22 @@ class Engine:
         self._bundle = bundle
         self._persons = Persons(bundle)
         self._ranker = Ranker(bundle)
-        self._selection = Selection(bundle)
-        self._lister = Lister(bundle, persons=self._persons, ranker=self._ranker, selection=self._selection)
         self._neighbours = Neighbours(bundle)
+        self._choose_from(Selection(bundle))
         _ = bundle.model.gram  # made here, so that nobody's first question waits for it
+
+    def exactly(self) -> Self:
+        """The same version, whose lists are found by comparing every item: what those of this one are measured by.
+
+        It shares all memory with this one, so making it costs nothing.
+        """
+        changed = copy(self)
+        changed._choose_from(self._selection.exactly())
+        return changed
+
+    def _choose_from(self, selection: Selection) -> None:
+        self._selection = selection
+        self._lister = Lister(self._bundle, persons=self._persons, ranker=self._ranker, selection=selection)
 
     @property
     def version(self) -> str:

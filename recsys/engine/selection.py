@@ -1,7 +1,8 @@
 """Which items a question leaves to choose from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -41,9 +42,19 @@ class Selection:
         self._gather = partial(_scoring, embeddings)
         self._searches = SearchCache(bundle.index, self._gather, factors=embeddings.factors)
         self._similar = SearchCache(bundle.similar, partial(_directions, embeddings), factors=embeddings.factors)
+        self._compares_all = False
+
+    def exactly(self) -> "Selection":
+        """The same selection, searched by comparing every item; it shares what this one keeps."""
+        changed = copy(self)
+        changed._compares_all = True
+        return changed
 
     def among(self, question: Question) -> Among:
         """The items that `filter` and `include` leave. Raises FilterError."""
+        return self._searched(self._among(question))
+
+    def _among(self, question: Question) -> Among:
         mask = None if question.filter is None else self._masks.mask(question.filter)
         if question.include is None:
             if question.filter is None or mask is None:
@@ -62,9 +73,12 @@ class Selection:
     def similar_among(self, condition: str | None) -> Among:
         """The items that pass the filter `condition`, and a search by cosine among them. Raises FilterError."""
         if condition is None:
-            return Among(self._bundle.similar)
+            return self._searched(Among(self._bundle.similar))
         mask = self._masks.mask(condition)
-        return Among(self._similar.among(condition, mask), mask)
+        return self._searched(Among(self._similar.among(condition, mask), mask))
+
+    def _searched(self, among: Among) -> Among:
+        return replace(among, search=among.search.exact) if self._compares_all else among
 
     def excluded(self, question: Question, person: Person) -> tuple[Indices, tuple[str, ...]]:
         """Positions that this person does not get, int32 (m,), ascending, and the ids of `exclude` not known."""

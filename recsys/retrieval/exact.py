@@ -32,6 +32,11 @@ class ExactSearch:
         """Rows of the item vectors."""
         return len(self._vectors)
 
+    @property
+    def exact(self) -> "ExactSearch":
+        """Itself."""
+        return self
+
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
         """The k best items of each query; see `ItemSearch.search`."""
         check_queries(vectors, k, exclude, shape=self._vectors.shape)

@@ -45,6 +45,11 @@ class FaissIndex:
         """How many vectors the index holds."""
         return len(self.vectors)
 
+    @property
+    def exact(self) -> "FaissIndex":
+        """Itself."""
+        return self
+
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
         """The k best items of each query; see `ItemSearch.search`.
 

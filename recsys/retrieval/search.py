@@ -17,6 +17,10 @@ class ItemSearch(Protocol):
     def n_items(self) -> int:
         """How many there are."""
 
+    @property
+    def exact(self) -> "ItemSearch":
+        """Search that compares every one of the same items; itself where nothing is approximated."""
+
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
         """The k items with the largest inner product with each query.
 

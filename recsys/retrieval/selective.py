@@ -1,6 +1,7 @@
 """Selective search: the best of the items that are allowed, however few or many these are."""
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import TypeAlias
 
 import numpy as np
@@ -58,6 +59,15 @@ class OverFetching:
     def n_items(self) -> int:
         """All items, allowed or not."""
         return self._index.n_items
+
+    @property
+    def exact(self) -> "OverFetching":
+        """The same, of an index that compares every item; it shares what this one holds."""
+        if self._index.exact is self._index:
+            return self
+        changed = copy(self)
+        changed._index = self._index.exact
+        return changed
 
     @property
     def nbytes(self) -> int:

@@ -32,6 +32,11 @@ class SubsetSearch:
         return self._shape[0]
 
     @property
+    def exact(self) -> "SubsetSearch":
+        """Itself."""
+        return self
+
+    @property
     def nbytes(self) -> int:
         """Memory of the vectors and positions."""
         return len(self._positions) * (4 * self._shape[1] + 8)

@@ -27,6 +27,10 @@ def test_a_wrong_option_is_2(arguments, capsys):
     ("arguments", "message"),
     [
         (["--poll-seconds", "0"], "--poll-seconds (RECSYS_POLL_SECONDS): got '0'; expected greater than 0"),
+        (
+            ["--recall-sample", "2"],
+            "--recall-sample (RECSYS_RECALL_SAMPLE): got '2'; expected less than or equal to 1",
+        ),
         (["--log-level", "loud"], "--log-level (RECSYS_LOG_LEVEL): got 'loud'"),
         (["--store", "nowhere"], "run `recsys run` first, or create the folder"),
         ([], "--store (RECSYS_STORE): not given"),
@@ -58,7 +62,7 @@ def test_recsys_serve_hands_every_option_on(monkeypatch):
     handed = []
     monkeypatch.setattr(os, "execv", lambda _, command: handed.append(command))
     options = {"--store": "s", "--port": "1", "--workers": "2", "--host": "h", "--poll-seconds": "3.0"}
-    options |= {"--log-level": "debug", "--log-format": "json", "--root-path": "/x"}
+    options |= {"--log-level": "debug", "--log-format": "json", "--root-path": "/x", "--recall-sample": "0.5"}
     assert set(options) == {name for action in _parser()._actions for name in action.option_strings} - {
         "-h",
         "--help",

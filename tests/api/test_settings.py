@@ -21,6 +21,7 @@ def test_every_setting_survives_the_environment():
     settings = Settings(
         store=Path("/data/my store"),
         poll_seconds=0.5,
+        recall_sample=0.25,
         log_level="debug",
         log_format="json",
         root_path="/a/b-c",
@@ -37,6 +38,8 @@ def test_every_setting_survives_the_environment():
         ("RECSYS_POLL_SECONDS", "nan"),
         ("RECSYS_POLL_SECONDS", "inf"),
         ("RECSYS_POLL_SECONDS", "soon"),
+        ("RECSYS_RECALL_SAMPLE", "-0.1"),
+        ("RECSYS_RECALL_SAMPLE", "1%"),
         ("RECSYS_LOG_LEVEL", "LOUD"),
         ("RECSYS_ROOT_PATH", "recsys"),
         ("RECSYS_ROOT_PATH", "/recsys/"),

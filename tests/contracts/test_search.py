@@ -82,3 +82,10 @@ def test_it_knows_its_size_and_refuses_other_dimensions(search, exclude):
 
 def test_no_queries_no_answers(search, exclude):
     assert len(search.search(np.zeros((0, FACTORS), np.float32), 3, exclude=exclude[:0])) == 0
+
+
+def test_the_exact_search_beside_an_approximation_compares_every_item(search, items, queries):
+    little = search.with_effort(Effort(1, 1)) if hasattr(search, "with_effort") else search
+    found, true = little.exact.search(queries, 7), ExactSearch(items).search(queries, 7)
+    np.testing.assert_array_equal(found.indices, true.indices)
+    np.testing.assert_array_equal(found.scores, true.scores)

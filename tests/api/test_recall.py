@@ -1,0 +1,351 @@
+"""Lists of an approximate index, checked while they are served: what the metric says is what a slow count says."""
+
+import gc
+import logging
+import threading
+import time
+import weakref
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import scipy.sparse as sp
+from prometheus_client.parser import text_string_to_metric_families
+
+from api import recall_watch
+from api.metrics import Metrics
+from api.model_watch import ModelWatch
+from api.recall import Given, Recall
+from api.recall_watch import RecallWatch
+from api.served import ServedEngine
+from api.settings import Settings
+from recsys.artifacts.bundle import seal_bundle
+from recsys.artifacts.registry import Registry
+from recsys.config import IndexConfig, ModelConfig
+from recsys.data.id_map import IdMap
+from recsys.data.items import Items
+from recsys.data.weighting import fit_weighting
+from recsys.engine import Answer, Question, Ranked
+from recsys.models.embeddings import Embeddings
+from recsys.models.training import TrainedModel
+from recsys.progress import silent
+from recsys.retrieval.exact import normalised
+from recsys.retrieval.faiss_approximate import Effort
+from recsys.retrieval.faiss_families import build_family
+from recsys.retrieval.faiss_index import build_index
+
+N_USERS, N_ITEMS, FACTORS = 40, 4_000, 16
+LITTLE, ALL = Effort(4, 1), Effort(N_ITEMS, N_ITEMS)
+"""Four of 256 cells, of sixteen items each; every item."""
+
+MOST = "price > 0.1"
+"""What so many pass that the index is asked, not their vectors."""
+
+USERS, ITEMS = [f"u{number:04}" for number in range(N_USERS)], [f"i{number:04}" for number in range(N_ITEMS)]
+LISTS = [f"/v1/users/{user}/recommendations" for user in USERS]
+PATIENCE = 30.0
+
+
+def publish(store, effort, *, seed=1):
+    """A catalogue too large for little effort, published with an index of that `effort`, None for an exact one."""
+    rng = np.random.default_rng(seed)
+    seen = sp.random(N_USERS, N_ITEMS, density=0.001, format="csr", rng=rng, dtype=np.float32)
+    users, items = (rng.normal(size=(n, FACTORS)).astype(np.float32) for n in (N_USERS, N_ITEMS))
+    users[-1] = 0
+    embeddings = Embeddings(users, items, np.ones(N_ITEMS, np.float32))
+    ids = IdMap.of(ITEMS)[0]
+
+    def index(vectors):
+        exact = build_index(vectors, IndexConfig())
+        return build_family("ivf_sq8", exact, seed=1, progress=silent).with_effort(effort) if effort else exact
+
+    manifest = seal_bundle(
+        store,
+        users=IdMap.of(USERS)[0],
+        items=Items(ids, pa.table({"price": np.linspace(0, 1, N_ITEMS)})),
+        model=TrainedModel(embeddings, fit_weighting(seen, ModelConfig()), 30.0, ()),
+        seen=seen,
+        popularity=np.ones(N_ITEMS, np.float32),
+        index=index(embeddings.scoring_items),
+        similar=index(normalised(items)),
+        config={"model": {"factors": FACTORS}},
+        log={"fingerprint": "f" * 64},
+        counts={},
+        metrics={},
+        gates=[],
+        verdict="published",
+    )
+    Registry(store).publish(manifest.version)
+    return manifest.version
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory):
+    """A store whose index looks at little; nobody changes it."""
+    store = tmp_path_factory.mktemp("hasty")
+    publish(store, LITTLE)
+    return store
+
+
+@pytest.fixture
+def no_rest(monkeypatch):
+    """One check may follow on the other."""
+    monkeypatch.setattr(recall_watch, "SHARE_OF_A_CORE", 1)
+
+
+@pytest.fixture
+def without_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def figures(service):
+    """The samples about recall: name and labels to value."""
+    families = text_string_to_metric_families(service.get("/metrics").text)
+    samples = [sample for family in families for sample in family.samples if "_recall" in sample.name]
+    return {(it.name.removeprefix("recsys_recall_"), *it.labels.values()): it.value for it in samples}
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def listed(service, paths, of="recommendations"):
+    """The ids of each list, asked for one by one, each checked before the next."""
+    lists = []
+    for path in paths:
+        reply = service.get(path)
+        lists.append([item["item_id"] for item in reply.json()["items"]])
+        wait_for(lambda: figures(service)["checks_total", of, "done"] == len(lists))
+    return lists
+
+
+def best(scores, left_out, k=10):
+    """The ids of the k best outside `left_out`, by sorting all."""
+    scores = scores.astype(np.float64)
+    scores[left_out] = -np.inf
+    return {ITEMS[at] for at in np.argsort(-scores, kind="stable")[:k]}
+
+
+def assert_counted(found, of, lists, exact):
+    hits = sum(len(true.intersection(ours)) for ours, true in zip(lists, exact, strict=True))
+    wanted = sum(map(len, exact))
+    assert 0 < hits < wanted
+    assert (found["found_total", of], found["wanted_total", of]) == (hits, wanted)
+    assert found["recsys_recall", of] == pytest.approx(hits / wanted)
+
+
+@pytest.mark.parametrize("condition", [None, MOST])
+def test_the_metric_is_the_recall_that_sorting_all_scores_finds(start, hasty, no_rest, condition):
+    service = start(Settings(store=hasty, recall_sample=1))
+    bundle = Registry(hasty).load((hasty / "CURRENT").read_text().strip())
+    fails = np.flatnonzero(np.linspace(0, 1, N_ITEMS) <= 0.1) if condition else np.array([], int)
+    k = 4 if condition else 10
+    query = f"?k={k}" + (f"&filter={condition}" if condition else "")
+    lists = listed(service, [path + query for path in LISTS[:20]])
+    vectors = bundle.model.embeddings
+    exact = [best(vectors.items @ vectors.users[user], [*bundle.seen[user].indices, *fails], k) for user in range(20)]
+    assert_counted(figures(service), "recommendations", lists, exact)
+    assert figures(service)["checks_total", "similar", "done"] == 0
+
+
+def test_similar_items_are_checked_too(start, hasty, no_rest):
+    service = start(Settings(store=hasty, recall_sample=1))
+    vectors = normalised(Registry(hasty).load((hasty / "CURRENT").read_text().strip()).model.embeddings.items)
+    lists = listed(service, [f"/v1/items/{item}/similar" for item in ITEMS[:20]], of="similar")
+    exact = [best(vectors @ vectors[item], [item]) for item in range(20)]
+    found = figures(service)
+    assert_counted(found, "similar", lists, exact)
+    assert ("recsys_recall", "recommendations") not in found
+
+
+def test_an_index_that_finds_all_has_a_recall_of_one(start, tmp_path, no_rest):
+    publish(tmp_path, ALL)
+    service = start(Settings(store=tmp_path, recall_sample=1))
+    assert ("recsys_recall", "recommendations") not in figures(service)
+    listed(service, LISTS[:5])
+    assert figures(service)["recsys_recall", "recommendations"] == 1
+    assert figures(service)["wanted_total", "recommendations"] == 50
+
+
+def test_every_list_of_a_batch_has_its_turn(start, hasty):
+    """While the first is checked, and its rest lasts, the others are skipped: each is counted."""
+    service = start(Settings(store=hasty, recall_sample=1))
+    body = {"requests": [{"user_id": user, "explain": True} for user in USERS[:6]]}
+    assert service.send("POST", "/v1/recommendations:batch", json=body).status_code == 200
+    wait_for(lambda: figures(service)["checks_total", "recommendations", "done"])
+    found = figures(service)
+    assert sum(value for (name, *_), value in found.items() if name == "checks_total") == 6
+
+
+def test_an_exact_index_is_not_checked(start, tmp_path):
+    publish(tmp_path, None)
+    service = start(Settings(store=tmp_path, recall_sample=1))
+    assert all(service.get(path).status_code == 200 for path in (LISTS[0], "/v1/items/i0001/similar"))
+    found = figures(service)
+    assert {of: found["recsys_recall", of] for of in ("recommendations", "similar")} == {
+        "recommendations": 1,
+        "similar": 1,
+    }
+    assert not any(value for (name, *_), value in found.items() if name == "checks_total")
+
+
+def test_fallbacks_are_not_checked(start, hasty, no_rest):
+    """Neither of strangers nor of those of whom the model knows nothing: no search was asked."""
+    service = start(Settings(store=hasty, recall_sample=1))
+    for path in ("/v1/users/stranger/recommendations", LISTS[-1]):
+        assert service.get(path).json()["user"]["status"] == "fallback"
+    listed(service, LISTS[:1])
+    assert sum(value for (name, *_), value in figures(service).items() if name == "checks_total") == 1
+
+
+def test_without_a_share_nothing_is_checked(start, hasty):
+    service = start(Settings(store=hasty, recall_sample=0))
+    service.get_together(LISTS)
+    found = figures(service)
+    assert not any(found.values())
+    assert ("recsys_recall", "recommendations") not in found
+    assert not any(thread.name.startswith("recall") for thread in threading.enumerate())
+
+
+@pytest.fixture
+def watch():
+    """Every list is checked; `counted` and `recall` say what came of it."""
+    watch = RecallWatch(1, Metrics())
+    yield watch
+    watch.close()
+
+
+def given(again, recall=None):
+    """A list of a and b, which `again` finds once more."""
+    return Given("similar", answer("a", "b"), again, recall or Recall(is_exact=False))
+
+
+def answer(*ids):
+    return Answer("v0", None, len(ids), tuple(Ranked(item_id, 1.0, at, None) for at, item_id in enumerate(ids, 1)))
+
+
+def counted(watch):
+    """How many checks were done, skipped, failed."""
+    families = text_string_to_metric_families(watch._metrics.exposition(None).decode())
+    samples = [it for family in families for it in family.samples if it.name == "recsys_recall_checks_total"]
+    return [
+        sum(it.value for it in samples if it.labels["result"] == result) for result in ("done", "skipped", "failed")
+    ]
+
+
+def test_about_the_share_of_lists_that_is_asked_for_has_its_turn(monkeypatch):
+    """Nothing is checked while the first check waits, so that turns are done, skipped, and nothing else."""
+    watch, go_on = RecallWatch(0.25, Metrics()), threading.Event()
+    monkeypatch.setattr(recall_watch, "random", np.random.default_rng(1).random)
+    for _ in range(4_000):
+        watch.offer(given(lambda: go_on.wait(PATIENCE) and answer("a")))
+    go_on.set()
+    watch.close()
+    assert 900 < sum(counted(watch)) < 1_100
+    assert counted(watch)[0] == 1
+
+
+def test_what_is_offered_while_another_is_checked_is_skipped(watch, no_rest):
+    begun, go_on, recall = threading.Event(), threading.Event(), Recall(is_exact=False)
+
+    def slow():
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return answer("a", "c", "d")
+
+    watch.offer(given(slow, recall))
+    assert begun.wait(PATIENCE)
+    watch.offer(given(lambda: answer("a"), recall))
+    assert counted(watch) == [0, 1, 0]
+    go_on.set()
+    wait_for(lambda: counted(watch) == [1, 1, 0])
+    assert recall.share == pytest.approx(1 / 3)
+    watch.offer(given(lambda: answer("b"), recall))
+    wait_for(lambda: counted(watch) == [2, 1, 0])
+    assert recall.share == pytest.approx(2 / 4)
+
+
+def test_after_a_check_there_is_none_for_nineteen_times_the_processor_time_it_took(watch, monkeypatch):
+    clock, taken = [1000.0], iter([5.0, 5.5, 7.0, 7.0, 8.0, 8.0])
+    monkeypatch.setattr(recall_watch, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(recall_watch, "thread_time", lambda: next(taken))
+    for passed, expected in ((0, [1, 0, 0]), (9.4, [1, 1, 0]), (0.2, [2, 1, 0]), (0, [3, 1, 0])):
+        clock[0] += passed
+        watch.offer(given(lambda: answer("a")))
+        wait_for(lambda expected=expected: counted(watch) == expected)
+
+
+def test_a_check_that_fails_is_logged_once_and_no_request_hears_of_it(start, hasty, no_rest, caplog, monkeypatch):
+    def fail(_):
+        raise MemoryError("no room")
+
+    service = start(Settings(store=hasty, recall_sample=1))
+    with monkeypatch.context() as broken:
+        broken.setattr(ServedEngine, "exactly", fail)
+        for count, path in enumerate(LISTS[:3], start=1):
+            assert service.get(path).status_code == 200
+            wait_for(lambda n=count: figures(service)["checks_total", "recommendations", "failed"] == n)
+    (line,) = [record for record in caplog.records if record.name == recall_watch.__name__]
+    assert (line.levelno, "no room" in caplog.text) == (logging.ERROR, True)
+    assert figures(service)["wanted_total", "recommendations"] == 0
+    listed(service, LISTS[:1])
+
+
+def test_a_replaced_version_leaves_memory_after_its_last_check_and_counts_for_itself(
+    tmp_path, watch, monkeypatch, without_collector
+):
+    """The check of the old version's list goes on when the new one has taken over."""
+    publish(tmp_path, LITTLE, seed=2)
+    begun, go_on = threading.Event(), threading.Event()
+    exactly = ServedEngine.exactly
+
+    def slow(engine):
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return exactly(engine)
+
+    monkeypatch.setattr(ServedEngine, "exactly", slow)
+    models = ModelWatch(tmp_path, watch._metrics, offer=watch.offer)
+    models.refresh()
+    models.engine.ask(Question(user_id=USERS[0]))
+    assert begun.wait(PATIENCE)
+    served, recall = weakref.ref(models.engine), models.engine.recall["recommendations"]
+    bundle = weakref.ref(models.engine._bundle)
+    publish(tmp_path, LITTLE, seed=3)
+    models.refresh()
+    assert served() is not None
+    go_on.set()
+    wait_for(lambda: served() is None and bundle() is None)
+    assert counted(watch) == [1, 0, 0]
+    assert recall.share is not None
+    assert models.engine.recall["recommendations"].share is None
+
+
+def test_the_service_stops_after_the_check_under_way_and_takes_no_other(watch):
+    begun, go_on = threading.Event(), threading.Event()
+    watch.offer(given(lambda: begun.set() or (go_on.wait(PATIENCE) and answer("a"))))
+    assert begun.wait(PATIENCE)
+    closing = threading.Thread(target=watch.close)
+    closing.start()
+    assert closing.is_alive()
+    go_on.set()
+    closing.join(PATIENCE)
+    assert counted(watch) == [1, 0, 0]
+    assert not any(thread.name.startswith("recall") for thread in threading.enumerate())
+    watch._rests_until = 0
+    watch.offer(given(lambda: answer("a")))
+    assert counted(watch) == [1, 1, 0]
+
+
+def test_stopping_the_application_stops_the_thread(start, hasty, no_rest):
+    service = start(Settings(store=hasty, recall_sample=1))
+    listed(service, LISTS[:1])
+    assert any(thread.name.startswith("recall") for thread in threading.enumerate())
+    service._runner.run(service._lifespan.__aexit__(None, None, None))
+    assert not any(thread.name.startswith("recall") for thread in threading.enumerate())
