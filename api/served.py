@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from api.batching import Batcher
 from recsys.artifacts.bundle import Bundle
 from recsys.engine import Answer, Engine, Question
+from recsys.engine.filters import filter_parser
 
 Tell = Callable[[Sequence[Answer]], None]
 
@@ -19,7 +20,11 @@ class ServedEngine(Engine):
         self._batcher = Batcher()
 
     def warm_up(self) -> None:
-        """Ask something: the first real request shall not pay for cold memory, and what lists cost becomes known."""
+        """Ask something: the first real request shall not pay for cold memory, and what lists cost becomes known.
+
+        Nor shall the first filter pay for the parser, which all versions of a process share.
+        """
+        filter_parser()
         if len(self.user_ids):
             question = Question(user_id=self.user_ids.id_at(0))
             self.ask(question)
