@@ -23,15 +23,18 @@ ID_IN_PATH = f"as the log spells it, percent-encoded; at most {MAX_ID_BYTES} byt
 def query_of(request: Request, model: type[Query]) -> Query:
     """A request's query as `model`.
 
-    Raises RequestValidationError where `model` refuses it, and InvalidRequestError where a parameter comes twice:
-    taking the last one would silently drop the other.
+    Raises RequestValidationError where `model` refuses it, and InvalidRequestError where it is not UTF-8, or a
+    parameter comes twice: taking the last one would silently drop the other.
     """
     return cast(Query, _parsed(request.scope["query_string"], model))
 
 
 @lru_cache(_KEPT)
 def _parsed(query_string: bytes, model: type[BaseModel]) -> BaseModel:
-    pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
+    try:
+        pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError("query: expected percent-encoded UTF-8") from error
     given = dict(pairs)
     if len(given) < len(pairs):
         _refuse_repeats([name for name, _ in pairs], model)

@@ -9,6 +9,7 @@ from api.batching import Batcher
 from api.recall import Given, Of, Recall
 from recsys.artifacts.bundle import Bundle
 from recsys.engine import Answer, Engine, Question
+from recsys.engine.filters import filter_parser
 
 Tell: TypeAlias = Callable[[Sequence[Answer]], None]
 Offer: TypeAlias = Callable[[Given], None]
@@ -33,7 +34,11 @@ class ServedEngine(Engine):
         }
 
     def warm_up(self) -> None:
-        """Ask something: the first real request shall not pay for cold memory, and what lists cost becomes known."""
+        """Ask something: the first real request shall not pay for cold memory, and what lists cost becomes known.
+
+        Nor shall the first filter pay for the parser, which all versions of a process share.
+        """
+        filter_parser()
         if len(self.user_ids):
             question = Question(user_id=self.user_ids.id_at(0))
             self.ask(question)

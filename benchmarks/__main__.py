@@ -27,6 +27,7 @@ def main() -> None:
     _run("filtered_search.py")
     _run("serving.py")
     _run("hot_swap.py")
+    _run("same_lists.py")
     for name, logs in ON_REAL_LOGS.items():
         if missing := [log for log in logs if not (data_dir() / log).exists()]:
             print(f"{name} is left out: `recsys fetch {missing[0]}` gets {data_dir() / missing[0]}")

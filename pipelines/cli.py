@@ -159,12 +159,17 @@ def export(
 
 @app.command(epilog="Example: `recsys models --store runs/demo/store`")
 def models(store: Store, as_json: Json = False) -> None:
-    """The published versions, newest first, with metrics and verdicts."""
-    registry = _registry(store)
+    """The versions, newest first, with metrics and verdicts; exit code 2 where CURRENT or HISTORY is wrong."""
+    from recsys.artifacts.inventory import take_inventory
+
+    found = take_inventory(_registry(store))
     if as_json:
-        show.json_document([manifest.model_dump(mode="json") for manifest in registry.manifests()])
+        show.json_document({"store": str(store), **found.to_dict()})
     else:
-        show.versions(registry)
+        show.versions(store, found)
+    if found.faults:
+        show.faults(store, found)
+        raise typer.Exit(2)
 
 
 @app.command(epilog="Examples: `recsys rollback --store store`, `recsys rollback --store store VERSION`")

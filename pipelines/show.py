@@ -12,10 +12,12 @@ from rich.table import Table
 from recsys.evaluation.figures import figure
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipelines.cards import Card
     from pipelines.doctor import Finding
+    from recsys.artifacts.inventory import Held, Inventory
     from recsys.artifacts.manifest import Manifest
-    from recsys.artifacts.registry import Registry
     from recsys.config import PipelineConfig
 
 # Piped into a file or another program nothing is folded.
@@ -108,27 +110,44 @@ def published(config: "PipelineConfig", done: dict[str, dict[str, Any]]) -> None
     line(f"next:    recsys serve --store {store}")
 
 
-def versions(registry: "Registry") -> None:
-    """The versions of a store; the one that serves is marked."""
-    current = registry.current()
-    rows = table(f"Versions in {registry.store}", "", "version", "published", "users", "items", "metric", "verdict")
-    for manifest in registry.manifests():
-        rows.add_row(
-            "*" if manifest.version == current else "",
-            manifest.version,
-            manifest.created_at,
-            *(f"{manifest.counts.get(what, 0):,}" for what in ("users", "items")),
-            _headline(manifest),
-            manifest.verdict,
-        )
+def versions(store: "Path", found: "Inventory") -> None:
+    """The versions of a store; the one that serves is marked, and so is what is damaged."""
+    rows = table(f"Versions in {store}", "", "version", "published", "users", "items", "metric", "verdict")
+    for held in found.versions:
+        if (manifest := held.manifest) is None:
+            rows.add_row("", held.version, "", "", "", "", f"[red]damaged:[/] {escape(_within(held))}")
+            continue
+        mark = "*" if held.version == found.serving else ""
+        n_users, n_items = (_count(manifest.counts.get(what)) for what in ("users", "items"))
+        facts = manifest.created_at, n_users, n_items, _headline(manifest), manifest.verdict
+        rows.add_row(mark, held.version, *map(escape, facts))
     out.print(rows)
+
+
+def faults(store: "Path", found: "Inventory") -> None:
+    """What is wrong with the store, and what mends it."""
+    for fault in found.faults:
+        err.print(f"[bold red]error:[/] {escape(fault)}")
+    if found.serving is None and any(held.manifest for held in found.versions):
+        err.print(f"`recsys rollback --store {escape(str(store))} VERSION` lets a version of the list serve")
+
+
+def _within(held: "Held") -> str:
+    """The damage, files named from the version's folder on."""
+    damage = held.damage or ""
+    return damage.partition(f"/{held.version}/")[2] or damage
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else ""
 
 
 def _headline(manifest: "Manifest") -> str:
     """The figure that the gates looked at."""
     publish = manifest.config.get("publish")
     metric = publish.get("metric") if isinstance(publish, dict) else None
-    return f"{metric} {manifest.metrics[metric]:.4f}" if metric in manifest.metrics else ""
+    value = manifest.metrics.get(metric) if isinstance(metric, str) else None
+    return f"{metric} {value:.4f}" if isinstance(value, int | float) else ""
 
 
 def cards(known: Iterable["Card"]) -> None:

@@ -13,6 +13,8 @@ from recsys.errors import ArtifactError
 class HistoryEntry(BaseModel):
     """One line: at `at` (UTC, ISO 8601) the pointer went from `previous` (None: there was none) to `version`.
 
+    A rollback from a pointer that names no version has the version of the line before as its `previous`.
+
     A line is written just before the pointer moves. Where a process was killed between the two, the line's version
     never served, and the `previous` of the next line, or CURRENT, says so.
     """

@@ -127,7 +127,7 @@ def _checksum_line(content: bytes) -> bytes:
 def _parse(path: Path, content: bytes) -> Manifest:
     try:
         fields = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: not a JSON document: {error}") from error
     schema = fields.get("schema_version") if isinstance(fields, dict) else None
     if schema not in UNDERSTOOD_SCHEMAS:

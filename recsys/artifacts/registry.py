@@ -2,7 +2,7 @@
 
 import logging
 import re
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -68,18 +68,19 @@ class Registry:
         """
         load_bundle(self.path(version))
         with self._turn():
-            self._point_to(version, "publish")
+            self._point_to(version, "publish", previous=self.current())
 
     def rollback(self, version: str | None = None) -> str:
         """Verify and load an earlier version, by default the one that served before, then let it serve again.
 
-        Rolling back twice goes two versions back. Returns the version that serves now. Raises ArtifactError where
-        there is none, or where it is damaged, and then the version that served still does.
+        Rolling back twice goes two versions back. A version given by name serves again whatever CURRENT says. Returns
+        the version that serves now. Raises ArtifactError where there is none, or where it is damaged, and then the
+        version that served still does.
         """
         with self._turn():
             target = version or self._before_current()
             load_bundle(self.path(target))
-            self._point_to(target, "rollback")
+            self._point_to(target, "rollback", previous=self._served_last())
         return target
 
     def history(self) -> list[HistoryEntry]:
@@ -87,31 +88,32 @@ class Registry:
         path = self.store / HISTORY
         return parse_history(path, self._history_bytes().decode("utf-8", "replace"))
 
-    def manifests(self) -> list[Manifest]:
-        """The manifests of all versions: latest published first, then the never published, latest made first.
-
-        Only manifests are read and checked. One that is damaged is left out and logged as a warning.
-        """
-        order = {entry.version: number for number, entry in enumerate(self.history()) if entry.action == "publish"}
-        manifests = [manifest for name in self._names() if (manifest := self._readable(name))]
-        return sorted(manifests, key=lambda it: (order.get(it.version, -1), it.created_at), reverse=True)
-
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """The names of all versions, sorted; whether each is sound is not looked at."""
         folder = self.store / VERSIONS
         found = folder.iterdir() if folder.is_dir() else iter(())
         return sorted(path.name for path in found if re.fullmatch(VERSION_PATTERN, path.name))
-
-    def _readable(self, version: str) -> Manifest | None:
-        try:
-            return read_manifest(self.path(version))
-        except ArtifactError as error:
-            logger.warning("left out of the list: %s", error)
-            return None
 
     def _serving(self) -> str:
         if (current := self.current()) is None:
             raise ArtifactError(f"{self.store}: nothing has been published yet")
         return current
+
+    def _named(self) -> str | None:
+        """The version that CURRENT names, None also where it names none."""
+        with suppress(ArtifactError):
+            return self.current()
+        return None
+
+    def _served_last(self) -> str | None:
+        """As `current`; where CURRENT names none, what HISTORY ends with, so that one can still go further back."""
+        try:
+            return self.current()
+        except ArtifactError as error:
+            logger.warning("%s", error)
+        with suppress(ArtifactError):
+            return next((entry.version for entry in reversed(self.history())), None)
+        return None
 
     def _before_current(self) -> str:
         current = self._serving()
@@ -132,8 +134,8 @@ class Registry:
     def _turn(self) -> AbstractContextManager[None]:
         return exclusive(self.store / _LOCK, doing="moving the pointer", wait=_LOCK_WAIT_SECONDS)
 
-    def _point_to(self, version: str, action: Literal["publish", "rollback"]) -> None:
-        previous, history = self.current(), self._history_bytes()
+    def _point_to(self, version: str, action: Literal["publish", "rollback"], *, previous: str | None) -> None:
+        history = self._history_bytes()
         entry = HistoryEntry(at=_now(), action=action, version=version, previous=previous)
         try:
             replace_durably(self.store / HISTORY, history + entry.model_dump_json().encode() + b"\n")
@@ -144,7 +146,7 @@ class Registry:
 
     def _after_failure(self, error: OSError, version: str, history: bytes) -> None:
         """A failed fsync may come after the rename: what CURRENT says now is what is reported."""
-        if (serving := self.current()) == version:
+        if (serving := self._named()) == version:
             logger.warning("%s serves, but the disk did not confirm it: %s", version, error)
             return
         self._restore_history(history)

@@ -48,6 +48,8 @@ def test_k_is_a_plain_whole_number_from_1_to_1000(service, k):
         ("/v1/items/%FF", "path: expected percent-encoded UTF-8"),
         ("/v1/items/%ED%A0%80", "path: expected percent-encoded UTF-8"),
         ("/v1/users/%ED%B0%AF/recommendations", "path: expected percent-encoded UTF-8"),
+        (f"{LIST}?filter=title%20=%20%22%FF%22", "query: expected percent-encoded UTF-8"),
+        ("/v1/items/dune/similar?filter=id%20=%20%22%ED%A0%80%22", "query: expected percent-encoded UTF-8"),
     ],
 )
 def test_what_is_wrong_is_named(service, path, detail):

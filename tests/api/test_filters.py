@@ -1,5 +1,7 @@
 """Filters over HTTP; of the shop's ten books only ubik has no price."""
 
+import subprocess
+import sys
 from threading import current_thread
 
 import pytest
@@ -59,3 +61,24 @@ def test_it_is_compiled_beside_the_event_loop_and_then_searched_on_it(start, sto
 def test_it_is_given_at_most_once(service):
     reply = service.get(f"{LIST}?filter=price%20%3C%201&filter=price%20%3C%202")
     assert reply.json()["detail"] == "query parameter filter: given 2 times; expected at most once"
+
+
+_EVERY_KIND = """
+import sys
+from pathlib import Path
+
+from api.model_watch import load_engine
+from recsys.artifacts.registry import Registry
+from recsys.engine import Event, Question
+
+registry = Registry(Path(sys.argv[1]))
+engine = load_engine(registry, registry.current())
+condition = "price < 20 and id in ('ubik', 'dune') or title contains 'D' and title != 'x' or price is missing"
+print(len(engine.ask(Question(events=(Event("solaris"),), filter=condition)).items), "pandas" in sys.modules)
+"""
+
+
+def test_no_filter_makes_a_worker_import_pandas(store):
+    """It would wait for that, and keep the memory."""
+    answered = subprocess.run([sys.executable, "-c", _EVERY_KIND, str(store)], capture_output=True, text=True)
+    assert answered.stdout == "2 False\n", answered.stderr

@@ -6,8 +6,11 @@ import shutil
 import pytest
 
 from api import model_watch
-from api.model_watch import RETRY_SECONDS, ModelWatch
+from api.model_watch import RETRY_SECONDS, ModelWatch, load_engine
 from api.settings import Settings
+from recsys.artifacts.registry import Registry
+from recsys.engine import Engine, Question
+from recsys.engine.filters import filter_parser
 
 
 @pytest.fixture
@@ -120,6 +123,17 @@ def test_after_a_bad_version_the_next_good_one_takes_over(shop, publish):
     version = publish(shop, seed=3)
     watch.refresh()
     assert watch.engine.version == version
+
+
+def test_the_first_filter_finds_the_parser_ready(shop):
+    filter_parser.cache_clear()
+    registry = Registry(shop)
+    Engine(registry.load())
+    assert filter_parser.cache_info().currsize == 0  # the command line needs none where no filter is asked
+    engine = load_engine(registry, registry.current())
+    assert filter_parser.cache_info().misses == 1
+    assert engine.ask(Question(user_id="ada", filter="price < 10")).items
+    assert filter_parser.cache_info().misses == 1
 
 
 def test_the_running_service_picks_up_a_new_version(start, shop, publish):

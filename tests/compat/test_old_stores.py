@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from recsys.artifacts.inventory import take_inventory
 from recsys.artifacts.manifest import UNDERSTOOD_SCHEMAS
 from recsys.artifacts.registry import Registry
 from recsys.engine import Engine
@@ -56,7 +57,7 @@ def test_it_loads_and_answers_the_same(store: Path) -> None:
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store.name)
 def test_its_versions_are_listed_and_rolled_back_to(store: Path, tmp_path: Path) -> None:
     copied = Registry(Path(shutil.copytree(store, tmp_path / "store")))
-    newest, oldest = (manifest.version for manifest in copied.manifests())
+    newest, oldest = (held.version for held in take_inventory(copied).versions)
     assert copied.current() == newest
     assert copied.rollback() == oldest
     assert [entry.version for entry in copied.history()] == [oldest, newest, oldest]

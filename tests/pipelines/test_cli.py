@@ -1,6 +1,7 @@
 """The real command line: what it prints, where, and with which exit code."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +168,38 @@ class TestVersions:
     def test_models_lists_the_serving_version(self, recsys: Any, store: Path, engine: Engine) -> None:
         assert engine.version in recsys("models", "--store", store).stdout
         listed = json.loads(recsys("models", "--store", store, "--json").stdout)
-        assert [manifest["version"] for manifest in listed] == [engine.version]
-        assert listed[0]["verdict"] == "accepted"
+        assert [manifest["version"] for manifest in listed["versions"]] == [engine.version]
+        assert listed["versions"][0]["verdict"] == "accepted"
+        assert (listed["serving"], listed["faults"], listed["damaged"]) == (engine.version, [], [])
+
+    def test_under_a_bad_pointer_models_lists_all_the_same_and_says_how_to_go_on(
+        self, recsys: Any, store: Path, engine: Engine, tmp_path: Path
+    ) -> None:
+        shutil.copytree(store, copied := tmp_path / "[store]")
+        (copied / "CURRENT").write_text("rubbish\n")
+        result = recsys("models", "--store", copied)
+        assert (result.returncode, engine.version in result.stdout, "*" in result.stdout) == (2, True, False)
+        assert f"{copied}/CURRENT: 'rubbish\\n', expected one line" in result.stderr
+        assert f"`recsys rollback --store {copied} VERSION`" in result.stderr
+        as_json = recsys("models", "--store", copied, "--json")
+        assert (as_json.returncode, as_json.stderr) == (2, result.stderr)
+        listed = json.loads(as_json.stdout)
+        assert (listed["serving"], len(listed["faults"]), len(listed["versions"])) == (None, 1, 1)
+        assert recsys("rollback", "--store", copied, engine.version).returncode == 0
+        assert recsys("models", "--store", copied).returncode == 0
+
+    def test_a_damaged_version_is_marked_beside_the_others(
+        self, recsys: Any, store: Path, engine: Engine, tmp_path: Path
+    ) -> None:
+        shutil.copytree(store, copied := tmp_path / "store")
+        (copied / "versions" / f"v{'0' * 16}").mkdir()
+        result = recsys("models", "--store", copied)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert [line.split()[:2] for line in result.stdout.splitlines()[2:]] == [
+            ["*", engine.version],
+            [f"v{'0' * 16}", "damaged:"],
+        ]
+        assert "damaged: manifest.json: cannot be read: No such file or directory" in result.stdout
 
     def test_rollback_goes_back_and_says_so(self, recsys: Any, shop: Path) -> None:
         first = _run(recsys, shop)

@@ -2,7 +2,7 @@
 
 from recsys.engine.filters.cache import FilterCache, SearchCache
 from recsys.engine.filters.compilation import Mask, compile_filter
-from recsys.engine.filters.parsing import parse_filter
+from recsys.engine.filters.parsing import filter_parser, parse_filter
 from recsys.engine.filters.tree import (
     And,
     Attribute,
@@ -31,5 +31,6 @@ __all__ = [
     "Or",
     "SearchCache",
     "compile_filter",
+    "filter_parser",
     "parse_filter",
 ]

@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recsys.data.arrays import read_only
 from recsys.data.items import Items
-from recsys.engine.filters.columns import Column, Kind, as_mask, column_of
+from recsys.engine.filters.columns import Column, Kind, as_mask, column_of, texts
 from recsys.engine.filters.tree import And, Comparison, Contains, Filter, Literal, Membership, Missing, Not, Or
 from recsys.errors import FilterError
 
@@ -74,7 +73,7 @@ def _mask(tree: Filter, items: Items) -> Mask:
 def _compared(column: Column, comparison: Comparison) -> Mask:
     value, sign = _checked(comparison.value, column.kind), comparison.operator
     if column.kind == "texts":
-        return as_mask(_OF_TEXTS[sign](column.values, pa.scalar(value, pa.string())))
+        return as_mask(_OF_TEXTS[sign](column.values, texts([value])[0]))
     if column.kind == "truth values" and sign != "=":
         raise FilterError(
             "expected `=` or `!=` for an attribute that is true or false", position=comparison.value.position
@@ -87,7 +86,7 @@ def _compared(column: Column, comparison: Comparison) -> Mask:
 def _among(column: Column, literals: tuple[Literal, ...]) -> Mask:
     values = [_checked(literal, column.kind) for literal in literals]
     if column.kind == "texts":
-        return as_mask(pc.is_in(column.values, value_set=pa.array(values, pa.string())))
+        return as_mask(pc.is_in(column.values, value_set=texts(values)))
     if _is_whole(column):
         held = np.iinfo(column.values.dtype)
         values = [int(value) for value in values if float(value).is_integer() and held.min <= value <= held.max]
@@ -99,7 +98,7 @@ def _containing(column: Column, contains: Contains) -> Mask:
     if column.kind != "texts":
         message = f"expected an attribute that holds texts; this one holds {column.kind}"
         raise FilterError(message, position=contains.attribute.position)
-    wanted = pc.utf8_lower(pa.scalar(contains.text.value, pa.string())).as_py()
+    wanted = pc.utf8_lower(texts([str(contains.text.value)])[0]).as_py()
     return as_mask(pc.match_substring(pc.utf8_lower(column.values), wanted))
 
 

@@ -30,7 +30,7 @@ def parse_filter(text: str) -> Filter:
     if (surrogate := _SURROGATE.search(text)) is not None:
         raise FilterError("expected a character that UTF-8 can encode", position=surrogate.start())
     try:
-        tree: object = _parser().parse(text)
+        tree: object = filter_parser().parse(text)
     except UnexpectedInput as error:
         raise explained(error, text) from None
     assert isinstance(tree, Filter)
@@ -39,7 +39,8 @@ def parse_filter(text: str) -> Filter:
 
 
 @cache
-def _parser() -> Lark:
+def filter_parser() -> Lark:
+    """The parser, made from its grammar when it is first asked for, which takes longer than many questions."""
     grammar = Path(__file__).with_name("filter.lark").read_text("utf-8")
     return Lark(grammar, parser="lalr", transformer=TreeBuilder(), maybe_placeholders=True)
 

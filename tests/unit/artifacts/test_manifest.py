@@ -36,7 +36,10 @@ def written(store: Path, **changes: Any) -> tuple[Path, Manifest]:
 
 def rewritten(folder: Path, **changes: Any) -> None:
     """Change fields of a written manifest, as another release would have written them."""
-    content = json.dumps(json.loads((folder / MANIFEST).read_text()) | changes).encode()
+    replaced(folder, json.dumps(json.loads((folder / MANIFEST).read_text()) | changes).encode())
+
+
+def replaced(folder: Path, content: bytes) -> None:
     (folder / MANIFEST).write_bytes(content)
     (folder / CHECKSUM).write_text(f"{hashlib.sha256(content).hexdigest()}  {MANIFEST}\n")
 
@@ -96,6 +99,14 @@ def test_an_unknown_schema_is_refused_with_those_understood(tmp_path: Path, sche
     folder, _ = written(tmp_path)
     rewritten(folder, schema_version=schema, brand_new="field")
     with pytest.raises(ArtifactError, match=rf"schema version {schema!r}; this release understands 1"):
+        read_manifest(folder)
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000], ids=["cut off", "no UTF-8", "nested too deep"])
+def test_what_is_no_json_document_is_refused(tmp_path: Path, content: bytes) -> None:
+    folder, _ = written(tmp_path)
+    replaced(folder, content)
+    with pytest.raises(ArtifactError, match=r"manifest\.json: not a JSON document"):
         read_manifest(folder)
 
 

@@ -47,7 +47,7 @@ def damage(registry: Registry, version: str) -> None:
 def test_an_empty_store_serves_nothing(registry: Registry) -> None:
     assert registry.current() is None
     assert registry.history() == []
-    assert registry.manifests() == []
+    assert registry.names() == []
     assert registry.serving_manifest() is None
     with pytest.raises(ArtifactError, match="nothing has been published"):
         registry.load()
@@ -115,17 +115,6 @@ def test_a_damaged_version_is_neither_published_nor_rolled_back_to_nor_loaded(
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_the_list_is_newest_first_and_leaves_out_what_cannot_be_read(
-    registry: Registry, versions: list[str], seal: Seal, caplog: pytest.LogCaptureFixture
-) -> None:
-    never = seal(9).version
-    registry.rollback()
-    assert [it.version for it in registry.manifests()] == [*reversed(versions), never]
-    (registry.path(versions[1]) / "manifest.json").unlink()
-    assert [it.version for it in registry.manifests()] == [versions[2], versions[0], never]
-    assert versions[1] in caplog.text
-
-
 # --- names and pointers nobody should trust ------------------------------------------------------------------------
 
 BAD_NAMES = [
@@ -156,6 +145,41 @@ def test_a_pointer_to_anything_else_is_refused(registry: Registry, only: str, li
     for question in (registry.current, registry.load, registry.rollback):
         with pytest.raises(ArtifactError, match="CURRENT"):
             question()
+
+
+@pytest.mark.parametrize("line", [b"", b"rubbish\n", b"\xff\n", b"v" + b"0" * 16 + b"\n"])
+def test_from_a_pointer_to_nothing_one_rolls_back_by_name_and_then_further(
+    registry: Registry, versions: list[str], line: bytes
+) -> None:
+    (registry.store / "CURRENT").write_bytes(line)
+    assert registry.rollback(versions[1]) == versions[1] == registry.load().manifest.version
+    assert registry.rollback() == versions[0]
+
+
+def test_a_pointer_that_cannot_be_read_and_a_history_that_makes_no_sense_do_not_stop_a_rollback_by_name(
+    registry: Registry, versions: list[str]
+) -> None:
+    (registry.store / "HISTORY").write_text("rubbish\n")
+    (registry.store / "CURRENT").unlink()
+    (registry.store / "CURRENT").symlink_to("CURRENT")
+    assert registry.rollback(versions[0]) == versions[0] == registry.current()
+
+
+def test_publishing_over_a_pointer_to_anything_else_is_refused(registry: Registry, versions: list[str]) -> None:
+    (registry.store / "CURRENT").write_text("rubbish\n")
+    with pytest.raises(ArtifactError, match="CURRENT"):
+        registry.publish(versions[0])
+    assert len(registry.history()) == 3
+
+
+def test_where_the_disk_refuses_a_rollback_from_a_bad_pointer_it_is_the_disk_that_is_named(
+    registry: Registry, versions: list[str]
+) -> None:
+    (registry.store / "CURRENT").unlink()
+    (registry.store / "CURRENT").mkdir()
+    with pytest.raises(ArtifactError, match=f"could not move to {versions[0]}, nothing still serves"):
+        registry.rollback(versions[0])
+    assert len(registry.history()) == 3
 
 
 def test_a_version_that_was_deleted_is_named(registry: Registry) -> None:
