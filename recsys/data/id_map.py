@@ -1,6 +1,6 @@
 """External ids (strings) to dense positions and back."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,30 +17,34 @@ from recsys.errors import ArtifactError, DataError
 # Below this many ids a binary search in the mapped bytes beats building a hash table of the whole map.
 _HASH_FROM = 2_000
 
-# Up to this many ids are kept as a list besides, some 100 bytes each, which is searched ten times as fast.
-_LISTED_UP_TO = 100_000
+# Up to this many ids are kept as strings besides, some 100 bytes each; of more, so many, evenly spread.
+_LISTED_UP_TO, _SIGNPOSTS = 100_000, 16_384
 
 
-class _Utf8Column(Sequence[bytes]):
-    """The ids as bytes, sliced out of Arrow's buffers one at a time."""
+_NO_OFFSETS = np.zeros(1, np.int32)  # Arrow leaves out the buffer of an empty column
+
+
+class _Utf8Column(Sequence[str]):
+    """The ids, decoded out of Arrow's buffers one at a time."""
 
     def __init__(self, ids: Any) -> None:
         _, offsets, data = ids.buffers()
         # Through a memoryview an offset is a plain int at once: half the time of a look-up, which reads two a step.
-        self._offsets = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1].data
+        some = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1] if len(ids) else _NO_OFFSETS
+        self._offsets = some.data
         self._data = memoryview(data) if data is not None else memoryview(b"")
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
     @overload
-    def __getitem__(self, position: int) -> bytes: ...
+    def __getitem__(self, position: int) -> str: ...
     @overload
-    def __getitem__(self, position: slice) -> Sequence[bytes]: ...
-    def __getitem__(self, position: int | slice) -> bytes | Sequence[bytes]:
+    def __getitem__(self, position: slice) -> Sequence[str]: ...
+    def __getitem__(self, position: int | slice) -> str | Sequence[str]:
         if isinstance(position, slice):
             return [self[at] for at in range(*position.indices(len(self)))]
-        return bytes(self._data[self._offsets[position] : self._offsets[position + 1]])
+        return str(self._data[self._offsets[position] : self._offsets[position + 1]], "utf-8")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,20 +74,28 @@ class IdMap:
         return IdMap(encoded.dictionary.take(pa.array(order))), rank[encoded.indices.to_numpy()]
 
     @cached_property
-    def _bytes(self) -> Sequence[bytes]:
-        if len(self) > _LISTED_UP_TO:
-            return _Utf8Column(self.ids)
-        listed: list[bytes] = self.ids.cast(pa.binary()).to_pylist()
-        return listed
+    def _strings(self) -> Sequence[str]:
+        column = _Utf8Column(self.ids)
+        return column[:] if len(column) <= _LISTED_UP_TO else column
+
+    @cached_property
+    def _stride(self) -> int:
+        return 1 if len(self) <= _LISTED_UP_TO else max(1, -(-len(self) // _SIGNPOSTS))
+
+    @cached_property
+    def _signposts(self) -> Sequence[str]:
+        """Every `_stride`-th id: between which two of them an id stands is soon found."""
+        return self._strings if self._stride == 1 else self._strings[:: self._stride]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def position(self, external_id: str) -> int | None:
         """The position of one id, or None where it is unknown."""
-        wanted = external_id.encode("utf-8", "surrogatepass")
-        at = bisect_left(self._bytes, wanted)
-        return at if at < len(self._bytes) and self._bytes[at] == wanted else None
+        # Strings are compared by code point, which is the order of their bytes in UTF-8.
+        first = max(0, (bisect_right(self._signposts, external_id) - 1) * self._stride)
+        at = bisect_left(self._strings, external_id, first, min(len(self), first + self._stride))
+        return at if at < len(self) and self._strings[at] == external_id else None
 
     def encode(self, external_ids: Any) -> tuple[Indices, Any]:
         """Positions of many ids (strings, or a pyarrow string array (n,)).
@@ -103,9 +115,9 @@ class IdMap:
 
     def id_at(self, position: int) -> str:
         """The id at one position. Raises IndexError outside the map, for negative positions too."""
-        if not 0 <= position < len(self._bytes):
+        if not 0 <= position < len(self._strings):
             raise IndexError(f"position {position} is outside a map of {len(self)} ids")
-        return self._bytes[position].decode("utf-8")
+        return self._strings[position]
 
     def decode(self, positions: Iterable[int]) -> list[str]:
         """The ids at `positions`. Raises IndexError outside the map, for negative positions too."""

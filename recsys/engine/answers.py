@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Literal
 
 from recsys.data.arrays import Floats, Indices
@@ -107,5 +108,5 @@ class ItemView:
 
 def ranked(items: Items, indices: Indices, scores: Floats) -> tuple[Ranked, ...]:
     """The list of the items at `indices`, int32 (n,), best first, with `scores`: float32 (n,)."""
-    pairs = enumerate(zip(indices.tolist(), scores.tolist(), strict=True), start=1)
-    return tuple(Ranked(items.ids.id_at(at), score, rank, items.title(at)) for rank, (at, score) in pairs)
+    at = indices.tolist()
+    return tuple(map(Ranked, items.ids.decode(at), scores.tolist(), count(1), map(items.title, at)))

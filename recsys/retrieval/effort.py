@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from recsys.retrieval.faiss_approximate import TUNED_K, ApproximateIndex, Effort
+from recsys.retrieval.faiss_approximate import ApproximateIndex, Effort
 from recsys.retrieval.measurement import Sample
 from recsys.retrieval.recall import surely_recalled
 from recsys.retrieval.topk import TopK
@@ -17,14 +17,14 @@ _STEPS_PER_DOUBLING = 4
 
 
 def least_effort(index: ApproximateIndex, sample: Sample, *, target: float) -> ApproximateIndex:
-    """`index` with the effort that is estimated cheapest of those with which recall@100 is at least `target`.
+    """`index` with the effort that is estimated cheapest of those with which recall is at least `target`.
 
-    Two standard errors above it, so that other queries meet it too; with and without what the sample leaves out.
+    Two standard errors above it, so that other queries meet it too, in every one of the sample's situations.
     Where none is enough, the greatest effort that was tried.
     """
     true = {
-        name: index.exact.search(sample.vectors, TUNED_K, exclude=left_out)
-        for name, left_out in sample.situations().items()
+        name: index.exact.search(sample.vectors, asked.k, exclude=asked.exclude)
+        for name, asked in sample.situations().items()
     }
     efforts = [_least_probes(index, sample, true, candidates, target) for candidates in _CANDIDATES[index.kind]]
     enough = [index.with_effort(effort) for effort in efforts if effort is not None]
@@ -48,8 +48,8 @@ def _least_probes(
 
 def _enough(index: ApproximateIndex, sample: Sample, true: Mapping[str, TopK], target: float) -> bool:
     return all(
-        surely_recalled(index.search(sample.vectors, TUNED_K, exclude=left_out), true[name]) >= min(target, _ALL)
-        for name, left_out in sample.situations().items()
+        surely_recalled(index.search(sample.vectors, asked.k, exclude=asked.exclude), true[name]) >= min(target, _ALL)
+        for name, asked in sample.situations().items()
     )
 
 

@@ -28,8 +28,10 @@ TUNED_K = 100
 # of float32, which stay in the cache of one core.
 _QUERIES_AT_ONCE, _GATHERED_AT_ONCE = 16, 2**19
 
-# Effort grows in so many steps from one width to its double, so that most queries of a batch look equally hard.
+# Effort grows in so many steps from one width to its double, so that most queries of a batch look equally hard; it
+# shrinks down to half of the width that it is tuned for.
 _STEPS_PER_DOUBLING = 4
+_NARROWEST = TUNED_K // 2
 
 
 # faiss types itself in part only: what it does not name is taken from here, and structures are Any.
@@ -52,16 +54,17 @@ class Effort:
             raise ModelError(f"index: probes {self.probes}, candidates {self.candidates}, expected at least 1")
 
     def grown(self, steps: int) -> "Effort":
-        """The effort for the best TUNED_K * 2 ** (steps / 4): as many candidates for each answer, and at least one,
-        and the square root of the probes."""
+        """The effort for the best TUNED_K * 2 ** (steps / 4): as many candidates for each of them, at least one, and
+        probes with the square root."""
         growth = 2 ** (steps / _STEPS_PER_DOUBLING)
         return Effort(math.ceil(self.probes * math.sqrt(growth)), math.ceil(max(TUNED_K, self.candidates) * growth))
 
 
 def steps_to(width: NDArray[np.int64]) -> NDArray[np.int64]:
-    """int64 (n,): by how many steps effort has to grow for the best `width`, int64 (n,)."""
-    steps: NDArray[np.int64] = np.ceil(_STEPS_PER_DOUBLING * np.log2(np.maximum(width, TUNED_K) / TUNED_K))
-    return steps.astype(np.int64)
+    """int64 (n,): by how many steps effort grows, or where negative shrinks, for the best `width`, int64 (n,)."""
+    doublings = np.log2(np.maximum(width, _NARROWEST) / TUNED_K)
+    steps: NDArray[np.int64] = np.ceil(_STEPS_PER_DOUBLING * doublings).astype(np.int64)
+    return steps
 
 
 class ApproximateIndex:
@@ -159,7 +162,7 @@ class ApproximateIndex:
         return native.SearchParametersIVF(nprobe=min(probes, self.structure.nlist))
 
 
-_EXACTLY = -1
+_EXACTLY = -(2**30)
 """Stands for the steps of a query that is left to exact search."""
 
 

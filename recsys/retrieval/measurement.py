@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,18 @@ from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.selective import selective
 from recsys.retrieval.topk import TopK
 
-SEEN_LEFT_OUT, NOTHING_LEFT_OUT = "seen left out", "nothing left out"
-"""The two situations that effort is tuned in."""
+SHORT_K = 10
+"""The k of a short list, which is looked for less hard than one of TUNED_K."""
 
 _ALLOWED_SHARES = (0.5, 0.1, 0.01)
 _TIMED_QUERIES, _TIMED_SECONDS = 200, 1.0
+
+
+class Situation(NamedTuple):
+    """How many are wanted, and what each query must not get: CSR (n, n_items), or None."""
+
+    k: int
+    exclude: Csr | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +49,17 @@ class Sample:
         """Every other query, and those between."""
         return self.rows(slice(0, None, 2)), self.rows(slice(1, None, 2))
 
-    def situations(self) -> dict[str, Csr | None]:
-        """What is left out, by the name of the situation."""
-        seen = {} if self.exclude is None else {SEEN_LEFT_OUT: self.exclude}
-        return {**seen, NOTHING_LEFT_OUT: None}
+    def situations(self) -> dict[str, Situation]:
+        """Those that effort is tuned in, by name."""
+        seen = {} if self.exclude is None else {"seen left out": Situation(TUNED_K, self.exclude)}
+        return {**seen, "nothing left out": Situation(TUNED_K), f"the best {SHORT_K} alone": Situation(SHORT_K)}
 
 
 def measure(index: ApproximateIndex, sample: Sample) -> Mapping[str, float]:
-    """Recall@100 against exact search: with and without `exclude`, and among random allow-lists of several sizes."""
+    """Recall against exact search in every situation, and among random allow-lists of several sizes."""
     recalls = {
-        name: recall(*_both(index, index.exact, sample.vectors, exclude))
-        for name, exclude in sample.situations().items()
+        name: recall(*_both(index, index.exact, sample.vectors, situation))
+        for name, situation in sample.situations().items()
     }
     rng = np.random.default_rng(len(sample.vectors))
     for share in _ALLOWED_SHARES:
@@ -65,11 +73,12 @@ def _recall_among(index: ApproximateIndex, sample: Sample, allowed: NDArray[np.b
     def among(search: ItemSearch) -> ItemSearch:
         return selective(search, lambda rows: index.vectors[rows], allowed, factors=index.vectors.shape[1])
 
-    return recall(*_both(among(index), among(index.exact), sample.vectors, sample.exclude))
+    seen_left_out = Situation(TUNED_K, sample.exclude)
+    return recall(*_both(among(index), among(index.exact), sample.vectors, seen_left_out))
 
 
-def _both(index: ItemSearch, exact: ItemSearch, vectors: Floats, exclude: Csr | None) -> tuple[TopK, TopK]:
-    found, true = (search.search(vectors, TUNED_K, exclude=exclude) for search in (index, exact))
+def _both(index: ItemSearch, exact: ItemSearch, vectors: Floats, asked: Situation) -> tuple[TopK, TopK]:
+    found, true = (search.search(vectors, asked.k, exclude=asked.exclude) for search in (index, exact))
     return found, true
 
 

@@ -10,7 +10,7 @@ from recsys.retrieval.augmented import padded_factors
 from recsys.retrieval.faiss_approximate import ApproximateIndex, visited
 from recsys.retrieval.faiss_families import dimensions_of_code
 
-PAYS_ABOVE = 2**22
+PAYS_ABOVE = 2**20
 """With fewer floats of item vectors (16 MiB: 65,536 items of 64 factors) exact search takes under a millisecond."""
 
 MUST_PAY = 2.0

@@ -47,6 +47,7 @@ def test_small_maps_and_large_ones_find_the_same(ids: list[str], others: list[st
     sliced = IdMap(pa.concat_arrays([pa.array(["\x00" * 9]), made.ids])[1:])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(id_map, "_LISTED_UP_TO", -1)
+        patch.setattr(id_map, "_SIGNPOSTS", 3)
         large = [sliced.position(id_) for id_ in ids + others]
         decoded = sliced.decode(range(len(sliced)))
     assert large == [made.position(id_) for id_ in ids + others]

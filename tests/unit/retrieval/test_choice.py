@@ -54,6 +54,7 @@ def test_the_cheapest_that_meets_the_target_is_published(items, queries, seen, a
     assert set(chosen.chosen.recall) == {
         "seen left out",
         "nothing left out",
+        "the best 10 alone",
         "50% allowed",
         "10% allowed",
         "1% allowed",

@@ -56,10 +56,11 @@ def test_exact_search_answers_for_a_query_that_is_zero_and_one_that_leaves_out_m
 
 def test_effort_grows_with_what_is_asked_for():
     effort = Effort(10, 150)
-    steps = steps_to(np.array([1, 100, 101, 200, 400])).tolist()
-    assert steps == [0, 0, 1, 4, 8]
+    steps = steps_to(np.array([1, 50, 51, 100, 101, 200, 400])).tolist()
+    assert steps == [-4, -4, -3, 0, 1, 4, 8]
     assert effort.grown(0) == effort
     assert effort.grown(8) == Effort(20, 600)
+    assert effort.grown(-4) == Effort(8, 75)
     assert Effort(10, 20).grown(4) == Effort(15, 200)  # as many candidates as answers, whatever was tuned
     with pytest.raises(ModelError, match="probes 0"):
         Effort(0, 1)
