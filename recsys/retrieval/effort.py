@@ -1,13 +1,14 @@
 """Tuning: the least effort with which an index finds enough."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from recsys.retrieval.faiss_approximate import ApproximateIndex, Effort
 from recsys.retrieval.measurement import Sample
 from recsys.retrieval.recall import surely_recalled
-from recsys.retrieval.topk import TopK
 from recsys.retrieval.work import estimated_microseconds
 
 # How many candidates are compared exactly: the coarser the codes, the more.
@@ -26,31 +27,39 @@ def least_effort(index: ApproximateIndex, sample: Sample, *, target: float) -> A
         name: index.exact.search(sample.vectors, asked.k, exclude=asked.exclude)
         for name, asked in sample.situations().items()
     }
-    efforts = [_least_probes(index, sample, true, candidates, target) for candidates in _CANDIDATES[index.kind]]
-    enough = [index.with_effort(effort) for effort in efforts if effort is not None]
-    if not enough:
-        return index.with_effort(Effort(_ladder(index)[-1], _CANDIDATES[index.kind][-1]))
-    return min(enough, key=lambda each: estimated_microseconds(each, sample.vectors))
+
+    def enough(effort: Effort) -> bool:
+        harder = index.with_effort(effort)
+        return all(
+            surely_recalled(harder.search(sample.vectors, asked.k, exclude=asked.exclude), true[name])
+            >= min(target, _ALL)
+            for name, asked in sample.situations().items()
+        )
+
+    ladder, most = _ladder(index), max(_CANDIDATES[index.kind])
+    efforts = [index.with_effort(effort) for effort in _least_efforts(ladder, _CANDIDATES[index.kind], enough)]
+    if not efforts:
+        return index.with_effort(Effort(ladder[-1], most))
+    return min(efforts, key=lambda each: estimated_microseconds(each, sample.vectors))
 
 
-def _least_probes(
-    index: ApproximateIndex, sample: Sample, true: Mapping[str, TopK], candidates: int, target: float
-) -> Effort | None:
-    """By bisection, for more probes find more. None where not even the most are enough."""
-    ladder, low = _ladder(index), 0
-    high = len(ladder)
-    while low < high:
-        middle = (low + high) // 2
-        effort = Effort(ladder[middle], candidates)
-        low, high = (low, middle) if _enough(index.with_effort(effort), sample, true, target) else (middle + 1, high)
-    return Effort(ladder[low], candidates) if low < len(ladder) else None
+def _least_efforts(
+    ladder: Sequence[int], candidates: Sequence[int], enough: Callable[[Effort], bool]
+) -> Iterator[Effort]:
+    """For each number of candidates the least probes of the ladder that are enough; none where not even the most are.
+
+    By bisection, for more probes find more, and fewer candidates need at least as many.
+    """
+    low = 0
+    for count in sorted(candidates, reverse=True):
+        low = bisect_left(ladder, True, low, key=partial(_is_enough, count, enough))
+        if low == len(ladder):
+            return
+        yield Effort(ladder[low], count)
 
 
-def _enough(index: ApproximateIndex, sample: Sample, true: Mapping[str, TopK], target: float) -> bool:
-    return all(
-        surely_recalled(index.search(sample.vectors, asked.k, exclude=asked.exclude), true[name]) >= min(target, _ALL)
-        for name, asked in sample.situations().items()
-    )
+def _is_enough(candidates: int, enough: Callable[[Effort], bool], probes: int) -> bool:
+    return enough(Effort(probes, candidates))
 
 
 def _ladder(index: ApproximateIndex) -> Sequence[int]:

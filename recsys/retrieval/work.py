@@ -11,16 +11,18 @@ from recsys.retrieval.faiss_approximate import ApproximateIndex, visited
 from recsys.retrieval.faiss_families import dimensions_of_code
 
 PAYS_ABOVE = 2**20
-"""With fewer floats of item vectors (16 MiB: 65,536 items of 64 factors) exact search takes under a millisecond."""
+"""With fewer floats of item vectors (4 MiB: 16,384 items of 64 factors) exact search takes a quarter of a
+millisecond."""
 
 MUST_PAY = 2.0
 """An approximation is published only where it is estimated so many times as quick as exact search."""
 
-# Nanoseconds: to compare one dimension of a vector or of a code, to fetch and compare one candidate, to ask at all.
+# Nanoseconds: to compare one dimension of a vector or of a code, to begin with a cell, to find, fetch and compare one
+# candidate, to ask at all.
 _EXACT_DIMENSION, _CENTRE_DIMENSION = 0.2, 0.12
 _CODE_DIMENSION = {"ivf_flat": 0.25, "ivf_sq8": 0.12, "hnsw": 1.2}
-_PRODUCT_CODE = 0.05
-_CANDIDATE, _CANDIDATE_DIMENSION = 60.0, 0.4
+_PRODUCT_CODE, _CELL = 0.05, 900.0
+_CANDIDATE, _CANDIDATE_DIMENSION = 120.0, 0.8
 _ASKING = 50_000.0
 
 
@@ -34,7 +36,7 @@ def estimated_microseconds(index: ApproximateIndex, vectors: Floats) -> float:
     """Estimated microseconds of one query at k = 100, averaged over `vectors`, float32 (n, d)."""
     factors = index.vectors.shape[1]
     longer = padded_factors(factors)
-    cells = (index.n_cells or 0) * longer * _CENTRE_DIMENSION
+    cells = 0.0 if index.n_cells is None else index.n_cells * longer * _CENTRE_DIMENSION + index.effort.probes * _CELL
     codes = visited(index, vectors) * _code(index.kind, longer)
     candidates = index.effort.candidates * (_CANDIDATE + _CANDIDATE_DIMENSION * factors)
     return float(_ASKING + cells + codes + candidates) / 1000
