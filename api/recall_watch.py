@@ -1,15 +1,17 @@
 """A sampled share of the lists that are given is found once more by exact search, and compared."""
 
 import logging
+import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from random import random
-from threading import Lock
+from threading import Lock, get_native_id
 from time import monotonic, thread_time
 
 from api.metrics import Metrics
 from api.recall import Given
 
-SHARE_OF_A_CORE = 0.05
+SHARE_OF_A_CORE = 0.02
 """Checks take no more than this: after each there is none until the time it took is such a share of all time."""
 
 logger = logging.getLogger(__name__)
@@ -26,7 +28,7 @@ class RecallWatch:
     def __init__(self, share: float, metrics: Metrics) -> None:
         self._share = share
         self._metrics = metrics
-        self._thread = ThreadPoolExecutor(1, "recall")
+        self._thread = ThreadPoolExecutor(1, "recall", initializer=_stand_back)
         self._busy = Lock()
         self._rests_until = 0.0
         self._has_failed = False
@@ -77,3 +79,9 @@ class RecallWatch:
             taken = thread_time() - started
             self._rests_until = monotonic() + taken * (1 / SHARE_OF_A_CORE - 1)
             self._busy.release()
+
+
+def _stand_back() -> None:
+    """This thread runs when no other wants to; elsewhere than on Linux only whole processes can."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), 19)

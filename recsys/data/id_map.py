@@ -5,13 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.data.arrays import Indices
+from recsys.data.text_column import TextColumn
 from recsys.errors import ArtifactError, DataError
 
 # Below this many ids a binary search in the mapped bytes beats building a hash table of the whole map.
@@ -19,32 +20,6 @@ _HASH_FROM = 2_000
 
 # Up to this many ids are kept as strings besides, some 100 bytes each; of more, so many, evenly spread.
 _LISTED_UP_TO, _SIGNPOSTS = 100_000, 16_384
-
-
-_NO_OFFSETS = np.zeros(1, np.int32)  # Arrow leaves out the buffer of an empty column
-
-
-class _Utf8Column(Sequence[str]):
-    """The ids, decoded out of Arrow's buffers one at a time."""
-
-    def __init__(self, ids: Any) -> None:
-        _, offsets, data = ids.buffers()
-        # Through a memoryview an offset is a plain int at once: half the time of a look-up, which reads two a step.
-        some = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1] if len(ids) else _NO_OFFSETS
-        self._offsets = some.data
-        self._data = memoryview(data) if data is not None else memoryview(b"")
-
-    def __len__(self) -> int:
-        return len(self._offsets) - 1
-
-    @overload
-    def __getitem__(self, position: int) -> str: ...
-    @overload
-    def __getitem__(self, position: slice) -> Sequence[str]: ...
-    def __getitem__(self, position: int | slice) -> str | Sequence[str]:
-        if isinstance(position, slice):
-            return [self[at] for at in range(*position.indices(len(self)))]
-        return str(self._data[self._offsets[position] : self._offsets[position + 1]], "utf-8")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +50,7 @@ class IdMap:
 
     @cached_property
     def _strings(self) -> Sequence[str]:
-        column = _Utf8Column(self.ids)
+        column = TextColumn(self.ids)
         return column[:] if len(column) <= _LISTED_UP_TO else column
 
     @cached_property

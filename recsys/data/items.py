@@ -1,5 +1,6 @@
 """Items: what is known of an item beside who used it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.data.id_map import IdMap
+from recsys.data.text_column import TextColumn
 from recsys.errors import ArtifactError, DataError
 
 TITLE = "title"
@@ -34,12 +36,12 @@ class Items:
             raise DataError(f"items: {self.table.num_rows} rows for {len(self.ids)} ids")
 
     @cached_property
-    def _titles(self) -> Any:
+    def _titles(self) -> Sequence[str | None] | None:
         """Of few items a list, which is quicker to look into; of many the mapped column."""
         if TITLE not in self.table.column_names:
             return None
-        column = self.table.column(TITLE)
-        return column.to_pylist() if len(column) <= _LISTED_UP_TO else column
+        titles = TextColumn(self.table.column(TITLE).combine_chunks())
+        return titles[:] if len(titles) <= _LISTED_UP_TO else titles
 
     @staticmethod
     def without_attributes(ids: IdMap) -> "Items":
@@ -48,11 +50,7 @@ class Items:
 
     def title(self, position: int) -> str | None:
         """The title of one item, None where it is unknown."""
-        if self._titles is None:
-            return None
-        title = self._titles[position]
-        known: str | None = title.as_py() if isinstance(title, pa.Scalar) else title
-        return known
+        return None if self._titles is None else self._titles[position]
 
     def attributes(self, position: int) -> dict[str, Any]:
         """Every known attribute of one item but the title."""
