@@ -54,10 +54,13 @@ class Effort:
             raise ModelError(f"index: probes {self.probes}, candidates {self.candidates}, expected at least 1")
 
     def grown(self, steps: int) -> "Effort":
-        """The effort for the best TUNED_K * 2 ** (steps / 4): as many candidates for each of them, at least one, and
-        probes with the square root."""
+        """The effort for the best TUNED_K * 2 ** (steps / 4): as many candidates for each of them, and at least one.
+
+        Probes grow with the square root; they shrink in proportion, for the very best are in the nearest cells.
+        """
         growth = 2 ** (steps / _STEPS_PER_DOUBLING)
-        return Effort(math.ceil(self.probes * math.sqrt(growth)), math.ceil(max(TUNED_K, self.candidates) * growth))
+        more = min(growth, math.sqrt(growth))
+        return Effort(math.ceil(self.probes * more), math.ceil(max(TUNED_K, self.candidates) * growth))
 
 
 def steps_to(width: NDArray[np.int64]) -> NDArray[np.int64]:

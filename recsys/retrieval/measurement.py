@@ -51,8 +51,13 @@ class Sample:
 
     def situations(self) -> dict[str, Situation]:
         """Those that effort is tuned in, by name."""
-        seen = {} if self.exclude is None else {"seen left out": Situation(TUNED_K, self.exclude)}
-        return {**seen, "nothing left out": Situation(TUNED_K), f"the best {SHORT_K} alone": Situation(SHORT_K)}
+        left_out: dict[str, Csr | None] = {} if self.exclude is None else {"seen left out": self.exclude}
+        left_out["nothing left out"] = None
+        return {
+            name + wanted: Situation(k, exclude)
+            for name, exclude in left_out.items()
+            for wanted, k in (("", TUNED_K), (f", {SHORT_K} wanted", SHORT_K))
+        }
 
 
 def measure(index: ApproximateIndex, sample: Sample) -> Mapping[str, float]:

@@ -60,7 +60,7 @@ def test_effort_grows_with_what_is_asked_for():
     assert steps == [-4, -4, -3, 0, 1, 4, 8]
     assert effort.grown(0) == effort
     assert effort.grown(8) == Effort(20, 600)
-    assert effort.grown(-4) == Effort(8, 75)
+    assert effort.grown(-4) == Effort(5, 75)
     assert Effort(10, 20).grown(4) == Effort(15, 200)  # as many candidates as answers, whatever was tuned
     with pytest.raises(ModelError, match="probes 0"):
         Effort(0, 1)
