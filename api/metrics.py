@@ -1,6 +1,7 @@
 """What Prometheus reads: counts and times of requests, lists, checks and reloads. No label holds an id."""
 
 import os
+from collections import Counter as Tally
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,10 +61,9 @@ class Metrics:
 
     def count_answers(self, answers: Sequence[Answer]) -> None:
         """Lists were given."""
-        for answer in answers:
-            self._lists.labels(answer.user_status or "none").inc()
-            if len(answer.items) < answer.requested:
-                self._short.inc()
+        for status, n in Tally(answer.user_status or "none" for answer in answers).items():
+            self._lists.labels(status).inc(n)
+        self._short.inc(sum(len(answer.items) < answer.requested for answer in answers))
 
     def count_reload(self, *, ok: bool) -> None:
         """A version was loaded, or could not be."""

@@ -35,7 +35,7 @@ from recsys.retrieval.faiss_families import build_family
 from recsys.retrieval.faiss_index import build_index
 
 N_USERS, N_ITEMS, FACTORS = 40, 4_000, 16
-LITTLE, ALL = Effort(4, 1), Effort(N_ITEMS, N_ITEMS)
+LITTLE, ALL = Effort(8, 1), Effort(N_ITEMS, N_ITEMS)
 """Four of 256 cells, of sixteen items each; every item."""
 
 MOST = "price > 0.1"
