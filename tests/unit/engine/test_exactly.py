@@ -36,7 +36,7 @@ ASKED: dict[str, Callable[[Engine], list[Answer]]] = {
 
 
 def crippled(exact: FaissIndex) -> ApproximateIndex:
-    """Six of 256 cells are looked into for a short list, some seventy items: enough for one, not for the right one."""
+    """Six of 256 cells are looked into for a short list, some seventy items: enough for one, not for the right."""
     return build_family("ivf_sq8", exact, seed=1, progress=silent).with_effort(Effort(12, 1))
 
 
