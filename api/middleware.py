@@ -26,6 +26,7 @@ ESCAPED_SLASH = "\udc2f"
 
 _CONTEXT = "recsys.context"
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _PROBES = {"/livez", "/readyz", "/metrics"}
 
@@ -111,6 +112,8 @@ def _decoded_path(scope: Scope) -> str:
     if b"%" not in raw:
         path: str = scope["path"]
         return path
+    if _BROKEN_ESCAPE.search(raw):
+        raise InvalidRequestError("path: % is not followed by two hexadecimal digits; a percent sign itself is %25")
     try:
         segments = [unquote_to_bytes(segment).decode("utf-8") for segment in raw.split(b"/")]
     except UnicodeDecodeError as error:

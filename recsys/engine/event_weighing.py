@@ -102,10 +102,12 @@ class EventWeighing:
 
     def _check(self, events: Sequence[Event]) -> None:
         check_events(events)
-        if self.kinds and any(event.event is not None and event.event not in self.kinds for event in events):
-            raise InvalidRequestError(f"events.event: expected one of {', '.join(self.kinds)}")
-        if self.valued and any(_refused(np.float32(event.value), net=self.net) for event in events):
-            raise InvalidRequestError(f"events.value: expected {'other than zero' if self.net else 'above zero'}")
+        for at, event in enumerate(events):
+            if self.kinds and event.event is not None and event.event not in self.kinds:
+                raise InvalidRequestError(f"events.{at}.event: expected one of {', '.join(self.kinds)}")
+            if self.valued and _refused(np.float32(event.value), net=self.net):
+                wanted = "other than zero" if self.net else "above zero"
+                raise InvalidRequestError(f"events.{at}.value: expected {wanted}")
 
     def _rows(self, events: Sequence[Event], item_idx: Indices, items: IdMap) -> Interactions:
         """The events as `prepare` sees one user's, without the repeats that it leaves out."""

@@ -34,8 +34,8 @@ def check_events(events: Sequence[Event]) -> None:
     """Raise InvalidRequestError where there are more than MAX_EVENTS, or an id or number is out of bounds."""
     if len(events) > MAX_EVENTS:
         raise InvalidRequestError(f"events: {len(events)} came; expected at most {MAX_EVENTS}")
-    for event in events:
-        check_id(event.item_id, "events.item_id")
-        check_number(event.value, "events.value", -MAX_VALUE, MAX_VALUE)
+    for at, event in enumerate(events):
+        check_id(event.item_id, f"events.{at}.item_id")
+        check_number(event.value, f"events.{at}.value", -MAX_VALUE, MAX_VALUE)
         if event.timestamp is not None:
-            check_number(event.timestamp, "events.timestamp, in UTC seconds", 0, MAX_TIMESTAMP)
+            check_number(event.timestamp, f"events.{at}.timestamp, in UTC seconds", 0, MAX_TIMESTAMP)

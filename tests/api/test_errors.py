@@ -46,6 +46,8 @@ def test_k_is_a_plain_whole_number_from_1_to_1000(service, k):
         (f"/v1/items/{LONG}", "item_id: 257 bytes of UTF-8; expected 1 to 256"),
         (f"/v1/items/{LONG}/similar", "item_id: 257 bytes of UTF-8; expected 1 to 256"),
         ("/v1/items/%FF", "path: expected percent-encoded UTF-8"),
+        ("/v1/items/100%", "path: % is not followed by two hexadecimal digits"),
+        ("/v1/users/%zz/recommendations", "path: % is not followed by two hexadecimal digits"),
         ("/v1/items/%ED%A0%80", "path: expected percent-encoded UTF-8"),
         ("/v1/users/%ED%B0%AF/recommendations", "path: expected percent-encoded UTF-8"),
         (f"{LIST}?filter=title%20=%20%22%FF%22", "query: expected percent-encoded UTF-8"),

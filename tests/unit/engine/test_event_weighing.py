@@ -87,26 +87,26 @@ def test_returns_are_netted_where_prepare_nets_them() -> None:
 @pytest.mark.parametrize(
     ("event", "message"),
     [
-        (Event("a", "steal"), "events.event: expected one of view, buy"),
-        (Event("a", value=0.0), "events.value: expected above zero"),
-        (Event("a", value=-1.0), "events.value: expected above zero"),
-        (Event("a", value=1e-60), "events.value: expected above zero"),
-        (Event("a", value=float("nan")), "events.value: expected a number from"),
-        (Event("a", value=1e10), "events.value: expected a number from"),
-        (Event("a", value=True), "events.value: expected a number from"),
-        (Event("a", timestamp=float("inf")), "events.timestamp, in UTC seconds: expected a number"),
-        (Event("a", timestamp=1_790_000_000_000), "events.timestamp, in UTC seconds: expected a number"),
-        (Event(""), "events.item_id: 0 bytes"),
-        (Event("\ud800"), "events.item_id: holds a character"),
+        (Event("a", "steal"), "events.1.event: expected one of view, buy"),
+        (Event("a", value=0.0), "events.1.value: expected above zero"),
+        (Event("a", value=-1.0), "events.1.value: expected above zero"),
+        (Event("a", value=1e-60), "events.1.value: expected above zero"),
+        (Event("a", value=float("nan")), "events.1.value: expected a number from"),
+        (Event("a", value=1e10), "events.1.value: expected a number from"),
+        (Event("a", value=True), "events.1.value: expected a number from"),
+        (Event("a", timestamp=float("inf")), "events.1.timestamp, in UTC seconds: expected a number"),
+        (Event("a", timestamp=1_790_000_000_000), "events.1.timestamp, in UTC seconds: expected a number"),
+        (Event(""), "events.1.item_id: 0 bytes"),
+        (Event("\ud800"), "events.1.item_id: holds a character"),
     ],
 )
 def test_what_prepare_would_refuse_is_refused(event: Event, message: str) -> None:
     with pytest.raises(InvalidRequestError, match=message):
-        SHOP.weigh([event], ITEMS)
+        SHOP.weigh([Event("a"), event], ITEMS)
 
 
 def test_a_value_of_zero_is_refused_among_returns_too() -> None:
-    with pytest.raises(InvalidRequestError, match=r"events\.value: expected other than zero"):
+    with pytest.raises(InvalidRequestError, match=r"events\.0\.value: expected other than zero"):
         replace(SHOP, net=True).weigh([Event("a", value=0.0)], ITEMS)
 
 
