@@ -33,7 +33,7 @@ class Recall:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """A list that came from the model by way of an approximate index.
+    """A list that came from the model of a version whose index approximates, however few items it was chosen from.
 
     `again`: finds it once more, comparing every item. `recall`: that of the version that gave it.
     """

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from random import random
 from threading import Lock, get_native_id
 from time import monotonic, thread_time
@@ -29,6 +30,8 @@ class RecallWatch:
         self._share = share
         self._metrics = metrics
         self._thread = ThreadPoolExecutor(1, "recall", initializer=_stand_back)
+        if share > 0:  # the thread is there from now on: what fails to start one would stay in the queue
+            self._thread.submit(_nothing)
         self._busy = Lock()
         self._rests_until = 0.0
         self._has_failed = False
@@ -42,7 +45,7 @@ class RecallWatch:
             return
         try:
             self._thread.submit(self._check, given)
-        except RuntimeError:  # the service is stopping, or the system has no thread left
+        except RuntimeError:  # the service is stopping
             self._busy.release()
             self._metrics.count_check(given.of, "skipped")
 
@@ -84,4 +87,9 @@ class RecallWatch:
 def _stand_back() -> None:
     """This thread runs when no other wants to; elsewhere than on Linux only whole processes can."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, get_native_id(), 19)
+        with suppress(OSError):  # where that is forbidden, it runs as others do
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), 19)
+
+
+def _nothing() -> None:
+    """Done once, to have the thread."""

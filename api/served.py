@@ -19,7 +19,7 @@ class ServedEngine(Engine):
     """Answers as `Engine` does.
 
     Once they are set, `tell` hears of every answer, and `offer` of every list whose recall can be checked: one that
-    came from the model, by way of an approximate index.
+    came from the model, where the index approximates.
     """
 
     tell: Tell | None = None

@@ -222,7 +222,7 @@ class IndexConfig(Section):
         "auto", description="a family of docs/indexes.md; `auto` stays exact until another pays"
     )
     recall_target: float = Field(
-        0.99, gt=0, le=1, description="recall@100 against exact search on this model's own user vectors"
+        0.99, gt=0, le=1, description="recall@100 and recall@10 against exact search on this model's own user vectors"
     )
     seed: int = Field(1, ge=0, description="of the sample that cells and codes are learned from")
 

@@ -40,7 +40,8 @@ class Items:
         """Of few items a list, which is quicker to look into; of many the mapped column."""
         if TITLE not in self.table.column_names:
             return None
-        titles = TextColumn(self.table.column(TITLE).combine_chunks())
+        column = self.table.column(TITLE).cast(pa.string())
+        titles = TextColumn(column.chunk(0) if column.num_chunks == 1 else column.combine_chunks())  # which copies
         return titles[:] if len(titles) <= _LISTED_UP_TO else titles
 
     @staticmethod

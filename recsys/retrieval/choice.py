@@ -12,10 +12,10 @@ from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.progress import Progress, silent
 from recsys.retrieval.effort import least_effort
-from recsys.retrieval.faiss_approximate import TUNED_K, ApproximateIndex, bytes_of
+from recsys.retrieval.faiss_approximate import ApproximateIndex, bytes_of
 from recsys.retrieval.faiss_families import Family, build_family
 from recsys.retrieval.faiss_index import FaissIndex, build_index
-from recsys.retrieval.measurement import Sample, measure, microseconds_of
+from recsys.retrieval.measurement import Sample, measure, microseconds_of, worst
 from recsys.retrieval.work import MUST_PAY, PAYS_ABOVE, estimated_microseconds, exact_microseconds
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Candidate:
     """One family that was built and measured.
 
     `parameters`: its effort. `bytes`: of its files, without the vectors, which every family keeps. `recall`:
-    situation to recall@100, on queries it was not tuned on. `microseconds`: one query alone by the clock of this run;
+    situation to recall, on queries it was not tuned on. `microseconds`: one query alone by the clock of this run;
     `estimated_microseconds`: the same from counted work, by which families are compared.
     """
 
@@ -62,7 +62,7 @@ class Choice:
         return {
             "kind": chosen.kind,
             **chosen.parameters,
-            f"recall@{TUNED_K}": min(chosen.recall.values(), default=1.0),
+            **worst(chosen.recall),
             "candidates": [vars(each) | {"published": each is chosen} for each in self.candidates],
         }
 
@@ -138,9 +138,9 @@ def _cheapest(
 def _asked_for(tried: tuple[ApproximateIndex, Candidate], *, meets: bool, config: IndexConfig) -> ApproximateIndex:
     index, candidate = tried
     if not meets:
-        worst, recall = min(candidate.recall.items(), key=lambda item: item[1])
+        situation, recall = min(candidate.recall.items(), key=lambda item: item[1])
         raise ModelError(
-            f"index.kind = {config.kind!r} reaches recall@{TUNED_K} {recall:.4f} ({worst}); expected at least "
+            f"index.kind = {config.kind!r} reaches a recall of {recall:.4f} ({situation}); expected at least "
             f"index.recall_target = {config.recall_target}; 'auto' looks for a family that does"
         )
     return index

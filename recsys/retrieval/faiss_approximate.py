@@ -15,6 +15,7 @@ from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.retrieval.augmented import padded, padded_factors
+from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import LARGE_SHARE, FaissIndex
 from recsys.retrieval.overfetch import stored
 from recsys.retrieval.search import check_queries
@@ -73,8 +74,9 @@ def steps_to(width: NDArray[np.int64]) -> NDArray[np.int64]:
 class ApproximateIndex:
     """Searches `structure`, built over the augmented vectors of `exact`, and ranks what it finds exactly.
 
-    An answer does not depend on what is asked beside it. Exact search answers where an approximation cannot: a query
-    that is all zero, one that must leave out a large share of the items, and one for which fewer than k were found.
+    What is found does not depend on what is asked beside it. Exact search answers where an approximation cannot: a
+    query that is all zero, one that must leave out a large share of the items, and one for which fewer than k were
+    found; there the last bits of scores may depend on it.
     Searching changes nothing, so threads may share one.
     """
 
@@ -148,7 +150,7 @@ class ApproximateIndex:
             block = slice(start, start + size)
             queries = vectors[block]
             with threads_of_faiss(1):
-                _, found = self.structure.search(padded(queries), count, params=parameters)
+                _, found = self.structure.search(self._longer(queries), count, params=parameters)
             scores: Floats = np.matmul(np.take(self._plain, found, axis=0, mode="clip"), queries[:, :, None])[:, :, 0]
             scores[(found < 0) | (found >= self.n_items)] = -np.inf
             candidates = found.astype(np.int32)
@@ -158,6 +160,10 @@ class ApproximateIndex:
 
         parts = in_threads(search_block, range(0, n, size))
         return stack(parts) if parts else empty_top_k(0, k)
+
+    def _longer(self, queries: Floats) -> Floats:
+        """Queries as the structure takes them: for HNSW, which goes by distance, as long as one another."""
+        return padded(normalised(queries) if isinstance(self.structure, faiss.IndexHNSW) else queries)
 
     def _parameters(self, probes: int, count: int) -> Any:
         if isinstance(self.structure, faiss.IndexHNSW):

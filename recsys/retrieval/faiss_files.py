@@ -16,6 +16,7 @@ from recsys.retrieval.faiss_index import FaissIndex
 VectorIndex: TypeAlias = FaissIndex | ApproximateIndex
 """What item vectors are searched with, whatever the family."""
 
+_SETTINGS = {"kind", "probes", "candidates"}
 _VECTORS, _STRUCTURE, _EFFORT, _FIRST_RELEASE = ".npy", ".structure.faiss", ".effort.json", ".faiss"
 
 
@@ -55,7 +56,7 @@ def load_index(
         memory = memoryview(verified[name + _STRUCTURE])
         effort = Effort(int(settings["probes"]), int(settings["candidates"]))
         return ApproximateIndex(str(settings["kind"]), _parse(memory), exact, effort=effort, memory=memory)
-    except (KeyError, ValueError, TypeError, RuntimeError, ModelError) as error:
+    except (KeyError, OverflowError, ValueError, TypeError, RuntimeError, ModelError) as error:
         raise ArtifactError(f"{folder / name}: not an index of a known family: {error}") from error
 
 
@@ -79,6 +80,8 @@ def _settings(data: bytes | memoryview) -> dict[str, Any]:
     settings = json.loads(bytes(data))
     if not isinstance(settings, dict):
         raise ValueError(f"{type(settings).__name__}, expected an object")
+    if settings.keys() != _SETTINGS:  # another release may have meant another structure by the same name
+        raise ValueError(f"effort of {', '.join(sorted(settings))}; expected {', '.join(sorted(_SETTINGS))}")
     return settings
 
 

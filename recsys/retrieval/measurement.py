@@ -19,6 +19,7 @@ from recsys.retrieval.topk import TopK
 SHORT_K = 10
 """The k of a short list, which is looked for less hard than one of TUNED_K."""
 
+_SHORT = f", {SHORT_K} wanted"
 _ALLOWED_SHARES = (0.5, 0.1, 0.01)
 _TIMED_QUERIES, _TIMED_SECONDS = 200, 1.0
 
@@ -56,7 +57,7 @@ class Sample:
         return {
             name + wanted: Situation(k, exclude)
             for name, exclude in left_out.items()
-            for wanted, k in (("", TUNED_K), (f", {SHORT_K} wanted", SHORT_K))
+            for wanted, k in (("", TUNED_K), (_SHORT, SHORT_K))
         }
 
 
@@ -70,6 +71,15 @@ def measure(index: ApproximateIndex, sample: Sample) -> Mapping[str, float]:
     for share in _ALLOWED_SHARES:
         recalls[f"{share:.0%} allowed"] = _recall_among(index, sample, rng.random(index.n_items) < share)
     return recalls
+
+
+def worst(recalls: Mapping[str, float]) -> dict[str, float]:
+    """Of what `measure` found, the lowest recall@100 and the lowest recall@10; 1.0 where nothing was measured."""
+    short = {name for name in recalls if name.endswith(_SHORT)}
+    return {
+        f"recall@{TUNED_K}": min((recalls[name] for name in recalls.keys() - short), default=1.0),
+        f"recall@{SHORT_K}": min((recalls[name] for name in short), default=1.0),
+    }
 
 
 def _recall_among(index: ApproximateIndex, sample: Sample, allowed: NDArray[np.bool_]) -> float:

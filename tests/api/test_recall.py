@@ -108,6 +108,11 @@ def figures(service):
     return {(it.name.removeprefix("recsys_recall_"), *it.labels.values()): it.value for it in samples}
 
 
+def threads():
+    """The threads of all watches, those of services of other tests too."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("recall")}
+
+
 def wait_for(condition):
     deadline = time.monotonic() + PATIENCE
     while not condition():
@@ -205,12 +210,13 @@ def test_fallbacks_are_not_checked(start, hasty, no_rest):
 
 
 def test_without_a_share_nothing_is_checked(start, hasty):
+    before = threads()
     service = start(Settings(store=hasty, recall_sample=0))
     service.get_together(LISTS)
     found = figures(service)
     assert not any(found.values())
     assert ("recsys_recall", "recommendations") not in found
-    assert not any(thread.name.startswith("recall") for thread in threading.enumerate())
+    assert threads() <= before
 
 
 @pytest.fixture
@@ -328,7 +334,7 @@ def test_a_replaced_version_leaves_memory_after_its_last_check_and_counts_for_it
 
 
 def test_the_service_stops_after_the_check_under_way_and_takes_no_other(watch):
-    begun, go_on = threading.Event(), threading.Event()
+    begun, go_on, before = threading.Event(), threading.Event(), threads()
     watch.offer(given(lambda: begun.set() or (go_on.wait(PATIENCE) and answer("a"))))
     assert begun.wait(PATIENCE)
     closing = threading.Thread(target=watch.close)
@@ -337,15 +343,16 @@ def test_the_service_stops_after_the_check_under_way_and_takes_no_other(watch):
     go_on.set()
     closing.join(PATIENCE)
     assert counted(watch) == [1, 0, 0]
-    assert not any(thread.name.startswith("recall") for thread in threading.enumerate())
+    assert threads() < before
     watch._rests_until = 0
     watch.offer(given(lambda: answer("a")))
     assert counted(watch) == [1, 1, 0]
 
 
-def test_stopping_the_application_stops_the_thread(start, hasty, no_rest):
+def test_stopping_the_application_stops_the_thread(start, hasty):
+    before = threads()
     service = start(Settings(store=hasty, recall_sample=1))
-    listed(service, LISTS[:1])
-    assert any(thread.name.startswith("recall") for thread in threading.enumerate())
+    begun = threads() - before
+    assert len(begun) == 1
     service._runner.run(service._lifespan.__aexit__(None, None, None))
-    assert not any(thread.name.startswith("recall") for thread in threading.enumerate())
+    assert not threads() & begun

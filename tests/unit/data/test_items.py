@@ -25,6 +25,21 @@ def test_items_of_which_nothing_is_known() -> None:
     assert Items(IDS, pa.table({"price": [1, 2, 3]})).title(0) is None
 
 
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())])
+def test_titles_of_any_kind_of_text(kind: pa.DataType) -> None:
+    column = pa.chunked_array([pa.array(["Apple", None], pa.string()).cast(kind), pa.array(["Cup"]).cast(kind)])
+    items = Items(IDS, pa.table({"title": column}))
+    assert [items.title(position) for position in range(3)] == ["Apple", None, "Cup"]
+
+
+def test_titles_of_many_items_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recsys.data.items._LISTED_UP_TO", 0)
+    items = Items(IDS, pa.table({"title": ["Apple" * 1000, None, "Cup"]}))
+    before = pa.total_allocated_bytes()
+    assert items.title(2) == "Cup"
+    assert pa.total_allocated_bytes() == before
+
+
 def test_a_table_of_another_length_is_refused() -> None:
     with pytest.raises(DataError, match="2 rows for 3 ids"):
         Items(IDS, pa.table({"title": ["a", "b"]}))

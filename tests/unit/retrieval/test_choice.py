@@ -102,7 +102,7 @@ def test_a_family_by_name(items, queries, kind):
 
 def test_a_family_by_name_that_misses_the_target_is_refused(items, queries, monkeypatch):
     monkeypatch.setattr(choice, "measure", lambda *_: {"seen left out": 0.75, "nothing left out": 0.9})
-    with pytest.raises(ModelError, match=r"'hnsw' reaches recall@100 0\.7500 \(seen left out\); expected at least"):
+    with pytest.raises(ModelError, match=r"'hnsw' reaches a recall of 0\.7500 \(seen left out\); expected at least"):
         choose_index(items, queries, IndexConfig(kind="hnsw"))
 
 
@@ -115,6 +115,6 @@ def test_queries_that_are_zero_are_not_asked(items):
 def test_the_summary_has_every_candidate_and_says_which_is_published(items, queries):
     chosen = choose_index(items, queries, IndexConfig(kind="ivf_sq8", recall_target=0.9))
     summary = chosen.summary()
-    assert {"kind", "probes", "candidates_compared", "recall@100", "candidates"} == set(summary)
+    assert {"kind", "probes", "candidates_compared", "recall@100", "recall@10", "candidates"} == set(summary)
     assert [each["published"] for each in summary["candidates"]] == [False, True]
     assert all(each["bytes"] > 0 for each in summary["candidates"][1:])

@@ -3,6 +3,7 @@ import pytest
 
 from recsys.progress import silent
 from recsys.retrieval.effort import least_effort
+from recsys.retrieval.faiss_approximate import Effort
 from recsys.retrieval.faiss_families import build_family
 from recsys.retrieval.faiss_index import FaissIndex
 from recsys.retrieval.measurement import Sample
@@ -42,3 +43,12 @@ def test_where_no_effort_is_enough_the_greatest_is_taken(index, sample, monkeypa
 
 def test_exact_search_is_charged_for_every_dimension():
     assert exact_microseconds((1_000_000, 64)) == pytest.approx(50 + 9_600)
+
+
+def test_an_approximation_is_charged_for_centres_cells_codes_and_candidates(index):
+    """8 dimensions are 16 augmented ones; every cell is looked into, so that all 8,000 codes are compared."""
+    all_cells = index.with_effort(Effort(index.n_cells, 500))
+    cells = index.n_cells * (16 * 0.12 + 900)
+    codes, candidates = 8_000 * 16 * 0.12, 500 * (120 + 8 * 0.8)
+    vectors = np.ones((3, 8), np.float32)
+    assert estimated_microseconds(all_cells, vectors) == pytest.approx((50_000 + cells + codes + candidates) / 1000)

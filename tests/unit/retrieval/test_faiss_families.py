@@ -56,6 +56,15 @@ def test_a_part_of_the_effort_finds_nearly_all_by_inner_product(family, exact, r
     assert recall(index.search(queries, 10), exact.search(queries, 10)) > 0.95
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_length_of_a_query_does_not_matter(family, exact, rng):
+    queries = rng.normal(size=(30, FACTORS)).astype(np.float32)
+    index = build_family(family, exact, seed=1, progress=silent).with_effort(Effort(64, 300))
+    for length in (1e-6, 1e3):
+        found = index.search(queries * np.float32(length), 10)
+        assert recall(found, exact.search(queries, 10)) > 0.95
+
+
 @pytest.mark.parametrize("n_items", [1, 2, 17])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_handful_of_items_is_enough(family, n_items, clustered, answers):

@@ -34,6 +34,8 @@ def test_an_index_survives_its_files(family, exact, tmp_path, rng, answers):
     assert again.kind == family
     assert answers(again.search(queries, 9)) == answers(index.search(queries, 9))
     assert isinstance(again.vectors, np.memmap)
+    if family == "ivf_pq":
+        assert again.structure.implem == index.structure.implem == 11  # each query by itself
     assert (len(_verified(tmp_path)) == 0) == (family == "exact")
 
 
@@ -57,7 +59,13 @@ def files(exact, tmp_path):
         ("index.structure.faiss", b"no index at all", "not an index of a known family"),
         ("index.effort.json", b"{", "not an index of a known family"),
         ("index.effort.json", b"[]", "expected an object"),
-        ("index.effort.json", b'{"kind": "ivf_sq8"}', "probes"),
+        ("index.effort.json", b'{"kind": "ivf_sq8"}', "effort of kind; expected candidates, kind, probes"),
+        ("index.effort.json", b'{"kind": "ivf_sq8", "probes": Infinity, "candidates": 9}', "infinity"),
+        (
+            "index.effort.json",
+            b'{"kind": "ivf_sq8", "probes": 9, "candidates": 9, "query_length": 0.5}',
+            "effort of candidates, kind, probes, query_length; expected",
+        ),
         ("index.npy", b"", "expected item vectors"),
     ],
 )

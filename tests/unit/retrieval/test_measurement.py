@@ -2,7 +2,7 @@ import numpy as np
 
 from recsys.config import IndexConfig
 from recsys.retrieval.faiss_index import build_index
-from recsys.retrieval.measurement import Sample, microseconds_of
+from recsys.retrieval.measurement import Sample, microseconds_of, worst
 
 
 def test_halves_are_every_other_query_with_what_it_must_not_get(excluded):
@@ -23,3 +23,9 @@ def test_the_clock_is_looked_at_in_microseconds(rng):
     index = build_index(rng.normal(size=(50, 3)).astype(np.float32), IndexConfig())
     assert 0 < microseconds_of(index, Sample(np.ones((3, 3), np.float32))) < 1e6
     assert microseconds_of(index, Sample(np.zeros((0, 3), np.float32))) == 0
+
+
+def test_the_worst_of_long_lists_and_of_short_ones():
+    recalls = {"seen left out": 0.98, "seen left out, 10 wanted": 0.97, "10% allowed": 0.99}
+    assert worst(recalls) == {"recall@100": 0.98, "recall@10": 0.97}
+    assert worst({}) == {"recall@100": 1.0, "recall@10": 1.0}
