@@ -50,7 +50,8 @@ class Settings(BaseModel):
     admin_key: SecretStr | None = Field(
         None,
         min_length=16,
-        description="key for POST /admin/reload and /admin/rollback, which do not exist without one",
+        description="a key of at least 16 characters for POST /admin/reload and /admin/rollback, which do not exist "
+        "without one",
     )
 
     @classmethod
@@ -85,8 +86,11 @@ def warn_of_unknown(environ: Mapping[str, str]) -> None:
     known = [variable(name) for name in Settings.model_fields]
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in (*known, DATA_DIR_VARIABLE):
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+            # Without the prefix, which makes any two of them alike.
+            close = difflib.get_close_matches(
+                name.removeprefix(PREFIX), [it.removeprefix(PREFIX) for it in known], n=1
+            )
+            hint = f"did you mean {PREFIX}{close[0]}?" if close else f"known here: {', '.join(known)}"
             logger.warning("%s is no setting of the service and has no effect; %s", name, hint)
 
 
@@ -99,5 +103,5 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"{flag(name)} ({variable(name)}): not given; expected {Settings.model_fields[name].description}"
     if name in SECRETS:
-        return f"{variable(name)}: {expected}"
+        return f"{variable(name)}: expected {Settings.model_fields[name].description}"
     return f"{flag(name)} ({variable(name)}): got {problem['input']!r}; {expected}"

@@ -194,13 +194,22 @@ def serve(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="processes; they share the pages of one bundle")] = 1,
-    poll_seconds: Annotated[float | None, typer.Option(help="how often to look for a new version")] = None,
-    recall_sample: Annotated[float | None, typer.Option(help="share of lists checked by exact search")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error")] = None,
-    log_format: Annotated[str | None, typer.Option(help="text or json")] = None,
-    root_path: Annotated[str | None, typer.Option(help="path that a reverse proxy in front cuts off")] = None,
+    poll_seconds: Annotated[
+        float | None, typer.Option(help="how often to look for a new version (default: 2)")
+    ] = None,
+    recall_sample: Annotated[
+        float | None, typer.Option(help="share of lists checked by exact search, 0 to 1 (default: 0.01)")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error (default: info)")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json (default: text)")] = None,
+    root_path: Annotated[
+        str | None, typer.Option(help="path that a reverse proxy in front cuts off (default: none)")
+    ] = None,
 ) -> None:
-    """Serve the store over HTTP; new versions are picked up as they are published."""
+    """Serve the store over HTTP; new versions are picked up as they are published.
+
+    Each option is a variable too: RECSYS_POLL_SECONDS and so on; docs/service.md has them all.
+    """
     flags = {
         "--poll-seconds": poll_seconds,
         "--recall-sample": recall_sample,

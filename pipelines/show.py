@@ -58,9 +58,15 @@ def _prepared(summary: dict[str, Any]) -> str:
 def _evaluated(summary: dict[str, Any]) -> str:
     metric = summary["metric"]
     scores = ", ".join(f"{name} {value:.4f}" for name, value in summary["means"].items())
-    stopping = summary.get("stopping")
-    after = f"; stopped after iteration {stopping['iterations']}" if stopping and stopping["curve"] else ""
-    return f"{metric} over {summary['n_users']:,} users: {scores}{after}"
+    return f"{metric} over {summary['n_users']:,} users: {scores}{_stopped(summary.get('stopping'))}"
+
+
+def _stopped(stopping: dict[str, Any] | None) -> str:
+    if not (stopping and stopping["curve"]):
+        return ""
+    if len(stopping["curve"]) == stopping["iterations"]:
+        return f"; best after iteration {stopping['iterations']}, the last that model.iterations allows"
+    return f"; stopped after iteration {stopping['iterations']}"
 
 
 def _trained(summary: dict[str, Any]) -> str:

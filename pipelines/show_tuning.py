@@ -29,7 +29,8 @@ def outcome(found: Outcome, *, tuned: str, trials: str, written: str | None) -> 
         line(f"  {key} = {'(left out)' if value is None else value}")
     line(f"\ntuned:  {tuned}")
     line(f"trials: {trials}")
-    line(f"next:   recsys run {written or tuned}")
+    if found.settings:
+        line(f"next:   recsys run {written or tuned}")
 
 
 def _best_trials(found: Outcome) -> None:

@@ -38,6 +38,12 @@ def test_the_readmes_configuration_is_a_valid_one(tmp_path: Path) -> None:
     assert config.publish.store == tmp_path / "store"
 
 
+def test_no_page_waits_to_be_filled_in() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+    assert len(pages) > 10
+    assert not [page.name for page in pages if re.search(r"@[A-Z_]{3,}@|\bTODO\b|\bTBD\b", page.read_text("utf-8"))]
+
+
 def test_make_lists_the_targets_that_the_readme_names() -> None:
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in re.findall(r"^make (\w+)$", README, re.MULTILINE):

@@ -67,7 +67,8 @@ class Outcome:
         users = f"{count(self.n_users)} validation users (split {self.split!r}, cut from the train side)"
         found = f"{self.metric} {self._with_interval(self.winner)} over {users}"
         if not self.settings:
-            found = f"nothing better than the settings it began with: {found}"
+            nothing = f"nothing better than the settings it began with: {found}"
+            return [f"{nothing}, at {self.factors} factors", f"trials: {trials}"]
         return [
             f"{found}, at {self.factors} factors",
             f"the settings it began with: {figure(self.start.mean)}; "

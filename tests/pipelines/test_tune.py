@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,13 @@ def searched(shop_copy: Path) -> tuple[PipelineConfig, Outcome]:
 
 
 class TestWhatIsFound:
+    def test_where_nothing_is_better_there_is_no_gain_to_tell(self, searched: tuple[PipelineConfig, Outcome]) -> None:
+        _, outcome = searched
+        sentences = replace(outcome, settings={}).sentences()
+        assert sentences[0].startswith("nothing better than the settings it began with")
+        assert [sentence.partition(":")[0] for sentence in sentences[1:]] == ["trials"]
+        assert any("gain" in sentence for sentence in replace(outcome, settings={"model": {}}).sentences())
+
     def test_it_is_never_worse_than_where_it_began(self, searched: tuple[PipelineConfig, Outcome]) -> None:
         _, outcome = searched
         assert outcome.winner.mean >= outcome.start.mean

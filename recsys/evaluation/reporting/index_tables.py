@@ -7,7 +7,16 @@ from recsys.evaluation.figures import count
 
 Tree = Mapping[str, Any]
 
-_HEADER = ("family", "effort", "worst recall", "estimated query", "query by the clock", "size", "built in", "")
+_HEADER = (
+    "family",
+    "effort",
+    "worst recall",
+    "estimated query",
+    "query by the clock",
+    "size beside the vectors",
+    "built in",
+    "",
+)
 
 
 def index_facts(index: Tree) -> dict[str, Any]:

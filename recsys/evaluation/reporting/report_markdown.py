@@ -152,11 +152,12 @@ def _examples(tree: Tree) -> Iterator[str]:
 
 
 def _regressed(tree: Tree) -> Iterator[str]:
-    if not (regressed := tree["regressed"]):
+    regressed = tree["regressed"]
+    if not (regressed and regressed["users"]):
         return
     yield from (f"## Users who lose most against {escaped(against(tree))}", "")
     for user in regressed["users"]:
-        change = f"{tree['metric']} {figure(user['before'])} before, {figure(user['now'])} now."
+        change = f"{tree['metric']} {figure(user['now'])} instead of {figure(user['before'])}."
         yield from _example(user["example"], change)
 
 

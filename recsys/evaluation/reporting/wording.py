@@ -98,10 +98,12 @@ def stopped_after(tree: Tree) -> str | None:
     iterations = "one iteration" if stopping["iterations"] == 1 else f"{stopping['iterations']} iterations"
     if stopping["reason"]:
         return f"Trained for {iterations} as set; the train side cannot be cut once more: {stopping['reason']}."
-    return (
-        f"Trained for {iterations}: the number after which {stopping['metric']} was best among"
-        f" {count(stopping['n_users'])} users of a validation part of the train side."
-    )
+    metric, users = stopping["metric"], count(stopping["n_users"])
+    among = f"among {users} users of a validation part of the train side"
+    if len(stopping["curve"]) == stopping["iterations"]:
+        limit = "as many as model.iterations allows"
+        return f"Trained for {iterations}, {limit}: {metric} was best after the last {among}."
+    return f"Trained for {iterations}: the number after which {metric} was best {among}."
 
 
 def tied_to(tree: Tree) -> str | None:

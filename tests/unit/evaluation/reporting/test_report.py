@@ -151,7 +151,7 @@ def test_foreign_text_stays_text(full):
     assert "| 2 | **D E** |  |" in page
     assert "Known by A \\*b\\*; C and 10 more." in page
     assert "Took D E." in page
-    assert "ndcg@20 1.0000 before, 0.2500 now." in page
+    assert "ndcg@20 0.2500 instead of 1.0000." in page
 
 
 def test_the_first_refusal_says_that_nothing_serves_and_a_later_one_that_the_old_stays(report_of, beside):
@@ -301,3 +301,25 @@ def test_the_pages_say_why_there_is_nothing_to_pair(beside):
     assert list(json.loads(report.to_json())["differences"]) == ["als minus popular"]
     for text in (report.to_markdown(), report.to_html()):
         assert "the serving version, v0123: the serving version kept no record of its users." in text
+
+
+def test_where_nobody_lost_there_is_no_heading_over_nothing(report_of):
+    page = report_of(regressed=Regressions("item_knn", ())).to_markdown()
+    assert "lose most" not in page
+
+
+@pytest.mark.parametrize(
+    ("curve", "words"),
+    [
+        ((0.1, 0.2, 0.15, 0.1), "Trained for 2 iterations: the number after which ndcg@20 was best among 40 users"),
+        (
+            (0.1, 0.2),
+            "Trained for 2 iterations, as many as model.iterations allows: ndcg@20 was best after the last",
+        ),
+    ],
+)
+def test_a_fit_that_was_stopped_and_one_that_met_its_limit_are_told_apart(report_of, curve, words):
+    stopping = {"iterations": 2, "metric": "ndcg@20", "curve": list(curve), "n_users": 40, "reason": None}
+    report = report_of(stopping=stopping)
+    assert words in report.to_markdown()
+    assert words in report.to_html()
