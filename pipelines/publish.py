@@ -34,13 +34,14 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     registry = Registry(config.publish.store)
     evidence = load_evidence(config, workspace)
     report = compose_report(config, workspace, evidence, serving=_serving(registry))
-    _write_report(report, workspace)
     refusals = [gate.detail for gate in report.gates if not gate.passed]
     if refusals:
+        _write_report(report, workspace)
         raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_html}")
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)
         version, serving = _seal(config, workspace, report, evidence.record).version, registry.current()
+        _write_report(report.of_version(version), workspace)
         registry.publish(version)
         progress("seal the version", 1, 1)
         output.summary.update(version=version, verdict=report.verdict, unchanged=version == serving)

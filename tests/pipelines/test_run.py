@@ -44,6 +44,9 @@ class TestAWholeNight:
         figures = report["models"]["als"]["ndcg@20"]
         assert figures["low"] < figures["mean"] < figures["high"]
         assert report["verdict"] == "accepted"
+        assert report["version"] == Registry(config.publish.store).current()
+        for name in ("report.md", "report.html"):
+            assert f"Version {report['version']}." in (config.workspace / name).read_text()
         assert report["index"]["recall@100"] == 1.0
         assert (config.workspace / "report.md").read_text().startswith("# Evaluation report")
 
@@ -131,4 +134,5 @@ class TestGates:
         with pytest.raises(GateError, match="ndcg@20"):
             run(worse, progress=silent)
         assert Registry(config.publish.store).current() == serving
-        assert json.loads((config.workspace / "report.json").read_text())["verdict"] == "refused"
+        report = json.loads((config.workspace / "report.json").read_text())
+        assert (report["verdict"], report["version"]) == ("refused", None)

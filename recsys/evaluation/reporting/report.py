@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +33,10 @@ class Report:
     def verdict(self) -> str | None:
         """ "accepted", "refused", or None where no gate has judged yet."""
         return verdict(self.gates) if self.gates else None
+
+    def of_version(self, version: str) -> "Report":
+        """The same report, of the version by that name, which was sealed from what it reports on."""
+        return replace(self, tree={**self.tree, "version": version})
 
     def to_json(self) -> str:
         """The tree as JSON text: keys in a fixed order, floats at eight significant digits, no NaN."""
@@ -84,6 +88,7 @@ def build_report(
     """
     models, differences = compare(evaluations, evaluate)
     tree = {
+        "version": None,
         "verdict": verdict(gates) if gates else None,
         "gates": [asdict(gate) for gate in gates],
         "log": log and {**log, "newest": _when(log["newest"])},

@@ -46,7 +46,12 @@ def verdict_sentence(tree: Tree) -> str:
 
 
 def whose_report(tree: Tree) -> str | None:
-    """Which log the report is of, None where that is not known."""
+    """Which version the report is of, and which log; None where neither is known."""
+    told = (f"Version {tree['version']}." if tree["version"] else None, _of_log(tree))
+    return " ".join(part for part in told if part) or None
+
+
+def _of_log(tree: Tree) -> str | None:
     if (log := tree["log"]) is None:
         return None
     names = ", ".join(log["files"][:_NAMED]) + (
