@@ -46,9 +46,12 @@ def recommend(
     """One list from the version that serves: for a user, for a visitor who did something, or for both in one."""
     from recsys.engine import Event, Question
 
+    done = (*_read_events(events), *(Event(item) for item in did or ()))
+    if user is None and not done:
+        raise ConfigError("nobody to recommend to: give --user, --did or --events, or several of them")
     question = Question(
         user_id=user,
-        events=(*_read_events(events), *(Event(item) for item in did or ())),
+        events=done,
         k=k,
         exclude_seen=not include_seen,
         filter=condition,

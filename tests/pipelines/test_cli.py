@@ -106,8 +106,9 @@ class TestConditions:
         events = tmp_path / "events.jsonl"
         events.write_text('{"item_id": 5}\n')
         for options, message in (
-            (["--filter", "prize > 3"], "did you mean"),
-            (["--boost", "a:2"], "--boost a:2: expected ITEM=FACTOR"),
+            ([], "nobody to recommend to: give --user, --did or --events"),
+            (["--user", "u", "--filter", "prize > 3"], "did you mean"),
+            (["--user", "u", "--boost", "a:2"], "--boost a:2: expected ITEM=FACTOR"),
             (["--events", events], "events.jsonl, line 1: expected a JSON object"),
             (["--user", "nobody", "--strict"], "no such user"),
         ):
