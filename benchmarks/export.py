@@ -2,6 +2,7 @@
 
     python benchmarks/export.py                                  # 10,000 users, 64 and 128 factors
     python benchmarks/export.py --users 138000 --repeats 1       # all of them
+    python benchmarks/export.py --factors 64 --profile           # where the time of an export in one thread goes
 
 27,000 items, about 145 items a history. Ours reads a sealed version, ranks, settles near-ties in double precision,
 looks up ids and writes a Parquet file; implicit ranks the same vectors in one call and writes nothing. implicit is
@@ -10,6 +11,8 @@ run with one thread of BLAS and with all, and the better counts; the least of th
 """
 
 import argparse
+import cProfile
+import pstats
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -58,8 +61,8 @@ def publish(store: Path, histories: Csr, factors: int) -> Engine:
     return Engine(load_bundle(store / VERSIONS / manifest.version))
 
 
-def compare(store: Path, histories: Csr, factors: int, repeats: int) -> None:
-    """The two rows of one dimension."""
+def compare(store: Path, histories: Csr, factors: int, repeats: int, *, profile: bool) -> None:
+    """The two rows of one dimension, and where it is wanted the profile of an export."""
     engine, out = publish(store, histories, factors), store / "lists.parquet"
     vectors = load_bundle(store / VERSIONS / engine.version).model.embeddings
     model = shop.make_implicit(np.asarray(vectors.users), np.asarray(vectors.items))
@@ -77,6 +80,15 @@ def compare(store: Path, histories: Csr, factors: int, repeats: int) -> None:
         ratios = f"**{theirs / whole:.2f}** | {theirs / lists:.2f}"
         print(f"| {factors} | {unit} | {lists:.2f} | {whole:.2f} | {theirs:.2f} | {ratios} |", flush=True)
     print_agreement(engine, model.recommend(everybody[:1000], histories[:1000], N=K)[0])
+    if profile:
+        print_profile(engine, out)
+
+
+def print_profile(engine: Engine, out: Path) -> None:
+    """What one export in one thread spends its time on."""
+    with cProfile.Profile() as profile:
+        shop.under_blas(partial(export, engine, out, k=K, progress=silent), 1)
+    pstats.Stats(profile).sort_stats("tottime").print_stats(12)
 
 
 def print_agreement(engine: Engine, theirs: Any) -> None:
@@ -95,6 +107,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=10_000, help=f"how many; {shop.ALL_USERS} are all (10000)")
     parser.add_argument("--factors", type=int, nargs="+", default=[64, 128], help="dimensions (64 128)")
     parser.add_argument("--repeats", type=int, default=2, help="runs of each side, the least counts (2)")
+    parser.add_argument("--profile", action="store_true", help="print where the time of an export goes")
     args = parser.parse_args()
     histories = shop.make_histories(args.users)
     print(f"{shop.CORES} cores, {args.users:,} users, {shop.N_ITEMS:,} items, {histories.nnz:,} seen, k = {K}\n")
@@ -102,7 +115,7 @@ def main() -> None:
     print("| --: | :-- | --: | --: | --: | --: | --: |")
     for factors in args.factors:
         with tempfile.TemporaryDirectory() as folder:
-            compare(Path(folder), histories, factors, args.repeats)
+            compare(Path(folder), histories, factors, args.repeats, profile=args.profile)
 
 
 if __name__ == "__main__":

@@ -82,12 +82,17 @@ def report(contest: Contest, running: Service, rounds: int) -> None:
         print(_row(route, turns))
     rate = statistics.median(each["list"].load.rate for each in turns) / 2
     spells = [contest.at_rate(rate) for _ in range(rounds)]
-    half, late = (statistics.median(spell.percentile(at) for spell in spells) for at in (50, 99))
+    half, (early, *_, last) = statistics.median(it.percentile(50) for it in spells), sorted(_late(spells))
+    late = statistics.median(_late(spells))
     print(f"\nlists at half that load, {rate:,.0f}/s: p50 {half:.1f} ms, p99 {late:.1f} ms", end=" ")
-    print(f"(wanted: at most 10), failed {sum(spell.n_failed for spell in spells)}")
+    print(f"({early:.1f} to {last:.1f}; wanted: at most 10), failed {sum(spell.n_failed for spell in spells)}")
     failed = sum(turn.load.n_failed for each in turns for turn in each.values())
     threads, resident = running.status("Threads"), running.status("VmRSS") // 1024
     print(f"failed under full load: {failed}; threads {threads}; resident {resident} MiB")
+
+
+def _late(spells: Sequence[load.Load]) -> list[float]:
+    return [spell.percentile(99) for spell in spells]
 
 
 def _row(route: str, turns: Sequence[dict[str, Turn]]) -> str:

@@ -164,7 +164,7 @@ def models(store: Store, as_json: Json = False) -> None:
 
     found = take_inventory(_registry(store))
     if as_json:
-        show.json_document({"store": str(store), **found.to_dict()})
+        show.json_document(found.to_list())
     else:
         show.versions(store, found)
     if found.faults:

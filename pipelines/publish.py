@@ -34,9 +34,9 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     registry = Registry(config.publish.store)
     evidence = load_evidence(config, workspace)
     report = compose_report(config, workspace, evidence, serving=_serving(registry))
+    _write_report(report, workspace)  # whatever comes of this night; once there is a version, it is named
     refusals = [gate.detail for gate in report.gates if not gate.passed]
     if refusals:
-        _write_report(report, workspace)
         raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_html}")
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)

@@ -33,14 +33,15 @@ class Inventory:
     serving: str | None
     faults: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values: the manifests of sound versions, and apart from them what is damaged."""
-        return {
-            "serving": self.serving,
-            "faults": list(self.faults),
-            "versions": [held.manifest.model_dump(mode="json") for held in self.versions if held.manifest],
-            "damaged": [{"version": it.version, "detail": it.damage} for it in self.versions if it.damage],
-        }
+    def to_list(self) -> list[dict[str, Any]]:
+        """As plain JSON values: of each version the manifest, or name and damage, and whether it is `serving`."""
+        return [{**_plain(held), "serving": held.version == self.serving} for held in self.versions]
+
+
+def _plain(held: Held) -> dict[str, Any]:
+    if held.manifest is None:
+        return {"version": held.version, "damage": held.damage}
+    return held.manifest.model_dump(mode="json")
 
 
 def take_inventory(registry: Registry) -> Inventory:

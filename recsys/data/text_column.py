@@ -10,7 +10,7 @@ _NO_OFFSETS, _NO_DATA = np.zeros(1, np.int32), memoryview(b"")
 
 
 class TextColumn(Sequence[Any]):
-    """A pyarrow StringArray as a sequence of strings, None where null; three times as quick as asking it itself.
+    """A pyarrow StringArray as a sequence of strings, None where null, without an object of pyarrow's for each.
 
     Nothing is copied, so that a column of millions is ready as soon as it is mapped.
     """

@@ -15,7 +15,8 @@ PAYS_ABOVE = 2**20
 millisecond."""
 
 MUST_PAY = 2.2
-"""An approximation is published only where it is estimated so many times as quick as exact search."""
+"""An approximation is published only where it is estimated so many times as quick as exact search: it may miss items,
+and where questions are asked together, exact search gains more by sharing its product."""
 
 # Nanoseconds: to compare one dimension of a vector or of a code, to begin with a cell, to find, fetch and compare one
 # candidate, to ask at all.

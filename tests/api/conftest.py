@@ -1,6 +1,7 @@
 """A small book shop, published by the real parts, and the service on top of it."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,12 @@ def start() -> Iterator[Callable[[Settings], Service]]:
     yield start_service
     for service in started:
         service.__exit__()
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """What leaves memory meanwhile leaves by itself."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

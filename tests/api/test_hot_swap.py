@@ -1,6 +1,5 @@
 """Versions that take over under load: `benchmarks/hot_swap.py` does the same two hundred times, in processes."""
 
-import gc
 import threading
 import weakref
 from pathlib import Path
@@ -21,14 +20,6 @@ FILTER = "price is missing"
 def versions(tmp_path, publish):
     """Two versions in the store `tmp_path`, whose lists differ; the second serves."""
     return publish(tmp_path), publish(tmp_path, seed=2)
-
-
-@pytest.fixture
-def without_collector():
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def swap(store: Path, versions: tuple[str, str], taken_over: threading.Barrier) -> None:

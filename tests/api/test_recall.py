@@ -1,6 +1,5 @@
 """Lists of an approximate index, checked while they are served: what the metric says is what a slow count says."""
 
-import gc
 import logging
 import threading
 import time
@@ -91,14 +90,6 @@ def hasty(tmp_path_factory):
 def no_rest(monkeypatch):
     """One check may follow on the other."""
     monkeypatch.setattr(recall_watch, "SHARE_OF_A_CORE", 1)
-
-
-@pytest.fixture
-def without_collector():
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def figures(service):

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -127,6 +128,17 @@ class TestOutOfOrder:
 
 
 class TestGates:
+    def test_a_night_whose_version_cannot_be_sealed_has_its_report_all_the_same(
+        self, shop: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = load_config(shop)
+        monkeypatch.setattr("pipelines.publish.seal_bundle", Mock(side_effect=OSError("no space left")))
+        with pytest.raises(OSError, match="no space left"):
+            run(config, progress=silent)
+        report = json.loads((config.workspace / "report.json").read_text())
+        assert (report["verdict"], report["version"]) == ("accepted", None)
+        assert Registry(config.publish.store).current() is None
+
     def test_a_worse_model_is_refused_and_the_old_one_serves(self, shop: Path) -> None:
         config = load_config(shop)
         serving = run(config, progress=silent)["publish"]["version"]

@@ -20,7 +20,7 @@ ID = "id"
 Kind: TypeAlias = Literal["numbers", "texts", "truth values"]
 
 # Here arrays go to pyarrow as buffers, and come from it by DLPack: for `pa.array`, `pa.scalar` and `to_numpy` pyarrow
-# imports pandas, for which the first question with a filter waited a quarter of a second, and 30 MiB.
+# imports pandas, for which the first question with a filter would wait.
 
 _MOST_NAMES = 20
 _LONGEST_NAME = 64

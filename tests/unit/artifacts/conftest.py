@@ -10,6 +10,7 @@ import pytest
 
 from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.manifest import Manifest
+from recsys.artifacts.registry import Registry
 from recsys.config import IndexConfig, ModelConfig
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
@@ -74,3 +75,17 @@ def seal(store: Path, parts: dict[str, Any], facts: dict[str, Any]) -> Seal:
         return seal_bundle(store, **(parts | facts | {"config": {"seed": seed}} | changes))
 
     return sealed
+
+
+@pytest.fixture
+def registry(store: Path) -> Registry:
+    return Registry(store)
+
+
+@pytest.fixture
+def versions(registry: Registry, seal: Seal) -> list[str]:
+    """Three versions, published in order."""
+    names = [seal(seed).version for seed in range(3)]
+    for name in names:
+        registry.publish(name)
+    return names

@@ -12,26 +12,13 @@ from recsys.artifacts.registry import Registry
 Seal = Callable[..., Manifest]
 
 
-@pytest.fixture
-def registry(store: Path) -> Registry:
-    return Registry(store)
-
-
-@pytest.fixture
-def versions(registry: Registry, seal: Seal) -> list[str]:
-    """Three versions, published in order."""
-    names = [seal(seed).version for seed in range(3)]
-    for name in names:
-        registry.publish(name)
-    return names
-
-
 def listed(registry: Registry) -> list[str]:
     return [held.version for held in take_inventory(registry).versions]
 
 
 def test_an_empty_store_holds_nothing_and_nothing_is_wrong_with_it(registry: Registry) -> None:
-    assert take_inventory(registry).to_dict() == {"serving": None, "faults": [], "versions": [], "damaged": []}
+    found = take_inventory(registry)
+    assert (found.to_list(), found.serving, found.faults) == ([], None, ())
 
 
 def test_latest_published_first_then_what_was_only_sealed(
@@ -66,9 +53,12 @@ def test_a_damaged_version_keeps_its_place_and_says_why(
     found = take_inventory(registry)
     assert listed(registry) == versions[::-1]
     assert (found.serving, found.faults) == (versions[2], ())
-    assert [it["version"] for it in found.to_dict()["versions"]] == [versions[2], versions[0]]
-    ((version, detail),) = (it.values() for it in found.to_dict()["damaged"])
-    assert (version, reason in detail) == (versions[1], True)
+    newest, damaged, oldest = found.to_list()
+    assert [it["version"] for it in (newest, damaged, oldest)] == versions[::-1]
+    assert [it["serving"] for it in (newest, damaged, oldest)] == [True, False, False]
+    assert newest["verdict"] == oldest["verdict"] == "passed"
+    assert reason in damaged["damage"]
+    assert "damage" not in newest
 
 
 def _rewrite(path: Path, content: bytes) -> None:

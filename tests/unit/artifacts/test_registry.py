@@ -17,20 +17,6 @@ Seal = Callable[..., Manifest]
 
 
 @pytest.fixture
-def registry(store: Path) -> Registry:
-    return Registry(store)
-
-
-@pytest.fixture
-def versions(registry: Registry, seal: Seal) -> list[str]:
-    """Three versions, published in order."""
-    names = [seal(seed).version for seed in range(3)]
-    for name in names:
-        registry.publish(name)
-    return names
-
-
-@pytest.fixture
 def only(registry: Registry, seal: Seal) -> str:
     """One version, published."""
     version = seal().version

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import pytest
 
 from recsys.artifacts.bundle import Bundle, seal_bundle
 from recsys.artifacts.registry import Registry
+from recsys.data.id_map import IdMap
+from recsys.data.items import Items
 from recsys.engine import Answer, Engine, Ranked
+from recsys.engine.answers import ranked
 from recsys.engine.neighbours import NO_ITEM_VECTOR
 from recsys.engine.persons import NO_VECTOR, UNKNOWN_USER
 from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
@@ -258,3 +262,12 @@ def test_the_bounds_themselves_are_allowed(engine: Engine) -> None:
     assert len(engine.recommend("u" * 256, k=1_000).items) == 5
     assert len(engine.recommend("é" * 128, k=1).items) == 1
     assert len(engine.similar("i0000", k=1_000).items) == 4
+
+
+def test_a_place_of_a_list_cannot_be_changed_and_none_goes_missing(engine: Engine) -> None:
+    (first, *_) = engine.recommend(engine.user_ids.id_at(0)).items
+    with pytest.raises(FrozenInstanceError):
+        first.score = 2.0  # type: ignore[misc]
+    items = Items.without_attributes(IdMap.of(["a", "b"])[0])
+    with pytest.raises(ValueError, match="shorter"):
+        ranked(items, np.array([0, 1], np.int32), np.ones(1, np.float32))
