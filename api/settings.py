@@ -1,6 +1,5 @@
 """The service's settings: read from the environment once, frozen afterwards."""
 
-import difflib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from recsys.config import DATA_DIR_VARIABLE
 from recsys.errors import ConfigError
+from recsys.suggestions import nearest_name
 
 PREFIX = "RECSYS_"
 """Every variable is this and the field's name in capitals: `RECSYS_POLL_SECONDS`."""
@@ -87,10 +87,8 @@ def warn_of_unknown(environ: Mapping[str, str]) -> None:
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in (*known, DATA_DIR_VARIABLE):
             # Without the prefix, which makes any two of them alike.
-            close = difflib.get_close_matches(
-                name.removeprefix(PREFIX), [it.removeprefix(PREFIX) for it in known], n=1
-            )
-            hint = f"did you mean {PREFIX}{close[0]}?" if close else f"known here: {', '.join(known)}"
+            nearest = nearest_name(name.removeprefix(PREFIX), (it.removeprefix(PREFIX) for it in known))
+            hint = f"did you mean {PREFIX}{nearest}?" if nearest else f"known here: {', '.join(known)}"
             logger.warning("%s is no setting of the service and has no effect; %s", name, hint)
 
 

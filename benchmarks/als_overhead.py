@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from recsys.config import ModelConfig
 from recsys.data.arrays import Indices
 from recsys.data.matrix import Csr, csr_from_pairs, load_csr, save_csr
-from recsys.models.als import fit_als
+from recsys.models.factors.als import fit_als
 
 N_USERS, N_ITEMS = 138_000, 27_000
 VARIANTS = ("implicit", "fit_als")

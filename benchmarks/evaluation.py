@@ -31,9 +31,9 @@ from implicit.evaluation import ranking_metrics_at_k
 from recsys.data.arrays import Floats
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix, load_csr, presence, save_csr
-from recsys.data.splits import Split
+from recsys.data.splits.split import Split
 from recsys.evaluation.evaluator import Evaluation, evaluate
-from recsys.models.embedding_recommender import rows_of, search_known
+from recsys.models.factors.embedding_recommender import rows_of, search_known
 from recsys.models.recommender import Queries
 from recsys.retrieval.exact import ExactSearch
 from recsys.retrieval.topk import TopK

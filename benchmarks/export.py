@@ -21,16 +21,16 @@ from typing import Any
 import numpy as np
 import shop
 
-from pipelines.export import export
+from pipelines.commands.export import export
 from recsys.artifacts.bundle import VERSIONS, load_bundle, seal_bundle
 from recsys.config import IndexConfig, ModelConfig
+from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import Csr
-from recsys.data.weighting import fit_weighting
 from recsys.engine import Engine
-from recsys.models.embeddings import Embeddings
-from recsys.models.training import TrainedModel
+from recsys.models.factors.embeddings import Embeddings
+from recsys.models.factors.training import TrainedModel
 from recsys.progress import silent
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
@@ -43,7 +43,7 @@ def publish(store: Path, histories: Csr, factors: int) -> Engine:
     users, items = shop.make_vectors(histories, factors)
     n_users, n_items = histories.shape
     embeddings = Embeddings(users, items, np.ones(n_items, np.float32))
-    model = TrainedModel(embeddings, fit_weighting(histories, ModelConfig()), 30.0)
+    model = TrainedModel(embeddings, fit_confidence(histories, ModelConfig()), 30.0)
     facts: dict[str, Any] = {key: {} for key in ("config", "log", "counts", "metrics")}
     manifest = seal_bundle(
         store,

@@ -22,13 +22,13 @@ from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import new_manifest
 from recsys.config import IndexConfig, ModelConfig
 from recsys.data.arrays import Floats
+from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import Csr, csr_from_pairs
-from recsys.data.weighting import fit_weighting
 from recsys.engine import Engine, Event, Question
-from recsys.models.embeddings import Embeddings
-from recsys.models.training import TrainedModel
+from recsys.models.factors.embeddings import Embeddings
+from recsys.models.factors.training import TrainedModel
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
 
@@ -129,7 +129,7 @@ def synthetic_bundle(n_items: int, factors: int, rng: np.random.Generator) -> Bu
     seen = _stacked([_history(n_items, ENTRIES_PER_USER, rng) for _ in range(N_USERS)], n_items)
     users, items = (rng.normal(scale=0.1, size=(n, factors)).astype(np.float32) for n in (N_USERS, n_items))
     embeddings = Embeddings(users, items, np.ones(n_items, np.float32))
-    model = TrainedModel(embeddings, fit_weighting(seen, config), config.regularization)
+    model = TrainedModel(embeddings, fit_confidence(seen, config), config.regularization)
     facts: dict[str, Any] = {"log": {}, "counts": {}, "metrics": {}, "gates": [], "verdict": "", "index": {}}
     return Bundle(
         manifest=new_manifest({}, config={}, **facts),

@@ -20,14 +20,14 @@ from threadpoolctl import threadpool_limits
 from recsys.config import IndexConfig
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr, InteractionMatrix, csr_from_pairs
-from recsys.models.training import TrainedModel
+from recsys.models.factors.training import TrainedModel
 from recsys.retrieval.choice import AUTOMATIC, Candidate, try_family
+from recsys.retrieval.cost_model import exact_microseconds
 from recsys.retrieval.exact import ExactSearch
 from recsys.retrieval.faiss_families import Family
 from recsys.retrieval.faiss_index import build_index
 from recsys.retrieval.measurement import Sample, microseconds_of
 from recsys.retrieval.search import ItemSearch
-from recsys.retrieval.work import exact_microseconds
 
 _USERS, _SEEN = 1_000, 50
 

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.split import split_of
-from pipelines.tuning.fits import explore
-from pipelines.tuning.questions import Validation
 from recsys.config import ModelConfig, PipelineConfig, load_config
 from recsys.data.ingest.readers import read_log
-from recsys.data.splits import Split
+from recsys.data.splits.from_config import split_of
+from recsys.data.splits.split import Split
 from recsys.evaluation.evaluator import Evaluation, evaluate
 from recsys.evaluation.significance import mean_interval
-from recsys.models.embedding_recommender import EmbeddingRecommender
-from recsys.models.training import TrainedModel, train_model
+from recsys.models.factors.embedding_recommender import EmbeddingRecommender
+from recsys.models.factors.training import TrainedModel, train_model
 from recsys.retrieval.exact import ExactSearch
+from recsys.tuning.measured_fits import explore
+from recsys.tuning.validation import Validation
 
 CARD = Path(__file__).parents[1] / "datasets" / "gowalla" / "pipeline.toml"
 METRICS = ("recall_hits@20", "ndcg@20")

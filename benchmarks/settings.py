@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.run import run
-from pipelines.tuning.fits import best_of, follow
-from pipelines.tuning.questions import Questions, Validation
-from pipelines.workspace import Workspace
+from pipelines.steps.run import run
+from pipelines.steps.workspace import Workspace
 from recsys.config import ModelConfig, load_config
+from recsys.data.confidence import fit_confidence
 from recsys.data.interactions import Interactions
-from recsys.data.weighting import fit_weighting
 from recsys.progress import silent
+from recsys.tuning.measured_fits import best_of, follow
+from recsys.tuning.validation import Questions, Validation
 
 CARDS = ("online-retail-ii", "goodbooks-10k", "gowalla")
 USERS, MOST_ITERATIONS = 5_000, 12
@@ -76,7 +76,7 @@ def measured(questions: Questions, factors: int) -> Iterator[tuple[str, str]]:
 
 
 def _mean_confidence(questions: Questions, model: ModelConfig) -> float:
-    return float(fit_weighting(questions.train, model).apply(questions.train).data.mean(dtype="float64"))
+    return float(fit_confidence(questions.train, model).apply(questions.train).data.mean(dtype="float64"))
 
 
 if __name__ == "__main__":

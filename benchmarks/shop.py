@@ -16,7 +16,7 @@ from recsys.config import ModelConfig
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.data.synthetic import generate_matrix, make_world
-from recsys.models.als import fit_als
+from recsys.models.factors.als import fit_als
 
 ALL_USERS, N_ITEMS = 138_000, 27_000
 EVENTS_PER_USER = 390

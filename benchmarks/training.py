@@ -26,14 +26,14 @@ from threadpoolctl import threadpool_limits
 
 from recsys.config import ModelConfig
 from recsys.data.arrays import Floats, Indices
+from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix, load_csr, save_csr
 from recsys.data.synthetic import generate_matrix, make_world
-from recsys.data.weighting import fit_weighting
 from recsys.evaluation.answers import contains
 from recsys.evaluation.metrics import ACCURACY
-from recsys.models.implicit_input import writeable
-from recsys.models.training import popularity_scale, train_model
+from recsys.models.factors.implicit_input import writeable
+from recsys.models.factors.training import popularity_scale, train_model
 from recsys.retrieval.exact import ExactSearch
 
 SHAPE = (shop.ALL_USERS, shop.N_ITEMS)
@@ -86,7 +86,7 @@ def _only(csr: Csr, kept: np.ndarray[Any, np.dtype[np.bool_]]) -> Csr:
 
 def curve_of_implicit(csr: Csr, config: ModelConfig, exam: Exam) -> list[tuple[float, float]]:
     """Seconds so far and ndcg@20 after each iteration of implicit on the weighted matrix, from its random start."""
-    weighting = fit_weighting(csr, config)
+    weighting = fit_confidence(csr, config)
     confidence = weighting.apply(csr).copy()
     scale = popularity_scale(weighting.item_degree, config.popularity_exponent)[:, None]
     curve: list[tuple[float, float]] = []
@@ -110,7 +110,7 @@ def curve_of_implicit(csr: Csr, config: ModelConfig, exam: Exam) -> list[tuple[f
 
 def curve_of_ours(csr: Csr, config: ModelConfig, exam: Exam) -> list[tuple[float, float]]:
     """Seconds so far, from the counts, and ndcg@20 after each iteration of ours."""
-    scale = popularity_scale(fit_weighting(csr, config).item_degree, config.popularity_exponent)[:, None]
+    scale = popularity_scale(fit_confidence(csr, config).item_degree, config.popularity_exponent)[:, None]
     curve: list[tuple[float, float]] = []
 
     def look(iteration: int, users: Floats, items: Floats) -> None:
@@ -138,7 +138,7 @@ def growth(variant: str, csr: Csr, config: ModelConfig) -> float:
 
 
 def _fit_bare(csr: Csr, config: ModelConfig) -> None:
-    confidence = writeable(fit_weighting(csr, config).apply(csr))
+    confidence = writeable(fit_confidence(csr, config).apply(csr))
     AlternatingLeastSquares(factors=config.factors, iterations=1).fit(confidence, show_progress=False)
 
 

@@ -23,22 +23,22 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.prepare import history_of, matrix_of
 from recsys.config import ModelConfig, PipelineConfig, load_config, parse_config
-from recsys.data.cuts import cut_events
+from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.ingest.readers import read_log
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import InteractionMatrix
-from recsys.data.splits import Split, make_split
+from recsys.data.splits.from_config import history_of, matrix_of
+from recsys.data.splits.split import Split, make_split
+from recsys.data.splits.strategies import split_events
 from recsys.data.synthetic import generate_events, make_world
-from recsys.data.weighting import fit_weighting
 from recsys.evaluation.evaluator import evaluate
-from recsys.models.als import fit_als
-from recsys.models.embedding_recommender import EmbeddingRecommender
-from recsys.models.spectral import spectral_start
-from recsys.models.training import TrainedModel, train_model
-from recsys.models.warm_start import EarlierFit, aligned, carried_over, mean_item_cosine, shared_rows
+from recsys.models.factors.als import fit_als
+from recsys.models.factors.continuity import EarlierEmbeddings, aligned, carried_over, mean_item_cosine, shared_rows
+from recsys.models.factors.embedding_recommender import EmbeddingRecommender
+from recsys.models.factors.spectral import spectral_start
+from recsys.models.factors.training import TrainedModel, train_model
 from recsys.retrieval.exact import ExactSearch
 
 CARDS = Path(__file__).parents[1] / "datasets"
@@ -69,12 +69,12 @@ class Fit:
     matrix: InteractionMatrix
 
     @property
-    def earlier(self) -> EarlierFit:
+    def earlier(self) -> EarlierEmbeddings:
         """As the next night sees it."""
-        return EarlierFit(self.matrix.users, self.matrix.items, self.model.embeddings)
+        return EarlierEmbeddings(self.matrix.users, self.matrix.items, self.model.embeddings)
 
 
-Way = Callable[[Fit, EarlierFit], Fit]
+Way = Callable[[Fit, EarlierEmbeddings], Fit]
 """From tonight's cold fit, and last night's of the same chain, to tonight's of that chain."""
 
 
@@ -132,7 +132,7 @@ def _ids(prefix: str, n: int) -> IdMap:
 def _log(config: PipelineConfig, events: Interactions, given: Interactions | None) -> Log:
     evaluating = config.evaluate.model_copy(update={"max_users": MAX_USERS})
     config = config.model_copy(update={"evaluate": evaluating})
-    cut = cut_events(events, evaluating, rng=np.random.default_rng(evaluating.seed), given=given)
+    cut = split_events(events, evaluating, rng=np.random.default_rng(evaluating.seed), given=given)
     split = make_split(
         events,
         evaluating,
@@ -165,7 +165,7 @@ def compare(log: Log, model: ModelConfig, matrices: Iterator[InteractionMatrix],
     """Print every night's fits; each chain goes on from its own last one, and all begin with the same cold fit."""
     ways: dict[str, Way] = {"cold": lambda cold, before: cold, "aligned": _aligned, "not fitted": _as_it_was}
     ways |= {f"warm, {n} iteration{'s' * (n > 1)}": partial(_warm, model, n) for n in iterations}
-    chains: dict[str, EarlierFit] = {}
+    chains: dict[str, EarlierEmbeddings] = {}
     for night, matrix in enumerate(matrices):
         cold = Fit(*_cpu_seconds(partial(train_model, matrix, model)), matrix)
         for name, way in ways.items():
@@ -177,7 +177,7 @@ def compare(log: Log, model: ModelConfig, matrices: Iterator[InteractionMatrix],
 
 def profile(matrix: InteractionMatrix, model: ModelConfig) -> None:
     """Print what a cold fit's seconds go to."""
-    confidence, weighing = _cpu_seconds(lambda: fit_weighting(matrix.csr, model).apply(matrix.csr))
+    confidence, weighing = _cpu_seconds(lambda: fit_confidence(matrix.csr, model).apply(matrix.csr))
     start, starting = _cpu_seconds(lambda: spectral_start(matrix.csr, model.factors, seed=model.seed))
     transposing = _cpu_seconds(lambda: confidence.T.tocsr())[1]
     one = model.model_copy(update={"iterations": 1})
@@ -188,24 +188,24 @@ def profile(matrix: InteractionMatrix, model: ModelConfig) -> None:
     print(f"| one iteration | {iterating:.2f} |")
 
 
-def _aligned(cold: Fit, before: EarlierFit) -> Fit:
+def _aligned(cold: Fit, before: EarlierEmbeddings) -> Fit:
     turned, seconds = _cpu_seconds(partial(aligned, cold.model.embeddings, cold.matrix.items, before))
     return Fit(replace(cold.model, embeddings=turned), cold.seconds + seconds, cold.matrix)
 
 
-def _warm(model: ModelConfig, iterations: int, cold: Fit, before: EarlierFit) -> Fit:
+def _warm(model: ModelConfig, iterations: int, cold: Fit, before: EarlierEmbeddings) -> Fit:
     fewer = model.model_copy(update={"iterations": iterations})
     fit = partial(train_model, cold.matrix, fewer, start=carried_over(before, cold.matrix))
     return Fit(*_cpu_seconds(fit), cold.matrix)
 
 
-def _as_it_was(cold: Fit, before: EarlierFit) -> Fit:
+def _as_it_was(cold: Fit, before: EarlierEmbeddings) -> Fit:
     carried = carried_over(before, cold.matrix)
     kept = replace(carried, item_scale=cold.model.embeddings.item_scale)
     return Fit(replace(cold.model, embeddings=kept), 0.0, cold.matrix)
 
 
-def _print_row(begins: str, log: Log, fit: Fit, cold: Fit, before: EarlierFit) -> None:
+def _print_row(begins: str, log: Log, fit: Fit, cold: Fit, before: EarlierEmbeddings) -> None:
     cosine = mean_item_cosine(fit.model.embeddings, fit.matrix.items, before)
     seconds = f"{fit.seconds:.2f} | {fit.seconds / cold.seconds:.2f}"
     print(f"{begins} | {seconds} | {_quality(fit, log):.4f} | {cosine:.4f} |", flush=True)
@@ -218,7 +218,7 @@ def _quality(fit: Fit, log: Log) -> float:
     scale = np.ones(train.n_items, np.float32)
     scale[now] = fit.model.embeddings.item_scale[before]
     vectors = replace(carried_over(fit.earlier, train), item_scale=scale)
-    model = replace(fit.model, embeddings=vectors, weighting=fit_weighting(train.csr, log.config.model))
+    model = replace(fit.model, embeddings=vectors, weighting=fit_confidence(train.csr, log.config.model))
     recommender = EmbeddingRecommender("als", model, ExactSearch(vectors.scoring_items))
     return evaluate(recommender, log.split, cutoffs=(20,)).means()["ndcg@20"]
 

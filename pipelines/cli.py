@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines import ask, show, show_lists
-from pipelines.ask import Condition, Count, Json, Store
+from pipelines.commands import ask, show, show_lists
+from pipelines.commands.ask import Condition, Count, Json, Store
 from recsys.errors import ConfigError, GateError, RecsysError
 
 app = typer.Typer(
@@ -37,8 +37,8 @@ def demo(
     folder: Annotated[Path, typer.Option("--folder", help="where the run's files go")] = Path("runs/demo"),
 ) -> None:
     """Write the built-in log, run the whole job on it, show what was learned."""
-    from pipelines.demo import run_demo
-    from pipelines.progress import listener
+    from pipelines.commands.demo import run_demo
+    from pipelines.commands.progress import listener
 
     with listener() as progress:
         shown = run_demo(folder, progress=progress, announce=show.step)
@@ -55,7 +55,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """The nightly job: prepare, evaluate, train, index, publish."""
-    from pipelines.workspace import STEPS
+    from pipelines.steps.workspace import STEPS
 
     if first not in STEPS:
         raise typer.BadParameter(f"got {first!r}, expected one of {', '.join(STEPS)}", param_hint="--from")
@@ -76,9 +76,9 @@ _step_command("publish", "Run the gates, seal a version, point the store to it."
 
 
 def _run_steps(path: Path, steps: tuple[str, ...], overrides: list[str] | None, as_json: bool) -> None:
-    from pipelines.overrides import parse_overrides
-    from pipelines.progress import listener
-    from pipelines.run import run as run_steps
+    from pipelines.commands.overrides import parse_overrides
+    from pipelines.commands.progress import listener
+    from pipelines.steps.run import run as run_steps
     from recsys.config import load_config
 
     config = load_config(path, overrides=parse_overrides(overrides or []))
@@ -109,16 +109,16 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Search model and weighting settings on a validation part of the train side; write WORKSPACE/tune/tuned.toml."""
-    from pipelines.extras import require_extra
-    from pipelines.overrides import parse_overrides
-    from pipelines.progress import listener
+    from pipelines.commands.extras import require_extra
+    from pipelines.commands.overrides import parse_overrides
+    from pipelines.commands.progress import listener
     from recsys.config import load_config
 
     require_extra("tune", "optuna", "tomlkit")
-    from pipelines import show_tuning
-    from pipelines.tune import trials_file, tuned_file
-    from pipelines.tune import tune as run_tune
-    from pipelines.tuning.stages import Effort
+    from pipelines.commands import show_tuning
+    from pipelines.commands.tune import trials_file, tuned_file
+    from pipelines.commands.tune import tune as run_tune
+    from recsys.tuning.stages import Effort
 
     given = parse_overrides(overrides or [])
     resolved, effort = load_config(config, overrides=given), Effort(trials, timeout, factors_low, tune_events)
@@ -148,8 +148,8 @@ def export(
     condition: Condition = None,
 ) -> None:
     """Every user's list as a file: user_id, item_id, rank, score, model_version."""
-    from pipelines.export import export as export_lists
-    from pipelines.progress import listener
+    from pipelines.commands.export import export as export_lists
+    from pipelines.commands.progress import listener
 
     engine = ask.engine_of(store)
     with listener() as progress, ask.pointing_into(condition):
@@ -235,9 +235,9 @@ def fetch(
     ] = None,
 ) -> None:
     """Download a data set by its card, verify and unpack it into $RECSYS_DATA_DIR."""
-    from pipelines.cards import list_cards
-    from pipelines.fetch import fetch_dataset
-    from pipelines.progress import listener
+    from pipelines.commands.progress import listener
+    from pipelines.datasets.cards import list_cards
+    from pipelines.datasets.fetch import fetch_dataset
     from recsys.config import data_dir
 
     if name is None:
@@ -259,7 +259,7 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check the installation; or, with CONFIG, forecast memory, disk and time of its job before it is run."""
-    from pipelines.doctor import examine
+    from pipelines.commands.doctor import examine
 
     if config is not None:
         fine = _forecast(config, quick, overrides, as_json)
@@ -276,10 +276,10 @@ def doctor(
 
 def _forecast(path: Path, quick: bool, overrides: list[str] | None, as_json: bool) -> bool:
     """Whether the job of `path` fits into this machine."""
-    from pipelines import show_forecast
+    from pipelines.commands import show_forecast
+    from pipelines.commands.overrides import parse_overrides
+    from pipelines.commands.progress import listener
     from pipelines.forecast.forecast import forecast
-    from pipelines.overrides import parse_overrides
-    from pipelines.progress import listener
     from recsys.config import load_config
 
     resolved = load_config(path, overrides=parse_overrides(overrides or []))

@@ -1,6 +1,5 @@
 """One pipeline.toml as frozen models; an unknown key is an error that suggests the nearest known one."""
 
-import difflib
 import os
 import re
 import tomllib
@@ -20,6 +19,7 @@ from pydantic import (
 )
 
 from recsys.errors import ConfigError
+from recsys.suggestions import nearest_name
 
 DATA_DIR_VARIABLE = "RECSYS_DATA_DIR"
 """Names the folder that `$RECSYS_DATA_DIR` in a path stands for; `data` in the working folder where unset."""
@@ -316,8 +316,8 @@ def _nearest(where: tuple[str | int, ...]) -> str:
             kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_section(kind)
         )
     known = list(section.model_fields)
-    close = difflib.get_close_matches(str(where[-1]), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"
+    nearest = nearest_name(str(where[-1]), known)
+    return f"; did you mean {nearest!r}?" if nearest else f"; known here: {', '.join(known)}"
 
 
 def _is_section(kind: Any) -> bool:

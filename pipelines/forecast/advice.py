@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipelines.forecast.job_size import job_size
-from pipelines.forecast.owners import Surveyed
+from pipelines.forecast.sampled_degrees import Surveyed
 from pipelines.forecast.steps import job_memory
 from recsys.config import PipelineConfig
 

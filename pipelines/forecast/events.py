@@ -50,7 +50,7 @@ def cut_moments(size: JobSize, config: PipelineConfig) -> list[Moment]:
     sides = Term.of("train and held-out events (copies)", size.events * (event_bytes(config) + 1))
     moments = cleaning_moments(size, size.train_share, config, beside=(mapped, sides))
     if config.evaluate.split == "last_n":
-        # cut_last_items: keys, an order, the keys in it, and what np.unique and np.isin sort: 8 bytes a row each.
+        # split_last_items: keys, an order, the keys in it, and what np.unique and np.isin sort: 8 bytes a row each.
         moments.append(Moment("order events by user", (mapped, Term.of("sorting", 57 * size.events))))
     return moments
 

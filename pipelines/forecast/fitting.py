@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipelines.forecast.terms import Moment, Term
 from recsys.config import ModelConfig
-from recsys.models.spectral import COLUMNS_AT_ONCE, OVERSAMPLING
+from recsys.models.factors.spectral import COLUMNS_AT_ONCE, OVERSAMPLING
 
 _FLOAT = 4
 

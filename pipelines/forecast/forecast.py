@@ -8,11 +8,11 @@ from typing import Any
 
 from pipelines.forecast.advice import Advice, advise
 from pipelines.forecast.job_size import JobSize, job_size
-from pipelines.forecast.owners import Surveyed
+from pipelines.forecast.sampled_degrees import Surveyed
 from pipelines.forecast.steps import job_memory, service_memory, version_bytes, workspace_bytes
 from pipelines.forecast.terms import MIB, StepMemory
 from pipelines.forecast.timing import job_seconds
-from pipelines.memory import give_back
+from pipelines.steps.memory import give_back
 from recsys.config import PipelineConfig
 from recsys.data.ingest.row_estimate import estimate_rows
 from recsys.data.ingest.survey import survey_log

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.forecast.owners import Owners, Surveyed
+from pipelines.forecast.sampled_degrees import SampledDegrees, Surveyed
 from recsys.config import EvaluateConfig, PipelineConfig
 from recsys.data.ingest.survey import Survey
 
@@ -89,7 +89,7 @@ def _whole(survey: Survey, rows: int) -> tuple[float, float, float]:
     return float(users), float(items), grown
 
 
-def _cut(users: Owners, survey: Survey, evaluate: EvaluateConfig) -> tuple[float, float, float]:
+def _cut(users: SampledDegrees, survey: Survey, evaluate: EvaluateConfig) -> tuple[float, float, float]:
     """Share of the events that is trained on, share of the users that has any of them, share that is evaluated."""
     if evaluate.split == "temporal" and survey.whole:
         before = users.time < users.time.max() - evaluate.holdout

@@ -12,7 +12,7 @@ from pipelines.forecast.steps import train_side, whole
 from recsys.config import ModelConfig, PipelineConfig
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
-from recsys.models.training import train_model
+from recsys.models.factors.training import train_model
 from recsys.retrieval.exact import ExactSearch
 
 _SAMPLED_ENTRIES = 300_000

@@ -36,7 +36,7 @@ from recsys.data.items import Items
 from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError
 from recsys.evaluation.record import Record
-from recsys.models.training import TrainedModel
+from recsys.models.factors.training import TrainedModel
 from recsys.retrieval.faiss_files import VectorIndex
 
 VERSIONS = "versions"

@@ -11,7 +11,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import Csr, check_canonical, load_csr, save_csr
 from recsys.errors import ArtifactError, DataError
-from recsys.models.training import TrainedModel
+from recsys.models.factors.training import TrainedModel
 from recsys.retrieval.faiss_files import VectorIndex, load_index, parsed_files, save_index
 
 _USERS, _ITEMS, _CATALOGUE = "users.arrow", "items.arrow", "catalogue.arrow"

@@ -9,7 +9,7 @@ import numpy as np
 from recsys.config import PrepareConfig
 from recsys.data.activity import ITEM_BELOW_MIN_USERS, USER_BELOW_MIN_ITEMS, k_core, of_users_within
 from recsys.data.arrays import Indices
-from recsys.data.event_weight import weigh_events
+from recsys.data.event_weights import weigh_events
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix

@@ -5,16 +5,16 @@ import numpy as np
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Indices
 from recsys.engine.answers import Candidate, CandidateAnswer, ranked
-from recsys.engine.persons import Person
+from recsys.engine.list_warnings import UNKNOWN_ITEMS
 from recsys.engine.ranking import Ranker
-from recsys.engine.shortcomings import UNKNOWN_ITEMS
+from recsys.engine.user_profiles import UserProfile
 
 MAX_CANDIDATES = 10_000
 """The most items that are put in order at once."""
 
 
 def order_candidates(
-    person: Person, known: Indices, unknown: tuple[str, ...], *, ranker: Ranker, bundle: Bundle
+    person: UserProfile, known: Indices, unknown: tuple[str, ...], *, ranker: Ranker, bundle: Bundle
 ) -> CandidateAnswer:
     """The items at `known`, int32 (m,), by their scores for `person`, then the ids that are `unknown`.
 

@@ -12,12 +12,12 @@ from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, Use
 from recsys.engine.bounds import check_id, check_k
 from recsys.engine.candidates import MAX_CANDIDATES, order_candidates
 from recsys.engine.events import Event
-from recsys.engine.listing import Lister
+from recsys.engine.list_builder import ListBuilder
 from recsys.engine.neighbours import Neighbours
-from recsys.engine.persons import Persons
 from recsys.engine.question import Question, check_ids
 from recsys.engine.ranking import Ranker
 from recsys.engine.selection import Selection
+from recsys.engine.user_profiles import UserProfiles
 from recsys.errors import UnknownItemError, UnknownUserError
 from recsys.retrieval.threads import in_threads_as_taken
 from recsys.retrieval.topk import TopK
@@ -37,7 +37,7 @@ class Engine:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._persons = Persons(bundle)
+        self._persons = UserProfiles(bundle)
         self._ranker = Ranker(bundle)
         self._neighbours = Neighbours(bundle)
         self._choose_from(Selection(bundle))
@@ -54,7 +54,7 @@ class Engine:
 
     def _choose_from(self, selection: Selection) -> None:
         self._selection = selection
-        self._lister = Lister(self._bundle, persons=self._persons, ranker=self._ranker, selection=selection)
+        self._lister = ListBuilder(self._bundle, persons=self._persons, ranker=self._ranker, selection=selection)
 
     @property
     def version(self) -> str:

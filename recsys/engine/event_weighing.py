@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from recsys.artifacts.manifest import NEWEST_EVENT, Manifest
 from recsys.config import PrepareConfig
 from recsys.data.arrays import Floats, Indices, Seconds
-from recsys.data.event_weight import weigh_events
+from recsys.data.event_weights import weigh_events
 from recsys.data.id_map import IdMap
 from recsys.data.ingest.deduplication import first_of_alike
 from recsys.data.interactions import Interactions

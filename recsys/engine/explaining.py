@@ -7,9 +7,9 @@ import numpy as np
 from recsys.data.arrays import Floats, Indices
 from recsys.data.items import Items
 from recsys.engine.answers import Reason
-from recsys.engine.persons import Person, row_of
-from recsys.models.fold_in import Doubles
-from recsys.models.training import TrainedModel
+from recsys.engine.user_profiles import UserProfile, row_of
+from recsys.models.factors.fold_in import Doubles
+from recsys.models.factors.training import TrainedModel
 
 N_REASONS = 3
 """So many reasons are named at most; the others are in the rest."""
@@ -18,7 +18,7 @@ _TARGETS_AT_ONCE = 64
 
 
 def explain(
-    person: Person,
+    person: UserProfile,
     indices: Indices,
     scores: Sequence[float],
     multiplier: Floats,

@@ -9,8 +9,8 @@ from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import rows_storing
 from recsys.engine.answers import Answer, RankedUser, UserAnswer, ranked
-from recsys.engine.selection import Among
-from recsys.engine.shortcomings import UNKNOWN_ITEMS
+from recsys.engine.list_warnings import UNKNOWN_ITEMS
+from recsys.engine.selection import EligibleItems
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.topk import select_top_k
 
@@ -30,7 +30,13 @@ class Neighbours:
         self._bundle = bundle
 
     def items(
-        self, positive: Indices, negative: Indices, *, k: int, among: Among, unknown_items: tuple[str, ...] = ()
+        self,
+        positive: Indices,
+        negative: Indices,
+        *,
+        k: int,
+        among: EligibleItems,
+        unknown_items: tuple[str, ...] = (),
     ) -> Answer:
         """The k items nearest to the direction of `positive` and away from `negative`, int32 (m,), none of these.
 

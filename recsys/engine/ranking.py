@@ -7,7 +7,7 @@ from recsys.artifacts.contents import Contents
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.engine.rescoring import MARGIN, inner_products, rescored
-from recsys.models.embedding_recommender import search_known
+from recsys.models.factors.embedding_recommender import search_known
 from recsys.models.popularity import PopularityRecommender
 from recsys.models.recommender import Queries
 from recsys.retrieval.search import ItemSearch

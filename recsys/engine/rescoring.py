@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices
-from recsys.models.embeddings import Embeddings
+from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.threads import in_threads
 from recsys.retrieval.topk import TopK, top_k_of_candidates
 

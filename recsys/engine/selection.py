@@ -10,16 +10,16 @@ import numpy as np
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
 from recsys.engine.filters import FilterCache, Mask, SearchCache
-from recsys.engine.persons import Person
 from recsys.engine.question import Question
-from recsys.models.embeddings import Embeddings
+from recsys.engine.user_profiles import UserProfile
+from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.selective import selective
 
 
 @dataclass(frozen=True, eq=False)
-class Among:
+class EligibleItems:
     """The items that may be listed at all, whoever asks.
 
     `search`: finds the best of them. `allowed`: bool (n_items,), None where all are. `unknown_items`: ids of
@@ -50,37 +50,37 @@ class Selection:
         changed._compares_all = True
         return changed
 
-    def among(self, question: Question) -> Among:
+    def among(self, question: Question) -> EligibleItems:
         """The items that `filter` and `include` leave. Raises FilterError."""
         return self._searched(self._among(question))
 
-    def _among(self, question: Question) -> Among:
+    def _among(self, question: Question) -> EligibleItems:
         mask = None if question.filter is None else self._masks.mask(question.filter)
         if question.include is None:
             if question.filter is None or mask is None:
-                return Among(self._bundle.index)
-            return Among(self._searches.among(question.filter, mask), mask)
+                return EligibleItems(self._bundle.index)
+            return EligibleItems(self._searches.among(question.filter, mask), mask)
         listed, unknown = self.positions(question.include)
         allowed = np.zeros(len(self._bundle.items.ids), np.bool_)
         allowed[listed] = True if mask is None else mask[listed]
         factors = self._bundle.model.embeddings.factors
-        return Among(selective(self._bundle.index, self._gather, allowed, factors=factors), allowed, unknown)
+        return EligibleItems(selective(self._bundle.index, self._gather, allowed, factors=factors), allowed, unknown)
 
     def has_compiled(self, condition: str) -> bool:
         """Whether the filter `condition` was asked for lately."""
         return condition in self._masks
 
-    def similar_among(self, condition: str | None) -> Among:
+    def similar_among(self, condition: str | None) -> EligibleItems:
         """The items that pass the filter `condition`, and a search by cosine among them. Raises FilterError."""
         if condition is None:
-            return self._searched(Among(self._bundle.similar))
+            return self._searched(EligibleItems(self._bundle.similar))
         mask = self._masks.mask(condition)
-        return self._searched(Among(self._similar.among(condition, mask), mask))
+        return self._searched(EligibleItems(self._similar.among(condition, mask), mask))
 
-    def _searched(self, among: Among) -> Among:
+    def _searched(self, among: EligibleItems) -> EligibleItems:
         return replace(among, search=among.search.exact) if self._compares_all else among
 
-    def excluded(self, question: Question, person: Person) -> tuple[Indices, tuple[str, ...]]:
+    def excluded(self, question: Question, person: UserProfile) -> tuple[Indices, tuple[str, ...]]:
         """Positions that this person does not get, int32 (m,), ascending, and the ids of `exclude` not known."""
         seen = person.seen if question.exclude_seen else person.seen[:0]
         if not question.exclude:

@@ -9,7 +9,7 @@ import numpy as np
 from recsys.data.arrays import Indices, read_only
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, load_csr, save_csr
-from recsys.data.splits import Split
+from recsys.data.splits.split import Split
 from recsys.errors import ArtifactError
 
 _USERS, _ITEMS, _POPULARITY = "users.arrow", "items.arrow", "popularity.npy"

@@ -107,7 +107,7 @@ def definitions_tree() -> dict[str, dict[str, str]]:
     return {f"{name}@k": asdict(definition) for name, definition in DEFINITIONS.items()}
 
 
-def in_order(metrics: Iterable[str]) -> list[str]:
+def map_ordered(metrics: Iterable[str]) -> list[str]:
     """`metrics` ("name@k") in the order of DEFINITIONS, then by cut-off."""
     order = list(DEFINITIONS)
     return sorted(metrics, key=lambda metric: (order.index(metric.split("@")[0]), int(metric.split("@")[1])))

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from recsys.data.arrays import Floats, Indices
-from recsys.data.splits import Split
+from recsys.data.splits.split import Split
 from recsys.errors import ArtifactError, DataError
 from recsys.evaluation.answers import check_answer
 from recsys.evaluation.bands import BANDS
@@ -20,7 +20,7 @@ from recsys.evaluation.definitions import metric_names
 from recsys.evaluation.measures import Measures
 from recsys.evaluation.metrics import Bools, Values
 from recsys.evaluation.significance import mean_of
-from recsys.in_order import in_order
+from recsys.map_ordered import map_ordered
 from recsys.models.recommender import Queries, Recommender
 from recsys.progress import Progress, silent
 from recsys.retrieval.topk import TopK
@@ -127,7 +127,7 @@ def evaluate(
     answers = _answers(recommender, split, measures.cutoffs[-1], progress)
     # One batch is measured while the recommender works on the next.
     measure = partial(_measure, recommender.name, measures, recommended)
-    parts = list(in_order(partial(measure, *answer) for answer in answers))
+    parts = list(map_ordered(partial(measure, *answer) for answer in answers))
     return Evaluation(
         name=recommender.name,
         per_user=_columns([part.per_user for part in parts], measures.cutoffs),

@@ -1,6 +1,5 @@
 """Gates: what a new version must show before it may serve."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,9 +9,10 @@ from recsys.config import EvaluateConfig, PublishConfig
 from recsys.errors import ConfigError
 from recsys.evaluation.definitions import accuracy_names
 from recsys.evaluation.evaluator import Evaluation
-from recsys.evaluation.figures import count, figure, percent
+from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.serving import Comparison
 from recsys.evaluation.significance import MIN_TRUSTED_USERS, Interval, paired_difference
+from recsys.suggestions import nearest_name
 
 ACCEPTED = "accepted"
 REFUSED = "refused"
@@ -70,8 +70,8 @@ def verdict(gates: Sequence[Gate]) -> str:
 
 
 def _nearest(metric: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(metric, known, n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
+    nearest = nearest_name(metric, known)
+    return f", did you mean {nearest!r}?" if nearest else ""
 
 
 def _popular_gate(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
-from recsys.data.splits import Split
+from recsys.data.splits.split import Split
 from recsys.errors import DataError
 from recsys.evaluation.answers import contains
 from recsys.evaluation.bands import BANDS, popularity_bands, recall_of_band

@@ -11,12 +11,12 @@ from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.progress import Progress, silent
-from recsys.retrieval.effort import least_effort
+from recsys.retrieval.cost_model import MUST_PAY, PAYS_ABOVE, estimated_microseconds, exact_microseconds
 from recsys.retrieval.faiss_approximate import ApproximateIndex, bytes_of
 from recsys.retrieval.faiss_families import Family, build_family
 from recsys.retrieval.faiss_index import FaissIndex, build_index
 from recsys.retrieval.measurement import Sample, measure, microseconds_of, worst
-from recsys.retrieval.work import MUST_PAY, PAYS_ABOVE, estimated_microseconds, exact_microseconds
+from recsys.retrieval.parameter_search import least_effort
 
 logger = logging.getLogger(__name__)
 

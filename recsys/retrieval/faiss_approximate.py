@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
-from recsys.retrieval.augmented import padded, padded_factors
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import LARGE_SHARE, FaissIndex
+from recsys.retrieval.mips_to_l2 import padded, padded_factors
 from recsys.retrieval.overfetch import stored
 from recsys.retrieval.search import check_queries
 from recsys.retrieval.threads import in_threads

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats
 from recsys.errors import ModelError
 from recsys.progress import Progress
-from recsys.retrieval.augmented import augmented, longest, padded_factors
 from recsys.retrieval.faiss_approximate import ApproximateIndex, Effort, threads_of_faiss
 from recsys.retrieval.faiss_index import FaissIndex
+from recsys.retrieval.mips_to_l2 import longest, mips_to_l2, padded_factors
 
 Family: TypeAlias = Literal["hnsw", "ivf_flat", "ivf_sq8", "ivf_pq"]
 
@@ -41,7 +41,7 @@ def build_family(kind: Family, exact: FaissIndex, *, seed: int, progress: Progre
     structure = _hnsw(exact.vectors) if kind == "hnsw" else _cells(kind, exact.vectors, radius, seed)
     with threads_of_faiss(1 if kind == "hnsw" else faiss.omp_get_max_threads()):
         for start in range(0, exact.n_items, _ROWS_AT_ONCE):
-            structure.add(augmented(exact.vectors[start : start + _ROWS_AT_ONCE], radius))
+            structure.add(mips_to_l2(exact.vectors[start : start + _ROWS_AT_ONCE], radius))
             progress(f"build {kind}", min(start + _ROWS_AT_ONCE, exact.n_items), exact.n_items)
     return ApproximateIndex(kind, structure, exact, effort=Effort(1, 1))
 
@@ -60,7 +60,7 @@ def _cells(kind: Family, vectors: Floats, radius: float, seed: int) -> Any:
     encoded: finer codes for the same bytes.
     """
     n_cells = _n_cells(len(vectors))
-    sample = augmented(vectors[_sample(len(vectors), n_cells * _SAMPLED_PER_CELL, seed)], radius)
+    sample = mips_to_l2(vectors[_sample(len(vectors), n_cells * _SAMPLED_PER_CELL, seed)], radius)
     quantizer = faiss.IndexFlatIP(sample.shape[1])
     quantizer.add(radius * _centres(sample, n_cells, seed))
     structure = _STRUCTURES[kind](quantizer, sample.shape[1], n_cells)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-from recsys.in_order import in_order
+from recsys.map_ordered import map_ordered
 
 Result = TypeVar("Result")
 
@@ -40,7 +40,7 @@ def in_threads_as_taken(work: Callable[[int], Result], starts: Sequence[int]) ->
         if threads < 2:
             yield from map(work, starts)
         else:
-            yield from in_order(partial(work, start) for start in starts)
+            yield from map_ordered(partial(work, start) for start in starts)
 
 
 @contextmanager

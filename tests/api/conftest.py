@@ -19,7 +19,7 @@ from recsys.config import IndexConfig, ModelConfig
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
-from recsys.models.training import train_model
+from recsys.models.factors.training import train_model
 from recsys.progress import silent
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index

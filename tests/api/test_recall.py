@@ -21,12 +21,12 @@ from api.settings import Settings
 from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.registry import Registry
 from recsys.config import IndexConfig, ModelConfig
+from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
-from recsys.data.weighting import fit_weighting
 from recsys.engine import Answer, Question, Ranked
-from recsys.models.embeddings import Embeddings
-from recsys.models.training import TrainedModel
+from recsys.models.factors.embeddings import Embeddings
+from recsys.models.factors.training import TrainedModel
 from recsys.progress import silent
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_approximate import Effort
@@ -62,7 +62,7 @@ def publish(store, effort, *, seed=1):
         store,
         users=IdMap.of(USERS)[0],
         items=Items(ids, pa.table({"price": np.linspace(0, 1, N_ITEMS)})),
-        model=TrainedModel(embeddings, fit_weighting(seen, ModelConfig()), 30.0, ()),
+        model=TrainedModel(embeddings, fit_confidence(seen, ModelConfig()), 30.0, ()),
         seen=seen,
         popularity=np.ones(N_ITEMS, np.float32),
         index=index(embeddings.scoring_items),

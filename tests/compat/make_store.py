@@ -21,7 +21,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
 from recsys.engine import Answer, Engine
-from recsys.models.training import train_model
+from recsys.models.factors.training import train_model
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
 

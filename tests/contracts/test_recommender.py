@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from recsys.config import IndexConfig, ModelConfig
-from recsys.models.baselines import BASELINES, fit_baseline
-from recsys.models.bpr import BprRecommender
-from recsys.models.embedding_recommender import EmbeddingRecommender
-from recsys.models.item2vec import fit_item2vec
-from recsys.models.item_knn import ItemKnnRecommender
+from recsys.models.factors.bpr import BprRecommender
+from recsys.models.factors.embedding_recommender import EmbeddingRecommender
+from recsys.models.factors.item2vec import fit_item2vec
+from recsys.models.factors.training import train_model
+from recsys.models.neighbours.item_knn import ItemKnnRecommender
 from recsys.models.recommender import Queries
-from recsys.models.training import train_model
+from recsys.models.registry import BASELINES, fit_baseline
 from recsys.retrieval.exact import ExactSearch
 from recsys.retrieval.faiss_index import build_index
 from recsys.retrieval.topk import stack

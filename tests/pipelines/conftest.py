@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.run import run
+from pipelines.steps.run import run
 from recsys.config import PipelineConfig, load_config
 from recsys.data.synthetic import SyntheticLog, write_synthetic_log
 from recsys.progress import silent

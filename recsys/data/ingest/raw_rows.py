@@ -1,6 +1,5 @@
 """RawRows: a block of rows as its format holds them, before any of them is checked."""
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from recsys.config import LogConfig
 from recsys.data.ingest.refusals import Faults
 from recsys.errors import DataError
+from recsys.suggestions import nearest_name
 
 USER, ITEM, TIMESTAMP, EVENT, VALUE = "user", "item", "timestamp", "event", "value"
 """The columns of a log, by the keys of `[log]` that name them."""
@@ -52,9 +52,8 @@ class Wanted:
 
 
 def _hint(name: str, found: Sequence[str]) -> str:
-    lowered = {column.lower(): column for column in found}
-    close = difflib.get_close_matches(name.lower(), list(lowered), n=1)
-    nearest = f"; did you mean {lowered[close[0]]!r}?" if close and lowered[close[0]] != name else ""
+    close = nearest_name(name, found)
+    nearest = f"; did you mean {close!r}?" if close not in (None, name) else ""
     shown = ", ".join(repr(column[:60]) for column in found[:40]) + (", ..." if len(found) > 40 else "")
     unsplit = len(found) == 1 and any(separator in found[0] for separator in ",;|\t")
     split = "; are they separated by something else (log.delimiter)?" if unsplit else ""

@@ -21,7 +21,7 @@ from recsys.data.ingest.row_checks import CheckedRows, Rules, check_rows
 from recsys.data.ingest.timestamps import AUTO
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
-from recsys.in_order import in_order
+from recsys.map_ordered import map_ordered
 from recsys.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def _checked(blocks: Blocks, rules: Rules) -> Iterator[CheckedRows]:
         if rules.unit != AUTO:
             logger.info("log.timestamp is read as %s", rules.unit)
         yield check_rows(rows, rules)
-    yield from in_order(partial(_parse_and_check, parse, rules) for parse in blocks)
+    yield from map_ordered(partial(_parse_and_check, parse, rules) for parse in blocks)
 
 
 def _parse_and_check(parse: Parse, rules: Rules) -> CheckedRows:

@@ -1,6 +1,5 @@
 """What a filter can ask about an item, by name and kind."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from recsys.data.items import Items
 from recsys.engine.filters.tree import Attribute
 from recsys.errors import FilterError
+from recsys.suggestions import nearest_name
 
 ID = "id"
 """Asks for the item's id, unless the catalogue has an attribute of that name."""
@@ -86,8 +86,8 @@ def _typed(found: Any) -> Column:
 
 def _no_such(name: str, known: list[str]) -> str:
     """Names what there is, never what came."""
-    close = difflib.get_close_matches(name[:_LONGEST_NAME], known, n=1)
-    hint = f"; did you mean {Attribute(close[0])}?" if close else ""
+    nearest = nearest_name(name[:_LONGEST_NAME], known)
+    hint = f"; did you mean {Attribute(nearest)}?" if nearest else ""
     names = ", ".join(str(Attribute(it)) for it in known[:_MOST_NAMES])
     more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
     return f"expected an attribute of the items{hint} (there are {names}{more})"

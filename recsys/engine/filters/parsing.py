@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lark import Lark, UnexpectedInput
 
-from recsys.engine.filters.complaints import explained
+from recsys.engine.filters.parse_errors import explained
 from recsys.engine.filters.tree import And, Filter, Not, Or
 from recsys.engine.filters.tree_builder import TreeBuilder
 from recsys.errors import FilterError

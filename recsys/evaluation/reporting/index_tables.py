@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from recsys.evaluation.figures import count
+from recsys.evaluation.number_format import count
 
 Tree = Mapping[str, Any]
 

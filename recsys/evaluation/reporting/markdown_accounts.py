@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from recsys.evaluation.figures import count
+from recsys.evaluation.number_format import count
 from recsys.evaluation.reporting.markdown import table
 from recsys.evaluation.reporting.wording import COUNTS, SPLITS, Tree
 

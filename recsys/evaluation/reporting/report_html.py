@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from recsys.evaluation.figures import brief, count, percent
+from recsys.evaluation.number_format import brief, count, percent
 from recsys.evaluation.reporting.index_tables import candidate_tables, index_facts
 from recsys.evaluation.reporting.plots import curve_plot, interval_plot, scatter_plot, slice_plot
 from recsys.evaluation.reporting.toml_text import toml_lines

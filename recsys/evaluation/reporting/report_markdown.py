@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from recsys.evaluation.figures import count, figure
+from recsys.evaluation.number_format import count, figure
 from recsys.evaluation.reporting.index_tables import candidate_tables, index_facts
 from recsys.evaluation.reporting.markdown import bullets, escaped, prose_table, table
 from recsys.evaluation.reporting.markdown_accounts import accounts

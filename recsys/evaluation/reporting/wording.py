@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recsys.evaluation.definitions import DEFINITIONS
-from recsys.evaluation.figures import count, figure, percent
 from recsys.evaluation.gates import REFUSED
+from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.regressed import SERVING
 from recsys.evaluation.significance import MIN_TRUSTED_USERS
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from pipelines.doctor import judge
+from pipelines.commands.doctor import judge
 from pipelines.forecast import forecast as module
 from pipelines.forecast.advice import advise
 from pipelines.forecast.forecast import Forecast, forecast
 from pipelines.forecast.job_size import job_size
-from pipelines.forecast.owners import Surveyed
+from pipelines.forecast.sampled_degrees import Surveyed
 from pipelines.forecast.steps import job_memory
-from pipelines.prepare import matrix_of
 from recsys.config import PipelineConfig, load_config
 from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.survey import survey_log
+from recsys.data.splits.from_config import matrix_of
 from recsys.data.synthetic import SyntheticLog
 from recsys.progress import silent
 

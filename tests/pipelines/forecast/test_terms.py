@@ -11,14 +11,14 @@ from pipelines.forecast.events import cleaning_moments, cut_moments, stopping_mo
 from pipelines.forecast.fitting import Shape, als_moment, fit_moments, spectral_moments, vectors_bytes
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import Moment, StepMemory, Term, text
-from pipelines.prepare import matrix_of
 from recsys.config import ModelConfig, PipelineConfig, parse_config
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
-from recsys.models.als import fit_als
-from recsys.models.spectral import spectral_start
-from recsys.models.training import train_model
+from recsys.data.splits.from_config import matrix_of
+from recsys.models.factors.als import fit_als
+from recsys.models.factors.spectral import spectral_start
+from recsys.models.factors.training import train_model
 
 N_USERS, N_ITEMS = 20_000, 3_000
 MODEL = ModelConfig(factors=32, iterations=1, threads=1)

@@ -11,13 +11,13 @@ import scipy.sparse as sp
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import new_manifest
 from recsys.config import IndexConfig, ModelConfig
+from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import Csr
-from recsys.data.weighting import fit_weighting
 from recsys.engine import Engine
-from recsys.models.embeddings import Embeddings
-from recsys.models.training import TrainedModel
+from recsys.models.factors.embeddings import Embeddings
+from recsys.models.factors.training import TrainedModel
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
 
@@ -35,7 +35,7 @@ def _bundle(
         np.asarray(items, np.float32),
         np.ones(n_items, np.float32) if scale is None else np.asarray(scale, np.float32),
     )
-    model = TrainedModel(embeddings, fit_weighting(seen, ModelConfig()), 30.0, ())
+    model = TrainedModel(embeddings, fit_confidence(seen, ModelConfig()), 30.0, ())
     facts: dict[str, Any] = {
         "config": {"model": {"factors": embeddings.factors}},
         "log": {"fingerprint": "f" * 64},

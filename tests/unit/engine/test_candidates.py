@@ -4,7 +4,7 @@ import pytest
 
 from recsys.engine import Engine, Event
 from recsys.engine.candidates import MAX_CANDIDATES
-from recsys.engine.persons import NOBODY, UNKNOWN_USER
+from recsys.engine.user_profiles import NOBODY, UNKNOWN_USER
 from recsys.errors import InvalidRequestError
 
 

@@ -18,7 +18,7 @@ from recsys.data.items import Items
 from recsys.engine import Answer, Engine, Ranked
 from recsys.engine.answers import ranked
 from recsys.engine.neighbours import NO_ITEM_VECTOR
-from recsys.engine.persons import NO_VECTOR, UNKNOWN_USER
+from recsys.engine.user_profiles import NO_VECTOR, UNKNOWN_USER
 from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
 
 

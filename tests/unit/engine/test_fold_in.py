@@ -18,9 +18,9 @@ from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.engine import Answer, Engine, Event, Question
 from recsys.engine.explaining import N_REASONS
-from recsys.engine.persons import EVENTS_ALONE, NO_USABLE_EVENT, NOBODY, UNKNOWN_USER
+from recsys.engine.user_profiles import EVENTS_ALONE, NO_USABLE_EVENT, NOBODY, UNKNOWN_USER
 from recsys.errors import InvalidRequestError
-from recsys.models.training import train_model
+from recsys.models.factors.training import train_model
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
 

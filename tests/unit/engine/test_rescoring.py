@@ -6,7 +6,7 @@ import pytest
 from recsys.artifacts.bundle import Bundle
 from recsys.engine import Engine
 from recsys.engine.rescoring import rescored
-from recsys.models.embeddings import Embeddings
+from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.topk import TopK
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix
-from recsys.data.splits import Split
+from recsys.data.splits.split import Split
 from recsys.evaluation.evaluator import Evaluation
 from recsys.evaluation.record import Record
 from recsys.models.recommender import Queries

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys.evaluation.definitions import DEFINITIONS, accuracy_names, definitions_tree, in_order, metric_names
+from recsys.evaluation.definitions import DEFINITIONS, accuracy_names, definitions_tree, map_ordered, metric_names
 from recsys.evaluation.metrics import ACCURACY
 
 CONTRACT = [
@@ -38,7 +38,7 @@ def test_names_carry_their_cutoff_and_one_item_has_no_diversity():
 
 
 def test_order_is_that_of_the_definitions_then_of_the_cutoff():
-    assert in_order(["novelty@5", "recall@100", "recall@20"]) == ["recall@20", "recall@100", "novelty@5"]
+    assert map_ordered(["novelty@5", "recall@100", "recall@20"]) == ["recall@20", "recall@100", "novelty@5"]
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)

@@ -1,7 +1,7 @@
 import pytest
 
 from recsys.data.ingest.refusals import REASONS
-from recsys.data.splits import Split
+from recsys.data.splits.split import Split
 from recsys.evaluation.reporting.reasons import explain
 
 

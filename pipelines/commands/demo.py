@@ -1,0 +1,72 @@
+"""demo: the built-in log, the whole job on it, and a few people to judge the result by."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.datasets.cards import find_card
+from pipelines.datasets.fetch import fetch_dataset
+from pipelines.steps.run import run
+from recsys.artifacts.registry import Registry
+from recsys.config import data_dir, load_config
+from recsys.engine import Engine
+from recsys.progress import Progress
+
+_SHOWN_USERS = 3
+_SHOWN_ITEMS = 1
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made."""
+
+    engine: Engine
+    users: tuple[str, ...]
+    items: tuple[str, ...]
+    report: Path
+    store: Path
+    next_commands: tuple[str, ...]
+
+
+def run_demo(folder: Path, *, progress: Progress, announce: Callable[[str, dict[str, Any]], None]) -> DemoResult:
+    """Write the demo log into $RECSYS_DATA_DIR (kept if it is there), run the job into `folder`."""
+    fetch_dataset("demo", data_dir=data_dir(), progress=progress)
+    folder = folder.absolute()
+    config_path = find_card("demo").folder / "pipeline.toml"
+    store = folder / "store"
+    config = load_config(config_path, overrides={"workspace": str(folder), "publish.store": str(store)})
+    run(config, progress=progress, announce=announce)
+    engine = Engine(Registry(store).load())
+    users = tuple(engine.user_ids.decode(_spread(len(engine.user_ids), _SHOWN_USERS)))
+    items = tuple(item.item_id for item in engine.history(users[0], limit=_SHOWN_ITEMS))
+    return DemoResult(
+        engine=engine,
+        users=users,
+        items=items,
+        report=config.workspace / "report.html",
+        store=store,
+        next_commands=_next_commands(store, users[0], items[0]),
+    )
+
+
+def _spread(size: int, n: int) -> list[int]:
+    """n positions, evenly spaced."""
+    return [size * (2 * at + 1) // (2 * n) for at in range(n)]
+
+
+def _next_commands(store: Path, user: str, item: str) -> tuple[str, ...]:
+    try:
+        shown = store.relative_to(Path.cwd())
+    except ValueError:
+        shown = store
+    activate = () if shutil.which("recsys") else (f"source {Path(sys.prefix) / 'bin' / 'activate'}",)
+    return (
+        *activate,
+        f"recsys recommend --store {shown} --user {user}",
+        f"recsys similar --store {shown} --item {item}",
+        f"recsys serve --store {shown}",
+        f'curl "http://127.0.0.1:8000/v1/users/{user}/recommendations?k=5"',
+    )

@@ -1,0 +1,179 @@
+"""What the command line prints: tables for people, one JSON document for programs."""
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from recsys.evaluation.number_format import figure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.commands.doctor import Finding
+    from pipelines.datasets.cards import Card
+    from recsys.artifacts.inventory import Held, Inventory
+    from recsys.artifacts.manifest import Manifest
+    from recsys.config import PipelineConfig
+
+# Piped into a file or another program nothing is folded.
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def line(text: str) -> None:
+    """One line on standard output."""
+    out.print(text, markup=False)
+
+
+def json_document(tree: Any) -> None:
+    """One JSON document on standard output."""
+    out.file.write(json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def problem(error: Exception) -> None:
+    """An error a person can act on."""
+    err.print(f"[bold red]error:[/] {escape(str(error))}")
+
+
+def step(name: str, summary: dict[str, Any]) -> None:
+    """What a step did, in a line, while the job goes on."""
+    err.print(f"[bold]{name:<9}[/] {escape(_SENTENCES[name](summary))} [dim]({summary['seconds']:.1f} s)[/]")
+
+
+def _prepared(summary: dict[str, Any]) -> str:
+    rows, cleaning = summary["rows"], summary["cleaning"]
+    reasons = {**rows["refused"], **({"merged": rows["merged"]} if rows["merged"] else {})}
+    refused = "".join(f"; {count:,} {reason}" for reason, count in reasons.items())
+    return (
+        f"{rows['rows_read']:,} rows read, {rows['accepted']:,} accepted{refused}; "
+        f"matrix {cleaning['n_users']:,} users x {cleaning['n_items']:,} items, {cleaning['entries']:,} entries"
+    )
+
+
+def _evaluated(summary: dict[str, Any]) -> str:
+    metric = summary["metric"]
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in summary["means"].items())
+    return f"{metric} over {summary['n_users']:,} users: {scores}{_stopped(summary.get('stopping'))}"
+
+
+def _stopped(stopping: dict[str, Any] | None) -> str:
+    if not (stopping and stopping["curve"]):
+        return ""
+    if len(stopping["curve"]) == stopping["iterations"]:
+        return f"; best after iteration {stopping['iterations']}, the last that model.iterations allows"
+    return f"; stopped after iteration {stopping['iterations']}"
+
+
+def _trained(summary: dict[str, Any]) -> str:
+    return (
+        f"{summary['factors']} factors for {summary['n_users']:,} users and {summary['n_items']:,} items"
+        f"{_tied(summary['training'])}"
+    )
+
+
+def _tied(training: dict[str, Any]) -> str:
+    """What ties the vectors to those that serve, where they were to be tied."""
+    if "tied_to_none" in training:
+        return f"; tied to no version: {training['tied_to_none']}"
+    for key, how in (("started_from", "set out from"), ("aligned_to", "fitted anew, aligned with")):
+        if key in training:
+            why = f" ({training['not_warm']})" if "not_warm" in training else ""
+            return f"; {how} {training[key]}{why}, mean item cosine {figure(training['mean_item_cosine'])}"
+    return ""
+
+
+def _indexed(summary: dict[str, Any]) -> str:
+    return f"{summary['kind']}, recall@100 {summary['recall@100']:.4f}"
+
+
+def _published(summary: dict[str, Any]) -> str:
+    return f"{summary['version']} " + ("serves already: nothing has changed" if summary["unchanged"] else "accepted")
+
+
+_SENTENCES = {
+    "prepare": _prepared,
+    "evaluate": _evaluated,
+    "train": _trained,
+    "index": _indexed,
+    "publish": _published,
+}
+
+
+def published(config: "PipelineConfig", done: dict[str, dict[str, Any]]) -> None:
+    """Where everything is after a whole run, and what to type next."""
+    store, summary = config.publish.store, done["publish"]
+    n_refused = sum(done.get("prepare", {}).get("rows", {}).get("refused", {}).values())
+    line(f"\n{summary['version']} serves from {store}")
+    line(f"report:  {config.workspace / 'report.html'} (report.md as text, report.json for programs)")
+    if n_refused:
+        kept = min(n_refused, config.log.quarantine_rows)
+        line(f"refused: {config.workspace / 'quarantine.jsonl'} has {kept:,} of {n_refused:,} rows, by file and line")
+    line(f"next:    recsys serve --store {store}")
+
+
+def versions(store: "Path", found: "Inventory") -> None:
+    """The versions of a store; the one that serves is marked, and so is what is damaged."""
+    rows = table(f"Versions in {store}", "", "version", "published", "users", "items", "metric", "verdict")
+    for held in found.versions:
+        if (manifest := held.manifest) is None:
+            rows.add_row("", held.version, "", "", "", "", f"[red]damaged:[/] {escape(_within(held))}")
+            continue
+        mark = "*" if held.version == found.serving else ""
+        n_users, n_items = (_count(manifest.counts.get(what)) for what in ("users", "items"))
+        facts = manifest.created_at, n_users, n_items, _headline(manifest), manifest.verdict
+        rows.add_row(mark, held.version, *map(escape, facts))
+    out.print(rows)
+
+
+def faults(store: "Path", found: "Inventory") -> None:
+    """What is wrong with the store, and what mends it."""
+    for fault in found.faults:
+        err.print(f"[bold red]error:[/] {escape(fault)}")
+    if found.serving is None and any(held.manifest for held in found.versions):
+        err.print(f"`recsys rollback --store {escape(str(store))} VERSION` lets a version of the list serve")
+
+
+def _within(held: "Held") -> str:
+    """The damage, files named from the version's folder on."""
+    damage = held.damage or ""
+    return damage.partition(f"/{held.version}/")[2] or damage
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else ""
+
+
+def _headline(manifest: "Manifest") -> str:
+    """The figure that the gates looked at."""
+    publish = manifest.config.get("publish")
+    metric = publish.get("metric") if isinstance(publish, dict) else None
+    value = manifest.metrics.get(metric) if isinstance(metric, str) else None
+    return f"{metric} {value:.4f}" if isinstance(value, int | float) else ""
+
+
+def cards(known: Iterable["Card"]) -> None:
+    """The data sets that can be fetched."""
+    rows = table("Data sets (recsys fetch NAME)", "name", "what", "licence")
+    for card in known:
+        rows.add_row(card.name, escape(card.title), escape(card.licence))
+    out.print(rows)
+
+
+def findings(found: Iterable["Finding"]) -> None:
+    """What the doctor saw."""
+    for finding in found:
+        mark = "[green]ok[/]  " if finding.fine else "[red]FAIL[/]"
+        out.print(f"{mark} {finding.name:<12} {escape(finding.detail)}")
+
+
+def table(title: str, *columns: str) -> Table:
+    """A table without lines around it, to add rows to."""
+    rows = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        rows.add_column(column, overflow="fold", justify="right" if column in {"#", "score"} else "left")
+    return rows

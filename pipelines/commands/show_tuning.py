@@ -1,0 +1,59 @@
+"""What the command line prints of a search: the best trials, what each setting bought, where it was written."""
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.commands.show import err, line, out
+from recsys.evaluation.number_format import figure
+from recsys.tuning.outcome import Outcome, flat
+
+_SHOWN = 10
+
+
+def announcement(text: str) -> None:
+    """A line while the search goes on."""
+    err.print(f"[bold]tune[/]      {escape(text)}")
+
+
+def outcome(found: Outcome, *, tuned: str, trials: str, written: str | None) -> None:
+    """Everything there is to know when it has ended."""
+    _best_trials(found)
+    if found.bought:
+        _bought(found)
+    out.print()
+    for sentence in found.sentences():
+        line(sentence)
+    for key, value in flat(found.settings).items():
+        line(f"  {key} = {'(left out)' if value is None else value}")
+    line(f"\ntuned:  {tuned}")
+    line(f"trials: {trials}")
+    if found.settings:
+        line(f"next:   recsys run {written or tuned}")
+
+
+def _best_trials(found: Outcome) -> None:
+    shown = sorted(
+        (trial for trial in found.trials if trial.score is not None),
+        key=lambda trial: (trial.factors != found.factors, -(trial.score or 0.0)),
+    )[:_SHOWN]
+    each = [flat(trial.settings) for trial in shown]
+    keys = [key for key in dict.fromkeys(key for settings in each for key in settings) if _differs(key, each)]
+    table = Table("factors", "trial", found.metric, "settings", box=None, pad_edge=False)
+    for trial, settings in zip(shown, each, strict=True):
+        words = (f"{key.rpartition('.')[2]}={settings[key]}" for key in keys if key in settings)
+        table.add_row(str(trial.factors), str(trial.number), figure(trial.score), escape(" ".join(words)))
+    out.print(table)
+
+
+def _differs(key: str, each: list[dict[str, Any]]) -> bool:
+    return any(settings.get(key) != each[0].get(key) for settings in each)
+
+
+def _bought(found: Outcome) -> None:
+    line("\nWhat each bought: the winner with these settings put back to where it began")
+    table = Table("put back", found.metric, "bought", "from", "to", box=None, pad_edge=False)
+    for row in found.bought:
+        table.add_row(row.name, figure(row.without), *(figure(value, sign=True) for value in row.gain or (None,) * 3))
+    out.print(table)

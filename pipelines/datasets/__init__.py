@@ -1,0 +1,1 @@
+"""Public data sets: their cards, downloads and formats."""

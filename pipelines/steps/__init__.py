@@ -1,0 +1,1 @@
+"""The steps of the nightly job, their order and their files."""

@@ -1,0 +1,87 @@
+"""evaluate: the model and its baselines on a holdout that none of them saw."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from pipelines.steps.memory import give_back
+from pipelines.steps.stopping import stop_on_validation
+from pipelines.steps.workspace import Workspace
+from recsys.config import PipelineConfig
+from recsys.data.interactions import Interactions
+from recsys.data.splits.from_config import split_of
+from recsys.data.splits.split import Split
+from recsys.evaluation.cohort import Cohort
+from recsys.evaluation.evaluator import evaluate as measure
+from recsys.evaluation.gates import check_metric
+from recsys.models.factors.embedding_recommender import EmbeddingRecommender
+from recsys.models.factors.training import TrainedModel, train_model
+from recsys.models.recommender import Recommender
+from recsys.models.registry import check_baselines, check_fits, fit_baseline
+from recsys.progress import Progress
+from recsys.retrieval.exact import ExactSearch
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
+    """Fit on the train side of the split, rank everything for every held-out user. Returns the summary."""
+    prepared = workspace.require("prepare", config)
+    check_metric(config.publish, config.evaluate)
+    check_baselines(config.evaluate)
+    given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
+    events = Interactions.load(prepared / "events")
+    _check_before_fits(events, config, given)
+    stopping = stop_on_validation(events, config, progress=progress) if config.model.early_stopping else None
+    split = split_of(events, config, given)
+    del events
+    give_back()  # the events, before training needs room
+    with workspace.output("evaluate", config) as output:
+        fitted = stopping.applied(config.model) if stopping else config.model
+        model = train_model(split.train, fitted, progress=progress)
+        means = {}
+        for recommender in _contestants(split, model, config, progress):
+            evaluation = measure(
+                recommender,
+                split,
+                cutoffs=config.evaluate.cutoffs,
+                item_vectors=model.embeddings.items,
+                progress=progress,
+            )
+            evaluation.save(output.folder / f"{recommender.name}.arrow")
+            means[recommender.name] = evaluation.means()
+        Cohort.of(split).save(output.folder / "cohort")
+        output.summary.update(_summary(split, means, config), stopping=stopping and stopping.to_dict())
+    log.info("evaluated users=%d", len(split.user_ids))
+    return workspace.summary("evaluate")
+
+
+def _check_before_fits(events: Interactions, config: PipelineConfig, given: Interactions | None) -> None:
+    """Split once just to look, if a baseline has a limit: a kept split would lie beside the stopping fit."""
+    check_fits(config.evaluate.baselines, lambda: split_of(events, config, given).train)
+
+
+def _contestants(
+    split: Split, model: TrainedModel, config: PipelineConfig, progress: Progress
+) -> Iterator[Recommender]:
+    """One after the other, so that only one of them is in memory."""
+    yield EmbeddingRecommender(config.model.algorithm, model, ExactSearch(model.embeddings.scoring_items))
+    for name in config.evaluate.baselines:
+        yield fit_baseline(name, split.train, progress=progress)
+
+
+def _summary(split: Split, means: dict[str, dict[str, float]], config: PipelineConfig) -> dict[str, Any]:
+    metric = config.publish.metric
+    return {
+        "metric": metric,
+        "means": {name: values[metric] for name, values in means.items()},
+        "metrics": means,
+        "n_users": len(split.user_ids),
+        "split": {
+            "kind": config.evaluate.split,
+            "cut": split.cut,
+            "counts": dict(split.counts),
+            "dropped": dict(split.dropped),
+            "dropped_users": dict(split.dropped_users),
+        },
+    }

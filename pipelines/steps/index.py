@@ -1,0 +1,51 @@
+"""index: the trained item vectors made searchable, and every candidate measured against exact search."""
+
+from typing import Any
+
+from pipelines.steps.workspace import Workspace
+from recsys.config import PipelineConfig
+from recsys.data.matrix import InteractionMatrix
+from recsys.models.factors.training import TrainedModel
+from recsys.progress import Progress
+from recsys.retrieval.choice import Choice, choose_index
+from recsys.retrieval.exact import normalised
+from recsys.retrieval.faiss_files import save_index
+
+_SAMPLED = 1_000
+
+
+def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
+    """Choose and build the index for recommendations and the one for similar items. Returns the summary."""
+    prepared = workspace.require("prepare", config)
+    model = TrainedModel.load(workspace.require("train", config) / "model")
+    matrix = InteractionMatrix.load(prepared / "matrix")
+    with workspace.output("index", config) as output:
+        chosen = _for_users(model, matrix, config, progress=progress)
+        save_index(chosen.index, output.folder, "index")
+        similar = _for_items(model, config, progress=progress)
+        save_index(similar.index, output.folder, "similar")
+        output.summary.update(chosen.summary() | {"similar": similar.summary()})
+    return workspace.summary("index")
+
+
+def _for_users(
+    model: TrainedModel, matrix: InteractionMatrix, config: PipelineConfig, *, progress: Progress
+) -> Choice:
+    users = _spread(matrix.n_users)
+    vectors, seen = model.embeddings.users[users], matrix.csr[users]
+    return choose_index(model.embeddings.scoring_items, vectors, config.index, exclude=seen, progress=progress)
+
+
+def _for_items(model: TrainedModel, config: PipelineConfig, *, progress: Progress) -> Choice:
+    """Asked with the items' own vectors; one by one they find themselves first."""
+    items = normalised(model.embeddings.items)
+
+    def told(stage: str, done: float, total: float | None) -> None:
+        progress(f"similar: {stage}", done, total)
+
+    return choose_index(items, items[_spread(len(items))], config.index, progress=told)
+
+
+def _spread(n: int) -> slice:
+    """About a thousand of n rows, evenly spread."""
+    return slice(0, None, max(1, n // _SAMPLED))

@@ -1,0 +1,60 @@
+"""prepare: the log and the catalogue, read once, checked, and laid down as arrays."""
+
+import logging
+from typing import Any
+
+from pipelines.steps.memory import give_back
+from pipelines.steps.workspace import Workspace
+from recsys.config import LogConfig, PipelineConfig
+from recsys.data.ingest.accounting import RowCounts
+from recsys.data.ingest.catalogue import read_items
+from recsys.data.ingest.fingerprint import fingerprint_log
+from recsys.data.ingest.readers import read_log
+from recsys.data.interactions import Interactions
+from recsys.data.items import Items
+from recsys.data.splits.from_config import matrix_of
+from recsys.progress import Progress
+
+log = logging.getLogger(__name__)
+
+
+def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
+    """Read the log; write events, the matrix of everything, items and the accounting. Returns the summary."""
+    with workspace.output("prepare", config) as output:
+        events, rows = _read(config, config.log, workspace, progress)
+        newest = _newest(events)
+        matrix, cleaning = matrix_of(events, config, newest)
+        events.save(output.folder / "events")
+        matrix.save(output.folder / "matrix")
+        items = Items.without_attributes(matrix.items) if config.items is None else read_items(config.items)
+        items.aligned(matrix.items).save(output.folder / "items.arrow")
+        output.summary.update(
+            rows=rows.to_dict(),
+            cleaning=cleaning.to_dict(),
+            fingerprints={"log": fingerprint_log(config.log)},
+            newest_event=newest,
+        )
+        if config.evaluate.holdout_paths:
+            given = config.log.model_copy(update={"paths": config.evaluate.holdout_paths})
+            holdout, holdout_rows = _read(config, given, workspace, progress)
+            holdout.save(output.folder / "holdout")
+            output.summary["holdout_rows"] = holdout_rows.to_dict()
+            output.summary["fingerprints"]["holdout"] = fingerprint_log(given)
+    log.info("prepared rows=%s entries=%d", rows.to_dict(), cleaning.entries)
+    return workspace.summary("prepare")
+
+
+def _newest(events: Interactions) -> int | None:
+    """UTC seconds of the newest event: decay starts there, in training and when people are folded in later."""
+    return None if events.timestamp is None or len(events) == 0 else int(events.timestamp.max())
+
+
+def _read(
+    config: PipelineConfig, source: LogConfig, workspace: Workspace, progress: Progress
+) -> tuple[Interactions, RowCounts]:
+    quarantine = (
+        workspace.quarantine if source is config.log else workspace.quarantine.with_stem("quarantine-holdout")
+    )
+    read = read_log(source, deduplicate=config.prepare.deduplicate, quarantine=quarantine, progress=progress)
+    give_back()  # the blocks that were parsed, before cleaning needs room
+    return read

@@ -1,0 +1,94 @@
+"""publish: the gates, the report, the sealed version, and last of all the pointer."""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from pipelines.steps.report import compose_report, load_evidence, portable_settings
+from pipelines.steps.workspace import Workspace
+from recsys.artifacts.bundle import read_record, seal_bundle
+from recsys.artifacts.manifest import NEWEST_EVENT, Manifest
+from recsys.artifacts.registry import Registry
+from recsys.config import PipelineConfig
+from recsys.data.items import Items
+from recsys.data.matrix import InteractionMatrix
+from recsys.errors import GateError
+from recsys.evaluation.record import Record
+from recsys.evaluation.reporting.report import Report
+from recsys.evaluation.serving import Serving
+from recsys.models.factors.training import TrainedModel
+from recsys.progress import Progress
+from recsys.retrieval.faiss_files import read_index
+
+log = logging.getLogger(__name__)
+
+
+def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
+    """Seal what the steps before made and let it serve, if every gate opens. Returns the summary.
+
+    Raises GateError where one stays shut: the report says why, and the version that serves is untouched.
+    """
+    workspace.require("index", config)
+    registry = Registry(config.publish.store)
+    evidence = load_evidence(config, workspace)
+    report = compose_report(config, workspace, evidence, serving=_serving(registry))
+    _write_report(report, workspace)  # whatever comes of this night; once there is a version, it is named
+    refusals = [gate.detail for gate in report.gates if not gate.passed]
+    if refusals:
+        raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_html}")
+    with workspace.output("publish", config) as output:
+        progress("seal the version", 0, 1)
+        version, serving = _seal(config, workspace, report, evidence.record).version, registry.current()
+        _write_report(report.of_version(version), workspace)
+        registry.publish(version)
+        progress("seal the version", 1, 1)
+        output.summary.update(version=version, verdict=report.verdict, unchanged=version == serving)
+    log.info("published version=%s", version)
+    return workspace.summary("publish")
+
+
+def _write_report(report: Report, workspace: Workspace) -> None:
+    workspace.report_json.write_text(report.to_json(), encoding="utf-8")
+    workspace.report_markdown.write_text(report.to_markdown(), encoding="utf-8")
+    workspace.report_html.write_text(report.to_html(), encoding="utf-8")
+
+
+def _serving(registry: Registry) -> Serving | None:
+    if (current := registry.current()) is None:
+        return None
+    manifest, record = read_record(registry.path(current))
+    measured_by = manifest.config.get("evaluate")
+    return Serving(current, manifest.metrics, record, measured_by if isinstance(measured_by, dict) else {})
+
+
+def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: Record) -> Manifest:
+    prepared, indexed = workspace.folder("prepare"), workspace.folder("index")
+    model = TrainedModel.load(workspace.folder("train") / "model")
+    matrix = InteractionMatrix.load(prepared / "matrix")
+    shape = (matrix.n_items, model.embeddings.factors)
+    summary = workspace.summary("prepare")
+    return seal_bundle(
+        config.publish.store,
+        users=matrix.users,
+        items=Items.load(prepared / "items.arrow", matrix.items),
+        model=model,
+        seen=matrix.csr,
+        popularity=np.asarray(model.weighting.item_degree),
+        index=read_index(indexed, "index", shape),
+        similar=read_index(indexed, "similar", shape),
+        config=portable_settings(config),
+        log={
+            "fingerprint": summary["fingerprints"]["log"],
+            NEWEST_EVENT: summary["newest_event"],
+            **summary["rows"],
+        },
+        counts={"users": matrix.n_users, "items": matrix.n_items, "entries": int(matrix.csr.nnz)},
+        metrics=workspace.summary("evaluate")["metrics"][config.model.algorithm],
+        gates=[asdict(gate) for gate in report.gates],
+        verdict=report.verdict or "",
+        index_summary=workspace.summary("index"),
+        training=workspace.summary("train")["training"],
+        record=record,
+    )

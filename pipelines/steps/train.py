@@ -1,0 +1,117 @@
+"""train: the accepted configuration, fitted on everything."""
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from pipelines.steps.previous_version import PreviousVersion, find_previous_version, why_not_warm
+from pipelines.steps.workspace import Workspace
+from recsys.config import PipelineConfig
+from recsys.data.matrix import InteractionMatrix
+from recsys.errors import ArtifactError
+from recsys.models.factors.continuity import aligned, carried_over, mean_item_cosine, shared_rows, training_recall
+from recsys.models.factors.training import TrainedModel, train_model
+from recsys.progress import Progress
+
+log = logging.getLogger(__name__)
+
+# Vectors that went on from healthy ones reproduce their training data as well, but for what a night adds.
+_HEALTHY = 0.9
+
+Fitted = tuple[TrainedModel, dict[str, Any]]
+"""A model, and how it is tied to an earlier one: plain values for the summary, the report and the manifest."""
+
+
+def train(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
+    """Fit the model on the whole matrix; write its vectors. Returns the summary."""
+    matrix = InteractionMatrix.load(workspace.require("prepare", config) / "matrix")
+    fingerprint = workspace.summary("prepare")["fingerprints"]["log"]
+    with workspace.output("train", config) as output:
+        model, training = _fit(matrix, _stopped(config, workspace), fingerprint, progress)
+        model.save(output.folder / "model")
+        output.inputs.update({key: training[key] for key in ("started_from", "aligned_to") if training.get(key)})
+        output.summary.update(
+            n_users=matrix.n_users,
+            n_items=matrix.n_items,
+            entries=int(matrix.csr.nnz),
+            factors=model.embeddings.factors,
+            losses=list(model.losses),
+            training=training,
+        )
+    return workspace.summary("train")
+
+
+def _stopped(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
+    """`config` with the number of iterations that evaluate found best, where it looked for one."""
+    workspace.require("evaluate", config)
+    if (stopping := workspace.summary("evaluate").get("stopping")) is None:
+        return config
+    model = config.model.model_copy(update={"iterations": stopping["iterations"]})
+    return config.model_copy(update={"model": model})
+
+
+def _fit(matrix: InteractionMatrix, config: PipelineConfig, fingerprint: str, progress: Progress) -> Fitted:
+    if config.model.continuity == "none":
+        return train_model(matrix, config.model, progress=progress), {}
+    try:
+        previous = find_previous_version(config, matrix, log=fingerprint)
+    except ArtifactError as error:
+        log.warning("fitted anew, tied to no version: %s", error)
+        return train_model(matrix, config.model, progress=progress), {"tied_to_none": str(error)}
+    if previous is None:
+        return train_model(matrix, config.model, progress=progress), {"tied_to_none": "no earlier version serves"}
+    if config.model.continuity == "warm":
+        return _warm_if_it_may(matrix, config, previous, progress)
+    return _aligned(matrix, config, previous, progress)
+
+
+def _warm_if_it_may(
+    matrix: InteractionMatrix, config: PipelineConfig, previous: PreviousVersion, progress: Progress
+) -> Fitted:
+    if (why_not := why_not_warm(previous, config)) is None:
+        model, training = _warm(matrix, config, previous, progress)
+        if (why_not := _ill(training, previous)) is None:
+            return model, training
+    log.warning("a fit anew, aligned with %s: %s", previous.version, why_not)
+    model, training = _aligned(matrix, config, previous, progress)
+    return model, {**training, "not_warm": why_not}
+
+
+def _warm(matrix: InteractionMatrix, config: PipelineConfig, previous: PreviousVersion, progress: Progress) -> Fitted:
+    fewer = config.model.model_copy(update={"iterations": config.model.warm_iterations})
+    model = train_model(matrix, fewer, start=carried_over(previous.earlier, matrix), progress=progress)
+    training = {
+        "started_from": previous.version,
+        "warm_nights": previous.warm_nights + 1,
+        "iterations": fewer.iterations,
+        **_beside(model, matrix, previous),
+        "training_recall@20": training_recall(model.embeddings, matrix.csr),
+        "training_recall@20_before": training_recall(previous.earlier.embeddings, previous.seen),
+    }
+    return model, training
+
+
+def _aligned(
+    matrix: InteractionMatrix, config: PipelineConfig, previous: PreviousVersion, progress: Progress
+) -> Fitted:
+    model = train_model(matrix, config.model, progress=progress)
+    turned = replace(model, embeddings=aligned(model.embeddings, matrix.items, previous.earlier))
+    return turned, {"aligned_to": previous.version, **_beside(turned, matrix, previous)}
+
+
+def _beside(model: TrainedModel, matrix: InteractionMatrix, previous: PreviousVersion) -> dict[str, Any]:
+    """How the vectors differ from those of `previous`."""
+    earlier = previous.earlier
+    return {
+        "mean_item_cosine": mean_item_cosine(model.embeddings, matrix.items, earlier),
+        "new_items": matrix.n_items - len(shared_rows(earlier.items, matrix.items)[1]),
+        "new_users": matrix.n_users - len(shared_rows(earlier.users, matrix.users)[1]),
+    }
+
+
+def _ill(training: dict[str, Any], previous: PreviousVersion) -> str | None:
+    """What is wrong with vectors that were continued; None where nothing is."""
+    now, before = training["training_recall@20"], training["training_recall@20_before"]
+    if now >= _HEALTHY * before:
+        return None
+    return f"continued vectors found {now:.3f} of their own training data, those of {previous.version} {before:.3f}"

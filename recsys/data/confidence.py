@@ -1,0 +1,180 @@
+"""ConfidenceWeighting: from how much a user did with an item to how confident the model may be in it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from recsys.config import ModelConfig
+from recsys.data.arrays import Floats, read_only
+from recsys.data.matrix import Csr, check_canonical, scale_entries
+from recsys.errors import ArtifactError, DataError
+
+
+@dataclass(frozen=True)
+class ConfidenceSettings:
+    """The numbers of a fitted weighting: those of the configuration, and what the training matrix gave.
+
+    `kind`: "degree", "log", "bm25" or "plain". `scale`: brings the mean of degree-normalised values to 1.
+    `n_users`, `mean_length`: rows of the training matrix, and the mean of their sums; bm25 alone uses them.
+    """
+
+    kind: str
+    alpha: float
+    user_exponent: float
+    item_exponent: float
+    bm25_k1: float
+    bm25_b: float
+    scale: float
+    n_users: int
+    mean_length: float
+
+
+@dataclass(frozen=True, eq=False)
+class ConfidenceWeighting:
+    """A weighting fitted to a training matrix; it weighs any rows over the same items.
+
+    A row's confidence depends on that row and on what was fitted, never on the rows beside it: a user folded in
+    alone gets exactly the confidence that training would have used.
+    `item_degree`: float32 (n_items,), distinct users of each item in training. Read-only.
+    Raises DataError where the kind is unknown or the degrees are no such array.
+    """
+
+    settings: ConfidenceSettings
+    item_degree: Floats
+
+    def __post_init__(self) -> None:
+        if self.settings.kind not in _FORMULAS:
+            raise DataError(f"weighting: kind {self.settings.kind!r}, expected one of {', '.join(_FORMULAS)}")
+        if self.item_degree.dtype != np.float32 or self.item_degree.ndim != 1:
+            came = f"{self.item_degree.dtype} {self.item_degree.shape}"
+            raise DataError(f"weighting: item_degree is {came}, expected float32 (n_items,)")
+        object.__setattr__(self, "item_degree", read_only(self.item_degree))
+
+    @cached_property
+    def item_factor(self) -> Floats:
+        """float32 (n_items,): deg_i ** -b of `degree_normalised`, kept because single rows are weighed often."""
+        factor: Floats = np.maximum(self.item_degree, 1) ** np.float32(-self.settings.item_exponent)
+        return factor
+
+    def apply(self, csr: Csr) -> Csr:
+        """The confidence of `csr`: canonical float32 (n, n_items), any rows over the items of training.
+
+        Returns a matrix of the same places (it shares their index arrays), alpha multiplied in, every value
+        finite and above zero.
+        Raises DataError where the columns are not those of training, or a weight is too large for float32.
+        """
+        if csr.shape[1] != len(self.item_degree):
+            raise DataError(f"weighting: {csr.shape[1]} columns, expected the {len(self.item_degree)} of training")
+        with np.errstate(over="ignore", under="ignore"):
+            values = _FORMULAS[self.settings.kind](csr, self)
+            values *= np.float32(self.settings.alpha)
+        np.maximum(values, _SMALLEST, out=values)
+        confidence = _same_places(csr, values)
+        check_canonical(confidence)
+        return confidence
+
+    def save(self, folder: Path) -> None:
+        """Write weighting.json and item_degree.npy into `folder`, which is made if missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / _DEGREE_FILE, self.item_degree, allow_pickle=False)
+        (folder / _SETTINGS_FILE).write_text(json.dumps(asdict(self.settings), indent=2) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def load(folder: Path) -> "ConfidenceWeighting":
+        """Read what `save` wrote. Raises ArtifactError where it is missing or damaged."""
+        try:
+            settings = json.loads((folder / _SETTINGS_FILE).read_text(encoding="utf-8"))
+            degree = np.load(folder / _DEGREE_FILE, mmap_mode="r", allow_pickle=False)
+            return ConfidenceWeighting(ConfidenceSettings(**settings), degree)
+        except (OSError, ValueError, TypeError, DataError) as error:
+            raise ArtifactError(f"{folder}: expected {_SETTINGS_FILE} and {_DEGREE_FILE}: {error}") from error
+
+
+def fit_confidence(csr: Csr, config: ModelConfig) -> ConfidenceWeighting:
+    """Learn from a training matrix what `config.weighting` needs to know.
+
+    `csr`: canonical float32 (n_users, n_items), not modified. Raises DataError where it holds nothing.
+    """
+    if csr.nnz == 0:
+        raise DataError("weighting: the training matrix holds no entries")
+    n_users, n_items = csr.shape
+    degree = np.bincount(csr.indices, minlength=n_items).astype(np.float32)
+    settings = ConfidenceSettings(
+        kind=config.weighting,
+        alpha=config.alpha,
+        user_exponent=config.user_degree_exponent,
+        item_exponent=config.item_degree_exponent,
+        bm25_k1=config.bm25_k1,
+        bm25_b=config.bm25_b,
+        scale=1.0,
+        n_users=n_users,
+        mean_length=float(csr.data.mean(dtype=np.float64)) * csr.nnz / n_users,
+    )
+    unscaled = ConfidenceWeighting(settings, degree)
+    if config.weighting != "degree":
+        return unscaled
+    mean = float(degree_normalised(csr, unscaled).mean(dtype=np.float64))
+    return ConfidenceWeighting(ConfidenceSettings(**{**asdict(settings), "scale": 1.0 / mean}), degree)
+
+
+def degree_normalised(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
+    """float32 (nnz,): scale * log(1 + r_ui) / (deg_u ** a * deg_i ** b).
+
+    deg_u is the number of distinct items in the row, deg_i that of the item's users in training; a, b are
+    `user_degree_exponent` and `item_degree_exponent`. With a = b = 1/2 this is the symmetric normalisation
+    D^-1/2 R D^-1/2 of graph models: He et al., LightGCN (SIGIR 2020).
+    """
+    settings = weighting.settings
+    user_factor = np.maximum(np.diff(csr.indptr), 1).astype(np.float32) ** np.float32(-settings.user_exponent)
+    values: Floats = np.log1p(csr.data)
+    scale_entries(values, csr, rows=user_factor, columns=weighting.item_factor)
+    values *= np.float32(settings.scale)
+    return values
+
+
+def logarithmic(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
+    """float32 (nnz,): log(1 + r_ui). Hu, Koren, Volinsky, Collaborative Filtering for Implicit Feedback (2008)."""
+    values: Floats = np.log1p(csr.data)
+    return values
+
+
+def bm25(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
+    """float32 (nnz,): idf_i * r_ui * (k1 + 1) / (r_ui + k1 * (1 - b + b * len_u / mean_len)).
+
+    A user is the document and an item the term: len_u is the row's sum, and
+    idf_i = log(1 + (n_users - deg_i + 0.5) / (deg_i + 0.5)), kept above zero by the 1 inside.
+    Robertson, Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009).
+    """
+    settings, degree = weighting.settings, weighting.item_degree
+    length = csr @ np.ones(csr.shape[1], np.float32)
+    saturation = settings.bm25_k1 * (1 - settings.bm25_b + settings.bm25_b * length / settings.mean_length)
+    idf = np.log1p((settings.n_users - degree + 0.5) / (degree + 0.5))
+    values = csr.data * np.float32(settings.bm25_k1 + 1)
+    values /= csr.data + np.repeat(saturation.astype(np.float32), np.diff(csr.indptr))
+    values *= idf.astype(np.float32)[csr.indices]
+    return values
+
+
+def plain(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
+    """float32 (nnz,): r_ui as it is."""
+    values: Floats = csr.data.copy()
+    return values
+
+
+def _same_places(csr: Csr, values: Floats) -> Csr:
+    weighted = Csr((values, csr.indices, csr.indptr), shape=csr.shape)
+    weighted.has_canonical_format = csr.has_canonical_format
+    return weighted
+
+
+_SMALLEST = np.finfo(np.float32).tiny
+_SETTINGS_FILE, _DEGREE_FILE = "weighting.json", "item_degree.npy"
+
+_FORMULAS: Mapping[str, Callable[[Csr, ConfidenceWeighting], Floats]] = MappingProxyType(
+    {"degree": degree_normalised, "log": logarithmic, "bm25": bm25, "plain": plain}
+)

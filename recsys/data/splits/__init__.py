@@ -1,0 +1,1 @@
+"""What a model is trained on, and what is held out to measure it."""

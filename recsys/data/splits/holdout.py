@@ -1,0 +1,143 @@
+"""Holdout: what is left of the held-out events for a trained model to find, and why the rest is not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Indices
+from recsys.data.id_map import IdMap
+from recsys.data.matrix import Csr, InteractionMatrix
+from recsys.data.pairs import Pairs, merge_events, run_starts
+from recsys.data.splits.strategies import EventSplit
+
+MEANINGS = {
+    "not_positive": "no event of the pair has a value above zero",
+    "new_user": "the user has no train event",
+    "user_not_trained": "cleaning ([prepare]) left out all train events of the user",
+    "no_history": "the user has nothing among the trained items to be known by",
+    "new_item": "the item has no train event",
+    "item_not_trained": "cleaning ([prepare]) left out all train events of the item",
+    "already_seen": "the pair is in the user's history",
+    "sampled_out": "the user is not in the sample of evaluate.max_users",
+}
+"""Why pairs of the holdout are not evaluated, in the order in which they are looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the evaluated users are known by.
+
+    `users`: the map of the rows of `csr`: float32 (n, n_items), over the items of training.
+    """
+
+    users: IdMap
+    csr: Csr
+
+
+@dataclass(frozen=True, eq=False)
+class Holdout:
+    """Distinct held-out pairs, and how many pairs and users went for each reason.
+
+    Every step leaves out some pairs; a user goes under the reason that took the last one.
+    """
+
+    pairs: Pairs
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    dropped_users: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def users(self) -> Indices:
+        """int32 (n_users,): the distinct users, in order."""
+        return self.pairs.user_idx[run_starts(self.pairs.user_idx)]
+
+    def keep(self, kept: NDArray[np.bool_], reason: str) -> "Holdout":
+        """Only the pairs where `kept`: bool (n_pairs,) is true; the others are counted under `reason`."""
+        if kept.all():
+            return self
+        left = Holdout(self.pairs.select(kept))
+        return Holdout(
+            left.pairs,
+            {**self.dropped, reason: len(self.pairs) - len(left.pairs)},
+            {**self.dropped_users, reason: len(self.users) - len(left.users)},
+        )
+
+    def told(self, left: "Holdout") -> str:
+        """What took the pairs of this one of which `left` is what is left, in a sentence."""
+        taken = "; ".join(
+            f"{count:,} because {MEANINGS[reason]} ({reason})" for reason, count in left.dropped.items()
+        )
+        return f"{len(self.pairs):,} pairs of user and item are held out; left out are {taken or 'none'}"
+
+
+def held_out_pairs(cut: EventSplit) -> Holdout:
+    """The distinct pairs of the held-out events; `pairs.weight` is 1 where any value is above zero, else 0."""
+    relevant = (cut.holdout.value > 0).astype(np.float32)
+    return Holdout(merge_events(cut.holdout, relevant, "max"))
+
+
+def answerable(holdout: Holdout, cut: EventSplit, train: InteractionMatrix, known: Known) -> Holdout:
+    """The pairs that a model of `train` can be asked for, renumbered: users as rows of `known`, items as of `train`.
+
+    Leaves out, in this order, pairs of no positive value, of unknown users, of unknown items, and in the history.
+    """
+    users, items = cut.holdout.users, cut.holdout.items
+    user_at, user_known = _lookup(users, known.users)
+    item_at, item_known = _lookup(items, train.items)
+    has_history = user_known & (np.diff(known.csr.indptr) > 0)[user_at]
+    holdout = holdout.keep(holdout.pairs.weight > 0, "not_positive")
+    if cut.history is not None:
+        holdout = holdout.keep(has_history[holdout.pairs.user_idx], "no_history")
+    else:
+        in_train = _occurring(users, cut.train.users, cut.train.user_idx)
+        holdout = holdout.keep(in_train[holdout.pairs.user_idx], "new_user")
+        holdout = holdout.keep(has_history[holdout.pairs.user_idx], "user_not_trained")
+    in_train = _occurring(items, cut.train.items, cut.train.item_idx)
+    holdout = holdout.keep(in_train[holdout.pairs.item_idx], "new_item")
+    holdout = holdout.keep(item_known[holdout.pairs.item_idx], "item_not_trained")
+    return _unseen(_renumbered(holdout, user_at, item_at), known)
+
+
+def sampled(holdout: Holdout, max_users: int | None, rng: np.random.Generator) -> Holdout:
+    """At most `max_users` of the users, drawn at random; all of them where it is None."""
+    if max_users is None or len(holdout.users) <= max_users:
+        return holdout
+    drawn = rng.choice(holdout.users, max_users, replace=False)
+    return holdout.keep(np.isin(holdout.pairs.user_idx, drawn), "sampled_out")
+
+
+def relevance(holdout: Holdout, n_items: int) -> Csr:
+    """float32 (n_users, n_items), canonical: 1 where a pair is left; one row a user, in the order of `users`."""
+    pairs = holdout.pairs
+    indptr = np.append(run_starts(pairs.user_idx), len(pairs)).astype(np.int32)
+    return Csr((pairs.weight, pairs.item_idx, indptr), shape=(len(indptr) - 1, n_items))
+
+
+def _renumbered(holdout: Holdout, user_at: Indices, item_at: Indices) -> Holdout:
+    # Id maps are sorted, so the pairs stay in the order of users, then items.
+    old = holdout.pairs
+    pairs = Pairs(user_at[old.user_idx], item_at[old.item_idx], old.weight, old.n_events)
+    return Holdout(pairs, holdout.dropped, holdout.dropped_users)
+
+
+def _unseen(holdout: Holdout, known: Known) -> Holdout:
+    if len(holdout.pairs) == 0:
+        return holdout
+    seen = np.asarray(known.csr[holdout.pairs.user_idx, holdout.pairs.item_idx]).ravel() > 0
+    return holdout.keep(~seen, "already_seen")
+
+
+def _lookup(ids: IdMap, target: IdMap) -> tuple[Indices, NDArray[np.bool_]]:
+    """Where each of `ids` stands in `target`: int32 (n,), to be read only where the second, bool (n,), is true."""
+    positions, known = target.encode(ids.ids)
+    at = np.zeros(len(ids), np.int32)
+    at[known] = positions
+    return at, known
+
+
+def _occurring(ids: IdMap, target: IdMap, positions: Indices) -> NDArray[np.bool_]:
+    """bool (n,): which of `ids` occur among `positions`, int32 (n_events,) in `target`."""
+    at, known = _lookup(ids, target)
+    occurring: NDArray[np.bool_] = known & (np.bincount(positions, minlength=len(target)) > 0)[at]
+    return occurring

@@ -1,0 +1,142 @@
+"""Splits: what a model may learn from, and what it is then asked to predict."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from recsys.config import EvaluateConfig
+from recsys.data.arrays import Indices
+from recsys.data.interactions import Interactions
+from recsys.data.matrix import Csr, InteractionMatrix, check_canonical
+from recsys.data.splits.holdout import Holdout, Known, answerable, held_out_pairs, relevance, sampled
+from recsys.data.splits.strategies import EventSplit, split_events
+from recsys.errors import ConfigError, DataError
+
+Build = Callable[[Interactions, int | None], InteractionMatrix]
+"""From events, and the time at which decay starts (UTC seconds, None: the newest of them), to a matrix."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One training matrix, and the users whose other items a model trained on it is to find.
+
+    `train`: built from train events only, id maps included. `queries_history`: float32 (n_eval, n_items), what each
+    evaluated user is known by. `user_idx`: int32 (n_eval,), their rows in `train`, None where training never saw
+    them. `user_ids`: pyarrow string array (n_eval,). `holdout`: float32 (n_eval, n_items), 1 where an item is
+    relevant: at least one in each row, none of them in that row's history.
+    `cut`: UTC seconds; train events are older, held-out events are not. None where the split is not by time.
+
+    `counts`: n_train_events, n_train_users, n_train_items, n_train_entries; n_holdout_events, n_holdout_pairs and
+    n_holdout_users as they were cut off; n_holdout_entries and n_eval_users, what is left of them to evaluate.
+    `dropped`: distinct (user, item) pairs of the holdout that are not evaluated, by reason;
+    n_holdout_pairs = n_holdout_entries + all of them. `dropped_users`: users that are not evaluated, each under the
+    reason that took the last of their pairs; n_holdout_users = n_eval_users + all of them. Reasons that took
+    nothing are left out of both. They are, in the order in which they are looked at:
+
+    not_positive       no event of the pair has a value above zero
+    new_user           the user has no train event
+    user_not_trained   the user has train events, but cleaning left all of them out
+    no_history         a held-out user without anything among the trained items to be known by
+    new_item           the item has no train event
+    item_not_trained   the item has train events, but cleaning left all of them out
+    already_seen       the pair is in the user's history
+    sampled_out        the user is not in the sample of `evaluate.max_users`
+    too_few_items      (users only) there would be no history left beside the holdout
+
+    Raises DataError where any of this does not hold.
+    """
+
+    train: InteractionMatrix
+    queries_history: Csr
+    user_idx: Indices | None
+    user_ids: Any
+    holdout: Csr
+    counts: Mapping[str, int]
+    dropped: Mapping[str, int]
+    cut: int | None = None
+    dropped_users: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = (len(self.user_ids), self.train.n_items)
+        for name in ("queries_history", "holdout"):
+            part = getattr(self, name)
+            check_canonical(part)
+            if part.shape != shape:
+                raise DataError(f"split.{name}: shape {part.shape}, expected {shape}")
+        if self.queries_history.multiply(self.holdout).nnz:
+            raise DataError("split.holdout: holds items of the same user's history")
+        if not np.diff(self.holdout.indptr).all():
+            raise DataError("split.holdout: a row holds nothing to find")
+        self._check_sum("n_holdout_pairs", "n_holdout_entries", self.dropped)
+        self._check_sum("n_holdout_users", "n_eval_users", self.dropped_users)
+
+    def _check_sum(self, came: str, left: str, dropped: Mapping[str, int]) -> None:
+        if came in self.counts and self.counts[came] != self.counts[left] + sum(dropped.values()):
+            raise DataError(f"split: {came} {self.counts[came]}, {left} {self.counts[left]}, dropped {dict(dropped)}")
+
+
+def make_split(
+    events: Interactions,
+    evaluate: EvaluateConfig,
+    *,
+    build: Build,
+    weigh: Build | None = None,
+    given: Interactions | None = None,
+) -> Split:
+    """Split `events` as `evaluate.split` says, and build the training matrix from the train side alone.
+
+    `build`: `build_matrix` with its settings bound; it sees no held-out event, so neither the filters nor the id
+    maps know of any. `weigh`: `build_history` likewise, for "held_out_users" alone: what they are known by.
+    `given`: the events of `evaluate.holdout_paths`, for "given" alone; its ids are matched as strings.
+    The same events, settings and seed give the same split.
+    Raises ConfigError where an argument or column is missing, DataError where nothing is left to train on or to
+    evaluate, saying what took it.
+    """
+    rng = np.random.default_rng(evaluate.seed)
+    cut = split_events(events, evaluate, rng=rng, given=given)
+    train = build(cut.train, cut.now)
+    known = Known(train.users, train.csr) if cut.history is None else _folded(cut, train, weigh)
+    whole = held_out_pairs(cut)
+    left = sampled(answerable(whole, cut, train, known), evaluate.max_users, rng)
+    if len(left.users) == 0:
+        raise DataError(f'evaluate.split = "{evaluate.split}": nothing is left to evaluate. {whole.told(left)}')
+    return Split(
+        train=train,
+        queries_history=known.csr[left.users],
+        user_idx=left.users if cut.history is None else None,
+        user_ids=known.users.ids.take(pa.array(left.users)),
+        holdout=relevance(left, train.n_items),
+        counts=_counts(cut, train, whole, left),
+        dropped=left.dropped,
+        dropped_users=_at_work({**left.dropped_users, "too_few_items": cut.too_few_items}),
+        cut=cut.at,
+    )
+
+
+def _folded(cut: EventSplit, train: InteractionMatrix, weigh: Build | None) -> Known:
+    """What held-out users are known by: their own events, weighed alike, over the items of training."""
+    if weigh is None or cut.history is None:
+        raise ConfigError('evaluate.split = "held_out_users": needs `weigh` beside `build`')
+    history = weigh(cut.history, cut.now)
+    return Known(history.users, history.over_items(train.items))
+
+
+def _at_work(dropped: Mapping[str, int]) -> dict[str, int]:
+    return {reason: count for reason, count in dropped.items() if count}
+
+
+def _counts(cut: EventSplit, train: InteractionMatrix, whole: Holdout, left: Holdout) -> dict[str, int]:
+    return {
+        "n_train_events": len(cut.train),
+        "n_train_users": train.n_users,
+        "n_train_items": train.n_items,
+        "n_train_entries": train.csr.nnz,
+        "n_holdout_events": len(cut.holdout),
+        "n_holdout_pairs": len(whole.pairs),
+        "n_holdout_users": len(whole.users) + cut.too_few_items,
+        "n_holdout_entries": len(left.pairs),
+        "n_eval_users": len(left.users),
+    }

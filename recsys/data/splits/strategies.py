@@ -1,0 +1,171 @@
+"""Cuts: which events are trained on and which are held out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.config import EvaluateConfig, duration_text
+from recsys.data.arrays import Seconds
+from recsys.data.interactions import Interactions
+from recsys.data.pairs import pair_keys, places_in_runs
+from recsys.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, eq=False)
+class EventSplit:
+    """The events of a log, taken apart.
+
+    `train`: learned from. `holdout`: to be predicted. `history`: what users who are not trained on are known by,
+    None where they are trained on. `at`: UTC seconds of a cut in time. `now`: UTC seconds at which decay starts,
+    None for the newest train event. `too_few_items`: users of whom nothing was held out for want of items.
+    """
+
+    train: Interactions
+    holdout: Interactions
+    history: Interactions | None = None
+    at: int | None = None
+    now: int | None = None
+    too_few_items: int = 0
+
+
+def split_events(
+    events: Interactions, evaluate: EvaluateConfig, *, rng: np.random.Generator, given: Interactions | None = None
+) -> EventSplit:
+    """Split as `evaluate.split` says; `given`: the events of `evaluate.holdout_paths`, for "given" alone.
+
+    Raises ConfigError where the events lack a column the cut needs, DataError where a side is left empty.
+    """
+    if len(events) == 0:
+        raise DataError(f"split {evaluate.split!r}: the log holds no events")
+    if evaluate.split == "given":
+        cut = _cut_given(events, given)
+    elif evaluate.split == "held_out_users":
+        cut = split_held_out_users(events, user_share=evaluate.user_share, item_share=evaluate.item_share, rng=rng)
+    else:
+        cut = _BY_ORDER[evaluate.split](events, evaluate)
+    for name, side in (("train on", cut.train), ("hold out", cut.holdout)):
+        if len(side) == 0:
+            raise DataError(
+                f'evaluate.split = "{evaluate.split}": no events to {name}; {_describe(events)}{_remedy(evaluate)}'
+            )
+    return cut
+
+
+def split_by_time(events: Interactions, holdout: int) -> EventSplit:
+    """Hold out the last `holdout` seconds: events at or after newest - holdout; train on what is strictly older.
+
+    Decay starts at the cut. Raises ConfigError for events without timestamps.
+    """
+    if events.timestamp is None:
+        raise ConfigError('evaluate.split = "temporal": the events have no time; set log.timestamp')
+    at = int(events.timestamp.max()) - holdout
+    before = events.timestamp < at
+    return EventSplit(events.select(before), events.select(~before), at=at, now=at)
+
+
+def split_last_items(events: Interactions, n: int) -> EventSplit:
+    """Hold out each user's last `n` distinct items, with every event the user has with them.
+
+    An item is as late as the user's last event with it whose value is above zero; equal times, and logs without
+    timestamps, go by the order of the log. Users with n such items or fewer keep them all in train.
+    """
+    keys = pair_keys(events)
+    newest_first = _by_user_and_time(events)[::-1]
+    newest_first = newest_first[events.value[newest_first] > 0]
+    pairs, latest = np.unique(keys[newest_first], return_index=True)
+    pairs = pairs[np.argsort(latest)]
+    place, n_items = places_in_runs(pairs // len(events.items))
+    held = np.isin(keys, pairs[(place < n) & (n_items > n)])
+    too_few = int(np.count_nonzero(np.bincount(events.user_idx))) - int(
+        np.count_nonzero((place == 0) & (n_items > n))
+    )
+    return EventSplit(events.select(~held), events.select(held), too_few_items=too_few)
+
+
+def split_held_out_users(
+    events: Interactions, *, user_share: float, item_share: float, rng: np.random.Generator
+) -> EventSplit:
+    """Draw `user_share` of the users, at least one, who are never trained on, and hold out part of their items.
+
+    Of each one's distinct items (those with a value above zero) a random `item_share`, rounded, at least one and
+    never all, is held out with every event the user has with them; the rest is the history. Which users and items
+    those are depends on `rng` and the ids, not on the order of the log. Users with one item are not evaluated.
+    """
+    drawn = _draw_users(events, user_share, rng)
+    theirs = drawn[events.user_idx]
+    train, known = events.select(~theirs), events.select(theirs)
+    held, n_answering = _draw_items(known, item_share, rng)
+    now = None if events.timestamp is None else int(events.timestamp.max())
+    too_few = int(np.count_nonzero(drawn)) - n_answering
+    return EventSplit(train, known.select(held), history=known.select(~held), now=now, too_few_items=too_few)
+
+
+def split_pairs(events: Interactions, *, item_share: float, rng: np.random.Generator) -> EventSplit:
+    """Hold out a random `item_share` of every user's distinct items, as many of each as in `split_held_out_users`."""
+    held, n_answering = _draw_items(events, item_share, rng)
+    too_few = int(np.count_nonzero(np.bincount(events.user_idx))) - n_answering
+    return EventSplit(events.select(~held), events.select(held), too_few_items=too_few)
+
+
+def _cut_given(events: Interactions, given: Interactions | None) -> EventSplit:
+    if given is None:
+        raise ConfigError('evaluate.split = "given": needs the events of evaluate.holdout_paths')
+    return EventSplit(events, given)
+
+
+_BY_ORDER: dict[str, Callable[[Interactions, EvaluateConfig], EventSplit]] = {
+    "temporal": lambda events, evaluate: split_by_time(events, evaluate.holdout),
+    "last_n": lambda events, evaluate: split_last_items(events, evaluate.last_n),
+}
+
+
+def _by_user_and_time(events: Interactions) -> NDArray[np.int64]:
+    """int64 (n,): rows by user, then time, then order of the log."""
+    if events.timestamp is None:
+        return np.argsort(events.user_idx, kind="stable")
+    return np.lexsort((events.timestamp, events.user_idx))
+
+
+def _draw_users(events: Interactions, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """bool (n_users,): which users are held out, of those that have events; one is always left to train on."""
+    active = np.flatnonzero(np.bincount(events.user_idx))
+    n_drawn = min(max(1, round(share * len(active))), len(active) - 1)
+    drawn = np.zeros(len(events.users), np.bool_)
+    drawn[rng.choice(active, n_drawn, replace=False)] = True
+    return drawn
+
+
+def _draw_items(events: Interactions, share: float, rng: np.random.Generator) -> tuple[NDArray[np.bool_], int]:
+    """bool (n,): the events with a random `share` of each user's items; and how many users that took any from."""
+    keys = pair_keys(events)
+    pairs = np.unique(keys[events.value > 0])
+    user_idx = pairs // max(len(events.items), 1)
+    pairs = pairs[np.lexsort((rng.random(len(pairs)), user_idx))]
+    place, n_items = places_in_runs(user_idx)
+    held = np.isin(keys, pairs[(place < np.maximum(1, np.rint(share * n_items))) & (place < n_items - 1)])
+    return held, int(np.count_nonzero((place == 0) & (n_items > 1)))
+
+
+def _remedy(evaluate: EvaluateConfig) -> str:
+    """What the settings ask of a log, as the end of a sentence."""
+    if evaluate.split == "temporal":
+        return f". The last {duration_text(evaluate.holdout)} of it are held out: set evaluate.holdout to less"
+    if evaluate.split == "last_n":
+        return (
+            f". A user needs more than evaluate.last_n = {evaluate.last_n} items for any to be held out, and none has"
+        )
+    if evaluate.split == "held_out_users":
+        return ". It needs 2 users or more, and those who are held out need 2 items or more"
+    return ". The events to hold out are those of evaluate.holdout_paths"
+
+
+def _describe(events: Interactions) -> str:
+    span = "" if events.timestamp is None else f" from {_span(events.timestamp)}"
+    return f"the log holds {len(events):,} events{span}"
+
+
+def _span(timestamp: Seconds) -> str:
+    first, last = (np.datetime64(int(moment), "s") for moment in (timestamp.min(), timestamp.max()))
+    return f"{first} to {last} UTC"

@@ -1,0 +1,1 @@
+"""Models that learn user and item vectors."""

@@ -1,0 +1,100 @@
+"""Continuity: tonight's vectors set out from an earlier fit's, or are turned into its space."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from recsys.data.arrays import Floats, Indices
+from recsys.data.id_map import IdMap
+from recsys.data.matrix import Csr, InteractionMatrix
+from recsys.models.factors.embeddings import Embeddings
+from recsys.retrieval.exact import ExactSearch, normalised
+
+
+@dataclass(frozen=True, eq=False)
+class EarlierEmbeddings:
+    """The vectors of an earlier fit, and the ids of their rows."""
+
+    users: IdMap
+    items: IdMap
+    embeddings: Embeddings
+
+
+def carried_over(earlier: EarlierEmbeddings, matrix: InteractionMatrix) -> Embeddings:
+    """A start for a fit on `matrix`: the earlier vector of every id that has one, zero for the new ones.
+
+    A fit solves users first: a new user's row comes from the items that are known, and then a new item's row from
+    its users. Who touched nothing but new items stays at zero, which is nobody the model knows, until a cold fit.
+    """
+    return Embeddings(
+        _carried(earlier.users, matrix.users, earlier.embeddings.users),
+        _carried(earlier.items, matrix.items, earlier.embeddings.items),
+        np.ones(matrix.n_items, np.float32),
+    )
+
+
+def _carried(earlier: IdMap, now: IdMap, vectors: Floats) -> Floats:
+    before, after = shared_rows(earlier, now)
+    carried = np.zeros((len(now), vectors.shape[1]), np.float32)
+    carried[after] = vectors[before]
+    return carried
+
+
+def shared_rows(earlier: IdMap, now: IdMap) -> tuple[Indices, Indices]:
+    """Where the ids of both maps stand: int32 (n,) in `earlier`, and int32 (n,) in `now`, there ascending."""
+    positions, known = earlier.encode(now.ids)
+    return positions, np.flatnonzero(known).astype(np.int32)
+
+
+def share_of_entries(earlier: IdMap, matrix: InteractionMatrix) -> float:
+    """The share of the entries of `matrix` whose item `earlier` knows."""
+    known = np.zeros(matrix.n_items, np.bool_)
+    known[shared_rows(earlier, matrix.items)[1]] = True
+    return float(known[matrix.csr.indices].mean())
+
+
+def aligned(embeddings: Embeddings, items: IdMap, earlier: EarlierEmbeddings) -> Embeddings:
+    """`embeddings` turned so that the vectors of `items` come as near to the earlier ones as a rotation can.
+
+    Inner products, and with them all lists, scores, cosines and fold-ins, stay what they were. The rotation R is the
+    orthogonal matrix that maximises the mean cosine over the shared items: R = U V' of the singular value
+    decomposition of A'B, rows of A (now) and B (earlier) at length one; Schoenemann, "A Generalized Solution of the
+    Orthogonal Procrustes Problem" (1966). The result is the same to the bit for any number of threads.
+    """
+    before, after = shared_rows(earlier.items, items)
+    with threadpool_limits(1, "blas"):  # the order of sums, and so the last bits, would depend on the threads
+        now, then = normalised(embeddings.items[after]), normalised(earlier.embeddings.items[before])
+        left, _, right = np.linalg.svd((now.T @ then).astype(np.float64))
+        rotation = (left @ right).astype(np.float32)
+        return replace(embeddings, users=embeddings.users @ rotation, items=embeddings.items @ rotation)
+
+
+def mean_item_cosine(embeddings: Embeddings, items: IdMap, earlier: EarlierEmbeddings) -> float | None:
+    """The mean cosine between an item's vector now and its earlier one; None where no item has both.
+
+    Over the items of both fits whose vectors are not zero in either.
+    """
+    before, after = shared_rows(earlier.items, items)
+    now, then = embeddings.items[after], earlier.embeddings.items[before]
+    some = now.any(axis=1) & then.any(axis=1)
+    if not some.any():
+        return None
+    cosines = np.einsum("nd,nd->n", normalised(now[some]), normalised(then[some]))
+    return float(cosines.mean(dtype=np.float64))
+
+
+def training_recall(embeddings: Embeddings, csr: Csr, *, k: int = 20, users: int = 300) -> float:
+    """How well the vectors reproduce what they were trained on: a check of their health, not of their quality.
+
+    Mean over about `users` evenly spaced users of recall@k = hits / min(k, |items|), their own items relevant and
+    nothing excluded. `csr`: (n_users, n_items), the training matrix. Users without entries are left out; NaN where
+    all are.
+    """
+    active = np.flatnonzero(np.diff(csr.indptr))
+    rows = active[:: max(1, len(active) // users)]
+    k = min(k, csr.shape[1])
+    found = ExactSearch(embeddings.scoring_items).search(embeddings.users[rows], k).indices
+    own = csr[rows]
+    hits = np.asarray((own[np.arange(len(rows))[:, None], found] > 0).sum(axis=1)).ravel()
+    return float((hits / np.minimum(k, np.diff(own.indptr))).mean()) if len(rows) else float("nan")

@@ -1,0 +1,82 @@
+"""Fold-in: a vector for anybody, from a history alone."""
+
+from contextlib import nullcontext
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+from threadpoolctl import threadpool_limits
+
+from recsys.data.arrays import Floats
+from recsys.data.confidence import ConfidenceWeighting
+from recsys.data.matrix import Csr
+from recsys.errors import ModelError
+
+Doubles = NDArray[np.float64]
+
+_ITEMS_AT_ONCE = 65_536
+# BLAS threads cost a solve of this size more than they bring; turning them off takes milliseconds, once.
+_MANY_ROWS = 16
+
+
+def fold_in(
+    history: Csr,
+    items: Floats,
+    *,
+    weighting: ConfidenceWeighting,
+    regularization: float,
+    gram: Doubles | None = None,
+) -> Floats:
+    """Float32 (n, d): for each row of `history` the user vector that is best for the given item vectors.
+
+    `history`: canonical float32 (n, n_items), weighed as training weighed its rows. `items`: float32 (n_items, d),
+    unscaled. `gram`: float64 (d, d), `gram_matrix(items)` where the caller keeps it. The exact minimum of one row of
+    the objective of `recsys.models.factors.als`, which training approaches by conjugate gradient:
+
+        x_u = (Y'Y + sum over i in H of (c_ui - 1) y_i y_i' + regularization I)^-1  sum over i in H of c_ui y_i
+
+    (Hu, Koren, Volinsky 2008, equation 4). An empty history gives the zero vector.
+    Raises DataError where `history` is not over the items of training, ModelError where a row has no unique solution.
+    """
+    confidence = weighting.apply(history)
+    if len(items) != confidence.shape[1]:
+        raise ModelError(f"fold-in: {len(items)} item vectors for a history over {confidence.shape[1]} items")
+    unseen = unseen_part(gram_matrix(items) if gram is None else gram, regularization)
+    vectors = np.zeros((confidence.shape[0], items.shape[1]), np.float32)
+    with threadpool_limits(1, "blas") if len(vectors) >= _MANY_ROWS else nullcontext():
+        for row in np.flatnonzero(np.diff(confidence.indptr)):
+            stored = slice(confidence.indptr[row], confidence.indptr[row + 1])
+            known = items[confidence.indices[stored]].astype(np.float64)
+            weight = confidence.data[stored].astype(np.float64)
+            vectors[row] = solve(unseen, known, weight, right=weight @ known)
+    return vectors
+
+
+def gram_matrix(items: Floats) -> Doubles:
+    """Float64 (d, d): Y'Y of `items` float32 (n_items, d), summed in double precision block by block."""
+    gram = np.zeros((items.shape[1], items.shape[1]))
+    for start in range(0, len(items), _ITEMS_AT_ONCE):
+        block = items[start : start + _ITEMS_AT_ONCE].astype(np.float64)
+        gram += block.T @ block
+    return gram
+
+
+def unseen_part(gram: Doubles, regularization: float) -> Doubles:
+    """Float64 (d, d): Y'Y + regularization I, the part of every row's equation that no history changes."""
+    unseen = gram.copy()
+    np.fill_diagonal(unseen, gram.diagonal() + regularization)
+    return unseen
+
+
+def solve(unseen: Doubles, vectors: Doubles, confidence: Doubles, *, right: Doubles) -> Doubles:
+    """A^-1 `right`, where A is the matrix of one history's equation in `fold_in`; `right`: float64 (d,) or (d, k).
+
+    `unseen`: float64 (d, d), see `unseen_part`. `vectors`: float64 (m, d), of the history's items. `confidence`:
+    float64 (m,). Raises ModelError where A has no inverse.
+    """
+    normal = unseen + (vectors.T * (confidence - 1)) @ vectors
+    solution: Doubles
+    _, solution, failed = lapack.dposv(normal, right, lower=True, overwrite_a=True)
+    if failed or not np.isfinite(solution).all():
+        raise ModelError("fold-in: a row has no unique solution; regularization must be above zero")
+    return solution

@@ -1,0 +1,1 @@
+"""Models that compare items by who used them."""

@@ -1,0 +1,123 @@
+"""Outcome: what a search found, for programs, for people, and its trials as a table."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from recsys.evaluation.number_format import count, figure, percent
+from recsys.evaluation.significance import Interval
+from recsys.tuning.ablation import Ablation
+from recsys.tuning.settings import Settings
+from recsys.tuning.trials import FinishedTrial
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`start`, `winner`: their `metric` over `n_users` validation users at `factors`; `gain`: winner minus start.
+
+    `settings`: of the winner, where they differ from those of the start; nothing where no trial was better.
+    `confidence`: of every interval. `interrupted`: by Ctrl-C.
+    """
+
+    metric: str
+    n_users: int
+    split: str
+    factors: int
+    start: Interval
+    winner: Interval
+    gain: Interval
+    confidence: float
+    settings: Settings
+    trials: tuple[FinishedTrial, ...]
+    bought: tuple[Ablation, ...]
+    interrupted: bool
+    seconds: float
+
+    @property
+    def n_trials(self) -> dict[int, int]:
+        """Trials by dimension."""
+        dimensions = [trial.factors for trial in self.trials]
+        return {factors: dimensions.count(factors) for factors in sorted(set(dimensions))}
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `--json`: plain values, without the trials, which are in their table."""
+        return {
+            "metric": self.metric,
+            "n_users": self.n_users,
+            "split": self.split,
+            "factors": self.factors,
+            **{name: _plain(getattr(self, name)) for name in ("start", "winner", "gain")},
+            "confidence": self.confidence,
+            "settings": flat(self.settings),
+            "n_trials": {str(factors): n for factors, n in self.n_trials.items()},
+            "bought": [
+                {"what": row.name, "without": row.without, "gain": row.gain and _plain(row.gain)}
+                for row in self.bought
+            ],
+            "interrupted": self.interrupted,
+            "seconds": round(self.seconds, 1),
+        }
+
+    def sentences(self) -> list[str]:
+        """What was found and how sure it is."""
+        trials = ", ".join(f"{n} at {factors} factors" for factors, n in self.n_trials.items())
+        users = f"{count(self.n_users)} validation users (split {self.split!r}, cut from the train side)"
+        found = f"{self.metric} {self._with_interval(self.winner)} over {users}"
+        if not self.settings:
+            nothing = f"nothing better than the settings it began with: {found}"
+            return [f"{nothing}, at {self.factors} factors", f"trials: {trials}"]
+        return [
+            f"{found}, at {self.factors} factors",
+            f"the settings it began with: {figure(self.start.mean)}; "
+            f"gain {self._with_interval(self.gain, sign=True)}",
+            f"trials: {trials}",
+            "the winner was chosen on these very users: expect less of the gain on the holdout, which was not seen",
+        ]
+
+    def _with_interval(self, interval: Interval, *, sign: bool = False) -> str:
+        mean, low, high = (figure(value, sign=sign) for value in interval)
+        return mean if interval.low is None else f"{mean} ({percent(self.confidence)} interval {low} to {high})"
+
+    def notes(self, on: date, name: str) -> list[str]:
+        """For the top of the configuration that was found; `name`: of the one it began with."""
+        return [f"by `recsys tune {name}` on {on}", *self.sentences()]
+
+
+def _plain(interval: Interval) -> dict[str, float]:
+    return {name: value for name, value in interval._asdict().items() if value is not None}
+
+
+def flat(settings: Settings) -> dict[str, Any]:
+    """By dotted key, as `--set` takes them."""
+    return dict(_flat("", settings))
+
+
+def _flat(prefix: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(f"{prefix}{key}.", value)
+        else:
+            yield prefix + key, value
+
+
+def trials_table(outcome: Outcome) -> str:
+    """CSV, a row a trial: its dimension and number, state, the metric, seconds, and every setting by its key."""
+    rows = [
+        {
+            "factors": trial.factors,
+            "trial": trial.number,
+            "state": trial.state,
+            outcome.metric: "" if trial.score is None else f"{trial.score:.6f}",
+            "seconds": trial.seconds,
+            **flat(trial.settings),
+        }
+        for trial in outcome.trials
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,127 @@
+"""The winner as TOML: the user's own file, comments and all, with the settings that were found."""
+
+import stat
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.items import AbstractTable, InlineTable
+
+from recsys.artifacts.files import replace_durably
+from recsys.config import DATA_DIR_VARIABLE, PipelineConfig, parse_config
+from recsys.errors import ConfigError
+from recsys.tuning.settings import Settings, applied
+
+_MARK = "# tuned: "
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """`config`: what was searched from, resolved; `given`: what `--set` gave of it, by dotted key. `settings`: what
+    was found instead. `notes`: lines that say so at the top of the file.
+    """
+
+    config: PipelineConfig
+    given: Mapping[str, Any]
+    settings: Settings
+    notes: Sequence[str]
+
+
+def write_copy(target: Path, text: str, tuned: Tuned) -> None:
+    """Write `text`, the configuration that was searched, into another folder; its paths become absolute there."""
+    moved = _moved(tomllib.loads(_edited(text, [_nested(tuned.given)], ())), tuned.config)
+    changes = [_nested(tuned.given), moved, tuned.settings]
+    _write(target, _edited(text, changes, tuned.notes), tuned, base=target.parent)
+
+
+def write_in_place(path: Path, tuned: Tuned) -> None:
+    """Change the user's file as it is now, in one rename. Raises ConfigError where it says something else by now."""
+    target = path.resolve()
+    mode = stat.S_IMODE(target.stat().st_mode)
+    text = _edited(target.read_bytes().decode(), [_nested(tuned.given), tuned.settings], tuned.notes)
+    _write(target, text, tuned, base=path.absolute().parent)
+    target.chmod(mode)
+
+
+def _write(target: Path, text: str, tuned: Tuned, *, base: Path) -> None:
+    """Only what is read back as the settings that were measured is written."""
+    read = parse_config(tomllib.loads(text), base=base, source=str(target))
+    if read != applied(tuned.config, tuned.settings):
+        raise ConfigError(f"{target}: has changed since the search began; it is left as it is")
+    replace_durably(target, text.encode())
+
+
+def _edited(text: str, changes: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> str:
+    """The TOML `text` with `changes` under fresh notes; everything else stays, letter for letter."""
+    document = tomlkit.parse(_without_notes(text))
+    for change in changes:
+        _merge(document, change)
+    return "".join(f"{_MARK}{note}\n" for note in notes) + tomlkit.dumps(document)
+
+
+def _without_notes(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    while lines and lines[0].startswith(_MARK):
+        del lines[0]
+    return "".join(lines)
+
+
+def _merge(table: Any, change: Mapping[str, Any]) -> None:
+    """Set what differs; None takes a key out."""
+    for key, value in change.items():
+        if isinstance(value, Mapping):
+            if key not in table:
+                _add(table, key, tomlkit.table())
+            _merge(table[key], value)
+        elif value is None:
+            table.pop(key, None)
+        elif key not in table:
+            _add(table, key, value)
+        elif table[key] != value:
+            table[key] = value
+
+
+def _add(table: Any, key: str, value: Any) -> None:
+    """Behind the last key: what follows that, blank lines and comments, belongs to the next section."""
+    if not isinstance(table, AbstractTable) or isinstance(table, InlineTable):
+        table[key] = value
+        return
+    body = table.value.body
+    tail = []
+    while body and body[-1][0] is None:
+        tail.append(body.pop())
+    table.append(key, value)
+    body.extend(reversed(tail))
+
+
+def _moved(tree: Mapping[str, Any], config: PipelineConfig) -> dict[str, Any]:
+    """The paths that would mean something else in another folder, and those that stand for their defaults."""
+    moved: dict[str, Any] = {"workspace": str(config.workspace), "publish": {"store": str(config.publish.store)}}
+    if "paths" in tree["log"]:
+        moved["log"] = {"paths": _resolved(tree["log"]["paths"], config.log.paths)}
+    if config.items is not None:
+        moved["items"] = {"path": _resolved([tree["items"]["path"]], [config.items.path])[0]}
+    if config.evaluate.holdout_paths:
+        holdout = tree["evaluate"]["holdout_paths"]
+        moved["evaluate"] = {"holdout_paths": _resolved(holdout, config.evaluate.holdout_paths)}
+    return moved
+
+
+def _resolved(written: Sequence[str], paths: Sequence[Path]) -> list[str]:
+    keep = (f"${DATA_DIR_VARIABLE}", f"${{{DATA_DIR_VARIABLE}}}")
+    return [text if text.startswith(keep) else str(path) for text, path in zip(written, paths, strict=True)]
+
+
+def _nested(given: Mapping[str, Any]) -> dict[str, Any]:
+    """{"model.factors": 64} as {"model": {"factors": 64}}."""
+    tree: dict[str, Any] = {}
+    for dotted, value in given.items():
+        *sections, key = dotted.split(".")
+        table = tree
+        for section in sections:
+            table = table.setdefault(section, {})
+        table[key] = value
+    return tree

@@ -1,0 +1,150 @@
+"""The whole job, on a log whose every planted fault is known."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from pipelines.steps.run import run
+from pipelines.steps.workspace import STEPS, Workspace
+from recsys.artifacts.lock import exclusive
+from recsys.artifacts.registry import Registry
+from recsys.config import PipelineConfig, load_config
+from recsys.data.synthetic import SyntheticLog
+from recsys.engine import Engine
+from recsys.errors import ArtifactError, DataError, GateError
+from recsys.progress import silent
+
+Finished = tuple[PipelineConfig, SyntheticLog, dict[str, Any]]
+
+
+class TestAWholeNight:
+    def test_every_row_is_accounted_for(self, finished: Finished) -> None:
+        _, log, done = finished
+        rows = done["prepare"]["rows"]
+        assert rows["rows_read"] == rows["accepted"] + sum(rows["refused"].values()) + rows["merged"]
+        assert rows["accepted"] == 9_000
+        assert sum(rows["refused"].values()) + rows["merged"] == sum(log.planted.values())
+
+    def test_the_bot_is_left_out_by_name(self, finished: Finished) -> None:
+        _, _, done = finished
+        assert done["prepare"]["cleaning"]["removed"]["user_above_max_events"] > 900
+
+    def test_the_model_finds_the_planted_tastes(self, finished: Finished) -> None:
+        _, _, done = finished
+        means = done["evaluate"]["means"]
+        assert means["als"] > 1.3 * means["popular"]
+
+    def test_the_report_holds_every_model_with_intervals(self, finished: Finished) -> None:
+        config, _, _ = finished
+        report = json.loads((config.workspace / "report.json").read_text())
+        assert set(report["models"]) == {"als", "popular", "item_knn"}
+        figures = report["models"]["als"]["ndcg@20"]
+        assert figures["low"] < figures["mean"] < figures["high"]
+        assert report["verdict"] == "accepted"
+        assert report["version"] == Registry(config.publish.store).current()
+        for name in ("report.md", "report.html"):
+            assert f"Version {report['version']}." in (config.workspace / name).read_text()
+        assert report["index"]["recall@100"] == 1.0
+        assert (config.workspace / "report.md").read_text().startswith("# Evaluation report")
+
+    def test_the_published_version_serves_titles(self, finished: Finished) -> None:
+        config, _, done = finished
+        engine = Engine(Registry(config.publish.store).load())
+        assert engine.version == done["publish"]["version"]
+        answer = engine.recommend(engine.user_ids.id_at(0), k=5)
+        assert answer.user_status == "known"
+        assert all(item.title for item in answer.items)
+        assert engine.item(answer.items[0].item_id).attributes.keys() == {"genre", "price"}
+
+    def test_the_quarantine_names_file_and_line(self, finished: Finished) -> None:
+        config, _, done = finished
+        rows = [json.loads(line) for line in (config.workspace / "quarantine.jsonl").read_text().splitlines()]
+        assert len(rows) == sum(done["prepare"]["rows"]["refused"].values())
+        assert all(Path(row["file"]).exists() and row["line"] > 1 for row in rows)
+
+
+class TestAgain:
+    def test_the_same_log_gives_the_same_version(self, shop: Path, finished: Finished) -> None:
+        done = run(load_config(shop), progress=silent)
+        assert done["publish"]["version"] == finished[2]["publish"]["version"]
+
+    def test_another_seed_gives_another_version(self, shop: Path, finished: Finished) -> None:
+        done = run(load_config(shop, overrides={"model.seed": 2}), progress=silent)
+        assert done["publish"]["version"] != finished[2]["publish"]["version"]
+
+    def test_resuming_needs_only_what_the_steps_before_left(self, shop: Path, finished: Finished) -> None:
+        config = load_config(shop)
+        for step in STEPS:
+            done = run(config, steps=(step,), progress=silent)
+        assert done["publish"]["version"] == finished[2]["publish"]["version"]
+
+
+class TestTwoAtOnce:
+    def test_the_second_run_in_a_workspace_is_turned_away(self, shop: Path) -> None:
+        config = load_config(shop)
+        config.workspace.mkdir()
+        with (
+            exclusive(config.workspace / ".lock", doing="running in this workspace"),
+            pytest.raises(ArtifactError, match=r"another process \(pid \d+\) is running in this workspace"),
+        ):
+            run(config, steps=("prepare",), progress=silent)
+
+    def test_running_again_says_that_nothing_changed(self, shop: Path) -> None:
+        config = load_config(shop)
+        assert not run(config, progress=silent)["publish"]["unchanged"]
+        assert run(config, steps=("publish",), progress=silent)["publish"]["unchanged"]
+
+
+class TestOutOfOrder:
+    def test_a_step_without_its_previous_says_what_to_run(self, shop: Path) -> None:
+        with pytest.raises(DataError, match="run `recsys prepare CONFIG` first"):
+            run(load_config(shop), steps=("evaluate",), progress=silent)
+
+    def test_changed_settings_are_noticed(self, shop: Path) -> None:
+        run(load_config(shop), steps=("prepare",), progress=silent)
+        changed = load_config(shop, overrides={"prepare.min_user_items": 3})
+        with pytest.raises(DataError, match=r"\[log\] or \[items\] or \[prepare\] has changed"):
+            run(changed, steps=("evaluate",), progress=silent)
+
+    def test_a_changed_log_makes_later_outputs_stale(self, shop: Path) -> None:
+        config = load_config(shop)
+        run(config, steps=STEPS[:3], progress=silent)
+        (shop.parent / "events" / "2026-01.csv").unlink()
+        run(config, steps=("prepare",), progress=silent)
+        with pytest.raises(DataError, match="made from an earlier run of prepare"):
+            run(config, steps=("index",), progress=silent)
+
+    def test_a_step_that_fails_keeps_its_earlier_output(self, shop: Path) -> None:
+        config = load_config(shop)
+        before = run(config, steps=("prepare",), progress=silent)["prepare"]["rows"]
+        shutil.rmtree(shop.parent / "events")
+        with pytest.raises(DataError):
+            run(config, steps=("prepare",), progress=silent)
+        assert Workspace(config.workspace).summary("prepare")["rows"] == before
+
+
+class TestGates:
+    def test_a_night_whose_version_cannot_be_sealed_has_its_report_all_the_same(
+        self, shop: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = load_config(shop)
+        monkeypatch.setattr("pipelines.steps.publish.seal_bundle", Mock(side_effect=OSError("no space left")))
+        with pytest.raises(OSError, match="no space left"):
+            run(config, progress=silent)
+        report = json.loads((config.workspace / "report.json").read_text())
+        assert (report["verdict"], report["version"]) == ("accepted", None)
+        assert Registry(config.publish.store).current() is None
+
+    def test_a_worse_model_is_refused_and_the_old_one_serves(self, shop: Path) -> None:
+        config = load_config(shop)
+        serving = run(config, progress=silent)["publish"]["version"]
+        worse = load_config(shop, overrides={"model.regularization": 1e6})
+        with pytest.raises(GateError, match="ndcg@20"):
+            run(worse, progress=silent)
+        assert Registry(config.publish.store).current() == serving
+        report = json.loads((config.workspace / "report.json").read_text())
+        assert (report["verdict"], report["version"]) == ("refused", None)

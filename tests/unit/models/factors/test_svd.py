@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from recsys.errors import ModelError
+from recsys.models.factors.svd import fit_svd
+from recsys.models.recommender import Queries
+
+
+@pytest.fixture(scope="module")
+def blocks(matrix):
+    """Five groups of twenty users and ten items; each user has used about half of the items of one group."""
+    rng = np.random.default_rng(4)
+    return matrix(np.kron(np.eye(5), np.ones((20, 10))) * rng.poisson(0.7, (100, 50)))
+
+
+def _slow(dense, rank, exponent):
+    """Scores of all users, but for a factor of each: the rows of the truncated decomposition, popularity put back."""
+    logs = np.log1p(dense.astype(np.float64))
+    row, column = (np.maximum(logs.sum(axis=axis), 1e-30) for axis in (1, 0))
+    left, scale, right = np.linalg.svd(logs / np.sqrt(np.outer(row, column)), full_matrices=False)
+    popularity = np.maximum((dense > 0).sum(axis=0), 1) ** exponent
+    return np.sqrt(row)[:, None] * (left[:, :rank] * scale[:rank]) @ right[:rank] * popularity / popularity.mean()
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5])
+def test_scores_are_those_of_the_truncated_decomposition(blocks, exponent):
+    model = fit_svd(blocks, factors=5, popularity_exponent=exponent)
+    expected = _slow(blocks.csr.toarray(), 5, exponent)
+    for user, (indices, values) in enumerate(model.recommend(Queries(blocks.csr, None), 50).rows()):
+        np.testing.assert_allclose(values, expected[user, indices], atol=1e-4)
+    assert model.name == "svd"
+
+
+def test_groups_stay_together_also_for_somebody_new(blocks, csr):
+    history = np.zeros((5, 50))
+    history[np.arange(5), np.arange(5) * 10 + 3] = 1
+    top = fit_svd(blocks).recommend(Queries(csr(history), None), 9)
+    np.testing.assert_array_equal(np.sort(top.indices // 10, axis=1), np.repeat(np.arange(5)[:, None], 9, axis=1))
+
+
+def test_it_never_keeps_enough_to_give_the_matrix_back(blocks, matrix):
+    assert fit_svd(blocks, factors=512).sources.shape == (50, 5)
+    assert fit_svd(blocks, factors=3).sources.shape == (50, 3)
+    assert fit_svd(matrix(np.ones((4, 3)))).sources.shape == (3, 1)
+
+
+def test_nobody_is_recommended_nothing(blocks, csr):
+    assert fit_svd(blocks).recommend(Queries(csr(np.zeros((1, 50))), None), 3).counts.tolist() == [0]
+
+
+def test_the_same_seed_gives_the_same_bits(blocks):
+    first, second = fit_svd(blocks, seed=7), fit_svd(blocks, seed=7)
+    np.testing.assert_array_equal(first.sources, second.sources)
+
+
+def test_an_empty_log_is_refused(matrix):
+    with pytest.raises(ModelError, match="svd: nothing to learn from"):
+        fit_svd(matrix(np.zeros((2, 3))))

@@ -1,0 +1,128 @@
+"""The space that is searched: its coordinates, and the settings they stand for."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsys.config import PipelineConfig, parse_config
+from recsys.data.confidence import fit_confidence
+from recsys.data.id_map import IdMap
+from recsys.data.interactions import Interactions
+from recsys.tuning.settings import (
+    applied,
+    changed,
+    event_settings,
+    events_point,
+    model_settings,
+    point_of,
+)
+from recsys.tuning.space import Range, Space, model_space, with_events
+from recsys.tuning.study import draw
+
+COUNTS = sp.csr_matrix(sp.random(30, 20, 0.3, random_state=1, dtype=np.float32) * 9 + 0)
+LOG = {"paths": ["a.csv"], "timestamp": "time", "event": "kind", "event_weights": {"buy": 5.0, "view": 1.0}}
+
+
+def config(**model: Any) -> PipelineConfig:
+    tree = {"log": LOG, "model": model, "prepare": {"half_life_days": 30.0}}
+    return parse_config(tree, base=Path("/shop"))
+
+
+def events(*, timed: bool = True, kinds: bool = True) -> Interactions:
+    ids, places = IdMap.of(["a", "b", "c"])
+    return Interactions(
+        ids,
+        ids,
+        places,
+        places,
+        value=np.ones(3, np.float32),
+        timestamp=np.array([0, 86_400, 50 * 86_400]) if timed else None,
+        event=np.array([0, 2, 2], np.int8) if kinds else None,
+        event_names=("buy", "never", "view") if kinds else (),
+    )
+
+
+@pytest.mark.parametrize("weighting", ["degree", "log", "bm25", "plain"])
+def test_a_configuration_is_a_point_and_back(weighting: str) -> None:
+    start = config(weighting=weighting, alpha=7.5, regularization=12.0, user_degree_exponent=0.25, iterations=4)
+    point = point_of(start, COUNTS)
+    assert applied(start, model_settings(point, start.model, COUNTS)).model == start.model
+    assert changed(start, model_settings(point, start.model, COUNTS)) == {}
+
+
+@pytest.mark.parametrize("weighting", ["degree", "log", "bm25", "plain"])
+def test_strength_is_the_mean_confidence_under_every_weighting(weighting: str) -> None:
+    start = config()
+    point = {**point_of(start, COUNTS), "weighting": weighting, "strength": 20.0, "penalty": 0.5}
+    model = applied(start, model_settings(point, start.model, COUNTS)).model
+    assert fit_confidence(COUNTS, model).apply(COUNTS).data.mean() == pytest.approx(20.0, rel=0.01)
+    assert model.regularization == 10.0
+
+
+def test_settings_are_short_numbers() -> None:
+    point = {**point_of(config(), COUNTS), "penalty": 1.23456, "user_degree_exponent": 0.123456}
+    model = model_settings(point, config().model, COUNTS)["model"]
+    assert model["user_degree_exponent"] == 0.123
+    assert model["regularization"] == 12.3
+
+
+def test_only_what_has_a_meaning_is_drawn() -> None:
+    space = model_space()
+    assert set(space.active({"weighting": "log", "start": "random"})) == {"strength", "penalty"}
+    assert {"bm25_k1", "bm25_b"} < set(space.active({"weighting": "bm25", "start": "random"}))
+    assert "half_life_days" not in with_events(space, events()).active({"weighting": "log", "decay": False})
+
+
+@given(st.integers(0, 2**31 - 1))
+@settings(max_examples=20, deadline=None)
+def test_a_drawn_point_lies_in_the_space(seed: int) -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    space = with_events(model_space(), events())
+    point = draw(study.ask(), space)
+    assert all(point[name] in values for name, values in space.choices.items())
+    assert all(span.holds(point[name]) for name, span in space.active(point).items())
+    tree = event_settings(point, config())
+    model = model_settings(point, config().model, COUNTS)
+    parse_config(applied(config(), tree | model).model_dump(), base=Path("/shop"))
+
+
+def test_one_kind_keeps_its_weight_and_unused_ones_have_none() -> None:
+    space = with_events(model_space(), events())
+    assert [name for name in space.ranges if "event" in name] == ["event_weight.view"]
+    assert space.choices["decay"] == (True, False)
+    assert space.ranges["half_life_days"].high == 100.0
+    assert "decay" not in with_events(model_space(), events(timed=False)).choices
+    assert "event_weight.view" not in with_events(model_space(), events(kinds=False)).ranges
+
+
+def test_event_settings_are_those_of_the_configuration_where_one_begins() -> None:
+    start = config()
+    space = with_events(model_space(), events())
+    point = events_point(start, [*space.ranges, *space.choices])
+    assert point == {"event_weight.view": 1.0, "decay": True, "half_life_days": 30.0}
+    assert changed(start, event_settings(point, start)) == {}
+    other = {**point, "event_weight.view": 0.5, "decay": False}
+    assert event_settings(other, start) == {
+        "log": {"event_weights": {"buy": 5.0, "view": 0.5}},
+        "prepare": {"half_life_days": None},
+    }
+
+
+def test_a_range_reaches_to_where_one_begins_and_narrows_around_what_was_best() -> None:
+    span = Range(1, 100, log=True)
+    assert span.reaching(300) == Range(1, 300, log=True)
+    assert span.reaching(0) == span
+    assert span.around([10, 40]) == Range(5, 80, log=True)
+    assert span.around([1]) == Range(1, 2, log=True)
+    assert Range(0, 1).around([0.5, 0.95]) == Range(0.4, 1)
+    space = Space({"weighting": ("log", "degree")}, {"strength": span, "user_degree_exponent": Range(0, 1)})
+    near = space.around([{"weighting": "log", "strength": 10.0}])
+    assert near.choices == space.choices
+    assert near.ranges == {"strength": Range(5, 20, log=True), "user_degree_exponent": Range(0, 1)}
