@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.config import ModelConfig, PipelineConfig, load_config
+from recsys.config import ModelConfig
 from recsys.data.ingest.readers import read_log
 from recsys.data.splits.from_config import split_of
 from recsys.data.splits.split import Split
@@ -23,6 +23,7 @@ from recsys.evaluation.evaluator import Evaluation, evaluate
 from recsys.evaluation.significance import mean_interval
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
 from recsys.models.factors.training import TrainedModel, train_model
+from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.retrieval.exact import ExactSearch
 from recsys.tuning.measured_fits import explore
 from recsys.tuning.validation import Validation
@@ -63,7 +64,7 @@ def compare(config: PipelineConfig) -> None:
     """Train once with the card's settings, evaluate once on the test part, print the table."""
     events, _ = read_log(config.log)
     given, _ = read_log(config.log.model_copy(update={"paths": config.evaluate.holdout_paths}))
-    split = split_of(events, config, given)
+    split = split_of(events, log=config.log, prepare=config.prepare, evaluate=config.evaluate, given=given)
     started = time.perf_counter()
     trained = train_model(split.train, config.model)
     seconds = time.perf_counter() - started

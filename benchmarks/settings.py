@@ -15,9 +15,10 @@ from typing import Any
 
 from pipelines.steps.run import run
 from pipelines.steps.workspace import Workspace
-from recsys.config import ModelConfig, load_config
+from recsys.config import ModelConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.interactions import Interactions
+from recsys.pipeline_config import load_config
 from recsys.progress import silent
 from recsys.tuning.measured_fits import best_of, follow
 from recsys.tuning.validation import Questions, Validation

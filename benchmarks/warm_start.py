@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from recsys.config import ModelConfig, PipelineConfig, load_config, parse_config
+from recsys.config import ModelConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.ingest.readers import read_log
@@ -39,6 +39,7 @@ from recsys.models.factors.continuity import EarlierEmbeddings, aligned, carried
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
 from recsys.models.factors.spectral import spectral_start
 from recsys.models.factors.training import TrainedModel, train_model
+from recsys.pipeline_config import PipelineConfig, load_config, parse_config
 from recsys.retrieval.exact import ExactSearch
 
 CARDS = Path(__file__).parents[1] / "datasets"
@@ -136,8 +137,8 @@ def _log(config: PipelineConfig, events: Interactions, given: Interactions | Non
     split = make_split(
         events,
         evaluating,
-        build=lambda train, now: matrix_of(train, config, now)[0],
-        weigh=lambda history, now: history_of(history, config, now),
+        build=lambda train, now: matrix_of(train, config.log, config.prepare, now)[0],
+        weigh=lambda history, now: history_of(history, config.log, config.prepare, now),
         given=given,
     )
     return Log(config, cut.train, split)
@@ -152,7 +153,7 @@ def nights(log: Log, n_nights: int, added: float) -> Iterator[InteractionMatrix]
     first_night = np.maximum(first_user[train.user_idx], first_item[train.item_idx])
     for night in range(n_nights + 1):
         known = age < len(train) * (1 - added * (n_nights - night))
-        yield matrix_of(train.select(known & (first_night <= night)), log.config)[0]
+        yield matrix_of(train.select(known & (first_night <= night)), log.config.log, log.config.prepare)[0]
 
 
 def _first_night(n: int, n_nights: int, share: float, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from recsys.config import Duration, PipelineConfig, Section, duration_text
+from recsys.config import Duration, Section, duration_text
+from recsys.pipeline_config import PipelineConfig
 
 TARGET = Path(__file__).with_suffix(".md")
 

@@ -79,7 +79,7 @@ def _run_steps(path: Path, steps: tuple[str, ...], overrides: list[str] | None, 
     from pipelines.commands.overrides import parse_overrides
     from pipelines.commands.progress import listener
     from pipelines.steps.run import run as run_steps
-    from recsys.config import load_config
+    from recsys.pipeline_config import load_config
 
     config = load_config(path, overrides=parse_overrides(overrides or []))
     try:
@@ -112,7 +112,7 @@ def tune(
     from pipelines.commands.extras import require_extra
     from pipelines.commands.overrides import parse_overrides
     from pipelines.commands.progress import listener
-    from recsys.config import load_config
+    from recsys.pipeline_config import load_config
 
     require_extra("tune", "optuna", "tomlkit")
     from pipelines.commands import show_tuning
@@ -280,7 +280,7 @@ def _forecast(path: Path, quick: bool, overrides: list[str] | None, as_json: boo
     from pipelines.commands.overrides import parse_overrides
     from pipelines.commands.progress import listener
     from pipelines.forecast.forecast import forecast
-    from recsys.config import load_config
+    from recsys.pipeline_config import load_config
 
     resolved = load_config(path, overrides=parse_overrides(overrides or []))
     with listener() as progress:

@@ -1,9 +1,7 @@
-"""One pipeline.toml as frozen models; an unknown key is an error that suggests the nearest known one."""
+"""The sections of a pipeline.toml as frozen models, each with its keys, bounds and defaults."""
 
 import os
 import re
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,13 +11,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     model_validator,
 )
-
-from recsys.errors import ConfigError
-from recsys.suggestions import nearest_name
 
 DATA_DIR_VARIABLE = "RECSYS_DATA_DIR"
 """Names the folder that `$RECSYS_DATA_DIR` in a path stands for; `data` in the working folder where unset."""
@@ -239,86 +233,3 @@ class PublishConfig(Section):
         description="share of the serving version's metric, and of its coverage, that a new one may lose",
     )
     must_beat_popular: bool = Field(True, description="refuse a model that does not beat most-popular")
-
-
-class PipelineConfig(Section):
-    """A whole pipeline.toml."""
-
-    workspace: FilePath = Field(Path("workspace"), description="folder of the steps' outputs and the report")
-    log: LogConfig
-    items: ItemsConfig | None = None
-    prepare: PrepareConfig = PrepareConfig()
-    evaluate: EvaluateConfig = EvaluateConfig()
-    model: ModelConfig = ModelConfig()
-    index: IndexConfig = IndexConfig()
-    publish: PublishConfig = Field(default_factory=dict, validate_default=True)
-
-    @model_validator(mode="after")
-    def _temporal_needs_times(self) -> "PipelineConfig":
-        if self.evaluate.split == "temporal" and self.log.timestamp is None:
-            raise ValueError(
-                'evaluate.split = "temporal" needs log.timestamp, the column with the time of the event; '
-                'a log without times is split by "last_n", "held_out_users" or "given"'
-            )
-        return self
-
-
-def load_config(path: Path, *, overrides: Mapping[str, Any] | None = None) -> PipelineConfig:
-    """Read and check a pipeline.toml; paths come out absolute.
-
-    `overrides`: dotted keys ("model.factors") and the values that take the place of the file's.
-    Raises ConfigError that names the file, the key, what came and what was expected.
-    """
-    try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a TOML file: {error}") from error
-    for key, value in (overrides or {}).items():
-        _override(tree, key.split("."), value)
-    return parse_config(tree, base=path.absolute().parent, source=str(path))
-
-
-def _override(tree: dict[str, Any], keys: list[str], value: Any) -> None:
-    for section in keys[:-1]:
-        tree = tree.setdefault(section, {})
-        if not isinstance(tree, dict):
-            raise ConfigError(f"{'.'.join(keys)}: {section} is a value, not a section")
-    tree[keys[-1]] = value
-
-
-def parse_config(tree: dict[str, Any], *, base: Path, source: str = "config") -> PipelineConfig:
-    """Check a parsed configuration; relative paths start at `base`. Raises ConfigError naming `source` and key."""
-    try:
-        return PipelineConfig.model_validate(tree, context={"base": base})
-    except ValidationError as error:
-        lines = [f"{source}: {_explain(problem)}" for problem in error.errors()]
-        raise ConfigError("\n".join(lines)) from error
-
-
-def _explain(problem: Any) -> str:
-    where, key = problem["loc"], ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_nearest(where)}"
-    if problem["type"] == "missing":
-        return f"{key}: missing; it has no default"
-    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-    came = "" if isinstance(problem["input"], dict) else f"got {problem['input']!r}; "
-    return f"{key}: {came}{message}" if key else message
-
-
-def _nearest(where: tuple[str | int, ...]) -> str:
-    section: Any = PipelineConfig
-    for part in where[:-1]:
-        field = section.model_fields[str(part)]
-        section = next(
-            kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_section(kind)
-        )
-    known = list(section.model_fields)
-    nearest = nearest_name(str(where[-1]), known)
-    return f"; did you mean {nearest!r}?" if nearest else f"; known here: {', '.join(known)}"
-
-
-def _is_section(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Section)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys.config import parse_config
+from recsys.pipeline_config import parse_config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,8 +11,9 @@ from pipelines.datasets.cards import find_card
 from pipelines.datasets.fetch import fetch_dataset
 from pipelines.steps.run import run
 from recsys.artifacts.registry import Registry
-from recsys.config import data_dir, load_config
+from recsys.config import data_dir
 from recsys.engine import Engine
+from recsys.pipeline_config import load_config
 from recsys.progress import Progress
 
 _SHOWN_USERS = 3

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipelines.datasets.cards import Card
     from recsys.artifacts.inventory import Held, Inventory
     from recsys.artifacts.manifest import Manifest
-    from recsys.config import PipelineConfig
+    from recsys.pipeline_config import PipelineConfig
 
 # Piped into a file or another program nothing is folded.
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)

@@ -13,12 +13,12 @@ import numpy as np
 from pipelines.steps.run import run
 from pipelines.steps.workspace import Workspace
 from recsys.artifacts.files import replace_durably
-from recsys.config import PipelineConfig
 from recsys.data.interactions import Interactions
 from recsys.errors import ConfigError, DataError
 from recsys.evaluation.gates import check_metric
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.significance import Interval, mean_interval
+from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.tuning.ablation import ablate
 from recsys.tuning.budget import Budget

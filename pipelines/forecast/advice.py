@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipelines.forecast.job_size import job_size
 from pipelines.forecast.sampled_degrees import Surveyed
 from pipelines.forecast.steps import job_memory
-from recsys.config import PipelineConfig
+from recsys.pipeline_config import PipelineConfig
 
 _WORTH = 0.05
 """A change that saves less of the peak is not worth a line."""

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import Moment, Term
-from recsys.config import PipelineConfig
 from recsys.data.ingest.log_files import format_of, log_files
 from recsys.data.ingest.text_blocks import BLOCK_BYTES
+from recsys.pipeline_config import PipelineConfig
 
 # A block of text, the columns pyarrow makes of it, its ids coded and its times parsed: measured.
 _BLOCK_COPIES = 3.5

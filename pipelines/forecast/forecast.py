@@ -13,10 +13,10 @@ from pipelines.forecast.steps import job_memory, service_memory, version_bytes, 
 from pipelines.forecast.terms import MIB, StepMemory
 from pipelines.forecast.timing import job_seconds
 from pipelines.steps.memory import give_back
-from recsys.config import PipelineConfig
 from recsys.data.ingest.row_estimate import estimate_rows
 from recsys.data.ingest.survey import survey_log
 from recsys.models.memory import available_bytes
+from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 
 _QUICK_ROWS = 1_000_000

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.forecast.sampled_degrees import SampledDegrees, Surveyed
-from recsys.config import EvaluateConfig, PipelineConfig
+from recsys.config import EvaluateConfig
 from recsys.data.ingest.survey import Survey
+from recsys.pipeline_config import PipelineConfig
 
 
 @dataclass(frozen=True)

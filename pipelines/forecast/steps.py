@@ -15,7 +15,7 @@ from pipelines.forecast.events import (
 from pipelines.forecast.fitting import Shape, fit_moments, matrix_bytes, vectors_bytes
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import MIB, Moment, StepMemory, Term
-from recsys.config import PipelineConfig
+from recsys.pipeline_config import PipelineConfig
 
 Moments = Callable[[JobSize, PipelineConfig], list[Moment]]
 

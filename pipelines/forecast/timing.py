@@ -9,10 +9,11 @@ import numpy as np
 from pipelines.forecast.fitting import Shape
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.steps import train_side, whole
-from recsys.config import ModelConfig, PipelineConfig
+from recsys.config import ModelConfig
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
 from recsys.models.factors.training import train_model
+from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
 
 _SAMPLED_ENTRIES = 300_000

@@ -7,7 +7,6 @@ from typing import Any
 from pipelines.steps.memory import give_back
 from pipelines.steps.stopping import stop_on_validation
 from pipelines.steps.workspace import Workspace
-from recsys.config import PipelineConfig
 from recsys.data.interactions import Interactions
 from recsys.data.splits.from_config import split_of
 from recsys.data.splits.split import Split
@@ -18,6 +17,7 @@ from recsys.models.factors.embedding_recommender import EmbeddingRecommender
 from recsys.models.factors.training import TrainedModel, train_model
 from recsys.models.recommender import Recommender
 from recsys.models.registry import check_baselines, check_fits, fit_baseline
+from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.exact import ExactSearch
 
@@ -33,7 +33,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     events = Interactions.load(prepared / "events")
     _check_before_fits(events, config, given)
     stopping = stop_on_validation(events, config, progress=progress) if config.model.early_stopping else None
-    split = split_of(events, config, given)
+    split = _split(events, config, given)
     del events
     give_back()  # the events, before training needs room
     with workspace.output("evaluate", config) as output:
@@ -58,7 +58,11 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
 
 def _check_before_fits(events: Interactions, config: PipelineConfig, given: Interactions | None) -> None:
     """Split once just to look, if a baseline has a limit: a kept split would lie beside the stopping fit."""
-    check_fits(config.evaluate.baselines, lambda: split_of(events, config, given).train)
+    check_fits(config.evaluate.baselines, lambda: _split(events, config, given).train)
+
+
+def _split(events: Interactions, config: PipelineConfig, given: Interactions | None) -> Split:
+    return split_of(events, log=config.log, prepare=config.prepare, evaluate=config.evaluate, given=given)
 
 
 def _contestants(

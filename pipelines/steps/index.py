@@ -3,9 +3,9 @@
 from typing import Any
 
 from pipelines.steps.workspace import Workspace
-from recsys.config import PipelineConfig
 from recsys.data.matrix import InteractionMatrix
 from recsys.models.factors.training import TrainedModel
+from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.choice import Choice, choose_index
 from recsys.retrieval.exact import normalised

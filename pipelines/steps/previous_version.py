@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from pipelines.steps.report import portable_settings
 from recsys.artifacts.manifest import Manifest
 from recsys.artifacts.registry import Registry
-from recsys.config import ModelConfig, PipelineConfig, PrepareConfig
+from recsys.config import ModelConfig, PrepareConfig
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.errors import ArtifactError
 from recsys.models.factors.continuity import EarlierEmbeddings, share_of_entries
+from recsys.pipeline_config import PipelineConfig
 
 # With less of tonight's entries at items that have a vector, most of the model would be made of nothing.
 _SHARED_ENTRIES = 0.5

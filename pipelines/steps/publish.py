@@ -11,7 +11,6 @@ from pipelines.steps.workspace import Workspace
 from recsys.artifacts.bundle import read_record, seal_bundle
 from recsys.artifacts.manifest import NEWEST_EVENT, Manifest
 from recsys.artifacts.registry import Registry
-from recsys.config import PipelineConfig
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import GateError
@@ -19,6 +18,7 @@ from recsys.evaluation.record import Record
 from recsys.evaluation.reporting.report import Report
 from recsys.evaluation.serving import Serving
 from recsys.models.factors.training import TrainedModel
+from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.faiss_files import read_index
 

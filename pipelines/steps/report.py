@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.steps.workspace import Workspace
-from recsys.config import PipelineConfig
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
@@ -16,6 +15,7 @@ from recsys.evaluation.record import Record
 from recsys.evaluation.regressed import regressions
 from recsys.evaluation.reporting.report import Report, build_report
 from recsys.evaluation.serving import Serving, compare_with_serving
+from recsys.pipeline_config import PipelineConfig
 
 _EXAMPLES = 5
 

@@ -13,9 +13,9 @@ from pipelines.steps.publish import publish
 from pipelines.steps.train import train
 from pipelines.steps.workspace import STEPS, Workspace
 from recsys.artifacts.lock import exclusive
-from recsys.config import PipelineConfig
 from recsys.errors import ConfigError
 from recsys.evaluation.gates import check_metric
+from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 
 log = logging.getLogger(__name__)

@@ -4,9 +4,10 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from recsys.config import ModelConfig, PipelineConfig
+from recsys.config import ModelConfig
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
+from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.tuning.measured_fits import best_of, follow
 from recsys.tuning.validation import Validation

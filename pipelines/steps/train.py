@@ -6,11 +6,11 @@ from typing import Any
 
 from pipelines.steps.previous_version import PreviousVersion, find_previous_version, why_not_warm
 from pipelines.steps.workspace import Workspace
-from recsys.config import PipelineConfig
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ArtifactError
 from recsys.models.factors.continuity import aligned, carried_over, mean_item_cosine, shared_rows, training_recall
 from recsys.models.factors.training import TrainedModel, train_model
+from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recsys.config import PipelineConfig
 from recsys.errors import DataError
+from recsys.pipeline_config import PipelineConfig
 
 STEPS = ("prepare", "evaluate", "train", "index", "publish")
 """The nightly job, in order; each step reads only what the ones before it wrote."""

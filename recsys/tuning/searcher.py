@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from recsys.config import ModelConfig, PipelineConfig
+from recsys.config import ModelConfig
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.significance import Interval, paired_difference
+from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.tuning.budget import Budget
 from recsys.tuning.measured_fits import Measured, measure

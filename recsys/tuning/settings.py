@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from recsys.config import ModelConfig, PipelineConfig
+from recsys.config import ModelConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.matrix import Csr
+from recsys.pipeline_config import PipelineConfig
 from recsys.tuning.space import EVENT_WEIGHT, Point, has_meaning
 
 Settings = dict[str, dict[str, Any]]

@@ -11,8 +11,9 @@ import tomlkit
 from tomlkit.items import AbstractTable, InlineTable
 
 from recsys.artifacts.files import replace_durably
-from recsys.config import DATA_DIR_VARIABLE, PipelineConfig, parse_config
+from recsys.config import DATA_DIR_VARIABLE
 from recsys.errors import ConfigError
+from recsys.pipeline_config import PipelineConfig, parse_config
 from recsys.tuning.settings import Settings, applied
 
 _MARK = "# tuned: "

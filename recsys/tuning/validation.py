@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.config import PipelineConfig
 from recsys.data.arrays import Floats, Indices
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
@@ -23,6 +22,7 @@ from recsys.evaluation.answers import contains
 from recsys.evaluation.metrics import ACCURACY, Values
 from recsys.models.factors.spectral import spectral_start
 from recsys.models.factors.training import popularity_scale
+from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import forbid
 from recsys.retrieval.topk import select_top_k
@@ -110,8 +110,8 @@ class Validation:
         return self._last[1]
 
     def _split(self, config: PipelineConfig) -> Split:
-        again = config.model_copy(update={"evaluate": self._part.evaluate})
-        return split_of(self._part.events, again, self._part.given)
+        part = self._part
+        return split_of(part.events, log=config.log, prepare=config.prepare, evaluate=part.evaluate, given=part.given)
 
 
 def _key(config: PipelineConfig) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pipelines.steps.run import run
-from recsys.config import PipelineConfig, load_config
 from recsys.data.synthetic import SyntheticLog, write_synthetic_log
+from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
 
 CONFIG = """

@@ -3,17 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from recsys.config import (
-    DATA_DIR_VARIABLE,
-    EvaluateConfig,
-    LogConfig,
-    PipelineConfig,
-    Section,
-    duration_text,
-    load_config,
-    parse_config,
-)
+from recsys.config import DATA_DIR_VARIABLE, EvaluateConfig, LogConfig, Section, duration_text
 from recsys.errors import ConfigError
+from recsys.pipeline_config import PipelineConfig, load_config, parse_config
 
 FULL = """
 workspace = "work"

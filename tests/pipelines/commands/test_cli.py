@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from recsys.artifacts.registry import Registry
-from recsys.config import PipelineConfig
 from recsys.data.synthetic import SyntheticLog
 from recsys.engine import Engine, Event, Question
+from recsys.pipeline_config import PipelineConfig
 
 Finished = tuple[PipelineConfig, SyntheticLog, dict[str, Any]]
 

@@ -17,10 +17,10 @@ import pytest
 
 from pipelines.commands.export import export
 from recsys.artifacts.registry import Registry
-from recsys.config import PipelineConfig
 from recsys.data.synthetic import SyntheticLog
 from recsys.engine import Engine
 from recsys.errors import ConfigError, FilterError
+from recsys.pipeline_config import PipelineConfig
 from recsys.progress import silent
 
 K = 7

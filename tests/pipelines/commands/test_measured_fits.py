@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recsys.config import PipelineConfig
 from recsys.data.interactions import Interactions
 from recsys.data.splits.from_config import split_of
 from recsys.data.splits.validation import validation_part
@@ -14,6 +13,7 @@ from recsys.errors import ModelError
 from recsys.evaluation.evaluator import evaluate
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
 from recsys.models.factors.training import train_model
+from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
 from recsys.tuning.measured_fits import EXPONENTS, explore, measure
 from recsys.tuning.validation import Questions, Validation
@@ -56,7 +56,7 @@ def test_what_is_measured_is_what_the_evaluator_says(
     model = config.model.model_copy(update={"start": start, "popularity_exponent": 0.15})
     config = config.model_copy(update={"evaluate": settings, "model": model})
     part = validation_part(events, settings)
-    again = split_of(part.events, config.model_copy(update={"evaluate": part.evaluate}), part.given)
+    again = split_of(part.events, log=config.log, prepare=config.prepare, evaluate=part.evaluate, given=part.given)
     trained = train_model(again.train, model)
     reference = evaluate(
         EmbeddingRecommender("als", trained, ExactSearch(trained.embeddings.scoring_items)), again, cutoffs=(5, 20)

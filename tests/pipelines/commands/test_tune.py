@@ -17,8 +17,8 @@ import pytest
 
 from pipelines.commands.extras import require_extra
 from pipelines.commands.tune import trials_file, tune, tuned_file
-from recsys.config import PipelineConfig, load_config
 from recsys.errors import ConfigError, DataError
+from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.tuning.outcome import Outcome, flat
 from recsys.tuning.settings import applied
 from recsys.tuning.stages import Effort

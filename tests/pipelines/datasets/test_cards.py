@@ -6,8 +6,8 @@ import pytest
 
 from pipelines.datasets import cards
 from pipelines.datasets.cards import Card, datasets_folder, find_card, list_cards
-from recsys.config import load_config
 from recsys.errors import ConfigError
+from recsys.pipeline_config import load_config
 
 NAMES = (
     "demo",

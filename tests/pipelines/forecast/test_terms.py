@@ -11,7 +11,7 @@ from pipelines.forecast.events import cleaning_moments, cut_moments, stopping_mo
 from pipelines.forecast.fitting import Shape, als_moment, fit_moments, spectral_moments, vectors_bytes
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import Moment, StepMemory, Term, text
-from recsys.config import ModelConfig, PipelineConfig, parse_config
+from recsys.config import ModelConfig
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
@@ -19,6 +19,7 @@ from recsys.data.splits.from_config import matrix_of
 from recsys.models.factors.als import fit_als
 from recsys.models.factors.spectral import spectral_start
 from recsys.models.factors.training import train_model
+from recsys.pipeline_config import PipelineConfig, parse_config
 
 N_USERS, N_ITEMS = 20_000, 3_000
 MODEL = ModelConfig(factors=32, iterations=1, threads=1)
@@ -89,7 +90,9 @@ def test_cleaning(matrix: InteractionMatrix, config: PipelineConfig, repeats: in
         matrix.users, matrix.items, user, item, np.ones(len(user), np.float32), np.zeros(len(user), np.int64)
     )
     moments = cleaning_moments(_size(len(user), len(row)), 1.0, config, beside=())
-    assert largest(moments) == pytest.approx(traced_peak(lambda: matrix_of(events, config)), rel=0.1)
+    assert largest(moments) == pytest.approx(
+        traced_peak(lambda: matrix_of(events, config.log, config.prepare)), rel=0.1
+    )
 
 
 def test_early_stopping_holds_the_train_side_twice(config: PipelineConfig) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pipelines.steps.run import run
-from recsys.config import PipelineConfig, load_config
 from recsys.errors import ConfigError, ModelError
+from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
 
 WITHOUT_EXTRAS = ["popular", "popular_weighted", "item_knn", "item_knn_bm25", "rp3beta", "ease", "bpr", "svd"]

@@ -8,8 +8,8 @@ import pytest
 from pipelines.steps.run import run
 from recsys.artifacts.bundle import read_record
 from recsys.artifacts.registry import Registry
-from recsys.config import load_config
 from recsys.errors import GateError
+from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from pipelines.steps.run import run
 from recsys.artifacts.registry import Registry
-from recsys.config import load_config
 from recsys.data.interactions import Interactions
 from recsys.engine import Event
 from recsys.engine.event_weighing import EventWeighing
+from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
 

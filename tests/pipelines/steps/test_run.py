@@ -12,10 +12,10 @@ from pipelines.steps.run import run
 from pipelines.steps.workspace import STEPS, Workspace
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.registry import Registry
-from recsys.config import PipelineConfig, load_config
 from recsys.data.synthetic import SyntheticLog
 from recsys.engine import Engine
 from recsys.errors import ArtifactError, DataError, GateError
+from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
 
 Finished = tuple[PipelineConfig, SyntheticLog, dict[str, Any]]

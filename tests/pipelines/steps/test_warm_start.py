@@ -12,10 +12,10 @@ from pipelines.steps.previous_version import find_previous_version
 from pipelines.steps.run import run
 from pipelines.steps.workspace import STEPS, Workspace
 from recsys.artifacts.registry import Registry
-from recsys.config import PipelineConfig, load_config
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ArtifactError, DataError
+from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
 
 NEWEST = "2026-10.csv"

@@ -10,10 +10,10 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.config import PipelineConfig, parse_config
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
+from recsys.pipeline_config import PipelineConfig, parse_config
 from recsys.tuning.settings import (
     applied,
     changed,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from recsys.config import load_config
 from recsys.errors import ConfigError
+from recsys.pipeline_config import load_config
 from recsys.tuning.settings import Settings, applied
 from recsys.tuning.toml_output import Tuned, write_copy, write_in_place
 
