@@ -12,11 +12,10 @@ from recsys.data.splits.from_config import split_of
 from recsys.data.splits.split import Split
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate as measure
-from recsys.evaluation.gates import check_metric
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
 from recsys.models.factors.training import TrainedModel, train_model
 from recsys.models.recommender import Recommender
-from recsys.models.registry import check_baselines, check_fits, fit_baseline
+from recsys.models.registry import check_fits, fit_baseline
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.exact import ExactSearch
@@ -27,8 +26,6 @@ log = logging.getLogger(__name__)
 def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
     """Fit on the train side of the split, rank everything for every held-out user. Returns the summary."""
     prepared = workspace.require("prepare", config)
-    check_metric(config.publish, config.evaluate)
-    check_baselines(config.evaluate)
     given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
     events = Interactions.load(prepared / "events")
     _check_before_fits(events, config, given)

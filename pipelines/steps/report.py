@@ -5,7 +5,6 @@ from typing import Any
 
 from pipelines.steps.workspace import Workspace
 from recsys.data.id_map import IdMap
-from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import Evaluation
@@ -81,12 +80,11 @@ def _catalogue(workspace: Workspace) -> Items:
 
 def _log(config: PipelineConfig, workspace: Workspace) -> dict[str, Any]:
     """Which log this is; its files as the configuration names them, because publishing never looks at the log."""
-    prepared = workspace.folder("prepare")
-    times = Interactions.load(prepared / "events").timestamp
+    prepared = workspace.summary("prepare")
     return {
-        "fingerprint": workspace.summary("prepare")["fingerprints"]["log"],
+        "fingerprint": prepared["fingerprints"]["log"],
         "files": [path.name for path in config.log.paths],
-        "newest": None if times is None or len(times) == 0 else int(times.max()),
+        "newest": prepared["newest_event"],
     }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from recsys.config import EvaluateConfig
 from recsys.errors import DataError
-from recsys.evaluation.definitions import map_ordered
+from recsys.evaluation.definitions import sorted_metrics
 from recsys.evaluation.evaluator import Evaluation
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.significance import Interval, mean_intervals
@@ -72,7 +72,7 @@ def figures_of(columns: Mapping[str, Mapping[str, Values]], evaluate: EvaluateCo
 
 
 def _in_order(entries: dict[str, Entry]) -> dict[str, Entry]:
-    return {metric: entries[metric] for metric in map_ordered(entries)}
+    return {metric: entries[metric] for metric in sorted_metrics(entries)}
 
 
 def entry_of(interval: Interval) -> Entry:

@@ -107,7 +107,18 @@ def definitions_tree() -> dict[str, dict[str, str]]:
     return {f"{name}@k": asdict(definition) for name, definition in DEFINITIONS.items()}
 
 
-def map_ordered(metrics: Iterable[str]) -> list[str]:
+def split_name(metric: str) -> tuple[str, int]:
+    """ "ndcg@20" as "ndcg" and 20."""
+    name, k = metric.split("@")
+    return name, int(k)
+
+
+def sorted_metrics(metrics: Iterable[str]) -> list[str]:
     """`metrics` ("name@k") in the order of DEFINITIONS, then by cut-off."""
-    order = list(DEFINITIONS)
-    return sorted(metrics, key=lambda metric: (order.index(metric.split("@")[0]), int(metric.split("@")[1])))
+    order = {name: at for at, name in enumerate(DEFINITIONS)}
+
+    def key(metric: str) -> tuple[int, int]:
+        name, k = split_name(metric)
+        return order[name], k
+
+    return sorted(metrics, key=key)

@@ -12,25 +12,27 @@ import numpy as np
 import pyarrow as pa
 
 from recsys.data.arrays import Floats, Indices
+from recsys.data.matrix import Csr
 from recsys.data.splits.split import Split
 from recsys.errors import ArtifactError, DataError
-from recsys.evaluation.answers import check_answer
+from recsys.evaluation.answers import check_answer, contains
 from recsys.evaluation.bands import BANDS
-from recsys.evaluation.definitions import metric_names
+from recsys.evaluation.definitions import metric_names, split_name
 from recsys.evaluation.measures import Measures
-from recsys.evaluation.metrics import Bools, Values
+from recsys.evaluation.metrics import ACCURACY, Bools, Values
 from recsys.evaluation.significance import mean_of
 from recsys.map_ordered import map_ordered
 from recsys.models.recommender import Queries, Recommender
 from recsys.progress import Progress, silent
 from recsys.retrieval.topk import TopK
 
-# A model may score a whole batch against every item: at most so many float32 scores at a time.
-_SCORES_PER_BATCH = 64_000_000
+SCORES_PER_BATCH = 64_000_000
+"""Most scores (users x items) that a model computes at once, if it scores every item: 256 MB of float32."""
+
 _MAX_BATCH = 4096
 
 KEPT_PLACES = 20
-"""How much of every list is kept with its figures."""
+"""Places of each list that are kept with its metrics."""
 
 _LISTS = "lists"
 
@@ -112,21 +114,24 @@ def evaluate(
     *,
     cutoffs: Sequence[int],
     item_vectors: Floats | None = None,
+    scores_per_batch: int = SCORES_PER_BATCH,
+    kept_places: int = KEPT_PLACES,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Ask `recommender` for the best max(cutoffs) items of every user of `split`, and measure the answers.
+    """Ask `recommender` for the best max(cutoffs) items of every user of `split`, and measure the lists.
 
-    All items outside a user's history are ranked; nothing is sampled. `item_vectors`: float32 (n_items, d), by
-    which diversity is judged, the same for every model; None leaves diversity out.
-    Raises ModelError where an answer holds a seen, repeated or unknown item, DataError where nobody can be evaluated.
+    All items outside a user's history are ranked; nothing is sampled. `item_vectors`: float32 (n_items, d), used for
+    diversity, the same for every model; without them diversity is left out. `scores_per_batch` bounds the memory:
+    a batch has about scores_per_batch / n_items users. `kept_places`: length of the lists that are kept.
+    Raises ModelError if a list holds a seen, repeated or unknown item, DataError if no user can be evaluated.
     """
     _check_evaluable(split)
     started = time.perf_counter()
     measures = Measures.of(split, cutoffs, item_vectors)
     recommended = np.zeros((len(measures.cutoffs), split.train.n_items), np.bool_)
-    answers = _answers(recommender, split, measures.cutoffs[-1], progress)
+    answers = _answers(recommender, split, measures.cutoffs[-1], scores_per_batch, progress)
     # One batch is measured while the recommender works on the next.
-    measure = partial(_measure, recommender.name, measures, recommended)
+    measure = partial(_measure, recommender.name, measures, recommended, kept_places)
     parts = list(map_ordered(partial(measure, *answer) for answer in answers))
     return Evaluation(
         name=recommender.name,
@@ -139,6 +144,17 @@ def evaluate(
     )
 
 
+def score_lists(answer: TopK, relevant: Csr, metric: str) -> Values:
+    """float64 (n,): one accuracy metric ("ndcg@20") of each list, as `evaluate` computes it; nothing is checked.
+
+    `relevant`: canonical CSR (n, n_items), the items to find, at least one per row. For a search that scores many
+    models on the same users.
+    """
+    name, k = split_name(metric)
+    n_relevant = np.diff(relevant.indptr).astype(np.int64)
+    return ACCURACY[name](contains(relevant, answer), n_relevant, (k,))[:, 0]
+
+
 @dataclass(frozen=True, eq=False)
 class _Part:
     """What is kept of one batch of users."""
@@ -149,15 +165,17 @@ class _Part:
     n_short: int
 
 
-def _measure(name: str, measures: Measures, recommended: Bools, queries: Queries, rows: slice, answer: TopK) -> _Part:
-    """Check and measure one answer, and mark its items; several threads may, for marks are never taken back."""
+def _measure(
+    name: str, measures: Measures, recommended: Bools, kept: int, queries: Queries, rows: slice, answer: TopK
+) -> _Part:
+    """Check and measure one batch, and mark its items. Safe in several threads, because marks are only ever set."""
     check_answer(name, answer, queries.history, measures.cutoffs[-1])
     _mark(recommended, answer, measures.cutoffs)
     hits = measures.hits(answer, rows)
     return _Part(
         per_user=measures.per_user(answer, hits, rows),
         bands=measures.by_band(answer, hits, rows),
-        lists=answer.indices[:, :KEPT_PLACES].copy(),
+        lists=answer.indices[:, :kept].copy(),
         n_short=int((answer.counts < answer.k).sum()),
     )
 
@@ -169,11 +187,11 @@ def _check_evaluable(split: Split) -> None:
 
 
 def _answers(
-    recommender: Recommender, split: Split, k: int, progress: Progress
+    recommender: Recommender, split: Split, k: int, scores_per_batch: int, progress: Progress
 ) -> Iterator[tuple[Queries, slice, TopK]]:
     """All queries in batches of bounded size: a batch, its rows of the split, the answer."""
     queries = Queries(split.queries_history, split.user_idx)
-    size = min(_MAX_BATCH, max(1, _SCORES_PER_BATCH // split.train.n_items))
+    size = min(_MAX_BATCH, max(1, scores_per_batch // split.train.n_items))
     for start in range(0, len(queries), size):
         batch = queries.batch(start, start + size)
         answer = recommender.recommend(batch, k)

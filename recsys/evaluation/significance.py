@@ -17,8 +17,8 @@ from recsys.evaluation.metrics import Values, ratio
 MIN_TRUSTED_USERS = 30
 """An interval over fewer users says less than it seems to: a few users show little of what others would do."""
 
-# At most so many float64 draws are held at a time (128 MiB): more at a time means fewer passes over the values.
-_DRAWS_PER_BLOCK = 16_000_000
+DRAWS_PER_BLOCK = 16_000_000
+"""Most draws (resamples x users, float64, 128 MB) held at once. More at once means fewer passes over the values."""
 
 
 class Interval(NamedTuple):
@@ -51,12 +51,19 @@ def paired_difference(a: Values, b: Values, *, samples: int, confidence: float, 
     return mean_interval(a - b, samples=samples, confidence=confidence, rng=rng)
 
 
-def mean_intervals(values: Values, *, samples: int, confidence: float, rng: np.random.Generator) -> list[Interval]:
+def mean_intervals(
+    values: Values,
+    *,
+    samples: int,
+    confidence: float,
+    rng: np.random.Generator,
+    draws_per_block: int = DRAWS_PER_BLOCK,
+) -> list[Interval]:
     """`mean_interval` of each column of `values` (float64 (n, m)), all on the same resamples.
 
-    `samples` 0 gives means alone, as do columns with one value; a column without any value gives NaN.
-    `confidence` in (0, 1).
-    Raises DataError where there are no users.
+    With `samples` 0 there are only means, and so for a column with a single value; a column of NaN has the mean NaN.
+    `confidence` in (0, 1). `draws_per_block` bounds the memory, not the result.
+    Raises DataError if there are no users.
     """
     if len(values) == 0:
         raise DataError("bootstrap: no users; expected at least one")
@@ -65,7 +72,7 @@ def mean_intervals(values: Values, *, samples: int, confidence: float, rng: np.r
     if samples == 0:
         return [Interval(mean, None, None) for mean in means]
     filled = np.where(exists, values, 0.0)
-    resampled = _resampled_means(filled, exists, samples=samples, rng=rng)
+    resampled = _resampled_means(filled, exists, samples=samples, rng=rng, draws_per_block=draws_per_block)
     return [
         Interval(mean, None, None) if n == 1 else Interval(mean, *_bounds(column, confidence))
         for mean, n, column in zip(means, exists.sum(axis=0), resampled.T, strict=True)
@@ -81,13 +88,15 @@ def _bounds(resampled: Values, confidence: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _resampled_means(filled: Values, exists: NDArray[np.bool_], *, samples: int, rng: np.random.Generator) -> Values:
+def _resampled_means(
+    filled: Values, exists: NDArray[np.bool_], *, samples: int, rng: np.random.Generator, draws_per_block: int
+) -> Values:
     """float64 (samples, m): the means of each column's existing values in each resample."""
     n = len(filled)
     partial = np.flatnonzero(~exists.all(axis=0))
     masks = exists[:, partial].astype(np.float64)
     means = np.empty((samples, filled.shape[1]))
-    size = max(1, _DRAWS_PER_BLOCK // n)
+    size = max(1, draws_per_block // n)
     for start in range(0, samples, size):
         rows = slice(start, min(start + size, samples))
         draws = _draw_counts(n, rows.stop - start, rng)

@@ -10,7 +10,7 @@ from typing import Any
 from recsys.config import EvaluateConfig
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.comparison import Figures, compare, entry_of
-from recsys.evaluation.definitions import definitions_tree, map_ordered
+from recsys.evaluation.definitions import definitions_tree, sorted_metrics
 from recsys.evaluation.evaluator import Evaluation
 from recsys.evaluation.examples import Example
 from recsys.evaluation.gates import Gate, verdict
@@ -150,7 +150,7 @@ def _serving_differences(model: str, serving: Comparison | None) -> Figures:
     if serving is None or not serving.paired:
         return {}
     entries = {metric: entry_of(each.difference) for metric, each in serving.paired.items()}
-    figures = {metric: {**entries[metric], "users": serving.n_shared} for metric in map_ordered(entries)}
+    figures = {metric: {**entries[metric], "users": serving.n_shared} for metric in sorted_metrics(entries)}
     return {f"{model} minus serving": figures}
 
 

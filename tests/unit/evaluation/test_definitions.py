@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from recsys.evaluation.definitions import DEFINITIONS, accuracy_names, definitions_tree, map_ordered, metric_names
+from recsys.evaluation.definitions import (
+    DEFINITIONS,
+    accuracy_names,
+    definitions_tree,
+    metric_names,
+    sorted_metrics,
+    split_name,
+)
 from recsys.evaluation.metrics import ACCURACY
 
 CONTRACT = [
@@ -38,7 +45,8 @@ def test_names_carry_their_cutoff_and_one_item_has_no_diversity():
 
 
 def test_order_is_that_of_the_definitions_then_of_the_cutoff():
-    assert map_ordered(["novelty@5", "recall@100", "recall@20"]) == ["recall@20", "recall@100", "novelty@5"]
+    assert split_name("recall@100") == ("recall", 100)
+    assert sorted_metrics(["novelty@5", "recall@100", "recall@20"]) == ["recall@20", "recall@100", "novelty@5"]
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)

@@ -6,8 +6,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from recsys.errors import ArtifactError, DataError, ModelError
-from recsys.evaluation import evaluator
-from recsys.evaluation.evaluator import Evaluation, evaluate
+from recsys.evaluation.evaluator import Evaluation, evaluate, score_lists
+from recsys.evaluation.metrics import ACCURACY
 
 # Four users of training, two evaluated. Items 0 to 4 have 4, 2, 1, 1 and 1 users.
 TRAIN = [[0, 1], [0], [0, 1, 2], [0, 3, 4]]
@@ -52,11 +52,18 @@ def test_every_metric_by_hand(split, listed):
     assert (result.name, result.n_users, result.n_short) == ("als", 2, 1)
 
 
-def test_the_first_places_of_every_list_are_kept(split, listed, monkeypatch):
+@pytest.mark.parametrize("name", ACCURACY)
+def test_lists_are_scored_by_one_metric_as_a_whole_evaluation_scores_them(split, listed, answer_of, name):
+    whole = evaluate(listed("als", LISTS), split, cutoffs=(1, 3))
+    for k in (1, 3):
+        alone = score_lists(answer_of([row[:k] for row in LISTS], k), split.holdout, f"{name}@{k}")
+        assert_allclose(alone, whole.per_user[f"{name}@{k}"])
+
+
+def test_the_first_places_of_every_list_are_kept(split, listed):
     result = evaluate(listed("als", LISTS), split, cutoffs=(3,))
     assert result.lists.tolist() == [[2, 4, 3], [1, -1, -1]]
-    monkeypatch.setattr(evaluator, "KEPT_PLACES", 2)
-    assert evaluate(listed("als", LISTS), split, cutoffs=(3,)).lists.tolist() == [[2, 4], [1, -1]]
+    assert evaluate(listed("als", LISTS), split, cutoffs=(3,), kept_places=2).lists.tolist() == [[2, 4], [1, -1]]
 
 
 def test_means_are_over_the_users_for_whom_the_metric_exists(split, listed):
@@ -73,7 +80,7 @@ def test_empty_lists_miss_everything_and_have_no_novelty(split, listed):
     assert "diversity@2" not in result.per_user
 
 
-def test_batches_change_nothing(monkeypatch, split_of, listed):
+def test_batches_change_nothing(split_of, listed):
     rng = np.random.default_rng(0)
     n_items = 12
     sets = [rng.permutation(n_items) for _ in range(25)]
@@ -81,13 +88,13 @@ def test_batches_change_nothing(monkeypatch, split_of, listed):
     lists = [rng.permutation(items[3:])[: rng.integers(0, 9)].tolist() for items in sets]
     vectors = rng.standard_normal((n_items, 3)).astype(np.float32)
     whole = evaluate(listed("als", lists), split, cutoffs=(2, 5), item_vectors=vectors)
-    monkeypatch.setattr(evaluator, "_SCORES_PER_BATCH", 4 * n_items)
     model, heard = listed("als", lists), []
     parts = evaluate(
         model,
         split,
         cutoffs=(2, 5),
         item_vectors=vectors,
+        scores_per_batch=4 * n_items,
         progress=lambda stage, done, total: heard.append((stage, done, total)),
     )
     assert model.asked == [4, 4, 4, 4, 4, 4, 1]
