@@ -23,6 +23,8 @@ import shop
 
 from pipelines.commands.export import export
 from recsys.artifacts.bundle import VERSIONS, load_bundle, seal_bundle
+from recsys.artifacts.contents import Contents
+from recsys.artifacts.manifest import VersionFacts
 from recsys.config import IndexConfig, ModelConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
@@ -44,19 +46,20 @@ def publish(store: Path, histories: Csr, factors: int) -> Engine:
     n_users, n_items = histories.shape
     embeddings = Embeddings(users, items, np.ones(n_items, np.float32))
     model = TrainedModel(embeddings, fit_confidence(histories, ModelConfig()), 30.0)
-    facts: dict[str, Any] = {key: {} for key in ("config", "log", "counts", "metrics")}
     manifest = seal_bundle(
         store,
-        users=IdMap.of([f"u{number:07d}" for number in range(n_users)])[0],
-        items=Items.without_attributes(IdMap.of([f"b{number:06d}" for number in range(n_items)])[0]),
-        model=model,
-        seen=histories,
-        popularity=model.weighting.item_degree,
-        index=build_index(items, IndexConfig()),
-        similar=build_index(normalised(items), IndexConfig()),
-        gates=[],
-        verdict="passed",
-        **facts,
+        Contents(
+            users=IdMap.of([f"u{number:07d}" for number in range(n_users)])[0],
+            items=Items.without_attributes(IdMap.of([f"b{number:06d}" for number in range(n_items)])[0]),
+            model=model,
+            seen=histories,
+            popularity=model.weighting.item_degree,
+            index=build_index(items, IndexConfig()),
+            similar=build_index(normalised(items), IndexConfig()),
+        ),
+        VersionFacts(
+            verdict="passed",
+        ),
     )
     return Engine(load_bundle(store / VERSIONS / manifest.version))
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from recsys.artifacts.bundle import Bundle
-from recsys.artifacts.manifest import new_manifest
+from recsys.artifacts.manifest import VersionFacts, new_manifest
 from recsys.config import IndexConfig, ModelConfig
 from recsys.data.arrays import Floats
 from recsys.data.confidence import fit_confidence
@@ -130,9 +130,8 @@ def synthetic_bundle(n_items: int, factors: int, rng: np.random.Generator) -> Bu
     users, items = (rng.normal(scale=0.1, size=(n, factors)).astype(np.float32) for n in (N_USERS, n_items))
     embeddings = Embeddings(users, items, np.ones(n_items, np.float32))
     model = TrainedModel(embeddings, fit_confidence(seen, config), config.regularization)
-    facts: dict[str, Any] = {"log": {}, "counts": {}, "metrics": {}, "gates": [], "verdict": "", "index": {}}
     return Bundle(
-        manifest=new_manifest({}, config={}, **facts),
+        manifest=new_manifest({}, VersionFacts()),
         users=IdMap.of([f"user {number:06}" for number in range(N_USERS)])[0],
         items=Items.without_attributes(IdMap.of([f"item {number:06}" for number in range(n_items)])[0]),
         model=model,

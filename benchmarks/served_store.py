@@ -2,13 +2,14 @@
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import indexes
 import numpy as np
 import pyarrow as pa
 
 from recsys.artifacts.bundle import seal_bundle
+from recsys.artifacts.contents import Contents
+from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
 from recsys.config import IndexConfig, ModelConfig
 from recsys.data.arrays import Floats
@@ -41,21 +42,22 @@ def seal(store: Path, n_users: int, *, items: Floats, sample: Sample, seed: int 
     config = IndexConfig()
     choice = choose_index(items, sample.vectors, config, exclude=sample.exclude)
     alike = normalised(items)
-    facts: dict[str, Any] = {key: {} for key in ("config", "counts", "metrics")}
     manifest = seal_bundle(
         store,
-        users=IdMap.of(pa.array([user_id(number) for number in range(n_users)]))[0],
-        items=_catalogue(len(items), initial),
-        model=model,
-        seen=seen,
-        popularity=weighting.item_degree,
-        index=choice.index,
-        similar=choose_index(alike, alike[: len(sample.vectors)], config).index,
-        index_summary=choice.summary(),
-        log={"fingerprint": str(seed)},
-        gates=[],
-        verdict="passed",
-        **facts,
+        Contents(
+            users=IdMap.of(pa.array([user_id(number) for number in range(n_users)]))[0],
+            items=_catalogue(len(items), initial),
+            model=model,
+            seen=seen,
+            popularity=weighting.item_degree,
+            index=choice.index,
+            similar=choose_index(alike, alike[: len(sample.vectors)], config).index,
+        ),
+        VersionFacts(
+            index=choice.summary(),
+            log={"fingerprint": str(seed)},
+            verdict="passed",
+        ),
     )
     return manifest.version
 

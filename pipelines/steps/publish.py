@@ -9,7 +9,8 @@ import numpy as np
 from pipelines.steps.report import compose_report, load_evidence, portable_settings
 from pipelines.steps.workspace import Workspace
 from recsys.artifacts.bundle import read_record, seal_bundle
-from recsys.artifacts.manifest import NEWEST_EVENT, Manifest
+from recsys.artifacts.contents import Contents
+from recsys.artifacts.manifest import NEWEST_EVENT, Manifest, VersionFacts
 from recsys.artifacts.registry import Registry
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
@@ -71,24 +72,28 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: 
     summary = workspace.summary("prepare")
     return seal_bundle(
         config.publish.store,
-        users=matrix.users,
-        items=Items.load(prepared / "items.arrow", matrix.items),
-        model=model,
-        seen=matrix.csr,
-        popularity=np.asarray(model.weighting.item_degree),
-        index=read_index(indexed, "index", shape),
-        similar=read_index(indexed, "similar", shape),
-        config=portable_settings(config),
-        log={
-            "fingerprint": summary["fingerprints"]["log"],
-            NEWEST_EVENT: summary["newest_event"],
-            **summary["rows"],
-        },
-        counts={"users": matrix.n_users, "items": matrix.n_items, "entries": int(matrix.csr.nnz)},
-        metrics=workspace.summary("evaluate")["metrics"][config.model.algorithm],
-        gates=[asdict(gate) for gate in report.gates],
-        verdict=report.verdict or "",
-        index_summary=workspace.summary("index"),
-        training=workspace.summary("train")["training"],
+        Contents(
+            users=matrix.users,
+            items=Items.load(prepared / "items.arrow", matrix.items),
+            model=model,
+            seen=matrix.csr,
+            popularity=np.asarray(model.weighting.item_degree),
+            index=read_index(indexed, "index", shape),
+            similar=read_index(indexed, "similar", shape),
+        ),
+        VersionFacts(
+            config=portable_settings(config),
+            log={
+                "fingerprint": summary["fingerprints"]["log"],
+                NEWEST_EVENT: summary["newest_event"],
+                **summary["rows"],
+            },
+            counts={"users": matrix.n_users, "items": matrix.n_items, "entries": int(matrix.csr.nnz)},
+            metrics=workspace.summary("evaluate")["metrics"][config.model.algorithm],
+            gates=[asdict(gate) for gate in report.gates],
+            verdict=report.verdict or "",
+            index=workspace.summary("index"),
+            training=workspace.summary("train")["training"],
+        ),
         record=record,
     )

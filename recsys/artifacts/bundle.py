@@ -3,9 +3,9 @@
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +26,13 @@ from recsys.artifacts.manifest import (
     MANIFEST,
     RECORD,
     Manifest,
+    VersionFacts,
     new_manifest,
     read_manifest,
     write_manifest,
 )
-from recsys.data.arrays import Floats
-from recsys.data.id_map import IdMap
-from recsys.data.items import Items
-from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError
 from recsys.evaluation.record import Record
-from recsys.models.factors.training import TrainedModel
-from recsys.retrieval.faiss_files import VectorIndex
 
 VERSIONS = "versions"
 """The store's folder of versions."""
@@ -54,39 +49,16 @@ class Bundle(Contents):
     manifest: Manifest
 
 
-def seal_bundle(
-    store: Path,
-    *,
-    users: IdMap,
-    items: Items,
-    model: TrainedModel,
-    seen: Csr,
-    popularity: Floats,
-    index: VectorIndex,
-    similar: VectorIndex,
-    config: Mapping[str, Any],
-    log: Mapping[str, Any],
-    counts: Mapping[str, Any],
-    metrics: Mapping[str, Any],
-    gates: Sequence[Any],
-    verdict: str,
-    index_summary: Mapping[str, Any] | None = None,
-    training: Mapping[str, Any] | None = None,
-    record: Record | None = None,
-) -> Manifest:
+def seal_bundle(store: Path, contents: Contents, facts: VersionFacts, *, record: Record | None = None) -> Manifest:
     """Write a version below `store`; it serves only once it is published.
 
-    The first seven are the parts of `Contents`, the rest is for the manifest, `index_summary` beside the index's
-    kind; `record` is how the version was evaluated, for the next one to be compared with. The version appears in
-    one rename, whole and on the disk, or not at all. Its name follows from its files (but the record), `config` and
-    `log`: sealing the same again verifies the folder that is there and changes nothing.
-    Raises ArtifactError where parts do not fit, another process is sealing, or the disk refuses.
+    `facts`: for the manifest; the index's kind is added to `facts.index`. `record`: how the version was evaluated, so
+    that the next one can be compared with it. The version appears in one rename, whole and on the disk, or not at
+    all. Its name follows from its files (but the record), `config` and `log`: sealing the same again verifies the
+    folder that is there and changes nothing.
+    Raises ArtifactError if another process is sealing or the disk refuses.
     """
-    contents = Contents(
-        users=users, items=items, model=model, seen=seen, popularity=popularity, index=index, similar=similar
-    )
-    facts = {"config": config, "log": log, "counts": counts, "metrics": metrics, "gates": gates, "verdict": verdict}
-    facts |= {"index": {"kind": index.kind, **(index_summary or {})}, "training": training or {}}
+    facts = replace(facts, index={"kind": contents.index.kind, **facts.index})
     versions = store / VERSIONS
     try:
         make_durable_folder(versions)
@@ -94,7 +66,7 @@ def seal_bundle(
             save_contents(contents, folder)
             if record is not None:
                 record.save(folder / RECORD)
-            return _commit(folder, new_manifest(_digests(folder), **facts))
+            return _commit(folder, new_manifest(_digests(folder), facts))
     except OSError as error:
         raise ArtifactError(f"{versions}: the version could not be written: {error}") from error
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -62,13 +64,27 @@ class Manifest(BaseModel):
     files: dict[str, FileDigest] = Field(description="path below the version's folder -> hash and size in bytes")
 
 
-def new_manifest(files: dict[str, FileDigest], **facts: Any) -> Manifest:
-    """The manifest of `files` as of now; `facts` are the fields config to index, and training.
+@dataclass(frozen=True, kw_only=True)
+class VersionFacts:
+    """What the manifest tells of a version beside its files; the fields are those of `Manifest`.
 
-    Tuples, paths and dataclasses in them become JSON. Raises ArtifactError where something has no JSON form.
+    Values are JSON, or become JSON: tuples, paths, dataclasses, pydantic models.
     """
+
+    config: Mapping[str, object] = field(default_factory=dict)
+    log: Mapping[str, object] = field(default_factory=dict)
+    counts: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, object] = field(default_factory=dict)
+    gates: Sequence[object] = ()
+    verdict: str = ""
+    index: Mapping[str, object] = field(default_factory=dict)
+    training: Mapping[str, object] = field(default_factory=dict)
+
+
+def new_manifest(files: dict[str, FileDigest], facts: VersionFacts) -> Manifest:
+    """The manifest of `files` as of now. Raises ArtifactError if a fact has no JSON form."""
     try:
-        plain = to_jsonable_python(facts)
+        plain = to_jsonable_python(vars(facts))
         json.dumps(plain, allow_nan=False)
         fields = {"schema_version": SCHEMA_VERSION, **plain, "files": files}
         return Manifest(

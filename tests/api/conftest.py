@@ -14,6 +14,8 @@ import pytest
 from api.app import create_app
 from api.settings import Settings
 from recsys.artifacts.bundle import seal_bundle
+from recsys.artifacts.contents import Contents
+from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
 from recsys.config import IndexConfig, ModelConfig
 from recsys.data.id_map import IdMap
@@ -60,23 +62,26 @@ def _publish(store: Path, *, seed: int = 1) -> str:
     vectors = model.embeddings
     manifest = seal_bundle(
         store,
-        users=matrix.users,
-        items=_catalogue(matrix.items),
-        model=model,
-        seen=matrix.csr,
-        popularity=np.bincount(matrix.csr.indices, minlength=matrix.n_items).astype(np.float32),
-        index=build_index(vectors.scoring_items, IndexConfig(), progress=silent),
-        similar=build_index(normalised(vectors.items), IndexConfig(), progress=silent),
-        config={
-            "model": config.model_dump(),
-            "evaluate": {"split": "given", "holdout_paths": ["/secret/place/test.csv"]},
-            "log": {"paths": ["/secret/place/log.csv"]},
-        },
-        log={"fingerprint": "f" * 64},
-        counts={"n_users": matrix.n_users},
-        metrics={"ndcg@20": 0.25},
-        gates=[],
-        verdict="published",
+        Contents(
+            users=matrix.users,
+            items=_catalogue(matrix.items),
+            model=model,
+            seen=matrix.csr,
+            popularity=np.bincount(matrix.csr.indices, minlength=matrix.n_items).astype(np.float32),
+            index=build_index(vectors.scoring_items, IndexConfig(), progress=silent),
+            similar=build_index(normalised(vectors.items), IndexConfig(), progress=silent),
+        ),
+        VersionFacts(
+            config={
+                "model": config.model_dump(),
+                "evaluate": {"split": "given", "holdout_paths": ["/secret/place/test.csv"]},
+                "log": {"paths": ["/secret/place/log.csv"]},
+            },
+            log={"fingerprint": "f" * 64},
+            counts={"n_users": matrix.n_users},
+            metrics={"ndcg@20": 0.25},
+            verdict="published",
+        ),
     )
     Registry(store).publish(manifest.version)
     return manifest.version

@@ -19,6 +19,8 @@ from api.recall_watch import RecallWatch
 from api.served import ServedEngine
 from api.settings import Settings
 from recsys.artifacts.bundle import seal_bundle
+from recsys.artifacts.contents import Contents
+from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
 from recsys.config import IndexConfig, ModelConfig
 from recsys.data.confidence import fit_confidence
@@ -60,19 +62,20 @@ def publish(store, effort, *, seed=1):
 
     manifest = seal_bundle(
         store,
-        users=IdMap.of(USERS)[0],
-        items=Items(ids, pa.table({"price": np.linspace(0, 1, N_ITEMS)})),
-        model=TrainedModel(embeddings, fit_confidence(seen, ModelConfig()), 30.0, ()),
-        seen=seen,
-        popularity=np.ones(N_ITEMS, np.float32),
-        index=index(embeddings.scoring_items),
-        similar=index(normalised(items)),
-        config={"model": {"factors": FACTORS}},
-        log={"fingerprint": "f" * 64},
-        counts={},
-        metrics={},
-        gates=[],
-        verdict="published",
+        Contents(
+            users=IdMap.of(USERS)[0],
+            items=Items(ids, pa.table({"price": np.linspace(0, 1, N_ITEMS)})),
+            model=TrainedModel(embeddings, fit_confidence(seen, ModelConfig()), 30.0, ()),
+            seen=seen,
+            popularity=np.ones(N_ITEMS, np.float32),
+            index=index(embeddings.scoring_items),
+            similar=index(normalised(items)),
+        ),
+        VersionFacts(
+            config={"model": {"factors": FACTORS}},
+            log={"fingerprint": "f" * 64},
+            verdict="published",
+        ),
     )
     Registry(store).publish(manifest.version)
     return manifest.version

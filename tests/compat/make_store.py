@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from recsys.artifacts.bundle import seal_bundle
+from recsys.artifacts.contents import Contents
+from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
 from recsys.config import IndexConfig, ModelConfig
 from recsys.data.id_map import IdMap
@@ -60,20 +62,24 @@ def seal(store: Path, matrix: InteractionMatrix, name: str) -> str:
     table = pa.table({"title": pa.array(titles, pa.string()), "price": np.arange(N_ITEMS, dtype=np.float64)})
     return seal_bundle(
         store,
-        users=matrix.users,
-        items=Items(matrix.items, table),
-        model=model,
-        seen=matrix.csr,
-        popularity=np.asarray(model.weighting.item_degree),
-        index=build_index(model.embeddings.scoring_items, IndexConfig()),
-        similar=build_index(normalised(model.embeddings.items), IndexConfig()),
-        config={"name": name, "model": CONFIG.model_dump(mode="json")},
-        log={"fingerprint": "planted", "rows_read": int(matrix.csr.nnz)},
-        counts={"users": N_USERS, "items": N_ITEMS, "entries": int(matrix.csr.nnz)},
-        metrics={"ndcg@20": 0.5, "coverage@20": None},
-        gates=[{"name": "beats most popular", "passed": True, "detail": "by hand"}],
-        verdict="published",
-        index_summary={"recall@100": 1.0},
+        Contents(
+            users=matrix.users,
+            items=Items(matrix.items, table),
+            model=model,
+            seen=matrix.csr,
+            popularity=np.asarray(model.weighting.item_degree),
+            index=build_index(model.embeddings.scoring_items, IndexConfig()),
+            similar=build_index(normalised(model.embeddings.items), IndexConfig()),
+        ),
+        VersionFacts(
+            config={"name": name, "model": CONFIG.model_dump(mode="json")},
+            log={"fingerprint": "planted", "rows_read": int(matrix.csr.nnz)},
+            counts={"users": N_USERS, "items": N_ITEMS, "entries": int(matrix.csr.nnz)},
+            metrics={"ndcg@20": 0.5, "coverage@20": None},
+            gates=[{"name": "beats most popular", "passed": True, "detail": "by hand"}],
+            verdict="published",
+            index={"recall@100": 1.0},
+        ),
     ).version
 
 

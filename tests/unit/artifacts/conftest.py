@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from recsys.artifacts.bundle import seal_bundle
-from recsys.artifacts.manifest import Manifest
+from recsys.artifacts.contents import Contents
+from recsys.artifacts.manifest import Manifest, VersionFacts
 from recsys.artifacts.registry import Registry
 from recsys.config import IndexConfig, ModelConfig
 from recsys.data.confidence import fit_confidence
@@ -72,7 +73,10 @@ def seal(store: Path, parts: dict[str, Any], facts: dict[str, Any]) -> Seal:
     """Seal a version; `seed` makes another one, other keywords replace parts and facts."""
 
     def sealed(seed: int = 0, **changes: Any) -> Manifest:
-        return seal_bundle(store, **(parts | facts | {"config": {"seed": seed}} | changes))
+        record, index = changes.pop("record", None), changes.pop("index_facts", {})
+        contents = {name: changes.pop(name, part) for name, part in parts.items()}
+        told = VersionFacts(index=index, **(facts | {"config": {"seed": seed}} | changes))
+        return seal_bundle(store, Contents(**contents), told, record=record)
 
     return sealed
 

@@ -120,7 +120,7 @@ def test_files_cannot_be_written_and_folders_can(folder: Path) -> None:
 
 
 def test_the_index_kind_and_its_summary_are_kept(seal: Seal, parts: dict[str, Any]) -> None:
-    assert seal(index_summary={"recall@100": 1.0}).index == {"kind": parts["index"].kind, "recall@100": 1.0}
+    assert seal(index_facts={"recall@100": 1.0}).index == {"kind": parts["index"].kind, "recall@100": 1.0}
 
 
 def test_no_file_is_a_pickle(folder: Path) -> None:

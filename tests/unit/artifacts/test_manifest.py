@@ -11,7 +11,15 @@ import pytest
 
 from recsys.artifacts import manifest as module
 from recsys.artifacts.files import FileDigest
-from recsys.artifacts.manifest import CHECKSUM, MANIFEST, Manifest, new_manifest, read_manifest, write_manifest
+from recsys.artifacts.manifest import (
+    CHECKSUM,
+    MANIFEST,
+    Manifest,
+    VersionFacts,
+    new_manifest,
+    read_manifest,
+    write_manifest,
+)
 from recsys.errors import ArtifactError
 
 FILES = {"a.npy": FileDigest("0" * 64, 3)}
@@ -27,7 +35,7 @@ FACTS: dict[str, Any] = {
 
 
 def written(store: Path, **changes: Any) -> tuple[Path, Manifest]:
-    made = new_manifest(FILES, **(FACTS | changes))
+    made = new_manifest(FILES, VersionFacts(**FACTS | changes))
     folder = store / made.version
     folder.mkdir()
     write_manifest(made, folder)
@@ -51,25 +59,31 @@ def test_it_reads_back_what_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("changes", [{"metrics": {"ndcg@20": 0.6}}, {"verdict": "refused"}, {"gates": [1]}])
 def test_how_it_was_judged_does_not_change_its_name(changes: dict[str, Any]) -> None:
-    assert new_manifest(FILES, **(FACTS | changes)).version == new_manifest(FILES, **FACTS).version
+    assert (
+        new_manifest(FILES, VersionFacts(**FACTS | changes)).version
+        == new_manifest(FILES, VersionFacts(**FACTS)).version
+    )
 
 
 @pytest.mark.parametrize("changes", [{"config": {"model": {"factors": 9}}}, {"log": {"fingerprint": "e" * 64}}])
 def test_configuration_and_log_change_its_name(changes: dict[str, Any]) -> None:
-    assert new_manifest(FILES, **(FACTS | changes)).version != new_manifest(FILES, **FACTS).version
+    assert (
+        new_manifest(FILES, VersionFacts(**FACTS | changes)).version
+        != new_manifest(FILES, VersionFacts(**FACTS)).version
+    )
 
 
 def test_any_file_changes_its_name() -> None:
     names = {
-        new_manifest(files, **FACTS).version
+        new_manifest(files, VersionFacts(**FACTS)).version
         for files in (FILES, {"a.npy": FileDigest("1" * 64, 3)}, {"b.npy": FileDigest("0" * 64, 3)})
     }
     assert len(names) == 3
 
 
 def test_the_order_of_keys_does_not_change_its_name() -> None:
-    one = new_manifest(FILES, **(FACTS | {"config": {"a": 1, "b": 2}}))
-    other = new_manifest(FILES, **(FACTS | {"config": {"b": 2, "a": 1}}))
+    one = new_manifest(FILES, VersionFacts(**FACTS | {"config": {"a": 1, "b": 2}}))
+    other = new_manifest(FILES, VersionFacts(**FACTS | {"config": {"b": 2, "a": 1}}))
     assert one.version == other.version
 
 
@@ -78,7 +92,9 @@ def test_tuples_paths_and_dataclasses_become_json() -> None:
     class Gate:
         name: str
 
-    made = new_manifest(FILES, **(FACTS | {"config": {"paths": (Path("a.csv"),)}, "gates": [Gate("beats")]}))
+    made = new_manifest(
+        FILES, VersionFacts(**FACTS | {"config": {"paths": (Path("a.csv"),)}, "gates": [Gate("beats")]})
+    )
     assert made.config == {"paths": ["a.csv"]}
     assert made.gates == [{"name": "beats"}]
 
@@ -86,7 +102,7 @@ def test_tuples_paths_and_dataclasses_become_json() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
 def test_a_fact_without_a_json_form_is_refused(value: Any) -> None:
     with pytest.raises(ArtifactError, match="JSON"):
-        new_manifest(FILES, **(FACTS | {"metrics": {"ndcg@20": value}}))
+        new_manifest(FILES, VersionFacts(**FACTS | {"metrics": {"ndcg@20": value}}))
 
 
 def test_the_checksum_is_one_that_sha256sum_reads(tmp_path: Path) -> None:
@@ -132,7 +148,7 @@ def test_a_changed_fact_does_not_fit_the_name(tmp_path: Path) -> None:
 
 
 def test_the_libraries_that_wrote_it_are_named(tmp_path: Path) -> None:
-    libraries = new_manifest(FILES, **FACTS).libraries
+    libraries = new_manifest(FILES, VersionFacts(**FACTS)).libraries
     assert {"recsys", "numpy", "faiss-cpu"} <= set(libraries)
 
 

@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from recsys.artifacts.bundle import Bundle
-from recsys.artifacts.manifest import new_manifest
+from recsys.artifacts.manifest import VersionFacts, new_manifest
 from recsys.config import IndexConfig, ModelConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
@@ -36,17 +36,16 @@ def _bundle(
         np.ones(n_items, np.float32) if scale is None else np.asarray(scale, np.float32),
     )
     model = TrainedModel(embeddings, fit_confidence(seen, ModelConfig()), 30.0, ())
-    facts: dict[str, Any] = {
-        "config": {"model": {"factors": embeddings.factors}},
-        "log": {"fingerprint": "f" * 64},
-        "counts": {"users": n_users},
-        "metrics": {"ndcg@20": 0.5},
-        "gates": [],
-        "verdict": "passed",
-        "index": {"kind": "exact"},
-    }
+    facts = VersionFacts(
+        config={"model": {"factors": embeddings.factors}},
+        log={"fingerprint": "f" * 64},
+        counts={"users": n_users},
+        metrics={"ndcg@20": 0.5},
+        verdict="passed",
+        index={"kind": "exact"},
+    )
     return Bundle(
-        manifest=new_manifest({}, **facts),
+        manifest=new_manifest({}, facts),
         users=user_ids,
         items=Items(item_ids, table) if table is not None else Items.without_attributes(item_ids),
         model=model,

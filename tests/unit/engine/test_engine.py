@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from recsys.artifacts.bundle import Bundle, seal_bundle
+from recsys.artifacts.contents import Contents
+from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
@@ -219,8 +221,8 @@ def test_a_version_from_disk_answers_as_the_one_in_memory(
     facts = ("config", "log", "counts", "metrics", "gates", "verdict")
     manifest = seal_bundle(
         tmp_path,
-        **{name: getattr(large, name) for name in parts},
-        **{name: getattr(large.manifest, name) for name in facts},
+        Contents(**{name: getattr(large, name) for name in parts}),
+        VersionFacts(**{name: getattr(large.manifest, name) for name in facts}),
     )
     loaded = Engine(Registry(tmp_path).load(manifest.version))
     for user_id in ("u0000", "u0001", "u0159", "nobody"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.artifacts.manifest import new_manifest
+from recsys.artifacts.manifest import VersionFacts, new_manifest
 from recsys.config import PrepareConfig
 from recsys.data.arrays import Floats, Indices
 from recsys.data.cleaning import build_history
@@ -135,10 +135,9 @@ def test_nothing_is_left_of_what_was_returned() -> None:
 
 
 def test_a_manifest_of_a_later_release_is_refused_and_one_without_settings_counts_plainly() -> None:
-    facts: dict[str, Any] = {"log": {}, "counts": {}, "metrics": {}, "gates": [], "verdict": "", "index": {}}
-    assert EventWeighing.of(new_manifest({}, config={}, **facts)) == PLAIN
+    assert EventWeighing.of(new_manifest({}, VersionFacts())) == PLAIN
     with pytest.raises(ArtifactError, match=r"config\.prepare"):
-        EventWeighing.of(new_manifest({}, config={"prepare": {"half_life_years": 1}}, **facts))
+        EventWeighing.of(new_manifest({}, VersionFacts(config={"prepare": {"half_life_years": 1}})))
 
 
 EVENTS = st.builds(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.artifacts.bundle import Bundle
-from recsys.artifacts.manifest import new_manifest
+from recsys.artifacts.manifest import VersionFacts, new_manifest
 from recsys.config import IndexConfig, ModelConfig, PrepareConfig
 from recsys.data.cleaning import build_matrix
 from recsys.data.id_map import IdMap
@@ -77,8 +77,7 @@ def _shop(weighting: Any) -> Shop:
         "log": {"event_weights": KINDS, "timestamp": "t", "value": "v", "event": "e", "non_positive": "refuse"},
     }
     newest = max(event.timestamp or 0 for events in log.values() for event in events)
-    facts: dict[str, Any] = {"counts": {}, "metrics": {}, "gates": [], "verdict": "", "index": {}}
-    manifest = new_manifest({}, config=settled, log={"newest_event": int(newest)}, **facts)
+    manifest = new_manifest({}, VersionFacts(config=settled, log={"newest_event": int(newest)}))
     titles = Items(matrix.items, _titles(matrix.items))
     parts: dict[str, Any] = {
         "index": build_index(model.embeddings.scoring_items, IndexConfig()),
