@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices
+from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr
-from recsys.data.splits.from_config import split_of
-from recsys.data.splits.split import Split
-from recsys.data.splits.validation import validation_part
+from recsys.data.splits.split import Split, make_split
+from recsys.data.splits.strategies import validation_part
 from recsys.evaluation.answers import contains
 from recsys.evaluation.metrics import ACCURACY, Values
 from recsys.models.factors.spectral import spectral_start
@@ -111,7 +111,8 @@ class Validation:
 
     def _split(self, config: PipelineConfig) -> Split:
         part = self._part
-        return split_of(part.events, log=config.log, prepare=config.prepare, evaluate=part.evaluate, given=part.given)
+        weights = EventWeights.of(config.log, config.prepare)
+        return make_split(part.events, part.evaluate, prepare=config.prepare, weights=weights, given=part.given)
 
 
 def _key(config: PipelineConfig) -> str:

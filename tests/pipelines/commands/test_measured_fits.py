@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
-from recsys.data.splits.from_config import split_of
-from recsys.data.splits.validation import validation_part
+from recsys.data.splits.split import make_split
+from recsys.data.splits.strategies import validation_part
 from recsys.errors import ModelError
 from recsys.evaluation.evaluator import evaluate
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
@@ -56,7 +57,13 @@ def test_what_is_measured_is_what_the_evaluator_says(
     model = config.model.model_copy(update={"start": start, "popularity_exponent": 0.15})
     config = config.model_copy(update={"evaluate": settings, "model": model})
     part = validation_part(events, settings)
-    again = split_of(part.events, log=config.log, prepare=config.prepare, evaluate=part.evaluate, given=part.given)
+    again = make_split(
+        part.events,
+        part.evaluate,
+        prepare=config.prepare,
+        weights=EventWeights.of(config.log, config.prepare),
+        given=part.given,
+    )
     trained = train_model(again.train, model)
     reference = evaluate(
         EmbeddingRecommender("als", trained, ExactSearch(trained.embeddings.scoring_items)), again, cutoffs=(5, 20)

@@ -10,9 +10,10 @@ import pytest
 from pipelines.steps.run import run
 from pipelines.steps.stopping import stop_on_validation
 from pipelines.steps.workspace import Workspace
+from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
-from recsys.data.splits.from_config import split_of
-from recsys.data.splits.validation import validation_part
+from recsys.data.splits.split import make_split
+from recsys.data.splits.strategies import validation_part
 from recsys.evaluation.evaluator import evaluate
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
 from recsys.models.factors.training import train_model
@@ -33,7 +34,13 @@ def events(finished: Any) -> Interactions:
 def test_the_curve_is_what_separate_fits_reach_on_the_validation_part(finished: Any, events: Interactions) -> None:
     config = _with(finished[0], iterations=3, early_stopping=True)
     part = validation_part(events, config.evaluate)
-    split = split_of(part.events, log=config.log, prepare=config.prepare, evaluate=part.evaluate, given=part.given)
+    split = make_split(
+        part.events,
+        part.evaluate,
+        prepare=config.prepare,
+        weights=EventWeights.of(config.log, config.prepare),
+        given=part.given,
+    )
     reached = []
     for iterations in (1, 2, 3):
         model = train_model(split.train, config.model.model_copy(update={"iterations": iterations}))
@@ -76,7 +83,9 @@ def test_what_is_evaluated_and_what_is_published_have_that_many_iterations(shop:
     assert len(losses) == stopping["iterations"] < 8
     evaluated = summaries["evaluate"]["means"]["als"]
     events = Interactions.load(Workspace(config.workspace).folder("prepare") / "events")
-    split = split_of(events, log=config.log, prepare=config.prepare, evaluate=config.evaluate, given=None)
+    split = make_split(
+        events, config.evaluate, prepare=config.prepare, weights=EventWeights.of(config.log, config.prepare)
+    )
     model = train_model(split.train, config.model.model_copy(update={"iterations": stopping["iterations"]}))
     ranked = EmbeddingRecommender("als", model, ExactSearch(model.embeddings.scoring_items))
     assert evaluate(ranked, split, cutoffs=(20,)).means()["ndcg@20"] == pytest.approx(evaluated)
