@@ -1,11 +1,13 @@
 """The command line: `recsys COMMAND`, the same as `python -m pipelines`.
 
-Exit codes: 0 done; 1 unexpected; 2 the config, the data or an argument is wrong; 3 a gate refused to publish.
+Exit codes: 0 done; 1 unexpected; 2 the config, the data or an argument is wrong; 3 a gate refused to publish;
+130 interrupted.
 """
 
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +25,8 @@ app = typer.Typer(
     help="Nightly recommendations from an interaction log. Start with `recsys demo`.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+_INTERRUPTED = 130
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="a pipeline.toml", show_default=False)]
 Overrides = Annotated[
@@ -300,24 +304,28 @@ def _registry(store: Path) -> Any:
     return Registry(store)
 
 
-def main() -> None:
-    """Run the command line; turns the library's errors into a message and an exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line on `arguments`, by default those of the process.
+
+    Turns the library's errors into a message and an exit code: ends with SystemExit.
+    """
     logging.basicConfig(
         level=os.environ.get("RECSYS_LOG_LEVEL", "WARNING").upper(),
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
     try:
-        app()
+        app(arguments, prog_name="recsys")
     except GateError as error:
         show.problem(error)
         sys.exit(3)
     except RecsysError as error:
         show.problem(error)
         sys.exit(2)
-    except KeyboardInterrupt:
-        show.err.print("interrupted: finished steps keep their outputs, the serving version is untouched")
-        sys.exit(130)
+    except SystemExit as ended:  # typer turns Ctrl-C into this exit code
+        if ended.code == _INTERRUPTED:
+            show.err.print("interrupted: finished steps keep their outputs, the serving version is untouched")
+        raise
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """The documents say what is so: the README's commands run, every key is described."""
 
+import contextlib
+import io
 import re
 import runpy
 import shlex
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,26 +53,12 @@ def test_make_lists_the_targets_that_the_readme_names() -> None:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def demo(recsys_process: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder in which `recsys demo` has run, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
-    return folder, _run("recsys demo", folder)
-
-
-def _run(command: str, folder: Path) -> str:
-    program, *arguments = shlex.split(command)
-    assert program == "recsys"
-    result = subprocess.run(
-        [sys.executable, "-m", "pipelines", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env={"PATH": "/usr/bin:/bin"},
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    ended = recsys_process("demo", cwd=folder, env={"PATH": "/usr/bin:/bin"})
+    assert ended.returncode == 0, ended.stderr
+    return folder, ended.stdout
 
 
 def test_the_demo_shows_lists_and_where_to_go_on(demo: tuple[Path, str]) -> None:
@@ -82,13 +70,18 @@ def test_the_demo_shows_lists_and_where_to_go_on(demo: tuple[Path, str]) -> None
 
 
 @pytest.mark.parametrize("command", _recsys_commands())
-def test_the_readmes_commands_run_after_the_demo(demo: tuple[Path, str], command: str) -> None:
-    assert "fallback" not in _run(command, demo[0])
+def test_the_readmes_commands_run_after_the_demo(recsys: Any, demo: tuple[Path, str], command: str) -> None:
+    _, *arguments = shlex.split(command)
+    ended = recsys(*arguments, cwd=demo[0])
+    assert ended.returncode == 0, ended.stderr
+    assert "fallback" not in ended.stdout
 
 
-def test_the_readmes_python_runs_after_the_demo(demo: tuple[Path, str]) -> None:
+def test_the_readmes_python_runs_after_the_demo(demo: tuple[Path, str], tmp_path: Path) -> None:
     (block,) = _blocks("python")
-    result = subprocess.run([sys.executable, "-c", block], cwd=demo[0], capture_output=True, text=True, check=True)
-    *listed, explained = result.stdout.splitlines()
+    (tmp_path / "block.py").write_text(block, encoding="utf-8")
+    with contextlib.chdir(demo[0]), contextlib.redirect_stdout(io.StringIO()) as out:
+        runpy.run_path(str(tmp_path / "block.py"))
+    *listed, explained = out.getvalue().splitlines()
     assert len(listed) == 5
     assert "Reason(item_id='b000" in explained

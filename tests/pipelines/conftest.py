@@ -1,8 +1,6 @@
 """A small book shop's log on disk, a configuration for it, and one finished run to look at."""
 
-import subprocess
-import sys
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +43,7 @@ regularization = 10.0
 iterations = 3
 """
 
-Recsys = Callable[..., "subprocess.CompletedProcess[str]"]
+Finished = tuple[PipelineConfig, SyntheticLog, dict[str, Any]]
 
 
 def write_shop(folder: Path) -> SyntheticLog:
@@ -57,28 +55,29 @@ def write_shop(folder: Path) -> SyntheticLog:
     return log
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SyntheticLog]:
+    """The shop's folder, written once and only copied from, and what was planted in its log."""
+    folder = tmp_path_factory.mktemp("shop") / "shop"
+    folder.mkdir()
+    return folder, write_shop(folder)
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Path:
+def shop(written: tuple[Path, SyntheticLog], tmp_path: Path) -> Path:
     """A fresh shop, nothing run on it yet; the path of its configuration."""
-    write_shop(tmp_path)
-    return tmp_path / "pipeline.toml"
+    return shutil.copytree(written[0], tmp_path, dirs_exist_ok=True) / "pipeline.toml"
+
+
+@pytest.fixture
+def published(finished: Finished, tmp_path: Path) -> Path:
+    """A shop on which the whole job has run, to go on with; the path of its configuration."""
+    return shutil.copytree(finished[0].workspace.parent, tmp_path, dirs_exist_ok=True) / "pipeline.toml"
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[PipelineConfig, SyntheticLog, dict[str, Any]]:
+def finished(written: tuple[Path, SyntheticLog], tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A shop on which the whole job has run: its configuration, what was planted, the summaries. Only to be read."""
-    folder = tmp_path_factory.mktemp("finished")
-    log = write_shop(folder)
+    folder = shutil.copytree(written[0], tmp_path_factory.mktemp("finished") / "shop")
     config = load_config(folder / "pipeline.toml")
-    return config, log, run(config, progress=silent)
-
-
-@pytest.fixture
-def recsys() -> Recsys:
-    """The real command line in a process of its own."""
-
-    def call(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "pipelines", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
-
-    return call
+    return config, written[1], run(config, progress=silent)

@@ -201,11 +201,11 @@ class TestVersions:
         ]
         assert "damaged: manifest.json: cannot be read: No such file or directory" in result.stdout
 
-    def test_rollback_goes_back_and_says_so(self, recsys: Any, shop: Path) -> None:
-        first = _run(recsys, shop)
-        second = _run(recsys, shop, "--set", "model.seed=2", "--set", "publish.max_metric_drop=1.0")
-        store = shop.parent / "store"
-        assert first != second
+    def test_rollback_goes_back_and_says_so(self, recsys: Any, published: Path, engine: Engine) -> None:
+        ran = recsys("run", published, "--json", "--set", "model.seed=2", "--set", "publish.max_metric_drop=1.0")
+        assert ran.returncode == 0, ran.stderr
+        store, first = published.parent / "store", engine.version
+        assert first != json.loads(ran.stdout)["steps"]["publish"]["version"] == Registry(store).current()
         assert first in recsys("rollback", "--store", store).stdout
         assert Registry(store).current() == first
 
@@ -213,13 +213,6 @@ class TestVersions:
         result = recsys("rollback", "--store", store)
         assert result.returncode == 2
         assert "no version served before" in result.stderr
-
-
-def _run(recsys: Any, shop: Path, *more: str) -> str:
-    result = recsys("run", shop, "--json", *more)
-    assert result.returncode == 0, result.stderr
-    version: str = json.loads(result.stdout)["steps"]["publish"]["version"]
-    return version
 
 
 class TestExitCodes:

@@ -93,9 +93,10 @@ class TestTwoAtOnce:
         ):
             run(config, steps=("prepare",), progress=silent)
 
-    def test_running_again_says_that_nothing_changed(self, shop: Path) -> None:
-        config = load_config(shop)
-        assert not run(config, progress=silent)["publish"]["unchanged"]
+    def test_running_again_says_that_nothing_changed(self, published: Path, finished: Finished) -> None:
+        assert not finished[2]["publish"]["unchanged"]
+        config = load_config(published)
+        assert run(config, progress=silent)["publish"]["unchanged"]
         assert run(config, steps=("publish",), progress=silent)["publish"]["unchanged"]
 
 
@@ -139,10 +140,9 @@ class TestGates:
         assert (report["verdict"], report["version"]) == ("accepted", None)
         assert Registry(config.publish.store).current() is None
 
-    def test_a_worse_model_is_refused_and_the_old_one_serves(self, shop: Path) -> None:
-        config = load_config(shop)
-        serving = run(config, progress=silent)["publish"]["version"]
-        worse = load_config(shop, overrides={"model.regularization": 1e6})
+    def test_a_worse_model_is_refused_and_the_old_one_serves(self, published: Path, finished: Finished) -> None:
+        config, serving = load_config(published), finished[2]["publish"]["version"]
+        worse = load_config(published, overrides={"model.regularization": 1e6})
         with pytest.raises(GateError, match="ndcg@20"):
             run(worse, progress=silent)
         assert Registry(config.publish.store).current() == serving

@@ -1,0 +1,60 @@
+"""The command line for every test: within this process, which is quick, and as a process of its own."""
+
+import contextlib
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a call of the command line left, by the names that `subprocess.CompletedProcess` uses."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def recsys() -> Callable[..., Result]:
+    """`recsys ARGUMENTS` in this process; `cwd`: the folder it is called in."""
+
+    def call(*arguments: object, cwd: Path | None = None) -> Result:
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(cwd or Path.cwd()),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = _exit_code(list(map(str, arguments)))
+        return Result(code, out.getvalue(), err.getvalue())
+
+    return call
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
+        cli.main(arguments)
+    except SystemExit as ended:
+        assert isinstance(ended.code, int)
+        return ended.code
+    return 0
+
+
+@pytest.fixture(scope="session")
+def recsys_process() -> Callable[..., Result]:
+    """`python -m pipelines ARGUMENTS`, a process of its own: a second each, for what only that can show."""
+
+    def call(*arguments: object, **options: object) -> Result:
+        command = [sys.executable, "-m", "pipelines", *map(str, arguments)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+        return Result(ended.returncode, ended.stdout, ended.stderr)
+
+    return call

@@ -1,0 +1,50 @@
+"""What only a process of its own can show: how the command line starts, what it imports, how it ends."""
+
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from pipelines import cli
+
+HEAVY = {"numpy", "pandas", "pyarrow", "scipy", "implicit", "faiss", "matplotlib", "pydantic", "optuna", "fastapi"}
+
+
+def test_recsys_is_the_same_program_as_python_m_pipelines(recsys: Any, recsys_process: Any) -> None:
+    (script,) = entry_points(group="console_scripts", name="recsys")
+    assert script.load() is cli.main
+    ended = recsys_process("--help")
+    assert (ended.returncode, ended.stdout) == (0, recsys("--help").stdout)
+
+
+def test_an_error_is_2_on_standard_error(recsys_process: Any, tmp_path: Path) -> None:
+    ended = recsys_process("models", "--store", tmp_path / "nowhere")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error: --store ")
+
+
+def test_help_needs_no_heavy_package() -> None:
+    program = "import sys, pipelines.cli; print(*{name.partition('.')[0] for name in sys.modules})"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "typer" in shown.split()
+    assert not HEAVY & set(shown.split())
+
+
+def test_ctrl_c_is_130_and_leaves_no_step_half_done(shop: Path) -> None:
+    command = [sys.executable, "-m", "pipelines", "run", str(shop), "--set", "model.iterations=1000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not (shop.parent / "work" / "prepare").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert (process.returncode, out) == (130, "")
+    assert err.endswith("interrupted: finished steps keep their outputs, the serving version is untouched\n")
+    assert (shop.parent / "work" / "prepare" / "step.json").exists()
+    assert not (shop.parent / "store" / "CURRENT").exists()
