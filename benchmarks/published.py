@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 
 from recsys.config import ModelConfig
-from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.readers import read_log
-from recsys.data.splits.split import Split, make_split
+from recsys.data.splits.from_config import split_of
+from recsys.data.splits.split import Split
 from recsys.evaluation.evaluator import Evaluation, evaluate
 from recsys.evaluation.significance import mean_interval
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
 from recsys.models.factors.training import TrainedModel, train_model
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.retrieval.exact import ExactSearch
-from recsys.tuning.measured_fits import explore
+from recsys.tuning.early_stopping import explore
 from recsys.tuning.validation import Validation
 
 CARD = Path(__file__).parents[1] / "datasets" / "gowalla" / "pipeline.toml"
@@ -64,8 +64,7 @@ def compare(config: PipelineConfig) -> None:
     """Train once with the card's settings, evaluate once on the test part, print the table."""
     events, _ = read_log(config.log)
     given, _ = read_log(config.log.model_copy(update={"paths": config.evaluate.holdout_paths}))
-    weights = EventWeights.of(config.log, config.prepare)
-    split = make_split(events, config.evaluate, prepare=config.prepare, weights=weights, given=given)
+    split = split_of(events, log=config.log, prepare=config.prepare, evaluate=config.evaluate, given=given)
     started = time.perf_counter()
     trained = train_model(split.train, config.model)
     seconds = time.perf_counter() - started
@@ -86,16 +85,15 @@ def compare(config: PipelineConfig) -> None:
 def choose(config: PipelineConfig) -> None:
     """Print what each setting of the grid reaches on validation at its best iteration and exponent; the best last."""
     events, _ = read_log(config.log)
-    questions = Validation(events, config, n_users=VALIDATION_USERS).questions(config)
+    data = Validation(events, config, n_users=VALIDATION_USERS).under(config)
     found: list[tuple[float, str]] = []
     for alpha, per_alpha, exponent in product(ALPHAS, REGULARIZATION_PER_ALPHA, USER_DEGREE_EXPONENTS):
         update = {"alpha": alpha, "regularization": alpha * per_alpha, "user_degree_exponent": exponent}
         model = config.model.model_copy(update={**update, "iterations": MOST_ITERATIONS})
-        best = explore(questions, model, keep_on=lambda *_: True)
-        if best is not None:
-            reached = {"iterations": best.iterations, "popularity_exponent": best.popularity_exponent}
-            found.append((best.score, _shown(model.model_copy(update=reached))))
-            print("{} {:.4f}  {}".format(config.publish.metric, *found[-1]), flush=True)
+        best = explore(data, model, keep_on=lambda *_: True)
+        reached = {"iterations": best.iterations, "popularity_exponent": best.popularity_exponent}
+        found.append((best.score, _shown(model.model_copy(update=reached))))
+        print("{} {:.4f}  {}".format(config.publish.metric, *found[-1]), flush=True)
     print("best:", *max(found))
 
 

@@ -20,8 +20,8 @@ from recsys.data.confidence import fit_confidence
 from recsys.data.interactions import Interactions
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
-from recsys.tuning.measured_fits import best_of, follow
-from recsys.tuning.validation import Questions, Validation
+from recsys.tuning.early_stopping import best_of, follow
+from recsys.tuning.validation import Validation, ValidationSet
 
 CARDS = ("online-retail-ii", "goodbooks-10k", "gowalla")
 USERS, MOST_ITERATIONS = 5_000, 12
@@ -42,42 +42,42 @@ VARIANTS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def main() -> None:
-    """A column a log, a row a setting."""
+    """Print one column per log, one row per setting."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cards", nargs="+", default=CARDS, metavar="NAME", help="of datasets/")
     parser.add_argument("--factors", type=int, default=128)
     args = parser.parse_args()
-    columns = {card: dict(measured(questions_of(card), args.factors)) for card in args.cards}
+    columns = {card: dict(measured(validation_of(card), args.factors)) for card in args.cards}
     print("| setting |", " | ".join(columns), "|")
     print("| :-- |", " | ".join("--:" for _ in columns), "|")
     for name in next(iter(columns.values())):
         print(f"| {name} |", " | ".join(column[name] for column in columns.values()), "|")
 
 
-def questions_of(card: str) -> Questions:
-    """The validation users of a data set; prepares it where that has not been done."""
+def validation_of(card: str) -> ValidationSet:
+    """The validation set of a data set, which is prepared first if necessary."""
     config = load_config(Path(__file__).parents[1] / "datasets" / card / "pipeline.toml")
     run(config, steps=("prepare",), progress=silent)
     events = Interactions.load(Workspace(config.workspace).folder("prepare") / "events")
-    return Validation(events, config, n_users=USERS).questions(config)
+    return Validation(events, config, n_users=USERS).under(config)
 
 
-def measured(questions: Questions, factors: int) -> Iterator[tuple[str, str]]:
+def measured(data: ValidationSet, factors: int) -> Iterator[tuple[str, str]]:
     """Each setting's name and figure, with the iteration it was best after."""
     default = ModelConfig(factors=factors, iterations=MOST_ITERATIONS)
-    strength = _mean_confidence(questions, default)
+    strength = _mean_confidence(data, default)
     for name, change in VARIANTS:
         model = default.model_copy(update=change)
-        alpha = model.alpha * strength / _mean_confidence(questions, model)
-        found = follow(questions, model.model_copy(update={"alpha": alpha}))
+        alpha = model.alpha * strength / _mean_confidence(data, model)
+        found = follow(data, model.model_copy(update={"alpha": alpha}))
         best = best_of(found)
         yield name, f"{best.score:.4f} ({best.iterations})"
         if not change:
             yield "the same, after each iteration", ", ".join(f"{each.score:.4f}" for each in found)
 
 
-def _mean_confidence(questions: Questions, model: ModelConfig) -> float:
-    return float(fit_confidence(questions.train, model).apply(questions.train).data.mean(dtype="float64"))
+def _mean_confidence(data: ValidationSet, model: ModelConfig) -> float:
+    return float(fit_confidence(data.train.csr, model).apply(data.train.csr).data.mean(dtype="float64"))
 
 
 if __name__ == "__main__":

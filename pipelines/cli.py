@@ -122,13 +122,14 @@ def tune(
     from pipelines.commands import show_tuning
     from pipelines.commands.tune import trials_file, tuned_file
     from pipelines.commands.tune import tune as run_tune
-    from recsys.tuning.stages import Effort
+    from recsys.tuning.budget import SearchBudget
 
     given = parse_overrides(overrides or [])
-    resolved, effort = load_config(config, overrides=given), Effort(trials, timeout, factors_low, tune_events)
+    resolved = load_config(config, overrides=given)
+    budget = SearchBudget(trials, timeout, factors_low, tune_events)
     announce = show_tuning.announcement
     with listener() as progress:
-        found = run_tune(config, resolved, effort, given=given, write=write, progress=progress, announce=announce)
+        found = run_tune(config, resolved, budget, given=given, write=write, progress=progress, announce=announce)
     files = {"tuned": str(tuned_file(resolved)), "trials": str(trials_file(resolved))}
     written = str(config) if write and found.settings else None
     if as_json:

@@ -1,4 +1,4 @@
-"""What the command line prints of a search: the best trials, what each setting bought, where it was written."""
+"""What the command line prints of a search: the best trials, the ablation, and where the files are."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ _SHOWN = 10
 
 
 def announcement(text: str) -> None:
-    """A line while the search goes on."""
+    """One line during the search."""
     err.print(f"[bold]tune[/]      {escape(text)}")
 
 
 def outcome(found: Outcome, *, tuned: str, trials: str, written: str | None) -> None:
-    """Everything there is to know when it has ended."""
+    """The result of a finished search."""
     _best_trials(found)
-    if found.bought:
-        _bought(found)
+    if found.ablation:
+        _ablation(found)
     out.print()
     for sentence in found.sentences():
         line(sentence)
@@ -51,9 +51,11 @@ def _differs(key: str, each: list[dict[str, Any]]) -> bool:
     return any(settings.get(key) != each[0].get(key) for settings in each)
 
 
-def _bought(found: Outcome) -> None:
-    line("\nWhat each bought: the winner with these settings put back to where it began")
-    table = Table("put back", found.metric, "bought", "from", "to", box=None, pad_edge=False)
-    for row in found.bought:
-        table.add_row(row.name, figure(row.without), *(figure(value, sign=True) for value in row.gain or (None,) * 3))
+def _ablation(found: Outcome) -> None:
+    line("\nAblation: the winner with one group of settings put back to where the search began")
+    table = Table("put back", found.metric, "contributes", "from", "to", box=None, pad_edge=False)
+    for row in found.ablation:
+        table.add_row(
+            row.group, figure(row.without), *(figure(value, sign=True) for value in row.gain or (None,) * 3)
+        )
     out.print(table)

@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from pipelines.steps.memory import give_back
-from pipelines.steps.stopping import stop_on_validation
 from pipelines.steps.workspace import Workspace
-from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
-from recsys.data.splits.split import Split, make_split
+from recsys.data.splits.from_config import split_of
+from recsys.data.splits.split import Split
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate as measure
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
@@ -19,6 +19,7 @@ from recsys.models.registry import check_fits, fit_baseline
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.exact import ExactSearch
+from recsys.tuning.early_stopping import stop_on_validation
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             evaluation.save(output.folder / f"{recommender.name}.arrow")
             means[recommender.name] = evaluation.means()
         Cohort.of(split).save(output.folder / "cohort")
-        output.summary.update(_summary(split, means, config), stopping=stopping and stopping.to_dict())
+        output.summary.update(_summary(split, means, config), stopping=stopping and asdict(stopping))
     log.info("evaluated users=%d", len(split.user_ids))
     return workspace.summary("evaluate")
 
@@ -59,8 +60,7 @@ def _check_before_fits(events: Interactions, config: PipelineConfig, given: Inte
 
 
 def _split(events: Interactions, config: PipelineConfig, given: Interactions | None) -> Split:
-    weights = EventWeights.of(config.log, config.prepare)
-    return make_split(events, config.evaluate, prepare=config.prepare, weights=weights, given=given)
+    return split_of(events, log=config.log, prepare=config.prepare, evaluate=config.evaluate, given=given)
 
 
 def _contestants(

@@ -1,11 +1,14 @@
-"""What each bought: the winner, with one group of settings at a time put back to where the search began."""
+"""Ablation: what each group of settings contributes to the winner.
+
+One group at a time is put back to where the search began, and the model is fitted once more.
+"""
 
 from dataclasses import dataclass
 
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.significance import Interval
-from recsys.tuning.searcher import Searcher
 from recsys.tuning.space import EVENT_WEIGHT, Point
+from recsys.tuning.trials import SearchContext
 
 _GROUPS = {
     "weighting": ("weighting", "user_degree_exponent", "item_degree_exponent", "bm25_k1", "bm25_b"),
@@ -19,32 +22,34 @@ _GROUPS = {
 
 @dataclass(frozen=True)
 class Ablation:
-    """A group of settings. `without`: the score with it put back; `gain`: winner minus that, paired by user.
+    """A group of settings. `without`: the score with the group put back; `gain`: winner minus that, paired by user.
 
-    Both are None where the time was over before.
+    Both are None if the time was over before.
     """
 
-    name: str
+    group: str
     without: float | None = None
     gain: Interval | None = None
 
 
 def ablate(
-    searcher: Searcher, winner: Point, start: Point, *, factors: int, per_user: Values
+    context: SearchContext, winner: Point, start: Point, *, factors: int, per_user: Values
 ) -> tuple[Ablation, ...]:
-    """One fit for each group in which the points differ. `per_user`: float64 (n_users,), of the winner.
+    """One fit per group in which the points differ. `per_user`: float64 (n_users,), of the winner.
 
-    Gains do not add up: one group makes up for another. A weighting is put back at the same strength, so alpha
-    changes with it.
+    Gains do not add up, because one group can make up for another. A weighting is put back at the same strength, so
+    alpha changes with it.
     """
-    whole, rows = searcher.settings_at(winner), []
-    for name, coordinates in _GROUPS.items():
-        settings = searcher.settings_at(_put_back(winner, start, coordinates))
+    whole, rows = context.settings_at(winner), []
+    for group, coordinates in _GROUPS.items():
+        settings = context.settings_at(_put_back(winner, start, coordinates))
         if settings == whole:
             continue
-        back = None if searcher.budget.spent() else searcher.measure(settings, factors)
+        measured = None if context.deadline.over() else context.measure(settings, factors)
         rows.append(
-            Ablation(name) if back is None else Ablation(name, back.score, searcher.gain(per_user, back.per_user))
+            Ablation(group)
+            if measured is None
+            else Ablation(group, measured.score, context.gain(per_user, measured.per_user))
         )
     return tuple(rows)
 

@@ -1,4 +1,4 @@
-"""Outcome: what a search found, for programs, for people, and its trials as a table."""
+"""Outcome: what a search found, as plain values, as sentences, and its trials as a table."""
 
 import csv
 import io
@@ -18,8 +18,8 @@ from recsys.tuning.trials import FinishedTrial
 class Outcome:
     """`start`, `winner`: their `metric` over `n_users` validation users at `factors`; `gain`: winner minus start.
 
-    `settings`: of the winner, where they differ from those of the start; nothing where no trial was better.
-    `confidence`: of every interval. `interrupted`: by Ctrl-C.
+    `settings`: those of the winner that differ from the start; empty if no trial was better. `confidence`: of every
+    interval. `interrupted`: by Ctrl-C.
     """
 
     metric: str
@@ -32,7 +32,7 @@ class Outcome:
     confidence: float
     settings: Settings
     trials: tuple[FinishedTrial, ...]
-    bought: tuple[Ablation, ...]
+    ablation: tuple[Ablation, ...]
     interrupted: bool
     seconds: float
 
@@ -43,7 +43,7 @@ class Outcome:
         return {factors: dimensions.count(factors) for factors in sorted(set(dimensions))}
 
     def to_dict(self) -> dict[str, Any]:
-        """For `--json`: plain values, without the trials, which are in their table."""
+        """Plain values for `--json`; the trials are in their table instead."""
         return {
             "metric": self.metric,
             "n_users": self.n_users,
@@ -53,28 +53,28 @@ class Outcome:
             "confidence": self.confidence,
             "settings": flat(self.settings),
             "n_trials": {str(factors): n for factors, n in self.n_trials.items()},
-            "bought": [
-                {"what": row.name, "without": row.without, "gain": row.gain and _plain(row.gain)}
-                for row in self.bought
+            "ablation": [
+                {"group": row.group, "without": row.without, "gain": row.gain and _plain(row.gain)}
+                for row in self.ablation
             ],
             "interrupted": self.interrupted,
             "seconds": round(self.seconds, 1),
         }
 
     def sentences(self) -> list[str]:
-        """What was found and how sure it is."""
+        """What was found, and with which confidence."""
         trials = ", ".join(f"{n} at {factors} factors" for factors, n in self.n_trials.items())
         users = f"{count(self.n_users)} validation users (split {self.split!r}, cut from the train side)"
         found = f"{self.metric} {self._with_interval(self.winner)} over {users}"
         if not self.settings:
-            nothing = f"nothing better than the settings it began with: {found}"
+            nothing = f"no trial was better than the settings the search began with: {found}"
             return [f"{nothing}, at {self.factors} factors", f"trials: {trials}"]
         return [
             f"{found}, at {self.factors} factors",
-            f"the settings it began with: {figure(self.start.mean)}; "
+            f"the settings the search began with: {figure(self.start.mean)}; "
             f"gain {self._with_interval(self.gain, sign=True)}",
             f"trials: {trials}",
-            "the winner was chosen on these very users: expect less of the gain on the holdout, which was not seen",
+            "the winner was chosen on these users; expect a smaller gain on the holdout, which was not used",
         ]
 
     def _with_interval(self, interval: Interval, *, sign: bool = False) -> str:
@@ -82,7 +82,7 @@ class Outcome:
         return mean if interval.low is None else f"{mean} ({percent(self.confidence)} interval {low} to {high})"
 
     def notes(self, on: date, name: str) -> list[str]:
-        """For the top of the configuration that was found; `name`: of the one it began with."""
+        """Lines for the top of the configuration that was found. `name`: of the file the search began with."""
         return [f"by `recsys tune {name}` on {on}", *self.sentences()]
 
 
@@ -104,7 +104,7 @@ def _flat(prefix: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def trials_table(outcome: Outcome) -> str:
-    """CSV, a row a trial: its dimension and number, state, the metric, seconds, and every setting by its key."""
+    """CSV, one row per trial: dimension, number, state, the metric, seconds, and every setting by its key."""
     rows = [
         {
             "factors": trial.factors,

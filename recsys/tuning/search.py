@@ -1,105 +1,111 @@
-"""Search: trials at one dimension, from the settings one has to better ones."""
+"""Search: from the settings of a configuration to better ones, chosen on validation users."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from recsys.data.interactions import Interactions
+from recsys.errors import ConfigError, DataError
+from recsys.evaluation.gates import check_metric
 from recsys.evaluation.metrics import Values
-from recsys.tuning.measured_fits import Measured
-from recsys.tuning.searcher import Searcher
-from recsys.tuning.space import Point, Space
-from recsys.tuning.study import Journal, enqueue
-from recsys.tuning.trials import FinishedTrial, save_scores, scores_file, tried, try_next
+from recsys.evaluation.significance import Interval, mean_interval
+from recsys.pipeline_config import PipelineConfig
+from recsys.progress import Progress, silent
+from recsys.tuning.ablation import ablate
+from recsys.tuning.budget import Deadline, SearchBudget
+from recsys.tuning.outcome import Outcome
+from recsys.tuning.settings import changed, events_point, point_of
+from recsys.tuning.space import model_space, with_events
+from recsys.tuning.stages import run_stages
+from recsys.tuning.trials import SearchContext
+from recsys.tuning.validation import Validation
 
 
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """The trials at one dimension. `start`: what the settings one has reach there, exactly as they are."""
-
-    factors: int
-    start: Measured
-    trials: tuple[FinishedTrial, ...]
-    folder: Path
-
-    def best(self, n: int) -> list[FinishedTrial]:
-        """The n best trials, best first."""
-        scored = [trial for trial in self.trials if trial.score is not None]
-        return sorted(scored, key=lambda trial: -(trial.score or 0.0))[:n]
-
-    @property
-    def winner(self) -> FinishedTrial | None:
-        """The best trial; None where none is better than the start."""
-        return next((trial for trial in self.best(1) if (trial.score or 0.0) > self.start.score), None)
-
-    def per_user(self, trial: FinishedTrial) -> Values:
-        """float64 (n_users,): the metric of each validation user."""
-        values: Values = np.load(self.folder / scores_file(self.factors, trial.number), allow_pickle=False)
-        return values
+def check_searchable(config: PipelineConfig) -> None:
+    """Raise ConfigError if these settings cannot be searched; no data is read."""
+    check_metric(config.publish, config.evaluate)
+    if config.model.algorithm != "als":
+        raise ConfigError(f"model.algorithm: tune searches the settings of 'als', got {config.model.algorithm!r}")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How much a stage may do: `n_trials` in all, None for any number; until `share` of the time is spent.
+def search_settings(
+    events: Interactions,
+    config: PipelineConfig,
+    budget: SearchBudget,
+    *,
+    folder: Path,
+    deadline: Deadline | None = None,
+    progress: Progress = silent,
+    announce: Callable[[str], None] = lambda line: None,
+) -> Outcome:
+    """Search from the settings of `config`; every score is that of `publish.metric` on a part of the train side.
 
-    `n_random`: so many of them before earlier ones guide the choice.
+    `events`: the whole log; its holdout is cut off first and not looked at. `folder`: keeps the trials; a search in
+    the same folder continues there. `deadline`: by default `budget.seconds` from now; it may be interrupted from
+    elsewhere. `announce`: receives a line for each better trial.
+    Raises ConfigError if the settings cannot be searched or the time was too short to measure anything, DataError if
+    the train side cannot be split once more, and what the first fit raises.
     """
+    check_searchable(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        validation = Validation(events, config, n_users=budget.n_users)
+    except DataError as error:
+        raise DataError(f"tune: the train side cannot be split once more: {error}") from error
+    deadline = deadline or Deadline(budget.seconds)
+    return _search(SearchContext(config, validation, folder, deadline, progress, announce), budget)
 
-    factors: int
-    n_trials: int | None
-    share: float
-    n_random: int = 8
 
+def search_name(config: PipelineConfig, budget: SearchBudget, *, log: str) -> str:
+    """Names a search by what its trials depend on: settings, budget and `log`, the fingerprint of the log.
 
-def search(searcher: Searcher, space: Space, first: Sequence[Point], plan: Plan) -> Stage | None:
-    """Try points of `space`, `first` first, as far as `plan` goes; trials of an earlier search in the folder count.
-
-    None where not even the start could be measured in time. Raises ModelError where the start cannot be fitted; a
-    trial that cannot is one that failed.
+    The holdout is not part of it, nor is the place of any file.
     """
-    factors = plan.factors
-    start = _start(searcher, factors)
-    if start is None:
-        return None
-    seed, n_random = searcher.config.model.seed, max(plan.n_random, len(first))
-    study = Journal(searcher.folder).study(factors, seed=seed, n_random=n_random)
-    enqueue(study, first, space)
-    stage = Stage(factors, start, tried(study, factors), searcher.folder)
-    while not _is_over(searcher, plan, len(stage.trials)):
-        tick = partial(_tell, searcher, plan, len(stage.trials))
-        try_next(searcher, study, space, factors=factors, share=plan.share, tick=tick)
-        before, stage = stage, Stage(factors, start, tried(study, factors), searcher.folder)
-        if stage.winner is not None and stage.winner != before.winner:
-            searcher.say(factors, f"trial {stage.winner.number}", stage.winner.score or 0.0)
-    searcher.progress(_name(plan), 1.0, 1.0)
-    return stage
+    made_of = {
+        "log": log,
+        "columns": config.log.model_dump(mode="json", exclude={"paths"}),
+        "prepare": config.prepare.model_dump(mode="json"),
+        "evaluate": config.evaluate.model_dump(mode="json", exclude={"holdout_paths", "bootstrap", "confidence"}),
+        "model": config.model.model_dump(mode="json", exclude={"threads", "gpu", "log_loss"}),
+        "budget": [budget.factors_low, budget.tune_events, budget.n_users],
+        "metric": config.publish.metric,
+    }
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _start(searcher: Searcher, factors: int) -> Measured | None:
-    """What the settings one has reach, from an earlier search or measured now; None where the time ran out."""
-    path, model = searcher.folder / scores_file(factors, "start"), searcher.config.model
-    if path.exists():
-        return Measured(model.iterations, model.popularity_exponent, np.load(path, allow_pickle=False))
-    measured = searcher.measure({}, factors)
-    if measured is not None:
-        save_scores(path, measured.per_user)
-        searcher.say(factors, "the settings to start from", measured.score)
-    return measured
+def _search(context: SearchContext, budget: SearchBudget) -> Outcome:
+    """All stages, and what each group of settings contributes to the winner of the last one."""
+    config, space = context.config, model_space()
+    start = point_of(config, context.validation.under(config).train.csr)
+    if budget.tune_events:
+        space = with_events(space, context.validation.events)
+        start |= events_point(config, [*space.ranges, *space.choices])
+    stages = run_stages(context, space.reaching(start), start, budget.plans(config.model.factors))
+    stage = next((stage for stage in reversed(stages) if stage.trials), stages[0])
+    winner = stage.winner
+    scores = stage.per_user(winner) if winner else stage.start.per_user
+    ablation = ablate(context, winner.found, start, factors=stage.factors, per_user=scores) if winner else ()
+    return Outcome(
+        metric=config.publish.metric,
+        n_users=len(scores),
+        split=config.evaluate.split,
+        factors=stage.factors,
+        start=_interval(config, stage.start.per_user),
+        winner=_interval(config, scores),
+        gain=context.gain(scores, stage.start.per_user),
+        confidence=config.evaluate.confidence,
+        settings=changed(config, winner.settings) if winner else {},
+        trials=tuple(trial for each in stages for trial in each.trials),
+        ablation=ablation,
+        interrupted=context.deadline.interrupted,
+        seconds=context.deadline.used,
+    )
 
 
-def _is_over(searcher: Searcher, plan: Plan, done: int) -> bool:
-    return searcher.budget.spent(plan.share) or (plan.n_trials is not None and done >= plan.n_trials)
-
-
-def _tell(searcher: Searcher, plan: Plan, done: int) -> None:
-    """How far the stage is, by trials or by time, whichever will end it first."""
-    budget = searcher.budget
-    by_time = budget.used / (budget.seconds * plan.share) if budget.seconds else 0.0
-    by_trials = done / plan.n_trials if plan.n_trials else 0.0
-    searcher.progress(_name(plan), min(0.99, max(by_time, by_trials)), 1.0)
-
-
-def _name(plan: Plan) -> str:
-    return f"search, {plan.factors} factors"
+def _interval(config: PipelineConfig, per_user: Values) -> Interval:
+    evaluate = config.evaluate
+    rng = np.random.default_rng(evaluate.seed)
+    return mean_interval(per_user, samples=evaluate.bootstrap, confidence=evaluate.confidence, rng=rng)

@@ -1,72 +1,147 @@
-"""Stages: a low dimension first, where trials are cheap, then the full one, from the best of what was found."""
+"""Stages: trials at a low dimension first, where they are cheap, then at the full one, from the best of the first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from recsys.errors import ConfigError
-from recsys.tuning.search import Plan, Stage, search
-from recsys.tuning.searcher import Searcher
+import numpy as np
+import optuna
+
+from recsys.errors import ConfigError, RecsysError
+from recsys.evaluation.metrics import Values
+from recsys.tuning.budget import Plan
+from recsys.tuning.early_stopping import Measured
 from recsys.tuning.space import Point, Space
-from recsys.tuning.trials import FinishedTrial
+from recsys.tuning.trials import (
+    FinishedTrial,
+    Objective,
+    SearchContext,
+    enqueue,
+    finished_trials,
+    open_study,
+    save_scores,
+    scores_file,
+)
 
-# Of the time: when the full dimension's turn comes, and when trials end; the rest is for what each bought.
-_LOW_UNTIL, _TRIALS_UNTIL = 0.6, 0.9
-
-_TRIALS = 30  # where neither trials nor seconds are given
-_MOST_LOW = 60  # at the low dimension, where only seconds are given
-_PROMISING = 0.9  # of the best score: a weighting that reaches it is tried at the full dimension
+_PROMISING = 0.9
+"""A weighting that reaches this share of the best score is tried at the full dimension too."""
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How much to do, and on what.
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """The trials at one dimension. `start`: what the settings the search began with reach there, as they are."""
 
-    `trials`: in all, those of an earlier search included; `seconds`: of this one; whichever ends first.
-    `factors_low`: the dimension of the first trials, where the full one is higher. `events`: search the weights of
-    events and their half-life too. `users`: so many validation users at most.
+    factors: int
+    start: Measured
+    trials: tuple[FinishedTrial, ...]
+    folder: Path
+
+    def ranked(self) -> list[FinishedTrial]:
+        """The trials that have a score, best first."""
+        scored = [trial for trial in self.trials if trial.score is not None]
+        return sorted(scored, key=lambda trial: -(trial.score or 0.0))
+
+    @property
+    def winner(self) -> FinishedTrial | None:
+        """The best trial; None if none is better than the start."""
+        return next((trial for trial in self.ranked()[:1] if (trial.score or 0.0) > self.start.score), None)
+
+    def per_user(self, trial: FinishedTrial) -> Values:
+        """float64 (n_users,): the metric of each validation user."""
+        values: Values = np.load(self.folder / scores_file(self.factors, trial.number), allow_pickle=False)
+        return values
+
+
+def run_stages(context: SearchContext, space: Space, start: Point, plans: Sequence[Plan]) -> list[Stage]:
+    """The stages that were reached, at least one; the first begins with `start`, the next with the best trials too.
+
+    Raises ConfigError if the time was over before the start was measured, KeyboardInterrupt if the search was
+    interrupted before, ModelError if the start cannot be fitted.
     """
-
-    trials: int | None = None
-    seconds: float | None = None
-    factors_low: int = 64
-    events: bool = False
-    users: int = 5_000
-
-
-def search_stages(searcher: Searcher, space: Space, start: Point, effort: Effort) -> list[Stage]:
-    """The stages that were reached, at least one; the first sets out from the start, the next from its best too."""
     stages: list[Stage] = []
     points = [start]
-    for plan in _plans(effort, searcher.config.model.factors):
-        stage = search(searcher, space, points, plan)
-        if stage is None:
+    for plan in plans:
+        measured = _measured_start(context, plan.factors)
+        if measured is None:
             break
-        stages.append(stage)
-        points = [start, *_promising(stage)]
+        stages.append(_run_stage(context, space, points, plan, measured))
+        points = [start, *_promising(stages[-1], space)]
         space = space.around(points)
     if stages:
         return stages
-    if searcher.budget.interrupted:
+    if context.deadline.interrupted:
         raise KeyboardInterrupt
-    raise ConfigError(
-        f"--timeout: {effort.seconds:g} seconds were over before the settings to start from were measured"
-    )
+    seconds = context.deadline.seconds or 0.0
+    raise ConfigError(f"--timeout: {seconds:g} seconds were over before the settings to start from were measured")
 
 
-def _promising(stage: Stage) -> list[Point]:
-    """The best trial of each weighting, best first: which weighting is best depends on the dimension."""
-    trials = stage.best(len(stage.trials))
-    best = {trial.point["weighting"]: trial for trial in reversed(trials)}
-    return [trial.point for trial in trials if trial is best[trial.point["weighting"]] and _near(trial, trials[0])]
+def _measured_start(context: SearchContext, factors: int) -> Measured | None:
+    """What the start reaches, from an earlier search or measured now; None if the time was over before."""
+    path, model = context.folder / scores_file(factors, "start"), context.config.model
+    if path.exists():
+        return Measured(model.iterations, model.popularity_exponent, np.load(path, allow_pickle=False))
+    measured = context.measure({}, factors)
+    if measured is not None:
+        save_scores(path, measured.per_user)
+        context.announce_score(factors, "the settings to start from", measured.score)
+    return measured
 
 
-def _near(trial: FinishedTrial, best: FinishedTrial) -> bool:
-    return (trial.score or 0.0) >= _PROMISING * (best.score or 0.0)
+def _run_stage(context: SearchContext, space: Space, first: Sequence[Point], plan: Plan, start: Measured) -> Stage:
+    """Try points of `space`, `first` first; trials of an earlier search in the folder count.
+
+    A trial whose fit fails is recorded as failed.
+    """
+    seed, n_random = context.config.model.seed, max(plan.n_random, len(first))
+    study = open_study(context.folder, plan.factors, seed=seed, n_random=n_random)
+    enqueue(study, first, space)
+    stage = partial(_stage, context, study, plan.factors, start)
+
+    def after_trial(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        winner = stage().winner
+        if winner is not None and winner.number == trial.number:
+            context.announce_score(plan.factors, f"trial {trial.number}", winner.score or 0.0)
+        if context.deadline.interrupted:
+            study.stop()
+
+    done = len(stage().trials)
+    if not context.deadline.over(plan.share):
+        tick = partial(_show_progress, context, plan, study)
+        study.optimize(
+            Objective(context, space, plan.factors, plan.share, tick),
+            n_trials=None if plan.n_trials is None else max(0, plan.n_trials - done),
+            timeout=context.deadline.left(plan.share),
+            catch=RecsysError,
+            callbacks=[after_trial],
+        )
+    context.progress(_name(plan), 1.0, 1.0)
+    return stage()
 
 
-def _plans(effort: Effort, factors: int) -> list[Plan]:
-    trials = _TRIALS if effort.trials is None and effort.seconds is None else effort.trials
-    if factors <= effort.factors_low or trials in (1, 2):
-        return [Plan(factors, trials, _TRIALS_UNTIL)]
-    n_full = None if trials is None else trials // 3
-    n_low = _MOST_LOW if trials is None else trials - trials // 3
-    return [Plan(effort.factors_low, n_low, _LOW_UNTIL), Plan(factors, n_full, _TRIALS_UNTIL, n_random=0)]
+def _stage(context: SearchContext, study: optuna.Study, factors: int, start: Measured) -> Stage:
+    return Stage(factors, start, finished_trials(study, factors), context.folder)
+
+
+def _promising(stage: Stage, space: Space) -> list[Point]:
+    """The best trial of each value of the first choice, best first, if it comes near the best of all.
+
+    The first choice of ALS is the weighting: which of them is best depends on the dimension.
+    """
+    best: dict[object, FinishedTrial] = {}
+    for trial in stage.ranked():
+        best.setdefault(next((trial.point[name] for name in space.choices), None), trial)
+    enough = _PROMISING * max((trial.score or 0.0 for trial in best.values()), default=0.0)
+    return [trial.point for trial in best.values() if (trial.score or 0.0) >= enough]
+
+
+def _show_progress(context: SearchContext, plan: Plan, study: optuna.Study) -> None:
+    """How far the stage is, by trials or by time, whichever will end it first."""
+    deadline = context.deadline
+    by_time = deadline.used / (deadline.seconds * plan.share) if deadline.seconds else 0.0
+    by_trials = len(finished_trials(study, plan.factors)) / plan.n_trials if plan.n_trials else 0.0
+    context.progress(_name(plan), min(0.99, max(by_time, by_trials)), 1.0)
+
+
+def _name(plan: Plan) -> str:
+    return f"search, {plan.factors} factors"

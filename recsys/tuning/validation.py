@@ -1,10 +1,7 @@
-"""Questions: the same validation users put to every fit, whatever its settings."""
+"""Validation: the same users are ranked for under every setting, on a part that is cut from the train side."""
 
 import json
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,107 +9,135 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices
-from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
-from recsys.data.matrix import Csr
-from recsys.data.splits.split import Split, make_split
-from recsys.data.splits.strategies import validation_part
-from recsys.evaluation.answers import contains
-from recsys.evaluation.metrics import ACCURACY, Values
+from recsys.data.matrix import Csr, InteractionMatrix
+from recsys.data.splits.from_config import split_of
+from recsys.data.splits.split import Split
+from recsys.data.splits.validation import validation_part
+from recsys.evaluation.definitions import split_name
+from recsys.evaluation.evaluator import score_lists
+from recsys.evaluation.metrics import Values
+from recsys.map_ordered import map_ordered
 from recsys.models.factors.spectral import spectral_start
-from recsys.models.factors.training import popularity_scale
+from recsys.models.factors.training import TrainedModel, popularity_scale
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import forbid
 from recsys.retrieval.topk import select_top_k
 
-# One block of scores is 32 MiB of float32; a few are in memory at once.
-_SCORES_PER_BLOCK = 8 * 2**20
+SCORES_PER_BLOCK = 8 * 2**20
+"""Scores (users x items) of one block, 32 MiB of float32; a few blocks are in memory at once."""
 
 
 @dataclass(frozen=True, eq=False)
-class Questions:
-    """One training matrix, and what the validation users did after it or beside it.
+class ValidationSet:
+    """A training matrix, and what the validation users did beside it.
 
-    `train`: float32 (n_train_users, n_items). `history`, `holdout`: float32 (n_asked, n_items), what a user is known
-    by and what is to be found. `user_idx`: int32 (n_asked,), rows of `train`, None for users who are not trained on.
-    `place`: int32 (n_asked,), which of the `n_users` validation users is asked; under settings that leave a user out
-    of training nothing is asked about them, and their score is 0.
+    `train`: what models are fitted on. `history`, `holdout`: float32 CSR (n_rows, n_items), what a user is known by
+    and the items to find. `user_idx`: int32 (n_rows,), rows of `train`, None if the users are not trained on.
+    `user`: int32 (n_rows,), which of the `n_users` validation users a row is. Settings can leave a user out of
+    training; that user has no row and scores 0. `metric`: as "ndcg@20".
     """
 
-    train: Csr
+    train: InteractionMatrix
     history: Csr
     holdout: Csr
     user_idx: Indices | None
-    place: Indices
+    user: Indices
     n_users: int
     metric: str
-    item_degree: Floats
     _starts: dict[tuple[int, int], tuple[Floats, Floats]] = field(default_factory=dict)
 
-    def scores(self, vectors: Floats, items: Floats, exponents: Sequence[float]) -> Values:
-        """The metric for every user under each popularity exponent: float64 (n_exponents, n_users).
+    def user_vectors(self, model: TrainedModel) -> Floats:
+        """float32 (n_rows, d): the trained vector of each user, or the history folded in, as in the evaluator."""
+        if self.user_idx is None:
+            return model.fold_in(self.history)
+        vectors: Floats = model.embeddings.users[self.user_idx]
+        return vectors
 
-        `vectors`: float32 (n_asked, d). `items`: float32 (n_items, d), unscaled.
+    def scores(
+        self,
+        vectors: Floats,
+        model: TrainedModel,
+        exponents: Sequence[float],
+        *,
+        scores_per_block: int = SCORES_PER_BLOCK,
+    ) -> Values:
+        """float64 (n_exponents, n_users): the metric under each popularity exponent, on one product of the vectors.
+
+        `vectors`: float32 (n_rows, d), of `user_vectors(model)`.
         """
-        scales = [popularity_scale(self.item_degree, exponent) for exponent in exponents]
-        size = max(1, _SCORES_PER_BLOCK // len(items))
+        ranked = _Ranked(self, vectors, model.embeddings.items, self._scales(model, exponents))
+        size = max(1, scores_per_block // max(1, len(ranked.items)))
         starts = range(0, len(vectors), size)
-        values = np.zeros((len(scales), self.n_users))
-        # Asked from within a fit, where BLAS has one thread: the blocks have threads of their own.
-        with ThreadPoolExecutor(os.cpu_count()) if len(starts) > 1 else nullcontext() as pool:
-            blocks = (pool.map if pool else map)(partial(self._block, vectors, items, scales, size), starts)
-            for start, block in zip(starts, blocks, strict=True):
-                values[:, self.place[start : start + size]] = block
+        values = np.zeros((len(exponents), self.n_users))
+        tasks = [partial(ranked.block, slice(start, start + size)) for start in starts]
+        blocks = map_ordered(tasks) if len(tasks) > 1 else (task() for task in tasks)
+        for start, block in zip(starts, blocks, strict=True):
+            values[:, self.user[start : start + size]] = block
         return values
 
-    def _block(self, vectors: Floats, items: Floats, scales: Sequence[Floats], size: int, start: int) -> Values:
-        name, k = self.metric.split("@")
-        holdout = self.holdout[start : start + size]
-        n_relevant = np.diff(holdout.indptr).astype(np.int64)
-        scores: Floats = vectors[start : start + size] @ items.T
-        forbid(scores, self.history, start)
-        answers = (select_top_k(scores * scale, int(k)) for scale in scales)
-        return np.stack([ACCURACY[name](contains(holdout, top), n_relevant, (int(k),))[:, 0] for top in answers])
+    def _scales(self, model: TrainedModel, exponents: Sequence[float]) -> list[Floats]:
+        return [popularity_scale(model.weighting.item_degree, exponent) for exponent in exponents]
 
     def spectral_start(self, factors: int, *, seed: int, progress: Progress = silent) -> tuple[Floats, Floats]:
-        """The spectral start of `train`; the last one is kept, because every fit asks for it."""
+        """The spectral start of `train`. The last one is kept, because every fit needs it."""
         key = factors, seed
         if key not in self._starts:
             self._starts.clear()
-            self._starts[key] = spectral_start(self.train, factors, seed=seed, progress=progress)
+            self._starts[key] = spectral_start(self.train.csr, factors, seed=seed, progress=progress)
         return self._starts[key]
 
 
-class Validation:
-    """The validation users of a log, drawn once; `questions` puts them to a configuration's matrix.
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """The vectors whose products rank the items. A zero vector has no list and stands in none."""
 
-    `users`: who they are. `events`: what may be looked at; none of the holdout.
+    data: ValidationSet
+    vectors: Floats
+    items: Floats
+    scales: Sequence[Floats]
+
+    def block(self, rows: slice) -> Values:
+        """float64 (n_scales, len(rows)): the metric of each list."""
+        vectors, holdout = self.vectors[rows], self.data.holdout[rows]
+        scores: Floats = vectors @ self.items.T
+        scores[~vectors.any(axis=1)] = -np.inf
+        scores[:, ~self.items.any(axis=1)] = -np.inf
+        forbid(scores, self.data.history, rows.start)
+        _, k = split_name(self.data.metric)
+        lists = (select_top_k(scores * scale, k) for scale in self.scales)
+        return np.stack([score_lists(each, holdout, self.data.metric) for each in lists])
+
+
+class Validation:
+    """The validation users of a log, drawn once; `under` gives their validation set under a configuration.
+
+    `users`: their ids. `events`: the train side; nothing of the holdout.
     """
 
     def __init__(self, events: Interactions, config: PipelineConfig, *, n_users: int) -> None:
-        """`n_users`: so many at most, drawn by `evaluate.seed`. Raises as `validation_part` and `make_split` do."""
+        """Draw up to `n_users` users by `evaluate.seed`. Raises as `validation_part` and `make_split` do."""
         self._part = validation_part(events, config.evaluate)
         self.events = self._part.events
         split = self._split(config)
         self.users = _sample(IdMap(split.user_ids), n_users, seed=config.evaluate.seed)
-        # Two matrices at most: the one that the search starts from, and the last that was asked for.
-        self._first = self._last = (_key(config), _ask(split, self.users, config.publish.metric))
+        # Two at most are kept: that of the settings the search starts from, and the last that was asked for.
+        self._first = self._last = (_key(config), _set_of(split, self.users, config.publish.metric))
 
-    def questions(self, config: PipelineConfig) -> Questions:
-        """The matrix that `config` makes of the train side, and the users' questions over its items."""
+    def under(self, config: PipelineConfig) -> ValidationSet:
+        """The matrix that `config` makes of the train side, and the users' rows over its items."""
         key = _key(config)
-        for known, questions in (self._first, self._last):
+        for known, validation_set in (self._first, self._last):
             if known == key:
-                return questions
-        self._last = (key, _ask(self._split(config), self.users, config.publish.metric))
+                return validation_set
+        self._last = (key, _set_of(self._split(config), self.users, config.publish.metric))
         return self._last[1]
 
     def _split(self, config: PipelineConfig) -> Split:
         part = self._part
-        weights = EventWeights.of(config.log, config.prepare)
-        return make_split(part.events, part.evaluate, prepare=config.prepare, weights=weights, given=part.given)
+        return split_of(part.events, log=config.log, prepare=config.prepare, evaluate=part.evaluate, given=part.given)
 
 
 def _key(config: PipelineConfig) -> str:
@@ -127,17 +152,15 @@ def _sample(users: IdMap, n: int, *, seed: int) -> IdMap:
     return users.take(np.sort(drawn).astype(np.int32))
 
 
-def _ask(split: Split, users: IdMap, metric: str) -> Questions:
-    place, asked = users.encode(split.user_ids)
-    rows: NDArray[np.intp] = np.flatnonzero(asked)
-    csr = split.train.csr
-    return Questions(
-        train=csr,
+def _set_of(split: Split, users: IdMap, metric: str) -> ValidationSet:
+    user, drawn = users.encode(split.user_ids)
+    rows: NDArray[np.intp] = np.flatnonzero(drawn)
+    return ValidationSet(
+        train=split.train,
         history=split.queries_history[rows],
         holdout=split.holdout[rows],
         user_idx=None if split.user_idx is None else split.user_idx[rows],
-        place=place,
+        user=user,
         n_users=len(users),
         metric=metric,
-        item_degree=np.bincount(csr.indices, minlength=csr.shape[1]).astype(np.float32),
     )

@@ -23,18 +23,18 @@ from recsys.tuning.settings import (
     point_of,
 )
 from recsys.tuning.space import Range, Space, model_space, with_events
-from recsys.tuning.study import draw
+from recsys.tuning.trials import draw
 
 COUNTS = sp.csr_matrix(sp.random(30, 20, 0.3, random_state=1, dtype=np.float32) * 9 + 0)
 LOG = {"paths": ["a.csv"], "timestamp": "time", "event": "kind", "event_weights": {"buy": 5.0, "view": 1.0}}
 
 
-def config(**model: Any) -> PipelineConfig:
+def configured(**model: Any) -> PipelineConfig:
     tree = {"log": LOG, "model": model, "prepare": {"half_life_days": 30.0}}
     return parse_config(tree, base=Path("/shop"))
 
 
-def events(*, timed: bool = True, kinds: bool = True) -> Interactions:
+def events_of(*, timed: bool = True, kinds: bool = True) -> Interactions:
     ids, places = IdMap.of(["a", "b", "c"])
     return Interactions(
         ids,
@@ -50,7 +50,7 @@ def events(*, timed: bool = True, kinds: bool = True) -> Interactions:
 
 @pytest.mark.parametrize("weighting", ["degree", "log", "bm25", "plain"])
 def test_a_configuration_is_a_point_and_back(weighting: str) -> None:
-    start = config(weighting=weighting, alpha=7.5, regularization=12.0, user_degree_exponent=0.25, iterations=4)
+    start = configured(weighting=weighting, alpha=7.5, regularization=12.0, user_degree_exponent=0.25, iterations=4)
     point = point_of(start, COUNTS)
     assert applied(start, model_settings(point, start.model, COUNTS)).model == start.model
     assert changed(start, model_settings(point, start.model, COUNTS)) == {}
@@ -58,7 +58,7 @@ def test_a_configuration_is_a_point_and_back(weighting: str) -> None:
 
 @pytest.mark.parametrize("weighting", ["degree", "log", "bm25", "plain"])
 def test_strength_is_the_mean_confidence_under_every_weighting(weighting: str) -> None:
-    start = config()
+    start = configured()
     point = {**point_of(start, COUNTS), "weighting": weighting, "strength": 20.0, "penalty": 0.5}
     model = applied(start, model_settings(point, start.model, COUNTS)).model
     assert fit_confidence(COUNTS, model).apply(COUNTS).data.mean() == pytest.approx(20.0, rel=0.01)
@@ -66,8 +66,8 @@ def test_strength_is_the_mean_confidence_under_every_weighting(weighting: str) -
 
 
 def test_settings_are_short_numbers() -> None:
-    point = {**point_of(config(), COUNTS), "penalty": 1.23456, "user_degree_exponent": 0.123456}
-    model = model_settings(point, config().model, COUNTS)["model"]
+    point = {**point_of(configured(), COUNTS), "penalty": 1.23456, "user_degree_exponent": 0.123456}
+    model = model_settings(point, configured().model, COUNTS)["model"]
     assert model["user_degree_exponent"] == 0.123
     assert model["regularization"] == 12.3
 
@@ -76,7 +76,7 @@ def test_only_what_has_a_meaning_is_drawn() -> None:
     space = model_space()
     assert set(space.active({"weighting": "log", "start": "random"})) == {"strength", "penalty"}
     assert {"bm25_k1", "bm25_b"} < set(space.active({"weighting": "bm25", "start": "random"}))
-    assert "half_life_days" not in with_events(space, events()).active({"weighting": "log", "decay": False})
+    assert "half_life_days" not in with_events(space, events_of()).active({"weighting": "log", "decay": False})
 
 
 @given(st.integers(0, 2**31 - 1))
@@ -84,27 +84,27 @@ def test_only_what_has_a_meaning_is_drawn() -> None:
 def test_a_drawn_point_lies_in_the_space(seed: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    space = with_events(model_space(), events())
+    space = with_events(model_space(), events_of())
     point = draw(study.ask(), space)
     assert all(point[name] in values for name, values in space.choices.items())
     assert all(span.holds(point[name]) for name, span in space.active(point).items())
-    tree = event_settings(point, config())
-    model = model_settings(point, config().model, COUNTS)
-    parse_config(applied(config(), tree | model).model_dump(), base=Path("/shop"))
+    tree = event_settings(point, configured())
+    model = model_settings(point, configured().model, COUNTS)
+    parse_config(applied(configured(), tree | model).model_dump(), base=Path("/shop"))
 
 
 def test_one_kind_keeps_its_weight_and_unused_ones_have_none() -> None:
-    space = with_events(model_space(), events())
+    space = with_events(model_space(), events_of())
     assert [name for name in space.ranges if "event" in name] == ["event_weight.view"]
     assert space.choices["decay"] == (True, False)
     assert space.ranges["half_life_days"].high == 100.0
-    assert "decay" not in with_events(model_space(), events(timed=False)).choices
-    assert "event_weight.view" not in with_events(model_space(), events(kinds=False)).ranges
+    assert "decay" not in with_events(model_space(), events_of(timed=False)).choices
+    assert "event_weight.view" not in with_events(model_space(), events_of(kinds=False)).ranges
 
 
 def test_event_settings_are_those_of_the_configuration_where_one_begins() -> None:
-    start = config()
-    space = with_events(model_space(), events())
+    start = configured()
+    space = with_events(model_space(), events_of())
     point = events_point(start, [*space.ranges, *space.choices])
     assert point == {"event_weight.view": 1.0, "decay": True, "half_life_days": 30.0}
     assert changed(start, event_settings(point, start)) == {}

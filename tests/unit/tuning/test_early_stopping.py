@@ -1,0 +1,168 @@
+"""Fits that are measured after every iteration, on the same validation users under every setting."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recsys.data.interactions import Interactions
+from recsys.data.splits.from_config import split_of
+from recsys.data.splits.split import Split
+from recsys.data.splits.validation import validation_part
+from recsys.errors import ModelError
+from recsys.evaluation.evaluator import Evaluation, evaluate
+from recsys.models.factors.embedding_recommender import EmbeddingRecommender
+from recsys.models.factors.training import train_model
+from recsys.pipeline_config import PipelineConfig
+from recsys.retrieval.exact import ExactSearch
+from recsys.tuning.early_stopping import EXPONENTS, explore, measure, stop_on_validation
+from recsys.tuning.validation import Validation, ValidationSet
+
+SPLITS: dict[str, dict[str, Any]] = {
+    "temporal": {},
+    "last_n": {"last_n": 2},
+    "held_out_users": {"user_share": 0.3},
+    "given": {"holdout_paths": (Path("none.csv"),)},
+}
+
+
+def always(*_: Any) -> bool:
+    return True
+
+
+def with_model(config: PipelineConfig, **changes: Any) -> PipelineConfig:
+    return config.model_copy(update={"model": config.model.model_copy(update=changes)})
+
+
+def validation_split(events: Interactions, config: PipelineConfig) -> Split:
+    part = validation_part(events, config.evaluate)
+    return split_of(part.events, log=config.log, prepare=config.prepare, evaluate=part.evaluate, given=part.given)
+
+
+def evaluated(split: Split, config: PipelineConfig) -> Evaluation:
+    """What the job's own training and evaluation say."""
+    model = train_model(split.train, config.model)
+    recommender = EmbeddingRecommender("als", model, ExactSearch(model.embeddings.scoring_items))
+    return evaluate(recommender, split, cutoffs=(5, 20))
+
+
+@pytest.fixture(scope="module")
+def small(config: PipelineConfig) -> PipelineConfig:
+    """The shop's configuration with four factors."""
+    return with_model(config, factors=4)
+
+
+@pytest.fixture(scope="module")
+def data(events: Interactions, small: PipelineConfig) -> ValidationSet:
+    return Validation(events, small, n_users=5_000).under(small)
+
+
+class TestMeasuredFits:
+    @pytest.mark.parametrize("split", SPLITS)
+    @pytest.mark.parametrize("start", ["spectral", "random"])
+    def test_the_score_is_that_of_the_evaluator(
+        self, events: Interactions, small: PipelineConfig, split: str, start: str
+    ) -> None:
+        settings = small.evaluate.model_copy(update={"split": split, **SPLITS[split]})
+        config = with_model(small, start=start, popularity_exponent=0.15).model_copy(update={"evaluate": settings})
+        reference = evaluated(validation_split(events, config), config)
+        measured = measure(Validation(events, config, n_users=5_000).under(config), config.model, keep_on=always)
+        assert measured is not None
+        np.testing.assert_allclose(measured.per_user, reference.per_user["ndcg@20"])
+
+    def test_blocks_give_what_one_product_gives(self, data: ValidationSet, small: PipelineConfig) -> None:
+        model = train_model(data.train, small.model)
+        vectors = data.user_vectors(model)
+        whole = data.scores(vectors, model, EXPONENTS)
+        blocks = data.scores(vectors, model, EXPONENTS, scores_per_block=7 * data.train.n_items)
+        np.testing.assert_allclose(blocks, whole)
+        assert whole.shape == (len(EXPONENTS), data.n_users)
+
+    def test_zero_vectors_have_no_list_and_stand_in_none(self, events: Interactions, small: PipelineConfig) -> None:
+        split = validation_split(events, small)
+        data = Validation(events, small, n_users=5_000).under(small)
+        model = train_model(split.train, small.model)
+        users, items = model.embeddings.users.copy(), model.embeddings.items.copy()
+        users[data.user_idx[:3]] = 0
+        best = int(np.bincount(data.holdout.indices).argmax())
+        items[best] = 0
+        emptied = replace(model, embeddings=replace(model.embeddings, users=users, items=items))
+        scored = data.scores(data.user_vectors(emptied), emptied, (0.0,))[0]
+        assert not scored[:3].any()
+        only_that = np.flatnonzero(
+            (np.diff(data.holdout.indptr) == 1) & (data.holdout[:, [best]].toarray()[:, 0] > 0)
+        )
+        assert len(only_that)
+        assert not scored[only_that].any()
+
+    def test_the_best_of_a_fit_is_what_its_settings_reach(self, data: ValidationSet, small: PipelineConfig) -> None:
+        seen: list[float] = []
+        model = small.model.model_copy(update={"iterations": 20})
+        best = explore(data, model, keep_on=lambda done, score: seen.append(score) is None)
+        assert best.score == max(seen)
+        assert best.iterations == 1 + int(np.argmax(seen))
+        assert len(seen) == best.iterations + 2  # two more, which were no better
+        assert best.popularity_exponent in EXPONENTS
+        found = {"iterations": best.iterations, "popularity_exponent": best.popularity_exponent}
+        exact = measure(data, small.model.model_copy(update=found), keep_on=always)
+        assert exact is not None
+        np.testing.assert_allclose(exact.per_user, best.per_user)
+
+    def test_a_fit_can_be_ended_early(self, data: ValidationSet, small: PipelineConfig) -> None:
+        assert explore(data, small.model, keep_on=lambda done, score: False).iterations == 1
+        assert measure(data, small.model, keep_on=lambda: False) is None
+
+    def test_vectors_that_are_not_finite_are_an_error(self, data: ValidationSet, small: PipelineConfig) -> None:
+        wild = small.model.model_copy(update={"regularization": 0.0, "alpha": 1e30})
+        with pytest.raises(ModelError, match="finite"):
+            explore(data, wild, keep_on=always)
+
+    def test_a_sample_is_the_same_users_for_every_configuration(
+        self, events: Interactions, small: PipelineConfig
+    ) -> None:
+        validation = Validation(events, small, n_users=40)
+        assert len(validation.users) == 40
+        assert validation.under(small).n_users == 40
+        thinner = small.model_copy(update={"prepare": small.prepare.model_copy(update={"min_user_items": 25})})
+        some = validation.under(thinner)
+        assert 0 < len(some.user) < 40
+        assert some.history.shape[0] == some.holdout.shape[0] == len(some.user)
+        measured = measure(some, small.model, keep_on=always)
+        assert measured is not None
+        assert measured.per_user.shape == (40,)
+        assert not np.delete(measured.per_user, some.user).any()
+        again = Validation(events, small, n_users=40)
+        assert again.users.ids.equals(validation.users.ids)
+
+
+class TestEarlyStopping:
+    def test_the_curve_is_what_separate_fits_reach(self, events: Interactions, config: PipelineConfig) -> None:
+        split = validation_split(events, config)
+        reached = [
+            evaluated(split, with_model(config, iterations=iterations)).means()["ndcg@20"] for iterations in (1, 2, 3)
+        ]
+        stopping = stop_on_validation(events, config)
+        np.testing.assert_allclose(stopping.curve, reached, atol=1e-9)
+        assert stopping.iterations == int(np.argmax(reached)) + 1
+        assert stopping.n_users == len(split.user_ids)
+
+    def test_it_ends_after_two_iterations_that_are_no_better(
+        self, events: Interactions, config: PipelineConfig
+    ) -> None:
+        steps: list[tuple[str, int, int]] = []
+        longer = with_model(config, iterations=60, alpha=40.0, regularization=0.5)
+        stopping = stop_on_validation(events, longer, progress=lambda *step: steps.append(step))
+        assert len(stopping.curve) == stopping.iterations + 2 < 60
+        assert max(stopping.curve) == stopping.curve[stopping.iterations - 1]
+        assert steps[-1] == ("als", len(stopping.curve), 60)
+
+    def test_a_log_that_is_too_small_keeps_the_configured_number(
+        self, events: Interactions, config: PipelineConfig
+    ) -> None:
+        days = config.evaluate.model_copy(update={"holdout": int(np.ptp(events.timestamp) * 0.7)})
+        stopping = stop_on_validation(events, config.model_copy(update={"evaluate": days}))
+        assert stopping.iterations == config.model.iterations
+        assert stopping.curve == ()
+        assert "held out" in (stopping.reason or "")
