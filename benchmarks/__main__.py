@@ -10,11 +10,11 @@ from recsys.config import data_dir
 FOLDER = Path(__file__).parent
 
 ON_REAL_LOGS = {"published.py": ("gowalla",), "settings.py": ("gowalla", "goodbooks-10k", "online-retail-ii")}
-"""Benchmarks that need data sets, by their cards."""
+"""Benchmarks that need data sets, and the names of their cards."""
 
 
 def main() -> None:
-    """Run them all; those on real logs only where these are."""
+    """Run them all; those on real logs only if the logs are there."""
     _run("ingest.py")
     _run("als_overhead.py")
     _run("training.py")
@@ -30,7 +30,7 @@ def main() -> None:
     _run("same_lists.py")
     for name, logs in ON_REAL_LOGS.items():
         if missing := [log for log in logs if not (data_dir() / log).exists()]:
-            print(f"{name} is left out: `recsys fetch {missing[0]}` gets {data_dir() / missing[0]}")
+            print(f"{name} is skipped: `recsys fetch {missing[0]}` gets {data_dir() / missing[0]}")
         else:
             _run(name)
 

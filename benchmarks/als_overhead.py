@@ -1,10 +1,10 @@
-"""What fit_als costs on top of bare implicit: time and peak memory, each fit in a process of its own.
+"""What our ALS fit adds to the time and peak memory of bare implicit; each fit runs in its own process.
 
     python benchmarks/als_overhead.py [--interactions 20000000] [--repeats 3]
 
-Both fit the same seeded synthetic confidences with the same settings. fit_als gets them as the job does, mapped from
-files; implicit gets them in memory, its threads and BLAS set up as it asks. The least of the repeats counts; on a
-busy machine look at the processor time.
+Both fit the same seeded synthetic confidences with the same settings. Ours reads them as the job does, mapped from
+files; implicit gets them in memory, with its threads and BLAS set up as it asks. The minimum over the repeats counts.
+On a busy machine compare processor time.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def _fit_bare(confidence: Csr, config: ModelConfig) -> None:
 
 
 def compare(args: argparse.Namespace) -> None:
-    """Measure both in turn, in processes of their own, and print the ratio."""
+    """Measure both in turn, each in its own process, and print the ratio."""
     runs: dict[str, list[dict[str, float]]] = {variant: [] for variant in VARIANTS}
     with tempfile.TemporaryDirectory() as folder:
         print(_run("data", folder).strip(), flush=True)
@@ -95,7 +95,7 @@ def compare(args: argparse.Namespace) -> None:
 
 
 def _run(part: str, folder: str) -> str:
-    """What this file prints as another process, which does one part only: memory peaks are not shared."""
+    """The output of this file run as another process that does one part only, so that memory peaks are not shared."""
     command = [sys.executable, __file__, *sys.argv[1:], "--only", part, "--folder", folder]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 

@@ -1,16 +1,16 @@
-"""How long it takes to evaluate a model for every user, against `implicit.evaluation.ranking_metrics_at_k`.
+"""Time to evaluate a model for every user, against `implicit.evaluation.ranking_metrics_at_k`.
 
     python benchmarks/evaluation.py                                    # 6,000 users, 64 and 128 factors
     python benchmarks/evaluation.py --users 138000 --repeats 1         # all of them
 
-27,000 items, about 145 items a history, up to ten of them held out; all items outside the rest are ranked. Same
-vectors, same matrices, same cores; implicit is run with one thread of BLAS and with all, and the better counts. The
-sides take turns and the least of the repeats counts; on a busy machine look at the processor time.
+27,000 items, about 145 items per history, up to ten of them held out; all items outside the rest are ranked. Same
+vectors, same matrices, same cores; implicit runs with one BLAS thread and with all, and the better result counts.
+The sides take turns, and the minimum over the repeats counts. On a busy machine compare processor time.
 
-implicit computes four metrics (precision, map, ndcg, auc) at one cut-off a call; ours computes nine, and the recall
-of three bands of popularity, at every cut-off at once, and diversity where it is given item vectors. The comparison
-to go by is therefore one cut-off against one call. Definitions agree for map, ndcg, and for what implicit calls
-precision, which is hits / sum of min(k, relevant): our recall, pooled over users. auc we do not have.
+implicit computes four metrics (precision, map, ndcg, auc) at one cut-off per call. Ours computes nine, the recall of
+three popularity bands, and diversity if item vectors are given, at all cut-offs in one pass. The fair comparison is
+therefore one cut-off against one call. Definitions agree for map, ndcg, and what implicit calls precision, which is
+hits / sum of min(k, relevant): our recall, pooled over users. We have no auc.
 """
 
 import argparse
@@ -45,7 +45,7 @@ SIDES = ("recsys", "implicit")
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One model and what it is asked: a `Recommender`, and the same for implicit."""
+    """One model and its queries, as a `Recommender` and for implicit."""
 
     name: str
     split: Split
@@ -84,7 +84,7 @@ def write_case(folder: Path, n_users: int, factors: Sequence[int]) -> None:
 
 
 def hold_out(histories: Csr) -> tuple[Csr, Csr]:
-    """Train and holdout: of each user HELD_OUT random items, or half of them where there are fewer."""
+    """Train and holdout: HELD_OUT random items per user, or half of a user's items if there are fewer."""
     sizes = np.diff(histories.indptr)
     row = np.repeat(np.arange(len(sizes)), sizes)
     order = np.lexsort((np.random.default_rng(2).random(histories.nnz), row))
@@ -142,7 +142,7 @@ def _print_row(case: Case, cutoffs: str, ours: shop.Clocked, theirs: shop.Clocke
 
 
 def print_agreement(case: Case) -> None:
-    """By how much the metrics that both have differ, at most."""
+    """The largest difference between the metrics that both have."""
     ours, reachable = case.ours(CUTOFFS), np.diff(case.split.holdout.indptr)[:, None]
     gaps: dict[str, list[float]] = {"map": [], "ndcg": [], "pooled recall (its precision)": []}
     for k in CUTOFFS:
@@ -162,7 +162,7 @@ def print_growth(side: str, case: Case) -> None:
 
 
 def _growth(side: str, folder: Path, factors: int) -> str:
-    """What another process prints, so that neither side finds memory that the other has left."""
+    """The output of another process, so that neither side finds memory that the other has left."""
     command = [sys.executable, __file__, "--only", side, "--folder", str(folder), "--factors", str(factors)]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 

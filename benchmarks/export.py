@@ -1,12 +1,12 @@
-"""How long `recsys export` takes for every user's 100 best unseen items, against implicit's batch `recommend`.
+"""Time of `recsys export` for every user's 100 best unseen items, against implicit's batch `recommend`.
 
     python benchmarks/export.py                                  # 10,000 users, 64 and 128 factors
     python benchmarks/export.py --users 138000 --repeats 1       # all of them
     python benchmarks/export.py --factors 64 --profile           # where the time of an export in one thread goes
 
-27,000 items, about 145 items a history. Ours reads a sealed version, ranks, settles near-ties in double precision,
-looks up ids and writes a Parquet file; implicit ranks the same vectors in one call and writes nothing. implicit is
-run with one thread of BLAS and with all, and the better counts; the least of the repeats counts on either side.
+27,000 items, about 145 items per history. Ours reads a sealed version, ranks, settles near-ties in double precision,
+looks up ids and writes a Parquet file; implicit ranks the same vectors in one call and writes nothing. implicit
+runs with one BLAS thread and with all, and the better result counts; the minimum over the repeats counts on either side.
 "Lists" is our ranking alone: `Engine.iter_all`.
 """
 
@@ -65,7 +65,7 @@ def publish(store: Path, histories: Csr, factors: int) -> Engine:
 
 
 def compare(store: Path, histories: Csr, factors: int, repeats: int, *, profile: bool) -> None:
-    """The two rows of one dimension, and where it is wanted the profile of an export."""
+    """The two table rows of one dimension, and the profile of an export if it is wanted."""
     engine, out = publish(store, histories, factors), store / "lists.parquet"
     vectors = load_bundle(store / VERSIONS / engine.version).model.embeddings
     model = shop.make_implicit(np.asarray(vectors.users), np.asarray(vectors.items))
@@ -88,7 +88,7 @@ def compare(store: Path, histories: Csr, factors: int, repeats: int, *, profile:
 
 
 def print_profile(engine: Engine, out: Path) -> None:
-    """What one export in one thread spends its time on."""
+    """Where one export in one thread spends its time."""
     with cProfile.Profile() as profile:
         shop.under_blas(partial(export, engine, out, k=K, progress=silent), 1)
     pstats.Stats(profile).sort_stats("tottime").print_stats(12)
@@ -97,7 +97,7 @@ def print_profile(engine: Engine, out: Path) -> None:
 def print_agreement(engine: Engine, theirs: Any) -> None:
     """The share of places at which both name the same item.
 
-    Near-ties may trade places; who has no history gets the most popular items here, arbitrary ones from implicit.
+    Near-ties may trade places. A user without a history gets the most popular items here, arbitrary ones from implicit.
     """
     _, ours = next(engine.iter_all(K, batch=len(theirs)))
     same = ours.filled & (ours.indices == theirs)

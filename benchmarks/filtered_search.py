@@ -1,10 +1,10 @@
-"""What a filter does to the time of one query: exact search of the allowed items against over-fetching, by share.
+"""How a filter changes the time of one query: exact search of the allowed items against over-fetching, by share.
 
     python benchmarks/filtered_search.py [--items 27000] [--factors 64] [-k 26]
 
-Seeded normal vectors, random items allowed, 20 items excluded a query, one query at a time. `exact` gathers the
-allowed vectors anew for every query, `gathered` keeps them, `over-fetch` asks the index for more and drops. Each
-figure is the median over --queries, their order mixed; the ratio is throughput beside the unfiltered index. The
+Seeded normal vectors, random items allowed, 20 items excluded per query, one query at a time. `exact` gathers the
+allowed vectors again for every query, `gathered` keeps them, `over-fetch` asks the index for more and drops. Each
+figure is the median over --queries in random order; the ratio is throughput relative to the unfiltered index. The
 share where over-fetching wins says how many floats are worth gathering (`selective.MAX_GATHERED`).
 """
 
@@ -29,12 +29,12 @@ N_EXCLUDED = 20
 
 
 def main() -> None:
-    """Measure every share with one thread, as a worker of the service has; print a table."""
+    """Measure every share with one thread, as in a worker of the service; print a table."""
     args = _arguments()
     rng = np.random.default_rng(1)
     items, queries = (rng.normal(size=(n, args.factors)).astype(np.float32) for n in (args.items, args.queries))
     index, exclude = build_index(items, IndexConfig()), _excluded(rng, args.queries, args.items)
-    print(f"{args.items:,} items, {args.factors} factors, k {args.k}: microseconds a query, throughput ratio\n")
+    print(f"{args.items:,} items, {args.factors} factors, k {args.k}: microseconds per query, throughput ratio\n")
     print("| share | allowed | unfiltered | gathered | exact | over-fetch |\n| --: | --: | --: | --: | --: | --: |")
     with threadpool_limits(1):
         for share in SHARES:
@@ -56,7 +56,7 @@ def _filtered(index: ItemSearch, items: Floats, allowed: NDArray[np.bool_]) -> t
 
 
 def _medians(searches: tuple[Callable[..., object], ...], queries: Floats, exclude: list[Csr], k: int) -> list[float]:
-    """Median microseconds of each search, a query at a time, in turn: a busy moment hits all alike."""
+    """Median microseconds of each search, one query at a time, in turn, so that a busy moment affects all alike."""
     micros = np.zeros((len(queries), len(searches)))
     for query in range(len(queries)):
         for at, search in enumerate(searches):

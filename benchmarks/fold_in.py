@@ -1,11 +1,11 @@
-"""How long a vector for somebody new takes, and the whole answer that begins with it.
+"""Time to fold in a new user, and to give the whole answer.
 
     python benchmarks/fold_in.py [--events 50] [--factors 128] [--items 27000] [--repeats 400]
 
-One thread. Each repeat is another person: so many events with distinct items, popular ones more often. Beside it, on
+One thread. Each repeat is another user with --events events on distinct items, popular ones more often. Compared, on
 the same item vectors and confidences: implicit's `recalculate_user`, its `recommend(recalculate_user=True)`, and a
-dense solve in numpy over all items, as the formula stands in the paper. The sides take turns, a tenth of the people
-at a time: each finds in the cache what it left there, as a service does.
+dense numpy solve over all items, as the paper states the formula. The sides take turns, a tenth of the users at a
+time, so that each works with a warm cache, as in a service.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main() -> None:
     args = parser.parse_args()
     with threadpool_limits(1):
         measured = measure(args)
-    print(f"{args.events} events, {args.factors} factors, {args.items:,} items, {args.repeats} people, one thread\n")
+    print(f"{args.events} events, {args.factors} factors, {args.items:,} items, {args.repeats} users, one thread\n")
     print("| | median ms | p99 ms | times as long |\n| :-- | --: | --: | --: |")
     for name, other in BESIDE.items():
         median, ratio = np.median(measured[name]), np.median(measured[name]) / np.median(measured[other])
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def measure(args: argparse.Namespace) -> dict[str, NDArray[np.float64]]:
-    """Milliseconds of each repeat by side; the first of every turn is left out."""
+    """Milliseconds of each repeat by side, without the first of every turn."""
     rng = np.random.default_rng(1)
     bundle = synthetic_bundle(args.items, args.factors, rng)
     people = [_history(args.items, args.events, rng) for _ in range(args.repeats + TURNS)]
@@ -76,7 +76,7 @@ def _milliseconds(ready: Callable[[], Any]) -> float:
 
 
 def _sides(bundle: Bundle) -> dict[str, Callable[[Csr], Callable[[], Any]]]:
-    """By name: from a history, one row of counts, to what is timed."""
+    """The timed functions by name; each takes a history, one row of counts."""
     engine, model = Engine(bundle), bundle.model
     bare = _implicit(bundle)
 
@@ -106,7 +106,7 @@ def _sides(bundle: Bundle) -> dict[str, Callable[[Csr], Callable[[], Any]]]:
 
 
 def dense_solve(confidence: Csr, items: Floats, regularization: float) -> Floats:
-    """(Y' C Y + regularization I)^-1 Y' C p, every item in it: Hu, Koren, Volinsky 2008, equation 4."""
+    """(Y' C Y + regularization I)^-1 Y' C p over all items: Hu, Koren, Volinsky 2008, equation 4."""
     weight, preference = np.ones(len(items), np.float32), np.zeros(len(items), np.float32)
     weight[confidence.indices], preference[confidence.indices] = confidence.data, 1
     normal = (items.T * weight) @ items + np.float32(regularization) * np.eye(items.shape[1], dtype=np.float32)
@@ -124,7 +124,7 @@ def _implicit(bundle: Bundle) -> AlternatingLeastSquares:
 
 
 def synthetic_bundle(n_items: int, factors: int, rng: np.random.Generator) -> Bundle:
-    """A version with random vectors: no time here depends on what they are."""
+    """A version with random vectors; no time measured here depends on their values."""
     config = ModelConfig(factors=factors)
     seen = _stacked([_history(n_items, ENTRIES_PER_USER, rng) for _ in range(N_USERS)], n_items)
     users, items = (rng.normal(scale=0.1, size=(n, factors)).astype(np.float32) for n in (N_USERS, n_items))
@@ -143,7 +143,7 @@ def synthetic_bundle(n_items: int, factors: int, rng: np.random.Generator) -> Bu
 
 
 def _history(n_items: int, size: int, rng: np.random.Generator) -> Csr:
-    """One row of counts: `size` distinct items, the first ones more often."""
+    """One row of counts: `size` distinct items, the first ones with higher probability."""
     popularity = (np.arange(n_items) + 20.0) ** -0.9
     item = rng.choice(n_items, size, replace=False, p=popularity / popularity.sum()).astype(np.int32)
     return csr_from_pairs(np.zeros(size, np.int32), item, rng.integers(1, 4, size).astype(np.float32), (1, n_items))

@@ -1,10 +1,10 @@
-"""New versions under load: whether a request fails or mixes versions, whether memory grows, what a bad one does.
+"""New versions under load: failed or mixed replies, growth of memory, and the effect of a damaged version.
 
     python benchmarks/hot_swap.py [--swaps 200]
 
-Two versions of the same users, whose items' ids begin with different letters, are published and rolled back in turn
-while lists are asked for without a pause. Every reply must be 200, name one version in `X-Model-Version` and in its
-body, and hold that version's items alone. Then a version with a flipped byte is pointed at.
+Two versions with the same users, whose item ids begin with different letters, are published and rolled back in turn
+under continuous load. Every reply must be 200, name one version in `X-Model-Version` and in its body, and hold only
+that version's items. Then CURRENT is pointed at a version with a flipped byte.
 """
 
 import argparse
@@ -31,7 +31,7 @@ _PATIENCE = 30.0
 
 
 def keep_asking(port: int, initials: dict[str, str], until: Path) -> Counter[str]:
-    """What replies were like until the file `until` appears; `initials`: how ids begin, by version."""
+    """Verdicts on the replies until the file `until` appears; `initials`: first letter of the item ids by version."""
     return asyncio.run(_keep_asking(port, initials, until))
 
 
@@ -88,7 +88,7 @@ def _get(running: Service, path: str) -> str:
 
 
 def point_at_damage(running: Service, store: Path, version: str) -> None:
-    """Flip a byte of `version`, point at it as nobody should, and wait until the service has refused it."""
+    """Flip a byte of `version`, write it into CURRENT by hand, and wait until the service has refused it."""
     path = store / "versions" / version / "popularity.npy"
     path.chmod(0o644)
     content = bytearray(path.read_bytes())

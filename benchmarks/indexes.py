@@ -1,11 +1,11 @@
-"""Recall and time of every family of index, on a synthetic catalogue and on the vectors of a trained model.
+"""Recall and time of every index family, on a synthetic catalogue or on the vectors of a trained model.
 
     python benchmarks/indexes.py [--items 1000000] [--factors 64] [--families ivf_sq8 ivf_pq]
     python benchmarks/indexes.py --workspace runs/gowalla
 
-Prints one Markdown table: a query alone, in one thread, seen items left out, k = 100. Effort is tuned on half of the
-queries and recall measured on the others. `estimated` is what the choice goes by, from counted work; its ratios
-should be those of the clock. Synthetic items are made like those of ALS: with 41,000 of them, the best hundred of a
+Prints one Markdown table: one query at a time, one thread, seen items left out, k = 100. Search parameters are tuned
+on half of the queries, recall is measured on the others. `estimated` is the cost that the choice is made by, from
+counted work; its ratios should match those of the clock. Synthetic items are made like those of ALS: with 41,000 of them, the best hundred of a
 user are as near (cosine 0.79), as long (7 % of all are longer) and as near each other (0.99 of them in 2.6 % of the
 catalogue's cells) as in the 64 factors of Gowalla (0.85, 6 %, 3.3 %). Half of their best users have seen.
 """
@@ -33,7 +33,7 @@ _USERS, _SEEN = 1_000, 50
 
 
 def synthetic(n_items: int, factors: int) -> tuple[Floats, Sample]:
-    """Item vectors float32 (n_items, factors), and queries with what each has seen."""
+    """Item vectors float32 (n_items, factors), and queries with the items that each has seen."""
     rng = np.random.default_rng(1)
     n_groups = max(10, round(4 * n_items**0.5))
     family = rng.integers(0, max(2, n_groups // 13), n_groups)
@@ -77,7 +77,7 @@ def trained(workspace: Path) -> tuple[Floats, Sample]:
 
 
 def compare(items: Floats, sample: Sample, families: list[Family], target: float) -> None:
-    """Print the table, a row as soon as it is known."""
+    """Print the table row by row."""
     config = IndexConfig(recall_target=target)
     exact = build_index(items, config)
     tuning, held = sample.asked().halves()

@@ -2,7 +2,7 @@
 
     python benchmarks/ingest.py --rows 20000000
 
-Writes its log itself (seeded), runs each side in a process of its own, checks that both made the same matrix, and
+Writes a seeded log, runs each side in its own process, checks that both made the same matrix, and
 prints seconds, peak memory and the ratio of the seconds. Seconds count from the first byte of the file to the matrix,
 without imports; memory is the process's peak, imports included (both sides import the same).
 """
@@ -34,7 +34,7 @@ MIB = 1 << 20
 
 
 def write_log(path: Path, rows: int) -> None:
-    """Write columns user, item, timestamp; a few items take most of the events, as in life."""
+    """Write columns user, item, timestamp; a few items take most of the events."""
     rng = np.random.default_rng(1)
     users = pa.array([f"u{number:07d}" for number in range(N_USERS)])
     items = pa.array([f"sku-{number:06d}" for number in range(N_ITEMS)])
@@ -83,7 +83,7 @@ def measure(side: str, path: Path) -> dict[str, Any]:
 
 
 def measure_apart(side: str, path: Path) -> dict[str, Any]:
-    """Run one side in a process of its own."""
+    """Run one side in its own process."""
     command = [sys.executable, __file__, "--side", side, "--log", str(path)]
     result: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     seconds, used, peak = (result[key] for key in ("seconds", "cpu_seconds", "peak_mib"))

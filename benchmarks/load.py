@@ -1,7 +1,7 @@
-"""A client that loads the service: keep-alive connections, no more of HTTP than the service answers with.
+"""A load client: keep-alive connections, and only the part of HTTP that the service uses.
 
-It runs in the process of its own that `running` starts, on a core of its own, and costs a small part of what the
-service does for a request.
+It runs in its own process (started by `running`) on its own core, and takes a small part of the time that the service
+takes for a request.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Paths = Callable[[int], str]
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back: `head` is the status line and the headers."""
+    """One reply; `head` is the status line and the headers."""
 
     head: bytes
     body: bytes
@@ -35,7 +35,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Load:
-    """What one spell of load was answered with; latencies are in milliseconds, those of `/livez` apart."""
+    """The replies to one period of load; latencies in milliseconds, those of `/livez` apart."""
 
     seconds: float
     n_requests: int
@@ -45,16 +45,16 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return self.n_requests / self.seconds
 
     def percentile(self, percent: float) -> float:
-        """Of the latencies."""
+        """A percentile of the latencies, in milliseconds."""
         return float(np.percentile(self.latencies, percent))
 
 
 class Connection(asyncio.Protocol):
-    """One connection; a request at a time."""
+    """One connection, one request at a time."""
 
     def __init__(self) -> None:
         self._read = bytearray()
@@ -99,7 +99,7 @@ async def connect(port: int, n: int) -> list[Connection]:
 
 
 async def _saturate(port: int, paths: Sequence[str], seconds: float, n_connections: int) -> Load:
-    """Ask over every connection again as soon as it has an answer; `/livez` meanwhile, on a connection of its own."""
+    """Send the next request on each connection as soon as it has its reply; `/livez` meanwhile, on its own connection."""
     *connections, probe = await connect(port, n_connections + 1)
     started = time.perf_counter()
     until, latencies, failed = started + seconds, list[float](), list[str]()
@@ -128,7 +128,7 @@ async def _probe(connection: Connection, until: float) -> list[float]:
 
 
 async def _arrive(port: int, paths: Sequence[str], seconds: float, rate: float) -> Load:
-    """Requests that arrive at random, `rate` a second; a latency counts from the arrival, waiting included."""
+    """Requests that arrive at random, `rate` per second; a latency counts from the arrival, including the wait."""
     idle: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
     for connection in await connect(port, 64):
         idle.put_nowait(connection)
@@ -157,7 +157,7 @@ def saturate(port: int, paths: Sequence[str], seconds: float, *, n_connections: 
 
 
 def arrive(port: int, paths: Sequence[str], seconds: float, *, rate: float) -> Load:
-    """`paths` at random times, `rate` a second, for `seconds`."""
+    """`paths` at random times, `rate` per second, for `seconds`."""
     return asyncio.run(_arrive(port, paths, seconds, rate))
 
 

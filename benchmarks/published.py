@@ -1,6 +1,6 @@
-"""Our embeddings beside published models, on the split of Gowalla that LightGCN and its successors publish on.
+"""Our embeddings compared with published models, on the split of Gowalla that LightGCN and its successors publish on.
 
-    RECSYS_DATA_DIR=data python benchmarks/published.py             # train as the card says, look at the test part
+    RECSYS_DATA_DIR=data python benchmarks/published.py             # train as the card says, evaluate on the test part
     RECSYS_DATA_DIR=data python benchmarks/published.py --choose    # how the card's settings were chosen
 
 `--choose` never opens the test part: it holds out a fifth of each user's training items, fits every setting of the
@@ -38,7 +38,7 @@ USER_DEGREE_EXPONENTS = (0.1, 0.3, 0.5)
 MOST_ITERATIONS = 5
 VALIDATION_USERS = 8000
 
-# Model, recall_hits@20, ndcg@20; each as its paper gives it, the baselines as the benchmark papers do.
+# Model, recall_hits@20, ndcg@20, from each model's paper; baselines from the benchmark papers.
 PUBLISHED = (
     ("MF-BPR (in LightGCN, He et al. 2020)", 0.1627, 0.1378),
     ("EASE (Steck 2019)", 0.1765, 0.1467),
@@ -83,7 +83,7 @@ def compare(config: PipelineConfig) -> None:
 
 
 def choose(config: PipelineConfig) -> None:
-    """Print what each setting of the grid reaches on validation at its best iteration and exponent; the best last."""
+    """Print the validation score of each setting at its best iteration and exponent, the best setting last."""
     events, _ = read_log(config.log)
     data = Validation(events, config, n_users=VALIDATION_USERS).under(config)
     found: list[tuple[float, str]] = []

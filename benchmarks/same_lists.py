@@ -1,9 +1,9 @@
-"""Lists over HTTP beside the file that `recsys export` writes: whether everybody gets the same.
+"""Whether lists over HTTP are the same as in the file that `recsys export` writes.
 
     python benchmarks/same_lists.py [--store STORE] [--users 1000] [--k 10 50]
 
-Users are taken evenly from all of the store's, and asked for over --connections at once, so that questions share
-searches. Wanted: the same ids in the same order, scores at most 1e-5 apart. Without --store a synthetic version is
+Users are spread evenly over the store, and asked for over --connections at once, so that requests share searches.
+ Wanted: the same ids in the same order, scores at most 1e-5 apart. Without --store a synthetic version is
 published.
 """
 
@@ -73,7 +73,7 @@ async def served(port: int, users: Sequence[str], k: int, n_connections: int) ->
 
 
 def compared(one: dict[str, Row], other: dict[str, Row]) -> tuple[int, float]:
-    """How many ids differ, place by place, and how far the scores of the same place are apart at most."""
+    """How many ids differ, rank by rank, and the largest difference between scores of the same rank."""
     n_differ, apart = 0, 0.0
     for user, row in one.items():
         ids = other[user].ids

@@ -2,10 +2,10 @@
 
     python benchmarks/scale.py --events 1,2,5
 
-Writes a synthetic log of so many million events (50 a user, and an item for every 250 of them), asks
+Writes a synthetic log of the given millions of events (50 per user, one item per 250 events), asks
 `recsys doctor CONFIG --json`, runs `recsys run CONFIG` as another process, and starts the service on the result.
-A step's memory is the kernel's high-water mark of that process (VmHWM), which is set back as each step ends; its
-CPU time counts all threads. Prints a Markdown table and draws --plot. Linux only, for it reads /proc.
+A step's memory is the kernel's high-water mark of that process (VmHWM), which is reset when a step ends; its CPU time
+counts all threads. Prints a Markdown table and draws --plot. Linux only, because it reads /proc.
 """
 
 import argparse
@@ -67,7 +67,7 @@ class Measured:
 
     @property
     def error(self) -> float:
-        """Of the forecast of memory, as a share of what it took."""
+        """Error of the memory forecast, as a share of what was measured."""
         return self.forecast / self.peak - 1
 
 
@@ -101,22 +101,22 @@ class Watched:
         self._folder = Path(f"/proc/{self.process.pid}")
 
     def peak(self) -> int:
-        """The most that was resident since the last `reset`, in bytes."""
+        """Peak resident memory since the last `reset`, in bytes."""
         status = dict(line.split(":", 1) for line in (self._folder / "status").read_text().splitlines())
         return int(status["VmHWM"].split()[0]) * 1024
 
     def cpu_seconds(self) -> float:
-        """User and system time so far."""
+        """User and system time so far, in seconds."""
         fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def reset(self) -> None:
-        """Start the high-water mark anew."""
+        """Reset the high-water mark."""
         (self._folder / "clear_refs").write_text("5")
 
 
 def run_job(config: Path) -> dict[str, tuple[float, float, int]]:
-    """Wall-clock seconds, CPU seconds and peak of each step of one `recsys run`, told by the lines it prints."""
+    """Wall-clock seconds, CPU seconds and peak of each step of one `recsys run`, from the lines it prints."""
     child = Watched(["pipelines", "run", str(config), "--json"])
     found: dict[str, tuple[float, float, int]] = {}
     started, used, said = time.perf_counter(), 0.0, ""
@@ -134,7 +134,7 @@ def run_job(config: Path) -> dict[str, tuple[float, float, int]]:
 
 
 def run_service(store: Path) -> tuple[float, float, int]:
-    """Seconds until the service is ready, and the peak that loading took it to."""
+    """Seconds until the service is ready, and its peak memory while loading."""
     started = time.perf_counter()
     child = Watched(["api", "--store", str(store), "--port", "0"])
     for line in child.process.stderr or ():
@@ -172,7 +172,7 @@ def measure(events: int, folder: Path) -> Run:
 
 
 def table(runs: Sequence[Run]) -> str:
-    """Markdown: a row a step, the job and the service of every size."""
+    """Markdown: one row per step, for the job, and for the service of every size."""
     lines = [
         "| events | step | seconds | forecast | CPU seconds | peak MiB | forecast MiB | error |",
         "| --: | :-- | --: | --: | --: | --: | --: | --: |",
@@ -195,7 +195,7 @@ def _row(events: int, step: str, measured: Measured) -> str:
 
 
 def plot(runs: Sequence[Run], path: Path) -> None:
-    """Memory and time of the whole job against events, the forecasts beside them."""
+    """Plot memory and time of the whole job against events, with the forecasts."""
     figure = matplotlib.figure.Figure(figsize=(9, 3.6), layout="constrained")
     memory, duration = figure.subplots(1, 2)
     events = [run.events / MILLION for run in runs]

@@ -1,4 +1,4 @@
-"""The real service in a process of its own, on one core, with one more route: a constant body to compare with.
+"""The real service in its own process, on one core, with an extra route that returns a constant body.
 
 python benchmarks/served.py --store STORE --port 0        # takes what `python -m api` takes
 """
@@ -39,7 +39,7 @@ _BODY = json.dumps(
 
 
 def with_constant(create_app: Any) -> Any:
-    """An app factory whose app answers CONSTANT, too, with a body like that of a list of ten."""
+    """An app factory; its app also answers CONSTANT, with a body the size of a list of ten."""
 
     def create() -> FastAPI:
         app: FastAPI = create_app()
@@ -63,11 +63,11 @@ class Service:
 
     @property
     def log(self) -> str:
-        """What it has written so far."""
+        """Its log so far."""
         return self._log.read_text()
 
     def wait_for(self, pattern: str, *, count: int = 1) -> list[str]:
-        """The group of `pattern` in `count` or more lines of the log. Raises RuntimeError where they do not come."""
+        """The group of `pattern` in `count` or more lines of the log. Raises RuntimeError if they do not appear in time."""
         deadline = time.monotonic() + _PATIENCE
         while len(found := re.findall(pattern, self.log)) < count:
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""What the benchmarks of the service share: a store with a version of synthetic vectors, sealed by the real parts."""
+"""A store with a version of synthetic vectors, sealed by the real code; shared by the benchmarks of the service."""
 
 import logging
 from pathlib import Path
@@ -63,7 +63,7 @@ def seal(store: Path, n_users: int, *, items: Floats, sample: Sample, seed: int 
 
 
 def publish(store: Path, n_users: int, *, n_items: int, factors: int) -> None:
-    """Let a version of synthetic vectors serve from `store`, unless one already does."""
+    """Publish a version of synthetic vectors in `store`, unless one already serves."""
     registry = Registry(store)
     if registry.current() is None:
         items, sample = indexes.synthetic(n_items, factors)
@@ -77,12 +77,12 @@ def description(store: Path) -> str:
 
 
 def user_id(number: int) -> str:
-    """The id of one user; they sort as their numbers do."""
+    """The id of one user; ids sort like their numbers."""
     return f"u{number:07d}"
 
 
 def _people(sample: Sample, n_users: int, rng: np.random.Generator) -> tuple[Floats, Csr]:
-    """Vectors float32 (n_users, d) near those of the sample, and half of what those have seen."""
+    """Vectors float32 (n_users, d) near those of the sample, and half of the sample's seen items."""
     like = rng.integers(0, len(sample.vectors), n_users)
     near = 0.05 * rng.standard_normal((n_users, sample.vectors.shape[1]), np.float32)
     seen = _of(sample.exclude).indices.reshape(len(sample.vectors), -1)[like, ::2]

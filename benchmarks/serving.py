@@ -1,13 +1,12 @@
-"""Throughput of one worker on one core, beside a route of the same service that returns a constant body.
+"""Throughput of one worker on one core, relative to a route of the same service that returns a constant body.
 
     python benchmarks/serving.py [--items 27000] [--users 200000] [--store FOLDER]
 
-k = 10, seen items excluded, every user asked for once. The service runs on core 0 and is loaded from core 1 over
---connections that ask again as soon as they are answered; routes take turns, --rounds times, and a ratio is the
-median over the rounds. `cpu` is the processor time of the service for one request, which a busy machine hardly
-changes. Then lists are asked for at random times, half as many a second: such latencies count from the arrival, and
-percentiles are the median over the spells.
-`/livez` is asked meanwhile on a connection of its own. With --store, the synthetic version is kept there.
+k = 10, seen items excluded, each user asked for once. The service runs on core 0, the load comes from core 1 over
+--connections that send the next request as soon as they have a reply. Routes take turns for --rounds rounds; a ratio
+is the median over the rounds. `cpu` is the processor time of the service per request, which a busy machine hardly
+changes. Then lists are requested at random times at half that rate; those latencies count from the arrival, and
+percentiles are medians over the periods. `/livez` is requested meanwhile on its own connection. With --store, the synthetic version is kept there.
 """
 
 import argparse
@@ -32,14 +31,14 @@ _MOST_A_SECOND = 10_000
 
 @dataclass(frozen=True)
 class Turn:
-    """One route's turn: what the client saw, and processor microseconds of the service for one request."""
+    """One route's turn: what the client measured, and processor microseconds of the service per request."""
 
     load: load.Load
     cpu: float
 
 
 class Contest:
-    """The routes of one service, taking turns; no user is asked for twice."""
+    """The routes of one service, taking turns; no user is requested twice."""
 
     def __init__(self, running: Service, client: ProcessPoolExecutor, *, seconds: float, connections: int) -> None:
         self._running, self._client = running, client
@@ -47,7 +46,7 @@ class Contest:
         self._next_user = 0
 
     def turn(self, route: str) -> Turn:
-        """One spell of as much load as is answered."""
+        """One period of load, as much as is answered."""
         before, paths = self._running.cpu_seconds(), self._paths(route, _MOST_A_SECOND)
         asked = self._client.submit(
             load.saturate, self._running.port, paths, self._seconds, n_connections=self._connections
@@ -57,7 +56,7 @@ class Contest:
         return Turn(found, 1e6 * (self._running.cpu_seconds() - before) / (found.n_requests + len(found.probes)))
 
     def at_rate(self, rate: float) -> load.Load:
-        """Lists asked for at random times."""
+        """Lists requested at random times."""
         paths = self._paths("list", int(2 * rate))
         self._next_user += int(rate * self._seconds)
         return self._client.submit(load.arrive, self._running.port, paths, self._seconds, rate=rate).result()

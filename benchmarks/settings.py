@@ -1,10 +1,10 @@
-"""What each setting of [model] brings: one is changed at a time, on the validation part of three logs.
+"""The effect of each setting of [model]: one is changed at a time, on the validation part of three logs.
 
     RECSYS_DATA_DIR=data python benchmarks/settings.py
     RECSYS_DATA_DIR=data python benchmarks/settings.py --cards online-retail-ii --factors 64
 
-The figures are those of the metric that the card publishes by, over validation users: the holdout is not looked at.
-Every fit is stopped after its best iteration, in brackets. Weightings differ in size by orders of magnitude, so alpha
+The figures are the card's gate metric over validation users; the holdout is not used. Every fit is stopped after its
+best iteration, given in brackets. Weightings differ in size by orders of magnitude, so alpha
 is set to give all of them the same mean confidence; the regularization stays.
 """
 
@@ -63,7 +63,7 @@ def validation_of(card: str) -> ValidationSet:
 
 
 def measured(data: ValidationSet, factors: int) -> Iterator[tuple[str, str]]:
-    """Each setting's name and figure, with the iteration it was best after."""
+    """Each setting's name, its figure and its best iteration."""
     default = ModelConfig(factors=factors, iterations=MOST_ITERATIONS)
     strength = _mean_confidence(data, default)
     for name, change in VARIANTS:

@@ -1,6 +1,6 @@
-"""What the benchmarks of lists share: readers of a synthetic shop, and vectors fitted to their histories.
+"""Users of a synthetic shop, and vectors fitted to their histories; shared by the benchmarks of lists.
 
-A user costs the same whoever else is asked, so a shop of fewer readers with histories as long stands for all.
+The cost per user does not depend on the number of users, so fewer users with histories as long stand for all.
 """
 
 import os
@@ -20,20 +20,20 @@ from recsys.models.factors.als import fit_als
 
 ALL_USERS, N_ITEMS = 138_000, 27_000
 EVENTS_PER_USER = 390
-"""About 145 different items a reader: 20 million entries for all of them."""
+"""About 145 different items per user: 20 million entries in all."""
 
 CORES = len(os.sched_getaffinity(0))
 
 BLAS_THREADS = tuple(sorted({1, CORES}))
-"""implicit asks for one, and may be faster with all: it is given both, and the better one counts."""
+"""implicit asks for one BLAS thread but may be faster with all: both are tried, the better result counts."""
 
 Result = TypeVar("Result")
 Clocked = tuple[float, float]
-"""Seconds and processor seconds."""
+"""Wall-clock seconds and processor seconds."""
 
 
 def make_histories(n_users: int) -> Csr:
-    """Float32 (n_users, N_ITEMS): how often each reader did something with each book."""
+    """Float32 (n_users, N_ITEMS): number of events per user and item."""
     world = make_world(n_users=n_users, n_items=N_ITEMS, seed=1)
     return generate_matrix(world, n_users * EVENTS_PER_USER)
 
@@ -53,28 +53,28 @@ def make_implicit(users: Floats, items: Floats) -> AlternatingLeastSquares:
 
 
 def clocked(work: Callable[[], object]) -> Clocked:
-    """How long `work` takes."""
+    """The time that `work` takes."""
     started, cpu_started = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - started, time.process_time() - cpu_started
 
 
 def least(runs: Sequence[Clocked]) -> Clocked:
-    """The least seconds and the least processor seconds of several runs."""
+    """The minimum of seconds and of processor seconds over several runs."""
     seconds, cpu_seconds = zip(*runs, strict=True)
     return min(seconds), min(cpu_seconds)
 
 
 def under_blas(work: Callable[[], Result], threads: int) -> Result:
-    """`work` done with so many threads of BLAS; those of ours are its own affair."""
+    """`work` with the given number of BLAS threads; our own threads are not limited."""
     with threadpool_limits(threads, "blas"):
         return work()
 
 
 def growth(work: Callable[[], object]) -> float:
-    """MiB that this process grows by while `work` is done, at its peak."""
+    """Peak growth of this process during `work`, in MiB."""
     before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     work()
     return (_status("VmHWM") - before) / 1024
 

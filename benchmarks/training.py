@@ -1,13 +1,13 @@
-"""From the matrix to good embeddings: how long it takes, against implicit from its random start.
+"""Time from the matrix to good embeddings, against implicit from its random start.
 
-    python benchmarks/training.py                       # 64, 128 and 256 factors, some ten minutes
+    python benchmarks/training.py                       # 64, 128 and 256 factors, about ten minutes
     python benchmarks/training.py --factors 64 --events 5000000
 
-A synthetic log of our generator (138,000 readers, 27,000 books; 53 million events make some 20 million entries), a
-tenth of the entries held out. Converged is the ndcg@20 that implicit ends with after --iterations of them; both are
-timed until they are within 0.5 % of it, looking after every iteration with the clock stopped. implicit gets the
-weighted matrix; ours starts from the counts. Each fit runs in a process of its own. Memory is what the process grows
-by, at its peak, over matrix and factors: the entries (8 bytes each) and both sides' vectors.
+A synthetic log of our generator (138,000 users, 27,000 items; 53 million events make about 20 million entries), with
+a tenth of the entries held out. The target is the ndcg@20 of implicit after --iterations; both sides are timed until
+they are within 0.5 % of it, measured after every iteration with the clock stopped. implicit gets the weighted matrix;
+ours starts from the counts. Each fit runs in its own process. Memory is the peak growth of the process, divided by
+matrix and factors: the entries (8 bytes each) and the vectors.
 """
 
 import argparse
@@ -39,14 +39,14 @@ from recsys.retrieval.exact import ExactSearch
 SHAPE = (shop.ALL_USERS, shop.N_ITEMS)
 HELD_OUT, ASKED, K = 0.1, 5_000, 20
 NEAR = 0.995
-"""Of the converged ndcg@20."""
+"""Tolerance, as a share of the converged ndcg@20."""
 
 OUR_ITERATIONS = 4
 _MIB = 2**20
 
 
 class Exam:
-    """The held-out entries of some users, and the time that asking about them takes."""
+    """The held-out entries of the sampled users, and the time that measuring takes."""
 
     def __init__(self, folder: Path) -> None:
         self.asked: Indices = np.load(folder / "asked.npy")
@@ -56,7 +56,7 @@ class Exam:
         self.seconds = 0.0
 
     def ndcg(self, users: Floats, scoring_items: Floats) -> float:
-        """Mean ndcg@20 of the asked users; their own training entries are not ranked."""
+        """Mean ndcg@20 of the sampled users; their training entries are not ranked."""
         started = time.perf_counter()
         top = ExactSearch(scoring_items).search(users[self.asked], K, exclude=self._history)
         values = ACCURACY["ndcg"](contains(self._holdout, top), self._n_relevant, (K,))
@@ -65,7 +65,7 @@ class Exam:
 
 
 def make_data(folder: Path, n_events: int) -> int:
-    """Write the training matrix and the exam. Returns how many entries there are to train on."""
+    """Write the training matrix and the held-out entries. Returns the number of training entries."""
     csr = generate_matrix(make_world(n_users=SHAPE[0], n_items=SHAPE[1], seed=1), n_events)
     rng = np.random.default_rng(2)
     held = rng.random(csr.nnz) < HELD_OUT
@@ -129,7 +129,7 @@ def _matrix(csr: Csr) -> InteractionMatrix:
 
 
 def growth(variant: str, csr: Csr, config: ModelConfig) -> float:
-    """MiB that this process grows by while one iteration is fitted, at its peak; the matrix counts as growth."""
+    """Peak growth of this process in MiB while one iteration is fitted, the matrix included."""
     if variant == "recsys":
         matrix, once = _matrix(csr), config.model_copy(update={"iterations": 1})
         return shop.growth(lambda: train_model(matrix, once))
@@ -143,7 +143,7 @@ def _fit_bare(csr: Csr, config: ModelConfig) -> None:
 
 
 def compare(folder: Path, factors: int, iterations: int) -> str:
-    """A row of the table: seconds of both to the same quality, their ratio, and memory."""
+    """One row of the table: seconds of both sides to the same quality, their ratio, and memory."""
     curves = {}
     for variant, most in (("implicit", iterations), ("recsys", OUR_ITERATIONS)):
         curves[variant] = _child("curve", variant, folder, factors, most)
@@ -175,7 +175,7 @@ def _told(reached: tuple[int, float] | None) -> str:
 
 
 def _child(part: str, variant: str, folder: Path, factors: int, iterations: int) -> Any:
-    """What another process finds; it does one fit only, so that memory peaks are not shared."""
+    """The result of another process that does one fit only, so that memory peaks are not shared."""
     given = (part, variant, str(folder), str(factors), str(iterations))
     answer = subprocess.run([sys.executable, __file__, "--only", *given], check=True, stdout=subprocess.PIPE)
     return json.loads(answer.stdout)

@@ -1,14 +1,14 @@
-"""One night more: going on from yesterday's vectors against starting anew.
+"""Warm start: a night that starts from yesterday's vectors, against a cold fit.
 
     python benchmarks/warm_start.py                              # a made-up shop, 138,000 x 27,000
-    python benchmarks/warm_start.py --nights 10 --events 2000000 # does going on for many nights wear out?
+    python benchmarks/warm_start.py --nights 10 --events 2000000 # does quality fall over many warm nights?
     RECSYS_DATA_DIR=data python benchmarks/warm_start.py --card online-retail-ii
 
-Each night adds 2 % of the events (the newest ones where there are times), and users and items that were never seen
-before; `--added 0.001` asks what many quiet nights do. All nights are judged on the same pairs, held out from all of
-them. Seconds are processor seconds from the matrix to finished vectors; "cosine" is the mean cosine between an
-item's vector and the one it had the night before in the chain of the same row. "aligned" is the cold fit, rotated
-onto yesterday's vectors: the lists are the same.
+Each night adds 2 % of the events (the newest ones if the log has times), with new users and items; `--added 0.001`
+measures many quiet nights. All nights are evaluated on the same pairs, held out from all of them. Seconds are
+processor seconds from the matrix to finished vectors; "cosine" is the mean cosine between an item's vector and its
+vector of the night before in the same chain. "aligned" is the cold fit, rotated onto yesterday's vectors: the lists
+are the same.
 """
 
 import argparse
@@ -47,14 +47,14 @@ N_USERS, N_ITEMS = 138_000, 27_000
 MAX_USERS = 4000
 
 NEWCOMERS = 0.25
-"""Of users, and of items, a share that is so much of the added events' is seen for the first time each night."""
+"""Share of new users (and items) per night, relative to the share of added events."""
 
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
 class Log:
-    """`train`: all nights' events. `split`: what the last night is judged on, which no night has seen."""
+    """`train`: all nights' events. `split`: what the last night is evaluated on, unseen by every night."""
 
     config: PipelineConfig
     train: Interactions
@@ -71,12 +71,12 @@ class Fit:
 
     @property
     def earlier(self) -> EarlierEmbeddings:
-        """As the next night sees it."""
+        """The fit in the form that the next night starts from."""
         return EarlierEmbeddings(self.matrix.users, self.matrix.items, self.model.embeddings)
 
 
 Way = Callable[[Fit, EarlierEmbeddings], Fit]
-"""From tonight's cold fit, and last night's of the same chain, to tonight's of that chain."""
+"""Maps tonight's cold fit and the chain's fit of last night to the chain's fit of tonight."""
 
 
 def main() -> None:
@@ -163,7 +163,7 @@ def _first_night(n: int, n_nights: int, share: float, rng: np.random.Generator) 
 
 
 def compare(log: Log, model: ModelConfig, matrices: Iterator[InteractionMatrix], iterations: list[int]) -> None:
-    """Print every night's fits; each chain goes on from its own last one, and all begin with the same cold fit."""
+    """Print every night's fits; each chain continues from its own last fit, all begin with the same cold fit."""
     ways: dict[str, Way] = {"cold": lambda cold, before: cold, "aligned": _aligned, "not fitted": _as_it_was}
     ways |= {f"warm, {n} iteration{'s' * (n > 1)}": partial(_warm, model, n) for n in iterations}
     chains: dict[str, EarlierEmbeddings] = {}
@@ -177,7 +177,7 @@ def compare(log: Log, model: ModelConfig, matrices: Iterator[InteractionMatrix],
 
 
 def profile(matrix: InteractionMatrix, model: ModelConfig) -> None:
-    """Print what a cold fit's seconds go to."""
+    """Print where a cold fit's seconds go."""
     confidence, weighing = _cpu_seconds(lambda: fit_confidence(matrix.csr, model).apply(matrix.csr))
     start, starting = _cpu_seconds(lambda: spectral_start(matrix.csr, model.factors, seed=model.seed))
     transposing = _cpu_seconds(lambda: confidence.T.tocsr())[1]
@@ -213,7 +213,7 @@ def _print_row(begins: str, log: Log, fit: Fit, cold: Fit, before: EarlierEmbedd
 
 
 def _quality(fit: Fit, log: Log) -> float:
-    """ndcg@20 over the held-out pairs; users and items that come on a later night are misses."""
+    """ndcg@20 over the held-out pairs; users and items that appear on a later night are misses."""
     train = log.split.train
     before, now = shared_rows(fit.matrix.items, train.items)
     scale = np.ones(train.n_items, np.float32)

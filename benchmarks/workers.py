@@ -1,9 +1,9 @@
-"""How soon workers are ready, and how much of a version's memory they share.
+"""Time until workers are ready, and how much of a version's memory they share.
 
-    python benchmarks/workers.py --store FOLDER [--workers 4]        # a store that benchmarks/serving.py has made
+    python benchmarks/workers.py --store FOLDER [--workers 4]        # a store made by benchmarks/serving.py
 
-Ready counts from the start of the command to the moment a worker has the version; the files are in the page cache,
-for they are read once before. Proportional set size gives each of the processes that map a page its share of it.
+The time counts from the start of the command until a worker has loaded the version; the files are in the page cache,
+because they are read once before. The proportional set size divides each page among the processes that map it.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def _row(store: Path, workers: int) -> str:
 
 
 def _mib(running: Service, field: str) -> list[float]:
-    """`field` of /proc/PID/smaps_rollup, of every process that serves."""
+    """`field` of /proc/PID/smaps_rollup, of every worker process."""
     serving = set(re.findall(r" (\d+) api\.model_watch serving ", running.log))
     texts = [Path(f"/proc/{process}/smaps_rollup").read_text() for process in serving]
     return [int(re.findall(rf"^{field}:\s+(\d+) kB", text, re.MULTILINE)[0]) / 1024 for text in texts]
