@@ -6,7 +6,8 @@
 
 27,000 items, about 145 items per history. Ours reads a sealed version, ranks, settles near-ties in double precision,
 looks up ids and writes a Parquet file; implicit ranks the same vectors in one call and writes nothing. implicit
-runs with one BLAS thread and with all, and the better result counts; the minimum over the repeats counts on either side.
+runs with one BLAS thread and with all, and the better result counts; on either side the minimum over
+the repeats counts.
 "Lists" is our ranking alone: `Engine.iter_all`.
 """
 
@@ -97,7 +98,7 @@ def print_profile(engine: Engine, out: Path) -> None:
 def print_agreement(engine: Engine, theirs: Any) -> None:
     """The share of places at which both name the same item.
 
-    Near-ties may trade places. A user without a history gets the most popular items here, arbitrary ones from implicit.
+    Near-ties may trade places. Without a history, ours lists the most popular items, implicit arbitrary ones.
     """
     _, ours = next(engine.iter_all(K, batch=len(theirs)))
     same = ours.filled & (ours.indices == theirs)

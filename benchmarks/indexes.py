@@ -5,9 +5,10 @@
 
 Prints one Markdown table: one query at a time, one thread, seen items left out, k = 100. Search parameters are tuned
 on half of the queries, recall is measured on the others. `estimated` is the cost that the choice is made by, from
-counted work; its ratios should match those of the clock. Synthetic items are made like those of ALS: with 41,000 of them, the best hundred of a
-user are as near (cosine 0.79), as long (7 % of all are longer) and as near each other (0.99 of them in 2.6 % of the
-catalogue's cells) as in the 64 factors of Gowalla (0.85, 6 %, 3.3 %). Half of their best users have seen.
+counted work; its ratios should match those of the clock. Synthetic items are made like those of ALS: with 41,000 of
+them, the best hundred of a user are as near (cosine 0.79), as long (7 % of all are longer) and as near each other
+(0.99 of them in 2.6 % of the catalogue's cells) as in the 64 factors of Gowalla (0.85, 6 %, 3.3 %). Half of their
+best users have seen.
 """
 
 import argparse

@@ -99,7 +99,7 @@ async def connect(port: int, n: int) -> list[Connection]:
 
 
 async def _saturate(port: int, paths: Sequence[str], seconds: float, n_connections: int) -> Load:
-    """Send the next request on each connection as soon as it has its reply; `/livez` meanwhile, on its own connection."""
+    """Send the next request on each connection once it has its reply; `/livez` meanwhile, on its own connection."""
     *connections, probe = await connect(port, n_connections + 1)
     started = time.perf_counter()
     until, latencies, failed = started + seconds, list[float](), list[str]()

@@ -1,7 +1,7 @@
 """Our embeddings compared with published models, on the split of Gowalla that LightGCN and its successors publish on.
 
-    RECSYS_DATA_DIR=data python benchmarks/published.py             # train as the card says, evaluate on the test part
-    RECSYS_DATA_DIR=data python benchmarks/published.py --choose    # how the card's settings were chosen
+    RECSYS_DATA_DIR=data python benchmarks/published.py            # train as the card says, evaluate on test
+    RECSYS_DATA_DIR=data python benchmarks/published.py --choose   # how the card's settings were chosen
 
 `--choose` never opens the test part: it holds out a fifth of each user's training items, fits every setting of the
 grid on the rest and ranks them by ndcg@20. The best goes into datasets/gowalla/pipeline.toml by hand.

@@ -67,7 +67,7 @@ class Service:
         return self._log.read_text()
 
     def wait_for(self, pattern: str, *, count: int = 1) -> list[str]:
-        """The group of `pattern` in `count` or more lines of the log. Raises RuntimeError if they do not appear in time."""
+        """The group of `pattern` in `count` or more lines of the log. Raises RuntimeError if they do not come."""
         deadline = time.monotonic() + _PATIENCE
         while len(found := re.findall(pattern, self.log)) < count:
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -6,7 +6,8 @@ k = 10, seen items excluded, each user asked for once. The service runs on core 
 --connections that send the next request as soon as they have a reply. Routes take turns for --rounds rounds; a ratio
 is the median over the rounds. `cpu` is the processor time of the service per request, which a busy machine hardly
 changes. Then lists are requested at random times at half that rate; those latencies count from the arrival, and
-percentiles are medians over the periods. `/livez` is requested meanwhile on its own connection. With --store, the synthetic version is kept there.
+percentiles are medians over the periods. `/livez` is requested meanwhile on its own connection. With --store, the
+synthetic version is kept there.
 """
 
 import argparse
