@@ -1,6 +1,7 @@
 """publish: the gates, the report, the sealed version, and last of all the pointer."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -35,14 +36,15 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     registry = Registry(config.publish.store)
     evidence = load_evidence(config, workspace)
     report = compose_report(config, workspace, evidence, serving=_serving(registry))
-    _write_report(report, workspace)  # whatever comes of this night; once there is a version, it is named
+    plots = report.plots()
+    _write_report(report, plots, workspace)  # whatever comes of this night; once there is a version, it is named
     refusals = [gate.detail for gate in report.gates if not gate.passed]
     if refusals:
         raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_html}")
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)
         version, serving = _seal(config, workspace, report, evidence.record).version, registry.current()
-        _write_report(report.of_version(version), workspace)
+        _write_report(report.of_version(version), plots, workspace)
         registry.publish(version)
         progress("seal the version", 1, 1)
         output.summary.update(version=version, verdict=report.verdict, unchanged=version == serving)
@@ -50,10 +52,10 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     return workspace.summary("publish")
 
 
-def _write_report(report: Report, workspace: Workspace) -> None:
+def _write_report(report: Report, plots: Mapping[str, str | None], workspace: Workspace) -> None:
     workspace.report_json.write_text(report.to_json(), encoding="utf-8")
     workspace.report_markdown.write_text(report.to_markdown(), encoding="utf-8")
-    workspace.report_html.write_text(report.to_html(), encoding="utf-8")
+    workspace.report_html.write_text(report.to_html(plots), encoding="utf-8")
 
 
 def _serving(registry: Registry) -> Serving | None:

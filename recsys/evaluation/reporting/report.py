@@ -16,7 +16,7 @@ from recsys.evaluation.examples import Example
 from recsys.evaluation.gates import Gate, verdict
 from recsys.evaluation.regressed import Regressions
 from recsys.evaluation.reporting.reasons import explain
-from recsys.evaluation.reporting.report_html import render_html
+from recsys.evaluation.reporting.report_html import draw_plots, render_html
 from recsys.evaluation.reporting.report_markdown import render_markdown
 from recsys.evaluation.serving import Comparison
 from recsys.evaluation.slices import slice_tree
@@ -42,9 +42,13 @@ class Report:
         """The tree as JSON text: keys in a fixed order, floats at eight significant digits, no NaN."""
         return json.dumps(_rounded(self.tree), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
-    def to_html(self) -> str:
-        """The tree as one file for a browser: plots, tables and lists, nothing from elsewhere."""
-        return render_html(self.tree)
+    def plots(self) -> dict[str, str | None]:
+        """The plots of the page for a browser, drawn. They are the same for `of_version`, so draw them once."""
+        return draw_plots(self.tree)
+
+    def to_html(self, plots: Mapping[str, str | None] | None = None) -> str:
+        """The tree as one file for a browser: plots (drawn here by default), tables and lists."""
+        return render_html(self.tree, self.plots() if plots is None else plots)
 
     def to_markdown(self) -> str:
         """The tree as a page to read: the verdict first."""

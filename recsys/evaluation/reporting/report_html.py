@@ -32,14 +32,19 @@ from recsys.evaluation.reporting.wording import (
 Plot = Callable[[Tree], str | None]
 
 
-def render_html(tree: Tree) -> str:
-    """The whole page. `tree`: as `Report.tree`."""
+def draw_plots(tree: Tree) -> dict[str, str | None]:
+    """Every plot of the page by its name, as an SVG element; None if there is nothing to draw."""
+    return {name: plot(tree) for name, plot in _PLOTS.items()}
+
+
+def render_html(tree: Tree, plots: Mapping[str, str | None]) -> str:
+    """The whole page. `tree`: as `Report.tree`; `plots`: as `draw_plots` gives them."""
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             tree=tree,
-            plots={name: plot(tree) for name, plot in _PLOTS.items()},
+            plots=plots,
             headline=_headline(tree),
             tables=_tables(tree),
             settings="\n".join(toml_lines(tree["settings"] or {})),
