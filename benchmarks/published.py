@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from recsys.config import ModelConfig
+from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.readers import read_log
-from recsys.data.splits.from_config import split_of
-from recsys.data.splits.split import Split
+from recsys.data.splits.split import Split, make_split
 from recsys.evaluation.evaluator import Evaluation, evaluate
 from recsys.evaluation.significance import mean_interval
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
@@ -64,7 +64,8 @@ def compare(config: PipelineConfig) -> None:
     """Train once with the card's settings, evaluate once on the test part, print the table."""
     events, _ = read_log(config.log)
     given, _ = read_log(config.log.model_copy(update={"paths": config.evaluate.holdout_paths}))
-    split = split_of(events, log=config.log, prepare=config.prepare, evaluate=config.evaluate, given=given)
+    weights = EventWeights.of(config.log, config.prepare)
+    split = make_split(events, config.evaluate, prepare=config.prepare, weights=weights, given=given)
     started = time.perf_counter()
     trained = train_model(split.train, config.model)
     seconds = time.perf_counter() - started

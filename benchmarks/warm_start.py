@@ -24,12 +24,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recsys.config import ModelConfig
+from recsys.data.cleaning import build_matrix
 from recsys.data.confidence import fit_confidence
+from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.ingest.readers import read_log
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import InteractionMatrix
-from recsys.data.splits.from_config import history_of, matrix_of
 from recsys.data.splits.split import Split, make_split
 from recsys.data.splits.strategies import split_events
 from recsys.data.synthetic import generate_events, make_world
@@ -137,8 +138,8 @@ def _log(config: PipelineConfig, events: Interactions, given: Interactions | Non
     split = make_split(
         events,
         evaluating,
-        build=lambda train, now: matrix_of(train, config.log, config.prepare, now)[0],
-        weigh=lambda history, now: history_of(history, config.log, config.prepare, now),
+        prepare=config.prepare,
+        weights=EventWeights.of(config.log, config.prepare),
         given=given,
     )
     return Log(config, cut.train, split)
@@ -147,13 +148,14 @@ def _log(config: PipelineConfig, events: Interactions, given: Interactions | Non
 def nights(log: Log, n_nights: int, added: float) -> Iterator[InteractionMatrix]:
     """The matrix of the night before the first, then of each night; the last has every train event."""
     rng, train = np.random.default_rng(1), log.train
+    prepare, weights = log.config.prepare, EventWeights.of(log.config.log, log.config.prepare)
     age = rng.permutation(len(train)) if train.timestamp is None else np.argsort(np.argsort(train.timestamp))
     share = NEWCOMERS * added
     first_user, first_item = (_first_night(len(ids), n_nights, share, rng) for ids in (train.users, train.items))
     first_night = np.maximum(first_user[train.user_idx], first_item[train.item_idx])
     for night in range(n_nights + 1):
         known = age < len(train) * (1 - added * (n_nights - night))
-        yield matrix_of(train.select(known & (first_night <= night)), log.config.log, log.config.prepare)[0]
+        yield build_matrix(train.select(known & (first_night <= night)), prepare, weights=weights)[0]
 
 
 def _first_night(n: int, n_nights: int, share: float, rng: np.random.Generator) -> NDArray[np.int64]:

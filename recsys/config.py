@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -63,10 +63,9 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
-class LogConfig(Section):
-    """`[log]`: where the events are and what their columns mean."""
+class LogSchema(Section):
+    """What the columns of a log mean, and which of its rows are refused; wherever the rows come from."""
 
-    paths: tuple[FilePath, ...] = Field(min_length=1, description="files or globs, read in sorted order")
     user: str = Field("user", min_length=1, description="column with the user's id")
     item: str = Field("item", min_length=1, description="column with the item's id")
     timestamp: str | None = Field(None, description="column with the time of the event")
@@ -88,10 +87,6 @@ class LogConfig(Section):
         description="rows with a value <= 0: refused by name; or, with `net`, negative ones are subtracted from "
         "the same user's and item's others and zeros alone are refused",
     )
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = Field(
-        "auto", description="`auto` goes by the file's name"
-    )
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="of csv, where it is not a comma")
     max_refused_share: float = Field(
         0.05, ge=0, le=1, description="a larger share of refused rows stops the job (exit code 2)"
     )
@@ -100,16 +95,26 @@ class LogConfig(Section):
     )
 
     @model_validator(mode="after")
-    def _weights_need_a_column(self) -> "LogConfig":
+    def _weights_need_a_column(self) -> Self:
         if self.event_weights and self.event is None:
             raise ValueError("event_weights needs `event`, the column that says which kind a row is")
         return self
 
     @model_validator(mode="after")
-    def _users_are_not_items(self) -> "LogConfig":
+    def _users_are_not_items(self) -> Self:
         if self.user == self.item:
             raise ValueError(f"user and item are both column {self.user!r}; expected two columns")
         return self
+
+
+class LogConfig(LogSchema):
+    """`[log]`: the files of a log, and what their columns mean."""
+
+    paths: tuple[FilePath, ...] = Field(min_length=1, description="files or globs, read in sorted order")
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = Field(
+        "auto", description="`auto` goes by the file's name"
+    )
+    delimiter: str | None = Field(None, min_length=1, max_length=1, description="of csv files, if it is not a comma")
 
 
 class ItemsConfig(Section):

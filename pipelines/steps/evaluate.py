@@ -7,9 +7,9 @@ from typing import Any
 
 from pipelines.steps.memory import give_back
 from pipelines.steps.workspace import Workspace
+from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
-from recsys.data.splits.from_config import split_of
-from recsys.data.splits.split import Split
+from recsys.data.splits.split import Split, make_split
 from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate as measure
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
@@ -60,7 +60,8 @@ def _check_before_fits(events: Interactions, config: PipelineConfig, given: Inte
 
 
 def _split(events: Interactions, config: PipelineConfig, given: Interactions | None) -> Split:
-    return split_of(events, log=config.log, prepare=config.prepare, evaluate=config.evaluate, given=given)
+    weights = EventWeights.of(config.log, config.prepare)
+    return make_split(events, config.evaluate, prepare=config.prepare, weights=weights, given=given)
 
 
 def _contestants(

@@ -6,13 +6,14 @@ from typing import Any
 from pipelines.steps.memory import give_back
 from pipelines.steps.workspace import Workspace
 from recsys.config import LogConfig
+from recsys.data.cleaning import build_matrix
+from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.ingest.catalogue import read_items
 from recsys.data.ingest.fingerprint import fingerprint_log
 from recsys.data.ingest.readers import read_log
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
-from recsys.data.splits.from_config import matrix_of
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 
@@ -21,10 +22,11 @@ log = logging.getLogger(__name__)
 
 def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
     """Read the log; write events, the matrix of everything, items and the accounting. Returns the summary."""
+    weights = EventWeights.of(config.log, config.prepare)
     with workspace.output("prepare", config) as output:
         events, rows = _read(config, config.log, workspace, progress)
         newest = _newest(events)
-        matrix, cleaning = matrix_of(events, config.log, config.prepare, newest)
+        matrix, cleaning = build_matrix(events, config.prepare, weights=weights.at(newest))
         events.save(output.folder / "events")
         matrix.save(output.folder / "matrix")
         items = Items.without_attributes(matrix.items) if config.items is None else read_items(config.items)

@@ -9,12 +9,12 @@ import numpy as np
 from recsys.config import PrepareConfig
 from recsys.data.activity import ITEM_BELOW_MIN_USERS, USER_BELOW_MIN_ITEMS, k_core, of_users_within
 from recsys.data.arrays import Indices
-from recsys.data.event_weights import weigh_events
+from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix
-from recsys.data.pairs import Pairs, merge_events
-from recsys.errors import ConfigError, DataError
+from recsys.data.pairs import Pairs
+from recsys.errors import DataError
 
 logger = logging.getLogger(__name__)
 
@@ -63,28 +63,21 @@ class CleaningSummary:
 
 
 def build_matrix(
-    events: Interactions,
-    prepare: PrepareConfig,
-    *,
-    event_weights: Mapping[str, float],
-    net: bool = False,
-    now: int | None = None,
+    events: Interactions, prepare: PrepareConfig, *, weights: EventWeights
 ) -> tuple[InteractionMatrix, CleaningSummary]:
-    """Weigh events, leave out users above the bound, merge each user's events with an item, cut to the k-core.
+    """Leave out users with too many events, weigh and merge the rest, and cut to the k-core.
 
-    `event_weights`: by kind of event, empty where all count alike. `net`: values <= 0 are subtracted from the same
-    user's and item's others. `now`: UTC seconds, where decay starts; default the newest event.
-    The id maps hold only what remains, in the order of `events`' own.
-    Raises ConfigError where settings need a column that is not there, or `net` meets repeats other than "sum";
-    DataError for a value <= 0 without `net`, and where nothing is left, saying which setting took what.
+    `prepare`: the bounds on users and items. `weights`: how events become weights; `weights.net` says whether values
+    at or below zero are taken. The id maps hold only what remains, in the order of `events`' own.
+    Raises ConfigError if the weights need a column that is not there; DataError for a value at or below zero without
+    `weights.net`, and if nothing is left, saying which setting took what.
     """
-    _check_values(events, prepare, net)
+    _check_values(events, weights)
     removed = dict.fromkeys(_SETTINGS, 0)
     kept, removed[USER_ABOVE_MAX_EVENTS] = _without_bots(events, prepare.max_user_events)
-    weight = weigh_events(kept, prepare, event_weights=event_weights, now=now)
-    merged = merge_events(kept, weight, prepare.repeats)
-    del kept, weight
-    pairs, removed[NET_NON_POSITIVE if net else DECAYED_AWAY] = _positive(merged)
+    merged = weights.merge(kept)
+    del kept
+    pairs, removed[NET_NON_POSITIVE if weights.net else DECAYED_AWAY] = _positive(merged)
     pairs, below = k_core(pairs, min_user_items=prepare.min_user_items, min_item_users=prepare.min_item_users)
     removed = {reason: count for reason, count in (removed | below).items() if count}
     if len(pairs) == 0:
@@ -96,26 +89,16 @@ def build_matrix(
     return matrix, summary
 
 
-def build_history(
-    events: Interactions,
-    prepare: PrepareConfig,
-    *,
-    event_weights: Mapping[str, float],
-    net: bool = False,
-    now: int | None = None,
-) -> InteractionMatrix:
-    """The same weights as `build_matrix`, and nobody left out for doing too little or too much.
+def build_history(events: Interactions, weights: EventWeights) -> InteractionMatrix:
+    """The histories of users who are folded in: weighed as in `build_matrix`, with no bounds on users and items.
 
-    For people who are not trained on, but folded in from what they did. Raises as `build_matrix` does.
+    Raises as `build_matrix` does.
     """
-    everybody = prepare.model_copy(update={"max_user_events": None, "min_user_items": 1, "min_item_users": 1})
-    return build_matrix(events, everybody, event_weights=event_weights, net=net, now=now)[0]
+    return build_matrix(events, PrepareConfig(), weights=weights)[0]
 
 
-def _check_values(events: Interactions, prepare: PrepareConfig, net: bool) -> None:
-    if net and prepare.repeats != "sum":
-        raise ConfigError(f'log.non_positive = "net": needs prepare.repeats = "sum", got {prepare.repeats!r}')
-    if not net and len(events) and events.value.min() <= 0:
+def _check_values(events: Interactions, weights: EventWeights) -> None:
+    if not weights.net and len(events) and events.value.min() <= 0:
         raise DataError(f'events: value {events.value.min()}, expected above zero unless log.non_positive = "net"')
 
 

@@ -8,7 +8,7 @@ from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.engine.answers import UserStatus
-from recsys.engine.event_weighing import EventWeighing
+from recsys.engine.event_history import weigh, weights_of
 from recsys.engine.question import Question
 
 UNKNOWN_USER = "this user is not in the model; these are the most popular items"
@@ -43,7 +43,7 @@ class UserProfiles:
         # A row of a mapped array is many times slower to take than one of the same memory as a plain array.
         seen, self._vectors = bundle.seen, np.asarray(bundle.model.embeddings.users)
         self._indptr, self._indices, self._weights = map(np.asarray, (seen.indptr, seen.indices, seen.data))
-        self._weighing = EventWeighing.of(bundle.manifest)
+        self._event_weights = weights_of(bundle.manifest)
 
     def person(self, question: Question) -> UserProfile:
         """Whom `question` is about: known by the trained vector, or, where there are events, folded in.
@@ -69,11 +69,11 @@ class UserProfiles:
         return UserProfile(vector, stored, stored[0], "known" if known else "fallback", warnings)
 
     def _folded_in(self, question: Question, user: int | None) -> UserProfile:
-        weighed = self._weighing.weigh(question.events, self._bundle.items.ids)
+        weighed = weigh(question.events, self._bundle.items.ids, self._event_weights)
         if user is not None and len(weighed.item_idx) == 0:
             return replace(self._known(user), unknown_items=weighed.unknown_items)
         stored = _NOTHING if user is None else self.stored(user)
-        history = self._weighing.merge(stored, weighed)
+        history = self._event_weights.combine(stored, (weighed.item_idx, weighed.weight))
         vector = self._bundle.model.fold_in(row_of(*history, n_items=self._bundle.seen.shape[1]))[0]
         known = bool(vector.any())
         alone = (EVENTS_ALONE,) if question.user_id is not None and user is None else ()

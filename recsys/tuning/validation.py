@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices
+from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix
-from recsys.data.splits.from_config import split_of
-from recsys.data.splits.split import Split
-from recsys.data.splits.validation import validation_part
+from recsys.data.splits.split import Split, make_split
+from recsys.data.splits.strategies import validation_part
 from recsys.evaluation.definitions import split_name
 from recsys.evaluation.evaluator import score_lists
 from recsys.evaluation.metrics import Values
@@ -137,7 +137,8 @@ class Validation:
 
     def _split(self, config: PipelineConfig) -> Split:
         part = self._part
-        return split_of(part.events, log=config.log, prepare=config.prepare, evaluate=part.evaluate, given=part.given)
+        weights = EventWeights.of(config.log, config.prepare)
+        return make_split(part.events, part.evaluate, prepare=config.prepare, weights=weights, given=part.given)
 
 
 def _key(config: PipelineConfig) -> str:

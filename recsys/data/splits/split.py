@@ -1,22 +1,21 @@
 """Splits: what a model may learn from, and what it is then asked to predict."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from recsys.config import EvaluateConfig
+from recsys.config import EvaluateConfig, PrepareConfig
 from recsys.data.arrays import Indices
+from recsys.data.cleaning import build_history, build_matrix
+from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix, check_canonical
 from recsys.data.splits.holdout import Holdout, Known, answerable, held_out_pairs, relevance, sampled
 from recsys.data.splits.strategies import EventSplit, split_events
-from recsys.errors import ConfigError, DataError
-
-Build = Callable[[Interactions, int | None], InteractionMatrix]
-"""From events, and the time at which decay starts (UTC seconds, None: the newest of them), to a matrix."""
+from recsys.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,23 +81,24 @@ def make_split(
     events: Interactions,
     evaluate: EvaluateConfig,
     *,
-    build: Build,
-    weigh: Build | None = None,
+    prepare: PrepareConfig,
+    weights: EventWeights,
     given: Interactions | None = None,
 ) -> Split:
     """Split `events` as `evaluate.split` says, and build the training matrix from the train side alone.
 
-    `build`: `build_matrix` with its settings bound; it sees no held-out event, so neither the filters nor the id
-    maps know of any. `weigh`: `build_history` likewise, for "held_out_users" alone: what they are known by.
+    `prepare`, `weights`: as of `build_matrix`, which sees no held-out event, so neither the bounds nor the id maps
+    know of any; decay starts at the cut. The histories of "held_out_users" are weighed alike.
     `given`: the events of `evaluate.holdout_paths`, for "given" alone; its ids are matched as strings.
     The same events, settings and seed give the same split.
-    Raises ConfigError where an argument or column is missing, DataError where nothing is left to train on or to
+    Raises ConfigError if an argument or column is missing, DataError if nothing is left to train on or to
     evaluate, saying what took it.
     """
     rng = np.random.default_rng(evaluate.seed)
     cut = split_events(events, evaluate, rng=rng, given=given)
-    train = build(cut.train, cut.now)
-    known = Known(train.users, train.csr) if cut.history is None else _folded(cut, train, weigh)
+    weights = weights.at(cut.now)
+    train, _ = build_matrix(cut.train, prepare, weights=weights)
+    known = Known(train.users, train.csr) if cut.history is None else _folded(cut.history, train, weights)
     whole = held_out_pairs(cut)
     left = sampled(answerable(whole, cut, train, known), evaluate.max_users, rng)
     if len(left.users) == 0:
@@ -116,11 +116,9 @@ def make_split(
     )
 
 
-def _folded(cut: EventSplit, train: InteractionMatrix, weigh: Build | None) -> Known:
-    """What held-out users are known by: their own events, weighed alike, over the items of training."""
-    if weigh is None or cut.history is None:
-        raise ConfigError('evaluate.split = "held_out_users": needs `weigh` beside `build`')
-    history = weigh(cut.history, cut.now)
+def _folded(events: Interactions, train: InteractionMatrix, weights: EventWeights) -> Known:
+    """The histories of held-out users, over the items of training."""
+    history = build_history(events, weights)
     return Known(history.users, history.over_items(train.items))
 
 

@@ -13,9 +13,10 @@ from pipelines.forecast.forecast import Forecast, forecast
 from pipelines.forecast.job_size import job_size
 from pipelines.forecast.sampled_degrees import Surveyed
 from pipelines.forecast.steps import job_memory
+from recsys.data.cleaning import build_matrix
+from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.survey import survey_log
-from recsys.data.splits.from_config import matrix_of
 from recsys.data.synthetic import SyntheticLog
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
@@ -54,7 +55,8 @@ class TestCounts:
     @pytest.mark.parametrize(("setting", "least"), [("min_user_items", 25), ("min_item_users", 25)])
     def test_a_bound_on_activity_takes_as_many(self, shop: Path, setting: str, least: int) -> None:
         config = load_config(shop, overrides={f"prepare.{setting}": least})
-        matrix, _ = matrix_of(read_log(config.log, deduplicate=True)[0], config.log, config.prepare)
+        weights = EventWeights.of(config.log, config.prepare)
+        matrix, _ = build_matrix(read_log(config.log, deduplicate=True)[0], config.prepare, weights=weights)
         size = forecast(config, quick=False, progress=silent).size
         # One round of what cleaning repeats until nothing changes, and users and items apart.
         assert size.n_users == pytest.approx(matrix.n_users, rel=0.02)

@@ -12,10 +12,11 @@ from pipelines.forecast.fitting import Shape, als_moment, fit_moments, spectral_
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import Moment, StepMemory, Term, text
 from recsys.config import ModelConfig
+from recsys.data.cleaning import build_matrix
+from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
-from recsys.data.splits.from_config import matrix_of
 from recsys.models.factors.als import fit_als
 from recsys.models.factors.spectral import spectral_start
 from recsys.models.factors.training import train_model
@@ -89,9 +90,10 @@ def test_cleaning(matrix: InteractionMatrix, config: PipelineConfig, repeats: in
     events = Interactions(
         matrix.users, matrix.items, user, item, np.ones(len(user), np.float32), np.zeros(len(user), np.int64)
     )
+    weights = EventWeights.of(config.log, config.prepare)
     moments = cleaning_moments(_size(len(user), len(row)), 1.0, config, beside=())
     assert largest(moments) == pytest.approx(
-        traced_peak(lambda: matrix_of(events, config.log, config.prepare)), rel=0.1
+        traced_peak(lambda: build_matrix(events, config.prepare, weights=weights)), rel=0.1
     )
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from pipelines.steps.run import run
 from pipelines.steps.workspace import Workspace
+from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
-from recsys.data.splits.from_config import split_of
+from recsys.data.splits.split import make_split
 from recsys.evaluation.evaluator import evaluate
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
 from recsys.models.factors.training import train_model
@@ -30,7 +31,8 @@ def test_what_is_evaluated_and_what_is_published_have_that_many_iterations(shop:
     assert len(losses) == stopping["iterations"] < 8
     evaluated = summaries["evaluate"]["means"]["als"]
     events = Interactions.load(Workspace(config.workspace).folder("prepare") / "events")
-    split = split_of(events, log=config.log, prepare=config.prepare, evaluate=config.evaluate, given=None)
+    weights = EventWeights.of(config.log, config.prepare)
+    split = make_split(events, config.evaluate, prepare=config.prepare, weights=weights)
     model = train_model(split.train, config.model.model_copy(update={"iterations": stopping["iterations"]}))
     ranked = EmbeddingRecommender("als", model, ExactSearch(model.embeddings.scoring_items))
     assert evaluate(ranked, split, cutoffs=(20,)).means()["ndcg@20"] == pytest.approx(evaluated)

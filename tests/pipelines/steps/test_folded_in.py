@@ -8,7 +8,7 @@ from pipelines.steps.run import run
 from recsys.artifacts.registry import Registry
 from recsys.data.interactions import Interactions
 from recsys.engine import Event
-from recsys.engine.event_weighing import EventWeighing
+from recsys.engine.event_history import weigh, weights_of
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
@@ -33,10 +33,10 @@ def test_the_rows_of_the_log_weigh_what_was_stored(shop: Path) -> None:
     run(config, progress=silent)
     events = Interactions.load(config.workspace / "prepare" / "events")
     bundle = Registry(config.publish.store).load()
-    weighing = EventWeighing.of(bundle.manifest)
+    weights = weights_of(bundle.manifest)
     assert events.timestamp is not None
-    assert weighing.now == events.timestamp.max()
+    assert weights.now == events.timestamp.max()
     for user in range(0, len(bundle.users), 29):
-        weighed = weighing.weigh(rows_of(events, bundle.users.id_at(user)), bundle.items.ids)
+        weighed = weigh(rows_of(events, bundle.users.id_at(user)), bundle.items.ids, weights)
         np.testing.assert_array_equal(weighed.item_idx, bundle.seen[user].indices)
         np.testing.assert_allclose(weighed.weight, bundle.seen[user].data, rtol=1e-6)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from recsys.config import PrepareConfig
 from recsys.data.cleaning import CleaningSummary, build_history, build_matrix
-from recsys.errors import ConfigError, DataError
+from recsys.data.event_weights import EventWeights
+from recsys.errors import DataError
 
 DAY = 86_400
 
@@ -34,8 +35,8 @@ def test_hand_worked(make_log, entries):
             *[("bot", item, 10 * DAY, 1, "view") for item in "abcde"],
         ]
     )
-    prepare = PrepareConfig(half_life_days=10, min_user_items=2, max_user_events=4)
-    matrix, summary = build_matrix(log, prepare, event_weights={"view": 1.0, "buy": 5.0})
+    prepare = PrepareConfig(min_user_items=2, max_user_events=4)
+    matrix, summary = build_matrix(log, prepare, weights=EventWeights({"view": 1.0, "buy": 5.0}, half_life_days=10))
     assert entries(matrix) == {
         ("u", "a"): 3.5,
         ("u", "b"): 2.0,
@@ -55,7 +56,7 @@ def test_hand_worked(make_log, entries):
 
 def test_id_maps_hold_only_what_remains_in_order(make_log):
     log = make_log([("z", "b"), ("z", "a"), ("m", "c"), ("a", "b"), ("a", "a")])
-    matrix, _ = build_matrix(log, PrepareConfig(min_user_items=2), event_weights={})
+    matrix, _ = build_matrix(log, PrepareConfig(min_user_items=2), weights=EventWeights())
     assert matrix.users.ids.to_pylist() == ["a", "z"]
     assert matrix.items.ids.to_pylist() == ["a", "b"]
 
@@ -64,7 +65,7 @@ def test_bots_go_before_the_core_is_taken(make_log):
     # Without the bot item b has one user, so the core must be taken after the bot has gone.
     log = make_log([("bot", "a"), ("bot", "b"), ("bot", "b"), ("u", "a"), ("u", "b"), ("v", "a")])
     prepare = PrepareConfig(max_user_events=2, min_item_users=2)
-    matrix, summary = build_matrix(log, prepare, event_weights={})
+    matrix, summary = build_matrix(log, prepare, weights=EventWeights())
     assert matrix.items.ids.to_pylist() == ["a"]
     assert summary.removed == {"user_above_max_events": 3, "item_below_min_users": 1}
 
@@ -79,7 +80,7 @@ def test_returns_are_subtracted_and_what_comes_to_nothing_goes(make_log, entries
             ("u", "c", 1, -4),
         ]
     )
-    matrix, summary = build_matrix(log, PrepareConfig(), event_weights={}, net=True)
+    matrix, summary = build_matrix(log, PrepareConfig(), weights=EventWeights(net=True))
     assert entries(matrix) == {("u", "a"): 3.0}
     assert summary.removed == {"net_non_positive": 3}
     assert (summary.events_kept, summary.entries) == (2, 1)
@@ -88,23 +89,17 @@ def test_returns_are_subtracted_and_what_comes_to_nothing_goes(make_log, entries
 def test_an_item_given_back_supports_nobody_in_the_core(make_log):
     log = make_log([("u", "a", 1, 1), ("u", "b", 1, 1), ("u", "b", 2, -1)])
     with pytest.raises(DataError, match=r"2 went as net_non_positive.*1 went as user_below_min_items"):
-        build_matrix(log, PrepareConfig(min_user_items=2), event_weights={}, net=True)
+        build_matrix(log, PrepareConfig(min_user_items=2), weights=EventWeights(net=True))
 
 
 def test_values_at_or_below_zero_need_net(make_log):
     with pytest.raises(DataError, match=r"value -2\.0.*log\.non_positive"):
-        build_matrix(make_log([("u", "a", 0, -2)]), PrepareConfig(), event_weights={})
-
-
-@pytest.mark.parametrize("repeats", ["max", "last"])
-def test_net_is_a_sum(make_log, repeats):
-    with pytest.raises(ConfigError, match=repeats):
-        build_matrix(make_log([("u", "a", 0, 1)]), PrepareConfig(repeats=repeats), event_weights={}, net=True)
+        build_matrix(make_log([("u", "a", 0, -2)]), PrepareConfig(), weights=EventWeights())
 
 
 def test_what_decayed_below_every_number_is_counted(make_log):
     log = make_log([("u", "a", 0), ("u", "b", 1000 * DAY)])
-    matrix, summary = build_matrix(log, PrepareConfig(half_life_days=1), event_weights={})
+    matrix, summary = build_matrix(log, PrepareConfig(), weights=EventWeights(half_life_days=1))
     assert matrix.items.ids.to_pylist() == ["b"]
     assert summary.removed == {"decayed_away": 1}
 
@@ -112,7 +107,7 @@ def test_what_decayed_below_every_number_is_counted(make_log):
 def test_nothing_left_says_which_filter_took_what(make_log):
     log = make_log([("bot", "a"), ("bot", "b"), ("bot", "c"), ("u", "a"), ("v", "b")])
     with pytest.raises(DataError) as caught:
-        build_matrix(log, PrepareConfig(max_user_events=2, min_user_items=2), event_weights={})
+        build_matrix(log, PrepareConfig(max_user_events=2, min_user_items=2), weights=EventWeights())
     assert str(caught.value) == (
         "nothing is left of 5 events: 3 went as user_above_max_events (prepare.max_user_events), "
         "2 went as user_below_min_items (prepare.min_user_items)"
@@ -121,13 +116,12 @@ def test_nothing_left_says_which_filter_took_what(make_log):
 
 def test_an_empty_log_is_refused(make_log):
     with pytest.raises(DataError, match="none came"):
-        build_matrix(make_log([]), PrepareConfig(half_life_days=None), event_weights={})
+        build_matrix(make_log([]), PrepareConfig(), weights=EventWeights())
 
 
 def test_a_history_has_the_same_weights_and_no_bounds(make_log, entries):
     log = make_log([("u", "a", 0), ("u", "b", 10 * DAY), ("v", "a", 10 * DAY)])
-    prepare = PrepareConfig(half_life_days=10, min_user_items=2, min_item_users=2, max_user_events=1)
-    history = build_history(log, prepare, event_weights={}, now=20 * DAY)
+    history = build_history(log, EventWeights(half_life_days=10, now=20 * DAY))
     assert entries(history) == {("u", "a"): 0.25, ("u", "b"): 0.5, ("v", "a"): 0.5}
 
 
@@ -135,15 +129,15 @@ def test_the_order_of_the_log_does_not_show(make_log):
     rng = np.random.default_rng(3)
     rows = [(f"u{rng.integers(9)}", f"i{rng.integers(9)}", int(rng.integers(99)), 1) for _ in range(200)]
     prepare = PrepareConfig(min_user_items=2, min_item_users=2)
-    one, _ = build_matrix(make_log(rows), prepare, event_weights={})
-    other, _ = build_matrix(make_log(rows[::-1]), prepare, event_weights={})
+    one, _ = build_matrix(make_log(rows), prepare, weights=EventWeights())
+    other, _ = build_matrix(make_log(rows[::-1]), prepare, weights=EventWeights())
     assert one.users.ids.equals(other.users.ids)
     np.testing.assert_array_equal(one.csr.toarray(), other.csr.toarray())
 
 
 def test_the_log_is_left_as_it_is(make_log):
     log = make_log([("u", "a", 0, 2), ("u", "a", 5, 3)])
-    build_matrix(log, PrepareConfig(half_life_days=0.5), event_weights={})
+    build_matrix(log, PrepareConfig(), weights=EventWeights(half_life_days=0.5))
     assert log.value.tolist() == [2, 3]
 
 
@@ -161,13 +155,12 @@ def test_a_summary_that_does_not_add_up_is_refused():
 @settings(max_examples=80, deadline=None)
 def test_every_event_is_kept_or_counted(make_log, rows, min_user_items, min_item_users, max_user_events):
     prepare = PrepareConfig(
-        half_life_days=0.001,
         min_user_items=min_user_items,
         min_item_users=min_item_users,
         max_user_events=max_user_events,
     )
     try:
-        matrix, summary = build_matrix(make_log(rows), prepare, event_weights={}, net=True)
+        matrix, summary = build_matrix(make_log(rows), prepare, weights=EventWeights(net=True, half_life_days=0.001))
     except DataError as error:
         assert "nothing is left" in str(error)
         return

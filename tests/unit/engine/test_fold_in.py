@@ -13,6 +13,7 @@ from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import VersionFacts, new_manifest
 from recsys.config import IndexConfig, ModelConfig, PrepareConfig
 from recsys.data.cleaning import build_matrix
+from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
@@ -70,7 +71,7 @@ def _shop(weighting: Any) -> Shop:
         start="random",
         popularity_exponent=0.3,
     )
-    matrix, _ = build_matrix(_interactions(log), prepare, event_weights=KINDS)
+    matrix, _ = build_matrix(_interactions(log), prepare, weights=EventWeights(KINDS, half_life_days=20))
     model = train_model(matrix, config)
     settled = {
         "prepare": prepare.model_dump(),

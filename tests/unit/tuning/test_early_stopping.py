@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
-from recsys.data.splits.from_config import split_of
-from recsys.data.splits.split import Split
-from recsys.data.splits.validation import validation_part
+from recsys.data.splits.split import Split, make_split
+from recsys.data.splits.strategies import validation_part
 from recsys.errors import ModelError
 from recsys.evaluation.evaluator import Evaluation, evaluate
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
@@ -37,8 +37,8 @@ def with_model(config: PipelineConfig, **changes: Any) -> PipelineConfig:
 
 
 def validation_split(events: Interactions, config: PipelineConfig) -> Split:
-    part = validation_part(events, config.evaluate)
-    return split_of(part.events, log=config.log, prepare=config.prepare, evaluate=part.evaluate, given=part.given)
+    part, weights = validation_part(events, config.evaluate), EventWeights.of(config.log, config.prepare)
+    return make_split(part.events, part.evaluate, prepare=config.prepare, weights=weights, given=part.given)
 
 
 def evaluated(split: Split, config: PipelineConfig) -> Evaluation:

@@ -8,11 +8,12 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from recsys.config import EvaluateConfig, PrepareConfig
-from recsys.data.cleaning import build_history, build_matrix
+from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix
 from recsys.data.splits.split import Split, make_split
-from recsys.errors import ConfigError, DataError
+from recsys.data.splits.strategies import split_events
+from recsys.errors import DataError
 
 SPLITS = ["temporal", "last_n", "held_out_users", "given"]
 
@@ -25,19 +26,11 @@ def random_rows(seed, n):
     return [(f"u{u}", f"i{i}", int(t), v) for u, i, t, v in zip(users, items, times, values, strict=True)]
 
 
-def split_of(log, evaluate, prepare=None, *, given=None, seen=None):
-    """make_split with the filters and weights of `prepare`; train events are appended to `seen`."""
+def split_of(log, evaluate, prepare=None, *, given=None):
+    """make_split with the bounds and the half-life of `prepare`; values below zero are returns."""
     prepare = prepare or PrepareConfig()
-    seen = [] if seen is None else seen
-
-    def build(events, now):
-        seen.append(events)
-        return build_matrix(events, prepare, event_weights={}, net=True, now=now)[0]
-
-    def weigh(events, now):
-        return build_history(events, prepare, event_weights={}, net=True, now=now)
-
-    return make_split(log, evaluate, build=build, weigh=weigh, given=given)
+    weights = EventWeights(half_life_days=prepare.half_life_days, net=True)
+    return make_split(log, evaluate, prepare=prepare, weights=weights, given=given)
 
 
 def config(split, **settings):
@@ -145,16 +138,6 @@ def test_a_held_out_user_of_untrained_items_has_no_history(make_log):
         split_of(log, config("held_out_users"))
 
 
-def test_held_out_users_need_their_weights(make_log):
-    log = make_log([(user, item) for user in "uv" for item in "ab"])
-    with pytest.raises(ConfigError, match="weigh"):
-        make_split(
-            log,
-            config("held_out_users"),
-            build=lambda events, now: build_matrix(events, PrepareConfig(), event_weights={}, now=now)[0],
-        )
-
-
 def test_given_ids_are_matched_as_strings(make_log):
     log = make_log([("u", "a"), ("u", "c"), ("v", "b"), ("v", "c")])
     test = make_log([("0", "a"), ("v", "a"), ("u", "b"), ("u", "c"), ("v", "0")])
@@ -208,22 +191,22 @@ def test_nothing_leaks_and_all_is_counted(make_log, kind, seed, n, least, max_us
     log, test = make_log(random_rows(seed, n)), make_log(random_rows(seed + 1, n))
     prepare = PrepareConfig(min_user_items=least, half_life_days=0.001)
     evaluate = config(kind, seed=seed, max_users=max_users, user_share=0.4, item_share=0.4)
-    seen = []
+    given = test if kind == "given" else None
 
     def split_once():
-        given = test if kind == "given" else None
-        return split_of(log, evaluate, prepare, given=given, seen=seen)
+        return split_of(log, evaluate, prepare, given=given)
 
     try:
         split = split_once()
     except DataError:
         reject()
-    check_train_side(split, seen[0])
+    train_events = split_events(log, evaluate, rng=np.random.default_rng(seed), given=given).train
+    check_train_side(split, train_events)
     check_queries(split)
     check_counts(split)
     held = listed(split, "holdout")
     assert held <= {(user, item) for user, item, _, value in random_rows(seed + (kind == "given"), n) if value > 0}
-    assert kind in ("temporal", "given") or not held & pairs_of(seen[0])
+    assert kind in ("temporal", "given") or not held & pairs_of(train_events)
     again = split_once()
     assert split.user_ids.equals(again.user_ids)
     np.testing.assert_array_equal(split.holdout.toarray(), again.holdout.toarray())

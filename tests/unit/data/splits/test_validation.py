@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from recsys.config import EvaluateConfig, PrepareConfig
-from recsys.data.cleaning import build_history, build_matrix
+from recsys.data.event_weights import EventWeights
 from recsys.data.splits.split import make_split
-from recsys.data.splits.strategies import split_events
-from recsys.data.splits.validation import validation_part
+from recsys.data.splits.strategies import split_events, validation_part
 from recsys.errors import DataError
 
 SPLITS = ("temporal", "last_n", "held_out_users", "given")
@@ -30,13 +29,7 @@ def rows_of(events):
 
 
 def split_again(part):
-    def build(events, now):
-        return build_matrix(events, PrepareConfig(), event_weights={}, now=now)[0]
-
-    def weigh(events, now):
-        return build_history(events, PrepareConfig(), event_weights={}, now=now)
-
-    return make_split(part.events, part.evaluate, build=build, weigh=weigh, given=part.given)
+    return make_split(part.events, part.evaluate, prepare=PrepareConfig(), weights=EventWeights(), given=part.given)
 
 
 @pytest.mark.parametrize("split", SPLITS)

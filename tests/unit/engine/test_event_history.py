@@ -1,4 +1,4 @@
-"""Events told later weigh what `prepare` would have made of them; the slow reference is `prepare` itself."""
+"""The events of a question weigh what `prepare` would have made of them; the slow reference is `prepare` itself."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,26 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.artifacts.manifest import VersionFacts, new_manifest
-from recsys.config import PrepareConfig
-from recsys.data.arrays import Floats, Indices
 from recsys.data.cleaning import build_history
+from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.ingest.deduplication import first_of_alike
 from recsys.data.interactions import Interactions
-from recsys.engine.event_weighing import EventWeighing, WeighedEvents
+from recsys.engine.event_history import weigh, weights_of
 from recsys.engine.events import MAX_EVENTS, Event
 from recsys.errors import ArtifactError, InvalidRequestError
 
 DAY = 86_400
 ITEMS, _ = IdMap.of(["a", "b", "c", "d"])
-PLAIN = EventWeighing(PrepareConfig(), {}, net=False, timed=False, valued=False, now=None)
-SHOP = EventWeighing(
-    PrepareConfig(half_life_days=10), {"view": 1.0, "buy": 4.0}, net=False, timed=True, valued=True, now=100 * DAY
-)
+PLAIN = EventWeights(has_times=False, has_values=False)
+SHOP = EventWeights({"view": 1.0, "buy": 4.0}, half_life_days=10, now=100 * DAY)
 
 
-def weights(weighing: EventWeighing, *events: Event) -> dict[str, float]:
-    weighed = weighing.weigh(events, ITEMS)
+def weights(weighing: EventWeights, *events: Event) -> dict[str, float]:
+    weighed = weigh(events, ITEMS, weighing)
     return dict(zip(ITEMS.decode(weighed.item_idx), weighed.weight.tolist(), strict=True))
 
 
@@ -62,14 +59,14 @@ def test_without_a_known_end_of_the_log_decay_starts_at_the_newest_event() -> No
 
 
 def test_unknown_items_are_named_once_and_count_for_nothing() -> None:
-    weighed = SHOP.weigh([Event("z"), Event("b"), Event("x"), Event("z")], ITEMS)
+    weighed = weigh([Event("z"), Event("b"), Event("x"), Event("z")], ITEMS, SHOP)
     assert (weighed.unknown_items, weighed.item_idx.tolist()) == (("z", "x"), [1])
-    assert SHOP.weigh([Event("z")], ITEMS).item_idx.tolist() == []
-    assert SHOP.weigh([], ITEMS).unknown_items == ()
+    assert weigh([Event("z")], ITEMS, SHOP).item_idx.tolist() == []
+    assert weigh([], ITEMS, SHOP).unknown_items == ()
 
 
 def test_the_same_event_told_twice_counts_once_where_prepare_merges_such_rows() -> None:
-    once = replace(SHOP, prepare=PrepareConfig(deduplicate=True))
+    once = replace(SHOP, half_life_days=None, deduplicate=True)
     twice = [Event("a", "buy", 2.0, 5.0), Event("a", "buy", 2.0, 5.0)]
     assert weights(once, *twice) == {"a": 8.0}
     assert weights(SHOP, *(replace(event, timestamp=100 * DAY) for event in twice)) == {"a": 16.0}
@@ -77,7 +74,7 @@ def test_the_same_event_told_twice_counts_once_where_prepare_merges_such_rows() 
 
 
 def test_returns_are_netted_where_prepare_nets_them() -> None:
-    net = replace(SHOP, prepare=PrepareConfig(), net=True)
+    net = replace(SHOP, half_life_days=None, net=True)
     assert weights(net, Event("a", "view", 3.0), Event("a", "view", -1.0), Event("b", "view", -2.0)) == {
         "a": 2,
         "b": -2,
@@ -102,42 +99,23 @@ def test_returns_are_netted_where_prepare_nets_them() -> None:
 )
 def test_what_prepare_would_refuse_is_refused(event: Event, message: str) -> None:
     with pytest.raises(InvalidRequestError, match=message):
-        SHOP.weigh([Event("a"), event], ITEMS)
+        weigh([Event("a"), event], ITEMS, SHOP)
 
 
 def test_a_value_of_zero_is_refused_among_returns_too() -> None:
     with pytest.raises(InvalidRequestError, match=r"events\.0\.value: expected other than zero"):
-        replace(SHOP, net=True).weigh([Event("a", value=0.0)], ITEMS)
+        weigh([Event("a", value=0.0)], ITEMS, replace(SHOP, net=True))
 
 
 def test_the_number_of_events_is_bounded() -> None:
     with pytest.raises(InvalidRequestError, match="10001 came; expected at most 10000"):
-        PLAIN.weigh([Event("a")] * (MAX_EVENTS + 1), ITEMS)
-
-
-@pytest.mark.parametrize(
-    ("repeats", "expected"),
-    [("sum", {0: 3.0, 1: 6.0, 3: 1.0}), ("max", {0: 3.0, 1: 4.0, 3: 5.0}), ("last", {0: 3.0, 1: 2.0})],
-)
-def test_what_is_stored_and_what_came_since_are_one_history(repeats: Any, expected: dict[int, float]) -> None:
-    weighing = replace(PLAIN, prepare=PrepareConfig(repeats=repeats))
-    stored = np.array([0, 1, 3], np.int32), np.array([3, 4, 5], np.float32)
-    new = WeighedEvents(np.array([1, 3], np.int32), np.array([2, -4], np.float32))
-    items, weight = weighing.merge(stored, new)
-    assert dict(zip(items.tolist(), weight.tolist(), strict=True)) == expected
-    assert (items.dtype, weight.dtype) == (np.int32, np.float32)
-
-
-def test_nothing_is_left_of_what_was_returned() -> None:
-    stored: tuple[Indices, Floats] = (np.array([2], np.int32), np.array([3], np.float32))
-    items, _ = PLAIN.merge(stored, WeighedEvents(np.array([2], np.int32), np.array([-3], np.float32)))
-    assert items.tolist() == []
+        weigh([Event("a")] * (MAX_EVENTS + 1), ITEMS, PLAIN)
 
 
 def test_a_manifest_of_a_later_release_is_refused_and_one_without_settings_counts_plainly() -> None:
-    assert EventWeighing.of(new_manifest({}, VersionFacts())) == PLAIN
+    assert weights_of(new_manifest({}, VersionFacts())) == PLAIN
     with pytest.raises(ArtifactError, match=r"config\.prepare"):
-        EventWeighing.of(new_manifest({}, VersionFacts(config={"prepare": {"half_life_years": 1}})))
+        weights_of(new_manifest({}, VersionFacts(config={"prepare": {"half_life_years": 1}})))
 
 
 EVENTS = st.builds(
@@ -159,8 +137,8 @@ EVENTS = st.builds(
 def test_it_is_what_prepare_makes_of_one_user(
     events: list[Event], half_life: float | None, repeats: Any, deduplicate: bool
 ) -> None:
-    prepare = PrepareConfig(half_life_days=half_life, repeats=repeats, deduplicate=deduplicate)
     kinds = {"view": 1.0, "buy": 4.0}
+    weighing = EventWeights(kinds, half_life, repeats, deduplicate=deduplicate, now=50 * DAY)
     items, item_idx = IdMap.of([event.item_id for event in events])
     log = Interactions(
         *(IdMap.of(["u"])[0], items, np.zeros(len(events), np.int32), item_idx),
@@ -170,7 +148,6 @@ def test_it_is_what_prepare_makes_of_one_user(
         tuple(kinds),
     )
     log = log.select(first_of_alike(log)) if deduplicate else log
-    history = build_history(log, prepare, event_weights=kinds, now=50 * DAY)
-    weighing = EventWeighing(prepare, kinds, net=False, timed=True, valued=True, now=50 * DAY)
+    history = build_history(log, weighing)
     expected = dict(zip(items.decode(history.csr.indices), history.csr.data.tolist(), strict=True))
     assert weights(weighing, *events) == expected
