@@ -10,7 +10,7 @@ from api.errors import NoModelError
 from api.middleware import context_of
 from api.queries import ID_IN_PATH, with_slashes
 from api.served import ServedEngine
-from recsys.engine.bounds import MAX_K
+from recsys.engine.question import MAX_K
 
 
 def engine_of(request: Request) -> ServedEngine:

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from api.middleware import ESCAPED_SLASH
-from recsys.engine.bounds import MAX_ID_BYTES
+from recsys.engine.question import MAX_ID_BYTES
 from recsys.errors import InvalidRequestError
 
 Query = TypeVar("Query", bound=BaseModel)

@@ -6,11 +6,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from recsys.engine import Event, Question
-from recsys.engine.bounds import MAX_ID_BYTES, MAX_K
-from recsys.engine.candidates import MAX_CANDIDATES
-from recsys.engine.engine import MAX_COMPARED
-from recsys.engine.events import MAX_EVENTS, MAX_TIMESTAMP, MAX_VALUE
-from recsys.engine.question import MAX_BOOST, MAX_BOOSTED, MAX_LISTED
+from recsys.engine.question import (
+    MAX_BOOST,
+    MAX_BOOSTED,
+    MAX_CANDIDATES,
+    MAX_COMPARED,
+    MAX_EVENTS,
+    MAX_ID_BYTES,
+    MAX_K,
+    MAX_LISTED,
+    MAX_TIMESTAMP,
+    MAX_VALUE,
+)
 
 MAX_BATCH, MAX_BATCH_ITEMS = 1_000, 20_000
 """The most requests of a batch, and the most items that they may ask for together."""

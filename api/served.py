@@ -46,9 +46,9 @@ class ServedEngine(Engine):
         if len(self.item_ids):
             self.similar(self.item_ids.id_at(0))
 
-    def exactly(self) -> Self:
-        """See `Engine.exactly`; nobody hears of its answers."""
-        changed = super().exactly()
+    def with_exact_search(self) -> Self:
+        """See `Engine.with_exact_search`; nobody hears of its answers."""
+        changed = super().with_exact_search()
         changed.tell = changed.offer = None
         return changed
 
@@ -68,7 +68,11 @@ class ServedEngine(Engine):
     ) -> Answer:
         """See `Engine.similar_to`, through which every question about items goes."""
         (answer,) = self._told([super().similar_to(positive, negative, k=k, filter=filter)])
-        self._offer("similar", answer, lambda: self.exactly().similar_to(positive, negative, k=k, filter=filter))
+        self._offer(
+            "similar",
+            answer,
+            lambda: self.with_exact_search().similar_to(positive, negative, k=k, filter=filter),
+        )
         return answer
 
     def _told(self, answers: Sequence[Answer]) -> Sequence[Answer]:
@@ -80,5 +84,10 @@ class ServedEngine(Engine):
         if self.offer is not None and not self.recall[of].is_exact and answer.user_status != "fallback":
             self.offer(Given(of, answer, again, self.recall[of]))
 
+    def _similar_exactly(
+        self, positive: Sequence[str], negative: Sequence[str], *, k: int, filter: str | None
+    ) -> Answer:
+        return self.with_exact_search().similar_to(positive, negative, k=k, filter=filter)
+
     def _ask_exactly(self, question: Question) -> Answer:
-        return self.exactly().ask(replace(question, explain=False))
+        return self.with_exact_search().ask(replace(question, explain=False))

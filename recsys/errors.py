@@ -9,8 +9,8 @@ RecsysError
 ├── GateError            a gate refused to publish; the version that serves is untouched
 ├── UnknownUserError     no such user in this version
 ├── UnknownItemError     no such item in this version
-├── IncompleteAnswerError  a strict question, for which there is no whole answer
-└── InvalidRequestError  a question no version can answer: k or an id outside its bounds
+├── IncompleteAnswerError  a strict question whose list would be a fallback or short
+└── InvalidRequestError  a question that no version can answer: k or an id outside its bounds
     └── FilterError      a filter that cannot be read, or does not fit the items
 
 A message names the file, row and field (or the config key), what came and what was expected.
@@ -46,29 +46,39 @@ class GateError(RecsysError):
 
 
 class UnknownUserError(RecsysError):
-    """No such user in this version."""
+    """No such user in this version: `user_id`, which the message names."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"no such user in this version: {user_id!r}")
+        self.user_id = user_id
 
 
 class UnknownItemError(RecsysError):
-    """No such item in this version."""
+    """No such items in this version: `item_ids`, of which the message names the first few."""
+
+    def __init__(self, *item_ids: str) -> None:
+        named = ", ".join(repr(item_id) for item_id in item_ids[:_MOST_NAMED])
+        more = f" and {len(item_ids) - _MOST_NAMED} more" if len(item_ids) > _MOST_NAMED else ""
+        super().__init__(f"no such item{'s' if len(item_ids) > 1 else ''} in this version: {named}{more}")
+        self.item_ids = item_ids
 
 
 class IncompleteAnswerError(RecsysError):
-    """A strict question would have got a fallback or a short list; the message says why, as the warning would."""
+    """The answer to a strict question would be a fallback or short; the message is the answer's warnings."""
 
 
 class InvalidRequestError(RecsysError):
-    """A question no version can answer: k or an id outside its bounds.
+    """A question that no version can answer: k or an id outside its bounds.
 
-    The message goes to whoever asked, so it names the parameter and what was expected, never what came.
+    The message names the parameter and what was expected, never what came: the HTTP service sends it on.
     """
 
 
 class FilterError(InvalidRequestError):
     """A filter that cannot be read, or does not fit the items' attributes.
 
-    `position`: the character it is about, from 0, or None where it is about the whole filter. The message counts
-    from 1, and is fit for whoever asked; `pointing` adds what came, for those who may see it.
+    `position`: the character it is about, from 0, or None if it is about the whole filter. The message counts from 1
+    and does not repeat the filter; `pointing` does.
     """
 
     def __init__(self, expected: str, *, position: int | None = None) -> None:
@@ -77,7 +87,7 @@ class FilterError(InvalidRequestError):
         self.position = position
 
     def pointing(self, text: str) -> str:
-        """The message, then the part of the filter `text` that it is about, with a mark below the character."""
+        """The message, and below it the part of the filter `text` that it is about, with a mark at the character."""
         if self.position is None:
             return str(self)
         start = max(0, self.position - _SHOWN_AROUND)
@@ -86,3 +96,4 @@ class FilterError(InvalidRequestError):
 
 
 _SHOWN_AROUND = 40
+_MOST_NAMED = 5

@@ -12,8 +12,7 @@ from recsys.engine.answers import (
     UserStatus,
 )
 from recsys.engine.engine import Engine
-from recsys.engine.events import Event
-from recsys.engine.question import Question
+from recsys.engine.question import Event, Question
 
 __all__ = [
     "Answer",

@@ -1,4 +1,4 @@
-"""What the engine says: lists of items, in the ids and titles of the outside world."""
+"""What the engine answers: lists in external ids and titles, and warnings about what a list lacks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from recsys.data.arrays import Floats, Indices
 from recsys.data.items import Items
+from recsys.engine.question import Question
+from recsys.errors import IncompleteAnswerError, UnknownItemError, UnknownUserError
 
 UserStatus = Literal["known", "folded_in", "fallback"]
 """known: from the user's own vector; folded_in: from a history given with the question; fallback: most popular."""
@@ -14,7 +16,7 @@ UserStatus = Literal["known", "folded_in", "fallback"]
 
 @dataclass(frozen=True)
 class Reason:
-    """What one item of a user's history adds to the score of a recommended one; `title` is None where unknown."""
+    """What one item of a user's history adds to the score of a recommended one; `title` is None if unknown."""
 
     item_id: str
     title: str | None
@@ -23,12 +25,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One place of a list. `rank` starts at 1; `title` is None where it is unknown.
+    """One place of a list. `rank` starts at 1; `title` is None if unknown.
 
     `score`: an inner product for recommendations, a cosine for similar items, a popularity in a fallback list,
     a weight in a history. Only scores of one list compare.
-    Where reasons were asked for and the list is the model's: `reasons`, the items of the history that add most,
-    largest first, and `rest`, what all else adds; contributions and rest sum to `score`.
+    If reasons were asked for and the list is not a fallback: `reasons`, the items of the history that add most to the
+    score, largest first, and `rest`, what everything else adds; contributions and rest sum to `score`.
     """
 
     item_id: str
@@ -39,16 +41,18 @@ class Ranked:
     rest: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """A list and how it came about.
 
-    `user_status` is None where no user was asked about. `requested`: the k asked for; where `items` are fewer,
-    `warnings` say why. `unknown_items`: ids of the question that are no items of this version, each once.
+    `user_id`: the user of the question, None for a visitor and for items similar to others. `user_status` is None for
+    items similar to others. `requested`: the k asked for; if `items` are fewer, `warnings` say why.
+    `unknown_items`: ids of the question that are not items of this version, each once.
     """
 
     model_version: str
-    user_status: UserStatus | None
+    user_id: str | None = None
+    user_status: UserStatus | None = None
     requested: int
     items: tuple[Ranked, ...]
     warnings: tuple[str, ...] = ()
@@ -64,11 +68,12 @@ class RankedUser:
     rank: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UserAnswer:
-    """Users alike, nearest first; where they are fewer than `requested`, `warnings` say why."""
+    """The users most similar to `user_id`, nearest first; if they are fewer than `requested`, `warnings` say why."""
 
     model_version: str
+    user_id: str
     requested: int
     users: tuple[RankedUser, ...]
     warnings: tuple[str, ...] = ()
@@ -76,20 +81,26 @@ class UserAnswer:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the items to be put in order. `known`: whether this version has it; `score` is None where it has not."""
+    """One of the items to be put in order.
+
+    `known`: whether this version has it. `has_vector`: whether it has a learned vector. `score` is None if the item
+    is unknown, or cannot be scored without a learned vector.
+    """
 
     item_id: str
     score: float | None
     rank: int
     title: str | None
     known: bool
+    has_vector: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CandidateAnswer:
-    """Candidates in somebody's order: known ones by score, then unknown ones as they came."""
+    """Candidates in a user's order: scored ones first, then known ones without a score, then unknown ones."""
 
     model_version: str
+    user_id: str | None
     user_status: UserStatus
     items: tuple[Candidate, ...]
     warnings: tuple[str, ...] = ()
@@ -98,12 +109,17 @@ class CandidateAnswer:
 
 @dataclass(frozen=True)
 class ItemView:
-    """What is known of one item. `n_users`: how many users of the training log had to do with it."""
+    """What is known of one item.
+
+    `n_users`: number of users of the training log who interacted with it. `has_vector`: whether it has a learned
+    vector; without one it is never listed and has no neighbours.
+    """
 
     item_id: str
     title: str | None
     attributes: Mapping[str, Any]
     n_users: int
+    has_vector: bool
 
 
 def ranked(items: Items, indices: Indices, scores: Floats) -> tuple[Ranked, ...]:
@@ -111,3 +127,61 @@ def ranked(items: Items, indices: Indices, scores: Floats) -> tuple[Ranked, ...]
     at = indices.tolist()
     places = zip(items.ids.decode(at), scores.tolist(), range(1, len(at) + 1), map(items.title, at), strict=True)
     return tuple(starmap(Ranked, places))
+
+
+# --- warnings: why a list is a fallback, what was ignored, why it is short
+
+UNKNOWN_USER = "this user is not in the model; these are the most popular items"
+ONLY_EVENTS = "this user is not in the model; only the events count"
+NO_USER = "neither a user nor an event was given; these are the most popular items"
+NO_USABLE_EVENT = "none of the events counts for an item with a learned vector; these are the most popular items"
+USER_WITHOUT_VECTOR = "this user has no learned vector; these are the most popular items"
+
+UNKNOWN_ITEMS = "items that this version does not have: {}"
+ITEMS_WITHOUT_VECTOR = "items without a learned vector, which cannot be compared or scored: {}"
+
+ITEM_WITHOUT_VECTOR = "this item has no learned vector, so it has no neighbours"
+NO_DIRECTION = "the items have no learned vector, or their vectors cancel out, so they have no neighbours"
+NO_SIMILAR_USERS = "this user has no learned vector, so there are no similar users"
+
+
+def warnings_of(
+    question: Question, user_warnings: tuple[str, ...], *, listed: int, unknown: tuple[str, ...], has_seen: bool
+) -> tuple[str, ...]:
+    """All warnings of a list of `listed` items.
+
+    `user_warnings`: those about the user. `unknown`: ids in the question that this version does not have. `has_seen`:
+    whether the user has a history.
+    """
+    warnings = [UNKNOWN_ITEMS.format(len(unknown))] if unknown else []
+    warnings += user_warnings
+    if listed < question.k:
+        limits = {
+            "the filter": question.filter is not None,
+            "`include`": question.include is not None,
+            "`exclude`": bool(question.exclude),
+            "what this user has already seen": question.exclude_seen and has_seen,
+        }
+        warnings.append(short_list(listed, [limit for limit, applies in limits.items() if applies]))
+    return tuple(warnings)
+
+
+def short_list(listed: int, limits: list[str], *, noun: str = "item") -> str:
+    """The warning that only `listed` items can be listed, and what limits them."""
+    *others, last = limits or [""]
+    cause = f" because of {', '.join(others)}{' and ' if others else ''}{last}" if limits else ""
+    count = f"only {listed} {noun}{'' if listed == 1 else 's'}" if listed else f"no {noun}"
+    return f"{count} can be listed{cause}"
+
+
+def refuse_incomplete(answer: Answer, *, is_user: bool) -> None:
+    """Raise UnknownUserError, UnknownItemError or IncompleteAnswerError if `answer` has any such warning.
+
+    `is_user`: whether the user of the question is known, or there is none.
+    """
+    if not is_user:
+        raise UnknownUserError(answer.user_id or "")
+    if answer.unknown_items:
+        raise UnknownItemError(*answer.unknown_items)
+    if answer.user_status == "fallback" or len(answer.items) < answer.requested:
+        raise IncompleteAnswerError("; ".join(answer.warnings))

@@ -1,4 +1,4 @@
-"""Engine: one loaded version, asked with the ids of the outside world."""
+"""Engine: one loaded version, which answers questions in external ids."""
 
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -9,21 +9,16 @@ import numpy as np
 from recsys.artifacts.bundle import Bundle
 from recsys.data.id_map import IdMap
 from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, UserAnswer, ranked
-from recsys.engine.bounds import check_id, check_k
-from recsys.engine.candidates import MAX_CANDIDATES, order_candidates
-from recsys.engine.events import Event
+from recsys.engine.candidates import order_candidates
 from recsys.engine.list_builder import ListBuilder
 from recsys.engine.neighbours import Neighbours
-from recsys.engine.question import Question, check_ids
+from recsys.engine.question import MAX_CANDIDATES, MAX_COMPARED, Event, Question, check_id, check_ids, check_k
 from recsys.engine.ranking import Ranker
 from recsys.engine.selection import Selection
 from recsys.engine.user_profiles import UserProfiles
-from recsys.errors import UnknownItemError, UnknownUserError
+from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
 from recsys.retrieval.threads import in_threads_as_taken
 from recsys.retrieval.topk import TopK
-
-MAX_COMPARED = 1_000
-"""The most items of each kind that others can be asked to be like or unlike."""
 
 _EXPORT_BATCH = 1024
 
@@ -37,28 +32,32 @@ class Engine:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._persons = UserProfiles(bundle)
+        self._profiles = UserProfiles(bundle)
         self._ranker = Ranker(bundle)
         self._neighbours = Neighbours(bundle)
         self._choose_from(Selection(bundle))
-        _ = bundle.model.gram  # made here, so that nobody's first question waits for it
+        _ = bundle.model.gram  # computed now, so that the first question with events does not wait for it
 
-    def exactly(self) -> Self:
-        """The same version, whose lists are found by comparing every item: what those of this one are measured by.
+    def __repr__(self) -> str:
+        bundle = self._bundle
+        return f"Engine({self.version!r}, {len(bundle.users):,} users, {len(bundle.items.ids):,} items)"
+
+    def with_exact_search(self) -> Self:
+        """The same version, which compares every item: the reference that an approximate index is measured by.
 
         It shares all memory with this one, so making it costs nothing.
         """
         changed = copy(self)
-        changed._choose_from(self._selection.exactly())
+        changed._choose_from(self._selection.with_exact_search())
         return changed
 
     def _choose_from(self, selection: Selection) -> None:
         self._selection = selection
-        self._lister = ListBuilder(self._bundle, persons=self._persons, ranker=self._ranker, selection=selection)
+        self._lists = ListBuilder(self._bundle, profiles=self._profiles, ranker=self._ranker, selection=selection)
 
     @property
     def version(self) -> str:
-        """The name of the version it answers from."""
+        """The name of the version."""
         return self._bundle.manifest.version
 
     @property
@@ -83,17 +82,17 @@ class Engine:
     def ask(self, question: Question) -> Answer:
         """The list that `question` asks for; see `Question`.
 
-        Raises FilterError for a filter that cannot be read, and where the question is strict UnknownUserError,
+        Raises FilterError if the filter cannot be read, and, if the question is strict, UnknownUserError,
         UnknownItemError and IncompleteAnswerError.
         """
         return self.ask_many([question])[0]
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """An answer to each question, in the order asked; the same answers as `ask` gives one by one."""
-        return self._lister.answer(questions)
+        return self._lists.answer(questions)
 
     def has_compiled(self, filter: str) -> bool:
-        """Whether this filter was asked for lately, so that a question with it takes no longer than one without."""
+        """Whether this filter is in the cache, so that a question with it takes no longer than one without."""
         return self._selection.has_compiled(filter)
 
     def iter_all(
@@ -105,29 +104,30 @@ class Engine:
         `item_ids`: what `ask` would answer. Raises FilterError.
         """
         check_k(k)
-        among = self._selection.among(Question(filter=filter))
+        eligible = self._selection.eligible(Question(filter=filter))
 
         def ranked(start: int) -> tuple[list[str], TopK]:
             ids = self.user_ids.ids.slice(start, batch).to_pylist()
             rows = slice(start, start + len(ids))
             vectors, seen = self._bundle.model.embeddings.users[rows], self._bundle.seen[rows]
-            return ids, self._ranker.rank(vectors, k, exclude=seen, search=among.search, allowed=among.allowed)
+            return ids, self._ranker.rank(vectors, k, exclude=seen, search=eligible.search, allowed=eligible.allowed)
 
         yield from in_threads_as_taken(ranked, range(0, len(self.user_ids), batch))
 
     def rank(
         self, item_ids: Sequence[str], *, user_id: str | None = None, events: Sequence[Event] = ()
     ) -> CandidateAnswer:
-        """The given items in the order that suits somebody, known by `user_id`, `events` or both; repeats count once.
+        """The given items in the order of their scores for the user of `user_id`, `events` or both; each item once.
 
-        Unknown items come last. Raises InvalidRequestError for more than 10,000 items.
+        Known items without a learned vector come after the scored ones, unknown items last.
+        Raises InvalidRequestError for more than 10,000 items.
         """
         check_ids(item_ids, "item_ids", MAX_CANDIDATES)
         question = Question(user_id=user_id, events=tuple(events))
         question.check()
         known, unknown = self._selection.positions(item_ids)
-        person = self._persons.person(question)
-        return order_candidates(person, known, unknown, ranker=self._ranker, bundle=self._bundle)
+        profile = self._profiles.profile(question)
+        return order_candidates(question, profile, known, unknown, ranker=self._ranker, bundle=self._bundle)
 
     def similar(self, item_id: str, *, k: int = 10, filter: str | None = None) -> Answer:
         """The items nearest by cosine, never the item itself. Raises UnknownItemError, FilterError."""
@@ -139,19 +139,21 @@ class Engine:
     ) -> Answer:
         """The items like `positive` and unlike `negative`, by cosine, none of these; see `Neighbours.items`.
 
-        `filter`: a condition on their attributes (docs/filters.md). Unknown items are left out with a warning.
-        Raises UnknownItemError where no positive one is known, FilterError.
+        `filter`: a condition on their attributes (docs/filters.md). Unknown items are ignored with a warning.
+        Raises UnknownItemError if no positive item is known, FilterError.
         """
         check_k(k)
         check_ids(positive, "positive", MAX_COMPARED)
         check_ids(negative, "negative", MAX_COMPARED)
+        if not positive:
+            raise InvalidRequestError("positive: holds no id; expected at least one")
         like, not_like = self._selection.positions(positive)
         unlike, not_unlike = self._selection.positions(negative)
         if len(like) == 0:
-            raise UnknownItemError("no such item in this version")
+            raise UnknownItemError(*not_like)
         unknown = tuple(dict.fromkeys((*not_like, *not_unlike)))
-        among = self._selection.similar_among(filter)
-        return self._neighbours.items(like, unlike, k=k, among=among, unknown_items=unknown)
+        eligible = self._selection.eligible_neighbours(filter)
+        return self._neighbours.items(like, unlike, k=k, eligible=eligible, unknown_items=unknown)
 
     def similar_users(self, user_id: str, *, k: int = 10) -> UserAnswer:
         """The users nearest by cosine, never the user. Raises UnknownUserError."""
@@ -162,12 +164,13 @@ class Engine:
         """What is known of an item. Raises UnknownItemError."""
         item, items = self._item(item_id), self._bundle.items
         n_users = int(self._bundle.model.weighting.item_degree[item])
-        return ItemView(item_id, items.title(item), items.attributes(item), n_users)
+        has_vector = bool(self._ranker.has_vector(np.array([item]))[0])
+        return ItemView(item_id, items.title(item), items.attributes(item), n_users, has_vector)
 
     def history(self, user_id: str, *, limit: int = 100) -> tuple[Ranked, ...]:
-        """What a user is known by, heaviest first, `limit` items at most. Raises UnknownUserError."""
+        """The user's stored history, largest weight first, at most `limit` items. Raises UnknownUserError."""
         check_k(limit, "limit")
-        indices, weights = self._persons.stored(self._user(user_id))
+        indices, weights = self._profiles.history(self._user(user_id))
         heaviest = np.argsort(-weights, kind="stable")[:limit]
         return ranked(self._bundle.items, indices[heaviest], weights[heaviest])
 
@@ -181,12 +184,12 @@ class Engine:
         check_id(item_id, "item_id")
         item = self.item_ids.position(item_id)
         if item is None:
-            raise UnknownItemError("no such item in this version")
+            raise UnknownItemError(item_id)
         return item
 
     def _user(self, user_id: str) -> int:
         check_id(user_id, "user_id")
         user = self.user_ids.position(user_id)
         if user is None:
-            raise UnknownUserError("no such user in this version")
+            raise UnknownUserError(user_id)
         return user

@@ -15,7 +15,7 @@ from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.ingest.deduplication import first_of_alike
 from recsys.data.interactions import Interactions
-from recsys.engine.events import Event, check_events
+from recsys.engine.question import Event, check_events
 from recsys.errors import ArtifactError, InvalidRequestError
 
 

@@ -1,4 +1,4 @@
-"""Listing: questions in, answers out, as many at once as are alike."""
+"""ListBuilder: questions in, answers out; questions that search alike are searched together."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,11 +9,8 @@ import numpy as np
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import rows_storing
-from recsys.engine.answers import Answer, Ranked, ranked
-from recsys.engine.boosting import boosted
-from recsys.engine.diversity import diversified, pool_size
-from recsys.engine.explaining import explain
-from recsys.engine.list_warnings import refuse_shortcomings, warnings_of
+from recsys.engine.answers import Answer, Ranked, ranked, refuse_incomplete, warnings_of
+from recsys.engine.post_processing import boosted, diversified, explain, pool_size
 from recsys.engine.question import Question
 from recsys.engine.ranking import Ranker
 from recsys.engine.selection import EligibleItems, Selection
@@ -25,13 +22,13 @@ from recsys.errors import InvalidRequestError
 class ResolvedQuestion:
     """A question in the positions of one version.
 
-    `among`: what may be listed at all. `excluded`: int32 (m,), ascending, what this person does not get. `boosts`:
-    factor by position. `unknown_items`: ids of the question that are none of this version, each once.
+    `eligible`: what may be listed at all. `excluded`: int32 (m,), ascending, what is not listed for this user.
+    `boosts`: a factor per position. `unknown_items`: ids of the question that this version does not have, each once.
     """
 
     question: Question
-    person: UserProfile
-    among: EligibleItems
+    profile: UserProfile
+    eligible: EligibleItems
     excluded: Indices
     boosts: Mapping[int, float]
     unknown_items: tuple[str, ...]
@@ -46,105 +43,120 @@ class ResolvedQuestion:
 class ListBuilder:
     """Answers questions from one bundle. Immutable: any number of threads may ask at once."""
 
-    def __init__(self, bundle: Bundle, *, persons: UserProfiles, ranker: Ranker, selection: Selection) -> None:
+    def __init__(self, bundle: Bundle, *, profiles: UserProfiles, ranker: Ranker, selection: Selection) -> None:
         self._bundle = bundle
-        self._persons = persons
+        self._profiles = profiles
         self._ranker = ranker
         self._selection = selection
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
-        """An answer to each question, in the order asked, none of them touched by the others.
+        """An answer to each question, in the order asked; no question changes the answer to another.
 
-        Raises InvalidRequestError where one of them keeps no bound or tells what this version refuses (and says
-        which, counted from 0, where there are several), and, for those that are strict, UnknownUserError,
+        Raises InvalidRequestError if one of them is out of bounds or has events that this version refuses (and says
+        which, counted from 0, if there are several), and, for those that are strict, UnknownUserError,
         UnknownItemError and IncompleteAnswerError.
         """
         groups: defaultdict[object, list[tuple[int, ResolvedQuestion]]] = defaultdict(list)
-        for at, understood in enumerate(self._understand_all(questions)):
-            question = understood.question
-            groups[understood.n_candidates, question.filter, question.include].append((at, understood))
+        for at, resolved in enumerate(self._resolve_all(questions)):
+            question = resolved.question
+            groups[resolved.n_candidates, question.filter, question.include].append((at, resolved))
         answers: dict[int, Answer] = {}
         for group in groups.values():
             places, alike = zip(*group, strict=True)
-            answers.update(zip(places, self._rank(alike), strict=True))
+            answers.update(zip(places, self._search_together(alike), strict=True))
         return [answers[at] for at in range(len(questions))]
 
-    def _understand_all(self, questions: Sequence[Question]) -> Iterator[ResolvedQuestion]:
+    def _resolve_all(self, questions: Sequence[Question]) -> Iterator[ResolvedQuestion]:
         for at, question in enumerate(questions):
             try:
-                yield self._understand(question)
+                yield self._resolve(question)
             except InvalidRequestError as error:
                 if len(questions) == 1:
                     raise
                 raise InvalidRequestError(f"question {at}: {error}") from error
 
-    def _understand(self, question: Question) -> ResolvedQuestion:
+    def _resolve(self, question: Question) -> ResolvedQuestion:
         question.check()
-        person, among = self._persons.person(question), self._selection.among(question)
-        excluded, not_excluded = self._selection.excluded(question, person)
+        profile, eligible = self._profiles.profile(question), self._selection.eligible(question)
+        excluded, not_excluded = self._selection.excluded(question, profile.seen)
         boosts, not_boosted = self._boosts(question) if question.boosts else ({}, ())
-        unknown = (*person.unknown_items, *among.unknown_items, *not_excluded, *not_boosted)
-        return ResolvedQuestion(question, person, among, excluded, boosts, tuple(dict.fromkeys(unknown)))
+        unknown = (*profile.unknown_items, *eligible.unknown_items, *not_excluded, *not_boosted)
+        return ResolvedQuestion(question, profile, eligible, excluded, boosts, tuple(dict.fromkeys(unknown)))
 
     def _boosts(self, question: Question) -> tuple[dict[int, float], tuple[str, ...]]:
-        """Factors by position, and the ids that are not known."""
-        boosted, unknown = self._selection.positions(question.boosts)
-        factors = (question.boosts[self._bundle.items.ids.id_at(at)] for at in boosted.tolist())
-        return dict(zip(boosted.tolist(), factors, strict=True)), unknown
+        """A factor per position, and the unknown ids."""
+        positions, unknown = self._selection.positions(question.boosts)
+        factors = (question.boosts[self._bundle.items.ids.id_at(at)] for at in positions.tolist())
+        return dict(zip(positions.tolist(), factors, strict=True)), unknown
 
-    def _rank(self, alike: Sequence[ResolvedQuestion]) -> list[Answer]:
+    def _search_together(self, alike: Sequence[ResolvedQuestion]) -> list[Answer]:
         """Answers to questions that look at the same number of candidates, found among the same items."""
-        among = alike[0].among
+        eligible = alike[0].eligible
         top = self._ranker.rank(
-            np.stack([understood.person.vector for understood in alike]),
+            np.stack([resolved.profile.vector for resolved in alike]),
             alike[0].n_candidates,
-            exclude=rows_storing([understood.excluded for understood in alike], len(self._bundle.items.ids)),
-            search=among.search,
-            allowed=among.allowed,
+            exclude=rows_storing([resolved.excluded for resolved in alike], len(self._bundle.items.ids)),
+            search=eligible.search,
+            allowed=eligible.allowed,
         )
-        return [self._compose(understood, top.row(row)) for row, understood in enumerate(alike)]
+        return [self._build(resolved, *top.row(row)) for row, resolved in enumerate(alike)]
 
-    def _compose(self, understood: ResolvedQuestion, found: tuple[Indices, Floats]) -> Answer:
-        question, person = understood.question, understood.person
-        indices, scores, multiplier = self._arranged(understood, *found)
+    def _build(self, resolved: ResolvedQuestion, indices: Indices, scores: Floats) -> Answer:
+        """The answer made of the candidates at `indices`, int32 (n,), best first, with their scores float32 (n,)."""
+        question, profile = resolved.question, resolved.profile
+        indices, scores, multiplier = self._post_processed(resolved, indices, scores)
         items = ranked(self._bundle.items, indices, scores)
-        if question.explain and person.status != "fallback":
-            items = self._explained(items, person, indices, multiplier)
-        warnings = warnings_of(question, person, listed=len(items), unknown=understood.unknown_items)
-        version = self._bundle.manifest.version
-        answer = Answer(version, person.status, question.k, items, warnings, understood.unknown_items)
+        if question.explain and profile.status != "fallback":
+            items = self._explained(items, profile, indices, multiplier)
+        answer = Answer(
+            model_version=self._bundle.manifest.version,
+            user_id=question.user_id,
+            user_status=profile.status,
+            requested=question.k,
+            items=items,
+            warnings=warnings_of(
+                question,
+                profile.warnings,
+                listed=len(items),
+                unknown=resolved.unknown_items,
+                has_seen=len(profile.seen) > 0,
+            ),
+            unknown_items=resolved.unknown_items,
+        )
         if question.strict:
-            refuse_shortcomings(answer, is_user=self._is_user(question))
+            refuse_incomplete(answer, is_user=self._is_user(question))
         return answer
 
-    def _arranged(
-        self, understood: ResolvedQuestion, indices: Indices, scores: Floats
+    def _post_processed(
+        self, resolved: ResolvedQuestion, indices: Indices, scores: Floats
     ) -> tuple[Indices, Floats, Floats]:
         """The k candidates that are listed, their scores, and what those were multiplied by; in order."""
-        k, diversity = understood.question.k, understood.question.diversity
+        k, diversity = resolved.question.k, resolved.question.diversity
         multiplier: Floats = np.ones(len(scores), np.float32)
-        if understood.boosts:
-            indices, scores = self._with_boosted(understood, indices, scores)
-            indices, scores, multiplier = boosted(indices, scores, understood.boosts)
+        if resolved.boosts:
+            indices, scores = self._with_boosted(resolved, indices, scores)
+            indices, scores, multiplier = boosted(indices, scores, resolved.boosts)
         if not diversity:
             return indices[:k], scores[:k], multiplier[:k]
         vectors = self._bundle.model.embeddings.items[indices]
         chosen = diversified(scores, vectors, k, diversity=diversity)
         return indices[chosen], scores[chosen], multiplier[chosen]
 
-    def _with_boosted(self, understood: ResolvedQuestion, indices: Indices, scores: Floats) -> tuple[Indices, Floats]:
+    def _with_boosted(self, resolved: ResolvedQuestion, indices: Indices, scores: Floats) -> tuple[Indices, Floats]:
         """The candidates, and every boosted item that may be listed."""
-        extra = np.setdiff1d(np.array(list(understood.boosts), np.int32), [*indices, *understood.excluded])
-        if understood.among.allowed is not None:
-            extra = extra[understood.among.allowed[extra]]
-        more = self._ranker.scores(understood.person.vector, extra.astype(np.int32))
-        return np.append(indices, extra).astype(np.int32), np.append(scores, more)
+        vector = resolved.profile.vector
+        boosted_items = np.array(list(resolved.boosts), np.int32)
+        extra = np.setdiff1d(boosted_items, [*indices, *resolved.excluded]).astype(np.int32)
+        extra = extra[self._ranker.can_list(vector, extra)]
+        if resolved.eligible.allowed is not None:
+            extra = extra[resolved.eligible.allowed[extra]]
+        return np.append(indices, extra), np.append(scores, self._ranker.scores(vector, extra))
 
     def _explained(
-        self, items: tuple[Ranked, ...], person: UserProfile, indices: Indices, multiplier: Floats
+        self, items: tuple[Ranked, ...], profile: UserProfile, indices: Indices, multiplier: Floats
     ) -> tuple[Ranked, ...]:
         scores = [item.score for item in items]
-        explained = explain(person, indices, scores, multiplier, model=self._bundle.model, items=self._bundle.items)
+        explained = explain(profile, indices, scores, multiplier, model=self._bundle.model, items=self._bundle.items)
         return tuple(
             replace(item, reasons=reasons, rest=rest) for item, (reasons, rest) in zip(items, explained, strict=True)
         )

@@ -1,6 +1,5 @@
-"""Neighbours by cosine: items alike, items like these and unlike those, users alike."""
+"""Neighbours by cosine: of an item, of some items less others, of a user."""
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -8,26 +7,36 @@ import numpy as np
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import rows_storing
-from recsys.engine.answers import Answer, RankedUser, UserAnswer, ranked
-from recsys.engine.list_warnings import UNKNOWN_ITEMS
+from recsys.engine.answers import (
+    ITEM_WITHOUT_VECTOR,
+    ITEMS_WITHOUT_VECTOR,
+    NO_DIRECTION,
+    NO_SIMILAR_USERS,
+    UNKNOWN_ITEMS,
+    Answer,
+    Ranked,
+    RankedUser,
+    UserAnswer,
+    ranked,
+    short_list,
+)
 from recsys.engine.selection import EligibleItems
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.topk import select_top_k
 
-NO_ITEM_VECTOR = "the model has nothing to say about this item, so nothing can be compared with it"
-NO_DIRECTION = "the items cancel out, or the model has nothing to say about them: nothing can be compared with them"
-NO_USER_VECTOR = "the model has nothing to say about this user, so nobody can be compared with them"
-OTHERS, OTHER_USERS = "there are only {} other items", "there are only {} other users"
-PASSING = "only {} other items pass the filter"
-
-_ROWS_AT_ONCE = 65_536
+ROWS_AT_ONCE = 65_536
+"""How many user vectors are compared in one product."""
 
 
 class Neighbours:
-    """Compares the vectors of one version. Any number of threads may ask at once."""
+    """Compares the vectors of one version. Any number of threads may ask at once.
 
-    def __init__(self, bundle: Bundle) -> None:
+    `rows_at_once`: how many users are compared in one product; it changes no answer.
+    """
+
+    def __init__(self, bundle: Bundle, *, rows_at_once: int = ROWS_AT_ONCE) -> None:
         self._bundle = bundle
+        self._rows_at_once = rows_at_once
 
     def items(
         self,
@@ -35,56 +44,72 @@ class Neighbours:
         negative: Indices,
         *,
         k: int,
-        among: EligibleItems,
+        eligible: EligibleItems,
         unknown_items: tuple[str, ...] = (),
     ) -> Answer:
         """The k items nearest to the direction of `positive` and away from `negative`, int32 (m,), none of these.
 
         The direction is the sum of the positive items' vectors, each of length one, less that of the negative ones':
         "king - man + woman" (Mikolov, Yih, Zweig, Linguistic Regularities in Continuous Space Word Representations,
-        2013). Vectors are unscaled. `among`: which items may be found. `unknown_items`: what else was named.
+        2013). Vectors are unscaled. `eligible`: which items may be found. `unknown_items`: unknown ids, to be named.
         """
-        version = self._bundle.manifest.version
-        warnings = (UNKNOWN_ITEMS.format(len(unknown_items)),) if unknown_items else ()
-        direction = self._direction(positive) - self._direction(negative)
+        like, unlike = self._directions(positive), self._directions(negative)
+        direction: Floats = like.sum(axis=0, dtype=np.float32) - unlike.sum(axis=0, dtype=np.float32)
         # What is left of vectors that cancel out is rounding, which points anywhere.
         if np.linalg.norm(direction) < 1e-6:
-            nothing = NO_ITEM_VECTOR if len(positive) == 1 and len(negative) == 0 else NO_DIRECTION
-            return Answer(version, None, k, (), (*warnings, nothing), unknown_items)
-        given = np.union1d(positive, negative)
-        found = among.search.search(normalised(direction[None]), k, exclude=rows_storing([given], self._n_items))
+            is_one = len(positive) == 1 and len(negative) == 0
+            return self._answer((), [ITEM_WITHOUT_VECTOR if is_one else NO_DIRECTION], k, unknown_items)
+        exclude = rows_storing([np.union1d(positive, negative)], len(self._bundle.items.ids))
+        found = eligible.search.search(normalised(direction[None]), k, exclude=exclude)
         items = ranked(self._bundle.items, *found.row(0))
-        short = ((OTHERS if among.allowed is None else PASSING).format(len(items)),) if len(items) < k else ()
-        return Answer(version, None, k, items, (*warnings, *short), unknown_items)
+        without_vector = int((~like.any(axis=1)).sum() + (~unlike.any(axis=1)).sum())
+        warnings = [ITEMS_WITHOUT_VECTOR.format(without_vector)] if without_vector else []
+        if len(items) < k:
+            limits = [] if eligible.allowed is None else ["the filter"]
+            warnings.append(short_list(len(items), limits, noun="other item"))
+        return self._answer(items, warnings, k, unknown_items)
 
     def users(self, user: int, *, k: int) -> UserAnswer:
-        """The k users whose vectors point most nearly where that of `user` does, never the user; exact search.
+        """The k users whose vectors have the largest cosine with that of `user`, never the user; exact search.
 
-        Users of whom the model has nothing to say are nobody's neighbours.
+        Users without a learned vector are never listed.
         """
-        version, users = self._bundle.manifest.version, self._bundle.model.embeddings.users
-        if not self._user_lengths[user]:
-            return UserAnswer(version, k, (), (NO_USER_VECTOR,))
-        cosines = self._cosines(users[user] / self._user_lengths[user])
-        cosines[user] = -np.inf
-        pairs = enumerate(zip(*select_top_k(cosines[None], k).row(0), strict=True), start=1)
-        found = tuple(
-            RankedUser(self._bundle.users.id_at(int(at)), float(score), rank) for rank, (at, score) in pairs
+        vectors, length = self._bundle.model.embeddings.users, self._user_lengths[user]
+        found: tuple[RankedUser, ...] = ()
+        if length:
+            cosines = self._cosines(vectors[user] / length)
+            cosines[user] = -np.inf
+            places = enumerate(zip(*select_top_k(cosines[None], k).row(0), strict=True), start=1)
+            ids = self._bundle.users
+            found = tuple(RankedUser(ids.id_at(int(at)), float(score), rank) for rank, (at, score) in places)
+        warning = short_list(len(found), [], noun="other user") if length else NO_SIMILAR_USERS
+        return UserAnswer(
+            model_version=self._bundle.manifest.version,
+            user_id=self._bundle.users.id_at(user),
+            requested=k,
+            users=found,
+            warnings=(warning,) if len(found) < k else (),
         )
-        return UserAnswer(version, k, found, (OTHER_USERS.format(len(found)),) if len(found) < k else ())
 
-    @property
-    def _n_items(self) -> int:
-        return len(self._bundle.items.ids)
+    def _answer(
+        self, items: tuple[Ranked, ...], warnings: list[str], k: int, unknown_items: tuple[str, ...]
+    ) -> Answer:
+        unknown = [UNKNOWN_ITEMS.format(len(unknown_items))] if unknown_items else []
+        return Answer(
+            model_version=self._bundle.manifest.version,
+            requested=k,
+            items=items,
+            warnings=(*unknown, *warnings),
+            unknown_items=unknown_items,
+        )
 
-    def _direction(self, positions: Sequence[int] | Indices) -> Floats:
-        vectors = normalised(np.asarray(self._bundle.model.embeddings.items[positions]))
-        total: Floats = vectors.sum(axis=0, dtype=np.float32)
-        return total
+    def _directions(self, positions: Indices) -> Floats:
+        """float32 (m, d): the vectors of the items at `positions`, of length one; zero for those without a vector."""
+        return normalised(np.asarray(self._bundle.model.embeddings.items[positions]))
 
     @cached_property
     def _user_lengths(self) -> Floats:
-        """float32 (n_users,): made when users are first compared, for that is seldom and reads every vector."""
+        """float32 (n_users,): computed when users are first compared, because it reads every vector."""
         users = self._bundle.model.embeddings.users
         lengths: Floats = np.sqrt(np.einsum("nd,nd->n", users, users))
         return lengths
@@ -93,7 +118,7 @@ class Neighbours:
         """float32 (n_users,): of every user's vector with `direction`, float32 (d,), of length one."""
         users, lengths = self._bundle.model.embeddings.users, self._user_lengths
         cosines = np.full(len(users), -np.inf, np.float32)
-        for start in range(0, len(users), _ROWS_AT_ONCE):
-            block = slice(start, start + _ROWS_AT_ONCE)
+        for start in range(0, len(users), self._rows_at_once):
+            block = slice(start, start + self._rows_at_once)
             np.divide(users[block] @ direction, lengths[block], out=cosines[block], where=lengths[block] > 0)
         return cosines

@@ -1,9 +1,10 @@
-"""Which items a question leaves to choose from."""
+"""Selection: which items a question leaves to choose from."""
 
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
 import numpy as np
 
@@ -11,7 +12,6 @@ from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
 from recsys.engine.filters import FilterCache, Mask, SearchCache
 from recsys.engine.question import Question
-from recsys.engine.user_profiles import UserProfile
 from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.search import ItemSearch
@@ -20,10 +20,10 @@ from recsys.retrieval.selective import selective
 
 @dataclass(frozen=True, eq=False)
 class EligibleItems:
-    """The items that may be listed at all, whoever asks.
+    """The items that may be listed for any user.
 
-    `search`: finds the best of them. `allowed`: bool (n_items,), None where all are. `unknown_items`: ids of
-    `include` that are none of this version.
+    `search`: finds the best of them. `allowed`: bool (n_items,), None if all are. `unknown_items`: ids of `include`
+    that this version does not have.
     """
 
     search: ItemSearch
@@ -32,70 +32,73 @@ class EligibleItems:
 
 
 class Selection:
-    """Turns filters and lists of ids into positions. Filters asked for last are kept; any threads may ask."""
+    """Turns filters and lists of ids into positions. Recent filters are kept; any number of threads may ask."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._masks = FilterCache(bundle.items)
         embeddings = bundle.model.embeddings
-        # Not bound methods: what refers to itself keeps its version in memory until the garbage collector comes by.
-        self._gather = partial(_scoring, embeddings)
+        # Not bound methods: an object that refers to itself stays in memory until the garbage collector runs.
+        self._gather = partial(_scoring_vectors, embeddings)
         self._searches = SearchCache(bundle.index, self._gather, factors=embeddings.factors)
         self._similar = SearchCache(bundle.similar, partial(_directions, embeddings), factors=embeddings.factors)
-        self._compares_all = False
+        self._is_exact = False
 
-    def exactly(self) -> "Selection":
-        """The same selection, searched by comparing every item; it shares what this one keeps."""
+    def with_exact_search(self) -> Self:
+        """The same selection, searched by comparing every item; it shares the caches of this one."""
         changed = copy(self)
-        changed._compares_all = True
+        changed._is_exact = True
         return changed
 
-    def among(self, question: Question) -> EligibleItems:
+    def eligible(self, question: Question) -> EligibleItems:
         """The items that `filter` and `include` leave. Raises FilterError."""
-        return self._searched(self._among(question))
-
-    def _among(self, question: Question) -> EligibleItems:
         mask = None if question.filter is None else self._masks.mask(question.filter)
-        if question.include is None:
-            if question.filter is None or mask is None:
-                return EligibleItems(self._bundle.index)
-            return EligibleItems(self._searches.among(question.filter, mask), mask)
-        listed, unknown = self.positions(question.include)
+        if question.include is not None:
+            return self._searched(self._included(question.include, mask))
+        if question.filter is None or mask is None:
+            return self._searched(EligibleItems(self._bundle.index))
+        return self._searched(EligibleItems(self._searches.search(question.filter, mask), mask))
+
+    def eligible_neighbours(self, condition: str | None) -> EligibleItems:
+        """The items that pass the filter `condition`, and a search by cosine among them. Raises FilterError."""
+        if condition is None:
+            return self._searched(EligibleItems(self._bundle.similar))
+        mask = self._masks.mask(condition)
+        return self._searched(EligibleItems(self._similar.search(condition, mask), mask))
+
+    def has_compiled(self, condition: str) -> bool:
+        """Whether the filter `condition` is in the cache."""
+        return condition in self._masks
+
+    def excluded(self, question: Question, seen: Indices) -> tuple[Indices, tuple[str, ...]]:
+        """Positions that are not listed for this user, int32 (m,), ascending, and the unknown ids of `exclude`.
+
+        `seen`: int32 (s,), ascending, what the user has seen.
+        """
+        left_out = seen if question.exclude_seen else seen[:0]
+        if not question.exclude:
+            return left_out, ()
+        listed, unknown = self.positions(question.exclude)
+        return np.union1d(left_out, listed), unknown
+
+    def positions(self, item_ids: Iterable[str]) -> tuple[Indices, tuple[str, ...]]:
+        """Positions int32 (m,) of the known ids, in their order, and the unknown ids; each id once."""
+        ids = list(dict.fromkeys(item_ids))
+        found, known = self._bundle.items.ids.encode(ids)
+        return found, tuple(item_id for item_id, is_known in zip(ids, known, strict=True) if not is_known)
+
+    def _included(self, include: Iterable[str], mask: Mask | None) -> EligibleItems:
+        listed, unknown = self.positions(include)
         allowed = np.zeros(len(self._bundle.items.ids), np.bool_)
         allowed[listed] = True if mask is None else mask[listed]
         factors = self._bundle.model.embeddings.factors
         return EligibleItems(selective(self._bundle.index, self._gather, allowed, factors=factors), allowed, unknown)
 
-    def has_compiled(self, condition: str) -> bool:
-        """Whether the filter `condition` was asked for lately."""
-        return condition in self._masks
-
-    def similar_among(self, condition: str | None) -> EligibleItems:
-        """The items that pass the filter `condition`, and a search by cosine among them. Raises FilterError."""
-        if condition is None:
-            return self._searched(EligibleItems(self._bundle.similar))
-        mask = self._masks.mask(condition)
-        return self._searched(EligibleItems(self._similar.among(condition, mask), mask))
-
-    def _searched(self, among: EligibleItems) -> EligibleItems:
-        return replace(among, search=among.search.exact) if self._compares_all else among
-
-    def excluded(self, question: Question, person: UserProfile) -> tuple[Indices, tuple[str, ...]]:
-        """Positions that this person does not get, int32 (m,), ascending, and the ids of `exclude` not known."""
-        seen = person.seen if question.exclude_seen else person.seen[:0]
-        if not question.exclude:
-            return seen, ()
-        listed, unknown = self.positions(question.exclude)
-        return np.union1d(seen, listed), unknown
-
-    def positions(self, item_ids: Iterable[str]) -> tuple[Indices, tuple[str, ...]]:
-        """Positions int32 (m,) of the ids that are known, in their order, and the others; each id once."""
-        ids = list(dict.fromkeys(item_ids))
-        found, known = self._bundle.items.ids.encode(ids)
-        return found, tuple(item_id for item_id, is_known in zip(ids, known, strict=True) if not is_known)
+    def _searched(self, eligible: EligibleItems) -> EligibleItems:
+        return replace(eligible, search=eligible.search.exact) if self._is_exact else eligible
 
 
-def _scoring(embeddings: Embeddings, positions: Indices) -> Floats:
+def _scoring_vectors(embeddings: Embeddings, positions: Indices) -> Floats:
     vectors: Floats = embeddings.items[positions] * embeddings.item_scale[positions][:, None]
     return vectors
 

@@ -25,7 +25,7 @@ class Engine:
             pass
         for question in questions:
             question.check()
-        return [Answer("v0", None, question.k, ()) for question in questions]
+        return [Answer(model_version="v0", requested=question.k, items=()) for question in questions]
 
 
 class Learned(Batcher):

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.bodies import MAX_BODY_BYTES
-from recsys.engine.bounds import MAX_K
+from recsys.engine.question import MAX_K
 
 PATHS = ["/v1/recommendations", "/v1/recommendations:batch", "/v1/items:similar", "/v1/rank"]
 SECRET = "hunter2"

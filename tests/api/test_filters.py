@@ -25,7 +25,7 @@ def test_only_items_that_pass_are_listed(service, path):
     only = service.get(path, params={"k": 5, "filter": "price is missing"})
     assert listed(only) == {"ubik"}
     assert only.json()["returned"] == 1
-    assert "pass the filter" in only.json()["warnings"][-1]
+    assert "because of the filter" in only.json()["warnings"][-1]
 
 
 @pytest.mark.parametrize("path", [LIST, SIMILAR])

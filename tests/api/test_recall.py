@@ -227,7 +227,8 @@ def given(again, recall=None):
 
 
 def answer(*ids):
-    return Answer("v0", None, len(ids), tuple(Ranked(item_id, 1.0, at, None) for at, item_id in enumerate(ids, 1)))
+    items = tuple(Ranked(item_id, 1.0, at, None) for at, item_id in enumerate(ids, 1))
+    return Answer(model_version="v0", requested=len(ids), items=items)
 
 
 def counted(watch):
@@ -287,7 +288,7 @@ def test_a_check_that_fails_is_logged_once_and_no_request_hears_of_it(start, has
 
     service = start(Settings(store=hasty, recall_sample=1))
     with monkeypatch.context() as broken:
-        broken.setattr(ServedEngine, "exactly", fail)
+        broken.setattr(ServedEngine, "with_exact_search", fail)
         for count, path in enumerate(LISTS[:3], start=1):
             assert service.get(path).status_code == 200
             wait_for(lambda n=count: figures(service)["checks_total", "recommendations", "failed"] == n)
@@ -303,14 +304,14 @@ def test_a_replaced_version_leaves_memory_after_its_last_check_and_counts_for_it
     """The check of the old version's list goes on when the new one has taken over."""
     publish(tmp_path, LITTLE, seed=2)
     begun, go_on = threading.Event(), threading.Event()
-    exactly = ServedEngine.exactly
+    with_exact_search = ServedEngine.with_exact_search
 
     def slow(engine):
         begun.set()
         assert go_on.wait(PATIENCE)
-        return exactly(engine)
+        return with_exact_search(engine)
 
-    monkeypatch.setattr(ServedEngine, "exactly", slow)
+    monkeypatch.setattr(ServedEngine, "with_exact_search", slow)
     models = ModelWatch(tmp_path, watch._metrics, offer=watch.offer)
     models.refresh()
     models.engine.ask(Question(user_id=USERS[0]))

@@ -4,5 +4,7 @@ from recsys.engine import Answer, Ranked
 
 def test_a_number_that_is_none_becomes_null_never_nan():
     items = (Ranked("a", float("nan"), 1, None), Ranked("b", float("-inf"), 2, None))
-    reply = Recommendations.of("ada", Answer("v0", "known", 2, items)).model_dump_json()
+    reply = Recommendations.of(
+        "ada", Answer(model_version="v0", user_status="known", requested=2, items=items)
+    ).model_dump_json()
     assert reply.count('"score":null') == 2

@@ -29,7 +29,7 @@ def test_ten_items_are_asked_for_unless_said_otherwise(service):
 def test_a_short_list_says_why(service):
     body = service.get(PATH.format("ada"), params={"k": 1000}).json()
     assert body["returned"] == len(body["items"]) == 6
-    assert body["warnings"] == ["only 6 items are left that this user has not seen"]
+    assert body["warnings"] == ["only 6 items can be listed because of what this user has already seen"]
 
 
 def test_seen_items_come_back_when_asked_for(service):

@@ -1,4 +1,4 @@
-"""Filters: conditions on the attributes of items, written by people, answered by a mask."""
+"""Filters: conditions on the attributes of items, as text; each becomes a mask over the items."""
 
 from recsys.engine.filters.cache import FilterCache, SearchCache
 from recsys.engine.filters.compilation import Mask, compile_filter

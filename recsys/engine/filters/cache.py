@@ -1,26 +1,85 @@
-"""Filters of one version: each compiled once, and its items gathered once."""
+"""Recent filters of one version: each is compiled once, and the vectors of its items are gathered once."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
 
 from recsys.data.items import Items
 from recsys.engine.filters.compilation import Mask, compile_filter
 from recsys.engine.filters.parsing import parse_filter
-from recsys.engine.filters.recent import Recent
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.selective import Gather, OverFetching, selective
 from recsys.retrieval.subset import SubsetSearch
 
-_MASK_BYTES = 64 * 2**20
-_VECTOR_BYTES = 128 * 2**20
+MASK_BYTES, VECTOR_BYTES = 64 * 2**20, 128 * 2**20
+"""How much the masks, and the vectors, of recent filters take at most."""
+
+_BYTES_PER_ENTRY = 1024  # beside the value: its key, the objects around its arrays
+
+
+class Sized(Protocol):
+    """Anything that knows how much memory it takes."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes."""
+
+
+Value = TypeVar("Value", bound=Sized)
+
+
+class LruCache(Generic[Value]):
+    """Values by name, the most recently used that fit into `max_bytes` together. Any number of threads may share it.
+
+    A value is made outside the lock, so that no thread waits; two threads that ask for it at once both make it.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.nbytes = 0
+        """How much the entries take now."""
+        self._max_bytes = max_bytes
+        self._values: OrderedDict[str, Value] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def get(self, name: str, make: Callable[[], Value]) -> Value:
+        """The value called `name`; if there is none, `make` makes it. A value that does not fit is not kept."""
+        with self._lock:
+            if name in self._values:
+                self._values.move_to_end(name)
+                return self._values[name]
+        value = make()
+        with self._lock:
+            if name not in self._values:
+                self._keep(name, value)
+        return value
+
+    def _keep(self, name: str, value: Value) -> None:
+        self._values[name] = value
+        self.nbytes += _size_of(name, value)
+        while self.nbytes > self._max_bytes:
+            self.nbytes -= _size_of(*self._values.popitem(last=False))
+
+
+def _size_of(name: str, value: Sized) -> int:
+    return value.nbytes + 4 * len(name) + _BYTES_PER_ENTRY
 
 
 class FilterCache:
-    """The masks of the filters asked for last, in 64 MiB: 67 filters of a million items.
+    """The masks of recent filters over `items`, in `max_bytes`: 64 MiB hold 67 filters of a million items.
 
     Any number of threads may ask.
     """
 
-    def __init__(self, items: Items) -> None:
+    def __init__(self, items: Items, *, max_bytes: int = MASK_BYTES) -> None:
         self._items = items
-        self._masks: Recent[Mask] = Recent(_MASK_BYTES)
+        self._masks: LruCache[Mask] = LruCache(max_bytes)
 
     def __len__(self) -> int:
         return len(self._masks)
@@ -34,20 +93,20 @@ class FilterCache:
 
 
 class SearchCache:
-    """`index` among the items of the filters asked for last, whose vectors are kept, in 128 MiB.
+    """Searches of `index` among the items of recent filters, whose vectors are kept in `max_bytes`.
 
     Any number of threads may ask. `gather`, `factors`: as `selective` takes them.
     """
 
-    def __init__(self, index: ItemSearch, gather: Gather, *, factors: int) -> None:
+    def __init__(self, index: ItemSearch, gather: Gather, *, factors: int, max_bytes: int = VECTOR_BYTES) -> None:
         self._index = index
         self._gather = gather
         self._factors = factors
-        self._searches: Recent[SubsetSearch | OverFetching] = Recent(_VECTOR_BYTES)
+        self._searches: LruCache[SubsetSearch | OverFetching] = LruCache(max_bytes)
 
     def __len__(self) -> int:
         return len(self._searches)
 
-    def among(self, text: str, mask: Mask) -> ItemSearch:
-        """A search among the items where `mask`, that of the filter `text`, is true."""
+    def search(self, text: str, mask: Mask) -> ItemSearch:
+        """A search among the items for which `mask`, the mask of the filter `text`, is true."""
         return self._searches.get(text, lambda: selective(self._index, self._gather, mask, factors=self._factors))

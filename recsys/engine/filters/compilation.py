@@ -1,27 +1,52 @@
 """Tree to mask: which items pass.
 
-A condition on an unknown value is false, and `not` turns exactly that round: every item passes a filter or its
-negation, never both.
+A condition on an unknown value is false, and `not` reverses exactly that: every item passes a filter or its negation,
+never both.
 """
 
 import functools
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
+from typing import Literal as OneOf
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recsys.data.arrays import read_only
 from recsys.data.items import Items
-from recsys.engine.filters.columns import Column, Kind, as_mask, column_of, texts
-from recsys.engine.filters.tree import And, Comparison, Contains, Filter, Literal, Membership, Missing, Not, Or
+from recsys.engine.filters.tree import (
+    And,
+    Attribute,
+    Comparison,
+    Contains,
+    Filter,
+    Literal,
+    Membership,
+    Missing,
+    Not,
+    Or,
+)
 from recsys.errors import FilterError
+from recsys.suggestions import nearest_name
 
 Mask: TypeAlias = NDArray[np.bool_]
 """bool (n_items,): which items pass."""
+
+ID = "id"
+"""The name of the item's id, unless the catalogue has an attribute of that name."""
+
+Kind: TypeAlias = OneOf["numbers", "texts", "truth values"]
+
+# Here arrays go to pyarrow as buffers, and come from it by DLPack: for `pa.array`, `pa.scalar` and `to_numpy` pyarrow
+# imports pandas, and the first question with a filter would wait for that.
+
+_MOST_NAMES = 20
+_LONGEST_NAME = 64
 
 _OF_NUMBERS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
@@ -44,10 +69,23 @@ _A_VALUE: Mapping[Kind, str] = {
 }
 
 
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One attribute of all items.
+
+    `values`: int64, float64 or bool (n_items,), any number if unknown; a pyarrow string array if `kind` is
+    "texts". `known`: bool (n_items,).
+    """
+
+    kind: Kind
+    values: Any
+    known: NDArray[np.bool_]
+
+
 def compile_filter(tree: Filter, items: Items) -> Mask:
     """Which of `items` pass: bool (n_items,), read-only.
 
-    Raises FilterError where an attribute is none of the items', or a value is of another kind than its attribute.
+    Raises FilterError if the items have no such attribute, or a value is of another kind than its attribute.
     """
     return read_only(_mask(tree, items))
 
@@ -65,7 +103,7 @@ def _mask(tree: Filter, items: Items) -> Mask:
         case Comparison():
             return _compared(column_of(items, tree.attribute), tree)
         case Membership(attribute, literals):
-            return _among(column_of(items, attribute), literals)
+            return _is_in(column_of(items, attribute), literals)
         case Contains():
             return _containing(column_of(items, tree.attribute), tree)
 
@@ -83,13 +121,13 @@ def _compared(column: Column, comparison: Comparison) -> Mask:
     return mask
 
 
-def _among(column: Column, literals: tuple[Literal, ...]) -> Mask:
+def _is_in(column: Column, literals: tuple[Literal, ...]) -> Mask:
     values = [_checked(literal, column.kind) for literal in literals]
     if column.kind == "texts":
         return as_mask(pc.is_in(column.values, value_set=texts(values)))
     if _is_whole(column):
-        held = np.iinfo(column.values.dtype)
-        values = [int(value) for value in values if float(value).is_integer() and held.min <= value <= held.max]
+        limits = np.iinfo(column.values.dtype)
+        values = [int(value) for value in values if float(value).is_integer() and limits.min <= value <= limits.max]
     mask: Mask = np.isin(column.values, np.array(values, column.values.dtype)) & column.known
     return mask
 
@@ -103,7 +141,7 @@ def _containing(column: Column, contains: Contains) -> Mask:
 
 
 def _checked(literal: Literal, kind: Kind) -> Any:
-    """The value, where it is of the kind that the attribute holds."""
+    """The value. Raises FilterError if it is not of the kind that the attribute holds."""
     value = literal.value
     came: Kind = "truth values" if isinstance(value, bool) else "texts" if isinstance(value, str) else "numbers"
     if came != kind:
@@ -116,7 +154,61 @@ def _is_whole(column: Column) -> bool:
 
 
 def _whole(value: float, sign: str) -> float:
-    """The bound that says of whole numbers what `value` says: never rounded, as a float64 of both would be."""
+    """The bound that gives the same answer for whole numbers as `value`; comparing both as float64 would round."""
     if value.is_integer():
         return int(value)
     return value if sign == "=" else math.ceil(value) if sign in ("<", ">=") else math.floor(value)
+
+
+def column_of(items: Items, attribute: Attribute) -> Column:
+    """The column that an attribute names. Raises FilterError if there is none."""
+    table = items.table
+    if attribute.name in table.column_names:
+        found = table.column(attribute.name)
+    elif attribute.name == ID:
+        found = items.ids.ids
+    else:
+        raise FilterError(_no_such(attribute.name, filterable(items)), position=attribute.position)
+    return _typed(found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found)
+
+
+def filterable(items: Items) -> list[str]:
+    """The names a filter may use."""
+    return list(dict.fromkeys((ID, *items.table.column_names)))
+
+
+def as_mask(truth: Any) -> NDArray[np.bool_]:
+    """bool (n,) of a pyarrow boolean array; what is null is false."""
+    return np.from_dlpack(_filled(truth).cast(pa.uint8())).view(np.bool_)
+
+
+def texts(values: Sequence[str]) -> Any:
+    """A pyarrow string array (n,)."""
+    encoded = [value.encode() for value in values]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+
+
+def _filled(values: Any) -> Any:
+    """Booleans or numbers (n,) with false or 0 for what is null."""
+    nothing = pa.Array.from_buffers(values.type, 1, [None, pa.py_buffer(bytes(8))])[0]
+    return pc.fill_null(values, nothing)
+
+
+def _typed(found: Any) -> Column:
+    if pa.types.is_boolean(found.type):
+        return Column("truth values", as_mask(found), as_mask(found.is_valid()))
+    if pa.types.is_integer(found.type) or pa.types.is_floating(found.type):
+        whole = pa.types.is_integer(found.type)
+        numbers = np.from_dlpack(_filled(found if whole else found.cast(pa.float64())))
+        return Column("numbers", numbers, as_mask(found.is_valid()) & ~np.isnan(numbers))
+    return Column("texts", found.cast(pa.string()), as_mask(found.is_valid()))
+
+
+def _no_such(name: str, known: list[str]) -> str:
+    """Names the attributes there are, never the one that came."""
+    nearest = nearest_name(name[:_LONGEST_NAME], known)
+    hint = f"; did you mean {Attribute(nearest)}?" if nearest else ""
+    names = ", ".join(str(Attribute(it)) for it in known[:_MOST_NAMES])
+    more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
+    return f"expected an attribute of the items{hint} (there are {names}{more})"

@@ -62,7 +62,7 @@ class Membership:
 
 @dataclass(frozen=True)
 class Contains:
-    """The attribute's text has `text` somewhere in it, whatever the case."""
+    """The attribute's text contains `text`, in any case."""
 
     attribute: Attribute
     text: Literal
@@ -83,7 +83,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Not:
-    """Exactly the items that `part` leaves out."""
+    """Exactly the items that do not pass `part`."""
 
     part: "Filter"
 
@@ -93,7 +93,7 @@ class Not:
 
 @dataclass(frozen=True)
 class And:
-    """What passes all of `parts`, two or more."""
+    """The items that pass all of `parts`, two or more."""
 
     parts: tuple["Filter", ...]
 
@@ -103,7 +103,7 @@ class And:
 
 @dataclass(frozen=True)
 class Or:
-    """What passes any of `parts`, two or more."""
+    """The items that pass any of `parts`, two or more."""
 
     parts: tuple["Filter", ...]
 

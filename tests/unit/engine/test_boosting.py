@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsys.engine.boosting import boosted
+from recsys.engine.post_processing import boosted
 
 
 def test_up_is_up_and_down_is_down_on_either_side_of_zero() -> None:

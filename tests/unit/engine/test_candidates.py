@@ -3,8 +3,8 @@
 import pytest
 
 from recsys.engine import Engine, Event
-from recsys.engine.candidates import MAX_CANDIDATES
-from recsys.engine.user_profiles import NOBODY, UNKNOWN_USER
+from recsys.engine.answers import NO_USER, UNKNOWN_USER
+from recsys.engine.question import MAX_CANDIDATES
 from recsys.errors import InvalidRequestError
 
 
@@ -20,7 +20,7 @@ def test_known_ones_by_score_then_unknown_ones_as_they_came(engine: Engine) -> N
     ]
     assert answer.items[0].title == "D"
     assert (answer.user_status, answer.unknown_items) == ("known", ("none", "nor this"))
-    assert answer.warnings == ("items named that this version does not have, and that count for nothing: 2",)
+    assert answer.warnings == ("items that this version does not have: 2",)
 
 
 def test_scores_are_those_of_the_list(large_engine: Engine) -> None:
@@ -38,7 +38,7 @@ def test_of_whom_nothing_is_known_popularity_decides(engine: Engine) -> None:
     answer = engine.rank(["i0004", "i0003", "i0001"], user_id="nobody")
     assert [it.item_id for it in answer.items] == ["i0001", "i0003", "i0004"]
     assert (answer.user_status, answer.warnings) == ("fallback", (UNKNOWN_USER,))
-    assert engine.rank(["i0001"]).warnings == (NOBODY,)
+    assert engine.rank(["i0001"]).warnings == (NO_USER,)
     assert engine.rank([], user_id="u0000").items == ()
 
 

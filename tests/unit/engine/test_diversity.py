@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from recsys.artifacts.bundle import Bundle
 from recsys.engine import Engine, Question
-from recsys.engine.diversity import diversified
+from recsys.engine.post_processing import diversified
 
 
 def test_worked_by_hand() -> None:

@@ -18,9 +18,7 @@ from recsys.artifacts.registry import Registry
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.engine import Answer, Engine, Ranked
-from recsys.engine.answers import ranked
-from recsys.engine.neighbours import NO_ITEM_VECTOR
-from recsys.engine.user_profiles import NO_VECTOR, UNKNOWN_USER
+from recsys.engine.answers import ITEM_WITHOUT_VECTOR, UNKNOWN_USER, USER_WITHOUT_VECTOR, ranked
 from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
 
 
@@ -40,6 +38,7 @@ def test_a_known_user_gets_inner_products_in_order(engine: Engine) -> None:
     answer = engine.recommend("u0000", k=3)
     assert answer == Answer(
         model_version=engine.version,
+        user_id="u0000",
         user_status="known",
         requested=3,
         items=(Ranked("i0003", 2.0, 1, "D"), Ranked("i0002", 1.0, 2, None), Ranked("i0001", 0.0, 3, "B")),
@@ -71,7 +70,11 @@ def test_an_unknown_user_gets_the_most_popular_labelled(engine: Engine) -> None:
 
 def test_a_user_with_a_zero_vector_gets_the_most_popular_they_have_not_seen(engine: Engine) -> None:
     answer = engine.recommend("u0002", k=2)
-    assert (answer.user_status, ids(answer), answer.warnings) == ("fallback", ["i0001", "i0002"], (NO_VECTOR,))
+    assert (answer.user_status, ids(answer), answer.warnings) == (
+        "fallback",
+        ["i0001", "i0002"],
+        (USER_WITHOUT_VECTOR,),
+    )
     answer = engine.recommend("u0002", k=5)
     assert "i0003" not in ids(answer)
     assert "i0003" in ids(engine.recommend("u0002", k=5, exclude_seen=False))
@@ -80,16 +83,18 @@ def test_a_user_with_a_zero_vector_gets_the_most_popular_they_have_not_seen(engi
 def test_a_user_who_has_seen_everything_gets_nothing_and_is_told_why(engine: Engine) -> None:
     answer = engine.recommend("u0003")
     assert (answer.user_status, answer.items) == ("known", ())
-    assert answer.warnings == ("only 0 items are left that this user has not seen",)
+    assert answer.warnings == ("no item can be listed because of what this user has already seen",)
     assert len(engine.recommend("u0003", exclude_seen=False).items) == 5
 
 
 def test_a_short_list_says_why(engine: Engine) -> None:
     assert engine.recommend("u0000", k=4).warnings == ()
-    assert engine.recommend("u0000", k=5).warnings == ("only 4 items are left that this user has not seen",)
-    assert engine.recommend("u0000", k=6, exclude_seen=False).warnings == ("there are only 5 items",)
-    assert engine.recommend("nobody", k=6).warnings == (UNKNOWN_USER, "there are only 5 items")
-    assert engine.similar("i0000", k=5).warnings == ("there are only 4 other items",)
+    assert engine.recommend("u0000", k=5).warnings == (
+        "only 4 items can be listed because of what this user has already seen",
+    )
+    assert engine.recommend("u0000", k=6, exclude_seen=False).warnings == ("only 5 items can be listed",)
+    assert engine.recommend("nobody", k=6).warnings == (UNKNOWN_USER, "only 5 items can be listed")
+    assert engine.similar("i0000", k=5).warnings == ("only 4 other items can be listed",)
 
 
 # --- many users -----------------------------------------------------------------------------------------------------
@@ -177,7 +182,7 @@ def test_an_item_with_identical_twins_is_still_not_its_own_neighbour(engine: Eng
 
 def test_an_item_without_a_vector_has_no_neighbours_and_says_so(engine: Engine) -> None:
     answer = engine.similar("i0004")
-    assert (answer.items, answer.warnings) == ((), (NO_ITEM_VECTOR,))
+    assert (answer.items, answer.warnings) == ((), (ITEM_WITHOUT_VECTOR,))
 
 
 def test_an_item_is_shown_with_what_is_known_of_it(engine: Engine) -> None:
@@ -187,16 +192,22 @@ def test_an_item_is_shown_with_what_is_known_of_it(engine: Engine) -> None:
     assert engine.item("i0002").title is None
 
 
-def test_unknown_items_and_users_are_errors_that_repeat_nothing(engine: Engine) -> None:
-    questions: list[tuple[Callable[[str], Any], type[Exception]]] = [
-        (engine.similar, UnknownItemError),
-        (engine.item, UnknownItemError),
-        (engine.history, UnknownUserError),
-    ]
-    for question, error in questions:
-        with pytest.raises(error) as caught:
-            question("<script>")
-        assert "script" not in str(caught.value)
+def test_unknown_items_and_users_are_errors_that_name_them(engine: Engine) -> None:
+    for question in (engine.similar, engine.item):
+        with pytest.raises(UnknownItemError, match="no such item in this version: 'nope'") as item:
+            question("nope")
+        assert item.value.item_ids == ("nope",)
+    for ask in (engine.history, engine.similar_users):
+        with pytest.raises(UnknownUserError, match="no such user in this version: 'nope'") as user:
+            ask("nope")
+        assert user.value.user_id == "nope"
+
+
+def test_of_many_unknown_items_the_first_few_are_named(engine: Engine) -> None:
+    unknown = [f"none {number}" for number in range(7)]
+    with pytest.raises(UnknownItemError, match=r"'none 4' and 2 more$") as error:
+        engine.similar_to(unknown)
+    assert error.value.item_ids == tuple(unknown)
 
 
 def test_a_history_is_heaviest_first(engine: Engine) -> None:

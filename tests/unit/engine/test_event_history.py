@@ -15,7 +15,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.ingest.deduplication import first_of_alike
 from recsys.data.interactions import Interactions
 from recsys.engine.event_history import weigh, weights_of
-from recsys.engine.events import MAX_EVENTS, Event
+from recsys.engine.question import MAX_EVENTS, Event
 from recsys.errors import ArtifactError, InvalidRequestError
 
 DAY = 86_400

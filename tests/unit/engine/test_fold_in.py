@@ -18,8 +18,8 @@ from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.engine import Answer, Engine, Event, Question
-from recsys.engine.explaining import N_REASONS
-from recsys.engine.user_profiles import EVENTS_ALONE, NO_USABLE_EVENT, NOBODY, UNKNOWN_USER
+from recsys.engine.answers import NO_USABLE_EVENT, NO_USER, ONLY_EVENTS, UNKNOWN_USER
+from recsys.engine.post_processing import N_REASONS
 from recsys.errors import InvalidRequestError
 from recsys.models.factors.training import train_model
 from recsys.retrieval.exact import normalised
@@ -159,7 +159,7 @@ def test_nothing_usable_leads_to_a_labelled_fallback(engine: Engine) -> None:
     assert (answer.user_status, answer.unknown_items) == ("fallback", ("nothing", "never"))
     assert answer.warnings[-1] == NO_USABLE_EVENT
     assert len(answer.items) == 3
-    assert engine.ask(Question(k=3)).warnings == (NOBODY,)
+    assert engine.ask(Question(k=3)).warnings == (NO_USER,)
     assert engine.ask(Question(user_id="nobody", k=3)).warnings == (UNKNOWN_USER,)
 
 
@@ -175,14 +175,14 @@ def test_unknown_items_do_not_change_the_list(engine: Engine) -> None:
     answer = engine.ask(Question(events=(*known, Event("new"))))
     assert answer.items == engine.ask(Question(events=known)).items
     assert answer.unknown_items == ("new",)
-    assert answer.warnings == ("items named that this version does not have, and that count for nothing: 1",)
+    assert answer.warnings == ("items that this version does not have: 1",)
 
 
 def test_an_unknown_user_with_events_is_folded_in(engine: Engine) -> None:
     events = (Event("i01", "buy"),)
     answer = engine.ask(Question(user_id="nobody", events=events))
     assert answer.items == engine.ask(Question(events=events)).items
-    assert (answer.user_status, answer.warnings) == ("folded_in", (EVENTS_ALONE,))
+    assert (answer.user_status, answer.warnings) == ("folded_in", (ONLY_EVENTS,))
 
 
 def test_a_known_user_whose_events_say_nothing_is_known_as_before(engine: Engine) -> None:

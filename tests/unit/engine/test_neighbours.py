@@ -5,8 +5,9 @@ import pytest
 
 from recsys.artifacts.bundle import Bundle
 from recsys.engine import Engine
-from recsys.engine.engine import MAX_COMPARED
-from recsys.engine.neighbours import NO_DIRECTION, NO_USER_VECTOR
+from recsys.engine.answers import NO_DIRECTION, NO_SIMILAR_USERS
+from recsys.engine.neighbours import Neighbours
+from recsys.engine.question import MAX_COMPARED
 from recsys.errors import FilterError, InvalidRequestError, UnknownItemError, UnknownUserError
 
 
@@ -39,7 +40,7 @@ def test_neighbours_that_pass_a_filter(large: Bundle, large_engine: Engine) -> N
     short = large_engine.similar("i0003", k=20, filter="id < 'i0005'")
     assert [sorted(item.item_id for item in short.items), short.warnings] == [
         ["i0000", "i0001", "i0002", "i0004"],
-        ("only 4 other items pass the filter",),
+        ("only 4 other items can be listed because of the filter",),
     ]
     with pytest.raises(FilterError):
         large_engine.similar("i0003", filter="price >")
@@ -53,7 +54,7 @@ def test_one_item_alone_is_similar(large_engine: Engine) -> None:
 def test_unknown_items_are_named_and_left_out(engine: Engine) -> None:
     answer = engine.similar_to(["i0000", "none"], ["nor this"], k=2)
     assert answer.unknown_items == ("none", "nor this")
-    assert answer.warnings == ("items named that this version does not have, and that count for nothing: 2",)
+    assert answer.warnings == ("items that this version does not have: 2",)
     assert answer.items == engine.similar("i0000", k=2).items
     with pytest.raises(UnknownItemError):
         engine.similar_to(["none"], ["i0000"])
@@ -66,7 +67,7 @@ def test_what_cancels_out_has_no_neighbours_and_says_so(engine: Engine) -> None:
 
 
 def test_short_lists_and_bounds(engine: Engine) -> None:
-    assert engine.similar_to(["i0000"], ["i0001"], k=4).warnings == ("there are only 3 other items",)
+    assert engine.similar_to(["i0000"], ["i0001"], k=4).warnings == ("only 3 other items can be listed",)
     with pytest.raises(InvalidRequestError, match="negative: 1001 ids came"):
         engine.similar_to(["i0000"], ["i0000"] * (MAX_COMPARED + 1))
     with pytest.raises(InvalidRequestError, match="positive: 0 bytes"):
@@ -78,20 +79,18 @@ def test_users_alike(engine: Engine) -> None:
     answer = engine.similar_users("u0000", k=3)
     assert [(user.user_id, user.rank) for user in answer.users] == [("u0003", 1), ("u0001", 2)]
     assert [user.score for user in answer.users] == pytest.approx([0.5**0.5, 0.0])
-    assert (answer.requested, answer.warnings) == (3, ("there are only 2 other users",))
-    assert engine.similar_users("u0002").warnings == (NO_USER_VECTOR,)
+    assert (answer.requested, answer.warnings) == (3, ("only 2 other users can be listed",))
+    assert engine.similar_users("u0002").warnings == (NO_SIMILAR_USERS,)
     with pytest.raises(UnknownUserError):
         engine.similar_users("nobody")
     with pytest.raises(InvalidRequestError, match="k: expected"):
         engine.similar_users("u0000", k=0)
 
 
-def test_users_are_compared_exactly_in_any_blocks(
-    large: Bundle, large_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_users_are_compared_exactly_in_any_blocks(large: Bundle) -> None:
     users = large.model.embeddings.users.astype(np.float64)
     cosine = np.array([users[1] @ other / max(np.linalg.norm(other), 1e-9) for other in users])
     cosine[[1, *range(0, 160, 10)]] = -np.inf
-    monkeypatch.setattr("recsys.engine.neighbours._ROWS_AT_ONCE", 7)
-    found = [user.user_id for user in large_engine.similar_users("u0001", k=20).users]
-    assert found == large_engine.user_ids.decode(np.argsort(-cosine)[:20])
+    for rows_at_once in (7, 1_000):
+        found = [user.user_id for user in Neighbours(large, rows_at_once=rows_at_once).users(1, k=20).users]
+        assert found == large.users.decode(np.argsort(-cosine)[:20])

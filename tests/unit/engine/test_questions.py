@@ -36,14 +36,14 @@ def test_a_filter_leaves_what_passes(engine: Engine) -> None:
     assert ids(engine.ask(Question(user_id="u0000", k=2, filter="price > 2"))) == ["i0003", "i0002"]
     short = engine.ask(Question(user_id="u0000", k=5, filter="price < 4"))
     assert ids(short) == ["i0002"]
-    assert short.warnings == ("only 1 items pass the filter and have not been seen by this user",)
+    assert short.warnings == ("only 1 item can be listed because of the filter and what this user has already seen",)
     assert short.user_status == "known"
 
 
 def test_a_filter_that_nothing_passes_is_no_fallback(engine: Engine) -> None:
     answer = engine.ask(Question(user_id="u0000", k=1, filter="price > 1000"))
     assert (answer.user_status, answer.items) == ("known", ())
-    assert answer.warnings == ("only 0 items pass the filter and have not been seen by this user",)
+    assert answer.warnings == ("no item can be listed because of the filter and what this user has already seen",)
 
 
 def test_everybodys_lists_through_a_filter(large_engine: Engine) -> None:
@@ -74,12 +74,12 @@ def test_included_and_excluded(engine: Engine) -> None:
     assert ids(included) == ["i0002", "i0001"]
     assert included.unknown_items == ("none",)
     assert included.warnings == (
-        "items named that this version does not have, and that count for nothing: 1",
-        "only 2 items are in `include` and have not been seen by this user",
+        "items that this version does not have: 1",
+        "only 2 items can be listed because of `include` and what this user has already seen",
     )
     excluded = engine.ask(Question(k=4, exclude=("i0001", "gone"), include=("i0001", "i0003"), filter="price > 0"))
     assert ids(excluded) == ["i0003"]
-    assert excluded.warnings[-1] == "only 1 items pass the filter, are in `include` and are not in `exclude`"
+    assert excluded.warnings[-1] == "only 1 item can be listed because of the filter, `include` and `exclude`"
     assert excluded.unknown_items == ("gone",)
     assert "i0003" not in ids(engine.ask(Question(user_id="u0000", exclude=("i0003",), exclude_seen=False)))
 
@@ -154,12 +154,16 @@ def test_boosted_fallbacks_and_reasons(engine: Engine, large_engine: Engine) -> 
     [
         (Question(user_id="nobody", k=2), UnknownUserError, "no such user"),
         (Question(user_id="nobody", k=2, events=(Event("i0001"),)), UnknownUserError, "no such user"),
-        (Question(user_id="u0000", k=1, exclude=("none",)), UnknownItemError, "does not have: 1"),
-        (Question(k=1, events=(Event("i0001"), Event("none"))), UnknownItemError, "does not have: 1"),
-        (Question(k=1), IncompleteAnswerError, "nothing is known of whom this is for"),
-        (Question(user_id="u0002", k=1), IncompleteAnswerError, "nothing to say about this user"),
-        (Question(user_id="u0000", k=5), IncompleteAnswerError, "only 4 items are left"),
-        (Question(user_id="u0003", k=1), IncompleteAnswerError, "only 0 items are left"),
+        (Question(user_id="u0000", k=1, exclude=("none",)), UnknownItemError, "this version: 'none'"),
+        (
+            Question(k=1, events=(Event("i0001"), Event("none"))),
+            UnknownItemError,
+            "this version: 'none'",
+        ),
+        (Question(k=1), IncompleteAnswerError, "neither a user nor an event"),
+        (Question(user_id="u0002", k=1), IncompleteAnswerError, "no learned vector"),
+        (Question(user_id="u0000", k=5), IncompleteAnswerError, "only 4 items can be listed"),
+        (Question(user_id="u0003", k=1), IncompleteAnswerError, "no item can be listed"),
     ],
 )
 def test_strict_questions_get_whole_answers_or_none(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsys.engine.filters import FilterCache, SearchCache, cache, compile_filter, parse_filter
+from recsys.engine.filters import FilterCache, SearchCache, compile_filter, parse_filter
 from recsys.errors import FilterError
 from recsys.retrieval.exact import ExactSearch
 
@@ -16,11 +16,9 @@ def test_masks_are_those_of_compiling(shop):
     assert len(filters) == 2
 
 
-def test_what_was_asked_for_before_is_not_compiled_again(shop, monkeypatch):
+def test_what_was_asked_for_before_is_not_compiled_again(shop):
     filters = FilterCache(shop)
-    filters.mask("price < 20")
-    monkeypatch.setattr(cache, "compile_filter", None)
-    assert filters.mask("price < 20").sum() == 3
+    assert filters.mask("price < 20") is filters.mask("price < 20")
 
 
 def test_a_filter_that_is_refused_is_not_kept(shop):
@@ -30,9 +28,8 @@ def test_a_filter_that_is_refused_is_not_kept(shop):
     assert len(filters) == 0
 
 
-def test_memory_is_bounded(shop, monkeypatch):
-    monkeypatch.setattr(cache, "_MASK_BYTES", 5_000)
-    filters = FilterCache(shop)
+def test_memory_is_bounded(shop):
+    filters = FilterCache(shop, max_bytes=5_000)
     for bound in range(50):
         assert filters.mask(f"price < {bound}").sum() == compile_filter(parse_filter(f"price < {bound}"), shop).sum()
     assert len(filters) == 4
@@ -48,7 +45,7 @@ def test_items_are_gathered_once(shop, rng_vectors):
     searches = SearchCache(ExactSearch(rng_vectors), gather, factors=3)
     mask = compile_filter(parse_filter("price < 20"), shop)
     for _ in range(3):
-        found = searches.among("price < 20", mask).search(rng_vectors[:2], 10)
+        found = searches.search("price < 20", mask).search(rng_vectors[:2], 10)
         assert [sorted(row.tolist()) for row, _ in found.rows()] == [[0, 2, 5], [0, 2, 5]]
     assert gathered == [[0, 2, 5]]
     assert len(searches) == 1

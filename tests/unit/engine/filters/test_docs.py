@@ -9,8 +9,7 @@ import pytest
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.engine.filters import compile_filter, parse_filter
-from recsys.engine.filters.parsing import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT
-from recsys.engine.filters.tree_builder import MAX_VALUES
+from recsys.engine.filters.parsing import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, MAX_VALUES
 
 PAGE = (Path(__file__).parents[4] / "docs" / "filters.md").read_text("utf-8")
 LANGUAGE = PAGE[: PAGE.index("## Bounds")]

@@ -14,8 +14,7 @@ from recsys.engine.filters import (
     Or,
     parse_filter,
 )
-from recsys.engine.filters.parsing import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT
-from recsys.engine.filters.tree_builder import MAX_VALUES
+from recsys.engine.filters.parsing import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, MAX_VALUES
 from recsys.errors import FilterError, InvalidRequestError
 
 A, B, C = (Comparison(Attribute(name), "=", Literal(1)) for name in "abc")

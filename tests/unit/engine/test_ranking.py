@@ -1,11 +1,10 @@
 """A list does not depend on who else was asked about."""
 
 import numpy as np
-import pytest
 
 from recsys.artifacts.bundle import Bundle
 from recsys.engine import Engine
-from recsys.engine.rescoring import rescored
+from recsys.engine.ranking import rescored
 from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.topk import TopK
 
@@ -33,12 +32,11 @@ def test_candidates_are_put_in_the_order_of_exact_products() -> None:
     assert rescored(found, embeddings.users, embeddings, k=2).row(0)[0].tolist() == [2, 0]
 
 
-def test_blocks_change_nothing(large: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_change_nothing(large: Bundle) -> None:
     embeddings = large.model.embeddings
     users = embeddings.users[1:9]
     found = large.index.search(users, 12)
     whole = rescored(found, users, embeddings, k=10)
-    monkeypatch.setattr("recsys.engine.rescoring._GATHERED_PER_BLOCK", 3 * 12 * embeddings.factors)
-    in_blocks = rescored(found, users, embeddings, k=10)
+    in_blocks = rescored(found, users, embeddings, k=10, gathered_per_block=3 * 12 * embeddings.factors)
     np.testing.assert_array_equal(in_blocks.indices, whole.indices)
     np.testing.assert_array_equal(in_blocks.scores, whole.scores)

@@ -50,7 +50,7 @@ def test_lists_are_those_of_an_exact_index(
     approximate: Bundle, large_engine: Engine, asked: Callable[[Engine], list[Answer]]
 ) -> None:
     engine = Engine(approximate)
-    found, exact = asked(engine), asked(engine.exactly())
+    found, exact = asked(engine), asked(engine.with_exact_search())
     assert exact == [replace(answer, model_version=engine.version) for answer in asked(large_engine)]
     assert asked(engine) == found != exact
 
@@ -58,14 +58,14 @@ def test_lists_are_those_of_an_exact_index(
 def test_what_is_compared_anyhow_is_the_same(approximate: Bundle) -> None:
     engine = Engine(approximate)
     question = Question(user_id="u0001", filter=FEW)
-    assert engine.ask(question) == engine.exactly().ask(question)
-    assert engine.similar("i0007", filter=FEW) == engine.exactly().similar("i0007", filter=FEW)
+    assert engine.ask(question) == engine.with_exact_search().ask(question)
+    assert engine.similar("i0007", filter=FEW) == engine.with_exact_search().similar("i0007", filter=FEW)
 
 
 def test_it_shares_what_was_worked_out(approximate: Bundle) -> None:
     """Masks of a million items, and vectors of those that pass, are kept once."""
     engine = Engine(approximate)
     engine.ask(Question(user_id="u0001", filter=FEW))
-    assert engine.exactly().has_compiled(FEW)
-    engine.exactly().ask(Question(user_id="u0001", filter=MANY))
+    assert engine.with_exact_search().has_compiled(FEW)
+    engine.with_exact_search().ask(Question(user_id="u0001", filter=MANY))
     assert engine.has_compiled(MANY)
