@@ -42,7 +42,7 @@ class ServedEngine(Engine):
         if len(self.user_ids):
             question = Question(user_id=self.user_ids.id_at(0))
             self.ask(question)
-            self._batcher.learn(question, self.ask_many)
+            self._batcher.measure(question, self.ask_many)
         if len(self.item_ids):
             self.similar(self.item_ids.id_at(0))
 
