@@ -66,9 +66,9 @@ class Recommendations(Reply):
     unknown_items: UnknownItems = None
 
     @classmethod
-    def of(cls, user_id: str | None, answer: Answer) -> Self:
+    def of(cls, answer: Answer) -> Self:
         """The reply that carries `answer`."""
-        user = {"id": user_id, "status": answer.user_status}
+        user = {"id": answer.user_id, "status": answer.user_status}
         return cls.model_validate({"user": user, **_list_fields(answer)})
 
 
@@ -78,14 +78,13 @@ class Batch(Reply):
     answers: tuple[Recommendations, ...]
 
     @classmethod
-    def of(cls, user_ids: Sequence[str | None], answers: Sequence[Answer], *, model_version: str) -> Self:
-        """The reply that carries `answers`, each to the user of the same place."""
-        lists = tuple(Recommendations.of(*pair) for pair in zip(user_ids, answers, strict=True))
-        return cls(model_version=model_version, answers=lists)
+    def of(cls, answers: Sequence[Answer], *, model_version: str) -> Self:
+        """The reply that carries `answers`."""
+        return cls(model_version=model_version, answers=tuple(map(Recommendations.of, answers)))
 
 
 class RankedCandidates(Reply):
-    """Candidates in somebody's order: known ones by score, then unknown ones as they came."""
+    """Candidates in a user's order: scored ones first, then known ones without a score, then unknown ones."""
 
     user: User
     items: tuple[Candidate, ...]
@@ -94,11 +93,11 @@ class RankedCandidates(Reply):
     unknown_items: UnknownItems = None
 
     @classmethod
-    def of(cls, user_id: str | None, answer: CandidateAnswer) -> Self:
+    def of(cls, answer: CandidateAnswer) -> Self:
         """The reply that carries `answer`."""
         return cls(
             model_version=answer.model_version,
-            user=User(id=user_id, status=answer.user_status),
+            user=User(id=answer.user_id, status=answer.user_status),
             items=answer.items,
             returned=len(answer.items),
             warnings=answer.warnings,
@@ -124,11 +123,11 @@ class SimilarUsers(Reply):
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, user_id: str, answer: UserAnswer) -> Self:
+    def of(cls, answer: UserAnswer) -> Self:
         """The reply that carries `answer`."""
         return cls(
             model_version=answer.model_version,
-            user=Ref(id=user_id),
+            user=Ref(id=answer.user_id),
             users=answer.users,
             requested=answer.requested,
             returned=len(answer.users),
@@ -175,6 +174,9 @@ class ItemReply(Reply):
     title: str | None = Field(None, description="left out where unknown")
     attributes: Mapping[str, Any]
     n_users: int = Field(description="how many users it has in the data the model was trained on")
+    has_vector: bool = Field(
+        description="whether it has a learned vector; without one it is never recommended and has no similar items"
+    )
 
     @classmethod
     def of(cls, view: ItemView, *, model_version: str) -> Self:
@@ -185,6 +187,7 @@ class ItemReply(Reply):
             title=view.title,
             attributes=view.attributes,
             n_users=view.n_users,
+            has_vector=view.has_vector,
         )
 
 

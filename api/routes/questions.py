@@ -35,7 +35,7 @@ async def recommend(
 
     Events are weighed as the job weighs the log's, and folded in to the vector that training would have given.
     """
-    return Recommendations.of(body.user_id, await answer_soon(engine, body.question()))
+    return Recommendations.of(await answer_soon(engine, body.question()))
 
 
 @router.post(
@@ -52,7 +52,7 @@ async def recommend_many(
         raise InvalidRequestError(f"body.requests: expected a sum of all k of at most {MAX_BATCH_ITEMS}")
     questions = [request.question() for request in body.requests]
     answers = await run_in_threadpool(engine.ask_many, questions)
-    return Batch.of([request.user_id for request in body.requests], answers, model_version=engine.version)
+    return Batch.of(answers, model_version=engine.version)
 
 
 @router.post(
@@ -64,6 +64,9 @@ async def recommend_many(
 async def rank(
     body: Annotated[RankBody, Depends(body_of(RankBody))], query: Annotated[NoQuery, Query()], engine: RequestEngine
 ) -> RankedCandidates:
-    """The given items in somebody's order, unknown ones last. Nothing is left out, what was seen neither."""
+    """The given items in the order of a user's scores; no item is left out, seen ones neither.
+
+    Known items without a learned vector come after the scored ones, unknown items last.
+    """
     events = body.events_of_log()
-    return RankedCandidates.of(body.user_id, engine.rank(body.item_ids, user_id=body.user_id, events=events))
+    return RankedCandidates.of(engine.rank(body.item_ids, user_id=body.user_id, events=events))

@@ -34,7 +34,7 @@ async def recommend(request: Request) -> Response:
     engine, user_id = engine_of(request), path_id(request, "user_id")
     query = query_of(request, RecommendationQuery)
     question = Question(user_id=user_id, k=query.k, exclude_seen=query.exclude_seen, filter=query.filter)
-    return json_of(Recommendations.of(user_id, await answer_soon(engine, question)))
+    return json_of(Recommendations.of(await answer_soon(engine, question)))
 
 
 @router.get(
@@ -48,4 +48,4 @@ async def similar(request: Request) -> Response:
     engine, user_id = engine_of(request), path_id(request, "user_id")
     query = query_of(request, NeighboursQuery)
     # Every user is looked at, which may take a while where there are many.
-    return json_of(SimilarUsers.of(user_id, await run_in_threadpool(engine.similar_users, user_id, k=query.k)))
+    return json_of(SimilarUsers.of(await run_in_threadpool(engine.similar_users, user_id, k=query.k)))

@@ -139,3 +139,26 @@ def test_a_fault_of_the_service_is_a_500_without_details_and_is_logged_once(star
     logged = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert [record.getMessage() for record in logged] == ["request_id=find-me failed"]
     assert logged[0].exc_info[0] is ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/items/nope-4711", None),
+        ("GET", "/v1/items/nope-4711/similar", None),
+        ("GET", "/v1/users/nope-4711/similar", None),
+        ("POST", "/v1/items:similar", {"positive": ["nope-4711"]}),
+        ("POST", "/v1/recommendations", {"user_id": "nope-4711", "strict": True}),
+        ("POST", "/v1/recommendations", {"user_id": "ada", "exclude": ["nope-4711"], "strict": True}),
+        ("POST", "/v1/recommendations", {"events": [{"item_id": "nope-4711"}], "strict": True}),
+        ("POST", "/v1/recommendations:batch", {"requests": [{"user_id": "nope-4711", "strict": True}]}),
+    ],
+)
+def test_an_unknown_id_is_in_no_problem_and_no_log_line(service, caplog, method, path, body):
+    """The engine's own error names it."""
+    with caplog.at_level(logging.DEBUG):
+        reply = service.send(method, path, **({} if body is None else {"json": body}))
+    check_problem(reply, 404, reply.json()["code"])
+    assert "4711" not in reply.text
+    assert "4711" not in str(reply.headers)
+    assert "4711" not in "".join(record.getMessage() for record in caplog.records if record.name.startswith("api"))

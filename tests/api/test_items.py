@@ -26,6 +26,7 @@ def test_an_item(service, store):
         "title": "Dune",
         "attributes": {"price": 9.5},
         "n_users": 3,
+        "has_vector": True,
     }
 
 

@@ -4,7 +4,6 @@ from recsys.engine import Answer, Ranked
 
 def test_a_number_that_is_none_becomes_null_never_nan():
     items = (Ranked("a", float("nan"), 1, None), Ranked("b", float("-inf"), 2, None))
-    reply = Recommendations.of(
-        "ada", Answer(model_version="v0", user_status="known", requested=2, items=items)
-    ).model_dump_json()
+    answer = Answer(model_version="v0", user_id="ada", user_status="known", requested=2, items=items)
+    reply = Recommendations.of(answer).model_dump_json()
     assert reply.count('"score":null') == 2
