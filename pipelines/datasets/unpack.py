@@ -12,7 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, cast
-from xml.etree import ElementTree
+
+from python_calamine import CalamineError
 
 from pipelines.datasets.cards import CardFile
 from pipelines.datasets.xlsx import read_sheet
@@ -22,13 +23,13 @@ from recsys.progress import Progress
 _BLOCK = 1 << 20
 _REPORT_ROWS = 100_000
 
-# What the standard library raises when an archive, a workbook or a text in it is not what it says it is.
+# What is raised when an archive, a workbook or a text in it is not what it says it is.
 _DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
     gzip.BadGzipFile,
     zlib.error,
-    ElementTree.ParseError,
+    CalamineError,
     UnicodeDecodeError,
     EOFError,
 )
@@ -153,7 +154,7 @@ def _flagged(fields: list[str], flags: tuple[str, ...]) -> list[str]:
 def _worksheet_rows(source: IO[bytes], file: CardFile) -> Iterator[list[str]]:
     with TemporaryFile() as seekable:
         shutil.copyfileobj(source, seekable)
+        seekable.seek(0)
         rows = read_sheet(seekable, sheet=file.sheet, dates=file.dates)
         _check_header(next(rows, []), file)
-        for row in rows:
-            yield row + [""] * (len(file.columns) - len(row))
+        yield from rows
