@@ -1,12 +1,14 @@
 """export: every user's list as one file, written as it is computed."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
@@ -24,20 +26,20 @@ SCHEMA = pa.schema(
         ("model_version", pa.string()),
     ]
 )
-"""One row a recommendation; ranks start at 1."""
+"""One row per recommendation; ranks start at 1."""
 
 _BATCH = 1_024
 
 
 class _Writer(Protocol):
-    def write_table(self, table: Any) -> None: ...
+    def write_table(self, table: pa.Table) -> None: ...
 
 
 def export(engine: Engine, out: Path, *, k: int, progress: Progress, filter: str | None = None) -> int:
     """Write every user's k best unseen items to `out` (.parquet, .csv or .jsonl). Returns the rows written.
 
     `filter`: a condition on the items' attributes. Memory is bounded by a few batches of users; `out` appears whole
-    or not at all. Raises FilterError, and ConfigError for another ending, or where the folder does not exist.
+    or not at all. Raises FilterError, and ConfigError for another ending or if the folder does not exist.
     """
     if out.suffix not in _WRITERS:
         raise ConfigError(f"--out {out}: got the ending {out.suffix!r}, expected one of {', '.join(_WRITERS)}")
@@ -55,7 +57,7 @@ def export(engine: Engine, out: Path, *, k: int, progress: Progress, filter: str
 
 @contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
-    """A file beside `out` to write, which takes its place in the end; where that is not reached, nothing is left."""
+    """A file beside `out` to write into; it replaces `out` if the block ends well, and is removed if not."""
     partial = out.with_name(f".{out.name}.partial")
     try:
         yield partial
@@ -64,7 +66,7 @@ def _replacing(out: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _table(engine: Engine, user_ids: Any, top: TopK) -> Any:
+def _table(engine: Engine, user_ids: Sequence[str], top: TopK) -> pa.Table:
     counts, filled = top.counts, top.filled
     rank = np.broadcast_to(np.arange(1, top.k + 1, dtype=np.int32), top.indices.shape)
     columns = [
@@ -78,6 +80,8 @@ def _table(engine: Engine, user_ids: Any, top: TopK) -> Any:
 
 
 class _JsonLines:
+    """One JSON object per line; a score is the shortest text that gives the same float32 back."""
+
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
 
@@ -87,8 +91,20 @@ class _JsonLines:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def write_table(self, table: Any) -> None:
-        table.to_pandas().to_json(self._file, orient="records", lines=True, double_precision=9)
+    def write_table(self, table: pa.Table) -> None:
+        fields = []
+        for before, name in zip("{" + "," * (table.num_columns - 1), table.column_names, strict=True):
+            fields += [f'{before}"{name}":', _json_texts(table[name].combine_chunks())]
+        lines = pc.binary_join_element_wise(*fields, "}\n", "")
+        self._file.write("".join(lines.to_pylist()).encode())
+
+
+def _json_texts(values: pa.Array) -> pa.Array:
+    """Each value as JSON writes it."""
+    if not pa.types.is_string(values.type):
+        return values.cast(pa.string())  # Arrow writes the shortest text of a float32
+    distinct = values.dictionary_encode()
+    return pa.array(map(json.dumps, distinct.dictionary.to_pylist()), pa.string()).take(distinct.indices)
 
 
 def _parquet(path: Path) -> AbstractContextManager[_Writer]:

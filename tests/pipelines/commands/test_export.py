@@ -1,6 +1,7 @@
 """The file of everybody's list: the same lists as one by one, in every format."""
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -52,6 +53,16 @@ def test_the_file_holds_everybodys_list(engine: Engine, tmp_path: Path, name: st
         assert lists[user]["item_id"].tolist() == [item.item_id for item in answer]
         assert lists[user]["rank"].tolist() == [item.rank for item in answer]
         assert lists[user]["score"].tolist() == pytest.approx([item.score for item in answer], abs=1e-5)
+
+
+def test_every_score_is_the_same_float32_in_every_format(engine: Engine, tmp_path: Path) -> None:
+    for name in ("lists.parquet", "lists.csv", "lists.jsonl"):
+        export(engine, tmp_path / name, k=50, progress=silent)
+    expected = _read(tmp_path / "lists.parquet")
+    assert expected["score"].dtype == np.float32
+    rows = [json.loads(line) for line in (tmp_path / "lists.jsonl").read_text().splitlines()]
+    for frame in (pd.DataFrame(rows), _read(tmp_path / "lists.csv")):
+        pd.testing.assert_frame_equal(frame.astype(expected.dtypes), expected, check_exact=True)
 
 
 Lists = dict[str, list[tuple[str, float]]]
