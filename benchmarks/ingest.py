@@ -24,7 +24,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import scipy.sparse as sp
 
-from recsys.config import LogConfig
+from recsys.config import LogSchema
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
 from recsys.data.matrix import csr_from_pairs
 
@@ -52,7 +53,7 @@ def write_log(path: Path, rows: int) -> None:
 
 def by_recsys(path: Path) -> Any:
     """read_log and csr_from_pairs."""
-    events, _ = read_log(LogConfig(paths=(path,), timestamp="timestamp"))
+    events, _ = read_log(FileSource((path,)), LogSchema(timestamp="timestamp"))
     return csr_from_pairs(events.user_idx, events.item_idx, events.value, (len(events.users), len(events.items)))
 
 

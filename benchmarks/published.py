@@ -10,6 +10,7 @@ Training seconds count from the matrix to finished vectors, spectral start inclu
 
 import argparse
 import time
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from recsys.config import ModelConfig
 from recsys.data.event_weights import EventWeights
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
 from recsys.data.splits.split import Split, make_split
 from recsys.evaluation.evaluator import Evaluation, evaluate
@@ -62,8 +64,9 @@ def main() -> None:
 
 def compare(config: PipelineConfig) -> None:
     """Train once with the card's settings, evaluate once on the test part, print the table."""
-    events, _ = read_log(config.log)
-    given, _ = read_log(config.log.model_copy(update={"paths": config.evaluate.holdout_paths}))
+    source = FileSource.of(config.log)
+    events, _ = read_log(source, config.log)
+    given, _ = read_log(replace(source, paths=config.evaluate.holdout_paths), config.log)
     weights = EventWeights.of(config.log, config.prepare)
     split = make_split(events, config.evaluate, prepare=config.prepare, weights=weights, given=given)
     started = time.perf_counter()
@@ -85,7 +88,7 @@ def compare(config: PipelineConfig) -> None:
 
 def choose(config: PipelineConfig) -> None:
     """Print the validation score of each setting at its best iteration and exponent, the best setting last."""
-    events, _ = read_log(config.log)
+    events, _ = read_log(FileSource.of(config.log), config.log)
     data = Validation(events, config, n_users=VALIDATION_USERS).under(config)
     found: list[tuple[float, str]] = []
     for alpha, per_alpha, exponent in product(ALPHAS, REGULARIZATION_PER_ALPHA, USER_DEGREE_EXPONENTS):

@@ -28,6 +28,7 @@ from recsys.data.cleaning import build_matrix
 from recsys.data.confidence import fit_confidence
 from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import InteractionMatrix
@@ -102,10 +103,11 @@ def main() -> None:
 def of_card(name: str) -> Log:
     """The log of a data set, split as its card says."""
     config = load_config(CARDS / name / "pipeline.toml")
-    events, _ = read_log(config.log, deduplicate=config.prepare.deduplicate)
+    source = FileSource.of(config.log)
+    events, _ = read_log(source, config.log, deduplicate=config.prepare.deduplicate)
     given = None
     if config.evaluate.holdout_paths:
-        given, _ = read_log(config.log.model_copy(update={"paths": config.evaluate.holdout_paths}))
+        given, _ = read_log(replace(source, paths=config.evaluate.holdout_paths), config.log)
     return _log(config, events, given)
 
 

@@ -63,6 +63,16 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
+class LogFiles(Section):
+    """The files of a log."""
+
+    paths: tuple[FilePath, ...] = Field(min_length=1, description="files or globs, read in sorted order")
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = Field(
+        "auto", description="`auto` goes by the file's name"
+    )
+    delimiter: str | None = Field(None, min_length=1, max_length=1, description="of csv files; a comma if unset")
+
+
 class LogSchema(Section):
     """What the columns of a log mean, and which of its rows are refused; wherever the rows come from."""
 
@@ -71,11 +81,11 @@ class LogSchema(Section):
     timestamp: str | None = Field(None, description="column with the time of the event")
     timestamp_unit: Literal["auto", "iso", "s", "ms", "us"] = Field(
         "auto",
-        description="ISO 8601 text (UTC where it names no zone) or a number since 1970; "
-        "`auto` decides by the first block of rows",
+        description="ISO 8601 text (UTC if it names no zone) or a number since 1970; "
+        "`auto` decides by the first rows",
     )
     max_future: Duration = Field(
-        86_400, ge=0, description="rows later than this after now, by the clock of the run, are refused"
+        86_400, ge=0, description="rows that are more than this later than the clock of the run are refused"
     )
     event: str | None = Field(None, description="column with the kind of the event")
     value: str | None = Field(None, description="column with a quantity, rating, play count ...")
@@ -84,14 +94,14 @@ class LogSchema(Section):
     )
     non_positive: Literal["refuse", "net"] = Field(
         "refuse",
-        description="rows with a value <= 0: refused by name; or, with `net`, negative ones are subtracted from "
-        "the same user's and item's others and zeros alone are refused",
+        description="rows with a value <= 0: refused; or, with `net`, negative values are subtracted from the "
+        "same user's other values for the item, and only zeros are refused",
     )
     max_refused_share: float = Field(
         0.05, ge=0, le=1, description="a larger share of refused rows stops the job (exit code 2)"
     )
     quarantine_rows: int = Field(
-        10_000, ge=0, description="at most so many refused rows are kept in quarantine.jsonl, with file and line"
+        10_000, ge=0, description="number of refused rows that are kept in quarantine.jsonl, with file and line"
     )
 
     @model_validator(mode="after")
@@ -107,14 +117,8 @@ class LogSchema(Section):
         return self
 
 
-class LogConfig(LogSchema):
+class LogConfig(LogSchema, LogFiles):
     """`[log]`: the files of a log, and what their columns mean."""
-
-    paths: tuple[FilePath, ...] = Field(min_length=1, description="files or globs, read in sorted order")
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = Field(
-        "auto", description="`auto` goes by the file's name"
-    )
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="of csv files, if it is not a comma")
 
 
 class ItemsConfig(Section):
@@ -123,18 +127,18 @@ class ItemsConfig(Section):
     path: FilePath = Field(description="csv, tsv, jsonl or parquet, plain or compressed")
     id: str = Field("item", min_length=1, description="column with the item's id, as the log spells it")
     title: str | None = Field(None, description="column with the title")
-    attributes: tuple[str, ...] = Field((), description="further columns to carry along")
+    attributes: tuple[str, ...] = Field((), description="further columns, kept as attributes")
 
 
 class PrepareConfig(Section):
     """`[prepare]`: from events to matrix entries."""
 
-    half_life_days: float | None = Field(None, gt=0, description="an event's weight halves every so many days")
+    half_life_days: float | None = Field(None, gt=0, description="an event's weight halves after this many days")
     min_user_items: int = Field(1, ge=1, description="users with fewer distinct items are left out (k-core)")
     min_item_users: int = Field(1, ge=1, description="items with fewer distinct users are left out (k-core)")
     max_user_events: int | None = Field(None, ge=1, description="users with more events are left out, as bots")
     repeats: Literal["sum", "max", "last"] = Field(
-        "sum", description="how repeated events of one user with one item make one entry"
+        "sum", description="how repeated events of one user with one item become one entry"
     )
     deduplicate: bool = Field(
         False, description="merge rows alike in user, item, event and time (double logging) before anything else"
@@ -148,19 +152,19 @@ class EvaluateConfig(Section):
         "temporal", description="how the holdout is cut"
     )
     holdout: Duration = Field(
-        28 * 86_400, gt=0, description="temporal: the last so much time is held out, four weeks unless told"
+        28 * 86_400, gt=0, description="temporal: length of the holdout at the end of the log"
     )
     last_n: int = Field(1, ge=1, description="last_n: each user's last n items are held out")
     user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
     item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")
-    holdout_paths: tuple[FilePath, ...] = Field((), description="given: files or globs of the test part")
+    holdout_paths: tuple[FilePath, ...] = Field((), description="given: files or globs of the held-out events")
     cutoffs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
         (10, 20, 100), min_length=1, description="the k of every metric"
     )
     baselines: tuple[str, ...] = Field(
         ("popular", "item_knn"), description="models to compare with, by their names in docs/baselines.md"
     )
-    max_users: int | None = Field(None, ge=1, description="evaluate a random sample of so many users at most")
+    max_users: int | None = Field(None, ge=1, description="evaluate a random sample of up to this many users")
     bootstrap: int = Field(1000, ge=0, description="resamples for the intervals; 0 leaves them out")
     confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
     seed: int = Field(1, ge=0, description="of every random choice in splitting, sampling and resampling")

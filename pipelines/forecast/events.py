@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import Moment, Term
-from recsys.data.ingest.log_files import format_of, log_files
+from recsys.data.ingest.file_source import FileSource, format_of
 from recsys.data.ingest.text_blocks import BLOCK_BYTES
 from recsys.pipeline_config import PipelineConfig
 
@@ -83,7 +83,7 @@ def _reading(size: JobSize, config: PipelineConfig) -> Moment:
 
 def _block_bytes(config: PipelineConfig) -> float:
     """Of the largest block of the log's files, parsed."""
-    return max(_block_of(file, format_of(file, config.log.format)) for file in log_files(config.log.paths))
+    return max(_block_of(file, format_of(file, config.log.format)) for file in FileSource.of(config.log).files)
 
 
 def _block_of(file: Path, kind: str) -> float:

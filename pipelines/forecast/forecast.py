@@ -13,7 +13,7 @@ from pipelines.forecast.steps import job_memory, service_memory, version_bytes, 
 from pipelines.forecast.terms import MIB, StepMemory
 from pipelines.forecast.timing import job_seconds
 from pipelines.steps.memory import give_back
-from recsys.data.ingest.row_estimate import estimate_rows
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.survey import survey_log
 from recsys.models.memory import available_bytes
 from recsys.pipeline_config import PipelineConfig
@@ -95,9 +95,10 @@ def forecast(config: PipelineConfig, *, quick: bool, progress: Progress) -> Fore
     `quick`: only at its first million rows, and the rest is extrapolated. Raises as `survey_log` does.
     """
     resident = _resident_bytes()
-    estimated = estimate_rows(config.log)
+    source = FileSource.of(config.log)
+    estimated = source.estimate_rows()
     started = time.perf_counter()
-    survey = survey_log(config.log, most_rows=_QUICK_ROWS if quick else None, progress=progress)
+    survey = survey_log(source, config.log, most_rows=_QUICK_ROWS if quick else None, progress=progress)
     seconds = time.perf_counter() - started
     give_back()
     surveyed = Surveyed.of(survey)

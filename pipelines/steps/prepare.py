@@ -1,17 +1,19 @@
 """prepare: the log and the catalogue, read once, checked, and laid down as arrays."""
 
 import logging
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pipelines.steps.memory import give_back
 from pipelines.steps.workspace import Workspace
-from recsys.config import LogConfig
 from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.ingest.catalogue import read_items
-from recsys.data.ingest.fingerprint import fingerprint_log
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
+from recsys.data.ingest.source import Source
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.pipeline_config import PipelineConfig
@@ -22,9 +24,9 @@ log = logging.getLogger(__name__)
 
 def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
     """Read the log; write events, the matrix of everything, items and the accounting. Returns the summary."""
-    weights = EventWeights.of(config.log, config.prepare)
+    weights, source = EventWeights.of(config.log, config.prepare), FileSource.of(config.log)
     with workspace.output("prepare", config) as output:
-        events, rows = _read(config, config.log, workspace, progress)
+        events, rows = _read(source, config, quarantine=workspace.quarantine, progress=progress)
         newest = _newest(events)
         matrix, cleaning = build_matrix(events, config.prepare, weights=weights.at(newest))
         events.save(output.folder / "events")
@@ -34,30 +36,30 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         output.summary.update(
             rows=rows.to_dict(),
             cleaning=cleaning.to_dict(),
-            fingerprints={"log": fingerprint_log(config.log)},
+            fingerprints={"log": source.fingerprint()},
             newest_event=newest,
         )
         if config.evaluate.holdout_paths:
-            given = config.log.model_copy(update={"paths": config.evaluate.holdout_paths})
-            holdout, holdout_rows = _read(config, given, workspace, progress)
+            given = replace(source, paths=config.evaluate.holdout_paths)
+            quarantine = workspace.quarantine.with_stem("quarantine-holdout")
+            holdout, holdout_rows = _read(given, config, quarantine=quarantine, progress=progress)
             holdout.save(output.folder / "holdout")
             output.summary["holdout_rows"] = holdout_rows.to_dict()
-            output.summary["fingerprints"]["holdout"] = fingerprint_log(given)
+            output.summary["fingerprints"]["holdout"] = given.fingerprint()
     log.info("prepared rows=%s entries=%d", rows.to_dict(), cleaning.entries)
     return workspace.summary("prepare")
 
 
 def _newest(events: Interactions) -> int | None:
-    """UTC seconds of the newest event: decay starts there, in training and when people are folded in later."""
+    """UTC seconds of the newest event: decay starts there, in training and in fold-in."""
     return None if events.timestamp is None or len(events) == 0 else int(events.timestamp.max())
 
 
 def _read(
-    config: PipelineConfig, source: LogConfig, workspace: Workspace, progress: Progress
+    source: Source, config: PipelineConfig, *, quarantine: Path, progress: Progress
 ) -> tuple[Interactions, RowCounts]:
-    quarantine = (
-        workspace.quarantine if source is config.log else workspace.quarantine.with_stem("quarantine-holdout")
+    read = read_log(
+        source, config.log, deduplicate=config.prepare.deduplicate, quarantine=quarantine, progress=progress
     )
-    read = read_log(source, deduplicate=config.prepare.deduplicate, quarantine=quarantine, progress=progress)
-    give_back()  # the blocks that were parsed, before cleaning needs room
+    give_back()  # the parsed batches, before cleaning needs room
     return read

@@ -1,5 +1,6 @@
-"""Pairs: the events of one user with one item, merged into one entry."""
+"""Repeats: rows logged twice, and the events of one user with one item, which are merged into one pair."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,9 @@ from recsys.errors import ConfigError
 
 # float32 sums of things that cancel leave noise of this size, relative to what was summed.
 _CANCELLED = np.float32(1e-6)
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +41,9 @@ class Pairs:
 def merge_events(events: Interactions, weight: Floats, repeats: Literal["sum", "max", "last"] = "sum") -> Pairs:
     """Merge repeated events of a user with an item.
 
-    `weight`: float32 (n,), one an event; may be negative with "sum", where what cancels comes out as exactly 0.
-    "max" keeps the largest weight, "last" that of the newest event, of the later row where times are equal.
-    Raises ConfigError where "last" meets events without timestamps.
+    `weight`: float32 (n,), one per event; may be negative with "sum", where what cancels comes out as exactly 0.
+    "max" keeps the largest weight, "last" that of the newest event, of the later row if times are equal.
+    Raises ConfigError if "last" meets events without timestamps.
     """
     if len(events) == 0:
         return Pairs(events.user_idx, events.item_idx, weight, np.zeros(0, np.int32))
@@ -58,7 +62,7 @@ def merge_events(events: Interactions, weight: Floats, repeats: Literal["sum", "
 
 
 def pair_keys(events: Interactions) -> NDArray[np.int64]:
-    """int64 (n,): one number a (user, item) pair, in the order of users, then items."""
+    """int64 (n,): one number per (user, item) pair, in the order of users, then items."""
     key = events.user_idx.astype(np.int64)
     key *= len(events.items)
     key += events.item_idx
@@ -106,3 +110,50 @@ def _lasts(weight: Floats, starts: NDArray[np.int64]) -> Floats:
 
 
 _MERGE = {"sum": _sums, "max": _maxima, "last": _lasts}
+
+
+def hash_rows(columns: Sequence[NDArray[Any]]) -> NDArray[np.uint64]:
+    """uint64 (n,): equal for rows that are alike, and hardly ever for others. `columns`: whole numbers (n,) each."""
+    hashes = np.zeros(len(columns[0]), np.uint64)
+    for column in columns:
+        hashes ^= column.astype(np.uint64)
+        hashes *= _ODD
+        hashes ^= hashes >> _SHIFT
+    return hashes
+
+
+def first_of_alike(
+    events: Interactions, *, hashed: Callable[[Sequence[NDArray[Any]]], NDArray[np.uint64]] = hash_rows
+) -> NDArray[np.bool_]:
+    """bool (n,): False for a row that repeats an earlier one in user, item, event and time, if the log has these.
+
+    Sorts one 64-bit hash per row instead of the columns. Rows with equal hashes are compared, so the answer is exact.
+    """
+    columns = [events.user_idx, events.item_idx, events.timestamp, events.event]
+    present = [column for column in columns if column is not None]
+    hashes = hashed(present)
+    order = np.argsort(hashes, kind="stable")
+    candidates = _equal_neighbours(hashes[order])
+    repeats = _repeats(present, order, candidates)
+    if not repeats.all():
+        # Different rows share a hash, and may stand between rows that are alike: sort by the columns themselves.
+        order = np.lexsort(present)
+        candidates = np.arange(len(order) - 1)
+        repeats = _repeats(present, order, candidates)
+    first = np.ones(len(events), np.bool_)
+    first[order[candidates[repeats] + 1]] = False
+    return first
+
+
+def _equal_neighbours(ordered: NDArray[np.uint64]) -> NDArray[np.intp]:
+    return np.flatnonzero(ordered[1:] == ordered[:-1])
+
+
+def _repeats(
+    columns: Sequence[NDArray[Any]], order: NDArray[np.intp], candidates: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """bool (len(candidates),): whether the row at each place in `order` and the next are alike."""
+    alike = np.ones(len(candidates), np.bool_)
+    for column in columns:
+        alike &= column[order[candidates]] == column[order[candidates + 1]]
+    return alike

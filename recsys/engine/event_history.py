@@ -13,8 +13,8 @@ from recsys.config import LogSchema, PrepareConfig
 from recsys.data.arrays import Floats, Indices, Seconds
 from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
-from recsys.data.ingest.deduplication import first_of_alike
 from recsys.data.interactions import Interactions
+from recsys.data.pairs import first_of_alike
 from recsys.engine.question import Event, check_events
 from recsys.errors import ArtifactError, InvalidRequestError
 

@@ -1,11 +1,31 @@
-"""RowCounts: what became of every row that was read."""
+"""Accounting: what became of every row that was read, and where the refused ones are kept."""
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from pathlib import Path
+from types import MappingProxyType, TracebackType
 from typing import Any
 
-from recsys.errors import DataError
+import numpy as np
+
+from recsys.data.ingest.refusals import REASONS, Reason, Refusals
+from recsys.data.ingest.source import EVENT, TIMESTAMP, VALUE
+from recsys.data.ingest.timestamps import unit_that_fits
+from recsys.errors import DataError, TooManyRefusedError
+
+_EXAMPLES = 3
+_LONGEST = 60
+_COLUMNS = {
+    Reason.BAD_TIME: TIMESTAMP,
+    Reason.TIME_OUT_OF_RANGE: TIMESTAMP,
+    Reason.IN_THE_FUTURE: TIMESTAMP,
+    Reason.BAD_VALUE: VALUE,
+    Reason.UNKNOWN_EVENT: EVENT,
+}
+_MOST = {Reason.UNKNOWN_EVENT: 10}
+"""Number of distinct values that are kept; one for each of the other reasons."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +33,7 @@ class RowCounts:
     """rows_read = accepted + refused (by reason) + merged; nothing is dropped silently.
 
     `refused`: rows by reason (`recsys.data.ingest.refusals.Reason`), zeros left out. `merged`: rows that repeat an
-    accepted one and were merged into it. Raises DataError where the sum does not hold.
+    accepted one and were merged into it. Raises DataError if the sum does not hold.
     """
 
     rows_read: int
@@ -39,10 +59,10 @@ class RowCounts:
 
     @property
     def refused_share(self) -> float:
-        """n_refused / rows_read; 0 where nothing was read."""
+        """n_refused / rows_read; 0 if nothing was read."""
         return self.n_refused / self.rows_read if self.rows_read else 0.0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, int | dict[str, int]]:
         """The counts as JSON holds them; `from_dict` reads them back."""
         return {
             "rows_read": self.rows_read,
@@ -53,10 +73,124 @@ class RowCounts:
 
     @staticmethod
     def from_dict(counts: Mapping[str, Any]) -> "RowCounts":
-        """The counts that `to_dict` gave. Raises DataError where keys are missing or unknown."""
+        """The counts that `to_dict` gave. Raises DataError if keys are missing or unknown."""
         try:
             return RowCounts(**counts)
         except TypeError as error:
             raise DataError(
                 f"row counts: got {sorted(counts)}, expected rows_read, accepted, refused and merged"
             ) from error
+
+
+class Quarantine:
+    """Counts refused rows by reason, remembers a few examples of each, and keeps the first rows in a file.
+
+    The file holds one JSON object per row, {"source", "position", "reason", "row"}, up to `limit` of them, in the
+    order of the log; `position` is the line in a text file, else the row. It is written even if nothing is refused,
+    so that it is never that of an earlier run. Use it as a context manager; without a `path` it only counts.
+    """
+
+    def __init__(self, path: Path | None, *, limit: int) -> None:
+        self._path = path
+        self._left = limit
+        self._examples: dict[Reason, list[str]] = {}
+        self._values = OffendingValues()
+        self.counts: Counter[str] = Counter()
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("w", encoding="utf-8") if path is not None else None
+
+    def __enter__(self) -> "Quarantine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, refused: Refusals) -> None:
+        """Take the refused rows of the next batch of the log."""
+        for number, count in enumerate(np.bincount(refused.faults, minlength=len(REASONS))):
+            if count:
+                self.counts[REASONS[number]] += int(count)
+                self._remember(refused, number)
+        self._values.add(refused)
+        self._write(refused)
+
+    def _remember(self, refused: Refusals, number: int) -> None:
+        places = self._examples.setdefault(REASONS[number], [])
+        for position in refused.positions[refused.faults == number][: _EXAMPLES - len(places)]:
+            places.append(f"{refused.origin}:{position}")
+
+    def _write(self, refused: Refusals) -> None:
+        if self._file is None:
+            return
+        shown = list(zip(refused.positions.tolist(), refused.faults.tolist(), refused.rows, strict=False))
+        kept = shown[: self._left]
+        self._left -= len(kept)
+        for position, number, row in kept:
+            record = {"source": refused.origin, "position": position, "reason": REASONS[number], "row": row}
+            self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def check(self, counts: RowCounts, *, max_share: float) -> None:
+        """Raise TooManyRefusedError if `counts` refuses a larger share than `max_share`, saying what and where."""
+        if counts.refused_share <= max_share:
+            return
+        kept = f"\nThe refused rows are in {self._path}." if self._path is not None else ""
+        raise TooManyRefusedError(
+            f"{counts.n_refused:,} of {counts.rows_read:,} rows ({counts.refused_share:.1%}) are refused; "
+            f"log.max_refused_share allows {max_share:.1%}:\n{self.summary()}{kept}\n"
+            f"Correct the log or the settings of [log]{_otherwise(counts)}."
+        )
+
+    def summary(self) -> str:
+        """One line per reason: rows, the reason, its meaning, what was found, a few places. Most frequent first."""
+        return "\n".join(self._line(Reason(reason), count) for reason, count in self.counts.most_common())
+
+    def _line(self, reason: Reason, count: int) -> str:
+        parts = [reason.meaning, self._values.describe(reason), ", ".join(self._examples[reason])]
+        return f"  {count:,} x {reason}: {'; '.join(part for part in parts if part)}"
+
+
+def _otherwise(counts: RowCounts) -> str:
+    if not counts.accepted:  # A log of which nothing is left is read wrongly, whatever share is allowed.
+        return ""
+    share = _rounded_up(counts.refused_share)
+    return f"; or, if the log is meant to be so, set log.max_refused_share to {share} or more"
+
+
+def _rounded_up(share: float) -> float:
+    return min(1.0, int(share * 100 + 1) / 100)
+
+
+class OffendingValues:
+    """What refused rows held in the column at fault, for messages; never an id of a user or an item.
+
+    It keeps the first distinct values of each reason: ten unknown kinds of event, one of any other.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[Reason, list[str]] = {}
+
+    def add(self, refused: Refusals) -> None:
+        """Take the rows that `refused` shows."""
+        for number, row in zip(refused.faults.tolist(), refused.rows, strict=False):
+            reason = REASONS[number]
+            if reason in _COLUMNS and isinstance(row, Mapping):
+                self._keep(reason, row[_COLUMNS[reason]])
+
+    def _keep(self, reason: Reason, value: str | None) -> None:
+        found = self._found.setdefault(reason, [])
+        if value is not None and len(found) < _MOST.get(reason, 1) and value not in found:
+            found.append(value)
+
+    def describe(self, reason: Reason) -> str:
+        """Such as "found 'soon'", and the unit that would fit a time; empty if no value was kept."""
+        found = self._found.get(reason)
+        if not found:
+            return ""
+        shown = "found " + ", ".join(repr(value[:_LONGEST]) for value in found)
+        unit = unit_that_fits(found[0]) if reason in (Reason.BAD_TIME, Reason.TIME_OUT_OF_RANGE) else None
+        fits = f', a time if log.timestamp_unit = "{unit}"' if unit is not None else ""
+        return shown + fits

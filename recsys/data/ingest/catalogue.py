@@ -1,93 +1,87 @@
 """The catalogue: titles and attributes of items, from one file."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.config import ItemsConfig
+from recsys.data.arrays import Indices
 from recsys.data.id_map import IdMap
-from recsys.data.ingest.casting import as_text, cast_or_null, is_blank
+from recsys.data.ingest.accounting import Quarantine
+from recsys.data.ingest.columns import EXACT_FLOATS, as_text, cast_or_null, is_blank, texts_of
 from recsys.data.ingest.external_ids import code_ids, without_float_tails
-from recsys.data.ingest.file_blocks import file_blocks
-from recsys.data.ingest.log_files import log_files
-from recsys.data.ingest.numeric_columns import as_numbers
-from recsys.data.ingest.python_values import texts
-from recsys.data.ingest.quarantine import Quarantine
-from recsys.data.ingest.raw_rows import ITEM_ID, RawRows, Wanted
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.refusals import NO_FAULT, Reason, Refusals, first_fault
+from recsys.data.ingest.source import ITEM_ID, Columns, RawBatch
+from recsys.data.ingest.text_blocks import BLOCK_BYTES
 from recsys.data.items import TITLE, Items
 from recsys.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
 
+_ATTRIBUTE = "attributes."
+_CODE = r"^-?0\d"
+_WHOLE = r"^-?\d{1,18}(\.0+)?$"
+_NUMBER = r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$"
 
-def read_items(config: ItemsConfig) -> Items:
-    """Read titles and attributes of items.
 
-    An id is text as it stands, as in the log. Where an id comes up more than once, the first value that is not
-    empty counts, column by column. An attribute whose values are all numbers becomes an int64 or float64 column,
+def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
+    """Read titles and attributes of items, `block_bytes` of the file at a time.
+
+    An id is text as it stands, as in the log. If an id comes up more than once, the first value that is not empty
+    counts, column by column. An attribute whose values are all numbers becomes an int64 or float64 column,
     unless leading zeros say that they are codes; other values are text. Rows without a usable id are left out, and
     a warning says how many and where.
-    Raises DataError where the file is missing, damaged, lacks a column, or has no usable row.
+    Raises DataError if the file is missing, damaged, lacks a column, or has no usable row.
     """
-    wanted, path = _wanted(config), _one_file(config.path)
+    columns, source = _columns(config), FileSource((config.path,), block_bytes=block_bytes)
+    path = _one_file(source)
     with Quarantine(None, limit=0) as refused:
-        blocks = [_checked(rows, refused) for rows in _rows(path, wanted)]
+        blocks = [_checked(parse(), refused) for parse in source.batches(columns)]
     if refused.counts:
         logger.warning("%s: rows left out:\n%s", path, refused.summary())
     if not sum(len(block[ITEM_ID]) for block in blocks):
         raise DataError(f"{path}: no row has a usable id in column {config.id!r}")
-    columns = {key: _joined([block[key] for block in blocks]) for key in wanted.columns}
-    ids, firsts = _first_of_each(columns)
+    ids, firsts = _first_of_each({key: _joined([block[key] for block in blocks]) for key in columns.names})
     known = {_name(key): _typed(key, column) for key, column in firsts.items()}
     return Items(ids, pa.table(known)) if known else Items.without_attributes(ids)
 
 
-def _one_file(path: Path) -> Path:
-    files = log_files([path])
-    if len(files) > 1:
-        raise DataError(f"{path}: {len(files)} files match; a catalogue is one file")
-    return files[0]
+def _one_file(source: FileSource) -> Path:
+    if len(source.files) > 1:
+        raise DataError(f"{source.paths[0]}: {len(source.files)} files match; a catalogue is one file")
+    return source.files[0]
 
 
-def _wanted(config: ItemsConfig) -> Wanted:
+def _columns(config: ItemsConfig) -> Columns:
     """The columns to read; an attribute's key is its place in the configuration, then its name."""
     if config.title is not None and TITLE in config.attributes:
         raise ConfigError(f"items.attributes: {TITLE!r} is the name of the title's column; leave it out here")
     columns = {ITEM_ID: config.id} | ({TITLE: config.title} if config.title is not None else {})
-    return Wanted("items", columns | {f"{_ATTRIBUTE}{name}": name for name in config.attributes}, keep=0)
-
-
-_ATTRIBUTE = "attributes."
+    return Columns("items", columns | {f"{_ATTRIBUTE}{name}": name for name in config.attributes}, keep=0)
 
 
 def _name(key: str) -> str:
     return key.removeprefix(_ATTRIBUTE)
 
 
-def _rows(path: Path, wanted: Wanted) -> Iterator[RawRows]:
-    return (parse() for parse in file_blocks(path, wanted, advance=lambda position: None))
-
-
-def _checked(rows: RawRows, refused: Quarantine) -> dict[str, Any]:
+def _checked(rows: RawBatch, refused: Quarantine) -> dict[str, pa.Array]:
     """The columns of the rows with a usable id, cleaned; `refused` counts the others."""
-    ids, faults = code_ids(rows.columns[ITEM_ID], Reason.MISSING_ITEM)
+    ids, faults = code_ids(rows.column(ITEM_ID), Reason.MISSING_ITEM)
     faults = first_fault(rows.faults, faults)
-    columns = {key: _cleaned(column) for key, column in rows.columns.items() if key != ITEM_ID}
+    columns = {key: _cleaned(rows.column(key)) for key in rows.rows.schema.names if key != ITEM_ID}
     columns[ITEM_ID] = ids.dictionary_decode()
     if faults is not None:
         bad = faults != NO_FAULT
-        refused.add(Refusals(rows.source, rows.lines[bad], faults[bad], ()))
+        refused.add(Refusals(rows.origin, rows.positions[bad], faults[bad], ()))
         columns = {key: column.filter(pa.array(~bad)) for key, column in columns.items()}
     return columns | {ITEM_ID: columns[ITEM_ID].cast(pa.string())}
 
 
-def _cleaned(column: Any) -> Any:
+def _cleaned(column: pa.Array) -> pa.Array:
     """Text, numbers or truth values; null where there is nothing."""
     kind = column.type
     text = as_text(column)
@@ -98,10 +92,10 @@ def _cleaned(column: Any) -> Any:
         return pc.if_else(pc.is_nan(number), pa.scalar(None, pa.float64()), number)
     if pa.types.is_integer(kind):
         return column.cast(pa.int64())
-    return column if pa.types.is_boolean(kind) else _decoded(texts(column.to_pylist()).view(pa.string()))
+    return column if pa.types.is_boolean(kind) else _decoded(texts_of(column.to_pylist()).view(pa.string()))
 
 
-def _decoded(text: Any) -> Any:
+def _decoded(text: pa.StringArray) -> pa.StringArray:
     """Text that is not UTF-8 keeps what can be read of it: a title with a question mark is better than none."""
     checked = cast_or_null(text.view(pa.binary()), pa.string())
     if checked.null_count == text.null_count:
@@ -112,21 +106,21 @@ def _decoded(text: Any) -> Any:
     return pa.array(shown, pa.string())
 
 
-def _joined(parts: list[Any]) -> Any:
-    """One array of the blocks' parts, as text where the blocks differ in kind."""
+def _joined(parts: list[pa.Array]) -> pa.Array:
+    """One array of the batches' parts, as text if the batches differ in type."""
     if len({str(part.type) for part in parts}) > 1:
         parts = [part.cast(pa.string()) for part in parts]
     return pa.concat_arrays(parts)
 
 
-def _first_of_each(columns: dict[str, Any]) -> tuple[IdMap, dict[str, Any]]:
+def _first_of_each(columns: dict[str, pa.Array]) -> tuple[IdMap, dict[str, pa.Array]]:
     """The id map, and for every other column the first known value of each id, in its order."""
     ids, row = IdMap.of(without_float_tails(columns[ITEM_ID]))
     others = {key: column for key, column in columns.items() if key != ITEM_ID}
     return ids, {key: _first_known(column, row, len(ids)) for key, column in others.items()}
 
 
-def _first_known(column: Any, row: Any, n_ids: int) -> Any:
+def _first_known(column: pa.Array, row: Indices, n_ids: int) -> pa.Array:
     at = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))[::-1]
     first = np.full(n_ids, -1, np.int64)
     # Of several assignments to one place the last one stays: the first row's, in reverse.
@@ -134,5 +128,30 @@ def _first_known(column: Any, row: Any, n_ids: int) -> Any:
     return column.take(pa.array(first, mask=first < 0))
 
 
-def _typed(key: str, column: Any) -> Any:
+def _typed(key: str, column: pa.Array) -> pa.Array:
     return column.cast(pa.string()) if key == TITLE else as_numbers(column)
+
+
+def as_numbers(column: pa.Array) -> pa.Array:
+    """int64 or float64 if every known value of a column is a number, else the column as it is.
+
+    Floats that are all whole are integers that once had gaps (2008.0). Text with leading zeros is a code, no number.
+    """
+    if column.null_count == len(column):
+        return column
+    if pa.types.is_floating(column.type):
+        return column.cast(pa.int64()) if _all_whole(column) else column
+    if not pa.types.is_string(column.type) or pc.any(pc.match_substring_regex(column, _CODE)).as_py():
+        return column
+    if _all_match(column, _WHOLE):
+        return pc.replace_substring_regex(column, r"\.0+$", "").cast(pa.int64())
+    return column.cast(pa.float64()) if _all_match(column, _NUMBER) else column
+
+
+def _all_whole(numbers: pa.DoubleArray) -> bool:
+    whole = pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less(pc.abs(numbers), EXACT_FLOATS))
+    return bool(pc.all(whole).as_py())
+
+
+def _all_match(text: pa.StringArray, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(text, pattern)).as_py())

@@ -1,4 +1,4 @@
-"""CSV and TSV files as blocks of raw rows, every row with its line number."""
+"""CSV and TSV files as batches of raw rows, every row with its line number."""
 
 import csv
 import re
@@ -7,26 +7,28 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+from numpy.typing import NDArray
 
 from recsys.data.ingest.csv_records import Records, end_of_records, find_records
-from recsys.data.ingest.raw_rows import Blocks, RawRows, Wanted, one_array
 from recsys.data.ingest.refusals import Reason, marked
-from recsys.data.ingest.text_blocks import CR, Advance, Bytes, TextBlock, holds, text_blocks
+from recsys.data.ingest.source import Batches, Columns, RawBatch, one_array
+from recsys.data.ingest.text_blocks import BLOCK_BYTES, CR, Advance, Bytes, TextBlock, holds, text_blocks
 from recsys.errors import DataError
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _LONGEST_TEXT = 500
 _USUAL_HEADER = 1 << 16
 
+Flags = NDArray[np.bool_]
+
 
 @dataclass(frozen=True)
 class _Layout:
-    """What the header says: how many columns there are, and where those stand that are wanted."""
+    """What the header says: the number of columns, and the positions of those to be read."""
 
     path: Path
     delimiter: str
@@ -35,14 +37,17 @@ class _Layout:
     keep: int
 
 
-def csv_blocks(path: Path, wanted: Wanted, *, delimiter: str, advance: Advance) -> Blocks:
+def csv_blocks(
+    path: Path, columns: Columns, *, delimiter: str, advance: Advance, block_bytes: int = BLOCK_BYTES
+) -> Batches:
     """The rows of a file with a header line. Blank lines are no rows.
 
-    Raises DataError where the header lacks a column, or the file is damaged.
+    Raises DataError if the header lacks a column, or the file is damaged.
     """
-    blocks = text_blocks(path, partial(end_of_records, delimiter=delimiter), advance=advance)
+    end = partial(end_of_records, delimiter=delimiter)
+    blocks = text_blocks(path, end, advance=advance, block_bytes=block_bytes)
     names, rows = _header(blocks, delimiter, path=path)
-    layout = _Layout(path, delimiter, len(names), wanted.places(str(path), names), wanted.keep)
+    layout = _Layout(path, delimiter, len(names), columns.places(str(path), names), columns.keep)
     return (partial(_parse, block, layout) for block in chain([rows], blocks) if len(block.data))
 
 
@@ -69,19 +74,19 @@ def _first_record(data: Bytes, delimiter: str) -> tuple[int, int, int] | None:
     return int(records.starts[first]), int(records.ends[first]), int(records.nexts[first])
 
 
-def _parse(block: TextBlock, layout: _Layout) -> RawRows:
+def _parse(block: TextBlock, layout: _Layout) -> RawBatch:
     try:
         table = _read(block.data, layout)
     except pa.ArrowInvalid:
         return _parse_by_records(block, layout)
-    if not _one_line_a_row(block, table.num_rows):
+    if not _one_line_per_row(block, table.num_rows):
         return _parse_by_records(block, layout)
     lines = np.arange(block.first_line, block.first_line + table.num_rows, dtype=np.int64)
-    return RawRows(str(layout.path), _columns(table, layout), lines)
+    return RawBatch.of(str(layout.path), _columns(table, layout), lines)
 
 
 def _read(data: Bytes, layout: _Layout) -> pa.Table:
-    wanted = sorted({str(place) for place in layout.places.values()})
+    names = sorted({str(place) for place in layout.places.values()})
     return pa_csv.read_csv(
         pa.BufferReader(pa.py_buffer(data)),
         read_options=pa_csv.ReadOptions(
@@ -91,40 +96,40 @@ def _read(data: Bytes, layout: _Layout) -> pa.Table:
         ),
         parse_options=pa_csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
-            include_columns=wanted,
-            column_types=dict.fromkeys(wanted, pa.binary()),
+            include_columns=names,
+            column_types=dict.fromkeys(names, pa.binary()),
             strings_can_be_null=False,
         ),
     )
 
 
-def _columns(table: pa.Table, layout: _Layout) -> dict[str, Any]:
+def _columns(table: pa.Table, layout: _Layout) -> dict[str, pa.Array]:
     return {key: one_array(table.column(str(place))) for key, place in layout.places.items()}
 
 
-def _one_line_a_row(block: TextBlock, n_rows: int) -> bool:
-    """False where blank lines, line ends within quotes, or lone carriage returns make lines and rows differ."""
+def _one_line_per_row(block: TextBlock, n_rows: int) -> bool:
+    """False if blank lines, line ends within quotes, or lone carriage returns make lines and rows differ."""
     returns = holds(block.data, CR) and _LONE_RETURN.search(block.data.data)
     return n_rows == block.n_lines and not returns
 
 
-def _parse_by_records(block: TextBlock, layout: _Layout) -> RawRows:
+def _parse_by_records(block: TextBlock, layout: _Layout) -> RawBatch:
     """The slow way: find the records, set apart those of the wrong width, and parse the rest."""
     records = find_records(block.data, layout.delimiter)
     filled = records.ends > records.starts
     fits = filled & (records.n_fields == layout.n_columns)
     table = _read_records(block.data, records, fits, layout=layout)
     place = pa.array(np.cumsum(fits[filled]) - 1, mask=~fits[filled])
-    return RawRows(
+    return RawBatch.of(
         str(layout.path),
         {key: column.take(place) for key, column in _columns(table, layout).items()},
         block.first_line + records.lines[filled],
-        marked((~fits[filled], Reason.BAD_FIELD_COUNT)),
-        _texts(block.data, records, filled, fits=fits, keep=layout.keep),
+        faults=marked((~fits[filled], Reason.BAD_FIELD_COUNT)),
+        texts=_texts(block.data, records, filled, fits=fits, keep=layout.keep),
     )
 
 
-def _read_records(data: Bytes, records: Records, fits: Any, *, layout: _Layout) -> pa.Table:
+def _read_records(data: Bytes, records: Records, fits: Flags, *, layout: _Layout) -> pa.Table:
     if not fits.any():
         return pa.table({str(place): pa.array([], pa.binary()) for place in layout.places.values()})
     steps = np.zeros(len(data) + 1, np.int8)
@@ -137,7 +142,7 @@ def _read_records(data: Bytes, records: Records, fits: Any, *, layout: _Layout) 
     return table
 
 
-def _texts(data: Bytes, records: Records, filled: Any, *, fits: Any, keep: int) -> dict[int, str]:
+def _texts(data: Bytes, records: Records, filled: Flags, *, fits: Flags, keep: int) -> dict[int, str]:
     bad = np.flatnonzero(filled & ~fits)[:keep]
     rows = np.cumsum(filled)[bad] - 1
     spans = zip(records.starts[bad].tolist(), records.ends[bad].tolist(), strict=True)

@@ -1,20 +1,17 @@
 """Ids as the log spells them, dictionary-coded: every check looks at a block's distinct ids, not at its rows."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.data.ingest.casting import as_text, cast_or_null, is_blank, mask
-from recsys.data.ingest.python_values import EXACT_FLOATS
+from recsys.data.ingest.columns import EXACT_FLOATS, as_text, cast_or_null, is_blank, mask
 from recsys.data.ingest.refusals import MAX_ID_BYTES, NO_FAULT, Faults, Reason, first_fault, marked
 
 _WHOLE_FLOAT = r"^\d+\.0$"
 
 
-def code_ids(column: Any, missing: Reason) -> tuple[Any, Faults | None]:
-    """The ids of a block, and what is wrong with which row.
+def code_ids(column: pa.Array, missing: Reason) -> tuple[pa.DictionaryArray, Faults | None]:
+    """The ids of a batch, and the faults of its rows.
 
     `column`: pyarrow Array (n,) of text, bytes, whole numbers, or a dictionary of these. Returns a DictionaryArray
     (n,) of int32 and binary. An id is its text as it stands, white space included; nothing but white space is
@@ -31,8 +28,8 @@ def code_ids(column: Any, missing: Reason) -> tuple[Any, Faults | None]:
     return ids, first_fault(no_ids, _by_row(faults, indices, missing))
 
 
-def _id_like(column: Any) -> tuple[Any, Faults | None]:
-    """The column as bytes, numbers or a dictionary; of another type nulls, and the faults of all that it held."""
+def _id_like(column: pa.Array) -> tuple[pa.Array, Faults | None]:
+    """The column as bytes, numbers or a dictionary; for another type nulls, and a fault for every value."""
     kind = column.type
     if pa.types.is_dictionary(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or _is_whole(kind):
         return column, None
@@ -42,11 +39,11 @@ def _id_like(column: Any) -> tuple[Any, Faults | None]:
     return pa.nulls(len(column), pa.binary()), marked((mask(column.is_valid()), Reason.ID_NOT_TEXT))
 
 
-def _is_whole(kind: Any) -> bool:
+def _is_whole(kind: pa.DataType) -> bool:
     return bool(pa.types.is_decimal(kind) and kind.scale == 0)
 
 
-def _by_row(faults: Faults | None, indices: Any, missing: Reason) -> Faults | None:
+def _by_row(faults: Faults | None, indices: pa.Int32Array, missing: Reason) -> Faults | None:
     absent = marked((mask(indices.is_null()), missing)) if indices.null_count else None
     if faults is None:
         return absent
@@ -54,15 +51,15 @@ def _by_row(faults: Faults | None, indices: Any, missing: Reason) -> Faults | No
     return first_fault(known, absent)
 
 
-def _named(values: Any) -> tuple[Any, Faults | None]:
-    """Distinct ids as pyarrow BinaryArray (k,), null where they are no ids."""
+def _named(values: pa.Array) -> tuple[pa.BinaryArray, Faults | None]:
+    """Distinct ids (k,), null where they are no ids."""
     values, no_ids = _id_like(values)
     if pa.types.is_floating(values.type):
         return _named_floats(values)
     return (values if pa.types.is_binary(values.type) else values.cast(pa.string()).cast(pa.binary())), no_ids
 
 
-def _named_floats(values: Any) -> tuple[Any, Faults | None]:
+def _named_floats(values: pa.Array) -> tuple[pa.BinaryArray, Faults | None]:
     numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
     with np.errstate(invalid="ignore"):
         whole = (np.floor(numbers) == numbers) & (np.abs(numbers) < EXACT_FLOATS)
@@ -70,7 +67,7 @@ def _named_floats(values: Any) -> tuple[Any, Faults | None]:
     return digits.cast(pa.string()).cast(pa.binary()), marked((~whole & ~np.isnan(numbers), Reason.ID_NOT_TEXT))
 
 
-def _checked(names: Any, missing: Reason) -> Faults | None:
+def _checked(names: pa.BinaryArray, missing: Reason) -> Faults | None:
     """Faults of distinct ids."""
     utf8 = cast_or_null(names, pa.string())
     bad = mask(utf8.is_null()) & mask(names.is_valid()) if utf8.null_count else np.zeros(len(names), np.bool_)
@@ -82,18 +79,18 @@ def _checked(names: Any, missing: Reason) -> Faults | None:
     )
 
 
-def known_kinds(events: Any, kinds: frozenset[bytes]) -> Faults | None:
-    """Faults of rows whose event is none of `kinds`. `events`: DictionaryArray (n,) as `code_ids` returns it."""
+def known_kinds(events: pa.DictionaryArray, kinds: frozenset[bytes]) -> Faults | None:
+    """Faults of the rows whose event is none of `kinds`. `events`: DictionaryArray (n,) as `code_ids` returns it."""
     unknown = np.array([kind not in kinds for kind in events.dictionary.to_pylist()], np.bool_)
     faults = marked((unknown, Reason.UNKNOWN_EVENT))
     return None if faults is None else faults[events.indices.to_numpy()]
 
 
-def without_float_tails(ids: Any) -> Any:
-    """Ids as whole numbers where every one of them is written as a float such as 13085.0; else as they are.
+def without_float_tails(ids: pa.StringArray) -> pa.StringArray:
+    """Ids as whole numbers if every one of them is written as a float such as 13085.0; else as they are.
 
-    A column of numbers with gaps becomes such text when it has passed through floats. `ids`: pyarrow StringArray
-    (k,) of all the distinct ids of a log's column; distinct ids stay distinct.
+    A column of numbers with gaps becomes such text when it has passed through floats. `ids`: (k,), all the
+    distinct ids of a log's column; distinct ids stay distinct.
     """
     if not len(ids) or not pc.all(pc.match_substring_regex(ids, _WHOLE_FLOAT)).as_py():
         return ids

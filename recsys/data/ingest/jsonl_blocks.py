@@ -1,4 +1,4 @@
-"""JSON-lines files as blocks of raw rows, every row with its line number."""
+"""JSON-lines files as batches of raw rows, every row with its line number."""
 
 import json
 import re
@@ -6,27 +6,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.json as pa_json
 
-from recsys.data.ingest import python_values
-from recsys.data.ingest.raw_rows import (
+from recsys.data.ingest.columns import ids_of, texts_of
+from recsys.data.ingest.refusals import Faults, Reason, first_fault, marked
+from recsys.data.ingest.source import (
     EVENT,
     ITEM,
     ITEM_ID,
     TIMESTAMP,
     USER,
     VALUE,
-    Blocks,
-    RawRows,
-    Wanted,
+    Batches,
+    Columns,
+    RawBatch,
     one_array,
 )
-from recsys.data.ingest.refusals import Faults, Reason, first_fault, marked
-from recsys.data.ingest.text_blocks import LF, Advance, Bytes, TextBlock, last_feed, text_blocks
+from recsys.data.ingest.text_blocks import BLOCK_BYTES, LF, Advance, Bytes, TextBlock, last_feed, text_blocks
 
 _SAMPLE_LINES = 1000
 _LONGEST_TEXT = 500
@@ -36,19 +35,22 @@ _NO_OBJECT = re.compile(rb"\n[ \t\r]*+[^{ \t\r]")
 _NULL_AFTER_OBJECT = re.compile(rb"\}[ \t\r]*+null")
 _ID_KEYS = frozenset((USER, ITEM, ITEM_ID))
 
-Schema = dict[str, Any]
-"""The pyarrow type of each wanted column, by its name."""
+Schema = dict[str, pa.DataType]
+"""The pyarrow type of each column to be read, by its name."""
+
+Object = Mapping[str, object]
+"""One line, parsed."""
 
 
-def jsonl_blocks(path: Path, wanted: Wanted, *, advance: Advance) -> Blocks:
-    """The rows of a file of one JSON object a line. A key that a line lacks is null; blank lines are no rows.
+def jsonl_blocks(path: Path, columns: Columns, *, advance: Advance, block_bytes: int = BLOCK_BYTES) -> Batches:
+    """The rows of a file of one JSON object per line. A key that a line lacks is null; blank lines are no rows.
 
-    Raises DataError where none of the first thousand lines has a wanted key, or the file is damaged.
+    Raises DataError if none of the first thousand lines has a key of `columns`, or the file is damaged.
     """
-    blocks = text_blocks(path, _end_of_lines, advance=advance)
+    blocks = text_blocks(path, _end_of_lines, advance=advance, block_bytes=block_bytes)
     first = next(blocks)
-    wanted.places(str(path), _keys(first.data.tobytes()))
-    return (partial(_parse, block, path, wanted) for block in chain([first], blocks))
+    columns.places(str(path), _keys(first.data.tobytes()))
+    return (partial(_parse, block, path, columns) for block in chain([first], blocks))
 
 
 def _end_of_lines(data: Bytes) -> int:
@@ -60,7 +62,7 @@ def _keys(data: bytes) -> list[str]:
     return list(dict.fromkeys(key for row in _sample(data) for key in row))
 
 
-def _sample(data: bytes) -> Iterator[Mapping[str, Any]]:
+def _sample(data: bytes) -> Iterator[Object]:
     """The objects in the first lines; lines that hold none are passed over."""
     for line in islice(_lines(data), _SAMPLE_LINES):
         row = _loaded(line)
@@ -76,8 +78,8 @@ def _lines(data: bytes) -> Iterator[bytes]:
         start = end + 1
 
 
-def _loaded(line: bytes) -> Mapping[str, Any] | None:
-    """The object a line holds, {} for null, None where it holds no object."""
+def _loaded(line: bytes) -> Object | None:
+    """The object a line holds, {} for null, None if it holds no object."""
     try:
         row = json.loads(line.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError):
@@ -85,22 +87,22 @@ def _loaded(line: bytes) -> Mapping[str, Any] | None:
     return {} if row is None else row if isinstance(row, dict) else None
 
 
-def _parse(block: TextBlock, path: Path, wanted: Wanted) -> RawRows:
+def _parse(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
     data = block.data.tobytes()
-    schema = _schema(data, wanted)
+    schema = _schema(data, columns)
     if schema is None or not _is_safe(data):
-        return _parse_by_line(block, path, wanted)
+        return _parse_by_line(block, path, columns)
     try:
         table = _read(data, schema)
     except pa.ArrowInvalid:
-        return _parse_by_line(block, path, wanted)
+        return _parse_by_line(block, path, columns)
     if table.num_rows != block.n_lines:
-        return _parse_by_line(block, path, wanted)
-    columns = {key: _bytes(one_array(table.column(name))) for key, name in wanted.columns.items()}
-    return RawRows(str(path), columns, np.arange(table.num_rows, dtype=np.int64) + block.first_line)
+        return _parse_by_line(block, path, columns)
+    parsed = {key: _bytes(one_array(table.column(name))) for key, name in columns.names.items()}
+    return RawBatch.of(str(path), parsed, np.arange(table.num_rows, dtype=np.int64) + block.first_line)
 
 
-def _bytes(column: Any) -> Any:
+def _bytes(column: pa.Array) -> pa.Array:
     """Text as bytes, because pyarrow does not check that it is UTF-8."""
     return column.view(pa.binary()) if pa.types.is_string(column.type) else column
 
@@ -121,19 +123,18 @@ def _may_nest_deeply(data: bytes) -> bool:
     return bool(np.add.reduceat(brackets, np.concatenate([[0], ends[:-1] + 1])).max() > _MOST_BRACKETS)
 
 
-def _schema(data: bytes, wanted: Wanted) -> Schema | None:
-    """Each column's type by its first value in the block; None where no type fits."""
+def _schema(data: bytes, columns: Columns) -> Schema | None:
+    """Each column's type by its first value in the block; None if no type fits."""
     rows = list(_sample(data))
-    values = {name: next((row[name] for row in rows if row.get(name) is not None), "") for name in _names(wanted)}
-    schema = {name: _type(key, values[name]) for key, name in wanted.columns.items()}
+    values = {
+        name: next((row[name] for row in rows if row.get(name) is not None), "")
+        for name in set(columns.names.values())
+    }
+    schema = {name: _type(key, values[name]) for key, name in columns.names.items()}
     return None if None in schema.values() else schema
 
 
-def _names(wanted: Wanted) -> set[str]:
-    return set(wanted.columns.values())
-
-
-def _type(key: str, value: Any) -> Any:
+def _type(key: str, value: object) -> pa.DataType | None:
     """Numbers that may be ids must be whole to be read as such: floats among them are looked at one by one."""
     if isinstance(value, str):
         return pa.string()
@@ -156,27 +157,29 @@ def _read(data: bytes, schema: Schema) -> pa.Table:
     )
 
 
-def _parse_by_line(block: TextBlock, path: Path, wanted: Wanted) -> RawRows:
+def _parse_by_line(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
     """The slow way, for blocks that hold something pyarrow does not take."""
     filled = [(number, line) for number, line in enumerate(_lines(block.data.tobytes())) if line.strip()]
     rows = [_loaded(line) for _, line in filled]
     bad = np.array([row is None for row in rows], np.bool_)
-    columns, faults = _columns([row or {} for row in rows], wanted)
+    parsed, faults = _parsed([row or {} for row in rows], columns)
     texts = {
-        int(at): filled[at][1][:_LONGEST_TEXT].decode("utf-8", "replace") for at in np.flatnonzero(bad)[: wanted.keep]
+        int(at): filled[at][1][:_LONGEST_TEXT].decode("utf-8", "replace")
+        for at in np.flatnonzero(bad)[: columns.keep]
     }
     lines = np.array([number for number, _ in filled], np.int64) + block.first_line
-    return RawRows(str(path), columns, lines, first_fault(marked((bad, Reason.BAD_JSON)), faults), texts)
+    faults = first_fault(marked((bad, Reason.BAD_JSON)), faults)
+    return RawBatch.of(str(path), parsed, lines, faults=faults, texts=texts)
 
 
-def _columns(rows: Sequence[Mapping[str, Any]], wanted: Wanted) -> tuple[dict[str, Any], Faults | None]:
-    columns: dict[str, Any] = {}
+def _parsed(rows: Sequence[Object], columns: Columns) -> tuple[dict[str, pa.Array], Faults | None]:
+    parsed: dict[str, pa.Array] = {}
     faults: Faults | None = None
-    for key, name in wanted.columns.items():
+    for key, name in columns.names.items():
         values = [row.get(name) for row in rows]
         if key in _ID_KEYS:
-            columns[key], struck = python_values.ids(values)
+            parsed[key], struck = ids_of(values)
             faults = first_fault(faults, struck)
         else:
-            columns[key] = python_values.texts(values)
-    return columns, faults
+            parsed[key] = texts_of(values)
+    return parsed, faults

@@ -1,8 +1,7 @@
-"""Why rows are refused: every reason, its meaning, and the rows of a block it struck."""
+"""Refusals: every reason for which a row is refused, and the refused rows of a batch."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +33,7 @@ class Reason(StrEnum):
 
     @property
     def meaning(self) -> str:
-        """One line for people: what a row refused for this reason looks like."""
+        """What a row refused for this reason looks like, in one line."""
         return _MEANINGS[self]
 
 
@@ -56,7 +55,7 @@ _MEANINGS = {
     Reason.MISSING_VALUE: "the value is empty",
     Reason.BAD_VALUE: "the value is not a number",
     Reason.NON_FINITE_VALUE: "the value is NaN or infinite",
-    Reason.NON_POSITIVE_VALUE: 'the value is zero or below; zero alone where log.non_positive = "net"',
+    Reason.NON_POSITIVE_VALUE: 'the value is zero or below; only zero if log.non_positive = "net"',
     Reason.MISSING_EVENT: "the kind of event is empty",
     Reason.UNKNOWN_EVENT: "the kind of event is not in log.event_weights",
 }
@@ -65,7 +64,7 @@ REASONS = tuple(Reason)
 """The reason of each fault number."""
 
 Faults = NDArray[np.uint8]
-"""One number a row: the position in REASONS of the reason it is refused for, or NO_FAULT."""
+"""uint8, one per row: the position in REASONS of the reason it is refused for, or NO_FAULT."""
 
 NO_FAULT = np.uint8(255)
 
@@ -77,32 +76,31 @@ def fault(reason: Reason) -> np.uint8:
 
 def first_fault(*checks: Faults | None) -> Faults | None:
     """Each row's first fault in the order of `Reason`; None stands for "no row is at fault"."""
-    struck = [check for check in checks if check is not None]
-    if not struck:
+    found = [check for check in checks if check is not None]
+    if not found:
         return None
-    first: Faults = np.minimum.reduce(struck)
+    first: Faults = np.minimum.reduce(found)
     return first
 
 
 def marked(*checks: tuple[NDArray[np.bool_], Reason]) -> Faults | None:
-    """Faults of rows by mask: bool (n,) each, in the order of `Reason`. None where no row is marked."""
-    struck = [np.where(mask, fault(reason), NO_FAULT) for mask, reason in checks if mask.any()]
-    return first_fault(*struck)
+    """Faults of rows by mask: bool (n,) each, in the order of `Reason`. None if no row is marked."""
+    found = [np.where(mask, fault(reason), NO_FAULT) for mask, reason in checks if mask.any()]
+    return first_fault(*found)
 
 
 @dataclass(frozen=True, eq=False)
 class Refusals:
-    """The refused rows of one block.
+    """The refused rows of one batch.
 
-    `source`: the file. `lines`: int64 (m,), increasing; counted from 1, the header included; in Parquet and data
-    frames the row, counted from 1. `faults`: uint8 (m,). `rows`: what the first of them held, for people: the text
-    of the line, or a mapping of its columns.
+    `origin`, `positions`: int64 (m,), as of `RawBatch`. `faults`: uint8 (m,). `rows`: what the first of them held:
+    the text of the line, or a mapping of its columns.
     """
 
-    source: str
-    lines: NDArray[np.int64]
+    origin: str
+    positions: NDArray[np.int64]
     faults: Faults
-    rows: tuple[Any, ...]
+    rows: tuple[str | dict[str, str | None], ...]
 
     def __len__(self) -> int:
-        return len(self.lines)
+        return len(self.positions)

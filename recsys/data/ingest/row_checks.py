@@ -1,27 +1,26 @@
-"""From raw rows to accepted ones: every column is read, every row checked, and refused for the first reason."""
+"""Row checks: raw rows to accepted ones; a row that fails is refused for the first reason."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from recsys.config import LogConfig
+from recsys.config import LogSchema
 from recsys.data.arrays import Floats, Seconds
+from recsys.data.ingest.columns import as_text, is_blank, mask, numbers
 from recsys.data.ingest.external_ids import code_ids, known_kinds
-from recsys.data.ingest.raw_rows import EVENT, ITEM, TIMESTAMP, USER, VALUE, RawRows
-from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, Refusals, first_fault
+from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, Refusals, first_fault, marked
+from recsys.data.ingest.source import EVENT, ITEM, TIMESTAMP, USER, VALUE, RawBatch
 from recsys.data.ingest.timestamps import AUTO, ISO, detect_unit, read_times
-from recsys.data.ingest.values import read_values
 
 
 @dataclass(frozen=True)
 class Rules:
     """What a row must be to be accepted.
 
-    `unit` of the time column, AUTO as long as no block has told; `latest` time that is taken, UTC seconds;
-    `net`: negative values are taken; `kinds` of events that are known, None for all; `keep`: refused rows of a block
-    to show.
+    `unit`: of the time column, AUTO until a batch shows it. `latest`: the latest time that is accepted, UTC seconds.
+    `net`: negative values are accepted. `kinds`: the kinds of event that are known, None for all. `keep`: number of
+    refused rows per batch whose content is kept.
     """
 
     unit: str
@@ -31,38 +30,38 @@ class Rules:
     keep: int
 
     @staticmethod
-    def by(log: LogConfig, *, now: int) -> "Rules":
-        """The rules that a log's configuration sets. `now`: UTC seconds, from which the future is reckoned."""
+    def of(log: LogSchema, *, now: int) -> "Rules":
+        """The rules that a log's configuration sets. `now`: UTC seconds; `log.max_future` counts from it."""
         kinds = frozenset(kind.encode() for kind in log.event_weights) or None
         unit = log.timestamp_unit if log.timestamp is not None else ISO
         return Rules(unit, now + log.max_future, log.non_positive == "net", kinds, log.quarantine_rows)
 
-    def told_by(self, rows: RawRows) -> "Rules":
-        """The same with the unit of time that `rows` tell, if they do."""
-        unit = detect_unit(rows.columns[TIMESTAMP]) if self.unit == AUTO else None
+    def with_unit_of(self, batch: RawBatch) -> "Rules":
+        """The same with the unit of time of `batch`, if it shows one."""
+        unit = detect_unit(batch.column(TIMESTAMP)) if self.unit == AUTO else None
         return self if unit is None else replace(self, unit=unit)
 
 
 @dataclass(frozen=True, eq=False)
 class CheckedRows:
-    """The accepted rows of a block, and the refused.
+    """The accepted rows of a batch, and the refused ones.
 
-    `users`, `items`, `events`: pyarrow DictionaryArray (n,) of int32 and binary. `times`: int64 (n,), UTC seconds.
-    `values`: float32 (n,). None for a column that the log does not have.
+    `users`, `items`, `events`: (n,) of int32 and binary. `times`: int64 (n,), UTC seconds. `values`: float32 (n,).
+    None for a column that the log does not have.
     """
 
-    users: Any
-    items: Any
+    users: pa.DictionaryArray
+    items: pa.DictionaryArray
     times: Seconds | None
     values: Floats | None
-    events: Any | None
+    events: pa.DictionaryArray | None
     refused: Refusals
 
 
-def check_rows(rows: RawRows, rules: Rules) -> CheckedRows:
-    """Read and check the columns of a block."""
-    users, user_faults = code_ids(rows.columns[USER], Reason.MISSING_USER)
-    items, item_faults = code_ids(rows.columns[ITEM], Reason.MISSING_ITEM)
+def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
+    """Read and check the columns of a batch."""
+    users, user_faults = code_ids(rows.column(USER), Reason.MISSING_USER)
+    items, item_faults = code_ids(rows.column(ITEM), Reason.MISSING_ITEM)
     times, time_faults = _times(rows, rules)
     values, value_faults = _values(rows, rules)
     events, event_faults = _events(rows, rules)
@@ -80,25 +79,55 @@ def check_rows(rows: RawRows, rules: Rules) -> CheckedRows:
     )
 
 
-def _times(rows: RawRows, rules: Rules) -> tuple[Seconds | None, Faults | None]:
-    if TIMESTAMP not in rows.columns:
+def _times(rows: RawBatch, rules: Rules) -> tuple[Seconds | None, Faults | None]:
+    if (column := rows.column(TIMESTAMP)) is None:
         return None, None
-    return read_times(rows.columns[TIMESTAMP], rules.unit, latest=rules.latest)
+    return read_times(column, rules.unit, latest=rules.latest)
 
 
-def _values(rows: RawRows, rules: Rules) -> tuple[Floats | None, Faults | None]:
-    return read_values(rows.columns[VALUE], net=rules.net) if VALUE in rows.columns else (None, None)
+def _values(rows: RawBatch, rules: Rules) -> tuple[Floats | None, Faults | None]:
+    return (None, None) if (column := rows.column(VALUE)) is None else read_values(column, net=rules.net)
 
 
-def _events(rows: RawRows, rules: Rules) -> tuple[Any | None, Faults | None]:
-    if EVENT not in rows.columns:
+def _events(rows: RawBatch, rules: Rules) -> tuple[pa.DictionaryArray | None, Faults | None]:
+    if (column := rows.column(EVENT)) is None:
         return None, None
-    events, faults = code_ids(rows.columns[EVENT], Reason.MISSING_EVENT)
+    events, faults = code_ids(column, Reason.MISSING_EVENT)
     unknown = None if rules.kinds is None else known_kinds(events, rules.kinds)
     return events, first_fault(faults, unknown)
 
 
-def _refused(rows: RawRows, faults: Faults | None, *, keep: int) -> Refusals:
+def _refused(rows: RawBatch, faults: Faults | None, *, keep: int) -> Refusals:
     at = np.empty(0, np.int64) if faults is None else np.flatnonzero(faults != NO_FAULT)
-    struck = np.empty(0, np.uint8) if faults is None else faults[at]
-    return Refusals(rows.source, rows.lines[at], struck, tuple(rows.shown(row) for row in at[:keep].tolist()))
+    found = np.empty(0, np.uint8) if faults is None else faults[at]
+    return Refusals(rows.origin, rows.positions[at], found, tuple(rows.shown(row) for row in at[:keep].tolist()))
+
+
+def read_values(column: pa.Array, *, net: bool) -> tuple[Floats, Faults | None]:
+    """float32 (n,), and the faults of the rows. `column`: (n,) of text or numbers.
+
+    Values must be finite and above zero as float32; with `net` also below zero.
+    """
+    text = as_text(column)
+    missing = mask(column.is_null() if text is None else is_blank(text))
+    parsed = _parsed(column, text)
+    known = mask(parsed.is_valid())
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.where(known, parsed.to_numpy(zero_copy_only=False), 1).astype(np.float32)
+    return values, marked(
+        (missing, Reason.MISSING_VALUE),
+        (~known & ~missing, Reason.BAD_VALUE),
+        (~np.isfinite(values), Reason.NON_FINITE_VALUE),
+        (values == 0 if net else values <= 0, Reason.NON_POSITIVE_VALUE),
+    )
+
+
+def _parsed(column: pa.Array, text: pa.StringArray | None) -> pa.DoubleArray:
+    """float64 (n,), null where there is no number."""
+    if text is not None:
+        return numbers(text)
+    kind = column.type
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if numeric or pa.types.is_boolean(kind):
+        return column.cast(pa.float64(), safe=False)
+    return pa.nulls(len(column), pa.float64())

@@ -6,24 +6,24 @@ with every event of its own, so that pairs, degrees and cuts can be counted as o
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recsys.config import LogConfig
+from recsys.config import LogSchema
 from recsys.data.arrays import Seconds
-from recsys.data.ingest.readers import read_blocks
+from recsys.data.ingest.readers import read_batches
+from recsys.data.ingest.row_checks import CheckedRows
+from recsys.data.ingest.source import Source
 from recsys.errors import DataError
 from recsys.progress import Progress, silent
 
 Hashes = NDArray[np.uint64]
-"""One hash an id, uniform over all uint64."""
+"""One hash per id, uniform over all uint64."""
 
-_KEPT_HASHES = 1 << 15
-_SAMPLED_ROWS = 1 << 18
 _ALL = 2.0**64
 
 
@@ -31,8 +31,8 @@ _ALL = 2.0**64
 class Sample:
     """Every event of a random `share` of the users (or items), who are the owners.
 
-    `owner`, `other`: uint64 (n,), hashes of who did it and with what (or of what it was done with, and by whom).
-    `time`: int64 (n,), UTC seconds; zeros where the log has no times.
+    `owner`, `other`: uint64 (n,), hashes of user and item, or of item and user.
+    `time`: int64 (n,), UTC seconds; zeros if the log has no times.
     """
 
     owner: Hashes
@@ -46,8 +46,8 @@ class Survey:
     """What a log holds. `rows`: read, `accepted`: not refused. `users`, `items`: distinct ids of accepted rows.
 
     `user_id_bytes`, `item_id_bytes`: mean length. `by_user`, `by_item`: samples of owners with all their events.
-    `whole`: whether all of the log was looked at; else rows, users and items are those of its first part, and
-    `half`: the (rows, users, items) of the first half of that.
+    `whole`: whether all of the log was read; else rows, users and items are those of its first part. `half`: (rows,
+    users, items) of the first half of what was read.
     """
 
     rows: int
@@ -62,52 +62,66 @@ class Survey:
     half: tuple[int, int, int] = (0, 0, 0)
 
 
-def survey_log(log: LogConfig, *, most_rows: int | None = None, progress: Progress = silent) -> Survey:
-    """Read the files that `log.paths` names, `most_rows` of their rows at most (in whole blocks), and keep nothing.
+def survey_log(
+    source: Source,
+    log: LogSchema,
+    *,
+    most_rows: int | None = None,
+    progress: Progress = silent,
+    kept_hashes: int = 1 << 15,
+    sampled_rows: int = 1 << 18,
+) -> Survey:
+    """Read `source`, up to about `most_rows` of its rows (in whole batches), and keep no rows but the samples.
 
-    Raises DataError as `read_log` does, but for refused rows: whatever their share, they are counted.
+    `kept_hashes`: the k by which distinct ids are counted. `sampled_rows`: the most rows of a sample.
+    Raises DataError as `read_log` does, but not for refused rows: they are counted, whatever their share.
     """
-    tally, trail = _Tally(), []
+    tally, trail = (
+        _Tally(_Distinct(kept_hashes), _Distinct(kept_hashes), _Sampling(sampled_rows), _Sampling(sampled_rows)),
+        [],
+    )
     whole = True
-    for rows in read_blocks(log, progress=progress):
+    for rows in read_batches(source, log, progress=progress):
         if most_rows is not None and tally.rows >= most_rows:
             whole = False
             break
         tally.add(rows)
         trail.append((tally.rows, tally.users.count(), tally.items.count()))
     if not tally.accepted:
-        raise DataError(f"{log.paths[0]}: none of the {tally.rows:,} rows that were looked at is accepted")
+        raise DataError(f"{source.description}: none of the {tally.rows:,} rows that were looked at is accepted")
     half = next(point for point in trail if 2 * point[0] >= tally.rows)
     return tally.survey(whole=whole, half=half)
 
 
 @dataclass(eq=False)
 class _Distinct:
-    """How many different hashes came."""
+    """Counts the distinct ones of many hashes by the `most` smallest."""
 
+    most: int
     kept: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
 
     def add(self, hashes: Hashes) -> None:
-        if len(self.kept) == _KEPT_HASHES:
+        if len(self.kept) == self.most:
             hashes = hashes[hashes < self.kept[-1]]
-        self.kept = np.unique(np.concatenate([self.kept, hashes]))[:_KEPT_HASHES]
+        self.kept = np.unique(np.concatenate([self.kept, hashes]))[: self.most]
 
     def count(self) -> int:
         n = len(self.kept)
-        return n if n < _KEPT_HASHES else round((n - 1) * _ALL / float(self.kept[-1]))
+        return n if n < self.most else round((n - 1) * _ALL / float(self.kept[-1]))
 
 
 @dataclass(eq=False)
 class _Sampling:
-    """Keeps the events of owners whose hash is small; what is small is halved when there are too many."""
+    """Keeps the events of owners whose hash is below a bound, which is halved when there are too many."""
 
+    most_rows: int
     below: float = _ALL
     rows: list[tuple[Hashes, Hashes, Seconds]] = field(default_factory=list)
     n_rows: int = 0
 
     def add(self, owner: Hashes, other: Hashes, time: Seconds) -> None:
         self._keep([(owner, other, time)])
-        while self.n_rows > _SAMPLED_ROWS:
+        while self.n_rows > self.most_rows:
             self.below /= 2
             rows, self.rows, self.n_rows = self.rows, [], 0
             self._keep(rows)
@@ -125,16 +139,15 @@ class _Sampling:
 
 @dataclass(eq=False)
 class _Tally:
+    users: _Distinct
+    items: _Distinct
+    by_user: _Sampling
+    by_item: _Sampling
     rows: int = 0
     accepted: int = 0
-    users: _Distinct = field(default_factory=_Distinct)
-    items: _Distinct = field(default_factory=_Distinct)
-    by_user: _Sampling = field(default_factory=_Sampling)
-    by_item: _Sampling = field(default_factory=_Sampling)
     lengths: list[tuple[float, float]] = field(default_factory=list)
 
-    def add(self, rows: Any) -> None:
-        """Take the next block: CheckedRows."""
+    def add(self, rows: CheckedRows) -> None:
         self.rows += len(rows.users) + len(rows.refused)
         self.accepted += len(rows.users)
         if not len(rows.users):
@@ -161,8 +174,8 @@ class _Tally:
         )
 
 
-def _hashes(ids: Any, distinct: _Distinct) -> Hashes:
-    """uint64 (n,) of a pyarrow DictionaryArray (n,) of bytes; `distinct` is told those that rows use."""
+def _hashes(ids: pa.DictionaryArray, distinct: _Distinct) -> Hashes:
+    """uint64 (n,) of ids (n,); those that rows use are added to `distinct`."""
     hashes: Hashes = pd.util.hash_array(ids.dictionary.to_numpy(zero_copy_only=False), categorize=False)
     codes = ids.indices.to_numpy()
     used = np.bincount(codes, minlength=len(hashes)) > 0
@@ -171,5 +184,5 @@ def _hashes(ids: Any, distinct: _Distinct) -> Hashes:
     return by_row
 
 
-def _mean_length(ids: Any) -> float:
+def _mean_length(ids: pa.DictionaryArray) -> float:
     return float(pc.mean(pc.binary_length(ids.dictionary)).as_py())

@@ -1,29 +1,31 @@
-"""Text files as blocks of whole records, read ahead of whoever parses them."""
+"""Plain and compressed text files as blocks of whole records."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from recsys.data.ingest.log_files import open_bytes
 from recsys.errors import DataError
 
 LF, CR = ord("\n"), ord("\r")
 BLOCK_BYTES = 16 << 20
-_LONGEST_RECORD = 64 << 20
+LONGEST_RECORD = 64 << 20
 _PIECE = 1 << 18
 _UTF8_MARK = b"\xef\xbb\xbf"
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+_MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 Bytes = NDArray[np.uint8]
 """Text as bytes, uint8 (n,)."""
 
 Advance = Callable[[float], None]
-"""Told how many bytes of the file on disk have been read."""
+"""Called with the number of bytes of the file on disk that have been read."""
 
 EndOfRecords = Callable[[Bytes], int]
 """The length of the longest start of a text that holds whole records only."""
@@ -55,7 +57,7 @@ def _pieces(text: Bytes) -> Iterator[Bytes]:
 
 
 def last_feed(text: Bytes, end: int) -> int:
-    """The position of the last line feed before `end`, -1 where there is none."""
+    """The position of the last line feed before `end`, -1 if there is none."""
     while end > 0:
         start = max(0, end - _PIECE)
         feeds = np.flatnonzero(text[start:end] == LF)
@@ -65,14 +67,21 @@ def last_feed(text: Bytes, end: int) -> int:
     return -1
 
 
-def text_blocks(path: Path, end_of_records: EndOfRecords, *, advance: Advance) -> Iterator[TextBlock]:
-    """Cut a plain or compressed file into blocks of about BLOCK_BYTES.
+def text_blocks(
+    path: Path,
+    end_of_records: EndOfRecords,
+    *,
+    advance: Advance,
+    block_bytes: int = BLOCK_BYTES,
+    longest_record: int = LONGEST_RECORD,
+) -> Iterator[TextBlock]:
+    """Cut a plain or compressed file into blocks of about `block_bytes`.
 
-    Raises DataError for a damaged file, one that is not UTF-8 at all, and a record that never ends.
+    Raises DataError for a damaged file, one that is not UTF-8, and a record longer than `longest_record` bytes.
     """
     rest, line = _NOTHING, 1
     with open_bytes(path) as (stream, file):
-        while len(data := _read_on(stream, rest)) > len(rest):
+        while len(data := _read_on(stream, rest, block_bytes)) > len(rest):
             data = _without_mark(data, path) if line == 1 else data
             end = end_of_records(data)
             if end:
@@ -80,16 +89,16 @@ def text_blocks(path: Path, end_of_records: EndOfRecords, *, advance: Advance) -
                 yield block
                 line += block.n_lines
             rest = data[end:].copy()
-            if len(rest) > _LONGEST_RECORD:
+            if len(rest) > longest_record:
                 raise _endless(path, line)
             advance(file.tell())
     if len(rest):
         yield _last_block(rest, line, path=path, end_of_records=end_of_records)
 
 
-def _read_on(stream: Any, rest: Bytes) -> Bytes:
+def _read_on(stream: pa.NativeFile, rest: Bytes, block_bytes: int) -> Bytes:
     """What is left of the last block, and the next bytes of the file, in one array of its own."""
-    room = np.empty(len(rest) + BLOCK_BYTES, np.uint8)
+    room = np.empty(len(rest) + block_bytes, np.uint8)
     room[: len(rest)] = rest
     return room[: len(rest) + stream.readinto(room[len(rest) :])]
 
@@ -111,3 +120,27 @@ def _last_block(rest: Bytes, line: int, *, path: Path, end_of_records: EndOfReco
 
 def _endless(path: Path, line: int) -> DataError:
     return DataError(f"{path}:{line}: the row that starts here never ends; is a quote opened and not closed?")
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[tuple[pa.NativeFile, pa.NativeFile]]:
+    """Open a plain, gzip or zstd file: the stream of its decompressed bytes, and the file below (for its position).
+
+    Raises DataError if it cannot be read, is damaged or is cut short, also while the stream is read.
+    """
+    try:
+        with pa.OSFile(str(path), "rb") as file:
+            compression = _compression(path)
+            yield (pa.CompressedInputStream(file, compression) if compression else file), file
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read, or is damaged or cut short: {error}") from error
+
+
+def _compression(path: Path) -> str | None:
+    with path.open("rb") as file:
+        start = file.read(4)
+    actual = next((name for name, magic in _MAGIC.items() if start.startswith(magic)), None)
+    named = COMPRESSIONS.get(path.suffix.lower())
+    if named and actual != named:
+        raise DataError(f"{path}: is named {path.suffix} but does not start as {named} does")
+    return actual

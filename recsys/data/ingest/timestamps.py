@@ -1,14 +1,12 @@
 """Times of events: text, numbers and typed columns to UTC seconds."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Seconds
-from recsys.data.ingest.casting import as_text, cast_or_null, is_blank, mask, numbers, only
+from recsys.data.ingest.columns import as_text, cast_or_null, is_blank, mask, numbers, only
 from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, marked
 
 EARLIEST, LATEST = 631_152_000, 4_102_444_800
@@ -26,21 +24,21 @@ _ZONED = f"^{_DAY}{_CLOCK}(Z|[+-]\\d\\d(:?[0-5]\\d)?)$"
 _FORMS = ((_NAIVE, pa.timestamp("us")), (_ZONED, pa.timestamp("us", "UTC")))
 
 
-def detect_unit(column: Any) -> str | None:
-    """The unit in which most of the column's first times lie between 1990 and 2099; None where it is none of them."""
+def detect_unit(column: pa.Array) -> str | None:
+    """The unit in which most of the column's first times lie between 1990 and 2099; None if there is none."""
     sample = column[:_SAMPLE_ROWS]
     hits = {unit: _n_good(sample, unit) for unit in (ISO, *_PER_SECOND)}
     best = max(hits, key=lambda unit: hits[unit])
     return best if hits[best] else None
 
 
-def _n_good(column: Any, unit: str) -> int:
+def _n_good(column: pa.Array, unit: str) -> int:
     _, faults = read_times(column, unit)
     return len(column) if faults is None else int((faults == NO_FAULT).sum())
 
 
 def unit_that_fits(text: str) -> str | None:
-    """The unit in which a number written as `text` is a time from 1990 to 2099; None where there is none."""
+    """The unit in which a number written as `text` is a time from 1990 to 2099; None if there is none."""
     try:
         number = float(text)
     except ValueError:
@@ -48,12 +46,11 @@ def unit_that_fits(text: str) -> str | None:
     return next((unit for unit, ticks in _PER_SECOND.items() if EARLIEST <= number / ticks < LATEST), None)
 
 
-def read_times(column: Any, unit: str, *, latest: int = LATEST) -> tuple[Seconds, Faults | None]:
-    """UTC seconds, int64 (n,), and what is wrong with which row; fractions are cut off.
+def read_times(column: pa.Array, unit: str, *, latest: int = LATEST) -> tuple[Seconds, Faults | None]:
+    """UTC seconds, int64 (n,), and the faults of the rows; fractions of a second are cut off.
 
-    `column`: pyarrow Array (n,) of text, numbers, timestamps or dates. `unit`: iso, s, ms or us, of text and numbers;
-    a typed column tells its own. ISO 8601 text without a zone is UTC. `latest`: UTC seconds; what is later lies in
-    the future.
+    `column`: (n,) of text, numbers, timestamps or dates. `unit`: iso, s, ms or us, of text and numbers; a typed
+    column has its own. ISO 8601 text without a zone is UTC. `latest`: UTC seconds; later times are in the future.
     """
     times, known = _seconds(column, unit)
     missing = _missing(column) if not known.all() else np.zeros(len(column), np.bool_)
@@ -65,12 +62,12 @@ def read_times(column: Any, unit: str, *, latest: int = LATEST) -> tuple[Seconds
     )
 
 
-def _missing(column: Any) -> NDArray[np.bool_]:
+def _missing(column: pa.Array) -> NDArray[np.bool_]:
     text = as_text(column)
     return mask(column.is_null() if text is None else is_blank(text))
 
 
-def _seconds(column: Any, unit: str) -> tuple[Seconds, NDArray[np.bool_]]:
+def _seconds(column: pa.Array, unit: str) -> tuple[Seconds, NDArray[np.bool_]]:
     """int64 (n,), and bool (n,): whether there is a time that can be read."""
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s"))
@@ -84,7 +81,7 @@ def _seconds(column: Any, unit: str) -> tuple[Seconds, NDArray[np.bool_]]:
     return np.zeros(len(column), np.int64), np.zeros(len(column), np.bool_)
 
 
-def _whole(numbers: Any, per_second: int) -> tuple[Seconds, NDArray[np.bool_]]:
+def _whole(numbers: pa.Array, per_second: int) -> tuple[Seconds, NDArray[np.bool_]]:
     known = mask(numbers.is_valid())
     if pa.types.is_integer(numbers.type):
         return (numbers.fill_null(0).to_numpy() // per_second).astype(np.int64), known
@@ -94,8 +91,8 @@ def _whole(numbers: Any, per_second: int) -> tuple[Seconds, NDArray[np.bool_]]:
     return np.clip(seconds, -(2.0**62), 2.0**62).astype(np.int64), known
 
 
-def _iso(text: Any) -> Any:
-    """Microseconds since 1970 of ISO 8601 text, null where it is not; nanoseconds where all the text has them."""
+def _iso(text: pa.StringArray) -> pa.TimestampArray:
+    """Microseconds since 1970 of ISO 8601 text, null where it is not; nanoseconds if all the text has them."""
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
         try:
             return text.cast(kind)
@@ -105,6 +102,6 @@ def _iso(text: Any) -> Any:
     return pc.coalesce(naive, zoned)
 
 
-def _micros(text: Any, kind: Any) -> Any:
+def _micros(text: pa.StringArray, kind: pa.DataType) -> pa.TimestampArray:
     shortened = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
     return cast_or_null(shortened, kind).cast(pa.timestamp("us"))

@@ -15,6 +15,7 @@ from pipelines.forecast.sampled_degrees import Surveyed
 from pipelines.forecast.steps import job_memory
 from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.survey import survey_log
 from recsys.data.synthetic import SyntheticLog
@@ -56,7 +57,9 @@ class TestCounts:
     def test_a_bound_on_activity_takes_as_many(self, shop: Path, setting: str, least: int) -> None:
         config = load_config(shop, overrides={f"prepare.{setting}": least})
         weights = EventWeights.of(config.log, config.prepare)
-        matrix, _ = build_matrix(read_log(config.log, deduplicate=True)[0], config.prepare, weights=weights)
+        matrix, _ = build_matrix(
+            read_log(FileSource.of(config.log), config.log, deduplicate=True)[0], config.prepare, weights=weights
+        )
         size = forecast(config, quick=False, progress=silent).size
         # One round of what cleaning repeats until nothing changes, and users and items apart.
         assert size.n_users == pytest.approx(matrix.n_users, rel=0.02)
@@ -121,7 +124,7 @@ class TestJudgement:
     def test_advice_is_the_forecast_with_another_setting(self, finished: Finished) -> None:
         with_ease = finished[0].evaluate.model_copy(update={"baselines": ("popular", "ease")})
         config = finished[0].model_copy(update={"evaluate": with_ease})
-        surveyed = Surveyed.of(survey_log(config.log))
+        surveyed = Surveyed.of(survey_log(FileSource.of(config.log), config.log))
         rows = surveyed.survey.rows
         (advice,) = advise(surveyed, config, rows=rows, resident=0)
         assert advice.setting == "evaluate.baselines without 'ease'"

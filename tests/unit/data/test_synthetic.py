@@ -10,6 +10,7 @@ import pytest
 
 from recsys.config import ItemsConfig, LogConfig
 from recsys.data.ingest.catalogue import read_items
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
 from recsys.data.synthetic import (
     DIRT_KINDS,
@@ -331,7 +332,7 @@ class TestReadBack:
         )
 
     def test_every_count_agrees(self, log: SyntheticLog, log_config: LogConfig) -> None:
-        events, counts = read_log(log_config, deduplicate=True, now=END)
+        events, counts = read_log(FileSource.of(log_config), log_config, deduplicate=True, now=END)
         planted = log.planted
         assert counts.rows_read == log.rows
         assert counts.merged == planted["repeat"]
@@ -349,11 +350,11 @@ class TestReadBack:
         assert kinds == log.events
 
     def test_repeats_count_twice_where_nobody_merges_them(self, log: SyntheticLog, log_config: LogConfig) -> None:
-        _, counts = read_log(log_config, now=END)
+        _, counts = read_log(FileSource.of(log_config), log_config, now=END)
         assert (counts.accepted, counts.merged) == (6_000 + log.planted["repeat"], 0)
 
     def test_the_very_events_come_back(self, log: SyntheticLog, log_config: LogConfig) -> None:
-        events, _ = read_log(log_config, deduplicate=True, now=END)
+        events, _ = read_log(FileSource.of(log_config), log_config, deduplicate=True, now=END)
         wrote = gathered(log.world, 6_000, bots=1, chunk_rows=10**6)
         assert events.users.decode(events.user_idx[:50]) == [f"u{user:07d}" for user in wrote.user_idx[:50]]
         assert np.array_equal(np.sort(events.timestamp), wrote.timestamp)

@@ -12,8 +12,8 @@ from recsys.artifacts.manifest import VersionFacts, new_manifest
 from recsys.data.cleaning import build_history
 from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
-from recsys.data.ingest.deduplication import first_of_alike
 from recsys.data.interactions import Interactions
+from recsys.data.pairs import first_of_alike
 from recsys.engine.event_history import weigh, weights_of
 from recsys.engine.question import MAX_EVENTS, Event
 from recsys.errors import ArtifactError, InvalidRequestError

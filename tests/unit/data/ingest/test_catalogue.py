@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys.config import ItemsConfig
-from recsys.data.ingest import text_blocks
-from recsys.data.ingest.catalogue import read_items
+from recsys.data.ingest.catalogue import as_numbers, read_items
 from recsys.data.items import Items
 from recsys.errors import ConfigError, DataError
 
@@ -48,10 +47,7 @@ def csv_text(delimiter: str = ",") -> bytes:
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv", "a.jsonl", "a.parquet"])
 @pytest.mark.parametrize("block_bytes", [40, 10_000])
-def test_the_first_known_value_of_each_column_counts(
-    tmp_path: Path, name: str, block_bytes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", block_bytes)
+def test_the_first_known_value_of_each_column_counts(tmp_path: Path, name: str, block_bytes: int) -> None:
     path = tmp_path / name
     match name.split(".", 1)[1]:
         case "csv":
@@ -64,7 +60,7 @@ def test_the_first_known_value_of_each_column_counts(
             path.write_text("\n".join(json.dumps(row) for row in ROWS))
         case "parquet":
             pq.write_table(pa.Table.from_pylist(ROWS), path)
-    assert rows_of(read_items(config(path))) == EXPECTED
+    assert rows_of(read_items(config(path), block_bytes=block_bytes)) == EXPECTED
 
 
 def test_types_of_json_and_parquet_stay(tmp_path: Path) -> None:
@@ -150,3 +146,29 @@ def test_a_pattern_of_many_files_is_no_catalogue(tmp_path: Path) -> None:
 def test_an_attribute_cannot_take_the_titles_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"items\.attributes: 'title'"):
         read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku", title="name", attributes=("title",)))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1", None, "-20"], [1, None, -20]),
+        (["2008.0", "1999.0"], [2008, 1999]),
+        (["4.34", "5"], [4.34, 5.0]),
+        (["9.78e+12", "0.5"], [9.78e12, 0.5]),
+        (["007", "12"], ["007", "12"]),
+        (["1", "one"], ["1", "one"]),
+        (["1,5"], ["1,5"]),
+        (["nan", "1"], ["nan", "1"]),
+        ([" 1"], [" 1"]),
+        (["9" * 30], [float("9" * 30)]),
+        ([2008.0, None], [2008, None]),
+        ([1.5, 2.0], [1.5, 2.0]),
+        ([3, 4], [3, 4]),
+        ([True], [True]),
+        ([None, None], [None, None]),
+    ],
+)
+def test_numbers_only_where_every_value_is_one(values: list[Any], expected: list[Any]) -> None:
+    column = as_numbers(pa.array(values, pa.string() if values == [None, None] else None))
+    assert column.to_pylist() == expected
+    assert [type(value) for value in column.to_pylist()] == [type(value) for value in expected]

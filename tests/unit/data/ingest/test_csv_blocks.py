@@ -8,33 +8,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.data.ingest import text_blocks
 from recsys.data.ingest.csv_blocks import csv_blocks
-from recsys.data.ingest.raw_rows import Wanted
 from recsys.data.ingest.refusals import NO_FAULT, REASONS
+from recsys.data.ingest.source import Columns
 from recsys.errors import DataError
 
-WANTED = Wanted("log", {"user": "user", "item": "item"}, keep=100)
-SIZES = pytest.mark.parametrize("size", [1, 5, 16, 10_000])
+COLUMNS = Columns("log", {"user": "user", "item": "item"}, keep=100)
 
 
-def read(path: Path, delimiter: str = ",") -> list[tuple[object, ...]]:
+def read(path: Path, delimiter: str = ",", *, size: int = 10_000) -> list[tuple[object, ...]]:
     """Every row: its line, then user and item; or its line, then the reason and the text."""
     found: list[tuple[object, ...]] = []
-    for parse in csv_blocks(path, WANTED, delimiter=delimiter, advance=lambda position: None):
+    for parse in csv_blocks(path, COLUMNS, delimiter=delimiter, advance=lambda position: None, block_bytes=size):
         rows = parse()
-        for at, line in enumerate(rows.lines.tolist()):
+        for at, line in enumerate(rows.positions.tolist()):
             if rows.faults is not None and rows.faults[at] != NO_FAULT:
                 found.append((line, REASONS[rows.faults[at]].value, rows.texts[at]))
             else:
-                found.append((line, *(rows.columns[key][at].as_py().decode() for key in ("user", "item"))))
+                found.append((line, *(rows.column(key)[at].as_py().decode() for key in ("user", "item"))))
     return found
 
 
 @pytest.fixture(params=[1, 5, 16, 10_000], ids=lambda size: f"blocks of {size}")
-def file(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A path to write to, read in blocks of various sizes."""
-    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", request.param)
+def size(request: pytest.FixtureRequest) -> int:
+    """Bytes per block."""
+    return int(request.param)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
     return tmp_path / "log.csv"
 
 
@@ -75,10 +77,10 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_rows_and_lines(file: Path, case: str) -> None:
+def test_rows_and_lines(file: Path, size: int, case: str) -> None:
     text, expected = CASES[case]
     file.write_bytes(text)
-    assert read(file) == expected
+    assert read(file, size=size) == expected
 
 
 FIELDS = st.text(alphabet='ab ,"\n\r', max_size=4)
@@ -94,9 +96,7 @@ def test_what_pythons_csv_writes_is_read_as_pythons_csv_reads_it(
         writer = csv.writer(file)
         writer.writerow(["user", "item"])
         starts = [_write(writer, file, path, row) for row in rows]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_blocks, "BLOCK_BYTES", size)
-        found = read(path)
+    found = read(path, size=size)
     expected = [(line, *row) for line, row in zip(starts, rows, strict=True) if len(row) == 2]
     assert [row for row in found if row[1] != "bad_field_count"] == expected
     assert [row[0] for row in found] == starts
@@ -111,15 +111,15 @@ def _write(writer: object, file: io.TextIOBase, path: Path, row: list[str]) -> i
 
 
 @pytest.mark.parametrize("delimiter", ["\t", ";", "^", " "])
-def test_other_delimiters(file: Path, delimiter: str) -> None:
+def test_other_delimiters(file: Path, size: int, delimiter: str) -> None:
     file.write_text(f"user{delimiter}item\na,b{delimiter}x\n")
-    assert read(file, delimiter) == [(2, "a,b", "x")]
+    assert read(file, delimiter, size=size) == [(2, "a,b", "x")]
 
 
-def test_a_quote_that_is_never_closed_is_named_with_its_line(file: Path) -> None:
+def test_a_quote_that_is_never_closed_is_named_with_its_line(file: Path, size: int) -> None:
     file.write_text('user,item\na,x\nb,"y\nc,z\nd,w\n')
     with pytest.raises(DataError, match=r"log\.csv:3: .*a quote opened and not closed"):
-        read(file)
+        read(file, size=size)
 
 
 def test_a_header_may_be_far_down_and_long(tmp_path: Path) -> None:
@@ -128,13 +128,13 @@ def test_a_header_may_be_far_down_and_long(tmp_path: Path) -> None:
     assert read(tmp_path / "log.csv") == [(70_002, "a", "x")]
 
 
-def test_a_file_of_blank_lines_has_no_header(file: Path) -> None:
+def test_a_file_of_blank_lines_has_no_header(file: Path, size: int) -> None:
     file.write_text("\n\r\n\n")
     with pytest.raises(DataError, match="blank lines only"):
-        read(file)
+        read(file, size=size)
 
 
 def test_only_so_many_texts_are_kept(file: Path) -> None:
     file.write_text("user,item\n" + "x\n" * 300)
-    (parse,) = [*csv_blocks(file, WANTED, delimiter=",", advance=lambda position: None)][-1:]
-    assert len(parse().texts) <= WANTED.keep
+    (parse,) = csv_blocks(file, COLUMNS, delimiter=",", advance=lambda position: None)
+    assert len(parse().texts) == COLUMNS.keep

@@ -2,30 +2,39 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.config import LogConfig
-from recsys.data.ingest import jsonl_blocks, text_blocks
-from recsys.data.ingest.raw_rows import Wanted
+from recsys.config import LogSchema
+from recsys.data.ingest.jsonl_blocks import jsonl_blocks
+from recsys.data.ingest.refusals import REASONS
 from recsys.data.ingest.row_checks import Rules, check_rows
+from recsys.data.ingest.source import Columns, RawBatch
+from recsys.data.ingest.text_blocks import BLOCK_BYTES
 from recsys.errors import DataError
 
 TIME = "1259668800"
 GOOD = '{"user": "u", "item": "i", "timestamp": 1259668800, "value": 2}'
 
 
-def read(path: Path) -> list[tuple[object, ...]]:
-    """Every row by its line: user, item, time and value, or the reason and what is shown."""
-    log = LogConfig(paths=(path,), timestamp="timestamp", timestamp_unit="s", value="value")
-    rules, found = Rules.by(log, now=int(TIME)), []
-    for parse in jsonl_blocks.jsonl_blocks(path, Wanted.by(log), advance=lambda position: None):
-        raw = parse()
+LOG = LogSchema(timestamp="timestamp", timestamp_unit="s", value="value")
+
+
+def batches(path: Path, size: int = BLOCK_BYTES) -> list[RawBatch]:
+    parts = jsonl_blocks(path, Columns.of(LOG), advance=lambda position: None, block_bytes=size)
+    return [parse() for parse in parts]
+
+
+def read(path: Path, size: int = BLOCK_BYTES) -> list[tuple[object, ...]]:
+    """Every row by its line: user, item, time and value, or the reason."""
+    rules, found = Rules.of(LOG, now=int(TIME)), []
+    for raw in batches(path, size):
         rows = check_rows(raw, rules)
-        bad = zip(rows.refused.lines.tolist(), rows.refused.faults, rows.refused.rows, strict=True)
-        found += [(line, jsonl_blocks.Reason(list(jsonl_blocks.Reason)[fault]).value) for line, fault, _ in bad]
-        good = [line for line in raw.lines.tolist() if line not in rows.refused.lines]
+        bad = zip(rows.refused.positions.tolist(), rows.refused.faults, rows.refused.rows, strict=True)
+        found += [(line, REASONS[fault].value) for line, fault, _ in bad]
+        good = [line for line in raw.positions.tolist() if line not in rows.refused.positions]
         assert rows.times is not None
         assert rows.values is not None
         texts = zip(rows.users.to_pylist(), rows.items.to_pylist(), strict=True)
@@ -86,9 +95,7 @@ def test_a_line_means_the_same_whatever_its_neighbours(file: Path, line: str) ->
 def test_any_lines_in_any_blocks(tmp_path_factory: pytest.TempPathFactory, lines: list[str], size: int) -> None:
     file = tmp_path_factory.mktemp("jsonl") / "log.jsonl"
     file.write_text("\n".join([GOOD, *lines]), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_blocks, "BLOCK_BYTES", max(size, len(GOOD)))
-        found = read(file)
+    found = read(file, max(size, len(GOOD)))
     expected = [(at, *LINES[line]) for at, line in enumerate([GOOD, *lines], 1) if line.strip()]
     assert found == expected
 
@@ -99,10 +106,14 @@ def test_bad_bytes_are_refused_where_they_matter(file: Path) -> None:
     assert [row[:2] for row in read(file)] == [(1, "u"), (2, "bad_utf8"), (3, "u")]
 
 
-def test_the_quick_way_is_taken_where_it_can_be(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonl_blocks, "_parse_by_line", None)
+def test_pyarrow_parses_a_block_if_it_can(file: Path) -> None:
+    """It gives numbers; line by line they are text."""
     file.write_text(f"{GOOD}\n" * 3)
-    assert len(read(file)) == 3
+    (batch,) = batches(file)
+    assert batch.column("timestamp").type == pa.float64()
+    file.write_text(f"{GOOD}\nnull\n")
+    (batch,) = batches(file)
+    assert batch.column("timestamp").type == pa.binary()
 
 
 def test_a_key_that_no_line_has_is_an_error(file: Path) -> None:

@@ -6,29 +6,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsys.data.ingest import parquet_blocks
-from recsys.data.ingest.raw_rows import RawRows, Wanted
+from recsys.data.ingest.parquet_blocks import parquet_blocks
+from recsys.data.ingest.source import Columns, RawBatch
 from recsys.errors import DataError
 
-WANTED = Wanted("log", {"user": "u", "item": "i", "timestamp": "t"}, keep=10)
+COLUMNS = Columns("log", {"user": "u", "item": "i", "timestamp": "t"}, keep=10)
 
 
-def read(path: Path) -> list[RawRows]:
-    return [parse() for parse in parquet_blocks.parquet_blocks(path, WANTED, advance=lambda position: None)]
+def read(path: Path, **options: int) -> list[RawBatch]:
+    return [parse() for parse in parquet_blocks(path, COLUMNS, advance=lambda position: None, **options)]
 
 
 @pytest.mark.parametrize("block_rows", [2, 100])
-def test_rows_are_numbered_across_row_groups(
-    tmp_path: Path, block_rows: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parquet_blocks, "_BLOCK_ROWS", block_rows)
+def test_rows_are_numbered_across_row_groups(tmp_path: Path, block_rows: int) -> None:
     table = pa.table({"x": range(7), "u": list("abcabca"), "i": list(range(7)), "t": [0.5] * 7})
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=3)
-    blocks = read(tmp_path / "a.parquet")
-    assert [line for rows in blocks for line in rows.lines.tolist()] == [1, 2, 3, 4, 5, 6, 7]
-    assert [user for rows in blocks for user in rows.columns["user"].to_pylist()] == list("abcabca")
-    assert [item for rows in blocks for item in rows.columns["item"].to_pylist()] == list(range(7))
-    assert set(blocks[0].columns) == {"user", "item", "timestamp"}
+    blocks = read(tmp_path / "a.parquet", block_rows=block_rows)
+    assert [line for rows in blocks for line in rows.positions.tolist()] == [1, 2, 3, 4, 5, 6, 7]
+    assert [user for rows in blocks for user in rows.column("user").to_pylist()] == list("abcabca")
+    assert [item for rows in blocks for item in rows.column("item").to_pylist()] == list(range(7))
+    assert set(blocks[0].rows.schema.names) == {"user", "item", "timestamp"}
 
 
 def test_a_missing_column_and_a_damaged_file_are_named(tmp_path: Path) -> None:

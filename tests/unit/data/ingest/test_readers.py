@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.config import LogConfig
-from recsys.data.ingest import text_blocks
+from recsys.config import LogConfig, LogSchema
+from recsys.data.ingest.accounting import RowCounts
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_frame, read_log
 from recsys.data.ingest.refusals import Reason
 from recsys.data.interactions import Interactions
@@ -32,9 +34,16 @@ EVENTS = [
 START = 1_577_836_800
 
 
+COLUMN_NAMES = LogSchema(timestamp="timestamp", event="event", value="value")
+
+
 def log_of(*paths: Path, **settings: Any) -> LogConfig:
     mapping = {"timestamp": "timestamp", "event": "event", "value": "value"}
     return LogConfig.model_validate({"paths": paths, **mapping, **settings})
+
+
+def read_files(log: LogConfig, *, block_bytes: int = 10_000, **options: Any) -> tuple[Interactions, RowCounts]:
+    return read_log(replace(FileSource.of(log), block_bytes=block_bytes), log, **options)
 
 
 def listed(events: Interactions) -> list[tuple[Any, ...]]:
@@ -83,7 +92,7 @@ def test_every_format_gives_the_same_events(tmp_path: Path, name: str, content: 
         parquet(tmp_path / name)
     else:
         (tmp_path / name).write_bytes(content)
-    events, counts = read_log(log_of(tmp_path / name))
+    events, counts = read_files(log_of(tmp_path / name))
     assert listed(events) == EXPECTED
     assert counts.to_dict() == {"rows_read": 4, "accepted": 4, "refused": {}, "merged": 0}
     assert events.users.ids.to_pylist() == ["u1", "u10", "u2"]
@@ -93,23 +102,23 @@ def test_every_format_gives_the_same_events(tmp_path: Path, name: str, content: 
 def test_a_data_frame_gives_the_same_events() -> None:
     frame = pd.DataFrame(EVENTS, columns=COLUMNS)
     untouched = frame.copy()
-    assert listed(read_frame(frame, log_of(Path("none.csv")))[0]) == EXPECTED
+    assert listed(read_frame(frame, COLUMN_NAMES)[0]) == EXPECTED
     pd.testing.assert_frame_equal(frame, untouched)
     typed = frame.assign(timestamp=pd.to_datetime(frame["timestamp"]), value=frame["value"].astype(float))
-    assert listed(read_frame(typed, log_of(Path("none.csv")))[0]) == EXPECTED
+    assert listed(read_frame(typed, COLUMN_NAMES)[0]) == EXPECTED
 
 
 def test_many_files_are_read_in_sorted_order(tmp_path: Path) -> None:
     header, *rows = text(",").splitlines(keepends=True)
     (tmp_path / "b.csv").write_bytes(header + b"".join(rows[2:]))
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(header + b"".join(rows[:2])))
-    events, _ = read_log(log_of(tmp_path / "*.csv", tmp_path / "*.gz"))
+    events, _ = read_files(log_of(tmp_path / "*.csv", tmp_path / "*.gz"))
     assert listed(events) == EXPECTED
 
 
 def test_a_log_of_pairs(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("user,item\nu,i\nu,j\n")
-    events, _ = read_log(LogConfig(paths=(tmp_path / "a.csv",)))
+    events, _ = read_files(LogConfig(paths=(tmp_path / "a.csv",)))
     assert listed(events) == [("u", "i", None, None, 1.0), ("u", "j", None, None, 1.0)]
 
 
@@ -163,9 +172,7 @@ def test_a_slow_reading_tells_the_same(
     verdicts = [(start, judged(fields)) for start, fields in zip(starts[2:], lines, strict=True) if fields]
 
     log = log_of(folder / "a.csv", event_weights={"view": 1.0}, timestamp_unit="s", max_refused_share=1.0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_blocks, "BLOCK_BYTES", size)
-        events, counts = read_log(log, quarantine=folder / "q.jsonl")
+    events, counts = read_files(log, quarantine=folder / "q.jsonl", block_bytes=size)
 
     refused = [(line, verdict) for line, verdict in verdicts if isinstance(verdict, Reason)]
     accepted = [verdict for _, verdict in verdicts if not isinstance(verdict, Reason)]
@@ -173,17 +180,17 @@ def test_a_slow_reading_tells_the_same(
     assert counts.refused == Counter(reason for _, reason in refused)
     assert counts.rows_read == len(verdicts) + 1
     kept = [json.loads(line) for line in (folder / "q.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [(record["line"], record["reason"]) for record in kept] == refused
+    assert [(record["position"], record["reason"]) for record in kept] == refused
 
 
 def test_the_unit_of_time_is_told_by_the_first_rows_that_tell_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", 16)
     times = ["?", "-", str(START * 1000), str(START * 1000 + 999), str(START)]
     (tmp_path / "a.csv").write_text("user,item,t\n" + "".join(f"user,item,{time}\n" for time in times))
     with caplog.at_level(logging.INFO):
-        events, counts = read_log(LogConfig(paths=(tmp_path / "a.csv",), timestamp="t", max_refused_share=1))
+        log = LogConfig(paths=(tmp_path / "a.csv",), timestamp="t", max_refused_share=1)
+        events, counts = read_files(log, block_bytes=16)
     assert events.timestamp is not None
     assert events.timestamp.tolist() == [START, START]
     assert counts.refused == {"bad_time": 2, "time_out_of_range": 1}
@@ -193,7 +200,7 @@ def test_the_unit_of_time_is_told_by_the_first_rows_that_tell_one(
 def test_negative_values_are_kept_to_be_netted(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("user,item,value\nu,i,2\nu,i,-1\nu,i,0\n")
     log = LogConfig(paths=(tmp_path / "a.csv",), value="value", non_positive="net", max_refused_share=1)
-    events, counts = read_log(log)
+    events, counts = read_files(log)
     assert events.value.tolist() == [2.0, -1.0]
     assert counts.refused == {"non_positive_value": 1}
 
@@ -201,14 +208,14 @@ def test_negative_values_are_kept_to_be_netted(tmp_path: Path) -> None:
 def test_double_logging_is_merged_to_the_first_row(tmp_path: Path) -> None:
     rows = [*EVENTS, (*EVENTS[0][:4], "9"), EVENTS[0], ("u1", "i1", "2020-01-01 00:00:00", "buy", "1")]
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    events, counts = read_frame(frame, log_of(tmp_path / "none.csv"), deduplicate=True)
+    events, counts = read_frame(frame, COLUMN_NAMES, deduplicate=True)
     assert listed(events) == [*EXPECTED, ("u1", "i1", START, "buy", 1.0)]
     assert counts.to_dict() == {"rows_read": 7, "accepted": 5, "refused": {}, "merged": 2}
 
 
 def test_without_event_weights_every_kind_is_known(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("user,item,event\nu,i,x\nu,i,y\n")
-    events, _ = read_log(LogConfig(paths=(tmp_path / "a.csv",), event="event"))
+    events, _ = read_files(LogConfig(paths=(tmp_path / "a.csv",), event="event"))
     assert events.event_names == ("x", "y")
 
 
@@ -216,12 +223,12 @@ def test_more_than_the_share_stops_the_job_and_leaves_the_quarantine(tmp_path: P
     (tmp_path / "a.csv").write_text("user,item\n" + "u,i\n" * 94 + ",i\n" * 6)
     log = LogConfig(paths=(tmp_path / "a.csv",))
     with pytest.raises(TooManyRefusedError, match=r"6 of 100 rows \(6\.0%\)") as caught:
-        read_log(log, quarantine=tmp_path / "q.jsonl")
+        read_files(log, quarantine=tmp_path / "q.jsonl")
     assert f"6 x missing_user: the user's id is empty; {tmp_path / 'a.csv'}:96, " in str(caught.value)
     first = json.loads((tmp_path / "q.jsonl").read_text().splitlines()[0])
     row = {"user": "", "item": "i"}
-    assert first == {"file": str(tmp_path / "a.csv"), "line": 96, "reason": "missing_user", "row": row}
-    events, _ = read_log(log.model_copy(update={"max_refused_share": 0.06}))
+    assert first == {"source": str(tmp_path / "a.csv"), "position": 96, "reason": "missing_user", "row": row}
+    events, _ = read_files(log.model_copy(update={"max_refused_share": 0.06}))
     assert len(events) == 94
 
 
@@ -231,14 +238,14 @@ def complaint(tmp_path: Path, rows: list[str], **settings: Any) -> str:
     (tmp_path / "a.csv").write_text("\n".join([names, *(f"u,i,{row}" for row in rows)]))
     log = LogConfig.model_validate({"paths": [tmp_path / "a.csv"], "timestamp": "timestamp", **settings})
     with pytest.raises(TooManyRefusedError) as caught:
-        read_log(log, now=START)
+        read_files(log, now=START)
     return str(caught.value)
 
 
 def test_a_time_in_the_future_has_a_reason_of_its_own(tmp_path: Path) -> None:
     times = [START + 3600, START + 3601]
     frame = pd.DataFrame({"user": ["u", "v"], "item": ["i", "j"], "timestamp": times})
-    log = LogConfig(paths=(Path("x"),), timestamp="timestamp", max_future="1h", max_refused_share=1)
+    log = LogSchema(timestamp="timestamp", max_future="1h", max_refused_share=1)
     events, counts = read_frame(frame, log, now=START)
     assert listed(events) == [("u", "i", START + 3600, None, 1.0)]
     assert counts.refused == {"in_the_future": 1}
@@ -270,7 +277,7 @@ def test_a_name_in_the_header_may_have_white_space_around_it(tmp_path: Path) -> 
     pq.write_table(pa.table({" user": ["u"], "item\t": ["i"]}), tmp_path / "b.parquet")
     (tmp_path / "c.csv").write_text("user, item,item\nu,wrong,i\n")
     for name in ("a.csv", "b.parquet", "c.csv"):
-        assert listed(read_log(LogConfig(paths=(tmp_path / name,)))[0]) == [("u", "i", None, None, 1.0)]
+        assert listed(read_files(LogConfig(paths=(tmp_path / name,)))[0]) == [("u", "i", None, None, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -286,28 +293,27 @@ def test_a_log_without_events_is_an_error_that_names_the_file(
 ) -> None:
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(DataError, match=message):
-        read_log(LogConfig(paths=(tmp_path / "a.csv",), max_refused_share=share))
+        read_files(LogConfig(paths=(tmp_path / "a.csv",), max_refused_share=share))
 
 
 def test_one_file_without_rows_among_others_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "a.csv").write_text("user,item\n")
     (tmp_path / "b.csv").write_text("user,item\nu,i\n")
-    events, _ = read_log(LogConfig(paths=(tmp_path / "*.csv",)))
+    events, _ = read_files(LogConfig(paths=(tmp_path / "*.csv",)))
     assert len(events) == 1
     assert f"{tmp_path / 'a.csv'}: the file holds no rows" in caplog.text
 
 
 def test_a_frame_without_rows_is_an_error() -> None:
     with pytest.raises(DataError, match="the data frame: holds no rows"):
-        read_frame(pd.DataFrame({"user": [], "item": []}), LogConfig(paths=(Path("x"),)))
+        read_frame(pd.DataFrame({"user": [], "item": []}), LogSchema())
 
 
-def test_progress_hears_bytes_up_to_the_size_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", 40)
+def test_progress_hears_bytes_up_to_the_size_of_the_log(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_bytes(text(","))
     heard: list[tuple[str, float, float | None]] = []
-    read_log(log_of(tmp_path / "*.csv"), progress=lambda *news: heard.append(news))
+    read_files(log_of(tmp_path / "*.csv"), block_bytes=40, progress=lambda *news: heard.append(news))
     done = [position for _, position, _ in heard]
     assert done == sorted(done)
     assert heard[-1] == ("read", 2 * len(text(",")), 2 * len(text(",")))
@@ -316,13 +322,13 @@ def test_progress_hears_bytes_up_to_the_size_of_the_log(tmp_path: Path, monkeypa
 def test_no_user_ids_are_logged_at_info(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "a.csv").write_text("user,item\nsecret-user,i\n" * 1)
     with caplog.at_level(logging.INFO):
-        read_log(LogConfig(paths=(tmp_path / "a.csv",)))
+        read_files(LogConfig(paths=(tmp_path / "a.csv",)))
     assert "1 rows read" in caplog.text
     assert "secret" not in caplog.text
 
 
 def test_columns_are_read_only(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(text(","))
-    events, _ = read_log(log_of(tmp_path / "a.csv"))
+    events, _ = read_files(log_of(tmp_path / "a.csv"))
     with pytest.raises(ValueError, match="read-only"):
         events.value[0] = np.float32(2)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from recsys.config import LogConfig
-from recsys.data.ingest import survey as module
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
-from recsys.data.ingest.survey import survey_log
+from recsys.data.ingest.survey import Survey, survey_log
 from recsys.data.synthetic import write_synthetic_log
 from recsys.errors import DataError
 
@@ -28,9 +28,13 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> LogConfig:
     )
 
 
+def surveyed(log: LogConfig, **options: int) -> Survey:
+    return survey_log(FileSource.of(log), log, **options)  # type: ignore[arg-type]
+
+
 def test_a_small_log_is_counted_exactly(log: LogConfig) -> None:
-    events, counts = read_log(log)
-    survey = survey_log(log)
+    events, counts = read_log(FileSource.of(log), log)
+    survey = surveyed(log)
     assert (survey.rows, survey.accepted) == (counts.rows_read, counts.accepted)
     assert (survey.users, survey.items) == (len(events.users), len(events.items))
     assert survey.by_user.share == 1.0
@@ -39,30 +43,29 @@ def test_a_small_log_is_counted_exactly(log: LogConfig) -> None:
     assert pairs == len(np.unique(events.user_idx.astype(np.int64) * len(events.items) + events.item_idx))
 
 
-def test_a_sample_holds_its_owners_with_all_their_events(log: LogConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    everything = survey_log(log).by_user
-    monkeypatch.setattr(module, "_SAMPLED_ROWS", 5_000)
-    sample = survey_log(log).by_user
+def test_a_sample_holds_its_owners_with_all_their_events(log: LogConfig) -> None:
+    everything = surveyed(log).by_user
+    sample = surveyed(log, sampled_rows=5_000).by_user
     assert len(sample.owner) <= 5_000
     assert 0 < sample.share < 1
     theirs = np.isin(everything.owner, np.unique(sample.owner))
     assert len(sample.owner) == int(theirs.sum())
 
 
-def test_many_ids_are_counted_by_their_hashes(log: LogConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_KEPT_HASHES", 256)
-    assert survey_log(log).users == pytest.approx(len(read_log(log)[0].users), rel=0.25)
+def test_many_ids_are_counted_by_their_hashes(log: LogConfig) -> None:
+    exact = surveyed(log).users
+    assert surveyed(log, kept_hashes=256).users == pytest.approx(exact, rel=0.25)
 
 
 def test_a_part_of_the_log_knows_that_it_is_one(log: LogConfig) -> None:
-    survey = survey_log(log, most_rows=5_000)
+    survey = surveyed(log, most_rows=5_000)
     assert not survey.whole
     assert 5_000 <= survey.rows < 30_000
     assert 2 * survey.half[0] >= survey.rows
-    assert survey_log(log, most_rows=10**9).whole
+    assert surveyed(log, most_rows=10**9).whole
 
 
 def test_a_log_without_an_accepted_row_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("user,item\n,a\n,b\n")
     with pytest.raises(DataError, match="none of the 2 rows"):
-        survey_log(LogConfig(paths=(tmp_path / "log.csv",)))
+        surveyed(LogConfig(paths=(tmp_path / "log.csv",)))

@@ -1,13 +1,14 @@
-"""Blocks of text: nothing lost, nothing twice, every line number right."""
+"""Text files as blocks: nothing lost, nothing twice, every line number right, whatever the compression."""
 
 import gzip
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from recsys.data.ingest import text_blocks
-from recsys.data.ingest.text_blocks import Bytes, TextBlock, last_feed
+from recsys.data.ingest.text_blocks import Bytes, TextBlock, last_feed, open_bytes, text_blocks
 from recsys.errors import DataError
 
 
@@ -15,26 +16,24 @@ def whole_lines(data: Bytes) -> int:
     return last_feed(data, len(data)) + 1
 
 
-def blocks(path: Path) -> Iterator[TextBlock]:
-    return text_blocks.text_blocks(path, whole_lines, advance=lambda position: None)
+def blocks(path: Path, **sizes: int) -> Iterator[TextBlock]:
+    return text_blocks(path, whole_lines, advance=lambda position: None, **sizes)
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 @pytest.mark.parametrize("end", ["\n", ""])
-def test_blocks_are_the_file_in_order(tmp_path: Path, size: int, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", size)
+def test_blocks_are_the_file_in_order(tmp_path: Path, size: int, end: str) -> None:
     lines = [f"line {number}" for number in range(1, 9)]
     (tmp_path / "a.gz").write_bytes(gzip.compress(("\n".join(lines) + end).encode()))
-    read = list(blocks(tmp_path / "a.gz"))
+    read = list(blocks(tmp_path / "a.gz", block_bytes=size))
     assert b"".join(block.data.tobytes() for block in read).decode() == "\n".join(lines) + "\n"
     assert [block.data.tobytes().split()[1] for block in read] == [str(block.first_line).encode() for block in read]
 
 
-def test_positions_in_the_file_reach_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", 10)
+def test_positions_in_the_file_reach_its_size(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"0123\n" * 10)
     heard: list[float] = []
-    list(text_blocks.text_blocks(tmp_path / "a", whole_lines, advance=heard.append))
+    list(text_blocks(tmp_path / "a", whole_lines, advance=heard.append, block_bytes=10))
     assert heard == sorted(heard)
     assert heard[-1] == 50
 
@@ -50,9 +49,51 @@ def test_utf16_is_named(tmp_path: Path) -> None:
         list(blocks(tmp_path / "a"))
 
 
-def test_a_record_without_end_is_named_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", 8)
-    monkeypatch.setattr(text_blocks, "_LONGEST_RECORD", 20)
+def test_a_record_without_end_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"short\n" + b"x" * 100)
     with pytest.raises(DataError, match=r"a:2: .* never ends"):
-        list(blocks(tmp_path / "a"))
+        list(blocks(tmp_path / "a", block_bytes=8, longest_record=20))
+
+
+NOISE = random.Random(1).randbytes(50_000)
+
+
+def contents(path: Path) -> bytes:
+    with open_bytes(path) as (stream, _):
+        read: bytes = stream.read()
+    return read
+
+
+@pytest.mark.parametrize("name", ["a.gz", "a.csv"])
+def test_compression_is_told_by_content_and_gzip_may_have_many_members(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(b"first,") + gzip.compress(b"second"))
+    assert contents(tmp_path / name) == b"first,second"
+
+
+def test_zstd_and_plain(tmp_path: Path) -> None:
+    (tmp_path / "a.zst").write_bytes(pa.compress(NOISE, "zstd", asbytes=True))
+    (tmp_path / "plain").write_bytes(NOISE)
+    assert contents(tmp_path / "a.zst") == contents(tmp_path / "plain") == NOISE
+
+
+@pytest.mark.parametrize("end", [-1, 30_000])
+@pytest.mark.parametrize("codec", ["gzip", "zstd"])
+def test_a_file_cut_short_is_an_error_that_names_it(tmp_path: Path, codec: str, end: int) -> None:
+    whole = gzip.compress(NOISE) if codec == "gzip" else pa.compress(NOISE, "zstd", asbytes=True)
+    (tmp_path / "cut").write_bytes(whole[:end])
+    with pytest.raises(DataError, match=r"cut: .*damaged or cut short"):
+        contents(tmp_path / "cut")
+
+
+def test_a_flipped_byte_is_an_error(tmp_path: Path) -> None:
+    damaged = bytearray(gzip.compress(NOISE))
+    damaged[-6] ^= 1
+    (tmp_path / "a.gz").write_bytes(damaged)
+    with pytest.raises(DataError, match=r"a\.gz: .*damaged"):
+        contents(tmp_path / "a.gz")
+
+
+def test_a_name_that_promises_compression_is_held_to_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv.gz").write_text("user,item\n")
+    with pytest.raises(DataError, match="does not start as gzip does"):
+        contents(tmp_path / "a.csv.gz")

@@ -1,11 +1,13 @@
-"""Casts that spare what can be cast."""
+"""Columns and Python objects as text, numbers or null."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.data.ingest.casting import as_text, cast_or_null, is_blank, mask, numbers
+from recsys.data.ingest.columns import as_text, cast_or_null, ids_of, is_blank, mask, numbers, texts_of
+from recsys.data.ingest.refusals import NO_FAULT, REASONS, Reason
 
 
 @settings(max_examples=30, deadline=None)
@@ -52,3 +54,40 @@ def test_what_is_no_text_has_none() -> None:
 
 def test_blank_is_nothing_but_white_space() -> None:
     assert mask(is_blank(pa.array(["", "  \t", None, "a "]))).tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("u1", b"u1"),
+        (b"u1", b"u1"),
+        (12, b"12"),
+        (2**70, str(2**70).encode()),
+        (np.int32(5), b"5"),
+        (12.0, b"12"),
+        (np.float64(12.0), b"12"),
+        (None, None),
+        (float("nan"), None),
+        ("\udcff", b"\xff"),
+        ("\ud800", b"\xed\xa0\x80"),
+    ],
+)
+def test_ids(value: object, expected: bytes | None) -> None:
+    column, faults = ids_of([value])
+    assert (column.to_pylist(), faults) == ([expected], None)
+
+
+@pytest.mark.parametrize("value", [True, 1.5, 2.0**53, float("inf"), [], {"id": 1}])
+def test_what_is_no_id(value: object) -> None:
+    column, faults = ids_of(["ok", value])
+    assert column.to_pylist() == [b"ok", None]
+    assert faults is not None
+    assert faults[0] == NO_FAULT
+    assert REASONS[faults[1]] is Reason.ID_NOT_TEXT
+
+
+def test_texts_are_spelled_as_json_spells_them() -> None:
+    values = ["a", 1, 2.5, True, None, ["é", 1], {"k": None}]
+    assert texts_of(values).to_pylist() == [
+        b"a", b"1", b"2.5", b"true", None, '["é", 1]'.encode(), b'{"k": null}',
+    ]  # fmt: skip

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.ingest import frame_blocks
-from recsys.data.ingest.raw_rows import RawRows, Wanted
+from recsys.data.ingest.frame_source import FrameSource
 from recsys.data.ingest.refusals import NO_FAULT, REASONS, Reason
+from recsys.data.ingest.source import Columns, RawBatch
 from recsys.errors import DataError
 
-WANTED = Wanted("log", {"user": "user", "item": "7", "timestamp": "t"}, keep=10)
+COLUMNS = Columns("log", {"user": "user", "item": "7", "timestamp": "t"}, keep=10)
 
 
 def frame(users: object, items: object = None, times: object = None) -> pd.DataFrame:
@@ -20,8 +20,8 @@ def frame(users: object, items: object = None, times: object = None) -> pd.DataF
     return pd.DataFrame(columns).set_index(pd.Index(range(100, 100 + n)))
 
 
-def read(data: pd.DataFrame) -> list[RawRows]:
-    return [parse() for parse in frame_blocks.frame_blocks(data, WANTED)]
+def read(data: pd.DataFrame, **options: int) -> list[RawBatch]:
+    return [parse() for parse in FrameSource(data, **options).batches(COLUMNS)]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def read(data: pd.DataFrame) -> list[RawRows]:
 def test_columns_of_every_dtype(users: object, expected: list[object]) -> None:
     data = pd.DataFrame({"user": users, 7: "x", "t": 1})
     (rows,) = read(data)
-    assert rows.columns["user"].to_pylist() == expected
+    assert rows.column("user").to_pylist() == expected
     assert rows.faults is None
 
 
@@ -53,16 +53,42 @@ def test_objects_that_are_no_ids_are_known_at_once() -> None:
 def test_times_keep_their_type() -> None:
     times = pd.to_datetime(["2009-12-01 07:45", None]).tz_localize("Europe/Berlin")
     (rows,) = read(frame(["a", "b"], times=times))
-    assert str(rows.columns["timestamp"].type).startswith("timestamp[")
-    assert rows.columns["timestamp"].null_count == 1
+    assert str(rows.column("timestamp").type).startswith("timestamp[")
+    assert rows.column("timestamp").null_count == 1
 
 
-def test_rows_are_numbered_by_position(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame_blocks, "_BLOCK_ROWS", 2)
-    blocks = read(frame(list("abcde")))
-    assert [rows.lines.tolist() for rows in blocks] == [[1, 2], [3, 4], [5]]
+def test_rows_are_numbered_by_position() -> None:
+    blocks = read(frame(list("abcde")), block_rows=2)
+    assert [rows.positions.tolist() for rows in blocks] == [[1, 2], [3, 4], [5]]
 
 
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(DataError, match=r"the data frame: no column 't' \(log\.timestamp\)"):
         read(frame(["a"]).drop(columns="t"))
+
+
+def test_progress_is_told_rows() -> None:
+    told: list[tuple[str, float, float | None]] = []
+    list(FrameSource(frame(list("abcde")), block_rows=2).batches(COLUMNS, progress=lambda *news: told.append(news)))
+    assert told == [("read", 2, 5), ("read", 4, 5), ("read", 5, 5)]
+    assert FrameSource(frame(list("abcde"))).estimate_rows() == 5
+
+
+def test_the_fingerprint_is_of_the_content() -> None:
+    whole = frame(np.array(["a", 1, None], object), items=["x", "y", "z"])
+    same = FrameSource(whole).fingerprint()
+    assert len(bytes.fromhex(same)) == 32
+    assert FrameSource(whole.reset_index(drop=True).copy()).fingerprint() == same
+    changed = [
+        frame(np.array(["a", 2, None], object), items=["x", "y", "z"]),
+        frame(np.array(["a", 1, None], object), items=["x", "z", "y"]),
+        whole.iloc[::-1],
+        whole.rename(columns={"t": "time"}),
+        whole.iloc[:2],
+    ]
+    assert len({same, *(FrameSource(other).fingerprint() for other in changed)}) == 6
+
+
+def test_values_of_any_kind_have_a_fingerprint() -> None:
+    odd = frame(np.array([{"a": 1}, [2], None], object), times=pd.to_datetime(["2009-12-01", "2010-01-01", None]))
+    assert FrameSource(odd).fingerprint() == FrameSource(odd.copy()).fingerprint()

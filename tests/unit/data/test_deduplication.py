@@ -1,15 +1,15 @@
 """Double logging: the first of rows alike stays, however they are spread."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.data.ingest import deduplication
-from recsys.data.ingest.deduplication import first_of_alike
 from recsys.data.interactions import Interactions
+from recsys.data.pairs import first_of_alike, hash_rows
 
 ROWS = st.lists(
     st.tuples(
@@ -26,17 +26,21 @@ def firsts(rows: list[tuple[object, ...]]) -> list[bool]:
     return [row not in seen and not seen.add(row) for row in rows]  # type: ignore[func-returns-value]
 
 
-@pytest.mark.parametrize("marks", ["apart", "all alike", "two"])
-def test_as_a_set_would_tell(make_log: Log, marks: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where different rows share a mark, which real marks hardly ever do."""
-    real = deduplication._marks
-    same = {"apart": real, "all alike": lambda c: real(c) * np.uint64(0), "two": lambda c: real(c) % np.uint64(2)}
-    monkeypatch.setattr(deduplication, "_marks", same[marks])
+HASHES = {
+    "as they are": hash_rows,
+    "all equal": lambda columns: hash_rows(columns) * np.uint64(0),
+    "two": lambda columns: hash_rows(columns) % np.uint64(2),
+}
+
+
+@pytest.mark.parametrize("hashed", HASHES.values(), ids=HASHES)
+def test_as_a_set_would_tell(make_log: Log, hashed: Callable[[Any], Any]) -> None:
+    """Even if different rows share a hash, which real hashes hardly ever do."""
 
     @settings(max_examples=40, deadline=None)
     @given(ROWS)
     def check(rows: list[tuple[object, ...]]) -> None:
-        assert first_of_alike(make_log(rows)).tolist() == firsts(rows)
+        assert first_of_alike(make_log(rows), hashed=hashed).tolist() == firsts(rows)
 
     check()
 

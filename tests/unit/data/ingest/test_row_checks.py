@@ -1,11 +1,11 @@
-"""Values: what is a number above zero, and the name of everything else."""
+"""Values: what is a number above zero, and the reason for everything else."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from recsys.data.ingest.refusals import NO_FAULT, REASONS, Reason
-from recsys.data.ingest.values import read_values
+from recsys.data.ingest.row_checks import read_values
 
 
 def read(column: pa.Array, *, net: bool = False) -> list[float | Reason]:

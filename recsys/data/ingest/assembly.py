@@ -1,0 +1,177 @@
+"""Assembly: accepted rows, batch by batch, to one Interactions."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Indices
+from recsys.data.id_map import IdMap
+from recsys.data.ingest.external_ids import without_float_tails
+from recsys.data.ingest.row_checks import CheckedRows
+from recsys.data.interactions import Interactions
+from recsys.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+_PART = 1 << 20
+
+_MOST_KINDS = 127
+"""An int8 code is kept for each event; a column of more kinds is hardly one of kinds."""
+
+
+class InteractionsBuilder:
+    """Collects batches: 4 or 8 bytes per row for each of codes, times and values, and every distinct id once."""
+
+    def __init__(self) -> None:
+        self._users, self._items, self._events = Vocabulary(), Vocabulary(), Vocabulary()
+        self._times, self._values = GrowingArray(np.int64), GrowingArray(np.float32)
+        self._has_events = False
+        self.n_rows = 0
+
+    def add(self, rows: CheckedRows) -> None:
+        """Take the next batch. Raises DataError if it has too many kinds of event."""
+        self.n_rows += len(rows.users)
+        self._users.add(rows.users)
+        self._items.add(rows.items)
+        if rows.times is not None:
+            self._times.append(rows.times)
+        if rows.values is not None:
+            self._values.append(rows.values)
+        if rows.events is not None:
+            _check_kinds(rows.events)
+            self._has_events = True
+            self._events.add(rows.events)
+
+    def finish(self) -> Interactions:
+        """All rows in their order; leaves this one empty. Raises DataError for too many kinds of event."""
+        users, user_idx = self._users.finish()
+        items, item_idx = self._items.finish()
+        kinds, event = self._events.finish()
+        _refuse_many(kinds.to_pylist())
+        return Interactions(
+            users=IdMap(_whole(users, "user")),
+            items=IdMap(_whole(items, "item")),
+            user_idx=user_idx,
+            item_idx=item_idx,
+            value=self._values.finish() if len(self._values) else np.ones(self.n_rows, np.float32),
+            timestamp=self._times.finish() if len(self._times) else None,
+            event=event.astype(np.int8) if self._has_events else None,
+            event_names=tuple(kinds.to_pylist()),
+        )
+
+
+def _check_kinds(events: pa.DictionaryArray) -> None:
+    """Fail at the first batch that shows it, not after the whole log."""
+    if len(events.dictionary) > _MOST_KINDS:
+        used = np.unique(events.indices.to_numpy())
+        _refuse_many([name.decode() for name in events.dictionary.take(used[: _MOST_KINDS + 1]).to_pylist()])
+
+
+def _refuse_many(kinds: list[str]) -> None:
+    if len(kinds) > _MOST_KINDS:
+        shown = ", ".join(repr(kind) for kind in kinds[:3])
+        raise DataError(
+            f"log.event: the column holds more than {_MOST_KINDS} kinds of event, such as {shown}; "
+            "it is probably not the column that says what kind an event is"
+        )
+
+
+def _whole(ids: pa.StringArray, name: str) -> pa.StringArray:
+    # Cutting '.0' off all of them keeps their order, because a point sorts before every digit.
+    whole = without_float_tails(ids)
+    if whole is not ids:
+        logger.info("every %s id is a whole number written as a float, as '7.0' is: they are read without '.0'", name)
+    return whole
+
+
+class Vocabulary:
+    """The distinct ids of a column, and the number of each row's id, from dictionary-coded batches.
+
+    Pending batches are merged once their dictionaries are larger than what is merged and `merge_from`, so that every
+    id is hashed a few times at most and pending dictionaries never take more room than merged ones.
+    """
+
+    def __init__(self, merge_from: int = 1 << 20) -> None:
+        self._merge_from = merge_from
+        self._known = pa.array([], pa.binary())
+        self._codes = GrowingArray(np.int32)
+        self._pending: list[pa.DictionaryArray] = []
+        self._n_pending = 0
+
+    def add(self, ids: pa.DictionaryArray) -> None:
+        """Take the next batch: (n,) of int32 and binary, without nulls."""
+        self._pending.append(ids)
+        self._n_pending += len(ids.dictionary)
+        if self._n_pending > max(self._merge_from, len(self._known)):
+            self._merge()
+
+    def _merge(self) -> None:
+        # The known ids stand first, so that they keep their numbers.
+        nothing = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._known)
+        merged = pa.chunked_array([nothing, *self._pending]).unify_dictionaries()
+        self._known = merged.chunk(0).dictionary
+        for chunk in merged.chunks[1:]:
+            self._codes.append(chunk.indices.to_numpy())
+        self._pending, self._n_pending = [], 0
+
+    def finish(self) -> tuple[pa.StringArray, Indices]:
+        """The ids that rows use, sorted by their bytes: (k,), and each row's place among them: int32 (n,).
+
+        Leaves this one empty.
+        """
+        self._merge()
+        codes = self._codes.finish()
+        used = np.flatnonzero(_is_used(codes, len(self._known)))
+        ids = self._known.take(pa.array(used))
+        order = pc.sort_indices(ids)
+        rank = np.empty(len(self._known), np.int32)
+        rank[used[order.to_numpy()]] = np.arange(len(used), dtype=np.int32)
+        self._known = pa.array([], pa.binary())
+        for part in _parts(codes):
+            part[:] = rank[part]
+        return ids.take(order).cast(pa.string()), codes
+
+
+def _is_used(codes: Indices, n_known: int) -> NDArray[np.bool_]:
+    used = np.zeros(n_known, np.bool_)
+    for part in _parts(codes):
+        used[part] = True
+    return used
+
+
+def _parts(codes: Indices) -> Iterator[Indices]:
+    """The codes piece by piece, so that what is computed of them takes little room."""
+    return (codes[start : start + _PART] for start in range(0, len(codes), _PART))
+
+
+class GrowingArray:
+    """One array that grows as batches are appended, instead of many that are copied into one at the end.
+
+    It grows by a quarter, which moves no data if the system can extend a large allocation in place, as Linux does.
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        self._array: NDArray[Any] = np.empty(0, dtype)
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def append(self, block: NDArray[Any]) -> None:
+        """Add a batch at the end, converted to the column's dtype."""
+        end = self._size + len(block)
+        if end > len(self._array):
+            self._array.resize(max(end, int(len(self._array) * 1.25)), refcheck=False)
+        self._array[self._size : end] = block
+        self._size = end
+
+    def finish(self) -> NDArray[Any]:
+        """The array; this one is empty afterwards."""
+        self._array.resize(self._size, refcheck=False)
+        finished, self._array, self._size = self._array, np.empty(0, self._array.dtype), 0
+        return finished

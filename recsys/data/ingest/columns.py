@@ -1,0 +1,109 @@
+"""Columns of any type, and Python objects, as text, numbers or null."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from recsys.data.ingest.refusals import Faults, Reason, marked
+
+EXACT_FLOATS = 2.0**53
+"""Whole floats from here on may stand for a neighbouring number."""
+
+_NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:nan|inf|infinity))$"
+
+
+def cast_or_null(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """`column` as `kind`; a value that cannot be cast is null. Quick if few cannot: it halves to find them."""
+    try:
+        return column.cast(kind)
+    except pa.ArrowInvalid:
+        if len(column) == 1:
+            return pa.nulls(1, kind)
+        middle = len(column) // 2
+        return pa.concat_arrays([cast_or_null(column[:middle], kind), cast_or_null(column[middle:], kind)])
+
+
+def as_text(column: pa.Array) -> pa.StringArray | None:
+    """The strings of a column of text or bytes, not checked to be UTF-8; None if it holds something else."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_binary(column.type):
+        return column.view(pa.string())
+    textual = pa.types.is_large_binary(column.type) or pa.types.is_string_view(column.type)
+    if textual or pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return column.cast(pa.binary()).view(pa.string())
+    return None
+
+
+def is_blank(text: pa.StringArray) -> pa.BooleanArray:
+    """(n,): null, empty, or nothing but white space."""
+    return pc.fill_null(pc.equal(pc.binary_length(pc.ascii_trim_whitespace(text)), 0), True)
+
+
+def numbers(text: pa.StringArray) -> pa.DoubleArray:
+    """float64 (n,); null where a text is not a number. White space around a number is ignored."""
+    try:
+        return text.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return cast_or_null(only(text, _NUMBER), pa.float64())
+
+
+def only(text: pa.StringArray, pattern: str) -> pa.StringArray:
+    """The texts without white space around them, null where they do not match a regular expression."""
+    trimmed = pc.ascii_trim_whitespace(text)
+    # Bytes, because the pattern must not stumble over what is not UTF-8.
+    matches = pc.match_substring_regex(trimmed.view(pa.binary()), pattern)
+    return pc.if_else(matches, trimmed, pa.scalar(None, pa.string()))
+
+
+def mask(flags: pa.BooleanArray) -> NDArray[np.bool_]:
+    """bool (n,) of flags without nulls, as a copy."""
+    return np.array(flags.to_numpy(zero_copy_only=False), np.bool_)
+
+
+def texts_of(values: Sequence[object]) -> pa.BinaryArray:
+    """(n,): text as it is, anything else as JSON spells it, None as null."""
+    return pa.array([_text(value) for value in values], pa.binary())
+
+
+def ids_of(values: Sequence[object]) -> tuple[pa.BinaryArray, Faults | None]:
+    """(n,), and the faults of values that are no ids.
+
+    Text is an id as it is, a whole number its digits (12.0 is 12, because a column with missing values becomes
+    float); None and NaN are null. Anything else is refused.
+    """
+    not_text = np.array([not _is_id(value) for value in values], np.bool_)
+    column = [None if bad else _id(value) for value, bad in zip(values, not_text, strict=True)]
+    return pa.array(column, pa.binary()), marked((not_text, Reason.ID_NOT_TEXT))
+
+
+def _is_id(value: object) -> bool:
+    if isinstance(value, float | np.floating):
+        return value != value or (float(value).is_integer() and abs(float(value)) < EXACT_FLOATS)
+    return value is None or (isinstance(value, str | bytes | int | np.integer) and not isinstance(value, bool))
+
+
+def _id(value: object) -> bytes | None:
+    if isinstance(value, float | np.floating):
+        return None if value != value else str(int(value)).encode()
+    return _text(value)
+
+
+def _text(value: object) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    value = value.item() if isinstance(value, np.generic) else value
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return _encoded(text)
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8, with the bytes put back that were none, and with lone surrogates, which stay invalid."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

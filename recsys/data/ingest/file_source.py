@@ -1,0 +1,188 @@
+"""FileSource: the files of a log, found by name or glob, of any format, plain or compressed."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsys.config import LogFiles
+from recsys.data.ingest.csv_blocks import csv_blocks
+from recsys.data.ingest.jsonl_blocks import jsonl_blocks
+from recsys.data.ingest.parquet_blocks import parquet_blocks
+from recsys.data.ingest.source import Batches, Columns
+from recsys.data.ingest.text_blocks import BLOCK_BYTES, COMPRESSIONS, Advance, open_bytes
+from recsys.errors import ConfigError, DataError
+from recsys.progress import Progress, silent
+
+logger = logging.getLogger(__name__)
+
+_SEPARATORS = {"csv": ",", "tsv": "\t"}
+
+# A compressed stream is read some 64 KiB ahead of what it gives; against so much text that is little.
+_SAMPLE_BYTES = 16 << 20
+_MOST_SAMPLED = 8
+
+_FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+def log_files(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The files that `paths` (files and globs) name, sorted, each once.
+
+    Raises DataError for a path that names no file, a directory, and an empty file.
+    """
+    found = sorted({file for path in paths for file in _matches(path)})
+    for file in found:
+        if file.stat().st_size == 0:
+            raise DataError(f"{file}: the file is empty (0 bytes)")
+    return tuple(found)
+
+
+def _matches(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        raise DataError(f"{path}: is a directory; name its files, such as {path / '*.csv'}")
+    files = [match for match in _glob(path) if match.is_file() and not match.name.startswith(".")]
+    if not files:
+        is_glob = any(sign in str(path) for sign in "*?[")
+        raise DataError(f"{path}: {'no file matches this pattern' if is_glob else 'no such file'}")
+    return files
+
+
+def _glob(path: Path) -> Iterator[Path]:
+    whole = path.absolute()
+    return Path(whole.anchor).glob(str(whole.relative_to(whole.anchor)))
+
+
+def format_of(path: Path, declared: str = "auto") -> str:
+    """csv, tsv, jsonl or parquet: what is `declared`, else by the name. Raises DataError if it does not tell."""
+    if declared != "auto":
+        return declared
+    suffix = path.with_suffix("").suffix if path.suffix.lower() in COMPRESSIONS else path.suffix
+    if suffix.lower() not in _FORMATS:
+        raise DataError(
+            f"{path}: the name does not tell the format; expected {', '.join(_FORMATS)}, plain or with "
+            f"{' or '.join(COMPRESSIONS)} (or set log.format)"
+        )
+    return _FORMATS[suffix.lower()]
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Files in sorted order, as one log.
+
+    `paths`: files and globs. `format`: csv, tsv, jsonl, parquet, or auto for what the name of each file says.
+    `delimiter`: of csv files, None for a comma. `block_bytes`: length of the blocks that text files are cut into.
+    Its methods raise DataError for files that are missing, empty, damaged or of no known format.
+    """
+
+    paths: tuple[Path, ...]
+    format: str = "auto"
+    delimiter: str | None = None
+    block_bytes: int = BLOCK_BYTES
+
+    @staticmethod
+    def of(log: LogFiles) -> "FileSource":
+        """The files that a log's configuration names."""
+        return FileSource(log.paths, log.format, log.delimiter)
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """The files, found once."""
+        return log_files(self.paths)
+
+    @property
+    def description(self) -> str:
+        """The first file, and how many more there are."""
+        more = len(self.files) - 1
+        return f"{self.files[0]} and {more} more" if more else str(self.files[0])
+
+    def fingerprint(self) -> str:
+        """sha256, in hexadecimal, over the name, size and content of every file.
+
+        Names count from the deepest folder that holds them all, so that a log may move as a whole.
+        """
+        base = Path(os.path.commonpath([file.parent for file in self.files]))
+        total = hashlib.sha256()
+        for file in self.files:
+            with file.open("rb") as content:
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+            total.update(f"{file.relative_to(base).as_posix()}\0{file.stat().st_size}\0{digest}\n".encode())
+        return total.hexdigest()
+
+    def estimate_rows(self) -> int:
+        """Rows in the files, refused ones included.
+
+        Exact for Parquet, by its metadata. Of up to eight text files the first 16 MiB are read, uncompressed; the
+        rest of them, and other files, are taken to have as many rows per byte on disk. A line end within quotes
+        counts as a row.
+        """
+        parquet = [file for file in self.files if format_of(file, self.format) == "parquet"]
+        text = [file for file in self.files if file not in parquet]
+        return sum(map(_parquet_rows, parquet)) + _text_rows(text, self.format)
+
+    def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
+        """The rows of all files; `progress` is told bytes on disk. A file without rows is logged as a warning."""
+        sizes = [file.stat().st_size for file in self.files]
+        for number, file in enumerate(self.files):
+            before, n_batches = sum(sizes[:number]), 0
+            for parse in self._batches_of(file, columns, partial(_report, progress, before, sum(sizes))):
+                n_batches += 1
+                yield parse
+            if not n_batches:
+                logger.warning("%s: the file holds no rows", file)
+
+    def _batches_of(self, path: Path, columns: Columns, advance: Advance) -> Batches:
+        kind = format_of(path, self.format)
+        if kind == "parquet":
+            return parquet_blocks(path, columns, advance=advance)
+        if kind == "jsonl":
+            return jsonl_blocks(path, columns, advance=advance, block_bytes=self.block_bytes)
+        delimiter = _checked_delimiter(self.delimiter or _SEPARATORS[kind])
+        return csv_blocks(path, columns, delimiter=delimiter, advance=advance, block_bytes=self.block_bytes)
+
+
+def _report(progress: Progress, before: int, total: int, position: float) -> None:
+    progress("read", before + position, total)
+
+
+def _checked_delimiter(text: str) -> str:
+    if not text.isascii() or text in '"\r\n':
+        raise ConfigError(f"log.delimiter: got {text!r}; expected one ASCII character that is no quote or line end")
+    return text
+
+
+def _parquet_rows(path: Path) -> int:
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
+
+
+def _text_rows(files: Sequence[Path], declared: str) -> int:
+    sampled = files[:: -(-len(files) // _MOST_SAMPLED) or 1]
+    rows = sum(_rows_of(file, declared) for file in sampled)
+    size, seen = (sum(file.stat().st_size for file in some) for some in (files, sampled))
+    return round(rows * size / max(seen, 1))
+
+
+def _rows_of(path: Path, declared: str) -> float:
+    with open_bytes(path) as (stream, file):
+        start = stream.read(_SAMPLE_BYTES)
+        read, more = file.tell(), len(stream.read(1)) > 0
+    lines = int(start.count(b"\n")) + (not more and not start.endswith(b"\n"))
+    headers = 0 if format_of(path, declared) == "jsonl" else 1
+    return max(0.0, lines * (path.stat().st_size / read if more else 1.0) - headers)

@@ -1,0 +1,156 @@
+"""Source: where the rows of a log come from, whatever holds them.
+
+Files (`FileSource`) and data frames (`FrameSource`) are two sources. Nothing above this file knows which one is read.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from recsys.config import LogSchema
+from recsys.data.ingest.refusals import Faults
+from recsys.errors import DataError
+from recsys.progress import Progress, silent
+from recsys.suggestions import nearest_name
+
+USER, ITEM, TIMESTAMP, EVENT, VALUE = "user", "item", "timestamp", "event", "value"
+"""The columns of a log, by the keys of `[log]` that name them."""
+
+ITEM_ID = "id"
+"""The column of a catalogue's ids, by the key of `[items]` that names it."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns to read: `names` maps a key of the configuration's `section` to the name of its column.
+
+    `keep`: number of rows per batch that are kept as text if they cannot be split into columns, for the quarantine.
+    """
+
+    section: str
+    names: Mapping[str, str]
+    keep: int
+
+    @staticmethod
+    def of(log: LogSchema) -> "Columns":
+        """The columns that a log's configuration names."""
+        keys = (USER, ITEM, TIMESTAMP, EVENT, VALUE)
+        names = {key: getattr(log, key) for key in keys if getattr(log, key) is not None}
+        return Columns("log", names, log.quarantine_rows)
+
+    def places(self, origin: str, found: Sequence[str]) -> dict[str, int]:
+        """Position in `found` of the column of each key; white space around a name in `found` is ignored.
+
+        Raises DataError if a column is missing or there is more than one of its name; `origin` names the source.
+        """
+        missing = set(self.names.values()).difference(found)
+        found = [name.strip() if name.strip() in missing else name for name in found]
+        for key, name in self.names.items():
+            if found.count(name) != 1:
+                problem = f"no column {name!r}" if name not in found else f"more than one column {name!r}"
+                raise DataError(f"{origin}: {problem} ({self.section}.{key}){_hint(name, found)}")
+        return {key: found.index(name) for key, name in self.names.items()}
+
+
+def _hint(name: str, found: Sequence[str]) -> str:
+    close = nearest_name(name, found)
+    nearest = f"; did you mean {close!r}?" if close not in (None, name) else ""
+    shown = ", ".join(repr(column[:60]) for column in found[:40]) + (", ..." if len(found) > 40 else "")
+    unsplit = len(found) == 1 and any(separator in found[0] for separator in ",;|\t")
+    split = "; are they separated by something else (log.delimiter)?" if unsplit else ""
+    return f"{nearest}; columns found: {shown}{split}"
+
+
+@dataclass(frozen=True, eq=False)
+class RawBatch:
+    """Rows as their source holds them, before any of them is checked.
+
+    `origin`: the name of the source, or of the file of it, in messages about a row. `rows`: pyarrow RecordBatch (n
+    rows), one column of any type per key of `Columns`. `positions`: int64 (n,), increasing: the line in a text file
+    (the header is line 1), else the row, counted from 1. `faults`: reasons that are already known (the columns of
+    such a row are null); `texts`: the text of the first such rows, by their place in the batch.
+    """
+
+    origin: str
+    rows: pa.RecordBatch
+    positions: NDArray[np.int64]
+    faults: Faults | None = None
+    texts: Mapping[int, str] = field(default_factory=dict)
+
+    @staticmethod
+    def of(
+        origin: str,
+        columns: Mapping[str, pa.Array],
+        positions: NDArray[np.int64],
+        *,
+        faults: Faults | None = None,
+        texts: Mapping[int, str] | None = None,
+    ) -> "RawBatch":
+        """The batch of `columns`, by the keys of `Columns`."""
+        rows = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+        return RawBatch(origin, rows, positions, faults, texts or {})
+
+    @staticmethod
+    def numbered(origin: str, batch: pa.RecordBatch, places: Mapping[str, int], *, first: int) -> "RawBatch":
+        """The rows of a RecordBatch as its source names its columns, numbered from `first`.
+
+        `places`: as `Columns.places` gives them for the columns of `batch`.
+        """
+        columns = {key: batch.column(place) for key, place in places.items()}
+        return RawBatch.of(origin, columns, np.arange(first, first + len(batch), dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def column(self, key: str) -> pa.Array | None:
+        """The column of a key; None if the log does not have it."""
+        return self.rows.column(key) if key in self.rows.schema.names else None
+
+    def shown(self, row: int) -> str | dict[str, str | None]:
+        """What one row held, for messages: its text, or its columns."""
+        if row in self.texts:
+            return self.texts[row]
+        return {key: _shown(self.rows.column(key)[row].as_py()) for key in self.rows.schema.names}
+
+
+def _shown(value: object) -> str | None:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return None if value is None else str(value)[:500]
+
+
+Parse = Callable[[], RawBatch]
+"""A batch that is still to be parsed, in any thread."""
+
+Batches = Iterator[Parse]
+"""The batches of a source in its order."""
+
+
+class Source(Protocol):
+    """What the rows of a log are read from. To add one, see ARCHITECTURE.md."""
+
+    @property
+    def description(self) -> str:
+        """What messages call it, such as its first file."""
+
+    def fingerprint(self) -> str:
+        """sha256, in hexadecimal: equal for equal content. Raises DataError if the source cannot be read."""
+
+    def estimate_rows(self) -> int:
+        """About how many rows it has, refused ones included, without reading them all. Raises as `fingerprint`."""
+
+    def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
+        """Its rows in order, each batch small enough that a few fit in memory at once.
+
+        `progress` is told how much was read ("read"), in bytes or rows.
+        Raises DataError if a column is missing, or the source cannot be read or is damaged.
+        """
+
+
+def one_array(chunked: pa.ChunkedArray) -> pa.Array:
+    """The column of a table as one pyarrow Array."""
+    return chunked.combine_chunks() if chunked.num_chunks != 1 else chunked.chunk(0)

@@ -1,0 +1,166 @@
+"""Files as a source: found by name and glob, of every format, fingerprinted and counted."""
+
+import gzip
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from recsys.data.ingest.file_source import FileSource, format_of, log_files
+from recsys.data.ingest.source import Columns
+from recsys.errors import ConfigError, DataError
+
+
+def test_globs_and_names_give_each_file_once_in_order(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", "sub/c.csv", ".hidden.csv", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    found = log_files([tmp_path / "**" / "*.csv", tmp_path / "a.csv"])
+    assert [str(file.relative_to(tmp_path)) for file in found] == ["a.csv", "b.csv", "sub/c.csv"]
+
+
+def test_a_name_with_glob_signs_is_a_name_first(tmp_path: Path) -> None:
+    (tmp_path / "a[1].csv").write_text("x")
+    assert log_files([tmp_path / "a[1].csv"]) == (tmp_path / "a[1].csv",)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("*.csv", "no file matches"), ("gone.csv", "no such file"), (".", "is a directory"), ("empty.log", "0 bytes")],
+)
+def test_what_is_not_there_is_named(tmp_path: Path, name: str, expected: str) -> None:
+    (tmp_path / "empty.log").touch()
+    with pytest.raises(DataError, match=expected) as caught:
+        log_files([tmp_path / name])
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.csv", "csv"), ("a.TSV.gz", "tsv"), ("a.b.jsonl.zst", "jsonl"), ("a.ndjson", "jsonl"), ("a.pq", "parquet")],
+)
+def test_format_by_name(name: str, expected: str) -> None:
+    assert format_of(Path(name)) == expected
+    assert format_of(Path(name), "csv") == "csv"
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(DataError, match=r"a\.dat\.gz.*\.csv.*log\.format"):
+        format_of(Path("a.dat.gz"))
+
+
+USERS = Columns("log", {"user": "user"}, keep=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "delimiter", "text"),
+    [
+        ("a.csv", "auto", None, "user,item\na,x\n"),
+        ("a.csv", "auto", ";", "user;item\na;x\n"),
+        ("a.tsv", "auto", None, "user\titem\na\tx\n"),
+        ("a.log", "tsv", None, "user\titem\na\tx\n"),
+        ("a.ndjson", "auto", None, '{"user": "a", "item": "x"}\n'),
+    ],
+)
+def test_format_and_delimiter(tmp_path: Path, name: str, declared: str, delimiter: str | None, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    (parse,) = FileSource((tmp_path / name,), declared, delimiter).batches(USERS)
+    assert [str(user) for user in parse().column("user").cast("string")] == ["a"]
+
+
+@pytest.mark.parametrize("delimiter", ['"', "\n", "é"])
+def test_what_cannot_delimit(tmp_path: Path, delimiter: str) -> None:
+    (tmp_path / "a.csv").write_text("user,item\n")
+    with pytest.raises(ConfigError, match=re.escape(f"log.delimiter: got {delimiter!r}")):
+        next(FileSource((tmp_path / "a.csv",), delimiter=delimiter).batches(USERS))
+
+
+def fingerprint(folder: Path) -> str:
+    return FileSource((folder / "**" / "*.csv",)).fingerprint()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "log" / "sub").mkdir(parents=True)
+    (tmp_path / "log" / "a.csv").write_text("one")
+    (tmp_path / "log" / "sub" / "b.csv").write_text("two")
+    return tmp_path / "log"
+
+
+def test_it_is_a_sha256_that_survives_a_move_and_a_touch(folder: Path) -> None:
+    before = fingerprint(folder)
+    moved = folder.parent / "elsewhere"
+    shutil.copytree(folder, moved)
+    os.utime(moved / "a.csv", (0, 0))
+    assert fingerprint(moved) == before
+    assert len(bytes.fromhex(before)) == 32
+
+
+@pytest.mark.parametrize("change", ["content", "name", "swap", "more"])
+def test_every_change_shows(folder: Path, change: str) -> None:
+    before = fingerprint(folder)
+    match change:
+        case "content":
+            (folder / "a.csv").write_text("One")
+        case "name":
+            (folder / "a.csv").rename(folder / "c.csv")
+        case "swap":
+            (folder / "a.csv").write_text("two")
+            (folder / "sub" / "b.csv").write_text("one")
+        case "more":
+            (folder / "c.csv").write_text("three")
+    assert fingerprint(folder) != before
+
+
+def test_missing_files_are_an_error(folder: Path) -> None:
+    with pytest.raises(DataError, match="no file matches"):
+        fingerprint(folder / "sub" / "deeper")
+
+
+def estimate_rows(path: Path) -> int:
+    return FileSource((path,)).estimate_rows()
+
+
+def _lines(n: int) -> bytes:
+    return b"user,item\n" + b"".join(b"u%d,i%d\n" % (row * 7919 % 1000, row % 97) for row in range(n))
+
+
+def test_parquet_is_exact(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"user": ["a"] * 12_345, "item": ["b"] * 12_345}), tmp_path / "log.parquet")
+    assert estimate_rows(tmp_path / "log.parquet") == 12_345
+
+
+@pytest.mark.parametrize("tail", [b"", b"u1,i1"])
+def test_a_small_text_file_is_exact_with_and_without_a_last_line_end(tmp_path: Path, tail: bytes) -> None:
+    (tmp_path / "log.csv").write_bytes(_lines(1_000) + tail)
+    assert estimate_rows(tmp_path / "log.csv") == 1_000 + bool(tail)
+
+
+def test_json_lines_have_no_header(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"user": "a", "item": "b"}\n' * 50)
+    assert estimate_rows(tmp_path / "log.jsonl") == 50
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.csv.gz"])
+def test_a_large_file_is_told_from_its_start(tmp_path: Path, name: str) -> None:
+    n, path = 2_500_000, tmp_path / name  # 20 MiB of text; 16 MiB of it are looked at
+    text = _lines(100_000)
+    whole = text + text.partition(b"\n")[2] * (n // 100_000 - 1)
+    path.write_bytes(gzip.compress(whole, compresslevel=1) if name.endswith("gz") else whole)
+    assert estimate_rows(path) == pytest.approx(n, rel=0.02)
+
+
+def test_of_many_files_a_few_are_looked_at(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"{number:02}.csv").write_bytes(_lines(1_000))
+    assert estimate_rows(tmp_path / "*.csv") == pytest.approx(20_000, rel=0.01)
+
+
+def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "log.parquet").write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(DataError, match=r"log\.parquet: cannot be read as Parquet"):
+        estimate_rows(tmp_path / "log.parquet")
