@@ -151,9 +151,7 @@ class EvaluateConfig(Section):
     split: Literal["temporal", "last_n", "held_out_users", "given"] = Field(
         "temporal", description="how the holdout is cut"
     )
-    holdout: Duration = Field(
-        28 * 86_400, gt=0, description="temporal: length of the holdout at the end of the log"
-    )
+    holdout: Duration = Field(28 * 86_400, gt=0, description="temporal: length of the holdout at the end of the log")
     last_n: int = Field(1, ge=1, description="last_n: each user's last n items are held out")
     user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
     item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")
