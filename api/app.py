@@ -19,7 +19,7 @@ from api.model_watch import ModelWatch
 from api.recall_watch import RecallWatch
 from api.requests import body_schemas
 from api.routes import admin, health, items, metrics, model, questions, users
-from api.settings import Settings, warn_of_unknown
+from api.settings import Settings, load_settings, warn_of_unknown
 
 _DESCRIPTION = """\
 Recommendations from the model that `recsys publish` last put into the store.
@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The service for `settings`, or for those in the environment, which is read here and nowhere else."""
     if settings is None:
         warn_of_unknown(os.environ)
-        settings = Settings.from_environment(os.environ)
+        settings = load_settings()
     figures = Metrics()
     recall = RecallWatch(settings.recall_sample, figures)
     watch = ModelWatch(settings.store, figures, offer=recall.offer if settings.recall_sample else None)

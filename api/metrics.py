@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from api.recall import Of
 from api.served import ServedEngine
-from api.settings import FIGURES_FOLDER
+from api.settings import METRICS_FOLDER
 from recsys.engine import Answer
 
 Result: TypeAlias = Literal["done", "skipped", "failed"]
@@ -82,7 +82,7 @@ class Metrics:
         return generate_latest(self._of_all_workers()) + generate_latest(model)
 
     def _of_all_workers(self) -> CollectorRegistry:
-        if FIGURES_FOLDER not in os.environ:
+        if METRICS_FOLDER not in os.environ:
             return self._registry
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
@@ -116,7 +116,7 @@ class _Model(Collector):
 
 def forget_dead_workers() -> None:
     """What was in flight in a worker that was killed is in flight no more; what it counted stays counted."""
-    folder = os.environ.get(FIGURES_FOLDER)
+    folder = os.environ.get(METRICS_FOLDER)
     for path in Path(folder).glob("gauge_live*_*.db") if folder else ():
         process = int(path.stem.rpartition("_")[2])
         if not _is_alive(process):

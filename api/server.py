@@ -5,71 +5,89 @@ import logging
 import os
 import signal
 import socket
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
+import h11
 import uvicorn
+from starlette.exceptions import HTTPException
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
+from api.errors import problem_response
 from api.logs import log_config
-from api.protocol import ProblemProtocol
-from api.settings import FIGURES_FOLDER, Settings
+from api.settings import METRICS_FOLDER, Settings
 from recsys.errors import ConfigError
 
 HEADER_BYTES = 16 * 1024
 """The request line and all headers together; h11 refuses what is longer."""
 
 KEEP_ALIVE_SECONDS = 65
-"""Longer than the 60 s after which common load balancers drop an idle connection, so that they hang up first."""
+"""Longer than the 60 s after which common load balancers drop an idle connection, so that they close it first."""
 
 DRAIN_SECONDS = 20
-"""After SIGTERM, requests under way have so long to finish."""
+"""Time that requests under way have to finish after SIGTERM."""
 
-# Read by the libraries that search, which are not imported yet. One query is too small to be shared out: threads that
-# wait for each other cost more than they bring, many times more on a busy machine. Workers use the other cores.
+# Read by the libraries that search, which are not imported yet. One query is too small for several threads: waiting
+# for each other costs them more than they save, many times more on a busy machine. Workers use the other cores.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 logger = logging.getLogger(__name__)
 
 
-def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
+def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way and return.
 
     Every worker is a process that loads the model for itself (its arrays are mapped, not copied). Workers are
-    spawned: a forked child hangs in the index's threads. Raises ConfigError where the store's folder does not exist
-    or the address cannot be listened on.
+    spawned: a forked child hangs in the index's threads. Raises ConfigError if the store's folder does not exist or
+    the address cannot be listened on.
     """
     if not settings.store.is_dir():
         raise ConfigError(
             f"{settings.store}: no such folder; expected the store that `recsys run` publishes to: "
             "run `recsys run` first, or create the folder and the service waits for the first version"
         )
-    with listening_socket(host, port) as listener:
+    with listening_socket(settings.host, settings.port) as listener:
         os.environ.update(settings.to_environment())  # create_app reads it, in this process or in a spawned one
         for name in _THREADS:
             os.environ.setdefault(name, "1")
-        config = uvicorn.Config("api.app:create_app", **_options(settings, host=host, port=port, workers=workers))
-        signal.signal(signal.SIGTERM, _leave)  # uvicorn drains and then raises the signal again, for us
-        logger.info("listening on http://%s:%d", host, listener.getsockname()[1])
-        if workers == 1:
+        config = uvicorn.Config("api.app:create_app", **_uvicorn_options(settings))
+        signal.signal(signal.SIGTERM, _leave)  # uvicorn finishes requests and then raises the signal again
+        logger.info("listening on http://%s:%d", settings.host, listener.getsockname()[1])
+        if settings.workers == 1:
             uvicorn.Server(config).run(sockets=[listener])
         else:
-            with _shared_figures():
+            with _shared_metrics():
                 Multiprocess(config, sockets=[listener]).run()
 
 
+class ProblemProtocol(H11Protocol):
+    """uvicorn's h11 protocol; its only own reply, to what is not valid HTTP, is a problem like all errors here."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what could not be parsed and close the connection; uvicorn's `msg` is not passed on."""
+        request_id = uuid.uuid4().hex
+        reply = problem_response(HTTPException(400), request_id=request_id)
+        headers = [*reply.raw_headers, (b"x-request-id", request_id.encode()), (b"connection", b"close")]
+        start = h11.Response(status_code=reply.status_code, headers=headers, reason=b"Bad Request")
+        for event in (start, h11.Data(data=bytes(reply.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
 @contextmanager
-def _shared_figures() -> Iterator[None]:
-    """A folder where workers add up their figures for /metrics, unless the environment names one."""
+def _shared_metrics() -> Iterator[None]:
+    """A folder in which workers share their metrics, unless the environment names one."""
     with TemporaryDirectory(prefix="recsys-metrics-") as folder:
-        os.environ.setdefault(FIGURES_FOLDER, folder)
+        os.environ.setdefault(METRICS_FOLDER, folder)
         yield
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A TCP socket that listens, for IPv4 or IPv6 as `host` has it. Raises ConfigError saying what is in the way."""
+    """A listening TCP socket, for IPv4 or IPv6 as `host` says. Raises ConfigError with the reason."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, _, _, _, address = min(found, key=lambda it: it[0] != socket.AF_INET)
@@ -82,12 +100,12 @@ def listening_socket(host: str, port: int) -> socket.socket:
         raise ConfigError(f"cannot listen on {host!r}: expected a name or an address") from error
 
 
-def _options(settings: Settings, *, host: str, port: int, workers: int) -> dict[str, Any]:
+def _uvicorn_options(settings: Settings) -> dict[str, Any]:
     return {
         "factory": True,
-        "host": host,
-        "port": port,
-        "workers": workers,
+        "host": settings.host,
+        "port": settings.port,
+        "workers": settings.workers,
         "http": ProblemProtocol,  # h11: the one parser whose header size can be bounded
         "h11_max_incomplete_event_size": HEADER_BYTES,
         "ws": "none",

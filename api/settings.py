@@ -1,11 +1,15 @@
-"""The service's settings: read from the environment once, frozen afterwards."""
+"""The service's settings, defined once: variables, options of `recsys serve` and documentation follow."""
 
+import argparse
 import logging
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
 from recsys.config import DATA_DIR_VARIABLE
 from recsys.errors import ConfigError
@@ -14,61 +18,111 @@ from recsys.suggestions import nearest_name
 PREFIX = "RECSYS_"
 """Every variable is this and the field's name in capitals: `RECSYS_POLL_SECONDS`."""
 
-FIGURES_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that says where worker processes keep their figures, so that any of them can answer for all. The
-library behind /metrics reads it when it is imported."""
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names the folder in which worker processes share their metrics. prometheus_client reads it when
+it is imported."""
 
-SECRETS = frozenset({"admin_key"})
-"""Settings that are variables only: everybody on the machine sees a command line."""
+_EPILOG = """\
+Each option is an environment variable too: RECSYS_STORE, RECSYS_POLL_SECONDS and so on; an option wins over its
+variable. RECSYS_ADMIN_KEY, at least 16 characters, is a variable only: with it, POST /admin/reload and
+/admin/rollback exist.
+Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 unexpected; 2 an option, the store or the address is wrong.
+"""
 
 logger = logging.getLogger(__name__)
 
 
-class Settings(BaseModel):
-    """Where the models come from and how the service behaves."""
+class Options(BaseModel):
+    """The settings that are options of the command line and variables."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     store: Path = Field(description="folder of the published versions")
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
+    port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes any free one")
+    workers: int = Field(
+        1, ge=1, le=256, description="processes; each loads the model for itself, its arrays are mapped, not copied"
+    )
     poll_seconds: float = Field(
-        2.0, gt=0, le=3600, description="how often the store is asked for a newly published version"
+        2.0, gt=0, le=3600, description="time between two looks at the store for a new version"
     )
     recall_sample: float = Field(
-        0.01, ge=0, le=1, description="share of lists that are checked by exact search where the index approximates"
+        0.01,
+        ge=0,
+        le=1,
+        description="share of lists checked by exact search if the index approximates, 0 to 1; 0 turns it off",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe messages written: debug, info (one line a request), warning or error"
+        "info", description="least severe messages written; info has one line per request"
     )
     log_format: Literal["text", "json"] = Field(
-        "text", description="text, lines for people, or json, one object a line for programs"
+        "text", description="text, lines for people, or json, one object per line for programs"
     )
     root_path: str = Field(
         "",
         pattern=r"^(/[\w.~-]+)*$",
-        description="path that a reverse proxy in front cuts off, so that /docs finds its way",
-    )
-    admin_key: SecretStr | None = Field(
-        None,
-        min_length=16,
-        description="a key of at least 16 characters for POST /admin/reload and /admin/rollback, which do not exist "
-        "without one",
+        description="path that a reverse proxy in front cuts off, such as /recsys, so that /docs works",
     )
 
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """The settings in `environ`; what is not there keeps its default, the store has none.
 
-        Raises ConfigError naming the variable, what came and what was expected.
-        """
-        given = {name: environ[variable(name)] for name in cls.model_fields if variable(name) in environ}
-        try:
-            return cls.model_validate(given)
-        except ValidationError as error:
-            raise ConfigError("\n".join(_explain(problem) for problem in error.errors())) from error
+class Settings(Options):
+    """All settings of the service; as arguments they are taken as they are, whatever the environment says."""
+
+    admin_key: Annotated[SecretStr, Field(min_length=16)] | None = Field(
+        None, description="key for /admin, at least 16 characters; without one those routes do not exist"
+    )
 
     def to_environment(self) -> dict[str, str]:
         """The variables that give these settings back: how worker processes get them."""
         return {variable(name): _text(value) for name, value in self if value is not None}
+
+
+class _OptionsSource(BaseSettings, Options):
+    """Parses the command line."""
+
+    model_config = SettingsConfigDict(cli_kebab_case=True, cli_avoid_json=True, cli_hide_none_type=True)
+
+
+class _SettingsSource(BaseSettings, Settings):
+    """Reads the environment, below what the command line gave."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+
+def load_settings(arguments: Sequence[str] = ()) -> Settings:
+    """The settings of the command line's `arguments` and the environment; what neither has keeps its default.
+
+    Raises ConfigError naming option, variable, what came and what was expected. An unknown option is told on standard
+    error and ends the process with exit code 2, `--help` with 0.
+    """
+    given = CliSettingsSource(_OptionsSource, root_parser=command_line(), cli_parse_args=list(arguments))()
+    try:
+        found = _SettingsSource(**given)
+    except ValidationError as error:
+        raise ConfigError("\n".join(map(_explain, error.errors()))) from None  # the cause holds the secret
+    return Settings(**dict(found))
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The parser of `recsys serve`, which `load_settings` gives the options."""
+    return argparse.ArgumentParser(
+        "recsys serve",
+        description="Answer over HTTP from the version that the store points at, and from the next one as soon as it "
+        "is published.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table: option, variable, default, meaning."""
+    rows = ["| option | variable | default | meaning |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        option = f"`{flag(name)}`" if name in Options.model_fields else ""
+        default = "required" if field.is_required() else _shown(field.default)
+        rows.append(f"| {option} | `{variable(name)}` | {default} | {field.description} |")
+    return "\n".join(rows)
 
 
 def variable(name: str) -> str:
@@ -81,25 +135,34 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def warn_of_unknown(environ: Mapping[str, str]) -> None:
-    """Log a warning for each variable that has the prefix but is no setting: most likely a slip of the pen."""
+def warn_of_unknown(environ: Mapping[str, str] = os.environ) -> None:
+    """Log a warning for each variable that has the prefix but is not a setting; most likely it is misspelt."""
     known = [variable(name) for name in Settings.model_fields]
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in (*known, DATA_DIR_VARIABLE):
-            # Without the prefix, which makes any two of them alike.
+            # Compared without the prefix, which makes any two of them alike.
             nearest = nearest_name(name.removeprefix(PREFIX), (it.removeprefix(PREFIX) for it in known))
             hint = f"did you mean {PREFIX}{nearest}?" if nearest else f"known here: {', '.join(known)}"
-            logger.warning("%s is no setting of the service and has no effect; %s", name, hint)
+            logger.warning("%s is not a setting of the service and has no effect; %s", name, hint)
 
 
 def _text(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def _explain(problem: Any) -> str:
-    name, expected = str(problem["loc"][0]), problem["msg"].replace("Input should be", "expected")
+def _shown(default: object) -> str:
+    if default in (None, ""):
+        return "none"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def _explain(problem: ErrorDetails) -> str:
+    """One error of pydantic's, without the value of a secret."""
+    name = str(problem["loc"][0])
+    description = Settings.model_fields[name].description
+    if name not in Options.model_fields:
+        return f"{variable(name)}: expected {description}"
+    where = f"{flag(name)} ({variable(name)})"
     if problem["type"] == "missing":
-        return f"{flag(name)} ({variable(name)}): not given; expected {Settings.model_fields[name].description}"
-    if name in SECRETS:
-        return f"{variable(name)}: expected {Settings.model_fields[name].description}"
-    return f"{flag(name)} ({variable(name)}): got {problem['input']!r}; {expected}"
+        return f"{where}: not given; expected {description}"
+    return f"{where}: got {problem['input']!r}; {problem['msg'].replace('Input should be', 'expected')}"

@@ -48,7 +48,7 @@ def demo(
         shown = run_demo(folder, progress=progress, announce=show.step)
     show_lists.demo(shown)
     if serve:
-        _serve_forever(shown.store)
+        _serve_forever("--store", str(shown.store))
 
 
 @app.command(epilog="Examples: `recsys run pipeline.toml`, `recsys run pipeline.toml --from train`")
@@ -193,44 +193,20 @@ def rollback(
         show.line(f"{store} now serves {serving}; the next run publishes again")
 
 
-@app.command(epilog="Example: `recsys serve --store runs/demo/store --port 8000 --workers 2`")
-def serve(
-    store: Annotated[Path, typer.Option("--store", envvar="RECSYS_STORE", help="folder of the published versions")],
-    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="processes; they share the pages of one bundle")] = 1,
-    poll_seconds: Annotated[
-        float | None, typer.Option(help="how often to look for a new version (default: 2)")
-    ] = None,
-    recall_sample: Annotated[
-        float | None, typer.Option(help="share of lists checked by exact search, 0 to 1 (default: 0.01)")
-    ] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error (default: info)")] = None,
-    log_format: Annotated[str | None, typer.Option(help="text or json (default: text)")] = None,
-    root_path: Annotated[
-        str | None, typer.Option(help="path that a reverse proxy in front cuts off (default: none)")
-    ] = None,
-) -> None:
-    """Serve the store over HTTP; new versions are picked up as they are published.
-
-    Each option is a variable too: RECSYS_POLL_SECONDS and so on; docs/service.md has them all.
-    """
-    flags = {
-        "--poll-seconds": poll_seconds,
-        "--recall-sample": recall_sample,
-        "--log-level": log_level,
-        "--log-format": log_format,
-        "--root-path": root_path,
-    }
-    given = [part for name, value in flags.items() if value is not None for part in (name, str(value))]
-    _serve_forever(store, "--host", host, "--port", str(port), "--workers", str(workers), *given)
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def serve(options: typer.Context) -> None:
+    """Serve a store over HTTP; new versions are picked up as they are published."""
+    _serve_forever(*options.args)
 
 
-def _serve_forever(store: Path, *flags: str) -> None:
+def _serve_forever(*options: str) -> None:
     # The service is another program: the two halves of the product meet only in the store.
-    # -P keeps a folder called `api` in the working folder from being taken for ours.
+    # -P keeps a folder named `api` in the working folder from being imported instead of the service.
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "api", "--store", str(store), *flags])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "api", *options])
 
 
 @app.command(epilog="Example: `RECSYS_DATA_DIR=data recsys fetch movielens-1m`")

@@ -5,12 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-import typer
 
 from api import errors
-from api.__main__ import _parser
-from api.settings import SECRETS, Settings, flag, variable
-from pipelines.cli import app
+from api.settings import settings_table
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT, SERVICE = ((DOCS / name).read_text(encoding="utf-8") for name in ("api.md", "service.md"))
@@ -81,25 +78,5 @@ def test_every_code_is_documented():
     assert documented == {(kind.code, str(kind.status)) for kind in kinds}
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_is_documented_with_its_default(name):
-    field = Settings.model_fields[name]
-    default = field.default
-    shown = f"{default:g}" if isinstance(default, float) else f"`{default}`" if default else "none"
-    shown = "required" if field.is_required() else shown
-    option = "" if name in SECRETS else f"`{flag(name)}`"
-    assert f"| {option} | `{variable(name)}` | {shown} | ".replace("|  |", "| |") in SERVICE
-
-
-def test_every_option_is_documented_and_every_documented_option_exists():
-    options = {option for action in _parser()._actions for option in action.option_strings} - {"-h", "--help"}
-    assert set(re.findall(r"^\| `(--[\w-]+)`", SERVICE, re.MULTILINE)) == options
-
-
-def test_the_command_line_names_the_defaults():
-    shown = " ".join(
-        parameter.help or "" for parameter in typer.main.get_command(app).commands["serve"].params if parameter.help
-    )
-    for name in ("poll_seconds", "recall_sample", "log_level", "log_format"):
-        default = Settings.model_fields[name].default
-        assert f"(default: {default:g})" in shown if isinstance(default, float) else f"(default: {default})" in shown
+def test_the_table_of_settings_is_that_of_the_code():
+    assert settings_table() in SERVICE

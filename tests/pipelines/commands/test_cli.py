@@ -264,9 +264,16 @@ class TestExitCodes:
 class TestHelp:
     def test_every_command_explains_itself_with_an_example(self, recsys: Any) -> None:
         listed = recsys("--help").stdout
-        for command in ("demo", "run", "prepare", "recommend", "similar", "export", "models", "rollback", "serve"):
+        for command in ("demo", "run", "prepare", "recommend", "similar", "export", "models", "rollback"):
             assert command in listed
             assert f"recsys {command}" in recsys(command, "--help").stdout
+
+    def test_serve_shows_the_options_of_the_service(self, recsys: Any, recsys_process: Any) -> None:
+        assert "serve" in recsys("--help").stdout
+        shown = recsys_process("serve", "--help")
+        assert shown.returncode == 0
+        assert "usage: recsys serve" in shown.stdout
+        assert "--poll-seconds" in shown.stdout
 
     def test_doctor_finds_every_part_working(self, recsys: Any) -> None:
         result = recsys("doctor", "--json")
