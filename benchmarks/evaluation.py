@@ -32,7 +32,8 @@ from recsys.data.arrays import Floats
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix, load_csr, presence, save_csr
 from recsys.data.splits.split import Split
-from recsys.evaluation.evaluator import Evaluation, evaluate
+from recsys.evaluation.evaluator import evaluate
+from recsys.evaluation.results import Evaluation
 from recsys.models.factors.embedding_recommender import rows_of, search_known
 from recsys.models.recommender import Queries
 from recsys.retrieval.exact import ExactSearch

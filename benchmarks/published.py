@@ -21,7 +21,8 @@ from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
 from recsys.data.splits.split import Split, make_split
-from recsys.evaluation.evaluator import Evaluation, evaluate
+from recsys.evaluation.evaluator import evaluate
+from recsys.evaluation.results import Evaluation
 from recsys.evaluation.significance import mean_interval
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
 from recsys.models.factors.training import TrainedModel, train_model

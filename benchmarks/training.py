@@ -30,7 +30,7 @@ from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix, load_csr, save_csr
 from recsys.data.synthetic import generate_matrix, make_world
-from recsys.evaluation.answers import contains
+from recsys.evaluation.measures import contains
 from recsys.evaluation.metrics import ACCURACY
 from recsys.models.factors.implicit_input import writeable
 from recsys.models.factors.training import popularity_scale, train_model

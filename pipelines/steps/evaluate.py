@@ -10,8 +10,8 @@ from pipelines.steps.workspace import Workspace
 from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
 from recsys.data.splits.split import Split, make_split
-from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate as measure
+from recsys.evaluation.results import Cohort
 from recsys.models.factors.embedding_recommender import EmbeddingRecommender
 from recsys.models.factors.training import TrainedModel, train_model
 from recsys.models.recommender import Recommender

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,10 @@ from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import GateError
 from recsys.evaluation.record import Record
+from recsys.evaluation.reporting.pages import render_html, render_markdown
 from recsys.evaluation.reporting.report import Report
-from recsys.evaluation.serving import Serving
+from recsys.evaluation.reporting.report_plots import report_plots
+from recsys.evaluation.serving_comparison import ServingVersion
 from recsys.models.factors.training import TrainedModel
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
@@ -36,15 +38,15 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     registry = Registry(config.publish.store)
     evidence = load_evidence(config, workspace)
     report = compose_report(config, workspace, evidence, serving=_serving(registry))
-    plots = report.plots()
-    _write_report(report, plots, workspace)  # whatever comes of this night; once there is a version, it is named
-    refusals = [gate.detail for gate in report.gates if not gate.passed]
+    plots = report_plots(report)
+    _write_report(report, plots, workspace)  # also for a refused version; written again once the version has its name
+    refusals = [gate.detail for gate in report.judgement.gates if not gate.passed]
     if refusals:
         raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_html}")
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)
         version, serving = _seal(config, workspace, report, evidence.record).version, registry.current()
-        _write_report(report.of_version(version), plots, workspace)
+        _write_report(replace(report, version=version), plots, workspace)
         registry.publish(version)
         progress("seal the version", 1, 1)
         output.summary.update(version=version, verdict=report.verdict, unchanged=version == serving)
@@ -54,16 +56,17 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
 
 def _write_report(report: Report, plots: Mapping[str, str | None], workspace: Workspace) -> None:
     workspace.report_json.write_text(report.to_json(), encoding="utf-8")
-    workspace.report_markdown.write_text(report.to_markdown(), encoding="utf-8")
-    workspace.report_html.write_text(report.to_html(plots), encoding="utf-8")
+    workspace.report_markdown.write_text(render_markdown(report), encoding="utf-8")
+    workspace.report_html.write_text(render_html(report, plots), encoding="utf-8")
 
 
-def _serving(registry: Registry) -> Serving | None:
+def _serving(registry: Registry) -> ServingVersion | None:
     if (current := registry.current()) is None:
         return None
     manifest, record = read_record(registry.path(current))
-    measured_by = manifest.config.get("evaluate")
-    return Serving(current, manifest.metrics, record, measured_by if isinstance(measured_by, dict) else {})
+    evaluate = manifest.config.get("evaluate")
+    means = {name: value if isinstance(value, float | int) else None for name, value in manifest.metrics.items()}
+    return ServingVersion(current, means, record, evaluate if isinstance(evaluate, dict) else {})
 
 
 def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: Record) -> Manifest:
@@ -92,7 +95,7 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: 
             },
             counts={"users": matrix.n_users, "items": matrix.n_items, "entries": int(matrix.csr.nnz)},
             metrics=workspace.summary("evaluate")["metrics"][config.model.algorithm],
-            gates=[asdict(gate) for gate in report.gates],
+            gates=[asdict(gate) for gate in report.judgement.gates],
             verdict=report.verdict or "",
             index=workspace.summary("index"),
             training=workspace.summary("train")["training"],

@@ -1,19 +1,30 @@
 """The evaluation report, put together from what the steps left in the workspace."""
 
 from dataclasses import dataclass
-from typing import Any
+
+from pydantic import JsonValue
 
 from pipelines.steps.workspace import Workspace
+from recsys.data.cleaning import CleaningSummary
 from recsys.data.id_map import IdMap
+from recsys.data.ingest.accounting import RowCounts
 from recsys.data.items import Items
-from recsys.evaluation.cohort import Cohort
-from recsys.evaluation.evaluator import Evaluation
-from recsys.evaluation.examples import show_users, spread_rows
+from recsys.evaluation.definitions import split_name
+from recsys.evaluation.examples import regressions, show_users, spread_rows
 from recsys.evaluation.gates import check_gates
+from recsys.evaluation.provenance import (
+    Continuity,
+    IndexSummary,
+    LogSource,
+    Provenance,
+    SplitSummary,
+    Stopping,
+)
 from recsys.evaluation.record import Record
-from recsys.evaluation.regressed import regressions
-from recsys.evaluation.reporting.report import Report, build_report
-from recsys.evaluation.serving import Serving, compare_with_serving
+from recsys.evaluation.reporting.report import Details, Judgement, Report, build_report
+from recsys.evaluation.results import Cohort, Evaluation
+from recsys.evaluation.serving_comparison import ServingComparison, ServingVersion, compare_with_serving
+from recsys.evaluation.slices import slices_of
 from recsys.pipeline_config import PipelineConfig
 
 _EXAMPLES = 5
@@ -21,7 +32,7 @@ _EXAMPLES = 5
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What `evaluate` left: the figures of every model, ours first, and whose they are; `record`: what is kept."""
+    """What `evaluate` left: the evaluations, the model's first, and their users. `record`: what a version keeps."""
 
     evaluations: tuple[Evaluation, ...]
     cohort: Cohort
@@ -29,7 +40,7 @@ class Evidence:
 
 
 def load_evidence(config: PipelineConfig, workspace: Workspace) -> Evidence:
-    """Read it from the workspace. Raises ArtifactError where it is missing or damaged."""
+    """Read it from the workspace. Raises ArtifactError if it is missing or damaged."""
     folder = workspace.folder("evaluate")
     names = (config.model.algorithm, *config.evaluate.baselines)
     evaluations = tuple(Evaluation.load(folder / f"{name}.arrow") for name in names)
@@ -38,38 +49,62 @@ def load_evidence(config: PipelineConfig, workspace: Workspace) -> Evidence:
 
 
 def compose_report(
-    config: PipelineConfig, workspace: Workspace, evidence: Evidence, *, serving: Serving | None
+    config: PipelineConfig, workspace: Workspace, evidence: Evidence, *, serving: ServingVersion | None
 ) -> Report:
-    """The report with its gates judged; `serving`: the version that serves, None where none does."""
-    evaluations, cohort, metric = evidence.evaluations, evidence.cohort, config.publish.metric
+    """The report with its gates judged. `serving`: the version that serves, None if there is none."""
+    judgement = _judge(config, evidence, serving)
+    provenance = _provenance(config, workspace)
+    return build_report(
+        evidence.evaluations,
+        provenance,
+        metric=config.publish.metric,
+        evaluate=config.evaluate,
+        judgement=judgement,
+        details=_details(config, evidence, _catalogue(workspace), provenance.split, judgement.serving),
+    )
+
+
+def _judge(config: PipelineConfig, evidence: Evidence, serving: ServingVersion | None) -> Judgement:
     comparison = compare_with_serving(evidence.record, serving, config.evaluate) if serving else None
     gates = check_gates(
-        model=evaluations[0],
-        popular=next((each for each in evaluations if each.name == "popular"), None),
+        model=evidence.evaluations[0],
+        popular=next((each for each in evidence.evaluations if each.name == "popular"), None),
         serving=comparison,
         publish=config.publish,
         evaluate=config.evaluate,
     )
-    items, prepared = _catalogue(workspace), workspace.summary("prepare")
-    return build_report(
-        evaluations,
-        metric=metric,
-        cohort=cohort,
-        serving=comparison,
-        split=workspace.summary("evaluate")["split"],
-        evaluate=config.evaluate,
-        gates=gates,
-        index=workspace.summary("index"),
-        cleaning=prepared["cleaning"],
-        ingest=prepared["rows"],
-        holdout_ingest=prepared.get("holdout_rows"),
+    return Judgement(gates, comparison)
+
+
+def _details(
+    config: PipelineConfig, evidence: Evidence, items: Items, split: SplitSummary, serving: ServingComparison | None
+) -> Details:
+    evaluations, cohort, metric = evidence.evaluations, evidence.cohort, config.publish.metric
+    return Details(
+        slices=slices_of(evaluations, cohort, k=split_name(metric)[1], split=split, evaluate=config.evaluate),
+        examples=tuple(show_users(spread_rows(len(cohort.users), _EXAMPLES), cohort, evaluations, items)),
+        regressed=regressions(evaluations, cohort, items, metric=metric, serving=serving),
+    )
+
+
+def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
+    prepared, evaluated, trained = (workspace.summary(step) for step in ("prepare", "evaluate", "train"))
+    stopping = evaluated.get("stopping")
+    return Provenance(
+        split=SplitSummary.model_validate(evaluated["split"]),
+        log=LogSource(
+            fingerprint=prepared["fingerprints"]["log"],
+            files=tuple(path.name for path in config.log.paths),
+            newest=prepared["newest_event"],
+        ),
+        ingest=RowCounts.from_dict(prepared["rows"]),
+        holdout_ingest=RowCounts.from_dict(prepared["holdout_rows"]) if "holdout_rows" in prepared else None,
+        cleaning=CleaningSummary(**prepared["cleaning"]),
+        losses=tuple(trained["losses"]),
+        stopping=stopping and Stopping.model_validate(stopping),
+        training=Continuity.model_validate(trained["training"]),
+        index=IndexSummary.model_validate(workspace.summary("index")),
         settings=portable_settings(config),
-        log=_log(config, workspace),
-        losses=workspace.summary("train")["losses"],
-        stopping=workspace.summary("evaluate").get("stopping"),
-        training=workspace.summary("train")["training"],
-        examples=show_users(spread_rows(len(cohort.users), _EXAMPLES), cohort, evaluations, items),
-        regressed=regressions(evaluations, cohort, items, metric=metric, serving=comparison),
     )
 
 
@@ -78,19 +113,9 @@ def _catalogue(workspace: Workspace) -> Items:
     return Items.load(prepared / "items.arrow", IdMap.load(prepared / "matrix" / "items.arrow"))
 
 
-def _log(config: PipelineConfig, workspace: Workspace) -> dict[str, Any]:
-    """Which log this is; its files as the configuration names them, because publishing never looks at the log."""
-    prepared = workspace.summary("prepare")
-    return {
-        "fingerprint": prepared["fingerprints"]["log"],
-        "files": [path.name for path in config.log.paths],
-        "newest": prepared["newest_event"],
-    }
-
-
-def portable_settings(config: PipelineConfig) -> dict[str, Any]:
+def portable_settings(config: PipelineConfig) -> dict[str, JsonValue]:
     """The resolved settings as plain values, files by their names: the same on every machine and in every folder."""
-    tree: dict[str, Any] = config.model_dump(mode="json", exclude={"workspace": True, "publish": {"store"}})
+    tree = config.model_dump(mode="json", exclude={"workspace": True, "publish": {"store"}})
     tree["log"]["paths"] = [path.name for path in config.log.paths]
     tree["evaluate"]["holdout_paths"] = [path.name for path in config.evaluate.holdout_paths]
     if config.items is not None:

@@ -1,29 +1,55 @@
-"""Models side by side on the same users: each one's figures, and the model's lead over every baseline."""
+"""Models side by side on the same users: the metrics of each, and the model's difference from every baseline."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from recsys.config import EvaluateConfig
 from recsys.errors import DataError
 from recsys.evaluation.definitions import sorted_metrics
-from recsys.evaluation.evaluator import Evaluation
 from recsys.evaluation.metrics import Values
+from recsys.evaluation.results import Evaluation
 from recsys.evaluation.significance import Interval, mean_intervals
 
-Entry = dict[str, float | int]
-"""{"mean", "low", "high"}: low and high only where there is an interval; "users" too where the metric exists for
-fewer than all; without "mean" where it exists for nobody."""
 
-Figures = dict[str, dict[str, Entry]]
-"""Model (or "als minus popular") to metric to its entry."""
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over users and the bounds of its interval; what is not known is None.
+
+    `users`: how many users have the metric, if not all of them have it.
+    """
+
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    users: int | None = None
+
+    @staticmethod
+    def of(interval: Interval, users: int | None = None) -> "Estimate":
+        """The estimate of an interval; NaN becomes None."""
+        mean, low, high = (None if value is None or np.isnan(value) else float(value) for value in interval)
+        return Estimate(mean, low, high, users)
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the whole interval is above or below zero, so that a difference is hardly chance."""
+        return (self.low or 0) > 0 or (self.high or 0) < 0
+
+    def to_dict(self) -> dict[str, float | int]:
+        """What is known."""
+        return {key: value for key, value in vars(self).items() if value is not None}
 
 
-def compare(evaluations: Sequence[Evaluation], evaluate: EvaluateConfig) -> tuple[Figures, Figures]:
-    """The figures of every model, and the paired differences of the first one minus each other.
+Estimates = dict[str, dict[str, Estimate]]
+"""Model (or "als minus popular") to metric ("ndcg@20") to its estimate."""
 
-    All intervals come from the same resamples of users. Raises DataError where the evaluations are not of the same
-    users and metrics, or two have the same name.
+
+def compare(evaluations: Sequence[Evaluation], evaluate: EvaluateConfig) -> tuple[Estimates, Estimates]:
+    """The metrics of every model, and the paired differences of the first one minus each other.
+
+    All intervals come from the same resamples of users. Raises DataError if the evaluations are not of the same users
+    and metrics, or two have the same name.
     """
     _check_comparable(evaluations)
     model, *baselines = evaluations
@@ -33,21 +59,18 @@ def compare(evaluations: Sequence[Evaluation], evaluate: EvaluateConfig) -> tupl
         name = f"{model.name} minus {other.name}"
         columns[name] = {metric: values - other.per_user[metric] for metric, values in model.per_user.items()}
         overall[name] = {metric: value - other.overall[metric] for metric, value in model.overall.items()}
-    figures = {
-        name: _in_order(entries | {metric: {"mean": value} for metric, value in overall[name].items()})
-        for name, entries in figures_of(columns, evaluate).items()
+    estimates = {
+        name: _sorted(table | {metric: Estimate(value) for metric, value in overall[name].items()})
+        for name, table in estimate(columns, evaluate).items()
     }
-    names = {evaluation.name for evaluation in evaluations}
-    return (
-        {name: figures[name] for name in figures if name in names},
-        {name: figures[name] for name in figures if name not in names},
-    )
+    names = [evaluation.name for evaluation in evaluations]
+    return {name: estimates.pop(name) for name in names}, estimates
 
 
 def _check_comparable(evaluations: Sequence[Evaluation]) -> None:
     names = [evaluation.name for evaluation in evaluations]
     if len(set(names)) < len(names) or not names:
-        raise DataError(f"comparison: got the models {names}; expected at least one, each by its own name")
+        raise DataError(f"comparison: got the models {names}; expected at least one, all with different names")
     for other in evaluations[1:]:
         if other.n_users != evaluations[0].n_users or other.means().keys() != evaluations[0].means().keys():
             raise DataError(
@@ -55,7 +78,7 @@ def _check_comparable(evaluations: Sequence[Evaluation]) -> None:
             )
 
 
-def figures_of(columns: Mapping[str, Mapping[str, Values]], evaluate: EvaluateConfig) -> Figures:
+def estimate(columns: Mapping[str, Mapping[str, Values]], evaluate: EvaluateConfig) -> Estimates:
     """The mean and interval of every metric of every model; all columns, float64 (n,), are of the same users."""
     intervals = iter(
         mean_intervals(
@@ -66,21 +89,15 @@ def figures_of(columns: Mapping[str, Mapping[str, Values]], evaluate: EvaluateCo
         )
     )
     return {
-        name: {metric: _entry(next(intervals), values) for metric, values in table.items()}
+        name: {metric: _estimate(next(intervals), values) for metric, values in table.items()}
         for name, table in columns.items()
     }
 
 
-def _in_order(entries: dict[str, Entry]) -> dict[str, Entry]:
-    return {metric: entries[metric] for metric in sorted_metrics(entries)}
+def _sorted(table: dict[str, Estimate]) -> dict[str, Estimate]:
+    return {metric: table[metric] for metric in sorted_metrics(table)}
 
 
-def entry_of(interval: Interval) -> Entry:
-    """An interval as an entry: what is not known is left out."""
-    return {key: value for key, value in interval._asdict().items() if value is not None and not np.isnan(value)}
-
-
-def _entry(interval: Interval, values: Values) -> Entry:
+def _estimate(interval: Interval, values: Values) -> Estimate:
     n_users = int((~np.isnan(values)).sum())
-    known = entry_of(interval)
-    return known if n_users == len(values) else {**known, "users": n_users}
+    return Estimate.of(interval, users=None if n_users == len(values) else n_users)

@@ -1,26 +1,20 @@
-"""Any recommender, asked about every user of a split, measured."""
+"""Any recommender, asked for a list for every user of a split, and measured."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.data.splits.split import Split
-from recsys.errors import ArtifactError, DataError
-from recsys.evaluation.answers import check_answer, contains
-from recsys.evaluation.bands import BANDS
+from recsys.errors import DataError, ModelError
 from recsys.evaluation.definitions import metric_names, split_name
-from recsys.evaluation.measures import Measures
+from recsys.evaluation.measures import BANDS, Measures, contains
 from recsys.evaluation.metrics import ACCURACY, Bools, Values
-from recsys.evaluation.significance import mean_of
+from recsys.evaluation.results import Evaluation
 from recsys.map_ordered import map_ordered
 from recsys.models.recommender import Queries, Recommender
 from recsys.progress import Progress, silent
@@ -33,79 +27,6 @@ _MAX_BATCH = 4096
 
 KEPT_PLACES = 20
 """Places of each list that are kept with its metrics."""
-
-_LISTS = "lists"
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What one model reached on one split.
-
-    `per_user`: metric ("recall@20") to float64 (n_users,), in the order of the split; NaN where the metric does not
-    exist for a user (novelty of an empty list). `overall`: metrics of all users together ("coverage@20").
-    `n_short`: users whose list is shorter than the largest cut-off. `seconds`: how long it took. `by_band`: one of
-    BANDS to the recall of its items ("recall@20"), float64 (n_users,), NaN where none of them is relevant to a user.
-    `lists`: int32 (n_users, KEPT_PLACES or the largest cut-off), the items in the first places, PAD where there are
-    none, to show and to compare.
-    """
-
-    name: str
-    per_user: Mapping[str, Values]
-    overall: Mapping[str, float]
-    n_short: int
-    seconds: float
-    by_band: Mapping[str, Mapping[str, Values]] = field(default_factory=dict)
-    lists: Indices = field(default_factory=lambda: np.empty((0, 0), np.int32))
-
-    @property
-    def n_users(self) -> int:
-        """Evaluated users."""
-        return len(next(iter(self.per_user.values())))
-
-    def means(self) -> dict[str, float]:
-        """Every metric as one figure: the mean over the users for whom it exists (else NaN), or the overall one."""
-        return {metric: mean_of(values) for metric, values in self.per_user.items()} | dict(self.overall)
-
-    def save(self, path: Path) -> None:
-        """Write an Arrow file: a row a user, a column a per-user metric, the rest in the schema's metadata."""
-        rest = {"name": self.name, "overall": dict(self.overall), "n_short": self.n_short, "seconds": self.seconds}
-        banded = {
-            f"{band}/{metric}": values for band, table in self.by_band.items() for metric, values in table.items()
-        }
-        table = pa.table(
-            {**self.per_user, **banded, _LISTS: _column(self.lists, self.n_users)}
-        ).replace_schema_metadata({"evaluation": json.dumps(rest)})
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
-            out.write_table(table)
-
-    @staticmethod
-    def load(path: Path) -> "Evaluation":
-        """Read what `save` wrote. Raises ArtifactError where it is missing or damaged."""
-        try:
-            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-            rest = json.loads(table.schema.metadata[b"evaluation"])
-            lists = table.column(_LISTS).combine_chunks()
-            columns = {name: table.column(name).to_numpy() for name in table.column_names if name != _LISTS}
-            shape = (table.num_rows, lists.type.list_size)
-            return Evaluation(**_by_kind(columns), **rest, lists=lists.flatten().to_numpy().reshape(shape))
-        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"{path}: expected an Arrow file of an evaluation: {error}") from error
-
-
-def _by_kind(columns: Mapping[str, Values]) -> dict[str, Any]:
-    """The columns of a file as the fields of Evaluation: "recall@20" of all items, "tail/recall@20" of a band's."""
-    fields: dict[str, Any] = {"per_user": {}, "by_band": {}}
-    for name, values in columns.items():
-        band, _, metric = name.rpartition("/")
-        table = fields["by_band"].setdefault(band, {}) if band else fields["per_user"]
-        table[metric] = values
-    return fields
-
-
-def _column(lists: Indices, n_users: int) -> Any:
-    """`lists` as an Arrow column of `n_users` rows."""
-    flat = pa.array(np.ascontiguousarray(lists).ravel(), pa.int32())
-    return pa.FixedSizeListArray.from_arrays(flat, len(flat) // n_users)
 
 
 def evaluate(
@@ -129,6 +50,7 @@ def evaluate(
     started = time.perf_counter()
     measures = Measures.of(split, cutoffs, item_vectors)
     recommended = np.zeros((len(measures.cutoffs), split.train.n_items), np.bool_)
+    listable = np.bincount(split.train.csr.indices, minlength=split.train.n_items) > 0
     answers = _answers(recommender, split, measures.cutoffs[-1], scores_per_batch, progress)
     # One batch is measured while the recommender works on the next.
     measure = partial(_measure, recommender.name, measures, recommended, kept_places)
@@ -136,7 +58,10 @@ def evaluate(
     return Evaluation(
         name=recommender.name,
         per_user=_columns([part.per_user for part in parts], measures.cutoffs),
-        overall={f"coverage@{k}": float(row.mean()) for k, row in zip(measures.cutoffs, recommended, strict=True)},
+        overall={
+            f"coverage@{k}": np.count_nonzero(row & listable) / np.count_nonzero(listable)
+            for k, row in zip(measures.cutoffs, recommended, strict=True)
+        },
         n_short=sum(part.n_short for part in parts),
         seconds=time.perf_counter() - started,
         by_band={b: _columns([{"recall": part.bands[b]} for part in parts], measures.cutoffs) for b in BANDS},
@@ -200,13 +125,41 @@ def _answers(
 
 
 def _mark(recommended: Bools, answer: TopK, cutoffs: Sequence[int]) -> None:
-    """Set `recommended` (n_cutoffs, n_items) where an item stands in anybody's first k places."""
+    """Set `recommended` (n_cutoffs, n_items) for the items in the first k places of any list."""
     for row, k in zip(recommended, cutoffs, strict=True):
         row[answer.indices[:, :k][answer.filled[:, :k]]] = True
 
 
 def _columns(parts: Sequence[Mapping[str, Values]], cutoffs: Sequence[int]) -> dict[str, Values]:
-    """The batches' tables as one column a metric and cut-off, "recall@20": float64 (n_eval,)."""
+    """The tables of all batches as one column per metric and cut-off, "recall@20": float64 (n_eval,)."""
     tables = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     columns = {f"{name}@{k}": table[:, at].copy() for name, table in tables.items() for at, k in enumerate(cutoffs)}
     return {name: columns[name] for name in metric_names(cutoffs) if name in columns}
+
+
+def check_answer(name: str, answer: TopK, history: Csr, k: int) -> None:
+    """Raise ModelError, naming the model, unless `answer` has one valid list per row of `history` (n, n_items).
+
+    A valid list has k places, holds items of the catalogue, none of them twice, and none of the user's history.
+    """
+    if answer.indices.shape != (history.shape[0], k):
+        raise ModelError(f"{name}: lists of shape {answer.indices.shape}, expected ({history.shape[0]}, {k})")
+    items = answer.indices[answer.filled]
+    if len(items) and (items.min() < 0 or items.max() >= history.shape[1]):
+        raise ModelError(
+            f"{name}: recommended items {items.min()} to {items.max()}, expected 0 to {history.shape[1] - 1}"
+        )
+    _refuse(name, "the same item twice", _repeated(answer))
+    _refuse(name, "an item of the user's own history", contains(history, answer))
+
+
+def _repeated(answer: TopK) -> Bools:
+    """bool (n, k - 1): whether a list, once sorted, has the same item at two neighbouring places."""
+    ranked = np.sort(np.where(answer.filled, answer.indices, -1), axis=1)
+    same: Bools = (ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] >= 0)
+    return same
+
+
+def _refuse(name: str, what: str, wrong: Bools) -> None:
+    if wrong.any():
+        raise ModelError(f"{name}: recommended {what} to {int(wrong.any(axis=1).sum())} of {len(wrong)} users")

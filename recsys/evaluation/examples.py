@@ -1,15 +1,16 @@
-"""Single users to judge by: what they are known by, what they took next, and what every model would have shown."""
+"""Single users to look at, each with the history, the held-out items and the list of every model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from recsys.data.arrays import Indices
 from recsys.data.items import Items
 from recsys.data.matrix import Csr
-from recsys.evaluation.cohort import Cohort
-from recsys.evaluation.evaluator import Evaluation
+from recsys.evaluation.metrics import Values
+from recsys.evaluation.results import Cohort, Evaluation
+from recsys.evaluation.serving_comparison import ServingComparison
 
 SHOWN_PLACES = 10
 _SHOWN_ITEMS = 8
@@ -17,7 +18,7 @@ _SHOWN_ITEMS = 8
 
 @dataclass(frozen=True)
 class Listed:
-    """An item in a list: its title, or its id where it has none, and whether the user took it in the holdout."""
+    """An item in a list: its title, or its id if it has none, and whether it is among the user's held-out items."""
 
     title: str
     hit: bool
@@ -25,9 +26,9 @@ class Listed:
 
 @dataclass(frozen=True)
 class Example:
-    """One user. `history`: the heaviest items, of `n_history`. `relevant`: some of the `n_relevant` held-out items.
+    """One user, items by title. `lists`: model to the first items of its list.
 
-    `lists`: model to the first places of its list.
+    `history`: the items with the largest weight, of `n_history`. `relevant`: some of the `n_relevant` held-out items.
     """
 
     user_id: str
@@ -39,18 +40,18 @@ class Example:
 
 
 def spread_rows(n_users: int, n: int) -> Indices:
-    """Int32 (at most n,): evenly spaced rows of `n_users`."""
+    """int32 (up to n,): evenly spaced rows of `n_users`."""
     return np.unique(np.linspace(0, n_users - 1, n).astype(np.int32))
 
 
 def show_users(rows: Indices, cohort: Cohort, evaluations: Sequence[Evaluation], items: Items) -> list[Example]:
-    """The users at `rows` of `cohort`, with the lists of `evaluations` side by side; `items` knows the titles."""
+    """The users at `rows` of `cohort` with the lists of `evaluations`; titles are from `items`."""
     catalogue = items.aligned(cohort.items)
     return [_show(int(row), cohort, evaluations, catalogue) for row in rows]
 
 
 def list_by_id(ids: Sequence[str], row: int, cohort: Cohort, items: Items) -> tuple[Listed, ...]:
-    """A list of item ids for the user at `row` of `cohort`, as `Example.lists` has it; `items` knows the titles."""
+    """The list `ids` for the user at `row` of `cohort`, as in `Example.lists`; titles are from `items`."""
     relevant = set(cohort.items.decode(_heaviest(cohort.holdout, row).tolist()))
     return tuple(Listed(_title(items, item_id), item_id in relevant) for item_id in ids[:SHOWN_PLACES])
 
@@ -73,7 +74,7 @@ def _show(row: int, cohort: Cohort, evaluations: Sequence[Evaluation], catalogue
 
 
 def _heaviest(matrix: Csr, row: int) -> Indices:
-    """The columns of a row, largest value first."""
+    """int32: the columns of a row, largest value first."""
     start, stop = matrix.indptr[row], matrix.indptr[row + 1]
     order = np.argsort(-matrix.data[start:stop], kind="stable")
     heaviest: Indices = matrix.indices[start:stop][order]
@@ -88,3 +89,86 @@ def _listed(catalogue: Items, places: Indices, relevant: Indices) -> tuple[Liste
 
 def _titles(catalogue: Items, positions: Indices) -> tuple[str, ...]:
     return tuple(catalogue.title(int(at)) or catalogue.ids.id_at(int(at)) for at in positions)
+
+
+SERVING = "serving"
+"""Name of the serving version beside the names of models."""
+
+
+@dataclass(frozen=True)
+class Regressed:
+    """A user whose metric is lower `now`, with the new model, than `before`, with the other one."""
+
+    before: float
+    now: float
+    example: Example
+
+
+@dataclass(frozen=True)
+class Regressions:
+    """The users with the largest losses, largest first. `against`: a baseline, or SERVING."""
+
+    against: str
+    users: tuple[Regressed, ...]
+
+
+def regressions(
+    evaluations: Sequence[Evaluation],
+    cohort: Cohort,
+    items: Items,
+    *,
+    metric: str,
+    serving: ServingComparison | None = None,
+    n: int = 5,
+) -> Regressions | None:
+    """The up to `n` users with the largest losses in `metric` against the serving version.
+
+    If that cannot be paired, against the strongest of the baselines among `evaluations` (the model comes first); None
+    if there are none. Titles are from `items`.
+    """
+    model, *baselines = evaluations
+    if serving is not None and metric in serving.paired:
+        return _against_serving(model, cohort, items, serving, metric, n)
+    if not baselines:
+        return None
+    strongest = max(baselines, key=lambda each: each.means()[metric])
+    now, before = model.per_user[metric], strongest.per_user[metric]
+    rows = regressed_rows(now, before, n)
+    shown = show_users(rows, cohort, [model, strongest], items)
+    return Regressions(strongest.name, _joined(before[rows], now[rows], shown))
+
+
+def _against_serving(
+    model: Evaluation, cohort: Cohort, items: Items, serving: ServingComparison, metric: str, n: int
+) -> Regressions | None:
+    record = serving.serving.record
+    if record is None:
+        return None
+    now = serving.now.per_user[metric][serving.rows_now].astype(np.float64)
+    before = record.per_user[metric][serving.rows_before].astype(np.float64)
+    shared = regressed_rows(now, before, n)
+    rows = serving.rows_now[shared]
+    shown = [
+        replace(
+            example, lists={**example.lists, SERVING: list_by_id(record.list_of(int(old)), int(row), cohort, items)}
+        )
+        for example, row, old in zip(
+            show_users(rows, cohort, [model], items), rows, serving.rows_before[shared], strict=True
+        )
+    ]
+    return Regressions(SERVING, _joined(before[shared], now[shared], shown))
+
+
+def _joined(before: Values, now: Values, shown: Sequence[Example]) -> tuple[Regressed, ...]:
+    return tuple(
+        Regressed(float(was), float(new), example) for was, new, example in zip(before, now, shown, strict=True)
+    )
+
+
+def regressed_rows(now: Values, before: Values, n: int) -> Indices:
+    """int32 (up to n,): the rows with the largest loss from `before` to `now`, float64 (n_users,), largest first.
+
+    Equal losses are in the order of their rows. Rows without a loss are left out.
+    """
+    order = np.argsort(now - before, kind="stable")[:n]
+    return order[(now < before)[order]].astype(np.int32)

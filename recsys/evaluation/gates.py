@@ -1,4 +1,4 @@
-"""Gates: what a new version must show before it may serve."""
+"""Gates: conditions that a new version must meet before it is published."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ import numpy as np
 
 from recsys.config import EvaluateConfig, PublishConfig
 from recsys.errors import ConfigError
-from recsys.evaluation.definitions import accuracy_names
-from recsys.evaluation.evaluator import Evaluation
+from recsys.evaluation.definitions import accuracy_names, split_name
 from recsys.evaluation.number_format import count, figure, percent
-from recsys.evaluation.serving import Comparison
+from recsys.evaluation.results import Evaluation
+from recsys.evaluation.serving_comparison import ServingComparison
 from recsys.evaluation.significance import MIN_TRUSTED_USERS, Interval, paired_difference
 from recsys.suggestions import nearest_name
 
@@ -22,7 +22,7 @@ NO_INTERVAL = "no interval: evaluate.bootstrap is 0"
 
 @dataclass(frozen=True)
 class Gate:
-    """One condition of publishing: its name, whether it is met, and a sentence with the figures."""
+    """One condition: its name, whether it is met, and a sentence with the values."""
 
     name: str
     passed: bool
@@ -33,15 +33,15 @@ def check_gates(
     *,
     model: Evaluation,
     popular: Evaluation | None,
-    serving: Comparison | None,
+    serving: ServingComparison | None,
     publish: PublishConfig,
     evaluate: EvaluateConfig,
 ) -> tuple[Gate, ...]:
-    """Judge `model`, the evaluation of a new version, by `publish.metric`.
+    """Decide on `model`, the evaluation of a new version, by `publish.metric`.
 
-    `popular`: most-popular on the same split; needed unless `publish.must_beat_popular` is off.
-    `serving`: the new version beside the one that serves, None where none does.
-    Raises ConfigError where the metric was not computed, or most-popular was not evaluated.
+    `popular`: most-popular on the same split, needed unless `publish.must_beat_popular` is off. `serving`: the new
+    version beside the serving one, None if none serves.
+    Raises ConfigError if the metric was not computed or most-popular was not evaluated.
     """
     check_metric(publish, evaluate)
     gates = [_popular_gate(model, popular, publish, evaluate)] if publish.must_beat_popular else []
@@ -53,7 +53,7 @@ def check_gates(
 
 
 def check_metric(publish: PublishConfig, evaluate: EvaluateConfig) -> None:
-    """Raise ConfigError where the gates could not do their work with these settings; cheap, so ask before the fit."""
+    """Raise ConfigError if the gates could not work with these settings. Looks at nothing but the settings."""
     known = accuracy_names(sorted(set(evaluate.cutoffs)))
     if publish.metric not in known:
         raise ConfigError(
@@ -65,7 +65,7 @@ def check_metric(publish: PublishConfig, evaluate: EvaluateConfig) -> None:
 
 
 def verdict(gates: Sequence[Gate]) -> str:
-    """ACCEPTED where every gate is passed, else REFUSED."""
+    """ACCEPTED if every gate passed, else REFUSED."""
     return ACCEPTED if all(gate.passed for gate in gates) else REFUSED
 
 
@@ -77,7 +77,7 @@ def _nearest(metric: str, known: Sequence[str]) -> str:
 def _popular_gate(
     model: Evaluation, popular: Evaluation | None, publish: PublishConfig, evaluate: EvaluateConfig
 ) -> Gate:
-    """Passed where the whole interval of the paired difference is above zero, or its mean without an interval."""
+    """Passes if the whole interval of the paired difference is above zero; without an interval, if the mean is."""
     if popular is None:
         raise ConfigError("publish.must_beat_popular: true needs 'popular' to be evaluated; it was not")
     difference = paired_difference(
@@ -103,26 +103,26 @@ def _popular_detail(name: str, metric: str, difference: Interval, certainty: str
 
 
 def _certainty(difference: Interval, n_users: int, evaluate: EvaluateConfig) -> str:
-    """What goes into brackets behind a difference: its interval, and how little that means over few users."""
+    """The text in brackets after a difference: its interval, and a warning if there are few users."""
     if n_users == 1:
-        return "over 1 user only: not to be trusted"
+        return "over 1 user only: not reliable"
     low, high = figure(difference.low, sign=True), figure(difference.high, sign=True)
     interval = NO_INTERVAL if difference.low is None else f"{percent(evaluate.confidence)} interval {low} to {high}"
     few = n_users < MIN_TRUSTED_USERS
-    return f"{interval}, over {n_users} users only: not to be trusted" if few else interval
+    return f"{interval}, over {n_users} users only: not reliable" if few else interval
 
 
-def _coverage_name(serving: Comparison, publish: PublishConfig) -> str:
-    """Coverage at the paired cut-off, or else at that of `publish.metric`."""
+def _coverage_name(serving: ServingComparison, publish: PublishConfig) -> str:
+    """Coverage at the paired cut-off; if it is not paired, at that of `publish.metric`."""
     paired = (metric for metric in serving.paired if metric.startswith("coverage@"))
-    return next(paired, f"coverage@{publish.metric.split('@')[1]}")
+    return next(paired, f"coverage@{split_name(publish.metric)[1]}")
 
 
 def _drop_gate(
     name: str,
     metric: str,
     model: Evaluation,
-    serving: Comparison,
+    serving: ServingComparison,
     publish: PublishConfig,
     evaluate: EvaluateConfig,
 ) -> Gate:
@@ -134,14 +134,14 @@ def _drop_gate(
 
 
 def _paired_gate(
-    name: str, metric: str, serving: Comparison, publish: PublishConfig, evaluate: EvaluateConfig
+    name: str, metric: str, serving: ServingComparison, publish: PublishConfig, evaluate: EvaluateConfig
 ) -> Gate:
-    """Refused only where the whole interval, or the mean without one, is a larger loss than allowed."""
+    """Refuses only if the whole interval, or the mean without one, is a larger loss than allowed."""
     before, difference = serving.paired[metric].before, serving.paired[metric].difference
     best_case = difference.mean if difference.high is None else difference.high
     passed = best_case >= -publish.max_metric_drop * before
     certainty = _certainty(difference, serving.n_shared, evaluate)
-    limit = _limit("may be lost", publish) + ("" if passed else ", and this is surely more")
+    limit = _limit("may be lost", publish) + ("" if passed else ", and the loss is certainly larger")
     detail = (
         f"{metric} {figure(difference.mean, sign=True)} against the serving version's {figure(before)} on the"
         f" {count(serving.n_shared)} users evaluated for both ({certainty}); {limit}"
@@ -149,16 +149,18 @@ def _paired_gate(
     return Gate(name, passed, detail)
 
 
-def _stored_gate(name: str, metric: str, model: Evaluation, serving: Comparison, publish: PublishConfig) -> Gate:
-    """Passed where the serving version's stored figure is unknown, or at most `max_metric_drop` of it is lost."""
+def _stored_gate(
+    name: str, metric: str, model: Evaluation, serving: ServingComparison, publish: PublishConfig
+) -> Gate:
+    """Passes if the serving version's stored mean is unknown or at most `max_metric_drop` of it is lost."""
     now, before = model.means().get(metric), serving.serving.metrics.get(metric)
     if now is None or before is None:
-        return Gate(name, True, f"the serving version was not measured by {metric}, so there is nothing to lose")
+        return Gate(name, True, f"the serving version was not measured by {metric}, so nothing is compared")
     allowed = now >= before * (1 - publish.max_metric_drop)
     detail = f"{metric} {figure(now)} is {_change(now, before)} the serving version's {figure(before)}"
     limit = f"; {_limit('is allowed', publish)}" if now < before else ""
-    reason = serving.why_not_paired or "the serving version kept no record of this metric"
-    return Gate(name, allowed, f"{detail}{limit} (each over its own users: {reason})")
+    reason = serving.not_paired or "the serving version keeps no record of this metric"
+    return Gate(name, allowed, f"{detail}{limit} (each version over its own users: {reason})")
 
 
 def _limit(verb: str, publish: PublishConfig) -> str:

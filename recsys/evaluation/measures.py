@@ -1,4 +1,4 @@
-"""Measures: everything answers to one split are measured with, made once and shared by its models."""
+"""Measures: what the lists for one split are measured with, computed once and shared by all models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,21 +10,32 @@ from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.data.splits.split import Split
 from recsys.errors import DataError
-from recsys.evaluation.answers import contains
-from recsys.evaluation.bands import BANDS, popularity_bands, recall_of_band
-from recsys.evaluation.metrics import ACCURACY, Bools, Values, diversity, mean_over_list, self_information
+from recsys.evaluation.metrics import (
+    ACCURACY,
+    Bools,
+    Integers,
+    Values,
+    diversity,
+    mean_over_list,
+    prefix_sums,
+    ratio,
+    self_information,
+)
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.topk import TopK
+
+BANDS = ("head", "mid", "tail")
+"""Popularity bands, most popular items first."""
 
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """How the answers to `split` are measured, at `cutoffs` (increasing).
+    """How the lists for `split` are measured, at `cutoffs` (increasing).
 
     `n_relevant`: int64 (n_eval,). `information`: float64 (n_items,), bits. `popularity`: float64 (n_items,), training
-    users of an item / mean popularity of the evaluated users' histories; NaN where nobody has a history.
-    `bands`: int8 (n_items,), the popularity band of
-    each item. `unit_vectors`: float32 (n_items, d), rows of length 1 or 0, or None where diversity is not measured.
+    users of an item / mean popularity of the evaluated users' histories; NaN if no user has a history.
+    `bands`: int8 (n_items,), each item's place in BANDS. `unit_vectors`: float32 (n_items, d), rows of length 1 or 0;
+    None if diversity is not measured.
     """
 
     split: Split
@@ -37,7 +48,7 @@ class Measures:
 
     @staticmethod
     def of(split: Split, cutoffs: Sequence[int], item_vectors: Floats | None) -> "Measures":
-        """Raises DataError where `item_vectors`, float32 (n_items, d), are not the split's items'."""
+        """Raises DataError if `item_vectors`, float32 (n_items, d), has not one row per item of the split."""
         if item_vectors is not None and len(item_vectors) != split.train.n_items:
             raise DataError(f"item_vectors: {len(item_vectors)} rows, expected {split.train.n_items}")
         n_users = np.bincount(split.train.csr.indices, minlength=split.train.n_items)
@@ -52,7 +63,7 @@ class Measures:
         )
 
     def hits(self, answer: TopK, rows: slice) -> Bools:
-        """bool (n, k): which places of the lists for the users `rows` hold a relevant item."""
+        """bool (n, k): whether the item at each place is relevant, for the lists of the users `rows`."""
         return contains(self.split.holdout[rows], answer)
 
     def per_user(self, answer: TopK, hits: Bools, rows: slice) -> Mapping[str, Values]:
@@ -77,6 +88,41 @@ class Measures:
         }
 
 
+def contains(rows: Csr, answer: TopK) -> Bools:
+    """bool (n, k): whether the item at each place is stored in the same row of `rows`, canonical (n, n_items)."""
+    filled: Bools = answer.filled
+    if rows.nnz == 0:
+        return np.zeros(filled.shape, np.bool_)
+    row = np.repeat(np.arange(len(answer), dtype=np.int32), answer.k)
+    column = np.where(filled, answer.indices, 0).ravel()  # padding is -1, which scipy would read as the last item
+    found: Bools = (np.asarray(rows[row, column]).reshape(filled.shape) != 0) & filled
+    return found
+
+
+def popularity_bands(n_users_of_item: Integers) -> NDArray[np.int8]:
+    """int8 (n_items,): each item's place in BANDS. `n_users_of_item`: int (n_items,), training users.
+
+    Items are sorted by their training users, most first. An item is in the head, mid or tail if the items before it
+    hold less than a third, less than two thirds, or more of all training pairs. Items with equally many users are
+    sorted by position, so they may be on both sides of a bound.
+    """
+    order = np.argsort(-n_users_of_item.astype(np.int64), kind="stable")
+    ranked = n_users_of_item[order].astype(np.int64)
+    before = np.cumsum(ranked) - ranked
+    bands = np.empty(len(order), np.int8)
+    bands[order] = np.minimum(before * len(BANDS) // max(int(ranked.sum()), 1), len(BANDS) - 1)
+    return bands
+
+
+def recall_of_band(hits: Bools, n_relevant: Integers, cutoffs: Sequence[int]) -> Values:
+    """float64 (n, len(cutoffs)): hits of the band in the first k / min(k, n_relevant); NaN if that is zero.
+
+    `hits`: bool (n, width), the places that hold a relevant item of the band. `n_relevant`: int (n,), the user's
+    relevant items in the band.
+    """
+    return ratio(prefix_sums(hits, cutoffs), np.minimum(cutoffs, n_relevant[:, None]).astype(np.float64))
+
+
 def _count(rows: Csr, wanted: Bools) -> NDArray[np.int64]:
     """int64 (n,): how many of the `wanted` columns, bool (n_items,), are stored in each row."""
     found = np.concatenate([[0], np.cumsum(wanted[rows.indices])])
@@ -85,9 +131,9 @@ def _count(rows: Csr, wanted: Bools) -> NDArray[np.int64]:
 
 
 def _history_popularity(split: Split, popularity: Values) -> float:
-    """Mean over users of the mean popularity of their history; users without one are left out, NaN for nobody."""
+    """Mean over users of the mean popularity of their history; users without a history are left out."""
     history = split.queries_history
     sizes = np.diff(history.indptr)
-    owner = np.repeat(np.arange(len(sizes)), sizes)
-    totals = np.bincount(owner, weights=popularity[history.indices], minlength=len(sizes))
+    user = np.repeat(np.arange(len(sizes)), sizes)
+    totals = np.bincount(user, weights=popularity[history.indices], minlength=len(sizes))
     return float((totals[sizes > 0] / sizes[sizes > 0]).mean()) if sizes.any() else float("nan")

@@ -1,4 +1,4 @@
-"""Record: how each evaluated user was served by a version, kept with it so that the next one can be compared."""
+"""Record: a version's metrics and lists user by user, sealed with it so that the next version can be compared."""
 
 import json
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from recsys.data.arrays import Floats, Indices
 from recsys.data.id_map import IdMap
 from recsys.errors import ArtifactError
-from recsys.evaluation.cohort import Cohort
-from recsys.evaluation.evaluator import Evaluation
+from recsys.evaluation.definitions import split_name
 from recsys.evaluation.metrics import ACCURACY
+from recsys.evaluation.results import Cohort, Evaluation
 from recsys.retrieval.topk import PAD
 
 _USER, _LIST, _META = "user", "list", "record"
@@ -24,9 +24,9 @@ _USER, _LIST, _META = "user", "list", "record"
 class Record:
     """One evaluation of one model, by user id.
 
-    `users`: who was evaluated. `per_user`: accuracy metric ("ndcg@20") to float32 (n_users,). `listed`: the ids of
-    all items that stand in anybody's list. `lists`: int32 (n_users, k), positions in `listed` of the first places,
-    PAD where there is no item. `n_items`: size of the catalogue that was ranked.
+    `users`: the evaluated users. `per_user`: accuracy metric ("ndcg@20") to float32 (n_users,). `listed`: the ids of
+    all items in any list. `lists`: int32 (n_users, k), positions in `listed` of the first items, PAD at empty places.
+    `n_items`: items that can be listed, those with a training user; the denominator of coverage.
     """
 
     users: IdMap
@@ -37,7 +37,7 @@ class Record:
 
     @staticmethod
     def of(evaluation: Evaluation, cohort: Cohort) -> "Record":
-        """What is kept of an evaluation of the users of `cohort`."""
+        """The record of `evaluation`, which is of the users of `cohort`."""
         positions = np.unique(evaluation.lists[evaluation.lists != PAD]).astype(np.int32)
         lists = np.searchsorted(positions, evaluation.lists).astype(np.int32)
         lists[evaluation.lists == PAD] = PAD
@@ -46,15 +46,15 @@ class Record:
             per_user={name: evaluation.per_user[name].astype(np.float32) for name in _accuracy(evaluation)},
             listed=cohort.items.take(positions),
             lists=lists,
-            n_items=len(cohort.items),
+            n_items=int(np.count_nonzero(cohort.popularity)),
         )
 
     def list_of(self, row: int) -> list[str]:
-        """The item ids in the first places of one user's list."""
+        """The first item ids of one user's list."""
         return self.listed.decode(position for position in self.lists[row].tolist() if position != PAD)
 
     def save(self, path: Path) -> None:
-        """Write an Arrow file: a row a user with id, metrics and list. The same record gives the same bytes."""
+        """Write an Arrow file: one row per user with id, metrics and list. The same record gives the same bytes."""
         places = pa.array(self.lists.ravel(), pa.int32(), mask=self.lists.ravel() == PAD)
         listed = pa.DictionaryArray.from_arrays(places, self.listed.ids)
         lists = pa.FixedSizeListArray.from_arrays(listed, self.lists.shape[1])
@@ -65,7 +65,7 @@ class Record:
 
     @staticmethod
     def from_bytes(content: bytes) -> "Record":
-        """Parse what `save` wrote. Raises ArtifactError where it is not that."""
+        """Parse what `save` wrote. Raises ArtifactError if `content` is something else."""
         try:
             table = pa.ipc.open_file(pa.py_buffer(content)).read_all().combine_chunks()
             lists = table.column(_LIST).combine_chunks()
@@ -83,4 +83,4 @@ class Record:
 
 
 def _accuracy(evaluation: Evaluation) -> list[str]:
-    return [name for name in evaluation.per_user if name.split("@")[0] in ACCURACY]
+    return [name for name in evaluation.per_user if split_name(name)[0] in ACCURACY]

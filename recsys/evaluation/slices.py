@@ -1,20 +1,20 @@
-"""Slices: the accuracy of every model by how active the users and how popular the items are, and who is in none."""
+"""Slices: the accuracy of every model by user activity and by item popularity."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.config import EvaluateConfig
-from recsys.evaluation.bands import BANDS, popularity_bands
-from recsys.evaluation.cohort import Cohort
-from recsys.evaluation.comparison import figures_of
+from recsys.evaluation.comparison import Estimates, estimate
 from recsys.evaluation.definitions import accuracy_names
-from recsys.evaluation.evaluator import Evaluation
+from recsys.evaluation.measures import BANDS, popularity_bands
+from recsys.evaluation.provenance import SplitSummary
+from recsys.evaluation.results import Cohort, Evaluation
 
 ACTIVITY_BOUNDS = (0, 1, 5, 10, 20, 50, 100, 200, 500)
-"""The least number of known items in each slice of users."""
+"""Smallest number of history items in each slice of users."""
 
 _MEANINGS = {
     "user_activity": "the metrics over the evaluated users, by the number of distinct items in their history",
@@ -23,57 +23,95 @@ _MEANINGS = {
     " first, the head holds the first third of all training pairs, mid the second, tail the last",
 }
 
-_NEW = {"new_users": "new_user", "new_items": "new_item"}
+
+@dataclass(frozen=True)
+class ActivitySlice:
+    """Users by the size of their history: its name ("5 to 9"), their number, every model's metrics."""
+
+    slice: str
+    users: int
+    models: Estimates
 
 
-def slice_tree(
-    evaluations: Sequence[Evaluation],
-    cohort: Cohort,
-    *,
-    k: int,
-    split: Mapping[str, Any],
-    evaluate: EvaluateConfig,
-) -> dict[str, Any]:
-    """Every model's accuracy at the cut-off `k`, slice by slice, with intervals; slices without anybody are left out.
+@dataclass(frozen=True)
+class PopularitySlice:
+    """Items of one popularity band, and every model's recall of them.
 
-    "user_activity": users by the number of distinct items they are known by. "item_popularity": the recall of the
-    items of each of BANDS. "new_users" and "new_items": how much of the holdout is theirs and was left out, as
-    `split` says (dropped and dropped_users of `Split`): nothing is known of them, so nothing can be judged.
+    `training_users`: the fewest and the most of any of the items. `relevant`: held-out pairs with these items.
     """
-    return {
-        "k": k,
-        "user_activity": list(_by_activity(evaluations, cohort.n_history, evaluate, k)),
-        "item_popularity": list(_by_popularity(evaluations, cohort, evaluate, k)),
-        **{
-            name: {"pairs": split["dropped"].get(reason, 0), "users": split["dropped_users"].get(reason, 0)}
-            for name, reason in _NEW.items()
-        },
-        "definitions": _MEANINGS,
-    }
+
+    slice: str
+    items: int
+    training_users: tuple[int, int]
+    relevant: int
+    models: Estimates
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Held-out pairs and users that are not evaluated for one reason."""
+
+    pairs: int
+    users: int
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Accuracy at the cut-off `k`. Empty slices are left out, new users and new items are counted but in no slice.
+
+    `definitions`: what the slices mean, by field name.
+    """
+
+    k: int
+    user_activity: tuple[ActivitySlice, ...]
+    item_popularity: tuple[PopularitySlice, ...]
+    new_users: LeftOut
+    new_items: LeftOut
+    definitions: Mapping[str, str]
+
+
+def slices_of(
+    evaluations: Sequence[Evaluation], cohort: Cohort, *, k: int, split: SplitSummary, evaluate: EvaluateConfig
+) -> Slices:
+    """The slices of `evaluations`, which are of the users of `cohort`, with intervals."""
+    new_users, new_items = (
+        LeftOut(split.dropped.get(reason, 0), split.dropped_users.get(reason, 0))
+        for reason in ("new_user", "new_item")
+    )
+    return Slices(
+        k=k,
+        user_activity=tuple(_by_activity(evaluations, cohort.n_history, evaluate, k)),
+        item_popularity=tuple(_by_popularity(evaluations, cohort, evaluate, k)),
+        new_users=new_users,
+        new_items=new_items,
+        definitions=_MEANINGS,
+    )
 
 
 def _by_activity(
     evaluations: Sequence[Evaluation], n_history: NDArray[np.int32], evaluate: EvaluateConfig, k: int
-) -> Iterator[dict[str, Any]]:
-    at = np.searchsorted(ACTIVITY_BOUNDS, n_history, side="right") - 1
-    for bucket in np.unique(at):
-        rows = at == bucket
-        least, most = ACTIVITY_BOUNDS[bucket], [*ACTIVITY_BOUNDS[1:], None][bucket]
+) -> Iterator[ActivitySlice]:
+    slice_of_user = np.searchsorted(ACTIVITY_BOUNDS, n_history, side="right") - 1
+    for at in np.unique(slice_of_user):
+        rows = slice_of_user == at
         columns = {
             each.name: {name: each.per_user[name][rows] for name in accuracy_names((k,))} for each in evaluations
         }
-        yield {"slice": _span(least, most), "users": int(rows.sum()), "models": figures_of(columns, evaluate)}
+        yield ActivitySlice(_span(int(at)), int(rows.sum()), estimate(columns, evaluate))
 
 
-def _span(least: int, beyond: int | None) -> str:
-    if beyond is None:
+def _span(at: int) -> str:
+    """The name of a slice: "0", "1 to 4", "500 or more"."""
+    least = ACTIVITY_BOUNDS[at]
+    if at + 1 == len(ACTIVITY_BOUNDS):
         return f"{least} or more"
-    return f"{least} to {beyond - 1}" if beyond > least + 1 else str(least)
+    most = ACTIVITY_BOUNDS[at + 1] - 1
+    return f"{least} to {most}" if most > least else str(least)
 
 
 def _by_popularity(
     evaluations: Sequence[Evaluation], cohort: Cohort, evaluate: EvaluateConfig, k: int
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[PopularitySlice]:
     band_of_item = popularity_bands(cohort.popularity)
     relevant = np.bincount(band_of_item[cohort.holdout.indices], minlength=len(BANDS))
     for number, band in enumerate(BANDS):
@@ -81,10 +119,10 @@ def _by_popularity(
             continue
         n_users = cohort.popularity[band_of_item == number]
         columns = {each.name: {f"recall@{k}": each.by_band[band][f"recall@{k}"]} for each in evaluations}
-        yield {
-            "slice": band,
-            "items": len(n_users),
-            "training_users": [int(n_users.min()), int(n_users.max())],
-            "relevant": int(relevant[number]),
-            "models": figures_of(columns, evaluate),
-        }
+        yield PopularitySlice(
+            slice=band,
+            items=len(n_users),
+            training_users=(int(n_users.min()), int(n_users.max())),
+            relevant=int(relevant[number]),
+            models=estimate(columns, evaluate),
+        )

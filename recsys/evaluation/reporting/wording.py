@@ -1,26 +1,26 @@
-"""What a report says in words, the same in every form of it."""
+"""The sentences of the report, the same in every page."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from recsys.evaluation.definitions import DEFINITIONS
+from recsys.evaluation.examples import SERVING
 from recsys.evaluation.gates import REFUSED
 from recsys.evaluation.number_format import count, figure, percent
-from recsys.evaluation.regressed import SERVING
+from recsys.evaluation.provenance import Continuity
+from recsys.evaluation.reporting.report import Report, utc_text
 from recsys.evaluation.significance import MIN_TRUSTED_USERS
 
-Tree = Mapping[str, Any]
-"""As `Report.tree`."""
-
-VERDICTS = {"accepted": "Accepted: this version may serve.", "refused": "Refused: the serving version stays."}
-FIRST_REFUSED = "Refused: no version serves yet, and this one may not."
-NOT_JUDGED = "Not judged yet: the gates decide when a version is published."
+VERDICTS = {
+    "accepted": "Accepted: this version may be published.",
+    "refused": "Refused: the serving version stays.",
+    "first": "Refused: this version may not be published, and no other one serves yet.",
+    "none": "Not judged yet: the gates decide when a version is published.",
+}
 
 SPLITS = {
     "temporal": "The newest part of the log is held out",
     "last_n": "Each user's last items are held out",
-    "held_out_users": "Some users are never trained on, and part of their items is to be predicted",
-    "given": "The held-out part came as files of its own",
+    "held_out_users": "Some users are left out of training, and part of their items is to be predicted",
+    "given": "The holdout is given as separate files",
 }
 
 COUNTS = {
@@ -37,153 +37,166 @@ COUNTS = {
     "n_eval_items": "relevant items evaluated",
 }
 
+NOTES = {
+    "best": "Bold: the best, if higher is better. Coverage, novelty, diversity and popularity bias describe the"
+    " lists; neither direction is better by itself.",
+    "differences": "Mean difference on the same users. Bold: the interval excludes zero, so the difference is hardly"
+    " chance.",
+    "all_evaluated": "Every held-out pair is evaluated.",
+    "not_evaluated": "Of the holdout. A user counts under the reason that took the last of their pairs.",
+    "index": "Recall is measured against exact search, on vectors of the model that were not used for tuning.",
+    "no_loss": "The training loss was not computed; model.log_loss = true turns it on.",
+    "examples": "Evenly spaced among the evaluated users.",
+    "stopping": "Measured on a part of the train side that this fit did not see. Training stops after the best"
+    " iteration.",
+    "loss": "Loss on the training data, over the whole log. Lower fits closer, which is not always better.",
+}
+"""Sentences without numbers, by what they are about."""
 
-def verdict_sentence(tree: Tree) -> str:
+_NAMED_FILES = 5
+
+
+def verdict_sentence(report: Report) -> str:
     """What the verdict means for the store."""
-    if tree["verdict"] == REFUSED and tree["serving"] is None:
-        return FIRST_REFUSED
-    return VERDICTS.get(tree["verdict"], NOT_JUDGED)
+    if report.verdict == REFUSED and report.judgement.serving is None:
+        return VERDICTS["first"]
+    return VERDICTS[report.verdict or "none"]
 
 
-def whose_report(tree: Tree) -> str | None:
-    """Which version the report is of, and which log; None where neither is known."""
-    told = (f"Version {tree['version']}." if tree["version"] else None, _of_log(tree))
-    return " ".join(part for part in told if part) or None
+def subject(report: Report) -> str | None:
+    """Which version and which log the report is about; None if neither is known."""
+    version = f"Version {report.version}." if report.version else None
+    return " ".join(part for part in (version, _log_sentence(report)) if part) or None
 
 
-def _of_log(tree: Tree) -> str | None:
-    if (log := tree["log"]) is None:
+def _log_sentence(report: Report) -> str | None:
+    if (log := report.provenance.log) is None:
         return None
-    names = ", ".join(log["files"][:_NAMED]) + (
-        f" and {count(more)} more" if (more := len(log["files"]) - _NAMED) > 0 else ""
-    )
-    newest = f", newest event {log['newest']}" if log["newest"] else ""
-    return f"Of the log {names}{newest}, fingerprint {log['fingerprint'][:12]}."
+    more = len(log.files) - _NAMED_FILES
+    names = ", ".join(log.files[:_NAMED_FILES]) + (f" and {count(more)} more" if more > 0 else "")
+    newest = f", newest event {utc_text(log.newest)}" if log.newest is not None else ""
+    return f"Log: {names}{newest}, fingerprint {log.fingerprint[:12]}."
 
 
-_NAMED = 5
+def better_baselines(report: Report) -> Iterator[str]:
+    """One sentence for every baseline that is clearly better in the primary metric."""
+    model, metric, confidence = report.model, report.metric, percent(report.intervals.confidence)
+    for name in report.models:
+        difference = report.differences.get(f"{model} minus {name}", {}).get(metric)
+        if difference and difference.mean is not None and difference.low is not None and (difference.high or 0) < 0:
+            lead, most = figure(-difference.mean), figure(-difference.low)
+            least = figure(-(difference.high or 0))
+            yield f"{name} is ahead of {model} in {metric} by {lead} ({confidence} interval {least} to {most})"
 
 
-def ahead_of_the_model(tree: Tree) -> Iterator[str]:
-    """A sentence for every baseline that is clearly better by the metric that matters."""
-    model, metric, confidence = tree["model"], tree["metric"], percent(tree["intervals"]["confidence"])
-    for name in tree["models"]:
-        entry = tree["differences"].get(f"{model} minus {name}", {}).get(metric, {})
-        if entry.get("high", 0) < 0:
-            lead, least, most = (figure(-entry[bound]) for bound in ("mean", "high", "low"))
-            yield f"{name} is ahead of {model} on {metric} by {lead} ({confidence} interval {least} to {most})"
-
-
-def how_measured(tree: Tree, intervals_are: str) -> str:
-    """Over whom the figures are means, and what the intervals are; `intervals_are` says where to see them."""
-    intervals = tree["intervals"]
-    n_users = tree["n_users"]
+def how_measured(report: Report, *, where: str) -> str:
+    """How many users the means are over, and what the intervals are. `where`: how the page shows intervals."""
+    intervals, n_users = report.intervals, report.n_users
     users = f"{count(n_users)} user{'' if n_users == 1 else 's'}"
-    text = f"Means over {users}; every item that is not in a user's history is ranked."
+    text = f"Means over {users}; all items outside a user's history are ranked."
     if n_users < MIN_TRUSTED_USERS:
-        text += " So few users are not to be trusted."
-    if intervals["samples"]:
-        confidence, samples = percent(intervals["confidence"]), count(intervals["samples"])
-        text += f" {intervals_are} {confidence} intervals from {samples} resamples of the users."
+        text += " With so few users the values are not reliable."
+    if intervals.samples:
+        confidence, samples = percent(intervals.confidence), count(intervals.samples)
+        text += f" {where} {confidence} intervals from {samples} resamples of the users."
     return text
 
 
-def short_lists(tree: Tree) -> str | None:
-    """Which models could not fill every place, None where all did."""
-    short = [f"{name} ({count(n)})" for name, n in tree["short_lists"].items() if n]
+def short_lists(report: Report) -> str | None:
+    """Which models could not fill every list; None if all could."""
+    short = [f"{name} ({count(n)})" for name, n in report.short_lists.items() if n]
     if not short:
         return None
-    return f"Lists shorter than the largest cut-off, by users: {', '.join(short)}. Missing places are misses."
+    return f"Users with a list shorter than the largest cut-off: {', '.join(short)}. Empty places count as misses."
 
 
-def stopped_after(tree: Tree) -> str | None:
-    """How many iterations were trained, and how that was found; None where the number was simply set."""
-    if not (stopping := tree["stopping"]):
+def stopped_after(report: Report) -> str | None:
+    """How many iterations were trained and how the number was found; None if it was set."""
+    if (stopping := report.provenance.stopping) is None:
         return None
-    iterations = "one iteration" if stopping["iterations"] == 1 else f"{stopping['iterations']} iterations"
-    if stopping["reason"]:
-        return f"Trained for {iterations} as set; the train side cannot be cut once more: {stopping['reason']}."
-    metric, users = stopping["metric"], count(stopping["n_users"])
-    among = f"among {users} users of a validation part of the train side"
-    if len(stopping["curve"]) == stopping["iterations"]:
-        limit = "as many as model.iterations allows"
-        return f"Trained for {iterations}, {limit}: {metric} was best after the last {among}."
-    return f"Trained for {iterations}: the number after which {metric} was best {among}."
-
-
-def tied_to(tree: Tree) -> str | None:
-    """What ties the published vectors to those that serve; None where nothing was to."""
-    training = tree["training"]
-    if untied := training.get("tied_to_none"):
-        return f"Fitted anew and tied to no version: {untied}."
-    if version := training.get("aligned_to"):
-        why = f", because {training['not_warm']}" if "not_warm" in training else ""
-        return f"Fitted anew{why}; then turned towards {version}, which changes no list. {_how_near(training)}"
-    if version := training.get("started_from"):
+    iterations = "one iteration" if stopping.iterations == 1 else f"{stopping.iterations} iterations"
+    if stopping.reason:
+        return f"Trained for {iterations} as set; the train side cannot be split once more: {stopping.reason}."
+    users = f"for {count(stopping.n_users)} users of a validation part of the train side"
+    if len(stopping.curve) == stopping.iterations:
         return (
-            f"The published vectors set out from those of {version}. {_how_near(training)} {_how_well(training)}"
-            " They are not the ones that were evaluated: those of the serving version have seen the holdout, so for"
-            " the evaluation the same settings were fitted anew, on the train side alone."
+            f"Trained for {iterations}, the most that model.iterations allows: {stopping.metric} was best after the"
+            f" last one {users}."
+        )
+    return f"Trained for {iterations}, after which {stopping.metric} was best {users}."
+
+
+def tied_to(training: Continuity) -> str | None:
+    """How the published vectors are tied to the serving version; None if they were not to be."""
+    if training.tied_to_none:
+        return f"Fitted from scratch and tied to no version: {training.tied_to_none}."
+    if training.aligned_to:
+        why = f", because {training.not_warm}" if training.not_warm else ""
+        return (
+            f"Fitted from scratch{why}, then rotated towards {training.aligned_to}, which changes no list."
+            f" {_cosine(training)}"
+        )
+    if training.started_from:
+        return (
+            f"The published vectors started from those of {training.started_from}. {_cosine(training)}"
+            f" {_recall(training)} They are not the vectors that were evaluated: those of the serving version have"
+            " seen the holdout, so the evaluation fits the same settings from scratch on the train side."
         )
     return None
 
 
-def _how_near(training: Mapping[str, Any]) -> str:
+def _cosine(training: Continuity) -> str:
     return (
-        f"Mean cosine between an item's vector then and now: {figure(training['mean_item_cosine'])}; new:"
-        f" {count(training['new_users'])} users, {count(training['new_items'])} items."
+        f"Mean cosine between an item's vectors before and after: {figure(training.mean_item_cosine)}; new:"
+        f" {count(training.new_users or 0)} users, {count(training.new_items or 0)} items."
     )
 
 
-def _how_well(training: Mapping[str, Any]) -> str:
-    now, before = (figure(training[f"training_recall@20{when}"]) for when in ("", "_before"))
-    return f"Of what users are known by they find {now} in 20 places (recall on the training data), {before} before."
+def _recall(training: Continuity) -> str:
+    now, before = figure(training.training_recall), figure(training.training_recall_before)
+    return f"Recall@20 on the training data is {now}; it was {before} before."
 
 
-def new_to_the_model(tree: Tree) -> str:
-    """What the slices cannot show: users and items that training did not know."""
-    if tree["split"]["kind"] == "held_out_users":
-        return "Every evaluated user is new to the model, and known by the given part of their items alone."
-    users, items = tree["slices"]["new_users"], tree["slices"]["new_items"]
-    if not users["pairs"] and not items["pairs"]:
-        return "Nobody and nothing in the holdout was new to the training part."
-    return (
-        f"New users and new items are in no slice, because training knew nothing of them: {count(users['users'])} new"
-        f" users with {count(users['pairs'])} held-out pairs, and {count(items['pairs'])} pairs with a new item."
-    )
-
-
-def beside_serving(tree: Tree) -> str | None:
-    """How far the version that serves could be compared on the same users; None where none serves."""
-    if (serving := tree["serving"]) is None:
+def new_to_the_model(report: Report) -> str | None:
+    """How much of the holdout is in no slice because training did not know it; None without slices."""
+    if (slices := report.details.slices) is None:
         return None
-    name = f"the serving version, {serving['version']}"
-    if serving["not_paired"]:
-        return f"Not compared on the same users with {name}: {serving['not_paired']}."
+    if report.provenance.split.kind == "held_out_users":
+        return "Every evaluated user is new to the model and known only by the given part of their items."
+    users, items = slices.new_users, slices.new_items
+    if not users.pairs and not items.pairs:
+        return "No user and no item of the holdout was new."
     return (
-        f"Compared with {name}, on the {count(serving['n_shared'])} users evaluated for both, each version on the"
-        " holdout of its day: part of a change may come from what these users did since."
+        f"New users and new items are in no slice, because training did not know them: {count(users.users)} new users"
+        f" with {count(users.pairs)} held-out pairs, and {count(items.pairs)} pairs with a new item."
     )
 
 
-def against(tree: Tree) -> str:
-    """Whom the users who lose most lose against."""
-    name = str(tree["regressed"]["against"])
-    return f"the serving version, {tree['serving']['version']}" if name == SERVING else name
+def beside_serving(report: Report) -> str | None:
+    """How far the new version could be compared with the serving one on the same users; None if none serves."""
+    if (serving := report.judgement.serving) is None:
+        return None
+    name = f"the serving version, {serving.serving.version}"
+    if serving.not_paired:
+        return f"Not compared on the same users with {name}: {serving.not_paired}."
+    return (
+        f"Compared with {name}, on the {count(serving.n_shared)} users evaluated for both. Each version is measured"
+        " on the holdout of its day, so part of a change may come from what these users did since."
+    )
 
 
-def is_compared(metric: str) -> bool:
-    """Whether a difference in `metric` is worth a row: where higher is better, and in coverage."""
-    return is_judged(metric) or metric.startswith("coverage@")
+def losing_users(report: Report) -> str | None:
+    """The heading over the users who lose most; None if there are none."""
+    regressed, serving = report.details.regressed, report.judgement.serving
+    if regressed is None or not regressed.users:
+        return None
+    other = regressed.against
+    if other == SERVING and serving is not None:
+        other = f"the serving version, {serving.serving.version}"
+    return f"Users who lose most against {other}"
 
 
-def is_judged(metric: str) -> bool:
-    """Whether higher is better in `metric` ("recall@20"), so that a best one can be marked."""
-    return DEFINITIONS[metric.split("@")[0]].better == "higher"
-
-
-def by_cutoff(tree: Tree) -> dict[int, list[str]]:
-    """Cut-off to its metrics, both in order."""
-    metrics = tree["models"][tree["model"]]
-    cutoffs = sorted({int(metric.split("@")[1]) for metric in metrics})
-    return {k: [metric for metric in metrics if metric.endswith(f"@{k}")] for k in cutoffs}
+def titles(shown: Sequence[str], n: int) -> str:
+    """The titles that are shown of `n`, and how many more there are."""
+    more = f" and {count(n - len(shown))} more" if n > len(shown) else ""
+    return ("; ".join(shown) or "nothing") + more

@@ -31,7 +31,7 @@ def test_the_second_night_is_compared_with_the_first_on_the_same_users(shop: Pat
     assert [gate["name"] for gate in report["gates"]] == ["beats_popular", "no_metric_drop", "no_coverage_drop"]
     assert all("users evaluated for both" in gate["detail"] for gate in report["gates"][1:])
     page = (shop.parent / "work" / "report.html").read_text(encoding="utf-8")
-    assert f"Who loses most against the serving version, {first}" in page
+    assert f"Users who lose most against the serving version, {first}" in page
 
 
 def test_the_same_night_again_differs_in_nothing(shop: Path) -> None:
@@ -45,7 +45,9 @@ def test_the_same_night_again_differs_in_nothing(shop: Path) -> None:
 def test_a_certain_loss_on_the_same_users_is_refused(shop: Path) -> None:
     run(load_config(shop), progress=silent)
     worse = load_config(shop, overrides={"model.regularization": 1e6, "publish.must_beat_popular": False})
-    with pytest.raises(GateError, match=r"ndcg@20 -0\.\d+ against the serving version's .* this is surely more"):
+    with pytest.raises(
+        GateError, match=r"ndcg@20 -0\.\d+ against the serving version's .* the loss is certainly larger"
+    ):
         run(worse, progress=silent)
     registry = Registry(load_config(shop).publish.store)
     serving = registry.current()

@@ -7,8 +7,8 @@ import pytest
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.data.splits.split import Split
-from recsys.evaluation.evaluator import Evaluation
 from recsys.evaluation.record import Record
+from recsys.evaluation.results import Evaluation
 from recsys.models.recommender import Queries
 from recsys.retrieval.topk import PAD, TopK
 

@@ -1,12 +1,11 @@
 from math import log2
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose
 
-from recsys.errors import ArtifactError, DataError, ModelError
-from recsys.evaluation.evaluator import Evaluation, evaluate, score_lists
+from recsys.errors import DataError, ModelError
+from recsys.evaluation.evaluator import check_answer, evaluate, score_lists
 from recsys.evaluation.metrics import ACCURACY
 
 # Four users of training, two evaluated. Items 0 to 4 have 4, 2, 1, 1 and 1 users.
@@ -64,6 +63,12 @@ def test_the_first_places_of_every_list_are_kept(split, listed):
     result = evaluate(listed("als", LISTS), split, cutoffs=(3,))
     assert result.lists.tolist() == [[2, 4, 3], [1, -1, -1]]
     assert evaluate(listed("als", LISTS), split, cutoffs=(3,), kept_places=2).lists.tolist() == [[2, 4], [1, -1]]
+
+
+def test_coverage_counts_the_items_that_can_be_listed(split_of, listed):
+    split = split_of(TRAIN, HOLDOUT, 8)  # three items without a training user
+    coverage = evaluate(listed("als", LISTS), split, cutoffs=(1, 3)).overall
+    assert coverage == {"coverage@1": 2 / 5, "coverage@3": 4 / 5}
 
 
 def test_means_are_over_the_users_for_whom_the_metric_exists(split, listed):
@@ -130,30 +135,29 @@ def test_vectors_of_other_items_are_refused(split, listed):
         evaluate(listed("als", LISTS), split, cutoffs=(2,), item_vectors=VECTORS[:4])
 
 
-def test_save_and_load_give_the_same_evaluation(split, listed, tmp_path):
-    result = evaluate(listed("als", LISTS), split, cutoffs=(1, 3), item_vectors=VECTORS)
-    result.save(tmp_path / "als.arrow")
-    again = Evaluation.load(tmp_path / "als.arrow")
-    assert again.means() == pytest.approx(result.means())
-    assert (again.name, again.n_short, again.seconds) == (result.name, result.n_short, result.seconds)
-    for table, expected in (
-        (again.per_user, result.per_user),
-        *((again.by_band[band], result.by_band[band]) for band in result.by_band),
-    ):
-        assert list(table) == list(expected)
-        for metric, values in expected.items():
-            assert np.array_equal(table[metric], values, equal_nan=True)
-    assert list(again.by_band) == list(result.by_band)
-    assert np.array_equal(again.lists, result.lists)
+def test_an_honest_answer_passes(answer_of, rows_of):
+    check_answer("als", answer_of([[2, 0], [1], []], 2), rows_of([[1], [2], [0, 1, 2]], 3), 2)
 
 
-def test_another_file_is_no_evaluation(tmp_path):
-    path = tmp_path / "als.arrow"
-    path.write_bytes(b"nothing of the kind")
-    with pytest.raises(ArtifactError, match=r"als\.arrow: expected an Arrow file of an evaluation"):
-        Evaluation.load(path)
-    table = pa.table({"recall@10": [0.5]})
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
-        out.write_table(table)
-    with pytest.raises(ArtifactError, match=r"als\.arrow"):
-        Evaluation.load(path)
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        ([[2, 1], [0]], r"als: recommended an item of the user's own history to 1 of 2 users"),
+        ([[0, 0], [2, 2]], r"als: recommended the same item twice to 2 of 2 users"),
+        ([[3], [0]], r"als: recommended items 0 to 3, expected 0 to 2"),
+    ],
+)
+def test_a_wrong_answer_is_refused_by_the_models_name(answer_of, rows_of, lists, message):
+    with pytest.raises(ModelError, match=message):
+        check_answer("als", answer_of(lists, 2), rows_of([[1], []], 3), 2)
+
+
+def test_padding_counted_as_an_answer_is_refused(answer_of, rows_of):
+    with pytest.raises(ModelError, match="items -1 to 0"):
+        check_answer("als", answer_of([[0, -1]], 2), rows_of([[]], 3), 2)
+
+
+@pytest.mark.parametrize("lists", [[[0, 2]], [[0], [0], [0]]])
+def test_answers_of_another_shape_are_refused(answer_of, rows_of, lists):
+    with pytest.raises(ModelError, match=r"expected \(2, 3\)"):
+        check_answer("als", answer_of(lists, 2), rows_of([[1], []], 3), 3)

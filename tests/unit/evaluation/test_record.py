@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from recsys.errors import ArtifactError
-from recsys.evaluation.cohort import Cohort
 from recsys.evaluation.evaluator import evaluate
 from recsys.evaluation.record import Record
+from recsys.evaluation.results import Cohort
 
 LISTS = [[4, 2], [], [5]]
 
@@ -31,7 +31,7 @@ def test_a_record_is_the_accuracy_of_every_user_and_their_list(record, evaluated
         np.testing.assert_allclose(values, evaluation.per_user[name], rtol=1e-7)
     assert [record.list_of(row) for row in range(3)] == [["i004", "i002"], [], ["i005"]]
     assert record.listed.ids.to_pylist() == ["i002", "i004", "i005"]
-    assert record.n_items == 6
+    assert record.n_items == 3  # with training users
 
 
 def test_save_and_from_bytes_give_the_same_record(record, tmp_path):

@@ -3,13 +3,13 @@ import re
 import numpy as np
 import pytest
 
-from recsys.evaluation.reporting import svg
-from recsys.evaluation.reporting.plots import curve_plot, interval_plot, scatter_plot, slice_plot
+from recsys.evaluation.comparison import Estimate
+from recsys.evaluation.reporting.plots import MARKERS, SERIES, curve_plot, interval_plot, scatter_plot, slice_plot
 
 ENTRIES = {
-    "als": {"mean": 0.4, "low": 0.3, "high": 0.5},
-    "popular": {"mean": 0.1, "low": 0.05, "high": 0.2},
-    "knn": {"mean": 0.25},
+    "als": Estimate(0.4, 0.3, 0.5),
+    "popular": Estimate(0.1, 0.05, 0.2),
+    "knn": Estimate(0.25),
 }
 NAMED = {"name": "here", "text": "what is <seen>"}
 
@@ -34,7 +34,8 @@ def test_points_stand_where_their_figures_are_and_lines_reach_over_the_interval(
     for series, name in enumerate(("als", "popular")):
         start, _, stop, _ = _spans(plot, series)[0]
         assert [start, stop] == pytest.approx(
-            [x[series] + (ENTRIES[name][bound] - ENTRIES[name]["mean"]) * unit for bound in ("low", "high")], abs=0.01
+            [x[series] + (bound - ENTRIES[name].mean) * unit for bound in (ENTRIES[name].low, ENTRIES[name].high)],
+            abs=0.01,
         )
     assert len(_spans(plot, 2)) == 0
     assert all(f">{name}</text>" in plot for name in ENTRIES)
@@ -42,13 +43,13 @@ def test_points_stand_where_their_figures_are_and_lines_reach_over_the_interval(
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_zero_of_a_difference_is_always_in_view(sign):
-    entry = {"mean": 0.4 * sign, "low": min(0.3 * sign, 0.5 * sign), "high": max(0.3 * sign, 0.5 * sign)}
+    entry = Estimate(0.4 * sign, min(0.3 * sign, 0.5 * sign), max(0.3 * sign, 0.5 * sign))
     plot = interval_plot({"a minus b": entry}, metric="difference", **NAMED)
     assert re.search(r">0\.0+</text>", plot)
 
 
 def test_scatter_has_one_axis_for_each_figure():
-    plot = scatter_plot({"a": (0.2, {"mean": 0.1}), "b": (0.4, {"mean": 0.3}), "c": (0.3, {"mean": 0.2})},
+    plot = scatter_plot({"a": (0.2, Estimate(0.1)), "b": (0.4, Estimate(0.3)), "c": (0.3, Estimate(0.2))},
                         x_label="coverage@20", y_label="ndcg@20", **NAMED)  # fmt: skip
     a, b, c = (_marks(plot, series)[0] for series in range(3))
     assert a[0] < c[0] < b[0]
@@ -59,7 +60,7 @@ def test_scatter_has_one_axis_for_each_figure():
 
 
 def test_slices_leave_out_what_does_not_exist_and_models_stand_side_by_side():
-    models = {"als": [{"mean": 0.2}, {"mean": 0.4}], "knn": [{"mean": 0.1}, {"mean": None}]}
+    models = {"als": [Estimate(0.2), Estimate(0.4)], "knn": [Estimate(0.1), Estimate()]}
     plot = slice_plot(["head", "tail"], models, x_label="x", y_label="y", **NAMED)
     als, knn = _marks(plot, 0), _marks(plot, 1)
     assert (len(als), len(knn)) == (2 + 1, 1 + 1)  # the last one is the legend's
@@ -75,7 +76,7 @@ def test_the_training_curve_has_a_point_an_iteration():
 
 
 def test_everything_a_figure_holds_belongs_to_the_page():
-    plot = slice_plot(["a"], {"m": [{"mean": 1, "low": 0.5, "high": 1.5}]}, x_label="x", y_label="y", **NAMED)
+    plot = slice_plot(["a"], {"m": [Estimate(1, 0.5, 1.5)]}, x_label="x", y_label="y", **NAMED)
     assert plot.startswith("<svg viewBox=")
     assert 'aria-label="what is &lt;seen&gt;"' in plot
     assert all(name.startswith("here-") for name in re.findall(r'\bid="([^"]*)"', plot))
@@ -87,7 +88,7 @@ def test_everything_a_figure_holds_belongs_to_the_page():
 
 
 def test_text_is_text_whatever_it_holds():
-    plot = interval_plot({"$x_1$ <b>": {"mean": 1}}, metric="m", **NAMED)
+    plot = interval_plot({"$x_1$ <b>": Estimate(1)}, metric="m", **NAMED)
     assert "$x_1$ &lt;b&gt;</text>" in plot
 
 
@@ -96,4 +97,4 @@ def test_the_same_figures_give_the_same_drawing():
 
 
 def test_every_series_has_a_colour_and_a_mark_of_its_own():
-    assert len(set(svg.SERIES)) == len(set(svg.MARKERS)) == len(svg.SERIES) == len(svg.MARKERS)
+    assert len(set(SERIES)) == len(set(MARKERS)) == len(SERIES) == len(MARKERS)

@@ -4,23 +4,19 @@ import numpy as np
 import pytest
 
 from recsys.config import EvaluateConfig
-from recsys.evaluation.cohort import Cohort
+from recsys.data.cleaning import CleaningSummary
+from recsys.data.ingest.accounting import RowCounts
 from recsys.evaluation.evaluator import evaluate
-from recsys.evaluation.examples import Example, Listed
+from recsys.evaluation.examples import Example, Listed, Regressed, Regressions
 from recsys.evaluation.gates import Gate
-from recsys.evaluation.regressed import Regressed, Regressions
-from recsys.evaluation.reporting.report import build_report
-from recsys.evaluation.serving import Comparison, Paired, Serving
+from recsys.evaluation.provenance import IndexSummary, LogSource, SplitSummary, Stopping
+from recsys.evaluation.reporting.pages import render_html, render_markdown
+from recsys.evaluation.results import Cohort
+from recsys.evaluation.serving_comparison import Paired, ServingComparison, ServingVersion
 from recsys.evaluation.significance import Interval
+from recsys.evaluation.slices import slices_of
 
 EVALUATE = EvaluateConfig(cutoffs=(10, 20), bootstrap=50)
-SPLIT = {
-    "kind": "temporal",
-    "cut": 1_320_969_600,
-    "counts": {"n_train_users": 4100, "n_eval_users": 3},
-    "dropped": {"new_user": 1203, "already_seen": 7},
-    "dropped_users": {"new_user": 320},
-}
 GATES = (
     Gate("beats_popular", True, "als beats popular on ndcg@20 by +0.0310"),
     Gate("no_metric_drop", False, "ndcg@20 0.1010 is 2.88 % below the serving version's 0.1040"),
@@ -38,7 +34,7 @@ PERSON = Example(
 
 
 @pytest.fixture
-def report_of(evaluation_of):
+def report_of(evaluation_of, built):
     def make(**parts):
         columns = [f"{name}@{k}" for name in ("recall", "ndcg", "novelty", "popularity_bias") for k in (10, 20)]
         als = evaluation_of(
@@ -47,9 +43,7 @@ def report_of(evaluation_of):
         popular = evaluation_of(
             "popular", dict.fromkeys(columns, (0.25, 0.25, np.nan)), coverage_at_10=0.01, coverage_at_20=0.02
         )
-        return build_report(
-            [als, popular], **{"metric": "ndcg@20", "split": SPLIT, "evaluate": EVALUATE, "gates": GATES, **parts}
-        )
+        return built([als, popular], metric="ndcg@20", evaluate=EVALUATE, **{"gates": GATES, **parts})
 
     return make
 
@@ -57,18 +51,15 @@ def report_of(evaluation_of):
 @pytest.fixture
 def full(report_of):
     return report_of(
-        index={"kind": "exact", "recall@100": 0.99871},
-        cleaning={
-            "events_in": 5000, "events_kept": 4900, "entries": 4500, "removed": {"user_above_max_events": 100},
-            "n_users": 4100, "n_items": 900,
-        },
-        ingest={"rows_read": 5200, "accepted": 5000, "refused": {"missing_user": 150}, "merged": 50},
-        holdout_ingest={"rows_read": 11, "accepted": 11, "refused": {}, "merged": 0},
+        index=IndexSummary.model_validate({"kind": "exact", "recall@100": 0.99871}),
+        cleaning=CleaningSummary(5000, 4900, 4500, {"user_above_max_events": 100}, 4100, 900),
+        ingest=RowCounts(rows_read=5200, accepted=5000, refused={"missing_user": 150}, merged=50),
+        holdout_ingest=RowCounts(rows_read=11, accepted=11, refused={}, merged=0),
         settings={"workspace": "w", "items": None, "log": {"event_weights": {"view": 1.0}, "value": None}},
-        examples=[PERSON],
+        examples=(PERSON,),
         regressed=Regressions("item_knn", (Regressed(before=1.0, now=0.25, example=PERSON),)),
         losses=(3.0, 2.0, 1.5),
-        timings={"prepare": np.float64(1.23456789)},
+        timings={"prepare": np.float64(1.23456789), "nothing": float("nan")},
     )  # fmt: skip
 
 
@@ -91,34 +82,30 @@ def test_json_holds_what_the_contract_names(full):
     assert tree["regressed"]["against"] == "item_knn"
     assert tree["regressed"]["users"][0]["example"] == tree["examples"][0]
     assert tree["losses"] == [3.0, 2.0, 1.5]
+    assert tree["timings"] == {"prepare": 1.2345679, "nothing": None, "evaluate als": 1.5, "evaluate popular": 1.5}
 
 
 def test_json_is_the_same_text_every_time(report_of):
     assert report_of().to_json() == report_of().to_json()
 
 
-def test_floats_have_eight_digits_and_nan_is_null(report_of):
-    report = report_of(index={"a": 1 / 3, "b": float("nan"), "c": np.float32(0.5), "d": (np.int64(2), True)})
-    assert json.loads(report.to_json())["index"] == {"a": 0.33333333, "b": None, "c": 0.5, "d": [2, True]}
-
-
 def test_a_report_before_the_gates_has_no_verdict(report_of):
     report = report_of(gates=())
     assert report.verdict is None
     assert json.loads(report.to_json())["verdict"] is None
-    assert "Not judged yet" in report.to_markdown()
+    assert "Not judged yet" in render_markdown(report)
     assert report_of(gates=GATES[:1]).verdict == "accepted"
 
 
 def test_markdown_says_the_verdict_first_and_why(full):
-    lines = full.to_markdown().splitlines()
-    assert lines[2] == "**Refused: no version serves yet, and this one may not.**"
+    lines = render_markdown(full).splitlines()
+    assert lines[2] == "**Refused: this version may not be published, and no other one serves yet.**"
     assert lines[4] == "* passed: als beats popular on ndcg@20 by +0.0310"
     assert lines[5].startswith("* **failed**: ndcg@20 0.1010 is 2.88 % below")
 
 
 def test_markdown_puts_the_best_accuracy_in_bold_and_nothing_else(full):
-    page = full.to_markdown()
+    page = render_markdown(full)
     row = next(line for line in page.splitlines() if line.startswith("| ndcg@20 | **0.2917** ("))
     assert row.endswith("| 0.2500 (0.2500 to 0.2500) |")
     assert "| coverage@20 | 0.7500 | 0.0200 |" in page
@@ -126,27 +113,27 @@ def test_markdown_puts_the_best_accuracy_in_bold_and_nothing_else(full):
 
 
 def test_markdown_has_its_sections_in_order(full):
-    headings = [line for line in full.to_markdown().splitlines() if line.startswith("#")]
+    headings = [line for line in render_markdown(full).splitlines() if line.startswith("#")]
     assert headings == [
         "# Evaluation report", "## Models", "### The first 10 places", "### The first 20 places",
         "## Differences", "## What was evaluated", "### What could not be evaluated, and why",
-        "## Cleaning of the whole log", "## Rows of the log", "## Rows of the held-out files", "## Index",
-        "## Examples", "### User u\\|1", "## Users who lose most against item\\_knn", "### User u\\|1",
+        "## Rows of the log", "## Rows of the held-out files", "## Cleaning of the whole log", "## Index",
+        "## Lists of some users", "### User u\\|1", "## Users who lose most against item\\_knn", "### User u\\|1",
         "## Settings", "## Definitions", "## Timings",
     ]  # fmt: skip
 
 
 def test_markdown_accounts_for_everything_left_out(full):
-    page = full.to_markdown()
-    assert "so nothing is known of them (`new_user`) | 1,203 | 320 |" in page
+    page = render_markdown(full)
+    assert "so no model knows them (`new_user`) | 1,203 | 320 |" in page
     assert "(`already_seen`) | 7 | 0 |" in page
     assert "| all | 1,210 | 320 |" in page
-    assert "| refused: the user's id is empty (`missing_user`) | 150 |" in page
+    assert "| the user's id is empty (`missing_user`) | 150 |" in page
     assert "(`user_above_max_events`) | 100 |" in page
 
 
 def test_foreign_text_stays_text(full):
-    page = full.to_markdown()
+    page = render_markdown(full)
     assert "| 1 | \\<script\\> | C |" in page
     assert "| 2 | **D E** |  |" in page
     assert "Known by A \\*b\\*; C and 10 more." in page
@@ -155,75 +142,78 @@ def test_foreign_text_stays_text(full):
 
 
 def test_the_first_refusal_says_that_nothing_serves_and_a_later_one_that_the_old_stays(report_of, beside):
-    assert "Refused: no version serves yet, and this one may not." in report_of().to_html()
+    assert "Refused: this version may not be published, and no other one serves yet." in render_html(report_of())
     later = beside({})
-    for page in (later.to_markdown(), later.to_html()):
+    for page in (render_markdown(later), render_html(later)):
         assert "Refused: the serving version stays." in page
 
 
 def test_the_report_names_its_log(report_of):
-    log = {"fingerprint": "0123456789abcdef", "files": [f"day{n}.csv" for n in range(7)], "newest": 0}
+    log = LogSource(fingerprint="0123456789abcdef", files=tuple(f"day{n}.csv" for n in range(7)), newest=0)
     line = (
-        "Of the log day0.csv, day1.csv, day2.csv, day3.csv, day4.csv and 2 more, newest event 1970-01-01T00:00:00Z,"
+        "Log: day0.csv, day1.csv, day2.csv, day3.csv, day4.csv and 2 more, newest event 1970-01-01T00:00:00Z,"
         " fingerprint 0123456789ab."
     )
-    for page in (report_of(log=log).to_markdown(), report_of(log=log).to_html()):
+    for page in (render_markdown(report_of(log=log)), render_html(report_of(log=log))):
         assert line in page
-    assert "Of the log" not in report_of().to_markdown()
+    assert "Log: " not in render_markdown(report_of())
 
 
 @pytest.mark.parametrize(("lead", "told"), [(0.25, True), (0.0, False), (-0.25, False)])
-def test_a_baseline_that_is_clearly_better_is_told(evaluation_of, lead, told):
+def test_a_baseline_that_is_clearly_better_is_told(evaluation_of, built, lead, told):
     als = np.linspace(0.2, 0.4, 40)
     models = [evaluation_of("als", {"ndcg@10": als}), evaluation_of("item_knn", {"ndcg@10": als + lead})]
-    report = build_report(models, metric="ndcg@10", split=SPLIT, evaluate=EVALUATE)
-    sentence = "item_knn is ahead of als on ndcg@10 by 0.2500 (95 % interval 0.2500 to 0.2500)"
-    assert (f"* {sentence}\n" in report.to_markdown()) is told
-    assert (sentence in report.to_html()) is told
+    report = built(models, metric="ndcg@10", evaluate=EVALUATE)
+    sentence = "item_knn is ahead of als in ndcg@10 by 0.2500 (95 % interval 0.2500 to 0.2500)"
+    assert (f"* {sentence}\n" in render_markdown(report)) is told
+    assert (sentence in render_html(report)) is told
 
 
-def test_few_users_are_said_not_to_be_trusted(report_of, evaluation_of):
-    warning = "So few users are not to be trusted."
-    assert warning in report_of().to_markdown()
+def test_few_users_are_said_not_to_be_trusted(report_of, evaluation_of, built):
+    warning = "With so few users the values are not reliable."
+    assert warning in render_markdown(report_of())
     for n_users, warned in ((1, True), (29, True), (30, False)):
         als = evaluation_of("als", {"ndcg@10": np.full(n_users, 0.5)})
-        page = build_report([als], metric="ndcg@10", split=SPLIT, evaluate=EVALUATE).to_markdown()
+        page = render_markdown(built([als], metric="ndcg@10", evaluate=EVALUATE))
         assert (warning in page) is warned
 
 
-def test_pages_round_once(evaluation_of):
+def test_pages_round_once(evaluation_of, built):
     als = evaluation_of("als", {"ndcg@10": np.full(40, 0.16254996)})
-    report = build_report([als], metric="ndcg@10", split=SPLIT, evaluate=EVALUATE)
-    assert "| ndcg@10 | 0.1625 (" in report.to_markdown()
+    report = built([als], metric="ndcg@10", evaluate=EVALUATE)
+    assert "| ndcg@10 | 0.1625 (" in render_markdown(report)
 
 
 def test_settings_read_like_the_file(full):
-    page = full.to_markdown()
+    page = render_markdown(full)
     assert '```toml\nworkspace = "w"\n[log]\nevent_weights = { "view" = 1.0 }\n```' in page
 
 
 def test_what_is_not_known_is_not_shown(report_of):
-    page = report_of(split={**SPLIT, "cut": None, "dropped": {}, "dropped_users": {}}).to_markdown()
-    for absent in ("## Index", "## Cleaning", "## Rows", "## Examples", "## Settings", "None"):
+    page = render_markdown(
+        report_of(split=SplitSummary(kind="temporal", cut=None, counts={}, dropped={}, dropped_users={}))
+    )
+    for absent in ("## Index", "## Cleaning", "## Rows", "## Lists", "## Settings", "None"):
         assert absent not in page
-    assert "Nothing: every pair that was held out is evaluated." in page
+    assert "Every held-out pair is evaluated." in page
 
 
-def test_short_lists_are_told(report_of, evaluation_of):
+def test_short_lists_are_told(report_of, evaluation_of, built):
     als = evaluation_of("als", {"ndcg@10": [0.5, 0.25]})
     object.__setattr__(als, "n_short", 1)
-    page = build_report([als], metric="ndcg@10", split=SPLIT, evaluate=EVALUATE).to_markdown()
-    assert "Lists shorter than the largest cut-off, by users: als (1). Missing places are misses." in page
+    page = render_markdown(built([als], metric="ndcg@10", evaluate=EVALUATE))
+    assert "Users with a list shorter than the largest cut-off: als (1). Empty places count as misses." in page
     assert "## Differences" not in page
 
 
 @pytest.fixture
-def sliced(split_of, listed):
+def sliced(split_of, listed, built, split_summary):
     split = split_of([[0, 1], [0], [0, 1, 2]], [[2], [1]], 3)
     models = [
         evaluate(listed(name, lists), split, cutoffs=(1,)) for name, lists in (("als", [[2], [2]]), ("b", [[], []]))
     ]
-    return build_report(models, metric="ndcg@1", split=SPLIT, evaluate=EVALUATE, cohort=Cohort.of(split))
+    slices = slices_of(models, Cohort.of(split), k=1, split=split_summary, evaluate=EVALUATE)
+    return built(models, metric="ndcg@1", evaluate=EVALUATE, slices=slices)
 
 
 def test_slices_are_in_the_json_under_their_own_key(sliced):
@@ -235,27 +225,27 @@ def test_slices_are_in_the_json_under_their_own_key(sliced):
 
 
 def test_markdown_shows_slices_by_the_metric_that_matters(sliced):
-    page = sliced.to_markdown()
+    page = render_markdown(sliced)
     assert "### By user activity\n\nndcg@1 by the number of distinct items in the history." in page
     assert "| 1 to 4 | 2 | 0.5000 (0.0000 to 1.0000) | 0.0000 (0.0000 to 0.0000) |" in page
     assert "| tail | 1 | 1 to 1 | 1 | 1.0000 | 0.0000 |" in page
     assert "320 new users with 1,203 held-out pairs, and 0 pairs with a new item." in page
 
 
-def test_without_a_cohort_there_are_no_slices(report_of):
+def test_without_slices_there_is_no_section(report_of):
     report = report_of()
     assert json.loads(report.to_json())["slices"] is None
-    assert "## Slices" not in report.to_markdown()
+    assert "## Slices" not in render_markdown(report)
 
 
 @pytest.fixture
 def beside(report_of, record_of):
     """A report beside a serving version of which two users are shared."""
 
-    def make(paired, record=True):
+    def make(paired, not_paired=None):
         rows = np.arange(2, dtype=np.int32)
         kept = record_of({"ndcg@20": [0.5, 0.25]})
-        serving = Comparison(kept, Serving("v0123", {}, kept if record else None), rows, rows, paired)
+        serving = ServingComparison(kept, ServingVersion("v0123", {}, kept), rows, rows, paired, not_paired)
         return report_of(serving=serving, regressed=Regressions("serving", (Regressed(1.0, 0.5, PERSON),)))
 
     return make
@@ -267,8 +257,7 @@ PAIRED = {
 }
 
 
-def test_json_holds_the_differences_from_the_serving_version(beside, monkeypatch):
-    monkeypatch.setattr("recsys.evaluation.serving.MIN_SHARED_USERS", 2)
+def test_json_holds_the_differences_from_the_serving_version(beside):
     tree = json.loads(beside(PAIRED).to_json())
     assert tree["serving"] == {
         "version": "v0123", "n_shared": 2, "not_paired": None, "before": {"coverage@20": 0.5, "ndcg@20": 0.25},
@@ -280,46 +269,45 @@ def test_json_holds_the_differences_from_the_serving_version(beside, monkeypatch
     }
 
 
-def test_the_pages_show_the_differences_from_the_serving_version(beside, monkeypatch):
-    monkeypatch.setattr("recsys.evaluation.serving.MIN_SHARED_USERS", 2)
+def test_the_pages_show_the_differences_from_the_serving_version(beside):
     report = beside(PAIRED)
-    page = report.to_markdown()
+    page = render_markdown(report)
     assert "| metric | als minus popular | als minus serving |" in page
     assert "**+0.1250** (+0.1000 to +0.1500) |" in next(row for row in page.splitlines() if "| ndcg@20 | +" in row)
     assert next(row for row in page.splitlines() if "| recall@20 | +" in row).endswith("| - |")
     assert "| coverage@20 | +0.7300 | **-0.2500** (-0.3000 to -0.2000) |" in page
-    for text in (page, report.to_html()):
+    for text in (page, render_html(report)):
         assert (
-            "the serving version, v0123, on the 2 users evaluated for both, each version on the holdout of its day"
+            "the serving version, v0123, on the 2 users evaluated for both. Each version is measured on the holdout"
             in text
         )
-        assert "most against the serving version, v0123" in text
+        assert "Users who lose most against the serving version, v0123" in text
 
 
 def test_the_pages_say_why_there_is_nothing_to_pair(beside):
-    report = beside({}, record=False)
+    report = beside({}, "only 2 users were evaluated for both")
     assert list(json.loads(report.to_json())["differences"]) == ["als minus popular"]
-    for text in (report.to_markdown(), report.to_html()):
-        assert "the serving version, v0123: the serving version kept no record of its users." in text
+    for text in (render_markdown(report), render_html(report)):
+        assert "the serving version, v0123: only 2 users were evaluated for both." in text
 
 
 def test_where_nobody_lost_there_is_no_heading_over_nothing(report_of):
-    page = report_of(regressed=Regressions("item_knn", ())).to_markdown()
+    page = render_markdown(report_of(regressed=Regressions("item_knn", ())))
     assert "lose most" not in page
 
 
 @pytest.mark.parametrize(
     ("curve", "words"),
     [
-        ((0.1, 0.2, 0.15, 0.1), "Trained for 2 iterations: the number after which ndcg@20 was best among 40 users"),
+        ((0.1, 0.2, 0.15, 0.1), "Trained for 2 iterations, after which ndcg@20 was best for 40 users"),
         (
             (0.1, 0.2),
-            "Trained for 2 iterations, as many as model.iterations allows: ndcg@20 was best after the last",
+            "Trained for 2 iterations, the most that model.iterations allows: ndcg@20 was best after the last one",
         ),
     ],
 )
 def test_a_fit_that_was_stopped_and_one_that_met_its_limit_are_told_apart(report_of, curve, words):
-    stopping = {"iterations": 2, "metric": "ndcg@20", "curve": list(curve), "n_users": 40, "reason": None}
+    stopping = Stopping(iterations=2, metric="ndcg@20", curve=curve, n_users=40)
     report = report_of(stopping=stopping)
-    assert words in report.to_markdown()
-    assert words in report.to_html()
+    assert words in render_markdown(report)
+    assert words in render_html(report)

@@ -6,22 +6,18 @@ import numpy as np
 import pytest
 
 from recsys.config import EvaluateConfig
-from recsys.evaluation.cohort import Cohort
+from recsys.data.cleaning import CleaningSummary
+from recsys.data.ingest.accounting import RowCounts
 from recsys.evaluation.evaluator import evaluate
-from recsys.evaluation.examples import Example, Listed
+from recsys.evaluation.examples import Example, Listed, Regressed, Regressions
 from recsys.evaluation.gates import Gate
-from recsys.evaluation.regressed import Regressed, Regressions
-from recsys.evaluation.reporting import report_html
-from recsys.evaluation.reporting.report import build_report
+from recsys.evaluation.provenance import IndexSummary
+from recsys.evaluation.reporting import pages
+from recsys.evaluation.reporting.pages import render_html
+from recsys.evaluation.results import Cohort
+from recsys.evaluation.slices import slices_of
 
 EVALUATE = EvaluateConfig(cutoffs=(1, 2), bootstrap=30)
-SPLIT = {
-    "kind": "temporal",
-    "cut": 1_320_969_600,
-    "counts": {"n_train_users": 4100, "n_eval_users": 3},
-    "dropped": {"new_user": 1203, "already_seen": 7},
-    "dropped_users": {"new_user": 320},
-}
 BAD = "<script>alert(1)</script>\"'&amp;"
 VOID = {"meta", "br", "wbr", "img", "input", "link", "hr"}
 
@@ -73,12 +69,13 @@ def models(split_of, listed):
 
 
 @pytest.fixture(scope="module")
-def page_of(models):
+def page_of(models, built, split_summary):
     evaluations, cohort = models
 
     def make(only_als=False, **parts):
-        settings = {"metric": "ndcg@2", "split": SPLIT, "evaluate": EVALUATE, "cohort": cohort, **parts}
-        return Page(build_report(evaluations[: 1 if only_als else 2], **settings).to_html())
+        shown, evaluate = evaluations[: 1 if only_als else 2], parts.pop("evaluate", EVALUATE)
+        slices = slices_of(shown, cohort, k=2, split=split_summary, evaluate=evaluate)
+        return Page(render_html(built(shown, metric="ndcg@2", evaluate=evaluate, **{"slices": slices, **parts})))
 
     return make
 
@@ -92,14 +89,11 @@ def full(page_of):
     return page_of(
         gates=(Gate("beats_popular", True, "als beats popular"), Gate("no_metric_drop", False, f"fell {BAD}")),
         losses=(3.0, 2.0, 1.5),
-        index={"kind": "exact", "recall@100": 0.99871},
-        cleaning={
-            "events_in": 5000, "events_kept": 4900, "entries": 4500, "removed": {"user_above_max_events": 100},
-            "n_users": 4100, "n_items": 900,
-        },
-        ingest={"rows_read": 5200, "accepted": 5000, "refused": {"missing_user": 150}, "merged": 50},
+        index=IndexSummary.model_validate({"kind": "exact", "recall@100": 0.99871}),
+        cleaning=CleaningSummary(5000, 4900, 4500, {"user_above_max_events": 100}, 4100, 900),
+        ingest=RowCounts(rows_read=5200, accepted=5000, refused={"missing_user": 150}, merged=50),
         settings={"workspace": BAD, "log": {"event_weights": {"view": 1.0}}, "index": {"recall_target": 0.99}},
-        examples=[person], regressed=Regressions("popular", (Regressed(1.0, 0.25, person),)),
+        examples=(person,), regressed=Regressions("popular", (Regressed(1.0, 0.25, person),)),
     )  # fmt: skip
 
 
@@ -129,13 +123,13 @@ def test_foreign_text_is_shown_and_never_run(full):
 
 
 def test_the_verdict_comes_first_then_the_sections_in_their_order(full):
-    assert full.shown.index("Refused: no version serves yet, and this one may not.") < full.shown.index(
-        "Means over 3 users"
-    )
+    assert full.shown.index(
+        "Refused: this version may not be published, and no other one serves yet."
+    ) < full.shown.index("Means over 3 users")
     headings = re.findall(r"<h2>(.*?)</h2>", full.text)
     assert headings == [
-        "Models", "Slices", "Training and index", "Data", "Lists of some users", "Who loses most against popular",
-        "Settings",
+        "Models", "Slices", "Training and index", "Data", "Lists of some users",
+        "Users who lose most against popular", "Settings",
     ]  # fmt: skip
     assert "✓ passed als beats popular ✗ failed fell" in full.shown
 
@@ -161,7 +155,7 @@ def test_there_is_a_plot_for_everything_measured(full, page_of):
         "ndcg@2 of every model", "Paired differences in ndcg@2", "ndcg@2 against coverage@2",
         "ndcg@2 by user activity", "recall@2 by item popularity", "Training loss by iteration",
     ]  # fmt: skip
-    bare = page_of(only_als=True, cohort=None)
+    bare = page_of(only_als=True, slices=None)
     assert len(bare.values("aria-label")) == 1 + 2
     assert "model.log_loss = true turns it on" in bare.shown
 
@@ -171,7 +165,7 @@ def test_what_was_left_out_is_accounted_for(full):
     assert "merged into an equal row 50 0.96 %" in full.shown
     assert "kept 5,000 96.15 %" in full.shown
     assert "the user has more events than prepare.max_user_events 100 2 %" in full.shown
-    assert "so nothing is known of them 1,203 320" in full.shown
+    assert "so no model knows them 1,203 320" in full.shown
 
 
 def test_people_are_shown_with_their_lists(full):
@@ -181,9 +175,9 @@ def test_people_are_shown_with_their_lists(full):
 
 
 def test_a_bare_report_says_so_and_shows_nothing_empty(page_of):
-    page = page_of(only_als=True, cohort=None, evaluate=EvaluateConfig(cutoffs=(1, 2), bootstrap=0))
+    page = page_of(only_als=True, slices=None, evaluate=EvaluateConfig(cutoffs=(1, 2), bootstrap=0))
     assert "Not judged yet" in page.shown
-    for absent in ("Slices", "Index", "Lists of", "Who loses", "All differences", "resamples", "None"):
+    for absent in ("Slices", "Index", "Lists of", "lose most", "All differences", "resamples", "None"):
         assert absent not in page.shown
 
 
@@ -192,11 +186,11 @@ def test_the_same_report_is_the_same_page(page_of):
 
 
 def test_light_dark_and_print_know_every_colour():
-    css = (Path(report_html.__file__).parent / "report.css").read_text(encoding="utf-8")
+    css = (Path(pages.__file__).parent / "report.css").read_text(encoding="utf-8")
     light, dark, paper = (
         set(re.findall(r"(--[\w-]+):", block)) for block in re.findall(r":root \{(.*?)\}", css, re.S)
     )
     assert light == dark == paper
-    drawn = Path(report_html.__file__).with_name("svg.py").read_text(encoding="utf-8")
+    drawn = Path(pages.__file__).with_name("plots.py").read_text(encoding="utf-8")
     assert set(re.findall(r"var\((--[a-z]+)\)", css + drawn)) <= light
     assert len([name for name in light if name.startswith("--series-")]) == 6

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from recsys.config import EvaluateConfig
-from recsys.evaluation.serving import (
+from recsys.evaluation.serving_comparison import (
     MIN_SHARED_USERS,
-    Serving,
+    ServingVersion,
     compare_with_serving,
     coverage_difference,
     protocol_changes,
@@ -20,7 +20,7 @@ RNG = np.random.default_rng(0)
 
 
 def _compare(now, before):
-    return compare_with_serving(now, Serving("v1", {"ndcg@20": 0.1}, before), EVALUATE)
+    return compare_with_serving(now, ServingVersion("v1", {"ndcg@20": 0.1}, before), EVALUATE)
 
 
 def test_users_are_paired_by_id_and_those_of_one_version_alone_do_not_count(record_of):
@@ -33,7 +33,7 @@ def test_users_are_paired_by_id_and_those_of_one_version_alone_do_not_count(reco
     paired = result.paired["ndcg@20"]
     assert paired.difference == (0, 0, 0)
     assert paired.before == pytest.approx(values[100:250].mean())
-    assert result.why_not_paired is None
+    assert result.not_paired is None
 
 
 def test_the_difference_is_new_minus_old_with_its_paired_interval(record_of):
@@ -53,13 +53,13 @@ def test_too_few_shared_users_are_not_paired(record_of):
     assert enough.paired
     few = _compare(record_of({"ndcg@20": values}), record_of({"ndcg@20": values}, first=1))
     assert (few.n_shared, few.paired) == (MIN_SHARED_USERS - 1, {})
-    assert few.why_not_paired == "only 99 users were evaluated for both"
+    assert few.not_paired == "only 99 users were evaluated for both"
 
 
 def test_a_version_without_a_record_is_not_paired(record_of):
     result = _compare(record_of({"ndcg@20": [0.5]}), None)
     assert (result.n_shared, result.paired) == (0, {})
-    assert result.why_not_paired == "the serving version kept no record of its users"
+    assert result.not_paired == "the serving version keeps no record of its users"
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_settings_that_decide_what_is_held_out_are_the_protocol(before, now, cha
 
 def test_a_version_measured_differently_is_not_paired(record_of):
     values = {"ndcg@20": np.zeros(MIN_SHARED_USERS)}
-    serving = Serving("v1", {}, record_of(values), {"split": "temporal", "holdout": 43_200})
+    serving = ServingVersion("v1", {}, record_of(values), {"split": "temporal", "holdout": 43_200})
     result = compare_with_serving(record_of(values), serving, EVALUATE)
     assert result.paired == {}
-    assert result.why_not_paired == "measured differently ([evaluate] has changed: holdout was 12h, is 28d)"
+    assert result.not_paired == "measured differently ([evaluate] has changed: holdout was 12h, is 28d)"
 
 
 def test_coverage_is_that_of_the_shared_users_over_each_ones_own_catalogue(record_of):

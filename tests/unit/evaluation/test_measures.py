@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from recsys.evaluation.bands import BANDS, popularity_bands, recall_of_band
+from recsys.evaluation.measures import BANDS, contains, popularity_bands, recall_of_band
 
 
 def test_bands_by_hand():
@@ -35,3 +35,20 @@ def test_recall_of_a_band_divides_by_what_of_the_band_is_within_reach():
     hits = np.array([[True, False, True], [False, False, True], [False, False, False]])
     recall = recall_of_band(hits, np.array([2, 1, 0]), (1, 3))
     assert_array_equal(recall, [[1, 1], [0, 1], [np.nan, np.nan]])
+
+
+def test_padding_is_not_the_last_item_of_the_row_above(answer_of, rows_of):
+    held = contains(rows_of([[2], [0]], 3), answer_of([[2], []], 2))
+    assert held.tolist() == [[True, False], [False, False]]
+
+
+@given(
+    st.lists(st.tuples(st.sets(st.integers(0, 5)), st.lists(st.integers(0, 5), max_size=4)), min_size=1, max_size=6)
+)
+@settings(max_examples=50, deadline=None)
+def test_contains_is_membership(answer_of, rows_of, pairs):
+    rows, lists = zip(*pairs, strict=True)
+    expected = np.zeros((len(rows), 4), np.bool_)
+    for row, (stored, ranked) in enumerate(pairs):
+        expected[row, : len(ranked)] = [item in stored for item in ranked]
+    assert (contains(rows_of(rows, 6), answer_of(lists, 4)) == expected).all()

@@ -1,0 +1,135 @@
+"""Provenance: where a version's data came from and how its model and index were made, as the steps report it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from recsys.data.cleaning import CleaningSummary
+from recsys.data.ingest.accounting import RowCounts
+
+Value = TypeVar("Value")
+
+OrAbsent = Annotated[Value | None, Field(exclude_if=lambda value: value is None)]
+"""A field that has no key in JSON if it is None."""
+
+
+class Summary(BaseModel):
+    """Facts with one JSON form: `model_dump(mode="json")` writes it, `model_validate` reads it. Frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+
+class SplitSummary(Summary):
+    """What was held out: `kind` as in `evaluate.split`, the rest as in `Split`. `cut`: UTC seconds."""
+
+    kind: str
+    cut: int | None
+    counts: dict[str, int]
+    dropped: dict[str, int]
+    dropped_users: dict[str, int]
+
+
+class Stopping(Summary):
+    """How many iterations to train. `curve`: `metric` on the validation part after each measured iteration.
+
+    If the train side is too small to be split once more, `curve` is empty, `reason` says why, and `iterations` is the
+    configured number. `n_users`: validation users.
+    """
+
+    iterations: int
+    metric: str
+    curve: tuple[float, ...] = ()
+    n_users: int = 0
+    reason: str | None = None
+
+
+class Continuity(Summary):
+    """How the published vectors are tied to an earlier version; empty with `model.continuity = "none"`.
+
+    A warm start has `started_from`, an aligned fit `aligned_to`, a fit with nothing to be tied to `tied_to_none`, the
+    reason. `not_warm`: why an asked-for warm start was not made. `warm_nights`: warm starts in a row, this one
+    included. `mean_item_cosine`: between an item's vectors now and then.
+    """
+
+    started_from: OrAbsent[str] = None
+    aligned_to: OrAbsent[str] = None
+    tied_to_none: OrAbsent[str] = None
+    not_warm: OrAbsent[str] = None
+    warm_nights: OrAbsent[int] = None
+    iterations: OrAbsent[int] = None
+    mean_item_cosine: OrAbsent[float] = None
+    new_items: OrAbsent[int] = None
+    new_users: OrAbsent[int] = None
+    training_recall: OrAbsent[float] = Field(None, alias="training_recall@20")
+    training_recall_before: OrAbsent[float] = Field(None, alias="training_recall@20_before")
+
+    @property
+    def tied_to(self) -> str | None:
+        """The earlier version, whichever way the vectors are tied to it."""
+        return self.started_from or self.aligned_to
+
+
+class IndexCandidate(Summary):
+    """One index that was built and measured. `recall`: by situation. Times are of one query, in microseconds.
+
+    `bytes`: size of its files without the vectors. `estimated_microseconds`: from counted work, by which candidates
+    are compared; `microseconds`: by the clock.
+    """
+
+    kind: str
+    parameters: dict[str, int]
+    build_seconds: float
+    bytes: int
+    recall: dict[str, float]
+    microseconds: float
+    estimated_microseconds: float
+    meets_target: bool
+    published: bool
+
+
+class IndexSummary(Summary):
+    """The published index. Its parameters and recalls ("recall@100") are keys beside the named ones: `facts`."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue]
+
+    kind: str
+    candidates: Annotated[tuple[IndexCandidate, ...], Field(exclude_if=lambda value: not value)] = ()
+    similar: OrAbsent["IndexSummary"] = None
+
+    @property
+    def facts(self) -> dict[str, JsonValue]:
+        """Kind, parameters and recalls."""
+        return {"kind": self.kind, **self.__pydantic_extra__}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSource:
+    """The log: its fingerprint, the names of its files, its newest event (UTC seconds; None without times)."""
+
+    fingerprint: str
+    files: tuple[str, ...]
+    newest: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """All of it; what is not known is None or empty.
+
+    `ingest`, `holdout_ingest`: rows of the log, and of the files of a given holdout. `losses`: of the training, by
+    iteration. `settings`: the resolved configuration as plain values. `timings`: seconds by step.
+    """
+
+    split: SplitSummary
+    log: LogSource | None = None
+    ingest: RowCounts | None = None
+    holdout_ingest: RowCounts | None = None
+    cleaning: CleaningSummary | None = None
+    losses: tuple[float, ...] = ()
+    stopping: Stopping | None = None
+    training: Continuity = field(default_factory=Continuity)
+    index: IndexSummary | None = None
+    settings: Mapping[str, JsonValue] | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)
