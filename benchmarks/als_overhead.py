@@ -21,10 +21,9 @@ from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from recsys.config import ModelConfig
 from recsys.data.arrays import Indices
 from recsys.data.matrix import Csr, csr_from_pairs, load_csr, save_csr
-from recsys.models.factors.als import fit_als
+from recsys.models.factors.als import AlsConfig, fit_als
 
 N_USERS, N_ITEMS = 138_000, 27_000
 VARIANTS = ("implicit", "fit_als")
@@ -50,7 +49,7 @@ def _draw(rng: np.random.Generator, weights: NDArray[np.floating], size: int) ->
     return drawn
 
 
-def measure(variant: str, folder: Path, config: ModelConfig) -> dict[str, float]:
+def measure(variant: str, folder: Path, config: AlsConfig) -> dict[str, float]:
     """Fit once in this process. Seconds of the fit alone, peak resident megabytes of the process."""
     confidence = load_csr(folder / "confidence", (N_USERS, N_ITEMS))
     if variant == "implicit":
@@ -67,7 +66,7 @@ def measure(variant: str, folder: Path, config: ModelConfig) -> dict[str, float]
     }
 
 
-def _fit_bare(confidence: Csr, config: ModelConfig) -> None:
+def _fit_bare(confidence: Csr, config: AlsConfig) -> None:
     with threadpool_limits(1, "blas"):
         solver = AlternatingLeastSquares(
             factors=config.factors,
@@ -118,7 +117,7 @@ def main() -> None:
         save_csr(confidence, args.folder / "confidence")
         print(f"{confidence.nnz:,} interactions, {N_USERS:,} x {N_ITEMS:,}, {args.factors} factors")
     else:
-        config = ModelConfig(factors=args.factors, iterations=args.iterations, threads=args.threads)
+        config = AlsConfig(factors=args.factors, iterations=args.iterations, threads=args.threads)
         print(json.dumps(measure(args.only, args.folder, config)))
 
 

@@ -34,7 +34,7 @@ from recsys.data.matrix import Csr, InteractionMatrix, load_csr, presence, save_
 from recsys.data.splits.split import Split
 from recsys.evaluation.evaluator import evaluate
 from recsys.evaluation.results import Evaluation
-from recsys.models.factors.embedding_recommender import rows_of, search_known
+from recsys.models.factors.model import rows_of, search_known
 from recsys.models.recommender import Queries
 from recsys.retrieval.exact import ExactSearch
 from recsys.retrieval.topk import TopK

@@ -26,14 +26,15 @@ from pipelines.commands.export import export
 from recsys.artifacts.bundle import VERSIONS, load_bundle, seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
-from recsys.config import IndexConfig, ModelConfig
+from recsys.config import IndexConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import Csr
 from recsys.engine import Engine
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.training import TrainedModel
 from recsys.progress import silent
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
@@ -46,7 +47,7 @@ def publish(store: Path, histories: Csr, factors: int) -> Engine:
     users, items = shop.make_vectors(histories, factors)
     n_users, n_items = histories.shape
     embeddings = Embeddings(users, items, np.ones(n_items, np.float32))
-    model = TrainedModel(embeddings, fit_confidence(histories, ModelConfig()), 30.0)
+    model = AlsModel(embeddings, fit_confidence(histories, AlsConfig()), 30.0)
     manifest = seal_bundle(
         store,
         Contents(
@@ -54,7 +55,7 @@ def publish(store: Path, histories: Csr, factors: int) -> Engine:
             items=Items.without_attributes(IdMap.of([f"b{number:06d}" for number in range(n_items)])[0]),
             model=model,
             seen=histories,
-            popularity=model.weighting.item_degree,
+            popularity=model.item_degree,
             index=build_index(items, IndexConfig()),
             similar=build_index(normalised(items), IndexConfig()),
         ),

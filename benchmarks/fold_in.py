@@ -20,15 +20,16 @@ from threadpoolctl import threadpool_limits
 
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import VersionFacts, new_manifest
-from recsys.config import IndexConfig, ModelConfig
+from recsys.config import IndexConfig
 from recsys.data.arrays import Floats
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import Csr, csr_from_pairs
 from recsys.engine import Engine, Event, Question
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.training import TrainedModel
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
 
@@ -125,18 +126,18 @@ def _implicit(bundle: Bundle) -> AlternatingLeastSquares:
 
 def synthetic_bundle(n_items: int, factors: int, rng: np.random.Generator) -> Bundle:
     """A version with random vectors; no time measured here depends on their values."""
-    config = ModelConfig(factors=factors)
+    config = AlsConfig(factors=factors)
     seen = _stacked([_history(n_items, ENTRIES_PER_USER, rng) for _ in range(N_USERS)], n_items)
     users, items = (rng.normal(scale=0.1, size=(n, factors)).astype(np.float32) for n in (N_USERS, n_items))
     embeddings = Embeddings(users, items, np.ones(n_items, np.float32))
-    model = TrainedModel(embeddings, fit_confidence(seen, config), config.regularization)
+    model = AlsModel(embeddings, fit_confidence(seen, config), config.regularization)
     return Bundle(
         manifest=new_manifest({}, VersionFacts()),
         users=IdMap.of([f"user {number:06}" for number in range(N_USERS)])[0],
         items=Items.without_attributes(IdMap.of([f"item {number:06}" for number in range(n_items)])[0]),
         model=model,
         seen=seen,
-        popularity=model.weighting.item_degree,
+        popularity=model.item_degree,
         index=build_index(embeddings.scoring_items, IndexConfig()),
         similar=build_index(normalised(items), IndexConfig()),
     )

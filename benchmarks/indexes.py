@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from recsys.config import IndexConfig
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr, InteractionMatrix, csr_from_pairs
-from recsys.models.factors.training import TrainedModel
+from recsys.models.factors.als_model import AlsModel
 from recsys.retrieval.choice import AUTOMATIC, Candidate, try_family
 from recsys.retrieval.cost_model import exact_microseconds
 from recsys.retrieval.exact import ExactSearch
@@ -71,7 +71,7 @@ def _seen(items: Floats, users: Floats, rng: np.random.Generator) -> Csr:
 
 def trained(workspace: Path) -> tuple[Floats, Sample]:
     """The scoring vectors of a workspace's model, and about a thousand of its users."""
-    embeddings = TrainedModel.load(workspace / "train" / "model").embeddings
+    embeddings = AlsModel.load(workspace / "train" / "model").embeddings
     matrix = InteractionMatrix.load(workspace / "prepare" / "matrix")
     some = slice(0, None, max(1, matrix.n_users // _USERS))
     return embeddings.scoring_items, Sample(embeddings.users[some], matrix.csr[some])

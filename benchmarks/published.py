@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.config import ModelConfig
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
@@ -24,8 +23,10 @@ from recsys.data.splits.split import Split, make_split
 from recsys.evaluation.evaluator import evaluate
 from recsys.evaluation.results import Evaluation
 from recsys.evaluation.significance import mean_interval
-from recsys.models.factors.embedding_recommender import EmbeddingRecommender
-from recsys.models.factors.training import TrainedModel, train_model
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.als_model import AlsModel
+from recsys.models.factors.model import FactorRecommender
+from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.retrieval.exact import ExactSearch
 from recsys.tuning.early_stopping import explore
@@ -71,7 +72,7 @@ def compare(config: PipelineConfig) -> None:
     weights = EventWeights.of(config.log, config.prepare)
     split = make_split(events, config.evaluate, prepare=config.prepare, weights=weights, given=given)
     started = time.perf_counter()
-    trained = train_model(split.train, config.model)
+    trained = fit_model(split.train, config.model)
     seconds = time.perf_counter() - started
     evaluation = _evaluate(split, trained)
     print(f"| {'model':<40} | recall_hits@20 | ndcg@20 |\n| :-- | --: | --: |")
@@ -102,12 +103,12 @@ def choose(config: PipelineConfig) -> None:
     print("best:", *max(found))
 
 
-def _evaluate(split: Split, trained: TrainedModel) -> Evaluation:
-    recommender = EmbeddingRecommender("als", trained, ExactSearch(trained.embeddings.scoring_items))
+def _evaluate(split: Split, trained: AlsModel) -> Evaluation:
+    recommender = FactorRecommender("als", trained, ExactSearch(trained.embeddings.scoring_items))
     return evaluate(recommender, split, cutoffs=(20,))
 
 
-def _shown(model: ModelConfig) -> str:
+def _shown(model: AlsConfig) -> str:
     names = ("factors", "alpha", "regularization", "user_degree_exponent", "iterations", "popularity_exponent")
     return ", ".join(f"{name} {getattr(model, name)}" for name in names)
 

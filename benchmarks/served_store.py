@@ -11,14 +11,15 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
-from recsys.config import IndexConfig, ModelConfig
+from recsys.config import IndexConfig
 from recsys.data.arrays import Floats
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import Csr
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.training import TrainedModel
 from recsys.retrieval.choice import choose_index
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.measurement import Sample
@@ -37,8 +38,8 @@ def seal(store: Path, n_users: int, *, items: Floats, sample: Sample, seed: int 
     The ids of items begin with `initial`.
     """
     users, seen = _people(sample, n_users, np.random.default_rng(seed))
-    weighting = fit_confidence(seen, ModelConfig())
-    model = TrainedModel(Embeddings(users, items, np.ones(len(items), np.float32)), weighting, 30.0)
+    weighting = fit_confidence(seen, AlsConfig())
+    model = AlsModel(Embeddings(users, items, np.ones(len(items), np.float32)), weighting, 30.0)
     config = IndexConfig()
     choice = choose_index(items, sample.vectors, config, exclude=sample.exclude)
     alike = normalised(items)

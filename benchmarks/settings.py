@@ -15,9 +15,9 @@ from typing import Any
 
 from pipelines.steps.run import run
 from pipelines.steps.workspace import Workspace
-from recsys.config import ModelConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.interactions import Interactions
+from recsys.models.factors.als import AlsConfig
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 from recsys.tuning.early_stopping import best_of, follow
@@ -64,7 +64,7 @@ def validation_of(card: str) -> ValidationSet:
 
 def measured(data: ValidationSet, factors: int) -> Iterator[tuple[str, str]]:
     """Each setting's name, its figure and its best iteration."""
-    default = ModelConfig(factors=factors, iterations=MOST_ITERATIONS)
+    default = AlsConfig(factors=factors, iterations=MOST_ITERATIONS)
     strength = _mean_confidence(data, default)
     for name, change in VARIANTS:
         model = default.model_copy(update=change)
@@ -76,7 +76,7 @@ def measured(data: ValidationSet, factors: int) -> Iterator[tuple[str, str]]:
             yield "the same, after each iteration", ", ".join(f"{each.score:.4f}" for each in found)
 
 
-def _mean_confidence(data: ValidationSet, model: ModelConfig) -> float:
+def _mean_confidence(data: ValidationSet, model: AlsConfig) -> float:
     return float(fit_confidence(data.train.csr, model).apply(data.train.csr).data.mean(dtype="float64"))
 
 

@@ -12,11 +12,10 @@ from typing import TypeVar
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
-from recsys.config import ModelConfig
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.data.synthetic import generate_matrix, make_world
-from recsys.models.factors.als import fit_als
+from recsys.models.factors.als import AlsConfig, fit_als
 
 ALL_USERS, N_ITEMS = 138_000, 27_000
 EVENTS_PER_USER = 390
@@ -40,7 +39,7 @@ def make_histories(n_users: int) -> Csr:
 
 def make_vectors(histories: Csr, factors: int) -> tuple[Floats, Floats]:
     """Users float32 (n_users, factors) and items float32 (N_ITEMS, factors): two iterations of ALS."""
-    fit = fit_als(histories, ModelConfig(factors=factors, iterations=2))
+    fit = fit_als(histories, AlsConfig(factors=factors, iterations=2))
     return fit.users, fit.items
 
 

@@ -24,7 +24,6 @@ import shop
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
-from recsys.config import ModelConfig
 from recsys.data.arrays import Floats, Indices
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
@@ -32,8 +31,11 @@ from recsys.data.matrix import Csr, InteractionMatrix, load_csr, save_csr
 from recsys.data.synthetic import generate_matrix, make_world
 from recsys.evaluation.measures import contains
 from recsys.evaluation.metrics import ACCURACY
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.embeddings import popularity_scale
 from recsys.models.factors.implicit_input import writeable
-from recsys.models.factors.training import popularity_scale, train_model
+from recsys.models.factors.model import FactorModel
+from recsys.models.registry import fit_model
 from recsys.retrieval.exact import ExactSearch
 
 SHAPE = (shop.ALL_USERS, shop.N_ITEMS)
@@ -84,7 +86,7 @@ def _only(csr: Csr, kept: np.ndarray[Any, np.dtype[np.bool_]]) -> Csr:
     return Csr((csr.data[kept], csr.indices[kept], indptr), shape=csr.shape)
 
 
-def curve_of_implicit(csr: Csr, config: ModelConfig, exam: Exam) -> list[tuple[float, float]]:
+def curve_of_implicit(csr: Csr, config: AlsConfig, exam: Exam) -> list[tuple[float, float]]:
     """Seconds so far and ndcg@20 after each iteration of implicit on the weighted matrix, from its random start."""
     weighting = fit_confidence(csr, config)
     confidence = weighting.apply(csr).copy()
@@ -108,18 +110,17 @@ def curve_of_implicit(csr: Csr, config: ModelConfig, exam: Exam) -> list[tuple[f
     return curve
 
 
-def curve_of_ours(csr: Csr, config: ModelConfig, exam: Exam) -> list[tuple[float, float]]:
+def curve_of_ours(csr: Csr, config: AlsConfig, exam: Exam) -> list[tuple[float, float]]:
     """Seconds so far, from the counts, and ndcg@20 after each iteration of ours."""
-    scale = popularity_scale(fit_confidence(csr, config).item_degree, config.popularity_exponent)[:, None]
     curve: list[tuple[float, float]] = []
 
-    def look(iteration: int, users: Floats, items: Floats) -> None:
+    def look(iteration: int, model: FactorModel) -> None:
         elapsed = time.perf_counter() - started - exam.seconds
-        curve.append((elapsed, exam.ndcg(users, items * scale)))
+        curve.append((elapsed, exam.ndcg(model.embeddings.users, model.embeddings.scoring_items)))
 
     matrix = _matrix(csr)
     started = time.perf_counter()
-    train_model(matrix, config, watch=look)
+    fit_model(matrix, config, on_iteration=look)
     return curve
 
 
@@ -128,16 +129,16 @@ def _matrix(csr: Csr) -> InteractionMatrix:
     return InteractionMatrix(users, items, csr)
 
 
-def growth(variant: str, csr: Csr, config: ModelConfig) -> float:
+def growth(variant: str, csr: Csr, config: AlsConfig) -> float:
     """Peak growth of this process in MiB while one iteration is fitted, the matrix included."""
     if variant == "recsys":
         matrix, once = _matrix(csr), config.model_copy(update={"iterations": 1})
-        return shop.growth(lambda: train_model(matrix, once))
+        return shop.growth(lambda: fit_model(matrix, once))
     with threadpool_limits(1, "blas"):
         return shop.growth(lambda: _fit_bare(csr, config))
 
 
-def _fit_bare(csr: Csr, config: ModelConfig) -> None:
+def _fit_bare(csr: Csr, config: AlsConfig) -> None:
     confidence = writeable(fit_confidence(csr, config).apply(csr))
     AlternatingLeastSquares(factors=config.factors, iterations=1).fit(confidence, show_progress=False)
 
@@ -181,7 +182,7 @@ def _child(part: str, variant: str, folder: Path, factors: int, iterations: int)
     return json.loads(answer.stdout)
 
 
-def _measure(part: str, variant: str, folder: Path, config: ModelConfig) -> Any:
+def _measure(part: str, variant: str, folder: Path, config: AlsConfig) -> Any:
     csr = load_csr(folder / "train", SHAPE)
     if part == "growth":
         return growth(variant, csr, config)
@@ -199,7 +200,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.only:
         part, variant, folder, factors, iterations = args.only
-        config = ModelConfig(factors=int(factors), iterations=int(iterations))
+        config = AlsConfig(factors=int(factors), iterations=int(iterations))
         print(json.dumps(_measure(part, variant, Path(folder), config)))
         return
     with tempfile.TemporaryDirectory() as name:

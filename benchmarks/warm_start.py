@@ -23,7 +23,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from recsys.config import ModelConfig
 from recsys.data.cleaning import build_matrix
 from recsys.data.confidence import fit_confidence
 from recsys.data.event_weights import EventWeights
@@ -36,11 +35,12 @@ from recsys.data.splits.split import Split, make_split
 from recsys.data.splits.strategies import split_events
 from recsys.data.synthetic import generate_events, make_world
 from recsys.evaluation.evaluator import evaluate
-from recsys.models.factors.als import fit_als
+from recsys.models.factors.als import AlsConfig, fit_als
+from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.continuity import EarlierEmbeddings, aligned, carried_over, mean_item_cosine, shared_rows
-from recsys.models.factors.embedding_recommender import EmbeddingRecommender
+from recsys.models.factors.model import FactorRecommender
 from recsys.models.factors.spectral import spectral_start
-from recsys.models.factors.training import TrainedModel, train_model
+from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig, load_config, parse_config
 from recsys.retrieval.exact import ExactSearch
 
@@ -67,7 +67,7 @@ class Log:
 class Fit:
     """One fit of one night."""
 
-    model: TrainedModel
+    model: AlsModel
     seconds: float
     matrix: InteractionMatrix
 
@@ -166,13 +166,13 @@ def _first_night(n: int, n_nights: int, share: float, rng: np.random.Generator) 
     return np.where(night <= n_nights, night, 0)
 
 
-def compare(log: Log, model: ModelConfig, matrices: Iterator[InteractionMatrix], iterations: list[int]) -> None:
+def compare(log: Log, model: AlsConfig, matrices: Iterator[InteractionMatrix], iterations: list[int]) -> None:
     """Print every night's fits; each chain continues from its own last fit, all begin with the same cold fit."""
     ways: dict[str, Way] = {"cold": lambda cold, before: cold, "aligned": _aligned, "not fitted": _as_it_was}
     ways |= {f"warm, {n} iteration{'s' * (n > 1)}": partial(_warm, model, n) for n in iterations}
     chains: dict[str, EarlierEmbeddings] = {}
     for night, matrix in enumerate(matrices):
-        cold = Fit(*_cpu_seconds(partial(train_model, matrix, model)), matrix)
+        cold = Fit(*_cpu_seconds(partial(fit_model, matrix, model)), matrix)
         for name, way in ways.items():
             fit = way(cold, chains[name]) if night else cold
             if night:
@@ -180,7 +180,7 @@ def compare(log: Log, model: ModelConfig, matrices: Iterator[InteractionMatrix],
             chains[name] = fit.earlier
 
 
-def profile(matrix: InteractionMatrix, model: ModelConfig) -> None:
+def profile(matrix: InteractionMatrix, model: AlsConfig) -> None:
     """Print where a cold fit's seconds go."""
     confidence, weighing = _cpu_seconds(lambda: fit_confidence(matrix.csr, model).apply(matrix.csr))
     start, starting = _cpu_seconds(lambda: spectral_start(matrix.csr, model.factors, seed=model.seed))
@@ -194,20 +194,20 @@ def profile(matrix: InteractionMatrix, model: ModelConfig) -> None:
 
 
 def _aligned(cold: Fit, before: EarlierEmbeddings) -> Fit:
-    turned, seconds = _cpu_seconds(partial(aligned, cold.model.embeddings, cold.matrix.items, before))
-    return Fit(replace(cold.model, embeddings=turned), cold.seconds + seconds, cold.matrix)
+    turned, seconds = _cpu_seconds(partial(aligned, cold.model, cold.matrix.items, before))
+    return Fit(turned, cold.seconds + seconds, cold.matrix)
 
 
-def _warm(model: ModelConfig, iterations: int, cold: Fit, before: EarlierEmbeddings) -> Fit:
+def _warm(model: AlsConfig, iterations: int, cold: Fit, before: EarlierEmbeddings) -> Fit:
     fewer = model.model_copy(update={"iterations": iterations})
-    fit = partial(train_model, cold.matrix, fewer, start=carried_over(before, cold.matrix))
+    fit = partial(fit_model, cold.matrix, fewer, start=carried_over(before, cold.matrix))
     return Fit(*_cpu_seconds(fit), cold.matrix)
 
 
 def _as_it_was(cold: Fit, before: EarlierEmbeddings) -> Fit:
     carried = carried_over(before, cold.matrix)
     kept = replace(carried, item_scale=cold.model.embeddings.item_scale)
-    return Fit(replace(cold.model, embeddings=kept), 0.0, cold.matrix)
+    return Fit(cold.model.with_embeddings(kept), 0.0, cold.matrix)
 
 
 def _print_row(begins: str, log: Log, fit: Fit, cold: Fit, before: EarlierEmbeddings) -> None:
@@ -224,7 +224,7 @@ def _quality(fit: Fit, log: Log) -> float:
     scale[now] = fit.model.embeddings.item_scale[before]
     vectors = replace(carried_over(fit.earlier, train), item_scale=scale)
     model = replace(fit.model, embeddings=vectors, weighting=fit_confidence(train.csr, log.config.model))
-    recommender = EmbeddingRecommender("als", model, ExactSearch(vectors.scoring_items))
+    recommender = FactorRecommender("als", model, ExactSearch(vectors.scoring_items))
     return evaluate(recommender, log.split, cutoffs=(20,)).means()["ndcg@20"]
 
 

@@ -9,6 +9,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from recsys.config import Duration, Section, duration_text
+from recsys.models.algorithm import Algorithm
+from recsys.models.registry import DEFAULT, publishable
 from recsys.pipeline_config import PipelineConfig
 
 TARGET = Path(__file__).with_suffix(".md")
@@ -35,11 +37,28 @@ def render() -> str:
 
 
 def _section(name: str, field: FieldInfo) -> str:
+    if name == "model":
+        return _model_section()
     model = _section_type(field.annotation)
     summary = (model.__doc__ or "").partition(": ")[2]
-    rows = "".join(_row(key, inner) for key, inner in model.model_fields.items())
-    title = f"\n## [{name}]\n\n{summary[0].upper()}{summary[1:]}\n\n"
-    return f"{title}| key | default | meaning |\n| :-- | :-- | :-- |\n{rows}"
+    return f"\n## [{name}]\n\n{summary[0].upper()}{summary[1:]}\n\n{_table(model.model_fields)}"
+
+
+def _model_section() -> str:
+    names = ", ".join(f"`{name}`" for name in publishable())
+    head = f"\n## [model]\n\nWhat is learned, and how. `algorithm` is one of {names}; the default is `{DEFAULT}`.\n"
+    head += "Each has its own keys and defaults. A key of another algorithm is an error.\n"
+    return head + "".join(_algorithm(name, algorithm) for name, algorithm in publishable().items())
+
+
+def _algorithm(name: str, algorithm: Algorithm) -> str:
+    fields = {key: field for key, field in algorithm.config.model_fields.items() if key != "algorithm"}
+    return f'\n### algorithm = "{name}"\n\n{algorithm.config.__doc__}\n\n{_table(fields)}'
+
+
+def _table(fields: dict[str, FieldInfo]) -> str:
+    rows = "".join(_row(key, field) for key, field in fields.items())
+    return f"| key | default | meaning |\n| :-- | :-- | :-- |\n{rows}"
 
 
 def _row(key: str, field: FieldInfo) -> str:

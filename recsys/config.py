@@ -176,46 +176,6 @@ class EvaluateConfig(Section):
         return self
 
 
-class ModelConfig(Section):
-    """`[model]`: what is learned, and from which confidence."""
-
-    algorithm: Literal["als"] = Field("als", description="alternating least squares on implicit feedback")
-    factors: int = Field(128, ge=1, le=4096, description="dimension of the embeddings")
-    regularization: float = Field(20.0, ge=0, description="added to the diagonal of every solve")
-    alpha: float = Field(10.0, gt=0, description="multiplies the confidence")
-    iterations: int = Field(5, ge=1, description="at most so many; one iteration solves all users, then all items")
-    early_stopping: bool = Field(
-        True,
-        description="train as many iterations as were best on a validation part of the train side, which `evaluate` "
-        "holds out once more; otherwise always `iterations`",
-    )
-    start: Literal["spectral", "random"] = Field(
-        "spectral",
-        description="where the fit sets out from: singular vectors of the normalised matrix, or random ones",
-    )
-    weighting: Literal["degree", "log", "bm25", "plain"] = Field("degree", description="how counts become confidence")
-    user_degree_exponent: float = Field(0.2, ge=0, le=2, description="degree: divide by n_items_of_user ** this")
-    item_degree_exponent: float = Field(0.5, ge=0, le=2, description="degree: divide by n_users_of_item ** this")
-    bm25_k1: float = Field(100.0, gt=0, description="bm25: saturation of repeated events")
-    bm25_b: float = Field(0.8, ge=0, le=1, description="bm25: how much a user's activity is normalised away")
-    popularity_exponent: float = Field(
-        0.1, ge=-1, le=1, description="item vectors are scored times n_users_of_item ** this"
-    )
-    seed: int = Field(1, ge=0, description="of the random start")
-    threads: int = Field(0, ge=0, description="of the solver; 0 means all cores")
-    continuity: Literal["none", "aligned", "warm"] = Field(
-        "none",
-        description="what ties the vectors to those of the version that serves: nothing; a rotation after the fit, "
-        "which changes no list; or, `warm`, the fit sets out from them (docs/training.md)",
-    )
-    warm_iterations: int = Field(1, ge=1, description="continuity warm: in the place of `iterations`")
-    warm_nights: int = Field(
-        7, ge=1, description="continuity warm: at most so many nights in a row, then one fit anew, aligned"
-    )
-    gpu: bool = Field(False, description="train on a GPU where implicit has one")
-    log_loss: bool = Field(False, description="compute the training loss after every iteration (slower)")
-
-
 class IndexConfig(Section):
     """`[index]`: how item vectors are searched."""
 

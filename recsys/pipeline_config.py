@@ -13,13 +13,14 @@ from recsys.config import (
     IndexConfig,
     ItemsConfig,
     LogConfig,
-    ModelConfig,
     PrepareConfig,
     PublishConfig,
     Section,
 )
 from recsys.errors import ConfigError
-from recsys.suggestions import nearest_name
+from recsys.models.factors.als import AlsConfig
+from recsys.models.registry import ModelConfig, explain_model_key
+from recsys.suggestions import unknown_key_hint
 
 
 class PipelineConfig(Section):
@@ -30,7 +31,7 @@ class PipelineConfig(Section):
     items: ItemsConfig | None = None
     prepare: PrepareConfig = PrepareConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = AlsConfig()
     index: IndexConfig = IndexConfig()
     publish: PublishConfig = Field(default_factory=dict, validate_default=True)
 
@@ -74,14 +75,14 @@ def parse_config(tree: dict[str, Any], *, base: Path, source: str = "config") ->
     try:
         return PipelineConfig.model_validate(tree, context={"base": base})
     except ValidationError as error:
-        lines = [f"{source}: {_explain(problem)}" for problem in error.errors()]
+        lines = [f"{source}: {_explain(problem, tree)}" for problem in error.errors()]
         raise ConfigError("\n".join(lines)) from error
 
 
-def _explain(problem: Any) -> str:
+def _explain(problem: Any, tree: dict[str, Any]) -> str:
     where, key = problem["loc"], ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_nearest(where)}"
+        return f"{key}: {_unexpected(where, tree)}"
     if problem["type"] == "missing":
         return f"{key}: missing; it has no default"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
@@ -89,16 +90,18 @@ def _explain(problem: Any) -> str:
     return f"{key}: {came}{message}" if key else message
 
 
-def _nearest(where: tuple[str | int, ...]) -> str:
+def _unexpected(where: tuple[str | int, ...], tree: dict[str, Any]) -> str:
+    """What to say of a key that does not belong at `where`."""
+    *sections, key = map(str, where)
+    if sections == ["model"]:
+        return explain_model_key(tree["model"], key)
     section: Any = PipelineConfig
-    for part in where[:-1]:
-        field = section.model_fields[str(part)]
+    for part in sections:
+        field = section.model_fields[part]
         section = next(
             kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_section(kind)
         )
-    known = list(section.model_fields)
-    nearest = nearest_name(str(where[-1]), known)
-    return f"; did you mean {nearest!r}?" if nearest else f"; known here: {', '.join(known)}"
+    return f"unknown key{unknown_key_hint(key, section.model_fields)}"
 
 
 def _is_section(kind: Any) -> bool:

@@ -12,8 +12,8 @@ import scipy.sparse as sp
 
 from pipelines.forecast.forecast import Forecast, reloading_bytes
 from pipelines.forecast.terms import StepMemory, text
-from recsys.config import IndexConfig, ModelConfig
-from recsys.models.factors.als import fit_als
+from recsys.config import IndexConfig
+from recsys.models.factors.als import AlsConfig, fit_als
 from recsys.progress import silent
 from recsys.retrieval.faiss_index import build_index
 
@@ -49,7 +49,7 @@ def _try(name: str, attempt: Callable[[], str]) -> Finding:
 
 
 def _train() -> str:
-    fit = fit_als(sp.eye(8, format="csr", dtype=np.float32), ModelConfig(factors=4, iterations=2), progress=silent)
+    fit = fit_als(sp.eye(8, format="csr", dtype=np.float32), AlsConfig(factors=4, iterations=2), progress=silent)
     return f"ALS learned {fit.users.shape} and {fit.items.shape}"
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pipelines.forecast.job_size import job_size
 from pipelines.forecast.sampled_degrees import Surveyed
 from pipelines.forecast.steps import job_memory
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.config import stops_early
 from recsys.pipeline_config import PipelineConfig
 
 _WORTH = 0.05
@@ -37,9 +39,9 @@ def _changes(config: PipelineConfig) -> Iterator[tuple[str, PipelineConfig]]:
     for factors in (config.model.factors // 2, config.model.factors // 4):
         if factors >= 8:
             yield f"model.factors = {factors}", _with(config, "model", factors=factors)
-    if config.model.start == "spectral":
+    if isinstance(config.model, AlsConfig) and config.model.start == "spectral":
         yield 'model.start = "random"', _with(config, "model", start="random")
-    if config.model.early_stopping:
+    if stops_early(config.model):
         yield "model.early_stopping = false", _with(config, "model", early_stopping=False)
     for key in ("min_user_items", "min_item_users"):
         for least in (2, 5):

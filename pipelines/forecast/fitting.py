@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 
 from pipelines.forecast.terms import Moment, Term
-from recsys.config import ModelConfig
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.spectral import COLUMNS_AT_ONCE, OVERSAMPLING
 
 _FLOAT = 4
@@ -29,14 +30,16 @@ def matrix_bytes(shape: Shape) -> int:
     return 8 * shape.entries + 4 * shape.users
 
 
-def vectors_bytes(shape: Shape, model: ModelConfig) -> int:
+def vectors_bytes(shape: Shape, model: FactorModelConfig) -> int:
     """User and item vectors, float32."""
     return _FLOAT * model.factors * shape.rows
 
 
-def fit_moments(shape: Shape, model: ModelConfig, *, mapped: bool) -> list[Moment]:
-    """train_model on a matrix of `shape`, read-only and `mapped` from files, or made in memory."""
+def fit_moments(shape: Shape, model: FactorModelConfig, *, mapped: bool) -> list[Moment]:
+    """fit_model on a matrix of `shape`, read-only and `mapped` from files, or made in memory."""
     matrix = Term.of("matrix, mapped from its files" if mapped else "matrix", matrix_bytes(shape))
+    if not isinstance(model, AlsConfig):
+        return [_estimated_moment(shape, model).beside((matrix,))]
     confidence = Term.of("confidence", _FLOAT * shape.entries)
     moments = []
     if model.start == "spectral":
@@ -44,7 +47,14 @@ def fit_moments(shape: Shape, model: ModelConfig, *, mapped: bool) -> list[Momen
     return [moment.beside((matrix,)) for moment in (*moments, als_moment(shape, model, confidence))]
 
 
-def spectral_moments(shape: Shape, model: ModelConfig) -> list[Moment]:
+def _estimated_moment(shape: Shape, model: FactorModelConfig) -> Moment:
+    """An estimate for every model but ALS: two copies of the matrix, the vectors, the solver's copies of them."""
+    copies = Term.of("copies of the matrix", 2 * matrix_bytes(shape))
+    vectors = Term.of("vectors, and the solver's copies", 3 * vectors_bytes(shape, model))
+    return Moment(model.algorithm, (copies, vectors))
+
+
+def spectral_moments(shape: Shape, model: AlsConfig) -> list[Moment]:
     """spectral_start, beside the matrix: its last pass over users and items."""
     values = Term.of("normalised values", _FLOAT * shape.entries)
     columns = min(model.factors + OVERSAMPLING, shape.users, shape.items)
@@ -59,7 +69,7 @@ def spectral_moments(shape: Shape, model: ModelConfig) -> list[Moment]:
     return [Moment("spectral start", (values, blocks, users))]
 
 
-def als_moment(shape: Shape, model: ModelConfig, confidence: Term) -> Moment:
+def als_moment(shape: Shape, model: AlsConfig, confidence: Term) -> Moment:
     """fit_als: implicit's transpose, the vectors, and, where they are drawn at random, what they are drawn into."""
     transposed = Term.of(
         "transposed confidence (implicit)", matrix_bytes(Shape(shape.items, shape.users, shape.entries))

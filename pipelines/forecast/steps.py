@@ -15,6 +15,7 @@ from pipelines.forecast.events import (
 from pipelines.forecast.fitting import Shape, fit_moments, matrix_bytes, vectors_bytes
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import MIB, Moment, StepMemory, Term
+from recsys.models.factors.config import stops_early
 from recsys.pipeline_config import PipelineConfig
 
 Moments = Callable[[JobSize, PipelineConfig], list[Moment]]
@@ -83,7 +84,7 @@ def _evaluate(size: JobSize, config: PipelineConfig) -> list[Moment]:
 
 def _stopping(size: JobSize, config: PipelineConfig) -> list[Moment]:
     """Early stopping cuts the train side once more and fits what is left; the events are there all along."""
-    if not config.model.early_stopping:
+    if not stops_early(config.model):
         return []
     whole_side = train_side(size)
     side = Shape(whole_side.users, whole_side.items, round(whole_side.entries * size.train_share))

@@ -9,10 +9,10 @@ import numpy as np
 from pipelines.forecast.fitting import Shape
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.steps import train_side, whole
-from recsys.config import ModelConfig
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
-from recsys.models.factors.training import train_model
+from recsys.models.factors.config import FactorModelConfig, stops_early
+from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
 
@@ -33,7 +33,7 @@ def job_seconds(size: JobSize, config: PipelineConfig, *, read_seconds: float) -
     """
     fit, shape = _fit_seconds(whole(size), config.model), train_side(size)
     events = _PER_EVENT * size.events
-    cuts = 2 if config.model.early_stopping else 1
+    cuts = 2 if stops_early(config.model) else 1
     baselines = sum(_BASELINES[name](size) for name in config.evaluate.baselines if name in _BASELINES)
     ranking = _ranking_seconds(size, config) * (1 + len(config.evaluate.baselines))
     intervals = 2e-8 * size.eval_users * config.evaluate.bootstrap
@@ -57,7 +57,7 @@ _BASELINES: dict[str, Callable[[JobSize], float]] = {
 }
 
 
-def _fit_seconds(shape: Shape, model: ModelConfig) -> float:
+def _fit_seconds(shape: Shape, model: FactorModelConfig) -> float:
     """Every part of a fit grows with entries, users or items, so a smaller matrix of the same proportions tells.
 
     With many factors the solver's time is that of factors ** 2 multiplications a row.
@@ -66,7 +66,7 @@ def _fit_seconds(shape: Shape, model: ModelConfig) -> float:
     small = Shape(*(max(1, round(count / times)) for count in (shape.users, shape.items, shape.entries)))
     fewer = model.model_copy(update={"factors": min(model.factors, _MOST_FACTORS)})
     matrix, started = _made_up(small), time.perf_counter()
-    train_model(matrix, fewer)
+    fit_model(matrix, fewer)
     return (time.perf_counter() - started) * times * (model.factors / fewer.factors) ** 2
 
 

@@ -12,10 +12,9 @@ from recsys.data.interactions import Interactions
 from recsys.data.splits.split import Split, make_split
 from recsys.evaluation.evaluator import evaluate as measure
 from recsys.evaluation.results import Cohort
-from recsys.models.factors.embedding_recommender import EmbeddingRecommender
-from recsys.models.factors.training import TrainedModel, train_model
+from recsys.models.factors.model import FactorModel, FactorRecommender
 from recsys.models.recommender import Recommender
-from recsys.models.registry import check_fits, fit_baseline
+from recsys.models.registry import check_fits, fit_baseline, fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.exact import ExactSearch
@@ -30,13 +29,13 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
     events = Interactions.load(prepared / "events")
     _check_before_fits(events, config, given)
-    stopping = stop_on_validation(events, config, progress=progress) if config.model.early_stopping else None
+    stopping = stop_on_validation(events, config, progress=progress)
     split = _split(events, config, given)
     del events
     give_back()  # the events, before training needs room
     with workspace.output("evaluate", config) as output:
         fitted = stopping.applied(config.model) if stopping else config.model
-        model = train_model(split.train, fitted, progress=progress)
+        model = fit_model(split.train, fitted, progress=progress)
         means = {}
         for recommender in _contestants(split, model, config, progress):
             evaluation = measure(
@@ -65,10 +64,10 @@ def _split(events: Interactions, config: PipelineConfig, given: Interactions | N
 
 
 def _contestants(
-    split: Split, model: TrainedModel, config: PipelineConfig, progress: Progress
+    split: Split, model: FactorModel, config: PipelineConfig, progress: Progress
 ) -> Iterator[Recommender]:
     """One after the other, so that only one of them is in memory."""
-    yield EmbeddingRecommender(config.model.algorithm, model, ExactSearch(model.embeddings.scoring_items))
+    yield FactorRecommender(config.model.algorithm, model, ExactSearch(model.embeddings.scoring_items))
     for name in config.evaluate.baselines:
         yield fit_baseline(name, split.train, progress=progress)
 

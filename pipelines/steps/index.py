@@ -4,7 +4,8 @@ from typing import Any
 
 from pipelines.steps.workspace import Workspace
 from recsys.data.matrix import InteractionMatrix
-from recsys.models.factors.training import TrainedModel
+from recsys.models.factors.model import FactorModel
+from recsys.models.registry import load_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.choice import Choice, choose_index
@@ -17,7 +18,7 @@ _SAMPLED = 1_000
 def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
     """Choose and build the index for recommendations and the one for similar items. Returns the summary."""
     prepared = workspace.require("prepare", config)
-    model = TrainedModel.load(workspace.require("train", config) / "model")
+    model = load_model(workspace.require("train", config) / "model")
     matrix = InteractionMatrix.load(prepared / "matrix")
     with workspace.output("index", config) as output:
         chosen = _for_users(model, matrix, config, progress=progress)
@@ -29,14 +30,14 @@ def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -
 
 
 def _for_users(
-    model: TrainedModel, matrix: InteractionMatrix, config: PipelineConfig, *, progress: Progress
+    model: FactorModel, matrix: InteractionMatrix, config: PipelineConfig, *, progress: Progress
 ) -> Choice:
     users = _spread(matrix.n_users)
     vectors, seen = model.embeddings.users[users], matrix.csr[users]
     return choose_index(model.embeddings.scoring_items, vectors, config.index, exclude=seen, progress=progress)
 
 
-def _for_items(model: TrainedModel, config: PipelineConfig, *, progress: Progress) -> Choice:
+def _for_items(model: FactorModel, config: PipelineConfig, *, progress: Progress) -> Choice:
     """Asked with the items' own vectors; one by one they find themselves first."""
     items = normalised(model.embeddings.items)
 

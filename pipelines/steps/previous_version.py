@@ -9,28 +9,16 @@ from pydantic import ValidationError
 from pipelines.steps.report import portable_settings
 from recsys.artifacts.manifest import Manifest
 from recsys.artifacts.registry import Registry
-from recsys.config import ModelConfig, PrepareConfig
+from recsys.config import PrepareConfig
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.errors import ArtifactError
+from recsys.models.factors.config import FactorModelConfig, WarmStartConfig
 from recsys.models.factors.continuity import EarlierEmbeddings, share_of_entries
+from recsys.models.registry import model_config
 from recsys.pipeline_config import PipelineConfig
 
 # With less of tonight's entries at items that have a vector, most of the model would be made of nothing.
 _SHARED_ENTRIES = 0.5
-
-# Settings of [model] that leave the vectors as they are, say how they are tied, or how many iterations to train at
-# most: with early stopping that number is another one from night to night.
-_NOT_LEARNED = {
-    "iterations",
-    "early_stopping",
-    "popularity_exponent",
-    "threads",
-    "gpu",
-    "log_loss",
-    "continuity",
-    "warm_iterations",
-    "warm_nights",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +52,9 @@ def find_previous_version(config: PipelineConfig, matrix: InteractionMatrix, *, 
         return None
     bundle = registry.load(version)
     earlier = EarlierEmbeddings(bundle.users, bundle.items.ids, bundle.model.embeddings)
-    if (factors := earlier.embeddings.factors) != config.model.factors:
+    if (algorithm := bundle.model.algorithm) != config.model.algorithm:
+        raise ArtifactError(f"{version} was made by {algorithm}, model.algorithm asks for {config.model.algorithm}")
+    if (factors := _factors(bundle.manifest, earlier)) != config.model.factors:
         raise ArtifactError(f"{version} has {factors} factors, model.factors asks for {config.model.factors}")
     if (share := share_of_entries(earlier.items, matrix)) < _SHARED_ENTRIES:
         raise ArtifactError(f"{version} knows the items of {share:.0%} of the entries, expected half at least")
@@ -81,12 +71,20 @@ def _version(registry: Registry, config: PipelineConfig, log: str) -> str | None
     return None if tied_to is None else str(tied_to)
 
 
-def why_not_warm(previous: PreviousVersion, config: PipelineConfig) -> str | None:
-    """Why a fit must not set out from the vectors of `previous`; None where it may."""
+def _factors(manifest: Manifest, earlier: EarlierEmbeddings) -> int:
+    """What the version's configuration asked for; a small matrix may have given fewer."""
+    try:
+        return _model_of(manifest.config).factors
+    except (KeyError, TypeError, ValidationError):
+        return earlier.embeddings.factors
+
+
+def why_not_warm(previous: PreviousVersion, model: WarmStartConfig, config: PipelineConfig) -> str | None:
+    """Why a fit must not start from the vectors of `previous`; None if it may. `model`: that of `config`."""
     if changed := changed_since(previous.manifest, config):
         return f"{changed} since {previous.version}"
-    if previous.warm_nights >= config.model.warm_nights:
-        return f"model.warm_nights allows no more than {config.model.warm_nights} in a row"
+    if previous.warm_nights >= model.warm_nights:
+        return f"model.warm_nights allows no more than {model.warm_nights} in a row"
     return None
 
 
@@ -100,15 +98,19 @@ def changed_since(manifest: Manifest, config: PipelineConfig) -> str | None:
         before = _learned_by(manifest.config)
     except (KeyError, TypeError, ValidationError):
         return "settings are kept in another form"
-    changed = next((key for key, value in now.items() if before[key] != value), None)
-    return changed and f"{changed} has changed from {before[changed]} to {now[changed]}"
+    changed = next((key for key, value in now.items() if before.get(key) != value), None)
+    return changed and f"{changed} has changed from {before.get(changed)} to {now[changed]}"
 
 
 def _learned_by(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Every setting that vectors depend on, by its key; one that a version does not know has its default."""
     sections = {
-        "model": ModelConfig.model_validate(settings["model"]).model_dump(exclude=_NOT_LEARNED),
+        "model": _model_of(settings).learned_by(),
         "prepare": PrepareConfig.model_validate(settings["prepare"]).model_dump(),
         "log": {key: settings["log"][key] for key in ("event_weights", "non_positive")},
     }
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
+
+
+def _model_of(settings: Mapping[str, Any]) -> FactorModelConfig:
+    return model_config(settings["model"])

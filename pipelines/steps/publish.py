@@ -21,7 +21,7 @@ from recsys.evaluation.reporting.pages import render_html, render_markdown
 from recsys.evaluation.reporting.report import Report
 from recsys.evaluation.reporting.report_plots import report_plots
 from recsys.evaluation.serving_comparison import ServingVersion
-from recsys.models.factors.training import TrainedModel
+from recsys.models.registry import load_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.faiss_files import read_index
@@ -71,7 +71,7 @@ def _serving(registry: Registry) -> ServingVersion | None:
 
 def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: Record) -> Manifest:
     prepared, indexed = workspace.folder("prepare"), workspace.folder("index")
-    model = TrainedModel.load(workspace.folder("train") / "model")
+    model = load_model(workspace.folder("train") / "model")
     matrix = InteractionMatrix.load(prepared / "matrix")
     shape = (matrix.n_items, model.embeddings.factors)
     summary = workspace.summary("prepare")
@@ -82,7 +82,7 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: 
             items=Items.load(prepared / "items.arrow", matrix.items),
             model=model,
             seen=matrix.csr,
-            popularity=np.asarray(model.weighting.item_degree),
+            popularity=np.asarray(model.item_degree),
             index=read_index(indexed, "index", shape),
             similar=read_index(indexed, "similar", shape),
         ),

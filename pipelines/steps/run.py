@@ -15,7 +15,7 @@ from pipelines.steps.workspace import STEPS, Workspace
 from recsys.artifacts.lock import exclusive
 from recsys.errors import ConfigError
 from recsys.evaluation.gates import check_metric
-from recsys.models.registry import check_baselines
+from recsys.models.registry import check_algorithms
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 
@@ -68,7 +68,7 @@ def run(
 def _check_before_work(config: PipelineConfig) -> None:
     """Raise ConfigError for whatever the settings alone show to be wrong, before anything is read."""
     check_metric(config.publish, config.evaluate)
-    check_baselines(config.evaluate)
+    check_algorithms(config.model, config.evaluate)
     for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,8 @@ from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import Csr, check_canonical, load_csr, save_csr
 from recsys.errors import ArtifactError, DataError
-from recsys.models.factors.training import TrainedModel
+from recsys.models.factors.model import FactorModel
+from recsys.models.registry import load_model
 from recsys.retrieval.faiss_files import VectorIndex, load_index, parsed_files, save_index
 
 _USERS, _ITEMS, _CATALOGUE = "users.arrow", "items.arrow", "catalogue.arrow"
@@ -34,7 +35,7 @@ class Contents:
 
     users: IdMap
     items: Items
-    model: TrainedModel
+    model: FactorModel
     seen: Csr
     popularity: Floats
     index: VectorIndex
@@ -60,7 +61,7 @@ def _shapes(parts: Contents) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
     return {
         "user vectors": (vectors.users.shape, (n_users, vectors.factors)),
         "item vectors": (vectors.items.shape, (n_items, vectors.factors)),
-        "item degrees": (parts.model.weighting.item_degree.shape, (n_items,)),
+        "item degrees": (parts.model.item_degree.shape, (n_items,)),
         "seen items": (parts.seen.shape, (n_users, n_items)),
         "popularity": (parts.popularity.shape, (n_items,)),
         "index": ((parts.index.n_items,), (n_items,)),
@@ -83,7 +84,7 @@ def save_contents(contents: Contents, folder: Path) -> None:
 def load_contents(folder: Path, verified: Mapping[str, bytes | memoryview]) -> Contents:
     """Load what `save_contents` wrote; `verified` holds the files `PARSED_FROM_BYTES`. Raises ArtifactError."""
     users, ids = IdMap.load(folder / _USERS), IdMap.load(folder / _ITEMS)
-    model = TrainedModel.load(folder / _MODEL)
+    model = load_model(folder / _MODEL)
     shape = (len(ids), model.embeddings.factors)
     return Contents(
         users=users,

@@ -6,13 +6,26 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
-from recsys.config import ModelConfig
+from recsys.config import Section
 from recsys.data.arrays import Floats, read_only
 from recsys.data.matrix import Csr, check_canonical, scale_entries
 from recsys.errors import ArtifactError, DataError
+
+
+class ConfidenceConfig(Section):
+    """How counts become confidence; part of the section of a model that works with confidences."""
+
+    weighting: Literal["degree", "log", "bm25", "plain"] = Field("degree", description="how counts become confidence")
+    alpha: float = Field(10.0, gt=0, description="multiplies the confidence")
+    user_degree_exponent: float = Field(0.2, ge=0, le=2, description="degree: divide by n_items_of_user ** this")
+    item_degree_exponent: float = Field(0.5, ge=0, le=2, description="degree: divide by n_users_of_item ** this")
+    bm25_k1: float = Field(100.0, gt=0, description="bm25: saturation of repeated events")
+    bm25_b: float = Field(0.8, ge=0, le=1, description="bm25: how much a user's activity is normalised away")
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,7 @@ class ConfidenceWeighting:
             raise ArtifactError(f"{folder}: expected {_SETTINGS_FILE} and {_DEGREE_FILE}: {error}") from error
 
 
-def fit_confidence(csr: Csr, config: ModelConfig) -> ConfidenceWeighting:
+def fit_confidence(csr: Csr, config: ConfidenceConfig) -> ConfidenceWeighting:
     """Learn from a training matrix what `config.weighting` needs to know.
 
     `csr`: canonical float32 (n_users, n_items), not modified. Raises DataError where it holds nothing.

@@ -36,7 +36,7 @@ class Engine:
         self._ranker = Ranker(bundle)
         self._neighbours = Neighbours(bundle)
         self._choose_from(Selection(bundle))
-        _ = bundle.model.gram  # computed now, so that the first question with events does not wait for it
+        bundle.model.fold_in(bundle.seen[:0])  # makes what every fold-in needs, so that no question waits for it
 
     def __repr__(self) -> str:
         bundle = self._bundle
@@ -163,7 +163,7 @@ class Engine:
     def item(self, item_id: str) -> ItemView:
         """What is known of an item. Raises UnknownItemError."""
         item, items = self._item(item_id), self._bundle.items
-        n_users = int(self._bundle.model.weighting.item_degree[item])
+        n_users = int(self._bundle.model.item_degree[item])
         has_vector = bool(self._ranker.has_vector(np.array([item]))[0])
         return ItemView(item_id, items.title(item), items.attributes(item), n_users, has_vector)
 

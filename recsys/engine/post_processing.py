@@ -10,7 +10,7 @@ from recsys.data.items import Items
 from recsys.engine.answers import Reason
 from recsys.engine.user_profiles import UserProfile, row_of
 from recsys.models.factors.fold_in import Doubles
-from recsys.models.factors.training import TrainedModel
+from recsys.models.factors.model import FactorModel
 from recsys.retrieval.exact import normalised
 
 N_REASONS = 3
@@ -70,7 +70,7 @@ def explain(
     scores: Sequence[float],
     multiplier: Floats,
     *,
-    model: TrainedModel,
+    model: FactorModel,
     items: Items,
 ) -> list[tuple[tuple[Reason, ...], float]]:
     """For each listed item, the reasons that add most to its score, and the rest of the score.

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from recsys.artifacts.contents import Contents
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
-from recsys.models.factors.embedding_recommender import search_known
 from recsys.models.factors.embeddings import Embeddings
+from recsys.models.factors.model import search_known
 from recsys.models.popularity import PopularityRecommender
 from recsys.models.recommender import Queries
 from recsys.retrieval.search import ItemSearch

@@ -1,88 +1,200 @@
-"""Baselines by name, as `evaluate.baselines` lists them; docs/baselines.md describes each."""
+"""Every model by name: those that can be served, and those that are only compared with (docs/baselines.md).
+
+A new model that serves has two places: its own file, with its section, its fit and its `Algorithm`, and ALGORITHMS.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import MappingProxyType
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import SerializeAsAny, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from recsys.config import EvaluateConfig
 from recsys.data.matrix import InteractionMatrix
-from recsys.errors import ConfigError, ModelError
-from recsys.models.factors import item2vec
-from recsys.models.factors.bpr import BprRecommender
-from recsys.models.factors.svd import fit_svd
+from recsys.errors import ArtifactError, ConfigError, ModelError
+from recsys.models.algorithm import Algorithm, Baseline
+from recsys.models.factors.als_model import ALS
+from recsys.models.factors.bpr import BPR
+from recsys.models.factors.config import FactorModelConfig, IterativeConfig, WarmStartConfig
+from recsys.models.factors.embeddings import Embeddings
+from recsys.models.factors.item2vec import ITEM2VEC
+from recsys.models.factors.model import FactorModel, FactorRecommender, OnIteration
+from recsys.models.factors.model_file import read_model_file
+from recsys.models.factors.svd import SVD
 from recsys.models.neighbours.ease import EaseRecommender, check_memory
 from recsys.models.neighbours.item_knn import ItemKnnRecommender
 from recsys.models.neighbours.rp3beta import fit_rp3beta
 from recsys.models.popularity import PopularityRecommender
 from recsys.models.recommender import Recommender
 from recsys.progress import Progress, silent
-from recsys.suggestions import nearest_name
+from recsys.retrieval.exact import ExactSearch
+from recsys.suggestions import nearest_name, unknown_key_hint
 
-BASELINES: Mapping[str, Callable[[InteractionMatrix, Progress], Recommender]] = MappingProxyType(
-    {
-        "popular": lambda matrix, progress: PopularityRecommender.fit(matrix),
-        "popular_weighted": lambda matrix, progress: PopularityRecommender.fit_weighted(matrix),
-        "item_knn": lambda matrix, progress: ItemKnnRecommender.fit(matrix, progress=progress),
-        "item_knn_bm25": lambda matrix, progress: ItemKnnRecommender.fit_bm25(matrix, progress=progress),
-        "rp3beta": lambda matrix, progress: fit_rp3beta(matrix, progress=progress),
-        "ease": lambda matrix, progress: EaseRecommender.fit(matrix, progress=progress),
-        "bpr": lambda matrix, progress: BprRecommender.fit(matrix, progress=progress),
-        "svd": lambda matrix, progress: fit_svd(matrix, progress=progress),
-        "item2vec": lambda matrix, progress: item2vec.fit_item2vec(matrix, progress=progress),
-    }
-)
+ALGORITHMS: dict[str, Algorithm | Baseline] = {
+    "popular": Baseline(lambda matrix, progress: PopularityRecommender.fit(matrix)),
+    "popular_weighted": Baseline(lambda matrix, progress: PopularityRecommender.fit_weighted(matrix)),
+    "item_knn": Baseline(lambda matrix, progress: ItemKnnRecommender.fit(matrix, progress=progress)),
+    "item_knn_bm25": Baseline(lambda matrix, progress: ItemKnnRecommender.fit_bm25(matrix, progress=progress)),
+    "rp3beta": Baseline(lambda matrix, progress: fit_rp3beta(matrix, progress=progress)),
+    "ease": Baseline(lambda matrix, progress: EaseRecommender.fit(matrix, progress=progress), check_memory),
+    "als": ALS,
+    "bpr": BPR,
+    "svd": SVD,
+    "item2vec": ITEM2VEC,
+}
+"""Any of them may be a baseline; an `Algorithm` may also be `model.algorithm`."""
+
+DEFAULT = "als"
+"""The algorithm of a `[model]` section that names none."""
 
 
-def check_baselines(config: EvaluateConfig) -> None:
-    """Raise ConfigError where a baseline is unknown, named twice, or cannot work with these settings.
+def publishable() -> dict[str, Algorithm]:
+    """The models that can be trained, published and served, by name."""
+    return {name: algorithm for name, algorithm in ALGORITHMS.items() if isinstance(algorithm, Algorithm)}
 
-    Looks at the settings and at what is installed, so ask before anything is fitted.
+
+def model_config(tree: Mapping[str, Any]) -> FactorModelConfig:
+    """The `[model]` section of plain values, for the algorithm that it names or DEFAULT. Raises ValidationError."""
+    name = tree.get("algorithm", DEFAULT)
+    if isinstance(name, str) and name in publishable():
+        return publishable()[name].config.model_validate(tree)
+    unknown = PydanticCustomError("algorithm", _expected_algorithm(name))
+    details = InitErrorDetails(type=unknown, loc=("algorithm",), input=name)
+    raise ValidationError.from_exception_data("model", [details])
+
+
+def explain_model_key(tree: Mapping[str, Any], key: str) -> str:
+    """What to say of a `key` that the section of plain values must not have: whose it is, or which one is like it."""
+    name = tree.get("algorithm", DEFAULT)
+    owners = [repr(other) for other, each in publishable().items() if key in each.config.model_fields]
+    if owners:
+        return f"not a key of {name!r}; {' and '.join(owners)} {'has' if len(owners) == 1 else 'have'} it"
+    return f"unknown key{unknown_key_hint(key, publishable()[name].config.model_fields)}"
+
+
+def _by_algorithm(value: Any, handler: ValidatorFunctionWrapHandler) -> FactorModelConfig:
+    if isinstance(value, FactorModelConfig):
+        return value
+    if isinstance(value, Mapping):
+        return model_config(value)
+    section: FactorModelConfig = handler(value)  # refuses it, in pydantic's words
+    return section
+
+
+ModelConfig = Annotated[SerializeAsAny[FactorModelConfig], WrapValidator(_by_algorithm)]
+"""`[model]`: the section of the algorithm that it names. Every algorithm of the registry has its own class."""
+
+
+def fit_model(
+    matrix: InteractionMatrix,
+    config: FactorModelConfig,
+    *,
+    start: Embeddings | None = None,
+    progress: Progress = silent,
+    on_iteration: OnIteration | None = None,
+) -> FactorModel:
+    """Fit the model that `config` describes.
+
+    `start`: embeddings of the same users and items to start from, for a WarmStartConfig. `on_iteration`: see
+    `OnIteration`; a model that has no iterations calls it once, with 1, after the fit.
+    Raises DataError if `matrix` holds nothing, ModelError if the fit fails or cannot take a start.
     """
-    names = config.baselines
-    for name in names:
-        _check_known(name)
-        if names.count(name) > 1:
-            raise ConfigError(f"evaluate.baselines: {name!r} is named {names.count(name)} times; expected once")
-    if "bpr" in names and config.split == "held_out_users":
-        raise ConfigError(
-            "evaluate.baselines: 'bpr' knows nobody but the users it was trained on, and evaluate.split = "
-            "\"held_out_users\" asks for others; expected another split, or no 'bpr'"
-        )
-    if "item2vec" in names:
-        item2vec.check_installed()
+    algorithm, options = _algorithm(config.algorithm), dict[str, Any]()
+    if start is not None:
+        if not isinstance(config, WarmStartConfig):
+            raise ModelError(f"{config.algorithm}: cannot start from the vectors of an earlier fit")
+        options["start"] = start
+    if isinstance(config, IterativeConfig):
+        options["on_iteration"] = on_iteration
+    model = algorithm.fit(matrix, config, progress=progress, **options)
+    if on_iteration is not None and not isinstance(config, IterativeConfig):
+        on_iteration(1, model)
+    return model
 
 
-def check_fits(names: Sequence[str], train: Callable[[], InteractionMatrix]) -> None:
-    """Raise ModelError where the matrix is too large for one of the baselines `names`; nothing is fitted.
-
-    `train` makes the matrix; it is called only where one of them has a limit.
-    """
-    if "ease" in names:
-        with _refusals():
-            check_memory(train().n_items)
+def load_model(folder: Path) -> FactorModel:
+    """Map a model that its `save` wrote. Raises ArtifactError if it is damaged or of an unknown algorithm."""
+    name = read_model_file(folder)["algorithm"]
+    if name not in publishable():
+        known = ", ".join(publishable())
+        raise ArtifactError(f"{folder}: made by the algorithm {name!r}, which is unknown here; known are {known}")
+    return publishable()[name].load(folder)
 
 
 def fit_baseline(name: str, matrix: InteractionMatrix, *, progress: Progress = silent) -> Recommender:
-    """Fit the baseline called `name`.
+    """Fit the baseline called `name` with its default settings.
 
-    Raises ConfigError, with the known names, for any other; ModelError where the baseline refuses the matrix.
+    Raises ConfigError, with the known names, if it is unknown; ModelError if the model refuses the matrix.
     """
-    _check_known(name)
+    known = _known(name)
     with _refusals():
-        return BASELINES[name](matrix, progress)
+        if isinstance(known, Baseline):
+            return known.fit(matrix, progress)
+        model = fit_model(matrix, model_config({"algorithm": name}), progress=progress)
+        return FactorRecommender(name, model, ExactSearch(model.embeddings.scoring_items))
 
 
-def _check_known(name: str) -> None:
-    if name in BASELINES:
-        return
-    nearest = nearest_name(name, BASELINES)
+def check_algorithms(model: FactorModelConfig, evaluate: EvaluateConfig) -> None:
+    """Raise ConfigError if the model or a baseline is unknown or not installed, or a baseline is named twice.
+
+    Looks at the settings and at what is installed alone, so call it before anything is read or fitted.
+    """
+    _check_installed("model.algorithm", model.algorithm)
+    for name in evaluate.baselines:
+        _known(name)
+        if (times := evaluate.baselines.count(name)) > 1:
+            raise ConfigError(f"evaluate.baselines: {name!r} is named {times} times; expected once")
+        if name == model.algorithm:
+            raise ConfigError(f"evaluate.baselines: {name!r} is the model itself (model.algorithm); leave it out")
+        _check_installed("evaluate.baselines", name)
+
+
+def check_fits(names: Sequence[str], train: Callable[[], InteractionMatrix]) -> None:
+    """Raise ModelError if the matrix is too large for one of the baselines `names`; nothing is fitted.
+
+    `train` makes the matrix; it is called only if one of them has a limit.
+    """
+    checks = [known.check_size for name in names if isinstance(known := _known(name), Baseline)]
+    if limits := [check for check in checks if check is not None]:
+        n_items = train().n_items
+        with _refusals():
+            for check in limits:
+                check(n_items)
+
+
+def _algorithm(name: str) -> Algorithm:
+    known = publishable()
+    if name in known:
+        return known[name]
+    raise ConfigError(f"model.algorithm: got {name!r}; {_expected_algorithm(name)}")
+
+
+def _expected_algorithm(name: object) -> str:
+    nearest = nearest_name(str(name), publishable())
+    hint = f"; did you mean {nearest!r}?" if nearest else ""
+    only = " (it can only be a baseline)" if name in ALGORITHMS else ""
+    return f"expected any of {', '.join(publishable())}{only}{hint}"
+
+
+def _known(name: str) -> Algorithm | Baseline:
+    if name in ALGORITHMS:
+        return ALGORITHMS[name]
+    nearest = nearest_name(name, ALGORITHMS)
     hint = f", did you mean {nearest!r}?" if nearest else ""
-    raise ConfigError(f"evaluate.baselines: {name!r} is unknown{hint}; expected any of {', '.join(BASELINES)}")
+    raise ConfigError(f"evaluate.baselines: {name!r} is unknown{hint}; expected any of {', '.join(ALGORITHMS)}")
+
+
+def _check_installed(key: str, name: str) -> None:
+    known = ALGORITHMS[name]
+    if isinstance(known, Algorithm) and (reason := known.unavailable()):
+        raise ConfigError(f"{key}: {name!r} {reason}")
 
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """A model that refuses its matrix says why; this says where it was asked for."""
+    """Adds to the reason of a model that refuses its matrix where it was asked for."""
     try:
         yield
     except ModelError as error:

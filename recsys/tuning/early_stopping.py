@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.config import ModelConfig
 from recsys.data.arrays import Floats
-from recsys.data.confidence import fit_confidence
 from recsys.data.interactions import Interactions
-from recsys.errors import DataError, ModelError
+from recsys.errors import DataError
 from recsys.evaluation.metrics import Values
-from recsys.models.factors.als import fit_als
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.config import FactorModelConfig, IterativeConfig
 from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.training import TrainedModel
+from recsys.models.factors.model import FactorModel
+from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.tuning.validation import Validation, ValidationSet
@@ -26,7 +26,7 @@ EXPONENTS = tuple(round(0.05 * step, 2) for step in range(-10, 13))
 """The popularity exponents that are tried, -0.5 to 0.6."""
 
 _COARSE = 3  # at first, every third of them
-_PATIENCE = 2  # iterations without a better score
+_PATIENCE = 2  # looks in a row without a better score
 _STOPPING_USERS = 5_000  # validation users, at most
 
 
@@ -48,14 +48,14 @@ class _Ended(Exception):  # noqa: N818 - no error: it ends a fit from within
     """Ends a fit from within."""
 
 
-def measure(data: ValidationSet, model: ModelConfig, *, keep_on: Callable[[], bool]) -> Measured | None:
+def measure(data: ValidationSet, model: IterativeConfig, *, keep_on: Callable[[], bool]) -> Measured | None:
     """What `model` reaches exactly as it is; None if `keep_on`, asked after each iteration, ended the fit.
 
     Raises ModelError if the fit fails.
     """
     found: list[Measured] = []
 
-    def look(done: int, fitted: TrainedModel) -> None:
+    def look(done: int, fitted: FactorModel) -> None:
         if done == model.iterations:
             found.append(_best(data, data.user_vectors(fitted), fitted, (model.popularity_exponent,), done))
         elif not keep_on():
@@ -65,16 +65,16 @@ def measure(data: ValidationSet, model: ModelConfig, *, keep_on: Callable[[], bo
     return found[0] if found else None
 
 
-def follow(data: ValidationSet, model: ModelConfig, *, progress: Progress = silent) -> tuple[Measured, ...]:
+def follow(data: ValidationSet, model: IterativeConfig, *, progress: Progress = silent) -> tuple[Measured, ...]:
     """What `model` reaches after each iteration, up to its own number or until two in a row were no better.
 
     Raises ModelError if the fit fails.
     """
     found: list[Measured] = []
 
-    def look(done: int, fitted: TrainedModel) -> None:
+    def look(done: int, fitted: FactorModel) -> None:
         found.append(_best(data, data.user_vectors(fitted), fitted, (model.popularity_exponent,), done))
-        if done - best_of(found).iterations >= _PATIENCE:
+        if len(found) - found.index(best_of(found)) > _PATIENCE:
             raise _Ended
 
     _fit(data, model, look, progress=progress)
@@ -86,7 +86,7 @@ def best_of(found: Sequence[Measured]) -> Measured:
     return max(found, key=lambda measured: measured.score)
 
 
-def explore(data: ValidationSet, model: ModelConfig, *, keep_on: Callable[[int, float], bool]) -> Measured:
+def explore(data: ValidationSet, model: IterativeConfig, *, keep_on: Callable[[int, float], bool]) -> Measured:
     """The best number of iterations, up to that of `model`, and popularity exponent for its other settings.
 
     `keep_on` is called after each iteration with its number and score. The fit also ends if two iterations in a row
@@ -94,10 +94,10 @@ def explore(data: ValidationSet, model: ModelConfig, *, keep_on: Callable[[int, 
     """
     found: list[Measured] = []
 
-    def look(done: int, fitted: TrainedModel) -> None:
+    def look(done: int, fitted: FactorModel) -> None:
         near = best_of(found).popularity_exponent if found else None
         found.append(_best_exponent(data, fitted, done, near=near))
-        if not keep_on(done, found[-1].score) or done - best_of(found).iterations >= _PATIENCE:
+        if not keep_on(done, found[-1].score) or len(found) - found.index(best_of(found)) > _PATIENCE:
             raise _Ended
 
     _fit(data, model, look)
@@ -105,25 +105,22 @@ def explore(data: ValidationSet, model: ModelConfig, *, keep_on: Callable[[int, 
 
 
 def _fit(
-    data: ValidationSet, model: ModelConfig, look: Callable[[int, TrainedModel], None], *, progress: Progress = silent
+    data: ValidationSet,
+    model: IterativeConfig,
+    look: Callable[[int, FactorModel], None],
+    *,
+    progress: Progress = silent,
 ) -> None:
     """Fit on the training matrix; `look` sees the model after each iteration and may raise `_Ended`."""
-    weighting = fit_confidence(data.train.csr, model)
     start = None
-    if model.start == "spectral":
-        start = data.spectral_start(model.factors, seed=model.seed, progress=progress)
-    scale = np.ones(data.train.n_items, np.float32)
-
-    def watch(done: int, users: Floats, items: Floats) -> None:
-        if not (np.isfinite(users).all() and np.isfinite(items).all()):
-            raise ModelError(f"als: the vectors are not finite after {done} iterations")
-        look(done, TrainedModel(Embeddings(users, items, scale), weighting, model.regularization))
-
+    if isinstance(model, AlsConfig) and model.start == "spectral":
+        users, items = data.spectral_start(model.factors, seed=model.seed, progress=progress)
+        start = Embeddings(users, items, np.ones(len(items), np.float32))
     with suppress(_Ended):
-        fit_als(weighting.apply(data.train.csr), model, start=start, watch=watch, progress=progress)
+        fit_model(data.train, model, start=start, progress=progress, on_iteration=look)
 
 
-def _best_exponent(data: ValidationSet, fitted: TrainedModel, done: int, *, near: float | None) -> Measured:
+def _best_exponent(data: ValidationSet, fitted: FactorModel, done: int, *, near: float | None) -> Measured:
     """A coarse look first, then the neighbours of the best so far: the metric has one peak along the exponent."""
     vectors = data.user_vectors(fitted)
     coarse = EXPONENTS[::_COARSE] if near is None else (near,)
@@ -134,7 +131,7 @@ def _best_exponent(data: ValidationSet, fitted: TrainedModel, done: int, *, near
 
 
 def _best(
-    data: ValidationSet, vectors: Floats, fitted: TrainedModel, exponents: Sequence[float], done: int
+    data: ValidationSet, vectors: Floats, fitted: FactorModel, exponents: Sequence[float], done: int
 ) -> Measured:
     values = data.scores(vectors, fitted, exponents)
     at = int(values.mean(axis=1).argmax())
@@ -155,17 +152,22 @@ class Stopping:
     n_users: int = 0
     reason: str | None = None
 
-    def applied(self, model: ModelConfig) -> ModelConfig:
+    def applied(self, model: FactorModelConfig) -> FactorModelConfig:
         """`model` with this many iterations."""
         return model.model_copy(update={"iterations": self.iterations})
 
 
-def stop_on_validation(events: Interactions, config: PipelineConfig, *, progress: Progress = silent) -> Stopping:
+def stop_on_validation(
+    events: Interactions, config: PipelineConfig, *, progress: Progress = silent
+) -> Stopping | None:
     """Find after which iteration a fit on the train side, less a validation part, ranks that part best.
 
-    `events`: the whole log; its holdout is cut off first and not looked at. Raises ModelError if the fit fails.
+    `events`: the whole log; its holdout is cut off first and not looked at. None if the model has no iterations or
+    the configuration asks for no early stopping. Raises ModelError if the fit fails.
     """
     metric, model = config.publish.metric, config.model
+    if not isinstance(model, IterativeConfig) or not model.early_stopping:
+        return None
     try:
         data = Validation(events, config, n_users=_STOPPING_USERS).under(config)
     except DataError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys.data.interactions import Interactions
-from recsys.errors import ConfigError, DataError
+from recsys.errors import DataError
 from recsys.evaluation.gates import check_metric
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.significance import Interval, mean_interval
@@ -17,7 +17,7 @@ from recsys.progress import Progress, silent
 from recsys.tuning.ablation import ablate
 from recsys.tuning.budget import Deadline, SearchBudget
 from recsys.tuning.outcome import Outcome
-from recsys.tuning.settings import changed, events_point, point_of
+from recsys.tuning.settings import als_section, changed, events_point, point_of
 from recsys.tuning.space import model_space, with_events
 from recsys.tuning.stages import run_stages
 from recsys.tuning.trials import SearchContext
@@ -27,8 +27,7 @@ from recsys.tuning.validation import Validation
 def check_searchable(config: PipelineConfig) -> None:
     """Raise ConfigError if these settings cannot be searched; no data is read."""
     check_metric(config.publish, config.evaluate)
-    if config.model.algorithm != "als":
-        raise ConfigError(f"model.algorithm: tune searches the settings of 'als', got {config.model.algorithm!r}")
+    als_section(config)
 
 
 def search_settings(

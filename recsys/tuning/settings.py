@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from recsys.config import ModelConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.matrix import Csr
+from recsys.errors import ConfigError
+from recsys.models.factors.als import AlsConfig
 from recsys.pipeline_config import PipelineConfig
 from recsys.tuning.space import EVENT_WEIGHT, Point, has_meaning
 
@@ -13,6 +14,13 @@ Settings = dict[str, dict[str, Any]]
 
 _AS_THEY_ARE = ("weighting", "start", "user_degree_exponent", "item_degree_exponent", "bm25_k1", "bm25_b")
 _FOUND = ("iterations", "popularity_exponent")
+
+
+def als_section(config: PipelineConfig) -> AlsConfig:
+    """The `[model]` section of `config`. Raises ConfigError if it is that of another algorithm."""
+    if not isinstance(config.model, AlsConfig):
+        raise ConfigError(f"model.algorithm: tune searches the settings of 'als', got {config.model.algorithm!r}")
+    return config.model
 
 
 def applied(config: PipelineConfig, settings: Settings) -> PipelineConfig:
@@ -42,7 +50,7 @@ def event_settings(point: Point, config: PipelineConfig) -> Settings:
     return settings
 
 
-def model_settings(point: Point, model: ModelConfig, train: Csr) -> Settings:
+def model_settings(point: Point, model: AlsConfig, train: Csr) -> Settings:
     """What `point` says of the model; `train`: the matrix under its event settings."""
     keys = {name: _short(point[name]) for name in (*_AS_THEY_ARE, *_FOUND) if name in point}
     keys["alpha"] = _short(point["strength"] / _mean_confidence(train, model.model_copy(update=keys)))
@@ -52,7 +60,7 @@ def model_settings(point: Point, model: ModelConfig, train: Csr) -> Settings:
 
 def point_of(config: PipelineConfig, train: Csr) -> Point:
     """The point whose settings are those of `config`, but for rounding; its events are not in it."""
-    model = config.model
+    model = als_section(config)
     point: Point = {"weighting": model.weighting, "start": model.start}
     point |= {name: getattr(model, name) for name in _AS_THEY_ARE if has_meaning(name, point)}
     strength = model.alpha * _mean_confidence(train, model)
@@ -75,7 +83,7 @@ def _is_weight(name: str) -> bool:
     return name.startswith(EVENT_WEIGHT)
 
 
-def _mean_confidence(train: Csr, model: ModelConfig) -> float:
+def _mean_confidence(train: Csr, model: AlsConfig) -> float:
     """Of a stored entry, with alpha 1."""
     return float(fit_confidence(train, model.model_copy(update={"alpha": 1.0})).apply(train).data.mean())
 

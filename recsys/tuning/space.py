@@ -11,9 +11,9 @@ from typing import Any, get_args
 
 import numpy as np
 
-from recsys.config import ModelConfig
 from recsys.data.interactions import Interactions
 from recsys.errors import ConfigError
+from recsys.models.factors.als import AlsConfig
 
 Point = dict[str, Any]
 """A value by coordinate; those that its choices leave without a meaning are not in it."""
@@ -98,7 +98,7 @@ def has_meaning(name: str, chosen: Point) -> bool:
 
 def model_space() -> Space:
     """The settings of `[model]`; iterations and popularity_exponent are found within each fit."""
-    choices = {name: get_args(ModelConfig.model_fields[name].annotation) for name in ("weighting", "start")}
+    choices = {name: get_args(AlsConfig.model_fields[name].annotation) for name in ("weighting", "start")}
     ranges = {
         "strength": Range(0.5, 200, log=True),
         "penalty": Range(0.05, 30, log=True),

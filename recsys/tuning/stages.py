@@ -12,6 +12,7 @@ from recsys.errors import ConfigError, RecsysError
 from recsys.evaluation.metrics import Values
 from recsys.tuning.budget import Plan
 from recsys.tuning.early_stopping import Measured
+from recsys.tuning.settings import als_section
 from recsys.tuning.space import Point, Space
 from recsys.tuning.trials import (
     FinishedTrial,
@@ -78,7 +79,7 @@ def run_stages(context: SearchContext, space: Space, start: Point, plans: Sequen
 
 def _measured_start(context: SearchContext, factors: int) -> Measured | None:
     """What the start reaches, from an earlier search or measured now; None if the time was over before."""
-    path, model = context.folder / scores_file(factors, "start"), context.config.model
+    path, model = context.folder / scores_file(factors, "start"), als_section(context.config)
     if path.exists():
         return Measured(model.iterations, model.popularity_exponent, np.load(path, allow_pickle=False))
     measured = context.measure({}, factors)

@@ -18,15 +18,15 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from recsys.artifacts.files import replace_durably
-from recsys.config import ModelConfig
 from recsys.errors import ArtifactError, RecsysError
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.significance import Interval, paired_difference
+from recsys.models.factors.als import AlsConfig
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.tuning.budget import Deadline
 from recsys.tuning.early_stopping import Measured, explore, measure
-from recsys.tuning.settings import Settings, applied, event_settings, model_settings
+from recsys.tuning.settings import Settings, als_section, applied, event_settings, model_settings
 from recsys.tuning.space import Point, Space
 from recsys.tuning.validation import Validation, ValidationSet
 
@@ -57,15 +57,16 @@ class SearchContext:
         """The settings that a point stands for."""
         settings = event_settings(point, self.config)
         train = self.validation.under(applied(self.config, settings)).train.csr
-        return settings | model_settings(point, self.config.model, train)
+        return settings | model_settings(point, als_section(self.config), train)
 
     def fit_under(
         self, settings: Settings, factors: int, *, iterations: int | None = None
-    ) -> tuple[ValidationSet, ModelConfig]:
+    ) -> tuple[ValidationSet, AlsConfig]:
         """The validation set under `settings`, and the model to fit on it."""
         config = applied(self.config, settings)
-        update = {"factors": factors, "log_loss": False, "iterations": iterations or config.model.iterations}
-        return self.validation.under(config), config.model.model_copy(update=update)
+        model = als_section(config)
+        update = {"factors": factors, "log_loss": False, "iterations": iterations or model.iterations}
+        return self.validation.under(config), model.model_copy(update=update)
 
     def measure(self, settings: Settings, factors: int) -> Measured | None:
         """What `settings` reach exactly as they are; None if the time was over before."""

@@ -19,8 +19,9 @@ from recsys.evaluation.definitions import split_name
 from recsys.evaluation.evaluator import score_lists
 from recsys.evaluation.metrics import Values
 from recsys.map_ordered import map_ordered
+from recsys.models.factors.embeddings import popularity_scale
+from recsys.models.factors.model import FactorModel
 from recsys.models.factors.spectral import spectral_start
-from recsys.models.factors.training import TrainedModel, popularity_scale
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import forbid
@@ -49,7 +50,7 @@ class ValidationSet:
     metric: str
     _starts: dict[tuple[int, int], tuple[Floats, Floats]] = field(default_factory=dict)
 
-    def user_vectors(self, model: TrainedModel) -> Floats:
+    def user_vectors(self, model: FactorModel) -> Floats:
         """float32 (n_rows, d): the trained vector of each user, or the history folded in, as in the evaluator."""
         if self.user_idx is None:
             return model.fold_in(self.history)
@@ -59,7 +60,7 @@ class ValidationSet:
     def scores(
         self,
         vectors: Floats,
-        model: TrainedModel,
+        model: FactorModel,
         exponents: Sequence[float],
         *,
         scores_per_block: int = SCORES_PER_BLOCK,
@@ -78,8 +79,8 @@ class ValidationSet:
             values[:, self.user[start : start + size]] = block
         return values
 
-    def _scales(self, model: TrainedModel, exponents: Sequence[float]) -> list[Floats]:
-        return [popularity_scale(model.weighting.item_degree, exponent) for exponent in exponents]
+    def _scales(self, model: FactorModel, exponents: Sequence[float]) -> list[Floats]:
+        return [popularity_scale(model.item_degree, exponent) for exponent in exponents]
 
     def spectral_start(self, factors: int, *, seed: int, progress: Progress = silent) -> tuple[Floats, Floats]:
         """The spectral start of `train`. The last one is kept, because every fit needs it."""

@@ -17,11 +17,12 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
-from recsys.config import IndexConfig, ModelConfig
+from recsys.config import IndexConfig
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
-from recsys.models.factors.training import train_model
+from recsys.models.factors.als import AlsConfig
+from recsys.models.registry import fit_model
 from recsys.progress import silent
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
@@ -57,8 +58,8 @@ def _catalogue(ids: IdMap) -> Items:
 
 
 def _publish(store: Path, *, seed: int = 1) -> str:
-    matrix, config = _matrix(), ModelConfig(factors=4, seed=seed, regularization=1.0)
-    model = train_model(matrix, config)
+    matrix, config = _matrix(), AlsConfig(factors=4, seed=seed, regularization=1.0)
+    model = fit_model(matrix, config)
     vectors = model.embeddings
     manifest = seal_bundle(
         store,

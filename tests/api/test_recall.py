@@ -22,13 +22,14 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
-from recsys.config import IndexConfig, ModelConfig
+from recsys.config import IndexConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.engine import Answer, Question, Ranked
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.training import TrainedModel
 from recsys.progress import silent
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_approximate import Effort
@@ -65,7 +66,7 @@ def publish(store, effort, *, seed=1):
         Contents(
             users=IdMap.of(USERS)[0],
             items=Items(ids, pa.table({"price": np.linspace(0, 1, N_ITEMS)})),
-            model=TrainedModel(embeddings, fit_confidence(seen, ModelConfig()), 30.0, ()),
+            model=AlsModel(embeddings, fit_confidence(seen, AlsConfig()), 30.0, ()),
             seen=seen,
             popularity=np.ones(N_ITEMS, np.float32),
             index=index(embeddings.scoring_items),

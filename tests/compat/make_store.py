@@ -18,17 +18,18 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
-from recsys.config import IndexConfig, ModelConfig
+from recsys.config import IndexConfig
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
 from recsys.engine import Answer, Engine
-from recsys.models.factors.training import train_model
+from recsys.models.factors.als import AlsConfig
+from recsys.models.registry import fit_model
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
 
 N_USERS, N_ITEMS = 24, 18
-CONFIG = ModelConfig(factors=4, iterations=3, regularization=1.0, popularity_exponent=0.2)
+CONFIG = AlsConfig(factors=4, iterations=3, regularization=1.0, popularity_exponent=0.2)
 USERS = ("user 00", "user 07", "üser 23", "somebody else")
 ITEM = "item 03"
 
@@ -57,7 +58,7 @@ def planted() -> InteractionMatrix:
 
 def seal(store: Path, matrix: InteractionMatrix, name: str) -> str:
     """Seal a version; `name` goes into its configuration, so that it is a version of its own."""
-    model = train_model(matrix, CONFIG)
+    model = fit_model(matrix, CONFIG)
     titles = [None if number == 5 else f"Title {number}" for number in range(N_ITEMS)]
     table = pa.table({"title": pa.array(titles, pa.string()), "price": np.arange(N_ITEMS, dtype=np.float64)})
     return seal_bundle(
@@ -67,7 +68,7 @@ def seal(store: Path, matrix: InteractionMatrix, name: str) -> str:
             items=Items(matrix.items, table),
             model=model,
             seen=matrix.csr,
-            popularity=np.asarray(model.weighting.item_degree),
+            popularity=np.asarray(model.item_degree),
             index=build_index(model.embeddings.scoring_items, IndexConfig()),
             similar=build_index(normalised(model.embeddings.items), IndexConfig()),
         ),

@@ -1,4 +1,7 @@
-"""A log with heavy and light users and items of every popularity, and queries of every kind."""
+"""A log with heavy and light users and items of every popularity, queries of every kind, and models of it."""
+
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -7,6 +10,9 @@ import scipy.sparse as sp
 
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix
+from recsys.models.factors.item2vec import unavailable
+from recsys.models.factors.model import FactorModel
+from recsys.models.registry import fit_model, model_config
 
 N_USERS, N_ITEMS = 60, 900
 
@@ -30,3 +36,25 @@ def matrix() -> InteractionMatrix:
 def exclude(matrix: InteractionMatrix) -> Csr:
     """Everything each user has used, after one who has used nothing."""
     return sp.csr_matrix(sp.vstack([sp.csr_matrix((1, N_ITEMS), dtype=np.float32), matrix.csr]))
+
+
+SMALL = {
+    "als": {"factors": 4, "regularization": 1.0, "iterations": 3, "threads": 1},
+    "bpr": {"factors": 5, "iterations": 10},
+    "svd": {"factors": 4},
+    "item2vec": {"factors": 4, "epochs": 2},
+}
+"""Settings under which a fit takes no time."""
+
+
+@pytest.fixture(scope="session")
+def fitted(matrix: InteractionMatrix) -> Callable[[str], FactorModel]:
+    """The model that an algorithm learns from `matrix`, by its name."""
+
+    @cache
+    def fit(name: str) -> FactorModel:
+        if name == "item2vec" and unavailable():
+            pytest.skip("the extra `baselines` is not installed")
+        return fit_model(matrix, model_config({"algorithm": name, **SMALL.get(name, {})}))
+
+    return fit

@@ -3,51 +3,36 @@
 import numpy as np
 import pytest
 
-from recsys.config import IndexConfig, ModelConfig
-from recsys.models.factors.bpr import BprRecommender
-from recsys.models.factors.embedding_recommender import EmbeddingRecommender
-from recsys.models.factors.item2vec import fit_item2vec
-from recsys.models.factors.training import train_model
+from recsys.config import IndexConfig
+from recsys.models.algorithm import Baseline
+from recsys.models.factors.model import FactorRecommender
 from recsys.models.neighbours.item_knn import ItemKnnRecommender
 from recsys.models.recommender import Queries
-from recsys.models.registry import BASELINES, fit_baseline
+from recsys.models.registry import ALGORITHMS, fit_baseline, publishable
 from recsys.retrieval.exact import ExactSearch
 from recsys.retrieval.faiss_index import build_index
 from recsys.retrieval.topk import stack
 
-CONFIG = ModelConfig(factors=4, regularization=1.0, iterations=3, threads=1, popularity_exponent=0.1)
+BASELINES = [name for name, known in ALGORITHMS.items() if isinstance(known, Baseline)]
+FACTORS = [*publishable(), *(f"folded in {name}" for name in publishable()), "als faiss", "folded in als faiss"]
 
 
-@pytest.fixture(scope="module")
-def model(matrix):
-    return train_model(matrix, CONFIG)
+def _has_no_answer(name):
+    """Whether an empty history has none, rather than an arbitrary one."""
+    return name.startswith("folded in") or name == "ease"
 
 
-EMBEDDINGS = ["als exact", "als faiss", "folded in", "folded in faiss"]
-
-# Who has no history is nobody to these: they answer nothing, rather than something arbitrary.
-SPEECHLESS = {"folded in", "folded in faiss", "ease", "svd", "item2vec"}
-
-# Small enough to be fitted in no time.
-SMALL = {
-    "item_knn": lambda matrix: ItemKnnRecommender.fit(matrix, neighbours=20),
-    "bpr": lambda matrix: BprRecommender.fit(matrix, factors=4, iterations=3),
-    "item2vec": lambda matrix: fit_item2vec(matrix, factors=4, epochs=1),
-}
-
-
-@pytest.fixture(scope="module", params=[*BASELINES, *EMBEDDINGS])
-def recommender(request, matrix):
-    if request.param == "item2vec":
-        pytest.importorskip("gensim", reason="the extra `baselines` is not installed")
-    if request.param in SMALL:
-        return SMALL[request.param](matrix)
+@pytest.fixture(scope="module", params=[*BASELINES, *FACTORS])
+def recommender(request, matrix, fitted):
+    if request.param == "item_knn":
+        return ItemKnnRecommender.fit(matrix, neighbours=20)
     if request.param in BASELINES:
         return fit_baseline(request.param, matrix)
-    model = request.getfixturevalue("model")
+    name = request.param.removeprefix("folded in ").removesuffix(" faiss")
+    model = fitted(name)
     items = model.embeddings.scoring_items
     search = build_index(items, IndexConfig()) if "faiss" in request.param else ExactSearch(items)
-    return EmbeddingRecommender(request.param, model, search)
+    return FactorRecommender(request.param, model, search)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +103,7 @@ def test_the_question_is_left_as_it_was(recommender, queries):
 def test_an_empty_history_is_a_question_like_any_other(recommender, queries):
     empty = Queries(queries.history[:2] * 0, None if queries.user_idx is None else queries.user_idx[:2])
     empty.history.eliminate_zeros()
-    expected = 0 if recommender.name in SPEECHLESS else 10
+    expected = 0 if _has_no_answer(recommender.name) else 10
     assert recommender.recommend(empty, 10).counts.tolist() == [expected, expected]
 
 

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from recsys.config import DATA_DIR_VARIABLE, EvaluateConfig, LogConfig, Section, duration_text
 from recsys.errors import ConfigError
+from recsys.models.registry import publishable
 from recsys.pipeline_config import PipelineConfig, load_config, parse_config
 
 FULL = """
@@ -109,6 +110,37 @@ def test_unknown_and_missing_keys(tmp_path, sections, message):
     assert complaint(tree(**sections), tmp_path) == message
 
 
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"algorithm": "bpr", "alpha": 2}, "config: model.alpha: not a key of 'bpr'; 'als' has it"),
+        (
+            {"window": 2},
+            "config: model.window: not a key of 'als'; 'item2vec' has it",
+        ),
+        (
+            {"algorithm": "svd", "iterations": 2},
+            "config: model.iterations: not a key of 'svd'; 'als' and 'bpr' have it",
+        ),
+        ({"algorithm": "item2vec", "windw": 2}, "config: model.windw: unknown key; did you mean 'window'?"),
+        (
+            {"algorithm": "svd", "continuity": "warm"},
+            "config: model.continuity: got 'warm'; expected 'none' or",
+        ),
+    ],
+)
+def test_each_algorithm_has_its_own_keys(tmp_path, section, message):
+    assert complaint(tree(model=section), tmp_path).startswith(message)
+
+
+def test_the_algorithm_decides_the_defaults(tmp_path):
+    found = {
+        name: parse_config(tree(model={"algorithm": name}), base=tmp_path).model.factors for name in publishable()
+    }
+    assert found == {"als": 128, "bpr": 128, "svd": 512, "item2vec": 64}
+    assert parse_config(tree(), base=tmp_path).model.algorithm == "als"
+
+
 def test_the_log_has_no_default(tmp_path):
     assert complaint({}, tmp_path) == "config: log: missing; it has no default"
 
@@ -124,7 +156,14 @@ def test_every_mistake_is_told(tmp_path):
         ("model", "factors", 0, ["got 0", "greater than or equal to 1"]),
         ("model", "alpha", float("inf"), ["got inf", "finite"]),
         ("model", "regularization", float("nan"), ["got nan"]),
-        ("model", "algorithm", "svd", ["got 'svd'", "expected 'als'"]),
+        (
+            "model",
+            "algorithm",
+            "svdd",
+            ["got 'svdd'", "any of als, bpr, svd, item2vec; did you mean 'svd'?"],
+        ),
+        ("model", "algorithm", "ease", ["got 'ease'", "it can only be a baseline"]),
+        ("model", "algorithm", 3, ["got 3", "expected any of als"]),
         ("evaluate", "cutoffs", [0], ["evaluate.cutoffs.0", "got 0"]),
         ("evaluate", "cutoffs", [], ["evaluate.cutoffs"]),
         ("evaluate", "holdout", "a month", ["got 'a month'", "'28d'"]),
@@ -208,8 +247,9 @@ def test_the_file_is_named(write, tmp_path):
         load_config(path)
 
 
-def test_a_resolved_configuration_is_json_and_reads_back(tmp_path):
-    config = parse_config(tree(model={"seed": 9}), base=tmp_path)
+@pytest.mark.parametrize("algorithm", publishable())
+def test_a_resolved_configuration_is_json_and_reads_back(tmp_path, algorithm):
+    config = parse_config(tree(model={"algorithm": algorithm, "seed": 9}), base=tmp_path)
     again = parse_config(config.model_dump(mode="json"), base=tmp_path / "other")
     assert again == config
 
@@ -222,6 +262,7 @@ def sections():
         for field in section.model_fields.values():
             kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
             waiting += [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)]
+    found |= {algorithm.config for algorithm in publishable().values()}
     return sorted(found, key=lambda section: section.__name__)
 
 

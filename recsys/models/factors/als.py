@@ -1,50 +1,73 @@
 """Alternating least squares on implicit feedback: implicit supplies the solver, everything around it is here.
 
-What is minimised is that of Hu, Koren, Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (2008):
+The objective is that of Hu, Koren, Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (2008):
 
     sum over all users u and items i of  c_ui (p_ui - x_u . y_i)^2  +  regularization (sum |x_u|^2 + sum |y_i|^2)
 
-where p_ui is 1 and c_ui the stored confidence for stored entries, p_ui = 0 and c_ui = 1 for all others. A stored
-confidence takes the place of the 1, it is not added to it; the regularization is the same for every row.
-One iteration improves every user's vector, then every item's, by three steps of conjugate gradient from where it
-was: Takacs, Pilaszy, Tikk, "Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative
+For stored entries p_ui is 1 and c_ui the stored confidence; for all others p_ui = 0 and c_ui = 1. A stored confidence
+replaces the 1, it is not added to it. The regularization is the same for every row.
+One iteration improves every user's vector, then every item's, by three steps of conjugate gradient from its last
+value: Takacs, Pilaszy, Tikk, "Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative
 Filtering" (2011). A row without entries gets the zero vector.
 """
 
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import implicit.cpu.als
 import implicit.gpu.als
 import numpy as np
 from implicit.recommender_base import ModelFitError
+from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from recsys.config import ModelConfig
 from recsys.data.arrays import Floats
+from recsys.data.confidence import ConfidenceConfig
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
+from recsys.models.factors.config import WarmStartConfig
 from recsys.models.factors.implicit_input import check_solvable, writeable
 from recsys.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
-OnIteration = Callable[[int, Floats, Floats], None]
-"""Told how many iterations are done, and the users float32 (n_users, d) and items float32 (n_items, d) they led to.
+OnVectors = Callable[[int, Floats, Floats], None]
+"""Called with the number of iterations done, and users float32 (n_users, d) and items float32 (n_items, d) so far.
 
-The solver goes on from these arrays: look, copy, do not write. What it raises ends the fit, and comes out of it.
+The solver goes on from these arrays: look and copy, do not write. An exception ends the fit and comes out of it.
 """
+
+
+class AlsConfig(ConfidenceConfig, WarmStartConfig):
+    """Alternating least squares on implicit feedback."""
+
+    algorithm: Literal["als"] = Field("als", description="alternating least squares on implicit feedback")
+    popularity_exponent: float = Field(
+        0.1, ge=-1, le=1, description="scores are multiplied by n_users_of_item ** this"
+    )
+    regularization: float = Field(20.0, ge=0, description="added to the diagonal of every solve")
+    iterations: int = Field(5, ge=1, description="at most; one iteration solves all users, then all items")
+    start: Literal["spectral", "random"] = Field(
+        "spectral",
+        description="what the fit starts from: singular vectors of the normalised matrix, or random vectors",
+    )
+    threads: int = Field(0, ge=0, description="of the solver; 0 means all cores")
+    gpu: bool = Field(False, description="train on a GPU if implicit has one")
+    log_loss: bool = Field(False, description="compute the training loss after every iteration (slower)")
+
+    not_learned = WarmStartConfig.not_learned | {"threads", "gpu", "log_loss"}
 
 
 @dataclass(frozen=True, eq=False)
 class AlsFit:
     """What a fit learned.
 
-    `users`: float32 (n_users, d). `items`: float32 (n_items, d). C-contiguous, finite, shared with nothing.
-    `losses`: after each iteration, the objective divided by the sum of all c_ui; empty unless it was asked for.
+    `users`: float32 (n_users, d). `items`: float32 (n_items, d). C-contiguous and finite.
+    `losses`: after each iteration, the objective divided by the sum of all c_ui; empty unless `config.log_loss`.
     """
 
     users: Floats
@@ -54,22 +77,21 @@ class AlsFit:
 
 def fit_als(
     confidence: Csr,
-    config: ModelConfig,
+    config: AlsConfig,
     *,
     start: tuple[Floats, Floats] | None = None,
     overwrite_start: bool = False,
     progress: Progress = silent,
-    watch: OnIteration | None = None,
+    on_iteration: OnVectors | None = None,
 ) -> AlsFit:
     """Factorise `confidence`: canonical float32 (n_users, n_items), alpha multiplied in. It is not modified.
 
-    `start`: users float32 (n_users, d) and items float32 (n_items, d) to set out from, copied unless
-    `overwrite_start`; random ones from `config.seed` otherwise. On the CPU the result is the same to the bit for
-    any number of threads. A GPU, used where `config.gpu` asks for it and implicit has one, sets out from other
-    random vectors.
-    `watch` sees the vectors after each iteration: a fit of fewer iterations would have ended with those very ones.
-    Raises DataError where `confidence` is not canonical, ModelError where it is empty or too large, `start` does
-    not fit, or the vectors come out other than finite.
+    `start`: users float32 (n_users, d) and items float32 (n_items, d) to start from, copied unless
+    `overwrite_start`; without it the solver draws random ones from `config.seed`. On the CPU the result is the same
+    to the bit for any number of threads. A GPU, used if `config.gpu` asks for it and implicit has one, draws other
+    random vectors. `on_iteration`: a fit of fewer iterations would end with the vectors it is called with.
+    Raises DataError if `confidence` is not canonical, ModelError if it is empty or too large, `start` does not fit,
+    or the vectors are not finite.
     """
     _check_input(confidence, start, config.factors)
     losses: list[float] = []
@@ -77,33 +99,44 @@ def fit_als(
     # implicit runs its own threads over rows; BLAS threads below them cost up to ten times the time.
     with threadpool_limits(1, "blas"):
         solver = _solver(config, start, overwrite=overwrite_start)
-        try:
-            heard = _listener(solver, losses, config, progress, watch)
-            solver.fit(writeable(confidence), show_progress=False, callback=heard)
-        except ModelFitError as error:
-            raise _not_finite(confidence, config) from error
-    fit = AlsFit(_on_host(solver.user_factors), _on_host(solver.item_factors), tuple(losses))
-    if not (np.isfinite(fit.users).all() and np.isfinite(fit.items).all()):
-        raise _not_finite(confidence, config)
+        told = _listener(solver, losses, confidence, config, progress, on_iteration)
+        with suppress(ModelFitError):  # not finite, which `_vectors` explains
+            solver.fit(writeable(confidence), show_progress=False, callback=told)
+        fit = AlsFit(*_vectors(solver, confidence, config), tuple(losses))
     size = (*confidence.shape, confidence.nnz, config.factors)
     logger.info("als users=%d items=%d entries=%d factors=%d seconds=%.2f", *size, time.perf_counter() - started)
     return fit
 
 
 def _listener(
-    solver: Any, losses: list[float], config: ModelConfig, progress: Progress, watch: OnIteration | None
+    solver: Any,
+    losses: list[float],
+    confidence: Csr,
+    config: AlsConfig,
+    progress: Progress,
+    on_iteration: OnVectors | None,
 ) -> Callable[[int, float, float | None], None]:
-    """What implicit calls after each iteration; keeps its loss where it computes one."""
+    """What implicit calls after each iteration; keeps the loss if implicit computes one."""
 
     def after_iteration(iteration: int, seconds: float, loss: float | None) -> None:
         if loss is not None:
             losses.append(float(loss))
         logger.info("als iteration=%d seconds=%.2f loss=%s", iteration + 1, seconds, loss)
         progress("als", iteration + 1, config.iterations)
-        if watch is not None:
-            watch(iteration + 1, _on_host(solver.user_factors), _on_host(solver.item_factors))
+        if on_iteration is not None:
+            on_iteration(iteration + 1, *_vectors(solver, confidence, config))
 
     return after_iteration
+
+
+def _vectors(solver: Any, confidence: Csr, config: AlsConfig) -> tuple[Floats, Floats]:
+    users, items = _on_host(solver.user_factors), _on_host(solver.item_factors)
+    if not (np.isfinite(users).all() and np.isfinite(items).all()):
+        raise ModelError(
+            f"als: the vectors are not finite within {config.iterations} iterations; likely cause: regularization "
+            f"{config.regularization:g} is too small for confidences up to {confidence.data.max():g}"
+        )
+    return users, items
 
 
 def _check_input(confidence: Csr, start: tuple[Floats, Floats] | None, factors: int) -> None:
@@ -115,8 +148,8 @@ def _check_input(confidence: Csr, start: tuple[Floats, Floats] | None, factors: 
             raise ModelError(f"als: start {name} hold NaN or infinity")
 
 
-def _solver(config: ModelConfig, start: tuple[Floats, Floats] | None, *, overwrite: bool) -> Any:
-    """A new solver each time: implicit's goes on from whatever its last fit left behind."""
+def _solver(config: AlsConfig, start: tuple[Floats, Floats] | None, *, overwrite: bool) -> Any:
+    """A new solver each time, because implicit's starts from whatever its last fit left behind."""
     settings = {
         "factors": config.factors,
         "regularization": config.regularization,
@@ -143,10 +176,3 @@ def _solver(config: ModelConfig, start: tuple[Floats, Floats] | None, *, overwri
 def _on_host(vectors: Any) -> Floats:
     array = vectors if isinstance(vectors, np.ndarray) else vectors.to_numpy()
     return np.ascontiguousarray(array, np.float32)
-
-
-def _not_finite(confidence: Csr, config: ModelConfig) -> ModelError:
-    return ModelError(
-        f"als: the vectors are not finite after {config.iterations} iterations; likely cause: regularization "
-        f"{config.regularization:g} is too small for confidences up to {confidence.data.max():g}"
-    )

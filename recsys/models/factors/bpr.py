@@ -1,88 +1,136 @@
 """BPR: matrix factorisation that learns to rank; implicit supplies the solver."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 from implicit.recommender_base import ModelFitError
+from numpy.typing import NDArray
+from pydantic import Field
 
 from recsys.data.arrays import Floats
-from recsys.data.matrix import InteractionMatrix, presence
+from recsys.data.matrix import Csr, InteractionMatrix, presence
 from recsys.errors import ModelError
-from recsys.models.factors.embedding_recommender import rows_of, search_known
+from recsys.models.algorithm import Algorithm, Bounds
+from recsys.models.factors.config import IterativeConfig
+from recsys.models.factors.embeddings import degrees_of_items
 from recsys.models.factors.implicit_input import check_solvable, writeable
-from recsys.models.recommender import Queries
+from recsys.models.factors.linear import LinearFactorModel, linear_model, weighted_sum
+from recsys.models.factors.model import OnIteration
 from recsys.progress import Progress, silent
-from recsys.retrieval.exact import ExactSearch
-from recsys.retrieval.search import ItemSearch
-from recsys.retrieval.topk import TopK
+
+_LOOKS = 10
+"""How often `on_iteration` is called: one iteration changes too little to be worth a look."""
+
+_RIDGE = 0.01
+"""Ridge penalty of the fold-in, as a share of the mean variance of the users' mean item vectors."""
 
 
-@dataclass(frozen=True, eq=False)
-class BprRecommender:
-    """Ranks items by their inner product with a trained user's vector, plus the item's bias.
+class BprConfig(IterativeConfig):
+    """Bayesian personalised ranking, by stochastic gradient descent on one thread."""
 
-    `users`: float32 (n_users, d + 1), ones in the last column. `search` holds the items' vectors with their biases
-    in the last column. A user without entries in training has a vector of zeros, so that the biases alone speak.
+    algorithm: Literal["bpr"] = Field("bpr", description="Bayesian personalised ranking")
+    factors: int = Field(128, ge=2, le=4096, description="dimension of the embeddings; one holds the item's bias")
+    learning_rate: float = Field(0.05, gt=0, description="step of the gradient descent")
+    regularization: float = Field(0.005, ge=0, description="pulls every value towards zero at each step")
+    iterations: int = Field(
+        100, ge=1, description="at most; one iteration draws as many triples as there are entries"
+    )
+
+
+def train_bpr(
+    matrix: InteractionMatrix,
+    config: BprConfig,
+    *,
+    progress: Progress = silent,
+    on_iteration: OnIteration | None = None,
+) -> LinearFactorModel:
+    """Learn to rank what a user used above what they did not, by stochastic gradient descent.
+
+    Maximised is the sum over users u, items i used and j not used of log sigmoid(x_u . (y_i - y_j) + b_i - b_j),
+    minus `regularization` times the squares of what is learned. How much a user did with an item does not count.
+    implicit draws j in proportion to n_j, its users, where the paper draws uniformly. What it learns is then
+    preference relative to popularity, log(p(i|u) / n_i), so log n_i is added to b_i.
+    The vector of a user in training is the learned one; that of a history is what a ridge regression on the users of
+    training predicts from the mean of its items' vectors, see `_sources`.
+    One thread: with more, two fits of one seed would differ. `on_iteration` is called ten times, evenly spread.
+    Rendle, Freudenthaler, Gantner, Schmidt-Thieme, "BPR: Bayesian Personalized Ranking from Implicit Feedback"
+    (2009). Raises DataError if `matrix` is not canonical, ModelError if it is empty or too large, or the vectors are
+    not finite.
     """
+    check_solvable("bpr", matrix.csr)
+    solver = BayesianPersonalizedRanking(
+        factors=config.factors - 1,
+        learning_rate=config.learning_rate,
+        regularization=config.regularization,
+        iterations=config.iterations,
+        num_threads=1,
+        random_state=config.seed,
+    )
 
-    users: Floats
-    search: ItemSearch
-    name: str = "bpr"
+    def after_iteration(iteration: int, *_: Any) -> None:
+        done = iteration + 1
+        progress("bpr", done, config.iterations)
+        if on_iteration is not None and done * _LOOKS % config.iterations < _LOOKS:
+            on_iteration(done, _model(matrix.csr, solver, config))
 
-    @staticmethod
-    def fit(
-        matrix: InteractionMatrix,
-        *,
-        factors: int = 128,
-        learning_rate: float = 0.05,
-        regularization: float = 0.005,
-        iterations: int = 100,
-        seed: int = 1,
-        progress: Progress = silent,
-    ) -> "BprRecommender":
-        """Learn to rank what a user used above what they did not, by stochastic gradient descent.
+    try:
+        solver.fit(writeable(presence(matrix.csr)), show_progress=False, callback=after_iteration)
+    except ModelFitError as error:
+        raise _not_finite(config) from error
+    return _model(matrix.csr, solver, config)
 
-        Maximised is the sum over users u, items i used and j not used of log sigmoid(x_u . (y_i - y_j) + b_i - b_j),
-        minus `regularization` times the squares of what is learned; an iteration draws as many triples as there are
-        entries. How much a user did with an item does not count.
-        implicit draws j in proportion to n_j, its users, where the paper draws uniformly. What it learns is then
-        preference relative to popularity, log(p(i|u) / n_i), so log n_i is added to b_i.
-        One thread: with more, which of them writes last decides, and no two fits are the same.
-        Rendle, Freudenthaler, Gantner, Schmidt-Thieme, "BPR: Bayesian Personalized Ranking from Implicit Feedback"
-        (2009). Raises DataError where `matrix` is not canonical, ModelError where it is empty or too large, or the
-        vectors come out other than finite.
-        """
-        check_solvable("bpr", matrix.csr)
-        solver = BayesianPersonalizedRanking(
-            factors=factors,
-            learning_rate=learning_rate,
-            regularization=regularization,
-            iterations=iterations,
-            num_threads=1,
-            random_state=seed,
-        )
 
-        def after_iteration(iteration: int, *_: Any) -> None:
-            progress("bpr", iteration + 1, iterations)
+def _model(csr: Csr, solver: Any, config: BprConfig) -> LinearFactorModel:
+    users, items = (np.array(each, np.float32) for each in (solver.user_factors, solver.item_factors))
+    if not (np.isfinite(users).all() and np.isfinite(items).all()):
+        raise _not_finite(config)
+    items[:, -1] += np.log(np.maximum(degrees_of_items(csr), 1))
+    return linear_model(
+        "bpr",
+        csr,
+        sources=_sources(csr, users, items),
+        items=items,
+        transform="mean",
+        popularity_exponent=config.popularity_exponent,
+        users=users,
+    )
 
-        try:
-            solver.fit(writeable(presence(matrix.csr)), show_progress=False, callback=after_iteration)
-        except ModelFitError as error:
-            raise ModelError(
-                f"bpr: the vectors are not finite; learning rate {learning_rate:g} is too large"
-            ) from error
-        users, items = (np.ascontiguousarray(each, np.float32) for each in (solver.user_factors, solver.item_factors))
-        items[:, -1] += np.log(np.maximum(np.bincount(matrix.csr.indices, minlength=matrix.n_items), 1))
-        return BprRecommender(users, ExactSearch(items))
 
-    def recommend(self, queries: Queries, k: int) -> TopK:
-        """The k best items of each query outside its history.
+def _sources(csr: Csr, users: Floats, items: Floats) -> Floats:
+    """Float32 (n_items, d): s_i = (y_i W + c, 1), whose mean over a history predicts the vector of its user.
 
-        Raises ModelError for a `user_idx` out of range, or for users that training never saw: a vector is learned
-        with all the others, and not made from a history.
-        """
-        if queries.user_idx is None:
-            raise ModelError(f"{self.name}: knows the users it was trained on and nobody else")
-        return search_known(self.search, rows_of(self.users, queries.user_idx, name=self.name), queries.history, k)
+    W and c minimise sum over users |x_u - m_u W - c|^2 + penalty |W|^2, where m_u is the mean of the vectors of the
+    user's items. The last value, 1, multiplies the item's bias, so that a mean counts it once.
+    """
+    known = np.flatnonzero(np.diff(csr.indptr))
+    learned, vectors = users[known, :-1].astype(np.float64), np.ascontiguousarray(items[:, :-1])
+    means = weighted_sum(csr[known], vectors, degrees_of_items(csr), transform="mean").astype(np.float64)
+    weights, constant = _ridge(means, learned)
+    sources = np.ones_like(items)
+    sources[:, :-1] = vectors @ weights + constant
+    return sources
+
+
+def _ridge(
+    inputs: NDArray[np.float64], outputs: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """W (p, q) and c (q,) of the regression of `outputs` (n, q) on `inputs` (n, p)."""
+    input_mean, output_mean = inputs.mean(axis=0), outputs.mean(axis=0)
+    centred = inputs - input_mean
+    gram = centred.T @ centred
+    penalty = _RIDGE * np.trace(gram) / len(gram) + np.finfo(np.float64).tiny
+    weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), centred.T @ (outputs - output_mean))
+    return weights, output_mean - input_mean @ weights
+
+
+def _not_finite(config: BprConfig) -> ModelError:
+    return ModelError(f"bpr: the vectors are not finite; learning rate {config.learning_rate:g} is too large")
+
+
+BPR = Algorithm(
+    BprConfig,
+    train_bpr,
+    LinearFactorModel.load,
+    tunable={"learning_rate": Bounds(0.005, 0.2, log=True), "regularization": Bounds(1e-4, 0.1, log=True)},
+)

@@ -1,6 +1,6 @@
-"""Continuity: tonight's vectors set out from an earlier fit's, or are turned into its space."""
+"""Continuity: tonight's fit starts from the vectors of an earlier one, or is rotated into its space."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -8,7 +8,9 @@ from threadpoolctl import threadpool_limits
 from recsys.data.arrays import Floats, Indices
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix
+from recsys.errors import ModelError
 from recsys.models.factors.embeddings import Embeddings
+from recsys.models.factors.model import FactorModel
 from recsys.retrieval.exact import ExactSearch, normalised
 
 
@@ -24,8 +26,8 @@ class EarlierEmbeddings:
 def carried_over(earlier: EarlierEmbeddings, matrix: InteractionMatrix) -> Embeddings:
     """A start for a fit on `matrix`: the earlier vector of every id that has one, zero for the new ones.
 
-    A fit solves users first: a new user's row comes from the items that are known, and then a new item's row from
-    its users. Who touched nothing but new items stays at zero, which is nobody the model knows, until a cold fit.
+    A fit solves users first: a new user's row comes from the known items, and then a new item's row from its users.
+    A user of new items only keeps the zero vector until the next cold fit.
     """
     return Embeddings(
         _carried(earlier.users, matrix.users, earlier.embeddings.users),
@@ -54,24 +56,28 @@ def share_of_entries(earlier: IdMap, matrix: InteractionMatrix) -> float:
     return float(known[matrix.csr.indices].mean())
 
 
-def aligned(embeddings: Embeddings, items: IdMap, earlier: EarlierEmbeddings) -> Embeddings:
-    """`embeddings` turned so that the vectors of `items` come as near to the earlier ones as a rotation can.
+def aligned(model: FactorModel, items: IdMap, earlier: EarlierEmbeddings) -> FactorModel:
+    """`model` rotated so that the vectors of `items` come as near to the earlier ones as a rotation can.
 
     Inner products, and with them all lists, scores, cosines and fold-ins, stay what they were. The rotation R is the
     orthogonal matrix that maximises the mean cosine over the shared items: R = U V' of the singular value
     decomposition of A'B, rows of A (now) and B (earlier) at length one; Schoenemann, "A Generalized Solution of the
     Orthogonal Procrustes Problem" (1966). The result is the same to the bit for any number of threads.
+    Raises ModelError if the two differ in dimension.
     """
+    vectors, then = model.embeddings, earlier.embeddings
+    if vectors.factors != then.factors:
+        raise ModelError(f"alignment: {vectors.factors} dimensions now, {then.factors} before")
     before, after = shared_rows(earlier.items, items)
     with threadpool_limits(1, "blas"):  # the order of sums, and so the last bits, would depend on the threads
-        now, then = normalised(embeddings.items[after]), normalised(earlier.embeddings.items[before])
-        left, _, right = np.linalg.svd((now.T @ then).astype(np.float64))
-        rotation = (left @ right).astype(np.float32)
-        return replace(embeddings, users=embeddings.users @ rotation, items=embeddings.items @ rotation)
+        left, _, right = np.linalg.svd(
+            (normalised(vectors.items[after]).T @ normalised(then.items[before])).astype(np.float64)
+        )
+        return model.rotated((left @ right).astype(np.float32))
 
 
 def mean_item_cosine(embeddings: Embeddings, items: IdMap, earlier: EarlierEmbeddings) -> float | None:
-    """The mean cosine between an item's vector now and its earlier one; None where no item has both.
+    """The mean cosine between an item's vector now and its earlier one; None if no item has both.
 
     Over the items of both fits whose vectors are not zero in either.
     """
@@ -88,8 +94,8 @@ def training_recall(embeddings: Embeddings, csr: Csr, *, k: int = 20, users: int
     """How well the vectors reproduce what they were trained on: a check of their health, not of their quality.
 
     Mean over about `users` evenly spaced users of recall@k = hits / min(k, |items|), their own items relevant and
-    nothing excluded. `csr`: (n_users, n_items), the training matrix. Users without entries are left out; NaN where
-    all are.
+    nothing excluded. `csr`: (n_users, n_items), the training matrix. Users without entries are left out; NaN if all
+    are.
     """
     active = np.flatnonzero(np.diff(csr.indptr))
     rows = active[:: max(1, len(active) // users)]

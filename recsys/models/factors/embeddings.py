@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys.data.arrays import Floats, read_only
+from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError, ModelError
 
 
@@ -16,8 +17,8 @@ class Embeddings:
     `users`: float32 (n_users, d). `items`: float32 (n_items, d), as the solver left them: fold-in and
     cosine use these.
     `item_scale`: float32 (n_items,), what each item's vector is multiplied by when recommendations are scored
-    (popularity exponent); ones where nothing is scaled. All C-contiguous, finite, read-only.
-    Raises ModelError where they are not.
+    (popularity exponent); ones if nothing is scaled. All C-contiguous, finite, read-only.
+    Raises ModelError if they are not.
     """
 
     users: Floats
@@ -47,6 +48,10 @@ class Embeddings:
         """float32 (n_items, d): the vectors that recommendation scores are inner products with."""
         return self.items * self.item_scale[:, None]
 
+    def rotated(self, rotation: Floats) -> "Embeddings":
+        """The same vectors in another basis: every inner product stays. `rotation`: float32 (d, d), orthogonal."""
+        return Embeddings(self.users @ rotation, self.items @ rotation, self.item_scale)
+
     def save(self, folder: Path) -> None:
         """Write users.npy, items.npy and item_scale.npy into `folder`, which is made if missing."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +60,7 @@ class Embeddings:
 
     @staticmethod
     def load(folder: Path) -> "Embeddings":
-        """Map what `save` wrote. Raises ArtifactError where it is missing or damaged."""
+        """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
         try:
             arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
             return Embeddings(**arrays)
@@ -64,3 +69,15 @@ class Embeddings:
 
 
 _ARRAYS = ("users", "items", "item_scale")
+
+
+def popularity_scale(item_degree: Floats, exponent: float) -> Floats:
+    """Float32 (n_items,): item_degree ** exponent, divided by its mean; a degree below 1 counts as 1."""
+    raw = np.maximum(item_degree, 1).astype(np.float64) ** exponent
+    scale: Floats = (raw / raw.mean()).astype(np.float32)
+    return scale
+
+
+def degrees_of_items(csr: Csr) -> Floats:
+    """Float32 (n_items,): distinct users of each column of `csr`, canonical (n_users, n_items)."""
+    return np.bincount(csr.indices, minlength=csr.shape[1]).astype(np.float32)

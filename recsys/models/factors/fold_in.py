@@ -1,4 +1,4 @@
-"""Fold-in: a vector for anybody, from a history alone."""
+"""Fold-in of ALS: a user vector solved from a history alone, and what each item of the history adds to a score."""
 
 from contextlib import nullcontext
 
@@ -7,14 +7,13 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from threadpoolctl import threadpool_limits
 
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Floats, Indices
 from recsys.data.confidence import ConfidenceWeighting
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 
 Doubles = NDArray[np.float64]
 
-_ITEMS_AT_ONCE = 65_536
 # BLAS threads cost a solve of this size more than they bring; turning them off takes milliseconds, once.
 _MANY_ROWS = 16
 
@@ -30,13 +29,13 @@ def fold_in(
     """Float32 (n, d): for each row of `history` the user vector that is best for the given item vectors.
 
     `history`: canonical float32 (n, n_items), weighed as training weighed its rows. `items`: float32 (n_items, d),
-    unscaled. `gram`: float64 (d, d), `gram_matrix(items)` where the caller keeps it. The exact minimum of one row of
+    unscaled. `gram`: float64 (d, d), `gram_matrix(items)` if the caller keeps it. The exact minimum of one row of
     the objective of `recsys.models.factors.als`, which training approaches by conjugate gradient:
 
         x_u = (Y'Y + sum over i in H of (c_ui - 1) y_i y_i' + regularization I)^-1  sum over i in H of c_ui y_i
 
     (Hu, Koren, Volinsky 2008, equation 4). An empty history gives the zero vector.
-    Raises DataError where `history` is not over the items of training, ModelError where a row has no unique solution.
+    Raises DataError if `history` is not over the items of training, ModelError if a row has no unique solution.
     """
     confidence = weighting.apply(history)
     if len(items) != confidence.shape[1]:
@@ -52,11 +51,36 @@ def fold_in(
     return vectors
 
 
-def gram_matrix(items: Floats) -> Doubles:
-    """Float64 (d, d): Y'Y of `items` float32 (n_items, d), summed in double precision block by block."""
+def contributions(
+    confidence: Csr, items: Floats, targets: Indices, *, regularization: float, gram: Doubles
+) -> Doubles:
+    """Float64 (k, m): how much each of a history's m items adds to the score of each of k target items.
+
+    `confidence`: one row, canonical float32 (1, n_items), weighed as training weighed its rows. `items`: float32
+    (n_items, d), unscaled. `targets`: int32 (k,), positions. `gram`: float64 (d, d), `gram_matrix(items)`.
+    With A the matrix of the row's equation in `fold_in`, a folded-in vector is A^-1 sum_i c_ui y_i,
+    so a score is a sum over the history (Hu, Koren, Volinsky 2008, section 5):
+
+        y_j . x_u = sum over i in H of  c_ui  y_j' A^-1 y_i
+
+    A row of the result sums to that score. An empty history has no contributions: (k, 0).
+    Raises ModelError if `confidence` is not one row, or the row has no unique solution.
+    """
+    if confidence.shape[0] != 1:
+        raise ModelError(f"contributions: {confidence.shape[0]} histories, expected one")
+    known = items[confidence.indices].astype(np.float64)
+    weight = confidence.data.astype(np.float64)
+    wanted = items[targets].astype(np.float64)
+    towards = solve(unseen_part(gram, regularization), known, weight, right=wanted.T)
+    parts: Doubles = (towards.T @ known.T) * weight
+    return parts
+
+
+def gram_matrix(items: Floats, *, block_rows: int = 65_536) -> Doubles:
+    """Float64 (d, d): Y'Y of `items` float32 (n_items, d), summed in double precision, `block_rows` at a time."""
     gram = np.zeros((items.shape[1], items.shape[1]))
-    for start in range(0, len(items), _ITEMS_AT_ONCE):
-        block = items[start : start + _ITEMS_AT_ONCE].astype(np.float64)
+    for start in range(0, len(items), block_rows):
+        block = items[start : start + block_rows].astype(np.float64)
         gram += block.T @ block
     return gram
 
@@ -72,7 +96,7 @@ def solve(unseen: Doubles, vectors: Doubles, confidence: Doubles, *, right: Doub
     """A^-1 `right`, where A is the matrix of one history's equation in `fold_in`; `right`: float64 (d,) or (d, k).
 
     `unseen`: float64 (d, d), see `unseen_part`. `vectors`: float64 (m, d), of the history's items. `confidence`:
-    float64 (m,). Raises ModelError where A has no inverse.
+    float64 (m,). Raises ModelError if A has no inverse.
     """
     normal = unseen + (vectors.T * (confidence - 1)) @ vectors
     solution: Doubles

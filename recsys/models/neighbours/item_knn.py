@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.config import ModelConfig
 from recsys.data.arrays import Floats, read_only
-from recsys.data.confidence import fit_confidence
+from recsys.data.confidence import ConfidenceConfig, fit_confidence
 from recsys.data.matrix import Csr, InteractionMatrix, presence
 from recsys.models.neighbours.nearest import nearest_items, shares
 from recsys.models.recommender import Queries
@@ -65,7 +64,7 @@ class ItemKnnRecommender:
         are divided by their sum. Raises DataError where `matrix` holds nothing.
         """
         items = matrix.csr.T.tocsr()
-        config = ModelConfig(weighting="bm25", alpha=1, bm25_k1=k1, bm25_b=b)
+        config = ConfidenceConfig(weighting="bm25", alpha=1, bm25_k1=k1, bm25_b=b)
         weighted = fit_confidence(items, config).apply(items)
         similarity = nearest_items(
             weighted, weighted.T.tocsr(), neighbours, stage="BM25 item k-NN", progress=progress

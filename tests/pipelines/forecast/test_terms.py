@@ -11,19 +11,18 @@ from pipelines.forecast.events import cleaning_moments, cut_moments, stopping_mo
 from pipelines.forecast.fitting import Shape, als_moment, fit_moments, spectral_moments, vectors_bytes
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import Moment, StepMemory, Term, text
-from recsys.config import ModelConfig
 from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
-from recsys.models.factors.als import fit_als
+from recsys.models.factors.als import AlsConfig, fit_als
 from recsys.models.factors.spectral import spectral_start
-from recsys.models.factors.training import train_model
+from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig, parse_config
 
 N_USERS, N_ITEMS = 20_000, 3_000
-MODEL = ModelConfig(factors=32, iterations=1, threads=1)
+MODEL = AlsConfig(factors=32, iterations=1, threads=1)
 
 
 def traced_peak(work: Callable[[], object]) -> int:
@@ -118,12 +117,12 @@ def test_als_from_random_vectors(matrix: InteractionMatrix, shape: Shape) -> Non
 def test_a_whole_fit_beside_its_matrix(matrix: InteractionMatrix, shape: Shape, factors: int) -> None:
     model = MODEL.model_copy(update={"factors": factors})
     beside = next(term.size for term in fit_moments(shape, model, mapped=False)[0].terms if term.what == "matrix")
-    peak = traced_peak(lambda: train_model(matrix, model))
+    peak = traced_peak(lambda: fit_model(matrix, model))
     assert largest(fit_moments(shape, model, mapped=False)) - beside == pytest.approx(peak, rel=0.2)
 
 
 def test_vectors_are_as_large_as_their_files(matrix: InteractionMatrix, shape: Shape, tmp_path: Path) -> None:
-    train_model(matrix, MODEL).embeddings.save(tmp_path)
+    fit_model(matrix, MODEL).embeddings.save(tmp_path)
     files = sum((tmp_path / name).stat().st_size for name in ("users.npy", "items.npy"))
     assert files == vectors_bytes(shape, MODEL) + 2 * 128  # a header each
 

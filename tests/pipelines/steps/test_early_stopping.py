@@ -11,8 +11,8 @@ from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
 from recsys.data.splits.split import make_split
 from recsys.evaluation.evaluator import evaluate
-from recsys.models.factors.embedding_recommender import EmbeddingRecommender
-from recsys.models.factors.training import train_model
+from recsys.models.factors.model import FactorRecommender
+from recsys.models.registry import fit_model
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 from recsys.retrieval.exact import ExactSearch
@@ -33,8 +33,8 @@ def test_what_is_evaluated_and_what_is_published_have_that_many_iterations(shop:
     events = Interactions.load(Workspace(config.workspace).folder("prepare") / "events")
     weights = EventWeights.of(config.log, config.prepare)
     split = make_split(events, config.evaluate, prepare=config.prepare, weights=weights)
-    model = train_model(split.train, config.model.model_copy(update={"iterations": stopping["iterations"]}))
-    ranked = EmbeddingRecommender("als", model, ExactSearch(model.embeddings.scoring_items))
+    model = fit_model(split.train, config.model.model_copy(update={"iterations": stopping["iterations"]}))
+    ranked = FactorRecommender("als", model, ExactSearch(model.embeddings.scoring_items))
     assert evaluate(ranked, split, cutoffs=(20,)).means()["ndcg@20"] == pytest.approx(evaluated)
     report = json.loads(Workspace(config.workspace).report_json.read_text())
     assert report["stopping"]["iterations"] == stopping["iterations"]

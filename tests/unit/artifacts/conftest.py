@@ -12,13 +12,14 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import Manifest, VersionFacts
 from recsys.artifacts.registry import Registry
-from recsys.config import IndexConfig, ModelConfig
+from recsys.config import IndexConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import csr_from_pairs
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.training import TrainedModel
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
 
@@ -42,7 +43,7 @@ def parts() -> dict[str, Any]:
         "items": Items(
             item_ids, pa.table({"title": ["one", None, "three", "four", "five"], "price": [1, 2, 3, 4, 5]})
         ),
-        "model": TrainedModel(embeddings, fit_confidence(seen, ModelConfig()), 30.0, (2.0, 1.0)),
+        "model": AlsModel(embeddings, fit_confidence(seen, AlsConfig()), 30.0, (2.0, 1.0)),
         "seen": seen,
         "popularity": np.asarray(seen.sum(axis=0), np.float32).ravel(),
         "index": build_index(embeddings.scoring_items, IndexConfig()),

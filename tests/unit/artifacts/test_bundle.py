@@ -61,7 +61,7 @@ def test_a_loaded_version_is_what_was_sealed(folder: Path, parts: dict[str, Any]
         np.testing.assert_array_equal(
             getattr(bundle.model.embeddings, name), getattr(parts["model"].embeddings, name)
         )
-    np.testing.assert_array_equal(bundle.model.weighting.item_degree, parts["model"].weighting.item_degree)
+    np.testing.assert_array_equal(bundle.model.item_degree, parts["model"].weighting.item_degree)
     assert bundle.model.weighting.settings == parts["model"].weighting.settings
     assert bundle.model.regularization == 30.0
     vectors = parts["model"].embeddings.users

@@ -8,8 +8,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.config import ModelConfig
-from recsys.data.confidence import ConfidenceWeighting, fit_confidence
+from recsys.data.confidence import ConfidenceConfig, ConfidenceWeighting, fit_confidence
 from recsys.data.matrix import check_canonical
 from recsys.errors import ArtifactError, DataError
 
@@ -31,12 +30,12 @@ def csr_of(table):
 
 
 def test_plain():
-    confidence = fit_confidence(csr_of(TABLE), ModelConfig(weighting="plain", alpha=2)).apply(csr_of(TABLE))
+    confidence = fit_confidence(csr_of(TABLE), ConfidenceConfig(weighting="plain", alpha=2)).apply(csr_of(TABLE))
     np.testing.assert_array_equal(confidence.toarray(), 2 * TABLE)
 
 
 def test_log():
-    confidence = fit_confidence(csr_of(TABLE), ModelConfig(weighting="log", alpha=2)).apply(csr_of(TABLE))
+    confidence = fit_confidence(csr_of(TABLE), ConfidenceConfig(weighting="log", alpha=2)).apply(csr_of(TABLE))
     expected = [[2 * log(2), 2 * log(4), 0], [2 * log(8), 0, 0]]
     np.testing.assert_allclose(confidence.toarray(), expected, rtol=1e-6)
 
@@ -45,7 +44,7 @@ def test_degree():
     # deg u 2, deg v 1; deg a 2, deg b 1; in units of log 2 the entries are 1, 2, 3.
     unscaled = np.array([[1 / (2**0.5 * 2**0.25), 2 / 2**0.5, 0], [3 / 2**0.25, 0, 0]])
     expected = 20 * unscaled / (unscaled.sum() / 3)
-    config = ModelConfig(weighting="degree", alpha=20, user_degree_exponent=0.5, item_degree_exponent=0.25)
+    config = ConfidenceConfig(weighting="degree", alpha=20, user_degree_exponent=0.5, item_degree_exponent=0.25)
     weighting = fit_confidence(csr_of(TABLE), config)
     np.testing.assert_allclose(weighting.apply(csr_of(TABLE)).toarray(), expected, rtol=1e-6)
     np.testing.assert_array_equal(weighting.item_degree, [2, 1, 0])
@@ -54,7 +53,7 @@ def test_degree():
 
 def test_degree_means_alpha_on_the_training_matrix():
     table = np.random.default_rng(1).integers(0, 3, (40, 30))
-    confidence = fit_confidence(csr_of(table), ModelConfig(alpha=7)).apply(csr_of(table))
+    confidence = fit_confidence(csr_of(table), ConfidenceConfig(alpha=7)).apply(csr_of(table))
     assert confidence.data.mean() == pytest.approx(7, rel=1e-5)
 
 
@@ -63,7 +62,7 @@ def test_bm25():
     idf_a, idf_b = log(1 + 0.5 / 2.5), log(1 + 1.5 / 1.5)
     k_u, k_v = 10 * (0.2 + 0.8 * 4 / 5.5), 10 * (0.2 + 0.8 * 7 / 5.5)
     expected = [[idf_a * 1 * 11 / (1 + k_u), idf_b * 3 * 11 / (3 + k_u), 0], [idf_a * 7 * 11 / (7 + k_v), 0, 0]]
-    config = ModelConfig(weighting="bm25", alpha=1, bm25_k1=10, bm25_b=0.8)
+    config = ConfidenceConfig(weighting="bm25", alpha=1, bm25_k1=10, bm25_b=0.8)
     confidence = fit_confidence(csr_of(TABLE), config).apply(csr_of(TABLE))
     np.testing.assert_allclose(confidence.toarray(), expected, rtol=1e-6)
 
@@ -75,7 +74,7 @@ def test_a_row_alone_gets_the_confidence_it_had_in_training(kind, table):
     csr = csr_of(table)
     if csr.nnz == 0:
         return
-    weighting = fit_confidence(csr, ModelConfig(weighting=kind))
+    weighting = fit_confidence(csr, ConfidenceConfig(weighting=kind))
     confidence = weighting.apply(csr)
     for row in range(csr.shape[0]):
         alone = weighting.apply(csr[row])
@@ -90,7 +89,7 @@ def test_confidence_is_canonical_positive_and_in_the_same_places(kind, table):
     if csr.nnz == 0:
         return
     before = csr.toarray()
-    confidence = fit_confidence(csr, ModelConfig(weighting=kind)).apply(csr)
+    confidence = fit_confidence(csr, ConfidenceConfig(weighting=kind)).apply(csr)
     check_canonical(confidence)
     np.testing.assert_array_equal(confidence.toarray() > 0, before > 0)
     np.testing.assert_array_equal(csr.toarray(), before)
@@ -99,14 +98,14 @@ def test_confidence_is_canonical_positive_and_in_the_same_places(kind, table):
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_of_strangers(kind):
     # Item c has no user in training; the second row has no items at all.
-    weighting = fit_confidence(csr_of(TABLE), ModelConfig(weighting=kind))
+    weighting = fit_confidence(csr_of(TABLE), ConfidenceConfig(weighting=kind))
     confidence = weighting.apply(csr_of([[0, 2, 5], [0, 0, 0]]))
     np.testing.assert_array_equal(confidence.toarray() > 0, [[False, True, True], [False, False, False]])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_save_and_load(tmp_path, kind):
-    weighting = fit_confidence(csr_of(TABLE), ModelConfig(weighting=kind, alpha=0.1))
+    weighting = fit_confidence(csr_of(TABLE), ConfidenceConfig(weighting=kind, alpha=0.1))
     weighting.save(tmp_path / "weighting")
     loaded = ConfidenceWeighting.load(tmp_path / "weighting")
     assert loaded.settings == weighting.settings
@@ -125,7 +124,7 @@ def test_save_and_load(tmp_path, kind):
     ],
 )
 def test_damage_is_named(tmp_path, file, content):
-    fit_confidence(csr_of(TABLE), ModelConfig()).save(tmp_path)
+    fit_confidence(csr_of(TABLE), ConfidenceConfig()).save(tmp_path)
     (tmp_path / file).unlink()
     if content is not None:
         (tmp_path / file).write_bytes(content)
@@ -134,7 +133,7 @@ def test_damage_is_named(tmp_path, file, content):
 
 
 def test_an_unknown_kind_in_a_file_is_refused(tmp_path):
-    fit_confidence(csr_of(TABLE), ModelConfig()).save(tmp_path)
+    fit_confidence(csr_of(TABLE), ConfidenceConfig()).save(tmp_path)
     path = tmp_path / "weighting.json"
     path.write_text(path.read_text().replace('"degree"', '"tfidf"'))
     with pytest.raises(ArtifactError, match="'tfidf', expected one of degree, log, bm25, plain"):
@@ -143,27 +142,27 @@ def test_an_unknown_kind_in_a_file_is_refused(tmp_path):
 
 def test_columns_must_be_those_of_training():
     with pytest.raises(DataError, match="2 columns, expected the 3 of training"):
-        fit_confidence(csr_of(TABLE), ModelConfig()).apply(csr_of(TABLE[:, :2]))
+        fit_confidence(csr_of(TABLE), ConfidenceConfig()).apply(csr_of(TABLE[:, :2]))
 
 
 def test_nothing_to_fit():
     with pytest.raises(DataError, match="no entries"):
-        fit_confidence(csr_of(np.zeros((2, 3))), ModelConfig())
+        fit_confidence(csr_of(np.zeros((2, 3))), ConfidenceConfig())
 
 
 def test_too_large_for_float32_is_refused():
     csr = csr_of([[3e38]])
     with pytest.raises(DataError, match="not finite"):
-        fit_confidence(csr, ModelConfig(weighting="plain", alpha=20)).apply(csr)
+        fit_confidence(csr, ConfidenceConfig(weighting="plain", alpha=20)).apply(csr)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_decayed_to_the_smallest_number_is_still_above_zero(kind):
     smallest = np.finfo(np.float32).smallest_subnormal
     csr = csr_of([[smallest, 1, 1], [1, 1, 1]])
-    assert fit_confidence(csr, ModelConfig(weighting=kind, alpha=1e-3)).apply(csr).data.min() > 0
+    assert fit_confidence(csr, ConfidenceConfig(weighting=kind, alpha=1e-3)).apply(csr).data.min() > 0
 
 
 def test_degrees_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
-        fit_confidence(csr_of(TABLE), ModelConfig()).item_degree[0] = 9
+        fit_confidence(csr_of(TABLE), ConfidenceConfig()).item_degree[0] = 9

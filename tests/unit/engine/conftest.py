@@ -10,14 +10,15 @@ import scipy.sparse as sp
 
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import VersionFacts, new_manifest
-from recsys.config import IndexConfig, ModelConfig
+from recsys.config import IndexConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import Csr
 from recsys.engine import Engine
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.training import TrainedModel
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
 
@@ -35,7 +36,7 @@ def _bundle(
         np.asarray(items, np.float32),
         np.ones(n_items, np.float32) if scale is None else np.asarray(scale, np.float32),
     )
-    model = TrainedModel(embeddings, fit_confidence(seen, ModelConfig()), 30.0, ())
+    model = AlsModel(embeddings, fit_confidence(seen, AlsConfig()), 30.0, ())
     facts = VersionFacts(
         config={"model": {"factors": embeddings.factors}},
         log={"fingerprint": "f" * 64},
@@ -50,7 +51,7 @@ def _bundle(
         items=Items(item_ids, table) if table is not None else Items.without_attributes(item_ids),
         model=model,
         seen=seen,
-        popularity=model.weighting.item_degree if popularity is None else np.asarray(popularity, np.float32),
+        popularity=model.item_degree if popularity is None else np.asarray(popularity, np.float32),
         index=build_index(embeddings.scoring_items, IndexConfig()),
         similar=build_index(normalised(embeddings.items), IndexConfig()),
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import VersionFacts, new_manifest
-from recsys.config import IndexConfig, ModelConfig, PrepareConfig
+from recsys.config import IndexConfig, PrepareConfig
 from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
@@ -21,7 +21,8 @@ from recsys.engine import Answer, Engine, Event, Question
 from recsys.engine.answers import NO_USABLE_EVENT, NO_USER, ONLY_EVENTS, UNKNOWN_USER
 from recsys.engine.post_processing import N_REASONS
 from recsys.errors import InvalidRequestError
-from recsys.models.factors.training import train_model
+from recsys.models.factors.als import AlsConfig
+from recsys.models.registry import fit_model
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import build_index
 
@@ -62,7 +63,7 @@ def _interactions(log: dict[str, tuple[Event, ...]]) -> Interactions:
 
 def _shop(weighting: Any) -> Shop:
     prepare, log = PrepareConfig(half_life_days=20), _log()
-    config = ModelConfig(
+    config = AlsConfig(
         factors=6,
         iterations=300,
         regularization=2.0,
@@ -72,7 +73,7 @@ def _shop(weighting: Any) -> Shop:
         popularity_exponent=0.3,
     )
     matrix, _ = build_matrix(_interactions(log), prepare, weights=EventWeights(KINDS, half_life_days=20))
-    model = train_model(matrix, config)
+    model = fit_model(matrix, config)
     settled = {
         "prepare": prepare.model_dump(),
         "log": {"event_weights": KINDS, "timestamp": "t", "value": "v", "event": "e", "non_positive": "refuse"},
@@ -90,7 +91,7 @@ def _shop(weighting: Any) -> Shop:
         items=titles,
         model=model,
         seen=matrix.csr,
-        popularity=model.weighting.item_degree,
+        popularity=model.item_degree,
         **parts,
     )
     return Shop(log, Engine(bundle))

@@ -13,8 +13,8 @@ from recsys.data.splits.split import Split, make_split
 from recsys.data.splits.strategies import validation_part
 from recsys.errors import ModelError
 from recsys.evaluation.evaluator import Evaluation, evaluate
-from recsys.models.factors.embedding_recommender import EmbeddingRecommender
-from recsys.models.factors.training import train_model
+from recsys.models.factors.model import FactorRecommender
+from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
 from recsys.tuning.early_stopping import EXPONENTS, explore, measure, stop_on_validation
@@ -43,8 +43,8 @@ def validation_split(events: Interactions, config: PipelineConfig) -> Split:
 
 def evaluated(split: Split, config: PipelineConfig) -> Evaluation:
     """What the job's own training and evaluation say."""
-    model = train_model(split.train, config.model)
-    recommender = EmbeddingRecommender("als", model, ExactSearch(model.embeddings.scoring_items))
+    model = fit_model(split.train, config.model)
+    recommender = FactorRecommender("als", model, ExactSearch(model.embeddings.scoring_items))
     return evaluate(recommender, split, cutoffs=(5, 20))
 
 
@@ -73,7 +73,7 @@ class TestMeasuredFits:
         np.testing.assert_allclose(measured.per_user, reference.per_user["ndcg@20"])
 
     def test_blocks_give_what_one_product_gives(self, data: ValidationSet, small: PipelineConfig) -> None:
-        model = train_model(data.train, small.model)
+        model = fit_model(data.train, small.model)
         vectors = data.user_vectors(model)
         whole = data.scores(vectors, model, EXPONENTS)
         blocks = data.scores(vectors, model, EXPONENTS, scores_per_block=7 * data.train.n_items)
@@ -83,7 +83,7 @@ class TestMeasuredFits:
     def test_zero_vectors_have_no_list_and_stand_in_none(self, events: Interactions, small: PipelineConfig) -> None:
         split = validation_split(events, small)
         data = Validation(events, small, n_users=5_000).under(small)
-        model = train_model(split.train, small.model)
+        model = fit_model(split.train, small.model)
         users, items = model.embeddings.users.copy(), model.embeddings.items.copy()
         users[data.user_idx[:3]] = 0
         best = int(np.bincount(data.holdout.indices).argmax())

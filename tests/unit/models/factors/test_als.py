@@ -7,13 +7,12 @@ import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from recsys.config import ModelConfig
 from recsys.data.matrix import load_csr, save_csr
 from recsys.errors import DataError, ModelError
-from recsys.models.factors.als import fit_als
+from recsys.models.factors.als import AlsConfig, fit_als
 from recsys.models.factors.implicit_input import writeable
 
-SMALL = ModelConfig(factors=6, regularization=0.7, iterations=4, seed=3, threads=1)
+SMALL = AlsConfig(factors=6, regularization=0.7, iterations=4, seed=3, threads=1)
 
 
 def _same(left, right):
@@ -66,9 +65,11 @@ def test_progress_is_told_after_every_iteration(confidence):
     assert told == [("als", done, 4) for done in (1, 2, 3, 4)]
 
 
-def test_watch_sees_what_a_shorter_fit_would_end_with(confidence):
+def test_on_iteration_sees_what_a_shorter_fit_would_end_with(confidence):
     seen = {}
-    fit_als(confidence, SMALL, watch=lambda done, users, items: seen.update({done: (users.copy(), items.copy())}))
+    fit_als(
+        confidence, SMALL, on_iteration=lambda done, users, items: seen.update({done: (users.copy(), items.copy())})
+    )
     assert list(seen) == [1, 2, 3, 4]
     for done, (users, items) in seen.items():
         shorter = fit_als(confidence, SMALL.model_copy(update={"iterations": done}))
@@ -76,7 +77,7 @@ def test_watch_sees_what_a_shorter_fit_would_end_with(confidence):
         np.testing.assert_array_equal(items, shorter.items)
 
 
-def test_watch_can_end_the_fit(confidence):
+def test_on_iteration_can_end_the_fit(confidence):
     told = []
 
     def enough(done, users, items):
@@ -84,7 +85,7 @@ def test_watch_can_end_the_fit(confidence):
             raise StopIteration
 
     with pytest.raises(StopIteration):
-        fit_als(confidence, SMALL, progress=lambda *step: told.append(step), watch=enough)
+        fit_als(confidence, SMALL, progress=lambda *step: told.append(step), on_iteration=enough)
     assert len(told) == 2
 
 
@@ -237,7 +238,7 @@ def test_a_matrix_mapped_from_files_is_not_copied_for_the_solver_and_not_written
     assert np.shares_memory(unlocked.indices, mapped.indices)
     assert unlocked.indices.flags.writeable
     assert not mapped.indices.flags.writeable
-    fit_als(mapped, ModelConfig(factors=4, iterations=1))
+    fit_als(mapped, AlsConfig(factors=4, iterations=1))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -256,6 +257,6 @@ def test_the_start_is_overwritten_only_where_it_may_be(overwrite):
     rng = np.random.default_rng(1)
     start = rng.random((30, 4), dtype=np.float32), rng.random((20, 4), dtype=np.float32)
     before = start[1].copy()
-    fit = fit_als(csr, ModelConfig(factors=4, iterations=1), start=start, overwrite_start=overwrite)
+    fit = fit_als(csr, AlsConfig(factors=4, iterations=1), start=start, overwrite_start=overwrite)
     assert np.shares_memory(fit.items, start[1]) == overwrite
     assert np.array_equal(before, start[1]) != overwrite

@@ -7,9 +7,10 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.config import ModelConfig
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix
+from recsys.errors import ModelError
+from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.continuity import (
     EarlierEmbeddings,
     aligned,
@@ -20,9 +21,10 @@ from recsys.models.factors.continuity import (
     training_recall,
 )
 from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.training import train_model
+from recsys.models.factors.linear import LinearFactorModel
+from recsys.models.registry import fit_model
 
-CONFIG = ModelConfig(factors=4, alpha=2.0, regularization=0.5, iterations=8, threads=1)
+CONFIG = AlsConfig(factors=4, alpha=2.0, regularization=0.5, iterations=8, threads=1)
 
 
 def ids(*names):
@@ -32,6 +34,11 @@ def ids(*names):
 def embeddings(users, items):
     users, items = (np.array(rows, np.float32) for rows in (users, items))
     return Embeddings(users, items, np.ones(len(items), np.float32))
+
+
+def model_of(embeddings):
+    degree = np.ones(len(embeddings.items), np.float32)
+    return LinearFactorModel("svd", embeddings, degree, embeddings.items, "presence")
 
 
 def matrix(users, items, dense):
@@ -84,7 +91,7 @@ def test_alignment_undoes_a_rotation(seed):
     rotation = np.linalg.qr(np.random.default_rng(seed).standard_normal((4, 4)))[0].astype(np.float32)
     vectors = before.embeddings
     turned = replace(vectors, users=vectors.users @ rotation, items=np.ascontiguousarray(vectors.items @ rotation))
-    back = aligned(turned, before.items, before)
+    back = aligned(model_of(turned), before.items, before).embeddings
     np.testing.assert_allclose(back.items, vectors.items, atol=1e-4)
     np.testing.assert_allclose(back.users, vectors.users, atol=1e-4)
 
@@ -93,7 +100,7 @@ def test_alignment_undoes_a_rotation(seed):
 @given(st.integers(0, 1000))
 def test_alignment_changes_no_score_and_is_the_best(seed):
     before, now = random_fit(seed), random_fit(seed + 5000)
-    turned = aligned(now.embeddings, now.items, before)
+    turned = aligned(model_of(now.embeddings), now.items, before).embeddings
     scores = now.embeddings.users @ now.embeddings.scoring_items.T
     np.testing.assert_allclose(turned.users @ turned.scoring_items.T, scores, atol=1e-4)
     best = mean_item_cosine(turned, now.items, before)
@@ -121,7 +128,7 @@ def nights(groups):
     """Yesterday's fit without u0000, u0020, i0000 and i0015; tonight's log: everything but u0001 and i0001."""
     users, items = np.arange(40, dtype=np.int32), np.arange(30, dtype=np.int32)
     before = _part(groups, users[users % 20 != 0], items[items % 15 != 0])
-    model = train_model(before, CONFIG)
+    model = fit_model(before, CONFIG)
     return EarlierEmbeddings(before.users, before.items, model.embeddings), _part(
         groups, users[users != 1], items[items != 1]
     )
@@ -134,7 +141,7 @@ def _part(whole, users, items):
 def test_one_iteration_finds_the_place_of_new_users_and_items(nights):
     earlier, now = nights
     fewer = CONFIG.model_copy(update={"iterations": 1})
-    vectors = train_model(now, fewer, start=carried_over(earlier, now)).embeddings
+    vectors = fit_model(now, fewer, start=carried_over(earlier, now)).embeddings
     scores = vectors.users @ vectors.items.T
     second_items = np.array([name >= "i0015" for name in now.items.ids.to_pylist()])
     second_users = np.array([name >= "u0020" for name in now.users.ids.to_pylist()])
@@ -145,15 +152,21 @@ def test_one_iteration_finds_the_place_of_new_users_and_items(nights):
 
 def test_going_on_keeps_the_space_and_starting_anew_does_not(nights):
     earlier, now = nights
-    warm = train_model(now, CONFIG.model_copy(update={"iterations": 1}), start=carried_over(earlier, now))
-    anew = train_model(now, CONFIG.model_copy(update={"seed": 2, "start": "random"}))
+    warm = fit_model(now, CONFIG.model_copy(update={"iterations": 1}), start=carried_over(earlier, now))
+    anew = fit_model(now, CONFIG.model_copy(update={"seed": 2, "start": "random"}))
     assert mean_item_cosine(warm.embeddings, now.items, earlier) > 0.95
     assert mean_item_cosine(anew.embeddings, now.items, earlier) < 0.8
 
 
 def test_it_is_the_same_again(nights):
     earlier, now = nights
-    first, again = (train_model(now, CONFIG, start=carried_over(earlier, now)).embeddings for _ in range(2))
-    np.testing.assert_array_equal(first.items, again.items)
+    first, again = (fit_model(now, CONFIG, start=carried_over(earlier, now)) for _ in range(2))
+    np.testing.assert_array_equal(first.embeddings.items, again.embeddings.items)
     one, two = (aligned(each, now.items, earlier) for each in (first, again))
-    np.testing.assert_array_equal(one.users, two.users)
+    np.testing.assert_array_equal(one.embeddings.users, two.embeddings.users)
+
+
+def test_fits_of_another_dimension_are_not_aligned(earlier):
+    now = random_fit(3)
+    with pytest.raises(ModelError, match="4 dimensions now, 2 before"):
+        aligned(model_of(now.embeddings), now.items, earlier)

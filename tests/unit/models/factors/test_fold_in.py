@@ -5,13 +5,12 @@ from hypothesis import strategies as st
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
-from recsys.config import ModelConfig
 from recsys.data.confidence import fit_confidence
 from recsys.errors import DataError, ModelError
-from recsys.models.factors.als import fit_als
+from recsys.models.factors.als import AlsConfig, fit_als
 from recsys.models.factors.fold_in import fold_in, gram_matrix
 
-CONFIG = ModelConfig(factors=5, regularization=0.7, alpha=3.0, iterations=60, threads=1)
+CONFIG = AlsConfig(factors=5, regularization=0.7, alpha=3.0, iterations=60, threads=1)
 
 
 def _dense_solve(confidence, items, regularization):
@@ -101,7 +100,6 @@ def test_histories_over_other_items_are_refused(confidence):
         fold_in(confidence, np.ones((41, 5), np.float32), weighting=fitted, regularization=0.7)
 
 
-def test_the_gram_matrix_is_summed_over_all_blocks(monkeypatch):
+def test_the_gram_matrix_is_summed_over_all_blocks():
     items = np.random.default_rng(3).normal(size=(23, 4)).astype(np.float32)
-    monkeypatch.setattr("recsys.models.factors.fold_in._ITEMS_AT_ONCE", 5)
-    np.testing.assert_allclose(gram_matrix(items), items.T.astype(np.float64) @ items, rtol=1e-6)
+    np.testing.assert_allclose(gram_matrix(items, block_rows=5), items.T.astype(np.float64) @ items, rtol=1e-6)

@@ -2,8 +2,20 @@ import numpy as np
 import pytest
 
 from recsys.errors import ModelError
-from recsys.models.factors.svd import fit_svd
+from recsys.models.factors.model import FactorRecommender
+from recsys.models.factors.svd import SvdConfig, train_svd
 from recsys.models.recommender import Queries
+from recsys.retrieval.exact import ExactSearch
+
+
+def _train(matrix, **keys):
+    return train_svd(matrix, SvdConfig(**keys))
+
+
+def _ask(model, history, k):
+    return FactorRecommender("svd", model, ExactSearch(model.embeddings.scoring_items)).recommend(
+        Queries(history, None), k
+    )
 
 
 @pytest.fixture(scope="module")
@@ -24,35 +36,31 @@ def _slow(dense, rank, exponent):
 
 @pytest.mark.parametrize("exponent", [0.0, 0.5])
 def test_scores_are_those_of_the_truncated_decomposition(blocks, exponent):
-    model = fit_svd(blocks, factors=5, popularity_exponent=exponent)
+    model = _train(blocks, factors=5, popularity_exponent=exponent)
     expected = _slow(blocks.csr.toarray(), 5, exponent)
-    for user, (indices, values) in enumerate(model.recommend(Queries(blocks.csr, None), 50).rows()):
+    for user, (indices, values) in enumerate(_ask(model, blocks.csr, 50).rows()):
         np.testing.assert_allclose(values, expected[user, indices], atol=1e-4)
-    assert model.name == "svd"
+    np.testing.assert_array_equal(model.embeddings.users, model.fold_in(blocks.csr))
 
 
 def test_groups_stay_together_also_for_somebody_new(blocks, csr):
     history = np.zeros((5, 50))
     history[np.arange(5), np.arange(5) * 10 + 3] = 1
-    top = fit_svd(blocks).recommend(Queries(csr(history), None), 9)
+    top = _ask(_train(blocks), csr(history), 9)
     np.testing.assert_array_equal(np.sort(top.indices // 10, axis=1), np.repeat(np.arange(5)[:, None], 9, axis=1))
 
 
 def test_it_never_keeps_enough_to_give_the_matrix_back(blocks, matrix):
-    assert fit_svd(blocks, factors=512).sources.shape == (50, 5)
-    assert fit_svd(blocks, factors=3).sources.shape == (50, 3)
-    assert fit_svd(matrix(np.ones((4, 3)))).sources.shape == (3, 1)
-
-
-def test_nobody_is_recommended_nothing(blocks, csr):
-    assert fit_svd(blocks).recommend(Queries(csr(np.zeros((1, 50))), None), 3).counts.tolist() == [0]
+    assert _train(blocks, factors=512).sources.shape == (50, 5)
+    assert _train(blocks, factors=3).sources.shape == (50, 3)
+    assert _train(matrix(np.ones((4, 3)))).sources.shape == (3, 1)
 
 
 def test_the_same_seed_gives_the_same_bits(blocks):
-    first, second = fit_svd(blocks, seed=7), fit_svd(blocks, seed=7)
+    first, second = _train(blocks, seed=7), _train(blocks, seed=7)
     np.testing.assert_array_equal(first.sources, second.sources)
 
 
 def test_an_empty_log_is_refused(matrix):
     with pytest.raises(ModelError, match="svd: nothing to learn from"):
-        fit_svd(matrix(np.zeros((2, 3))))
+        _train(matrix(np.zeros((2, 3))))

@@ -1,27 +1,28 @@
 import numpy as np
 import pytest
 
-from recsys.config import IndexConfig, ModelConfig
+from recsys.config import IndexConfig
 from recsys.errors import ModelError
-from recsys.models.factors.embedding_recommender import EmbeddingRecommender
-from recsys.models.factors.training import train_model
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.model import FactorRecommender
 from recsys.models.recommender import Queries
+from recsys.models.registry import fit_model
 from recsys.retrieval.exact import ExactSearch
 from recsys.retrieval.faiss_index import build_index
 
-CONFIG = ModelConfig(factors=3, regularization=0.5, alpha=5.0, iterations=10, threads=1, popularity_exponent=0.3)
+CONFIG = AlsConfig(factors=3, regularization=0.5, alpha=5.0, iterations=10, threads=1, popularity_exponent=0.3)
 
 
 @pytest.fixture(scope="module")
 def model(groups):
-    return train_model(groups, CONFIG)
+    return fit_model(groups, CONFIG)
 
 
 @pytest.fixture(scope="module", params=["exact", "faiss"])
 def recommender(request, model):
     items = model.embeddings.scoring_items
     search = ExactSearch(items) if request.param == "exact" else build_index(items, IndexConfig())
-    return EmbeddingRecommender("als", model, search)
+    return FactorRecommender("als", model, search)
 
 
 def _lists(top):
@@ -68,8 +69,8 @@ def test_nobody_is_recommended_nothing(recommender, csr):
 
 def test_a_trained_user_without_entries_is_nobody_too(matrix, csr):
     dense = np.array([[1, 1, 0], [0, 0, 0], [0, 1, 1]])
-    model = train_model(matrix(dense), CONFIG)
-    recommender = EmbeddingRecommender("als", model, ExactSearch(model.embeddings.scoring_items))
+    model = fit_model(matrix(dense), CONFIG)
+    recommender = FactorRecommender("als", model, ExactSearch(model.embeddings.scoring_items))
     top = recommender.recommend(Queries(csr(dense), np.arange(3, dtype=np.int32)), 2)
     assert _lists(top) == [[2], [], [0]]
 
@@ -87,4 +88,4 @@ def test_a_user_out_of_range_is_nobody_elses(recommender, groups, user):
 
 def test_a_search_over_other_items_is_refused(model):
     with pytest.raises(ModelError, match="the search holds 2 items, the model 30"):
-        EmbeddingRecommender("als", model, ExactSearch(np.ones((2, 3), np.float32)))
+        FactorRecommender("als", model, ExactSearch(np.ones((2, 3), np.float32)))

@@ -3,13 +3,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.config import ModelConfig
 from recsys.data.confidence import fit_confidence
 from recsys.errors import ModelError
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.fold_in import gram_matrix
-from recsys.models.factors.reasons import contributions
-from recsys.models.factors.training import TrainedModel
+from recsys.models.factors.fold_in import contributions, gram_matrix
 
 
 def test_worked_by_hand(csr):
@@ -31,7 +30,7 @@ def test_they_add_up_to_the_score_of_the_folded_in_vector(seed, weighting, csr):
     counts = csr(rng.integers(1, 5, (7, 12)) * (rng.random((7, 12)) < 0.4) + np.eye(7, 12))
     vectors = [rng.normal(size=(n, 5)).astype(np.float32) for n in (7, 12)]
     embeddings = Embeddings(*vectors, rng.uniform(0.5, 2, 12).astype(np.float32))
-    model = TrainedModel(embeddings, fit_confidence(counts, ModelConfig(weighting=weighting)), 0.7)
+    model = AlsModel(embeddings, fit_confidence(counts, AlsConfig(weighting=weighting)), 0.7)
     targets = rng.permutation(12).astype(np.int32)[:8]
     parts = model.contributions(counts[3], targets)
     assert parts.shape == (8, counts[3].nnz)

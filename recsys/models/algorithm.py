@@ -1,0 +1,57 @@
+"""Algorithm: what the registry knows of a model that can be served; Baseline: of one that is only compared with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recsys.data.matrix import InteractionMatrix
+from recsys.models.factors.config import FactorModelConfig
+from recsys.models.factors.model import FactorModel
+from recsys.models.recommender import Recommender
+from recsys.progress import Progress
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The values of a setting among which a search may choose, `low` to `high`.
+
+    `log`: in steps of equal ratio. `whole`: integers only.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+def _available() -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A model that learns embeddings, and so can be trained, published and served.
+
+    `config`: its `[model]` section. What it can do follows from the class it derives from, see
+    `recsys.models.factors.config`.
+    `fit(matrix, config, *, progress)` returns a FactorModel. With an IterativeConfig it also takes `on_iteration`,
+    with a WarmStartConfig also `start`, the Embeddings to start from.
+    `load(folder)` reads what the `save` of the model wrote.
+    `unavailable`: says in words what is not installed, "needs gensim ..."; None if nothing is missing.
+    `tunable`: the numbers of its section that `recsys tune` may search, by key; the popularity exponent and the
+    iterations are found within each fit and need no bounds.
+    """
+
+    config: type[FactorModelConfig]
+    fit: Callable[..., FactorModel]
+    load: Callable[[Path], FactorModel]
+    unavailable: Callable[[], str | None] = _available
+    tunable: Mapping[str, Bounds] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A model that is only compared with. `check_size`: raises ModelError if it cannot hold that many items."""
+
+    fit: Callable[[InteractionMatrix, Progress], Recommender]
+    check_size: Callable[[int], None] | None = None

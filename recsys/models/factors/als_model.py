@@ -1,0 +1,143 @@
+"""AlsModel: what ALS learned, and the exact solve that makes a vector for a user who was not in training."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from recsys.data.arrays import Floats, Indices
+from recsys.data.confidence import ConfidenceWeighting, fit_confidence
+from recsys.data.matrix import Csr, InteractionMatrix
+from recsys.errors import ArtifactError
+from recsys.models.algorithm import Algorithm
+from recsys.models.factors.als import AlsConfig, OnVectors, fit_als
+from recsys.models.factors.embeddings import Embeddings, popularity_scale
+from recsys.models.factors.fold_in import Doubles, contributions, fold_in, gram_matrix
+from recsys.models.factors.model import OnIteration
+from recsys.models.factors.model_file import NAME, read_model_file, write_model_file
+from recsys.models.factors.spectral import spectral_start
+from recsys.progress import Progress, silent
+
+
+@dataclass(frozen=True, eq=False)
+class AlsModel:
+    """A FactorModel learned by alternating least squares.
+
+    `weighting`: what turned counts into confidence. `regularization`: of the fit. `losses`: training loss after each
+    iteration, empty unless `log_loss`.
+    """
+
+    embeddings: Embeddings
+    weighting: ConfidenceWeighting
+    regularization: float
+    losses: tuple[float, ...] = ()
+
+    algorithm: ClassVar[str] = "als"
+
+    @property
+    def item_degree(self) -> Floats:
+        """float32 (n_items,): distinct users of each item in training."""
+        return self.weighting.item_degree
+
+    def fold_in(self, history: Csr) -> Floats:
+        """Float32 (n, d): the vector that training would solve for each row of `history`; see `fold_in.fold_in`."""
+        return fold_in(
+            history,
+            self.embeddings.items,
+            weighting=self.weighting,
+            regularization=self.regularization,
+            gram=self.gram,
+        )
+
+    def contributions(self, history: Csr, targets: Indices) -> Doubles:
+        """Float64 (k, m): what each entry of `history`, a single row, adds to the scores of `targets`, int32 (k,)."""
+        scale = self.embeddings.item_scale[targets].astype(np.float64)
+        unscaled = contributions(
+            self.weighting.apply(history),
+            self.embeddings.items,
+            targets,
+            regularization=self.regularization,
+            gram=self.gram,
+        )
+        return unscaled * scale[:, None]
+
+    @cached_property
+    def gram(self) -> Doubles:
+        """Float64 (d, d): Y'Y of the item vectors, made once because every fold-in needs it."""
+        return gram_matrix(self.embeddings.items)
+
+    def rotated(self, rotation: Floats) -> "AlsModel":
+        """The same model in another basis. `rotation`: float32 (d, d), orthogonal."""
+        return self.with_embeddings(self.embeddings.rotated(rotation))
+
+    def with_embeddings(self, embeddings: Embeddings) -> "AlsModel":
+        """The same model with other embeddings for the same users and items."""
+        return replace(self, embeddings=embeddings)
+
+    def save(self, folder: Path) -> None:
+        """Write the embeddings, the weighting and model.json into `folder`, which is made if missing."""
+        self.embeddings.save(folder)
+        self.weighting.save(folder)
+        write_model_file(folder, "als", regularization=self.regularization, losses=list(self.losses))
+
+    @staticmethod
+    def load(folder: Path) -> "AlsModel":
+        """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
+        settings = read_model_file(folder)
+        try:
+            regularization, losses = float(settings["regularization"]), tuple(map(float, settings["losses"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(f"{folder / NAME}: expected regularization and losses: {error}") from error
+        return AlsModel(Embeddings.load(folder), ConfidenceWeighting.load(folder), regularization, losses)
+
+
+def train_als(
+    matrix: InteractionMatrix,
+    config: AlsConfig,
+    *,
+    start: Embeddings | None = None,
+    progress: Progress = silent,
+    on_iteration: OnIteration | None = None,
+) -> AlsModel:
+    """Weigh the counts of `matrix`, factorise them, and scale items for scoring by their popularity.
+
+    `start`: embeddings of the same users and items to start from; they are not modified.
+    Raises DataError if `matrix` holds nothing, ModelError if the fit fails.
+    """
+    weighting = fit_confidence(matrix.csr, config)
+    scale = popularity_scale(weighting.item_degree, config.popularity_exponent)
+
+    def model(users: Floats, items: Floats, losses: tuple[float, ...] = ()) -> AlsModel:
+        return AlsModel(Embeddings(users, items, scale), weighting, config.regularization, losses)
+
+    # Made before the confidence, so that the two are never in memory side by side.
+    first = _first_vectors(matrix.csr, config, progress) if start is None else (start.users, start.items)
+    fit = fit_als(
+        weighting.apply(matrix.csr),
+        config,
+        start=first,
+        overwrite_start=start is None,
+        progress=progress,
+        on_iteration=on_iteration and _told(on_iteration, model),
+    )
+    return model(fit.users, fit.items, fit.losses)
+
+
+def _told(on_iteration: OnIteration, model: Callable[[Floats, Floats], AlsModel]) -> OnVectors:
+    def tell(done: int, users: Floats, items: Floats) -> None:
+        on_iteration(done, model(users, items))
+
+    return tell
+
+
+def _first_vectors(csr: Csr, config: AlsConfig, progress: Progress) -> tuple[Floats, Floats] | None:
+    """What the fit starts from; None lets the solver draw at random."""
+    if config.start == "random":
+        return None
+    return spectral_start(csr, config.factors, seed=config.seed, progress=progress)
+
+
+ALS = Algorithm(AlsConfig, train_als, AlsModel.load)

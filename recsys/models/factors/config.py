@@ -1,0 +1,70 @@
+"""What the `[model]` sections of all factor models share, and what a model declares that it can do.
+
+A model's own section derives from `FactorModelConfig`, or from `IterativeConfig` if it can be stopped early, or from
+`WarmStartConfig` if it can also start from the vectors of an earlier fit. Steps ask for these classes, never for the
+name of an algorithm.
+"""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from recsys.config import Section
+
+
+class FactorModelConfig(Section):
+    """`[model]`: what is learned, and how."""
+
+    algorithm: str = Field(description="the model that is trained and served")
+    factors: int = Field(128, ge=1, le=4096, description="dimension of the embeddings")
+    popularity_exponent: float = Field(
+        0.0, ge=-1, le=1, description="scores are multiplied by n_users_of_item ** this"
+    )
+    seed: int = Field(1, ge=0, description="of every random choice of the fit")
+    continuity: Literal["none", "aligned"] = Field(
+        "none",
+        description="what ties the vectors to those of the serving version: nothing, or a rotation after the fit, "
+        "which changes no score (docs/training.md)",
+    )
+
+    not_learned: ClassVar[frozenset[str]] = frozenset({"popularity_exponent", "continuity"})
+    """Keys that leave the vectors as they are. Subclasses add theirs."""
+
+    def learned_by(self) -> dict[str, Any]:
+        """The settings that the vectors depend on, by key."""
+        return self.model_dump(mode="json", exclude=set(self.not_learned))
+
+
+class IterativeConfig(FactorModelConfig):
+    """A model that improves by iterations, each of which would do as the last."""
+
+    iterations: int = Field(ge=1, description="iterations of the fit, at most")
+    early_stopping: bool = Field(
+        True,
+        description="train as many iterations as were best on a validation part of the train side, which `evaluate` "
+        "holds out; otherwise always `iterations`",
+    )
+
+    # With early stopping the number of iterations is another one from night to night.
+    not_learned: ClassVar[frozenset[str]] = FactorModelConfig.not_learned | {"iterations", "early_stopping"}
+
+
+def stops_early(config: FactorModelConfig) -> bool:
+    """Whether the number of iterations is to be found on a validation part."""
+    return isinstance(config, IterativeConfig) and config.early_stopping
+
+
+class WarmStartConfig(IterativeConfig):
+    """A model that can start from the vectors of an earlier fit."""
+
+    continuity: Literal["none", "aligned", "warm"] = Field(  # type: ignore[assignment]
+        "none",
+        description="what ties the vectors to those of the serving version: nothing; a rotation after the fit, "
+        "which changes no score; or, `warm`, the fit starts from them (docs/training.md)",
+    )
+    warm_iterations: int = Field(1, ge=1, description='continuity = "warm": replaces `iterations`')
+    warm_nights: int = Field(
+        7, ge=1, description='continuity = "warm": warm fits in a row, at most; the next one is cold and aligned'
+    )
+
+    not_learned: ClassVar[frozenset[str]] = IterativeConfig.not_learned | {"warm_iterations", "warm_nights"}

@@ -1,0 +1,178 @@
+"""LinearFactorModel: a user's vector is a weighted sum of what the items of a history stand for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from recsys.data.arrays import Floats, Indices, read_only
+from recsys.data.matrix import Csr
+from recsys.errors import ArtifactError, ModelError
+from recsys.models.factors.embeddings import Embeddings, degrees_of_items, popularity_scale
+from recsys.models.factors.fold_in import Doubles
+from recsys.models.factors.model_file import NAME, read_model_file, write_model_file
+
+_SOURCES, _DEGREE = "sources.npy", "item_degree.npy"
+
+
+@dataclass(frozen=True, eq=False)
+class LinearFactorModel:
+    """A FactorModel whose fold-in is linear: x_u = sum over the items i of a history of w_ui s_i.
+
+    `sources`: float32 (n_items, d), s_i. `transform`: how the weights w_ui come from a history, a name in TRANSFORMS.
+    Scores are sums over the history too, so contributions are exact: w_ui (s_i . y_j).
+    `item_degree`: float32 (n_items,). Arrays are C-contiguous, finite, read-only.
+    Raises ModelError if they do not fit together, or the transform is unknown.
+    """
+
+    algorithm: str
+    embeddings: Embeddings
+    item_degree: Floats
+    sources: Floats
+    transform: str
+    losses: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.transform not in TRANSFORMS:
+            raise ModelError(
+                f"{self.algorithm}: transform {self.transform!r}, expected any of {', '.join(TRANSFORMS)}"
+            )
+        shape = self.embeddings.items.shape
+        for name, expected in (("sources", shape), ("item_degree", shape[:1])):
+            array = getattr(self, name)
+            if array.shape != expected or array.dtype != np.float32 or not array.flags.c_contiguous:
+                came = f"{array.dtype} {array.shape}"
+                raise ModelError(f"{self.algorithm}: {name} {came}, expected C-contiguous float32 {expected}")
+            object.__setattr__(self, name, read_only(array))
+        if not np.isfinite(self.sources).all():
+            raise ModelError(f"{self.algorithm}: sources hold NaN or infinity")
+
+    def fold_in(self, history: Csr) -> Floats:
+        """Float32 (n, d): the weighted sum for each row of `history`, canonical float32 CSR (n, n_items).
+
+        The same to the bit whatever rows are beside it. Raises ModelError if the columns are not those of training.
+        """
+        return weighted_sum(self._checked(history), self.sources, self.item_degree, transform=self.transform)
+
+    def contributions(self, history: Csr, targets: Indices) -> Doubles:
+        """Float64 (k, m): what each entry of `history`, a single row, adds to the scores of `targets`, int32 (k,).
+
+        A row sums to the score of its target, up to the rounding of the float32 vector.
+        Raises ModelError if `history` is not a single row.
+        """
+        if history.shape[0] != 1:
+            raise ModelError(f"contributions: {history.shape[0]} histories, expected one")
+        weights = TRANSFORMS[self.transform](self._checked(history), self.item_degree).astype(np.float64)
+        sources = self.sources[history.indices].astype(np.float64)
+        wanted = self.embeddings.items[targets].astype(np.float64)
+        scale = self.embeddings.item_scale[targets].astype(np.float64)
+        parts: Doubles = (wanted @ sources.T) * weights * scale[:, None]
+        return parts
+
+    def rotated(self, rotation: Floats) -> "LinearFactorModel":
+        """The same model in another basis. `rotation`: float32 (d, d), orthogonal."""
+        return replace(self, embeddings=self.embeddings.rotated(rotation), sources=self.sources @ rotation)
+
+    def with_embeddings(self, embeddings: Embeddings) -> "LinearFactorModel":
+        """The same model with other embeddings for the same users and items; the sources stay."""
+        return replace(self, embeddings=embeddings)
+
+    def save(self, folder: Path) -> None:
+        """Write the embeddings, the sources, the degrees and model.json into `folder`, which is made if missing."""
+        self.embeddings.save(folder)
+        np.save(folder / _SOURCES, self.sources, allow_pickle=False)
+        np.save(folder / _DEGREE, self.item_degree, allow_pickle=False)
+        write_model_file(folder, self.algorithm, transform=self.transform, losses=list(self.losses))
+
+    @staticmethod
+    def load(folder: Path) -> "LinearFactorModel":
+        """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
+        settings, embeddings = read_model_file(folder), Embeddings.load(folder)
+        try:
+            sources, degree = (
+                np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (_SOURCES, _DEGREE)
+            )
+            losses = tuple(map(float, settings["losses"]))
+            return LinearFactorModel(
+                settings["algorithm"], embeddings, degree, sources, str(settings["transform"]), losses
+            )
+        except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
+            raise ArtifactError(f"{folder}: expected {_SOURCES}, {_DEGREE} and {NAME}: {error}") from error
+
+    def _checked(self, history: Csr) -> Csr:
+        if history.shape[1] != len(self.sources):
+            raise ModelError(f"fold-in: a history over {history.shape[1]} items, expected {len(self.sources)}")
+        return history
+
+
+def linear_model(
+    algorithm: str,
+    csr: Csr,
+    *,
+    sources: Floats,
+    items: Floats,
+    transform: str,
+    popularity_exponent: float,
+    users: Floats | None = None,
+) -> LinearFactorModel:
+    """A model of the learned `sources` and `items`, float32 (n_items, d), trained on `csr` (n_users, n_items).
+
+    `users`: float32 (n_users, d); without them, what fold-in gives the rows of `csr`. An item or a user without
+    entries gets the zero vector. `sources`, `items` and `users` are not modified.
+    """
+    degree = degrees_of_items(csr)
+    sources, items = (_zero_rows(array, degree == 0) for array in (sources, items))
+    if users is None:
+        users = weighted_sum(csr, sources, degree, transform=transform)
+    else:
+        users = _zero_rows(users, np.diff(csr.indptr) == 0)
+    embeddings = Embeddings(users, items, popularity_scale(degree, popularity_exponent))
+    return LinearFactorModel(algorithm, embeddings, degree, sources, transform)
+
+
+def weighted_sum(history: Csr, sources: Floats, item_degree: Floats, *, transform: str) -> Floats:
+    """Float32 (n, d): for each row of `history` the sum of `sources`, (n_items, d), by the weights of `transform`.
+
+    scipy sums row by row in the order of the columns, so a row's result does not depend on the rows beside it.
+    """
+    weights = TRANSFORMS[transform](history, item_degree)
+    summed: Floats = Csr((weights, history.indices, history.indptr), shape=history.shape) @ np.asarray(sources)
+    return summed
+
+
+def _presence(history: Csr, item_degree: Floats) -> Floats:
+    """float32 (nnz,): 1 for every entry; how much a user did with an item does not count."""
+    return np.ones(history.nnz, np.float32)
+
+
+def _mean(history: Csr, item_degree: Floats) -> Floats:
+    """float32 (nnz,): 1 / m for the m entries of a row whose item was used in training; 0 for the others."""
+    trained = item_degree[history.indices] > 0
+    before = np.concatenate([[0], np.cumsum(trained)])
+    n_trained = before[history.indptr[1:]] - before[history.indptr[:-1]]
+    weights: Floats = (trained / np.repeat(np.maximum(n_trained, 1), np.diff(history.indptr))).astype(np.float32)
+    return weights
+
+
+def _log(history: Csr, item_degree: Floats) -> Floats:
+    """float32 (nnz,): log(1 + r_ui)."""
+    weights: Floats = np.log1p(history.data)
+    return weights
+
+
+TRANSFORMS: Mapping[str, Callable[[Csr, Floats], Floats]] = MappingProxyType(
+    {"presence": _presence, "mean": _mean, "log": _log}
+)
+"""From a history and the degrees of the items to the weight of each stored entry, by name."""
+
+
+def _zero_rows(vectors: Floats, rows: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+    """`vectors`, C-contiguous float32, with zeros in the rows that are marked; copied only if there are any."""
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    if not vectors[rows].any():
+        return vectors
+    cleared = vectors.copy()
+    cleared[rows] = 0
+    return cleared

@@ -1,0 +1,118 @@
+"""FactorModel: what is trained, published and served, whichever algorithm learned it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+
+from recsys.data.arrays import Floats, Indices
+from recsys.data.matrix import Csr
+from recsys.errors import ModelError
+from recsys.models.factors.embeddings import Embeddings
+from recsys.models.factors.fold_in import Doubles
+from recsys.models.recommender import Queries
+from recsys.retrieval.search import ItemSearch
+from recsys.retrieval.topk import TopK, place
+
+
+class FactorModel(Protocol):
+    """User and item vectors, and a way to make a vector for a user who was not in training.
+
+    A user or an item without entries in training has the zero vector.
+    """
+
+    @property
+    def algorithm(self) -> str:
+        """The name of what learned it, as the registry has it."""
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """The vectors of users and items; d is their dimension."""
+
+    @property
+    def item_degree(self) -> Floats:
+        """float32 (n_items,): distinct users of each item in training."""
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """Training loss after each iteration; empty if the fit computed none."""
+
+    def fold_in(self, history: Csr) -> Floats:
+        """Float32 (n, d): a user vector for each row of `history`, canonical float32 CSR (n, n_items).
+
+        A row without entries gives the zero vector.
+        """
+
+    def contributions(self, history: Csr, targets: Indices) -> Doubles:
+        """Float64 (k, m): what each of the m entries of `history` adds to the scores of k `targets`.
+
+        `history`: a single row, canonical float32 CSR (1, n_items). `targets`: int32 (k,), item positions. A row of
+        the result sums to the score that the vector of `fold_in(history)` gives its target.
+        Raises ModelError if `history` is not a single row.
+        """
+
+    def rotated(self, rotation: Floats) -> Self:
+        """The same model in another basis, which changes no score. `rotation`: float32 (d, d), orthogonal."""
+
+    def with_embeddings(self, embeddings: Embeddings) -> Self:
+        """The same model with other embeddings for the same users and items, see `recsys.models.completion`."""
+
+    def save(self, folder: Path) -> None:
+        """Write it into `folder`, which is made if missing. `registry.load_model` reads it."""
+
+
+OnIteration = Callable[[int, FactorModel], None]
+"""Called after an iteration with the number of iterations done and the model so far.
+
+The model shares the memory of the solver, which goes on from it: look and copy, do not write or keep it. It is the
+model that a fit of so many iterations would return. An exception ends the fit and comes out of it.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class FactorRecommender:
+    """Ranks items by their inner product with a user's vector.
+
+    `search` holds the `scoring_items` of the model. Raises ModelError if it holds another number of items.
+    """
+
+    name: str
+    model: FactorModel
+    search: ItemSearch
+
+    def __post_init__(self) -> None:
+        n_items = len(self.model.embeddings.items)
+        if self.search.n_items != n_items:
+            raise ModelError(f"{self.name}: the search holds {self.search.n_items} items, the model {n_items}")
+
+    def recommend(self, queries: Queries, k: int) -> TopK:
+        """The k best items of each query outside its history.
+
+        A query with `user_idx` gets the trained vector, one without gets its history folded in. A zero vector has no
+        answer, because every item would score zero: the caller chooses a fallback.
+        Raises ModelError if a `user_idx` is out of range.
+        """
+        return search_known(self.search, self._vectors(queries), queries.history, k)
+
+    def _vectors(self, queries: Queries) -> Floats:
+        if queries.user_idx is None:
+            return self.model.fold_in(queries.history)
+        return rows_of(self.model.embeddings.users, queries.user_idx, name=self.name)
+
+
+def search_known(search: ItemSearch, vectors: Floats, history: Csr, k: int) -> TopK:
+    """The k best items of each of `vectors`, float32 (n, d), outside its row of `history`; none of a zero vector."""
+    known = np.flatnonzero(vectors.any(axis=1))
+    if len(known) == len(vectors):
+        return search.search(vectors, k, exclude=history)
+    return place([(known, search.search(vectors[known], k, exclude=history[known]))], len(vectors), k)
+
+
+def rows_of(users: Floats, user_idx: Indices, *, name: str) -> Floats:
+    """Float32 (n, d): the rows `user_idx`, int32 (n,), of `users`. Raises ModelError if one is out of range."""
+    if len(user_idx) and (user_idx.min() < 0 or user_idx.max() >= len(users)):
+        raise ModelError(f"{name}: user_idx {user_idx.min()} to {user_idx.max()}, expected 0 to {len(users) - 1}")
+    vectors: Floats = users[user_idx]
+    return vectors

@@ -1,0 +1,27 @@
+"""model.json: which algorithm made the model in a folder, and the settings that its `load` needs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from recsys.errors import ArtifactError
+
+NAME = "model.json"
+
+
+def write_model_file(folder: Path, algorithm: str, **settings: Any) -> None:
+    """Write the name of the algorithm and plain values into `folder`, which exists."""
+    text = json.dumps({"algorithm": algorithm, **settings}, indent=2)
+    (folder / NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def read_model_file(folder: Path) -> dict[str, Any]:
+    """What `write_model_file` wrote, `algorithm` among it. Raises ArtifactError if it is missing or damaged."""
+    path = folder / NAME
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path}: expected the settings of a model: {error}") from error
+    if not isinstance(settings, dict) or not isinstance(settings.get("algorithm"), str):
+        raise ArtifactError(f"{path}: expected an object with the name of the algorithm, got {settings!r}")
+    return settings
