@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import starmap
-from typing import Any, Literal
+from typing import Literal
 
 from recsys.data.arrays import Floats, Indices
 from recsys.data.items import Items
@@ -117,7 +117,7 @@ class ItemView:
 
     item_id: str
     title: str | None
-    attributes: Mapping[str, Any]
+    attributes: Mapping[str, object]
     n_users: int
     has_vector: bool
 

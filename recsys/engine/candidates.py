@@ -1,10 +1,13 @@
 """Candidates: items chosen elsewhere, in the order of a user's scores."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Indices
-from recsys.engine.answers import ITEMS_WITHOUT_VECTOR, UNKNOWN_ITEMS, Candidate, CandidateAnswer, ranked
+from recsys.data.items import Items
+from recsys.engine.answers import ITEMS_WITHOUT_VECTOR, UNKNOWN_ITEMS, Candidate, CandidateAnswer
 from recsys.engine.question import Question
 from recsys.engine.ranking import Ranker
 from recsys.engine.user_profiles import UserProfile
@@ -28,26 +31,24 @@ def order_candidates(
     scored, unscored = known[scorable], known[~scorable]
     scores = ranker.scores(profile.vector, scored)
     order = np.lexsort((scored, -scores))
-    first = ranked(bundle.items, scored[order], scores[order])
-    have_vectors = ranker.has_vector(np.concatenate([scored[order], unscored])).tolist()
-    entries = [
-        *((it.item_id, it.score, it.title, True) for it in first),
-        *((bundle.items.ids.id_at(at), None, bundle.items.title(at), True) for at in unscored.tolist()),
-        *((item_id, None, None, False) for item_id in unknown),
-    ]
-    items = tuple(
-        Candidate(item_id, score, rank, title, known=is_known, has_vector=has_vector)
-        for rank, ((item_id, score, title, is_known), has_vector) in enumerate(
-            zip(entries, [*have_vectors, *(False for _ in unknown)], strict=True), start=1
-        )
-    )
+    positions = np.concatenate([scored[order], unscored])
     unknown_items = tuple(dict.fromkeys((*profile.unknown_items, *unknown)))
     counts = ((UNKNOWN_ITEMS, len(unknown_items)), (ITEMS_WITHOUT_VECTOR, len(unscored)))
     return CandidateAnswer(
         model_version=bundle.manifest.version,
         user_id=question.user_id,
         user_status=profile.status,
-        items=items,
+        items=(
+            *_known(positions, [*scores[order].tolist(), *(None for _ in unscored)], ranker, bundle.items),
+            *(Candidate(it, None, rank, None, False, False) for rank, it in enumerate(unknown, len(positions) + 1)),
+        ),
         warnings=(*(warning.format(n) for warning, n in counts if n), *profile.warnings),
         unknown_items=unknown_items,
     )
+
+
+def _known(positions: Indices, scores: list[float | None], ranker: Ranker, items: Items) -> Iterator[Candidate]:
+    """The known candidates in their order."""
+    places = zip(positions.tolist(), scores, ranker.has_vector(positions).tolist(), strict=True)
+    for rank, (at, score, has_vector) in enumerate(places, start=1):
+        yield Candidate(items.ids.id_at(at), score, rank, items.title(at), known=True, has_vector=has_vector)

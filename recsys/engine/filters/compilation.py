@@ -48,14 +48,15 @@ Kind: TypeAlias = OneOf["numbers", "texts", "truth values"]
 _MOST_NAMES = 20
 _LONGEST_NAME = 64
 
-_OF_NUMBERS: Mapping[str, Callable[[Any, Any], Any]] = {
+_Comparator: TypeAlias = Callable[[Any, Any], Any]
+_OF_NUMBERS: Mapping[str, _Comparator] = {
     "=": operator.eq,
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
 }
-_OF_TEXTS: Mapping[str, Callable[[Any, Any], Any]] = {
+_OF_TEXTS: Mapping[str, _Comparator] = {
     "=": pc.equal,
     "<": pc.less,
     "<=": pc.less_equal,
@@ -78,7 +79,7 @@ class Column:
     """
 
     kind: Kind
-    values: Any
+    values: NDArray[np.int64] | NDArray[np.float64] | NDArray[np.bool_] | pa.StringArray
     known: NDArray[np.bool_]
 
 
@@ -177,25 +178,25 @@ def filterable(items: Items) -> list[str]:
     return list(dict.fromkeys((ID, *items.table.column_names)))
 
 
-def as_mask(truth: Any) -> NDArray[np.bool_]:
+def as_mask(truth: pa.BooleanArray) -> NDArray[np.bool_]:
     """bool (n,) of a pyarrow boolean array; what is null is false."""
     return np.from_dlpack(_filled(truth).cast(pa.uint8())).view(np.bool_)
 
 
-def texts(values: Sequence[str]) -> Any:
+def texts(values: Sequence[str]) -> pa.StringArray:
     """A pyarrow string array (n,)."""
     encoded = [value.encode() for value in values]
     ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
     return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
-def _filled(values: Any) -> Any:
+def _filled(values: pa.Array) -> pa.Array:
     """Booleans or numbers (n,) with false or 0 for what is null."""
     nothing = pa.Array.from_buffers(values.type, 1, [None, pa.py_buffer(bytes(8))])[0]
     return pc.fill_null(values, nothing)
 
 
-def _typed(found: Any) -> Column:
+def _typed(found: pa.Array) -> Column:
     if pa.types.is_boolean(found.type):
         return Column("truth values", as_mask(found), as_mask(found.is_valid()))
     if pa.types.is_integer(found.type) or pa.types.is_floating(found.type):
