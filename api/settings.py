@@ -23,6 +23,8 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 it is imported."""
 
 _EPILOG = """\
+Example: recsys serve --store runs/demo/store --port 8000 --workers 2
+
 Each option is an environment variable too: RECSYS_STORE, RECSYS_POLL_SECONDS and so on; an option wins over its
 variable. RECSYS_ADMIN_KEY, at least 16 characters, is a variable only: with it, POST /admin/reload and
 /admin/rollback exist.

@@ -1,4 +1,4 @@
-"""demo: the built-in log, the whole job on it, and a few people to judge the result by."""
+"""demo: the built-in log, the whole job on it, and a few users and items to judge the result by."""
 
 import shutil
 import sys
@@ -22,7 +22,7 @@ _SHOWN_ITEMS = 1
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo made."""
+    """The engine on the published version, the users and items to show, and where the files are."""
 
     engine: Engine
     users: tuple[str, ...]
@@ -33,7 +33,7 @@ class DemoResult:
 
 
 def run_demo(folder: Path, *, progress: Progress, announce: Callable[[str, dict[str, Any]], None]) -> DemoResult:
-    """Write the demo log into $RECSYS_DATA_DIR (kept if it is there), run the job into `folder`."""
+    """Write the demo log into $RECSYS_DATA_DIR, unless it is there, and run the job on it into `folder`."""
     fetch_dataset("demo", data_dir=data_dir(), progress=progress)
     folder = folder.absolute()
     config_path = find_card("demo").folder / "pipeline.toml"

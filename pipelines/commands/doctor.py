@@ -1,4 +1,4 @@
-"""doctor: does each compiled part do its work on this machine, and does a job fit into it?"""
+"""doctor: whether each compiled part works on this machine, and whether a job fits into it."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ _NAMED_TERMS = 3
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     fine: bool
@@ -31,11 +31,11 @@ class Finding:
 
 
 def examine() -> tuple[Finding, ...]:
-    """Look at Python, the libraries, the threads, and try each compiled part on a small case."""
+    """Check Python, the libraries and the cores, and try each compiled part on a small case."""
     return (
         Finding("python", sys.version_info >= (3, 11), f"{platform.python_version()} on {platform.platform()}"),
         Finding("libraries", True, ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)),
-        Finding("threads", True, f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores are ours"),
+        Finding("cores", True, f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores available"),
         _try("training", _train),
         _try("search", _search),
     )
@@ -44,7 +44,7 @@ def examine() -> tuple[Finding, ...]:
 def _try(name: str, attempt: Callable[[], str]) -> Finding:
     try:
         return Finding(name, True, attempt())
-    except Exception as error:  # the doctor reports whatever is wrong
+    except Exception as error:  # any failure of a compiled part is a finding
         return Finding(name, False, f"{type(error).__name__}: {error}")
 
 
@@ -62,14 +62,14 @@ def _search() -> str:
 
 
 def judge(forecast: Forecast) -> tuple[Finding, ...]:
-    """What the forecast of a job says, one finding a step; what does not fit names its largest parts."""
+    """The forecast of a job as one finding per step; a step that does not fit names its largest parts."""
     available = text(forecast.available) if forecast.available != float("inf") else "unlimited memory"
     steps = [_judge_step(step, forecast, available) for step in forecast.steps]
     reloading = text(reloading_bytes(forecast.service))
     service = _judge_step(forecast.service, forecast, available)
-    service = replace(service, detail=f"{service.detail}; {reloading} while it takes up a new version")
+    service = replace(service, detail=f"{service.detail}; {reloading} while it loads a new version")
     needed = f"{text(forecast.workspace)} for the workspace, {text(forecast.version)} for each published version"
-    disk = Finding("disk", forecast.disk_fits, f"{needed}; {text(forecast.disk_free)} are free")
+    disk = Finding("disk", forecast.disk_fits, f"{needed}; {text(forecast.disk_free)} free")
     return (Finding("assumed", True, _assumed(forecast)), *steps, service, disk)
 
 
@@ -80,11 +80,11 @@ def _judge_step(step: StepMemory, forecast: Forecast, available: str) -> Finding
         return Finding(step.step, True, f"{text(step.size)}{duration}")
     largest = sorted(step.peak.terms, key=lambda term: -term.size)[:_NAMED_TERMS]
     named = ", ".join(f"{term.what} {text(term.size)}" for term in largest)
-    return Finding(step.step, False, f"{text(step.size)}{duration}, but {available} are available: {named}")
+    return Finding(step.step, False, f"{text(step.size)}{duration}, but only {available} available: {named}")
 
 
 def duration_text(seconds: float) -> str:
-    """A rough time for people."""
+    """A rough duration in the largest fitting unit."""
     if seconds < 100:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -11,7 +11,7 @@ _LINE_EVERY_SECONDS = 10.0
 
 
 class Terminal:
-    """One bar a stage, kept on screen when it is done. Use it as a context."""
+    """One bar per stage, which stays on screen when it is done. Use it as a context."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Progress(
@@ -40,18 +40,18 @@ class Terminal:
 
 
 class Lines:
-    """A line when a stage ends, and now and then on its way. Use it as a context."""
+    """One line when a stage ends, and one every ten seconds before. Use it as a context."""
 
     def __init__(self) -> None:
-        self._said: dict[str, float] = {}
+        self._printed: dict[str, float] = {}
 
     def __call__(self, stage: str, done: float, total: float | None) -> None:
         """See recsys.progress.Progress."""
         now = time.monotonic()
         finished = total is not None and done >= total
-        if not finished and now - self._said.setdefault(stage, now) < _LINE_EVERY_SECONDS:
+        if not finished and now - self._printed.setdefault(stage, now) < _LINE_EVERY_SECONDS:
             return
-        self._said[stage] = now
+        self._printed[stage] = now
         share = f"{done / total:4.0%}" if total else f"{done:,.0f}"
         sys.stderr.write(f"  {stage}: {share}\n")
 
@@ -65,6 +65,6 @@ class Lines:
 
 
 def listener() -> Terminal | Lines:
-    """The right kind for where standard error goes."""
+    """Bars if standard error is a terminal, lines if not."""
     console = Console(stderr=True)
     return Terminal(console) if console.is_terminal else Lines()

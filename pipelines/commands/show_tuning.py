@@ -5,7 +5,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.commands.show import err, line, out
+from pipelines.commands.rendering import err, line, out
 from recsys.evaluation.number_format import figure
 from recsys.tuning.outcome import Outcome, flat
 

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from pipelines import cli
+from pipelines.steps.workspace import STEPS
 from recsys.artifacts.registry import Registry
 from recsys.data.synthetic import SyntheticLog
 from recsys.engine import Engine, Event, Question
@@ -59,10 +62,11 @@ class TestQuestions:
         assert reply["item"] == {"id": item}
         assert item not in [other["item_id"] for other in reply["items"]]
 
-    def test_an_unknown_item_is_an_error(self, recsys: Any, store: Path) -> None:
-        result = recsys("similar", "--store", store, "--item", "nothing")
+    @pytest.mark.parametrize("option", ["--item", "--user"])
+    def test_an_unknown_id_is_an_error_that_names_it(self, recsys: Any, store: Path, option: str) -> None:
+        result = recsys("similar", "--store", store, option, "nope")
         assert (result.returncode, result.stdout) == (2, "")
-        assert "no such item" in result.stderr
+        assert "'nope'" in result.stderr
 
 
 class TestConditions:
@@ -106,7 +110,7 @@ class TestConditions:
         events = tmp_path / "events.jsonl"
         events.write_text('{"item_id": 5}\n')
         for options, message in (
-            ([], "nobody to recommend to: give --user, --did or --events"),
+            ([], "recommend: expected --user, --did or --events"),
             (["--user", "u", "--filter", "prize > 3"], "did you mean"),
             (["--user", "u", "--boost", "a:2"], "--boost a:2: expected ITEM=FACTOR"),
             (["--events", events], "events.jsonl, line 1: expected a JSON object"),
@@ -124,7 +128,7 @@ class TestConditions:
         assert [item["item_id"] for item in reply["items"]] == [item.item_id for item in expected.items]
         assert (reply["positive"], reply["negative"]) == (like, [unlike])
         shown = recsys("similar", "--store", store, *options).stdout
-        assert f"unlike {engine.item(unlike).title}" in shown
+        assert f"but not to {engine.item(unlike).title}" in shown
 
     def test_neighbours_through_a_filter(self, recsys: Any, store: Path, engine: Engine) -> None:
         item_id, condition = engine.item_ids.id_at(0), "price < 10"
@@ -209,6 +213,11 @@ class TestVersions:
         assert first in recsys("rollback", "--store", store).stdout
         assert Registry(store).current() == first
 
+    def test_a_version_that_is_not_there_is_named(self, recsys: Any, store: Path) -> None:
+        result = recsys("rollback", "--store", store, "v0123456789abcdef")
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "no version 'v0123456789abcdef'; `recsys models --store " in result.stderr
+
     def test_there_is_nothing_before_the_first(self, recsys: Any, store: Path) -> None:
         result = recsys("rollback", "--store", store)
         assert result.returncode == 2
@@ -232,7 +241,7 @@ class TestExitCodes:
     def test_a_missing_store_is_2(self, recsys: Any, tmp_path: Path) -> None:
         result = recsys("models", "--store", tmp_path / "nowhere")
         assert result.returncode == 2
-        assert "there is no such folder" in result.stderr
+        assert "no such folder" in result.stderr
 
     def test_an_unknown_key_is_2_and_the_nearest_one_is_suggested(self, recsys: Any, shop: Path) -> None:
         shop.write_text(shop.read_text().replace("factors =", "factor ="))
@@ -261,23 +270,33 @@ class TestExitCodes:
         assert "nothing has been published yet" in result.stderr
 
 
+COMMANDS = sorted(typer.main.get_command(cli.app).commands)
+IN_PROCESS = [command for command in COMMANDS if command != "serve"]  # which ends this process
+
+
 class TestHelp:
-    def test_every_command_explains_itself_with_an_example(self, recsys: Any) -> None:
-        listed = recsys("--help").stdout
-        for command in ("demo", "run", "prepare", "recommend", "similar", "export", "models", "rollback"):
-            assert command in listed
-            assert f"recsys {command}" in recsys(command, "--help").stdout
+    @pytest.mark.parametrize("command", IN_PROCESS)
+    def test_every_command_explains_itself_with_an_example(self, recsys: Any, command: str) -> None:
+        assert f" {command} " in recsys("--help").stdout
+        shown = recsys(command, "--help").stdout
+        assert "Example" in shown
+        assert f"recsys {command}" in shown.partition("Example")[2]
+
+    def test_all_of_them_are_there(self) -> None:
+        others = ["demo", "doctor", "export", "fetch", "models", "recommend", "rollback", "run", "serve", "similar"]
+        assert sorted([*STEPS, *others, "tune"]) == COMMANDS
 
     def test_serve_shows_the_options_of_the_service(self, recsys: Any, recsys_process: Any) -> None:
         assert "serve" in recsys("--help").stdout
         shown = recsys_process("serve", "--help")
         assert shown.returncode == 0
         assert "usage: recsys serve" in shown.stdout
+        assert "Example: recsys serve --store " in shown.stdout
         assert "--poll-seconds" in shown.stdout
 
     def test_doctor_finds_every_part_working(self, recsys: Any) -> None:
         result = recsys("doctor", "--json")
         assert result.returncode == 0
         assert {finding["name"]: finding["fine"] for finding in json.loads(result.stdout)} == dict.fromkeys(
-            ("python", "libraries", "threads", "training", "search"), True
+            ("python", "libraries", "cores", "training", "search"), True
         )

@@ -45,6 +45,6 @@ def test_ctrl_c_is_130_and_leaves_no_step_half_done(shop: Path) -> None:
         finally:
             process.kill()
     assert (process.returncode, out) == (130, "")
-    assert err.endswith("interrupted: finished steps keep their outputs, the serving version is untouched\n")
+    assert err.endswith("interrupted: finished steps keep their outputs, the version that serves is unchanged\n")
     assert (shop.parent / "work" / "prepare" / "step.json").exists()
     assert not (shop.parent / "store" / "CURRENT").exists()

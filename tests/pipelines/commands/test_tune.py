@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.commands.extras import require_extra
+from pipelines.commands.options import require_extra
 from pipelines.commands.tune import trials_file, tune, tuned_file
 from recsys.errors import ConfigError
 from recsys.pipeline_config import PipelineConfig, load_config

@@ -118,7 +118,7 @@ class TestJudgement:
         train = next(finding for finding in judge(found) if finding.name == "train")
         assert not found.fine
         assert not train.fine
-        assert "but 64 MiB are available: Python and libraries" in train.detail
+        assert "but only 64 MiB available: Python and libraries" in train.detail
         assert found.to_dict()["fine"] is False
 
     def test_advice_is_the_forecast_with_another_setting(self, finished: Finished) -> None:

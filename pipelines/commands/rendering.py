@@ -1,4 +1,7 @@
-"""What the command line prints: tables for people, one JSON document for programs."""
+"""What the command line prints: text and tables for people, one JSON document for programs.
+
+Results go to standard output, everything else to standard error.
+"""
 
 import json
 import sys
@@ -16,11 +19,12 @@ if TYPE_CHECKING:
 
     from pipelines.commands.doctor import Finding
     from pipelines.datasets.cards import Card
+    from pipelines.forecast.forecast import Forecast
     from recsys.artifacts.inventory import Held, Inventory
     from recsys.artifacts.manifest import Manifest
     from recsys.pipeline_config import PipelineConfig
 
-# Piped into a file or another program nothing is folded.
+# Lines are not folded in a file or a pipe.
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -30,18 +34,23 @@ def line(text: str) -> None:
     out.print(text, markup=False)
 
 
+def notice(text: str) -> None:
+    """One line on standard error."""
+    err.print(text, markup=False)
+
+
 def json_document(tree: Any) -> None:
     """One JSON document on standard output."""
     out.file.write(json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def problem(error: Exception) -> None:
-    """An error a person can act on."""
+    """An error, on standard error."""
     err.print(f"[bold red]error:[/] {escape(str(error))}")
 
 
 def step(name: str, summary: dict[str, Any]) -> None:
-    """What a step did, in a line, while the job goes on."""
+    """One line about a finished step, on standard error."""
     err.print(f"[bold]{name:<9}[/] {escape(_SENTENCES[name](summary))} [dim]({summary['seconds']:.1f} s)[/]")
 
 
@@ -77,10 +86,10 @@ def _trained(summary: dict[str, Any]) -> str:
 
 
 def _tied(training: dict[str, Any]) -> str:
-    """What ties the vectors to those that serve, where they were to be tied."""
+    """How the vectors relate to those of the version that serves, if model.continuity asks for it."""
     if "tied_to_none" in training:
-        return f"; tied to no version: {training['tied_to_none']}"
-    for key, how in (("started_from", "set out from"), ("aligned_to", "fitted anew, aligned with")):
+        return f"; not aligned with an earlier version: {training['tied_to_none']}"
+    for key, how in (("started_from", "continued from"), ("aligned_to", "fitted from scratch, aligned with")):
         if key in training:
             why = f" ({training['not_warm']})" if "not_warm" in training else ""
             return f"; {how} {training[key]}{why}, mean item cosine {figure(training['mean_item_cosine'])}"
@@ -92,7 +101,7 @@ def _indexed(summary: dict[str, Any]) -> str:
 
 
 def _published(summary: dict[str, Any]) -> str:
-    return f"{summary['version']} " + ("serves already: nothing has changed" if summary["unchanged"] else "accepted")
+    return f"{summary['version']} " + ("serves already: nothing changed" if summary["unchanged"] else "accepted")
 
 
 _SENTENCES = {
@@ -105,19 +114,19 @@ _SENTENCES = {
 
 
 def published(config: "PipelineConfig", done: dict[str, dict[str, Any]]) -> None:
-    """Where everything is after a whole run, and what to type next."""
+    """Where the results of a whole run are, and the next command."""
     store, summary = config.publish.store, done["publish"]
     n_refused = sum(done.get("prepare", {}).get("rows", {}).get("refused", {}).values())
     line(f"\n{summary['version']} serves from {store}")
     line(f"report:  {config.workspace / 'report.html'} (report.md as text, report.json for programs)")
     if n_refused:
         kept = min(n_refused, config.log.quarantine_rows)
-        line(f"refused: {config.workspace / 'quarantine.jsonl'} has {kept:,} of {n_refused:,} rows, by file and line")
+        line(f"refused: {kept:,} of {n_refused:,} rows, by file and line, in {config.workspace / 'quarantine.jsonl'}")
     line(f"next:    recsys serve --store {store}")
 
 
 def versions(store: "Path", found: "Inventory") -> None:
-    """The versions of a store; the one that serves is marked, and so is what is damaged."""
+    """The versions of a store; `*` marks the one that serves."""
     rows = table(f"Versions in {store}", "", "version", "published", "users", "items", "metric", "verdict")
     for held in found.versions:
         if (manifest := held.manifest) is None:
@@ -131,15 +140,17 @@ def versions(store: "Path", found: "Inventory") -> None:
 
 
 def faults(store: "Path", found: "Inventory") -> None:
-    """What is wrong with the store, and what mends it."""
+    """What is wrong with the store, and the command that repairs it."""
     for fault in found.faults:
         err.print(f"[bold red]error:[/] {escape(fault)}")
     if found.serving is None and any(held.manifest for held in found.versions):
-        err.print(f"`recsys rollback --store {escape(str(store))} VERSION` lets a version of the list serve")
+        err.print(
+            f"to repair it: `recsys rollback --store {escape(str(store))} VERSION` with a version from the list"
+        )
 
 
 def _within(held: "Held") -> str:
-    """The damage, files named from the version's folder on."""
+    """The damage; paths start at the version's folder."""
     damage = held.damage or ""
     return damage.partition(f"/{held.version}/")[2] or damage
 
@@ -149,7 +160,7 @@ def _count(value: Any) -> str:
 
 
 def _headline(manifest: "Manifest") -> str:
-    """The figure that the gates looked at."""
+    """The metric that the gates compare."""
     publish = manifest.config.get("publish")
     metric = publish.get("metric") if isinstance(publish, dict) else None
     value = manifest.metrics.get(metric) if isinstance(metric, str) else None
@@ -165,14 +176,29 @@ def cards(known: Iterable["Card"]) -> None:
 
 
 def findings(found: Iterable["Finding"]) -> None:
-    """What the doctor saw."""
+    """What `recsys doctor` found, one line each."""
     for finding in found:
         mark = "[green]ok[/]  " if finding.fine else "[red]FAIL[/]"
         out.print(f"{mark} {finding.name:<12} {escape(finding.detail)}")
 
 
+def forecast(found: "Forecast") -> None:
+    """The forecast of each step, the peak and the time of the job; if it does not fit, what would make it smaller."""
+    from pipelines.commands.doctor import duration_text, judge
+    from pipelines.forecast.terms import text
+
+    findings(judge(found))
+    peak, total = found.peak, duration_text(sum(found.seconds.values()))
+    line(f"the job peaks at {text(peak.size)} ({peak.step}: {peak.peak.name}) and takes roughly {total}")
+    if found.fine:
+        return
+    for each in found.advice:
+        line(f"with {each.setting} it would peak at {text(each.size)}")
+    line("docs/scale.md explains what is counted and what else makes a job smaller")
+
+
 def table(title: str, *columns: str) -> Table:
-    """A table without lines around it, to add rows to."""
+    """An empty table without borders."""
     rows = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
         rows.add_column(column, overflow="fold", justify="right" if column in {"#", "score"} else "left")

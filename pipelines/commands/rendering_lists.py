@@ -1,11 +1,11 @@
-"""Lists as the command line prints them: tables for people, trees for programs."""
+"""Recommendations and neighbours as the command line prints them: tables for people, JSON trees for programs."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from pipelines.commands.show import line, out, table
+from pipelines.commands.rendering import line, out, table
 
 if TYPE_CHECKING:
     from pipelines.commands.demo import DemoResult
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _HISTORY = 8
 
 
-def answer_tree(answer: "Answer", **asked: Any) -> dict[str, Any]:
-    """The answer in the shape that the HTTP service replies with; `asked`: whom or what it is about."""
+def answer_tree(answer: "Answer", **asked: object) -> dict[str, Any]:
+    """The answer in the shape of the service's reply; `asked`: the user or the items that it is about."""
     tree: dict[str, Any] = {"model_version": answer.model_version, **asked}
     tree["items"] = [_without_none(asdict(item)) for item in answer.items]
     unknown = {"unknown_items": list(answer.unknown_items)} if answer.unknown_items else {}
@@ -31,7 +31,7 @@ def _without_none(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(answer: "Answer", title: str) -> None:
-    """A ranked list with its reasons, where there are any, and its warnings."""
+    """A ranked list, with its reasons if there are any, and its warnings."""
     status = f" ({answer.user_status})" if answer.user_status else ""
     explained = any(item.reasons is not None for item in answer.items)
     shown = table(f"{title}{status}", "#", "item", "title", "score", *(["because of"] if explained else []))
@@ -41,46 +41,46 @@ def answer(answer: "Answer", title: str) -> None:
     out.print(shown)
     _notes(answer.warnings)
     if answer.unknown_items:
-        line(f"unknown: {', '.join(answer.unknown_items)}")
+        line(f"unknown items: {', '.join(answer.unknown_items)}")
 
 
 def _because(item: "Ranked") -> str:
-    """The named contributions and the rest, as shares of the score where that is above zero."""
+    """The contributions to the score, as shares of it if it is positive."""
     named = [(reason.title or reason.item_id, reason.contribution) for reason in item.reasons or ()]
-    parts = [*named, ("all else", item.rest or 0.0)]
+    parts = [*named, ("the rest", item.rest or 0.0)]
     if item.score <= 0:
         return ", ".join(f"{name} {part:+.4f}" for name, part in parts)
     return ", ".join(f"{name} {round(100 * part / item.score)} %" for name, part in parts)
 
 
-def users_tree(answer: "UserAnswer", *, user_id: str) -> dict[str, Any]:
-    """The users in the shape that the HTTP service replies with."""
-    tree = {"model_version": answer.model_version, "user": {"id": user_id}}
+def users_tree(answer: "UserAnswer") -> dict[str, Any]:
+    """Similar users in the shape of the service's reply."""
+    tree = {"model_version": answer.model_version, "user": {"id": answer.user_id}}
     found = {"users": [asdict(user) for user in answer.users]}
     counts = {"requested": answer.requested, "returned": len(answer.users)}
     return {**tree, **found, **counts, "warnings": list(answer.warnings)}
 
 
 def users(engine: "Engine", answer: "UserAnswer", title: str) -> None:
-    """Users alike, each with what they did most."""
+    """Similar users, each with the main items of their history."""
     shown = table(title, "#", "user", "score", "history")
     for user in answer.users:
         seen = engine.history(user.user_id, limit=_HISTORY)
-        did = " | ".join(item.title or item.item_id for item in seen)
-        shown.add_row(str(user.rank), escape(user.user_id), f"{user.score:.4f}", escape(did))
+        titles = " | ".join(item.title or item.item_id for item in seen)
+        shown.add_row(str(user.rank), escape(user.user_id), f"{user.score:.4f}", escape(titles))
     out.print(shown)
     _notes(answer.warnings)
 
 
 def history(engine: "Engine", user_id: str) -> None:
-    """What a known user did most, so that a person can judge the list under it."""
+    """The main items of a known user's history, to judge the list below by."""
     if engine.user_ids.position(user_id) is not None:
         seen = engine.history(user_id, limit=_HISTORY)
         out.print(f"[dim]history:[/] {escape(' | '.join(item.title or item.item_id for item in seen))}")
 
 
 def demo(result: "DemoResult") -> None:
-    """The demo's end: people, what they did, what they would get, and where to go on."""
+    """The end of the demo: a few users with their history and list, a few items, and the next commands."""
     for user_id in result.users:
         out.print()
         history(result.engine, user_id)
@@ -88,8 +88,8 @@ def demo(result: "DemoResult") -> None:
     for item_id in result.items:
         out.print()
         view = result.engine.item(item_id)
-        answer(result.engine.similar(item_id, k=5), f"Like {view.title or item_id}")
-    line("\nThe broken rows, repeats and bots in this log are planted: they show how they are accounted for.")
+        answer(result.engine.similar(item_id, k=5), f"Similar to {view.title or item_id}")
+    line("\nThe log is made up. Its broken rows, repeats and bots are planted, to show how they are accounted for.")
     line(f"report:  {result.report}")
     line(f"store:   {result.store}")
     line("next:    " + "\n         ".join(result.next_commands))

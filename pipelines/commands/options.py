@@ -1,0 +1,70 @@
+"""Options that several commands share, and how their values are read."""
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recsys.errors import ConfigError, FilterError
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="the pipeline.toml of the job", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="override a setting, for example `model.factors=64`; can be repeated"
+    ),
+]
+Store = Annotated[Path, typer.Option("--store", help="folder of the published versions", show_default=False)]
+Count = Annotated[int, typer.Option("-k", help="length of a list, 1 to 1000")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
+Condition = Annotated[
+    str | None,
+    typer.Option(
+        "--filter",
+        metavar="CONDITION",
+        help="list only items whose attributes meet this condition, for example `price < 20`; see docs/filters.md",
+    ),
+]
+
+
+def parse_overrides(assignments: Iterable[str] | None) -> dict[str, Any]:
+    """The values of `--set section.key=value` by their dotted keys, for `load_config`.
+
+    A value is TOML, or else plain text. Raises ConfigError if there is no `=` or no key.
+    """
+    return dict(map(_parse, assignments or ()))
+
+
+def _parse(assignment: str) -> tuple[str, Any]:
+    key, equals, text = assignment.partition("=")
+    if not equals or not all(key.strip().split(".")):
+        raise ConfigError(f"--set {assignment}: expected section.key=value, such as model.factors=64")
+    return key.strip(), _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+@contextmanager
+def marked_filter_errors(condition: str | None) -> Iterator[None]:
+    """Turn a FilterError about `condition` into a ConfigError that marks the place."""
+    try:
+        yield
+    except FilterError as error:
+        raise ConfigError(f"--{error.pointing(condition or '')}") from error
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """Raise ConfigError that says which optional `extra` to install if any of `modules` is missing."""
+    if missing := [module for module in modules if find_spec(module) is None]:
+        raise ConfigError(
+            f"{' and '.join(missing)} not installed; install the optional dependencies: pip install -e '.[{extra}]'"
+        )

@@ -1,0 +1,94 @@
+"""The commands about the published versions of a store: `recsys export`, `models`, `rollback` and `serve`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.commands import rendering
+from pipelines.commands.options import Condition, Count, Json, Store, marked_filter_errors
+from recsys.errors import ConfigError
+
+if TYPE_CHECKING:
+    from recsys.artifacts.registry import Registry
+    from recsys.engine import Engine
+
+
+def export(
+    store: Store,
+    out: Annotated[
+        Path, typer.Option("--out", help="the file to write: .parquet, .csv or .jsonl", show_default=False)
+    ],
+    k: Count = 100,
+    condition: Condition = None,
+) -> None:
+    """Write the list of every user to a file: user_id, item_id, rank, score, model_version."""
+    from pipelines.commands.export import export as export_lists
+    from pipelines.commands.progress import listener
+
+    engine = engine_of(store)
+    with listener() as progress, marked_filter_errors(condition):
+        rows = export_lists(engine, out, k=k, progress=progress, filter=condition)
+    rendering.line(f"{rows:,} rows for {len(engine.user_ids):,} users in {out}")
+
+
+def models(store: Store, as_json: Json = False) -> None:
+    """List the versions, latest first, with metrics and verdicts. The exit code is 2 if the store is damaged."""
+    from recsys.artifacts.inventory import take_inventory
+
+    found = take_inventory(registry_of(store))
+    if as_json:
+        rendering.json_document(found.to_list())
+    else:
+        rendering.versions(store, found)
+    if found.faults:
+        rendering.faults(store, found)
+        raise typer.Exit(2)
+
+
+def rollback(
+    store: Store,
+    as_json: Json = False,
+    version: Annotated[
+        str | None, typer.Argument(help="default: the version that served before", show_default=False)
+    ] = None,
+) -> None:
+    """Let an earlier version serve again, after every file of it is verified."""
+    registry = registry_of(store)
+    if version is not None and version not in registry.names():
+        raise ConfigError(f"{store}: no version {version!r}; `recsys models --store {store}` lists the versions")
+    serving = registry.rollback(version)
+    if as_json:
+        rendering.json_document({"store": str(store), "version": serving})
+    else:
+        rendering.line(f"{serving} serves from {store}; the next run publishes a new version again")
+
+
+def serve(options: typer.Context) -> None:
+    """Serve a store over HTTP. A newly published version is picked up without a restart."""
+    serve_forever(*options.args)
+
+
+def serve_forever(*options: str) -> None:
+    """Become the service: this process is replaced by `python -m api`, another program."""
+    sys.stdout.flush()
+    # With -P a folder named `api` in the working folder is not imported instead.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "api", *options])
+
+
+def registry_of(store: Path) -> "Registry":
+    """The registry of the folder `store`. Raises ConfigError if there is no such folder."""
+    from recsys.artifacts.registry import Registry
+
+    if not store.is_dir():
+        raise ConfigError(f"--store {store}: no such folder; expected the folder that publish.store names")
+    return Registry(store)
+
+
+def engine_of(store: Path) -> "Engine":
+    """The engine on the version that serves from `store`. Raises ConfigError if there is no such folder."""
+    from recsys.engine import Engine
+
+    return Engine(registry_of(store).load())
