@@ -13,6 +13,9 @@ Indices = NDArray[np.int32]
 Floats = NDArray[np.float32]
 """Weights, vectors and scores, float32."""
 
+Doubles = NDArray[np.float64]
+"""Sums and products in double precision, float64."""
+
 Seconds = NDArray[np.int64]
 """Points in time, UTC seconds since 1970, int64."""
 

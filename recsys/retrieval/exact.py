@@ -1,18 +1,23 @@
 """Exact search: every inner product, in blocks of bounded size. The reference for every index."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
-from recsys.data.arrays import Floats, read_only
+from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
-from recsys.retrieval.search import check_queries, check_vectors
+from recsys.retrieval.rescoring import ItemVectors, best_of_scores
+from recsys.retrieval.search import check_queries
 from recsys.retrieval.threads import in_threads
 from recsys.retrieval.topk import TopK, empty_top_k, select_top_k, stack
 
+Product: TypeAlias = Callable[[Floats, Floats], Floats]
+"""(queries float32 (n, d), vectors float32 (m, d)) -> their inner products, a fresh float32 (n, m)."""
+
 # Scores of one block: 28 MiB of float32. More rows share the cost of reading the item vectors, but what exceeds
 # 32 MiB glibc hands back to the system each time, and getting it again took longer than the product itself.
-_SCORES_PER_BLOCK = 7 * 2**20
+SCORES_PER_BLOCK = 7 * 2**20
 
 _FEW_QUERIES, _TURNED_AT_ONCE = 32, 1024
 
@@ -20,34 +25,47 @@ _FEW_QUERIES, _TURNED_AT_ONCE = 32, 1024
 class ExactSearch:
     """Brute force over `vectors`: float32 (n_items, d), which is kept, not copied.
 
-    Raises ModelError where they are not C-contiguous, finite float32.
+    Answers depend on a query and the items alone: not on the queries beside it, nor on the order in which `product`,
+    (queries (n, d), vectors (m, d)) -> float32 (n, m), adds up. Raises ModelError unless the vectors are
+    C-contiguous, finite float32.
     """
 
-    def __init__(self, vectors: Floats) -> None:
-        check_vectors(vectors)
-        self._vectors = read_only(vectors)
+    def __init__(
+        self,
+        vectors: Floats | ItemVectors,
+        *,
+        product: Product | None = None,
+        scores_per_block: int = SCORES_PER_BLOCK,
+    ) -> None:
+        self._items = vectors if isinstance(vectors, ItemVectors) else ItemVectors.of(vectors)
+        self._product = product or matrix_product
+        self._scores_per_block = scores_per_block
 
     @property
     def n_items(self) -> int:
         """Rows of the item vectors."""
-        return len(self._vectors)
+        return self._items.shape[0]
 
     @property
     def exact(self) -> "ExactSearch":
-        """Itself."""
+        """This search, which compares every item already."""
         return self
 
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
         """The k best items of each query; see `ItemSearch.search`."""
-        check_queries(vectors, k, exclude, shape=self._vectors.shape)
+        check_queries(vectors, k, exclude, shape=self._items.shape)
+        slack = self._items.slack(vectors)
 
-        def scores(start: int, stop: int) -> Floats:
-            return _products(vectors[start:stop], self._vectors)
+        def best(start: int, stop: int) -> TopK:
+            block = self._product(vectors[start:stop], self._items.vectors)
+            block[:, self._items.zeros] = -np.inf
+            forbid(block, exclude, start)
+            return best_of_scores(block, vectors[start:stop], self._items, k=k, slack=slack[start:stop])
 
-        return top_k_by_blocks(scores, (len(vectors), self.n_items), k, exclude=exclude)
+        return by_blocks(best, (len(vectors), self.n_items), k, scores_per_block=self._scores_per_block)
 
 
-def _products(queries: Floats, vectors: Floats) -> Floats:
+def matrix_product(queries: Floats, vectors: Floats) -> Floats:
     """float32 (n, m): `queries`, float32 (n, d), times `vectors`, float32 (m, d).
 
     For few rows BLAS takes twice as long as for the product the other way round, which is turned over in the cache.
@@ -64,28 +82,41 @@ def _products(queries: Floats, vectors: Floats) -> Floats:
 
 
 def top_k_by_blocks(
-    scores: Callable[[int, int], Floats], shape: tuple[int, int], k: int, *, exclude: Csr | None
+    scores: Callable[[int, int], Floats],
+    shape: tuple[int, int],
+    k: int,
+    *,
+    exclude: Csr | None,
+    scores_per_block: int = SCORES_PER_BLOCK,
 ) -> TopK:
     """The k best of n_items for each of n queries (`shape` is (n, n_items)), however many there are.
 
     `scores(start, stop)` computes a fresh float32 (stop - start, n_items), which is written to; several threads may
     call it at once. `exclude`: CSR of `shape`, what is stored in row i, query i does not get.
     """
-    n, n_items = shape
-    size = max(1, _SCORES_PER_BLOCK // max(1, n_items))
 
-    def top_k_of_block(start: int) -> TopK:
-        block = scores(start, min(start + size, n))
-        if exclude is not None:
-            forbid(block, exclude, start)
+    def best(start: int, stop: int) -> TopK:
+        block = scores(start, stop)
+        forbid(block, exclude, start)
         return select_top_k(block, k)
 
-    parts = in_threads(top_k_of_block, range(0, n, size))
+    return by_blocks(best, shape, k, scores_per_block=scores_per_block)
+
+
+def by_blocks(
+    best: Callable[[int, int], TopK], shape: tuple[int, int], k: int, *, scores_per_block: int = SCORES_PER_BLOCK
+) -> TopK:
+    """`best(start, stop)` of blocks of the n rows of scores of `shape` (n, n_items), in threads."""
+    n, n_items = shape
+    size = max(1, scores_per_block // max(1, n_items))
+    parts = in_threads(lambda start: best(start, min(start + size, n)), range(0, n, size))
     return stack(parts) if parts else empty_top_k(0, k)
 
 
-def forbid(block: Floats, exclude: Csr, start: int) -> None:
+def forbid(block: Floats, exclude: Csr | None, start: int) -> None:
     """Set the scores of what rows `start` and on of `exclude` store to -inf, in place."""
+    if exclude is None:
+        return
     bounds = exclude.indptr[start : start + len(block) + 1]
     row = np.repeat(np.arange(len(block)), np.diff(bounds))
     block[row, exclude.indices[bounds[0] : bounds[-1]]] = -np.inf

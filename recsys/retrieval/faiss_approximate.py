@@ -17,7 +17,8 @@ from recsys.errors import ModelError
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.faiss_index import LARGE_SHARE, FaissIndex
 from recsys.retrieval.mips_to_l2 import padded, padded_factors
-from recsys.retrieval.overfetch import stored
+from recsys.retrieval.overfetch import forbid_candidates
+from recsys.retrieval.rescoring import rescored
 from recsys.retrieval.search import check_queries
 from recsys.retrieval.threads import in_threads
 from recsys.retrieval.topk import TopK, empty_top_k, place, stack, top_k_of_candidates
@@ -74,9 +75,8 @@ def steps_to(width: NDArray[np.int64]) -> NDArray[np.int64]:
 class ApproximateIndex:
     """Searches `structure`, built over the augmented vectors of `exact`, and ranks what it finds exactly.
 
-    What is found does not depend on what is asked beside it. Exact search answers where an approximation cannot: a
-    query that is all zero, one that must leave out a large share of the items, and one for which fewer than k were
-    found; there the last bits of scores may depend on it.
+    Exact search answers if an approximation cannot: a query that is all zero, one that must leave out a large share
+    of the items, and one for which fewer than k were found.
     Searching changes nothing, so threads may share one.
     """
 
@@ -118,10 +118,10 @@ class ApproximateIndex:
         """
         check_queries(vectors, k, exclude, shape=self.vectors.shape)
         n_excluded = np.zeros(len(vectors), np.int64) if exclude is None else np.diff(exclude.indptr)
-        width = k + n_excluded
-        steps = np.where((width < self.n_items * LARGE_SHARE) & vectors.any(axis=1), steps_to(width), _EXACTLY)
+        width, n_listable = k + n_excluded, self.exact.items.n_listable
+        steps = np.where((width < n_listable * LARGE_SHARE) & vectors.any(axis=1), steps_to(width), _EXACTLY)
         answer = self._search_by_steps(vectors, k, exclude, steps)
-        short = np.flatnonzero(answer.counts < np.minimum(k, self.n_items - n_excluded))
+        short = np.flatnonzero((answer.counts < k) | (steps == _EXACTLY))
         if len(short) == 0:
             return answer
         exact = self.exact.search(vectors[short], k, exclude=None if exclude is None else exclude[short])
@@ -145,6 +145,7 @@ class ApproximateIndex:
         count = min(self.n_items, effort.candidates)
         size = max(1, min(_QUERIES_AT_ONCE, _GATHERED_AT_ONCE // (count * factors)))
         parameters = self._parameters(effort.probes, count)
+        items, slack = self.exact.items, self.exact.items.slack(vectors)
 
         def search_block(start: int) -> TopK:
             block = slice(start, start + size)
@@ -154,9 +155,10 @@ class ApproximateIndex:
             scores: Floats = np.matmul(np.take(self._plain, found, axis=0, mode="clip"), queries[:, :, None])[:, :, 0]
             scores[(found < 0) | (found >= self.n_items)] = -np.inf
             candidates = found.astype(np.int32)
-            if exclude is not None:
-                scores[stored(candidates, exclude if size >= n else exclude[block])] = -np.inf
-            return top_k_of_candidates(candidates, scores, k)
+            without = exclude if exclude is None or size >= n else exclude[block]
+            forbid_candidates(scores, candidates, items.zeros, without)
+            near = top_k_of_candidates(candidates, scores, max(k, count))
+            return rescored(near, queries, items, k=k, slack=slack[block])
 
         parts = in_threads(search_block, range(0, n, size))
         return stack(parts) if parts else empty_top_k(0, k)

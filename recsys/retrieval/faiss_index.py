@@ -4,16 +4,16 @@ import logging
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
 from recsys.config import IndexConfig
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError, ModelError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import ExactSearch
-from recsys.retrieval.overfetch import drop_excluded, fetch_groups
-from recsys.retrieval.search import check_queries, check_vectors
+from recsys.retrieval.overfetch import fetch_groups, forbid_candidates
+from recsys.retrieval.rescoring import ItemVectors, reordered
+from recsys.retrieval.search import check_queries
 from recsys.retrieval.topk import TopK, place
 
 logger = logging.getLogger(__name__)
@@ -22,21 +22,24 @@ logger = logging.getLogger(__name__)
 # same vectors is faster than faiss: a quarter slower for one query, a quarter faster for four, twice for sixteen.
 _MANY_QUERIES, LARGE_SHARE = 4, 1 / 64
 
+# So many more are fetched: near-ties with the k-th best are seldom more.
+_SPARE = 8
+
 
 class FaissIndex:
     """A flat inner-product index: every item is compared, nothing is approximated.
 
     `vectors`: float32 (n_items, d), kept, not copied: a mapped file stays shared by the processes that map it.
-    Answers are those of `ExactSearch` over the same vectors; scores may differ from it in the last bits, which the
-    order of summation decides. Searching changes nothing, so threads may share one.
-    Raises ModelError where `vectors` are not C-contiguous, finite float32.
+    Answers are those of `ExactSearch` over the same vectors. Searching changes nothing, so threads may share one.
+    Raises ModelError unless `vectors` are C-contiguous, finite float32.
     """
 
     kind = "exact"
     """What reports call this family of index."""
 
     def __init__(self, vectors: Floats) -> None:
-        self._exact = ExactSearch(vectors)
+        self.items = ItemVectors.of(vectors)
+        self._exact = ExactSearch(self.items)
         self.vectors = vectors
         """float32 (n_items, d), what inner products are taken with."""
 
@@ -47,7 +50,7 @@ class FaissIndex:
 
     @property
     def exact(self) -> "FaissIndex":
-        """Itself."""
+        """This index, which compares every item already."""
         return self
 
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
@@ -55,7 +58,7 @@ class FaissIndex:
 
         `exclude` is canonical: its columns are sorted within a row.
         """
-        check_queries(vectors, k, exclude, shape=self.vectors.shape)
+        check_queries(vectors, k, exclude, shape=self.items.shape)
         if len(vectors) >= _MANY_QUERIES:
             return self._exact.search(vectors, k, exclude=exclude)
         groups = list(fetch_groups(len(vectors), k, exclude))
@@ -68,14 +71,14 @@ class FaissIndex:
         return place(parts, len(vectors), k)
 
     def _search_group(self, vectors: Floats, k: int, width: int, exclude: Csr | None) -> TopK:
-        """Fetch `width` and one more, which tells whether the last of them is tied with what was left behind."""
+        """Fetch `width` and a few more, which tell whether what was left behind could be among the k best."""
         if width >= self.n_items * LARGE_SHARE:
             return self._exact.search(vectors, k, exclude=exclude)
-        scores, found = faiss.knn(vectors, self.vectors, width + 1, metric=faiss.METRIC_INNER_PRODUCT)
-        indices = found.astype(np.int32)
-        _order_ties(indices, scores)
-        answer = drop_excluded(indices, scores, k, exclude=exclude)
-        unsure = np.flatnonzero(answer.scores[:, -1] <= scores[:, -1])
+        scores, found = faiss.knn(vectors, self.vectors, width + _SPARE, metric=faiss.METRIC_INNER_PRODUCT)
+        last, indices = scores[:, -1].copy(), found.astype(np.int32)
+        forbid_candidates(scores, indices, self.items.zeros, exclude)
+        answer = reordered(indices, scores, vectors, self.items, k=k)
+        unsure = np.flatnonzero(answer.scores[:, -1] - self.items.slack(vectors) <= last)
         if len(unsure) == 0:
             return answer
         again = self._exact.search(vectors[unsure], k, exclude=None if exclude is None else exclude[unsure])
@@ -107,17 +110,9 @@ def build_index(vectors: Floats, config: IndexConfig, *, progress: Progress = si
 
     Raises ModelError where `vectors` are not finite float32, or there are none.
     """
-    check_vectors(vectors)
     if len(vectors) == 0:
         raise ModelError("index: there are no item vectors")
     index = FaissIndex(vectors.copy())
     progress("index", len(vectors), len(vectors))
     logger.info("indexed kind=%s asked=%s items=%d factors=%d", FaissIndex.kind, config.kind, *vectors.shape)
     return index
-
-
-def _order_ties(indices: Indices, scores: Floats) -> None:
-    """Put equal neighbours of each row, sorted by score, in the order of their indices; in place."""
-    tied: NDArray[np.int64] = np.flatnonzero((scores[:, 1:] == scores[:, :-1]).any(axis=1))
-    for row in tied:
-        indices[row] = indices[row][np.lexsort((indices[row], -scores[row]))]

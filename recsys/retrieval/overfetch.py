@@ -41,6 +41,18 @@ def drop_excluded(indices: Indices, scores: Floats, k: int, *, exclude: Csr | No
     return top_k_from_sorted(kept, kept_scores, k)
 
 
+def forbid_candidates(scores: Floats, indices: Indices, zeros: Indices, exclude: Csr | None) -> None:
+    """Set the scores of candidates that a query must not get to -inf, in place.
+
+    `scores`, `indices`: float32 and int32 (n, w). `zeros`: int32 (m,), ascending, items that are never listed.
+    `exclude`: CSR (n, n_items), columns sorted within a row.
+    """
+    if exclude is not None:
+        scores[stored(indices, exclude)] = -np.inf
+    if len(zeros):
+        scores[zeros[np.minimum(np.searchsorted(zeros, indices), len(zeros) - 1)] == indices] = -np.inf
+
+
 def stored(indices: Indices, exclude: Csr) -> NDArray[np.bool_]:
     """bool (n, w): whether row i of `exclude` stores the column `indices[i, j]`."""
     if len(exclude.indices) == 0:

@@ -15,28 +15,20 @@ class ItemSearch(Protocol):
 
     @property
     def n_items(self) -> int:
-        """How many there are."""
+        """The number of items, those that are never listed too."""
 
     @property
     def exact(self) -> "ItemSearch":
-        """Search that compares every one of the same items; itself where nothing is approximated."""
+        """Search that compares every one of the same items; this search if it approximates nothing."""
 
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
         """The k items with the largest inner product with each query.
 
         `vectors`: float32 (n, d), finite. `exclude`: CSR (n, n_items); what is stored in row i, query i must not
-        get. Fewer than k only where fewer are left; equal scores by lower index. Raises ModelError where shapes do
-        not fit, `vectors` are not finite, or k is not positive.
+        get. Equal scores stand by lower index. An item whose vector is all zero is never an answer: it has no learned
+        vector. Fewer than k only if fewer are left. A query's answer does not depend on the queries beside it.
+        Raises ModelError if shapes do not fit, `vectors` are not finite, or k is not positive.
         """
-
-
-def check_vectors(vectors: Floats) -> None:
-    """Raise ModelError unless `vectors` is C-contiguous, finite float32 (n_items, d)."""
-    if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.flags.c_contiguous:
-        came = f"{vectors.dtype} {vectors.shape}"
-        raise ModelError(f"search: item vectors are {came}, expected C-contiguous float32 (n_items, d)")
-    if not np.isfinite(vectors).all():
-        raise ModelError("search: item vectors hold NaN or infinity")
 
 
 def check_queries(vectors: Floats, k: int, exclude: Csr | None, *, shape: tuple[int, int]) -> None:

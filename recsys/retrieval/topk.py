@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.arrays import Floats, Indices, read_only
+from recsys.data.arrays import Doubles, Floats, Indices, read_only
 from recsys.errors import ModelError
+
+# Scores that are looked at together: what is set aside for ties stays small, and in the cache.
+SCORES_AT_ONCE = 4_000_000
 
 PAD = -1
 """Fills `indices` where a row has fewer than k answers; it never leaves `TopK` through `row`."""
@@ -57,29 +60,48 @@ class TopK:
         return np.arange(self.k) < self.counts[:, None]
 
 
-def select_top_k(scores: Floats, k: int) -> TopK:
+def select_top_k(scores: Floats, k: int, *, scores_at_once: int = SCORES_AT_ONCE) -> TopK:
     """The k best columns of each row of `scores`: float32 (n, m), no NaN. A score of -inf means "not allowed".
 
-    Exact, equal scores by lower index, also where the k-th place is tied. `scores` is left as it is.
+    Exact, equal scores by lower index, also if the k-th place is tied. `scores` is left as it is, and looked at in
+    blocks of about `scores_at_once`.
     """
-    n, m = scores.shape
-    if min(k, m) == 0 or n == 0:
-        return empty_top_k(n, k)
-    rows = max(1, _SCORES_AT_ONCE // m)
-    return stack([_select_rows(scores[start : start + rows], k) for start in range(0, n, rows)])
+    if scores.size == 0:
+        return empty_top_k(len(scores), k)
+    blocks = row_blocks(scores.shape, scores_at_once)
+    return stack([_first_keys(_near_keys(scores[block], k, np.zeros(1)), k) for block in blocks])
 
 
-def _select_rows(scores: Floats, k: int) -> TopK:
+def row_blocks(shape: tuple[int, ...], scores_at_once: int = SCORES_AT_ONCE) -> list[slice]:
+    """The rows of an array of `shape` (n, m), in blocks of about `scores_at_once` elements."""
+    n, m = shape
+    rows = max(1, scores_at_once // max(1, m))
+    return [slice(start, start + rows) for start in range(0, n, rows)]
+
+
+def near_top_k(scores: Floats, k: int, slack: Doubles) -> TopK:
+    """The k best columns of each row, all others that are no more than `slack` below the k-th, and perhaps some more.
+
+    In order. `scores`: float32 (n, m), no NaN, n and m at least 1; -inf means "not allowed". `slack`: float64 (n,)
+    or (1,), at least 0.
+    """
+    keys = _near_keys(scores, k, slack)
+    return _first_keys(keys, keys.shape[1])
+
+
+def _near_keys(scores: Floats, k: int, slack: Doubles) -> NDArray[np.uint64]:
+    """uint64 (n, k or more): keys of what `near_top_k` finds, in the order of their columns; _LAST_KEY after them."""
     n, m = scores.shape
-    row, column = np.divmod(np.flatnonzero(scores >= _lower_bound(scores, min(k, m))[:, None]), m)
+    bound = np.maximum(_lower_bound(scores, min(k, m)) - slack, np.finfo(np.float32).min).astype(np.float32)
+    row, column = np.divmod(np.flatnonzero(scores >= bound[:, None]), m)
     found = np.bincount(row, minlength=n)
     keys = np.full((n, max(k, int(found.max()))), _LAST_KEY)
     keys[row, np.arange(len(row)) - (np.cumsum(found) - found)[row]] = _rank_keys(scores[row, column], column)
-    return _first_keys(keys, k)
+    return keys
 
 
 def _lower_bound(scores: Floats, k: int) -> Floats:
-    """float32 (n,): finite, and no higher than the k-th best score of each row that is allowed at all.
+    """float32 (n,): no higher than the k-th best score of each row.
 
     The k-th best of the maxima of disjoint groups of columns is such a bound, many times cheaper than the k-th
     best score itself, and hardly more columns reach it than k.
@@ -91,7 +113,8 @@ def _lower_bound(scores: Floats, k: int) -> Floats:
         groups = m // size
         best = scores[:, : size * groups].reshape(n, size, groups).max(axis=1)
     worst_kept = best.shape[1] - k
-    return np.maximum(np.partition(best, worst_kept, axis=1)[:, worst_kept], np.finfo(np.float32).min)
+    bound: Floats = np.partition(best, worst_kept, axis=1)[:, worst_kept]
+    return bound
 
 
 def top_k_of_candidates(indices: Indices, scores: Floats, k: int) -> TopK:
@@ -165,9 +188,6 @@ def place(parts: Iterable[tuple[NDArray[np.intp], TopK]], n: int, k: int) -> Top
             array[queries] = getattr(part, name)
     return TopK(**whole)
 
-
-# So many scores are looked at in one go: what is set aside for ties stays small, and in the cache.
-_SCORES_AT_ONCE = 4_000_000
 
 _GROUPS_PER_PLACE, _MAX_GROUP = 4, 256
 _LAST_KEY = np.uint64(2**64 - 1)  # sorts behind every answer, and its lower half read as int32 is PAD

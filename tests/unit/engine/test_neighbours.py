@@ -14,10 +14,10 @@ from recsys.errors import FilterError, InvalidRequestError, UnknownItemError, Un
 def test_the_sum_of_directions_less_others(engine: Engine) -> None:
     """a (1, 0) and b (0, 1) together point where c (1, 1) does; c less a is more b than d."""
     both = engine.similar_to(["i0000", "i0001"], k=3)
-    assert [item.item_id for item in both.items] == ["i0002", "i0003", "i0004"]
+    assert [item.item_id for item in both.items] == ["i0002", "i0003"]
     assert both.items[0].score == pytest.approx(1.0)
     less = engine.similar_to(["i0002"], ["i0000"], k=3)
-    assert [item.item_id for item in less.items] == ["i0001", "i0004", "i0003"]
+    assert [item.item_id for item in less.items] == ["i0001", "i0003"]
 
 
 def test_it_is_the_slow_way(large: Bundle, large_engine: Engine) -> None:
@@ -67,7 +67,7 @@ def test_what_cancels_out_has_no_neighbours_and_says_so(engine: Engine) -> None:
 
 
 def test_short_lists_and_bounds(engine: Engine) -> None:
-    assert engine.similar_to(["i0000"], ["i0001"], k=4).warnings == ("only 3 other items can be listed",)
+    assert engine.similar_to(["i0000"], ["i0001"], k=4).warnings == ("only 2 other items can be listed",)
     with pytest.raises(InvalidRequestError, match="negative: 1001 ids came"):
         engine.similar_to(["i0000"], ["i0000"] * (MAX_COMPARED + 1))
     with pytest.raises(InvalidRequestError, match="positive: 0 bytes"):

@@ -162,7 +162,7 @@ def test_boosted_fallbacks_and_reasons(engine: Engine, large_engine: Engine) -> 
         ),
         (Question(k=1), IncompleteAnswerError, "neither a user nor an event"),
         (Question(user_id="u0002", k=1), IncompleteAnswerError, "no learned vector"),
-        (Question(user_id="u0000", k=5), IncompleteAnswerError, "only 4 items can be listed"),
+        (Question(user_id="u0000", k=5), IncompleteAnswerError, "only 3 items can be listed"),
         (Question(user_id="u0003", k=1), IncompleteAnswerError, "no item can be listed"),
     ],
 )
@@ -176,8 +176,8 @@ def test_strict_questions_get_whole_answers_or_none(
 
 
 def test_a_strict_question_with_a_whole_answer_gets_it(engine: Engine) -> None:
-    assert engine.ask(Question(user_id="u0000", k=4, strict=True)) == engine.recommend("u0000", k=4)
-    told = Question(events=(Event("i0001"),), k=4)
+    assert engine.ask(Question(user_id="u0000", k=3, strict=True)) == engine.recommend("u0000", k=3)
+    told = Question(events=(Event("i0001"),), k=3)
     assert engine.ask(Question(**{**vars(told), "strict": True})) == engine.ask(told)
 
 

@@ -71,10 +71,9 @@ def test_results_as_taken_come_from_the_caller_where_blas_is_held_to_one_thread(
         assert list(in_threads_as_taken(this_thread, range(20))) == [this_thread(0)] * 20
 
 
-def test_searches_at_the_same_time_answer_alike(two_threads, monkeypatch, rng, answers):
-    monkeypatch.setattr("recsys.retrieval.exact._SCORES_PER_BLOCK", 400)
+def test_searches_at_the_same_time_answer_alike(two_threads, rng, answers):
     items, queries = (rng.integers(-4, 5, (rows, 6)).astype(np.float32) for rows in (40, 60))
-    search = ExactSearch(items)
+    search = ExactSearch(items, scores_per_block=400)
     whole = answers(search.search(queries, 5))
     found = [None] * 4
     threads = [

@@ -9,6 +9,7 @@ from recsys.retrieval.topk import (
     PAD,
     TopK,
     empty_top_k,
+    near_top_k,
     place,
     select_top_k,
     stack,
@@ -42,11 +43,10 @@ def test_selection_from_many_columns(k, rng, naive_top_k, answers):
     assert answers(select_top_k(scores, k)) == naive_top_k(scores, k)
 
 
-def test_selection_does_not_depend_on_the_rows_beside(monkeypatch, rng, answers):
+def test_selection_does_not_depend_on_the_rows_beside(rng, answers):
     scores = np.round(rng.normal(size=(23, 150)), 1).astype(np.float32)
     whole = answers(select_top_k(scores, 9))
-    monkeypatch.setattr("recsys.retrieval.topk._SCORES_AT_ONCE", 450)
-    assert answers(select_top_k(scores, 9)) == whole
+    assert answers(select_top_k(scores, 9, scores_at_once=450)) == whole
     assert [answers(select_top_k(row[None], 9))[0] for row in scores] == whole
 
 
@@ -65,6 +65,20 @@ def test_candidates_in_any_order_are_ranked_as_columns_are(scores, k, seed, naiv
     top = top_k_of_candidates(indices, shuffled, k)
     assert answers(top) == naive_top_k(scores, k)
     assert top.indices.shape == top.scores.shape == (len(scores), k)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    scores=arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=30), elements=FEW_VALUES),
+    k=st.integers(1, 40),
+    slack=st.sampled_from([0.0, 0.5, 3.0, 1e30]),
+)
+def test_near_the_best_is_all_that_is_within_the_slack_in_order(scores, k, slack, naive_top_k, answers):
+    near = answers(near_top_k(scores, k, np.full(len(scores), slack)))
+    for row, found, best in zip(scores, near, naive_top_k(scores, k), strict=True):
+        assert found == naive_top_k(row[None], len(found))[0]
+        reach = best[-1][1] - slack if len(best) == k else -np.inf
+        assert len(found) >= int(((row >= reach) & (row > -np.inf)).sum())
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (3, 0), (0, 0)])

@@ -1,0 +1,138 @@
+"""Scores that depend on a query and an item alone, not on the kernel of a matrix product or the queries beside.
+
+BLAS chooses the order of a sum in float32 by the processor, by the number of rows and by the place of a row among
+them. Two items a rounding error apart then trade places between a batch and a single query. So a product in float32
+only proposes: it finds every item that could be among the k best, given the largest error that any order can make.
+These few are scored again in double precision, in a fixed order of summation, and rounded once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.data.arrays import Doubles, Floats, Indices, read_only
+from recsys.errors import ModelError
+from recsys.retrieval.topk import TopK, empty_top_k, near_top_k, row_blocks, stack, top_k_of_candidates
+
+# Elements of the gathered vectors of one block: 512 KiB in double precision, which stay in the cache of one core.
+GATHERED_PER_BLOCK = 2**16
+
+_UNIT_ROUNDOFF, _LEAST = 2.0**-24, 2.0**-149
+
+
+@dataclass(frozen=True, eq=False)
+class ItemVectors:
+    """Item vectors as a search uses them.
+
+    `vectors`: float32 (n_items, d), kept, not copied. `longest`: the length of the longest. `zeros`: int32 (m,),
+    ascending, the positions of vectors that are all zero: items without a learned vector, which no search lists.
+    """
+
+    vectors: Floats
+    longest: float
+    zeros: Indices
+
+    @staticmethod
+    def of(vectors: Floats) -> "ItemVectors":
+        """Raises ModelError unless `vectors` is C-contiguous, finite float32 (n_items, d)."""
+        if vectors.ndim != 2 or vectors.dtype != np.float32 or not vectors.flags.c_contiguous:
+            came = f"{vectors.dtype} {vectors.shape}"
+            raise ModelError(f"search: item vectors are {came}, expected C-contiguous float32 (n_items, d)")
+        if not np.isfinite(vectors).all():
+            raise ModelError("search: item vectors hold NaN or infinity")
+        with np.errstate(over="ignore"):
+            squares = np.vecdot(vectors, vectors)
+        if np.isinf(squares).any():
+            squares = squared_lengths(vectors)
+        small = np.flatnonzero(squares < np.finfo(np.float32).tiny)
+        zeros = small[~vectors[small].any(axis=1)].astype(np.int32)
+        longest = float(np.sqrt(squares.max(initial=np.finfo(np.float32).tiny), dtype=np.float64))
+        return ItemVectors(read_only(vectors), longest, read_only(zeros))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_items, d)."""
+        return len(self.vectors), int(self.vectors.shape[1])
+
+    @property
+    def n_listable(self) -> int:
+        """How many items can be listed: those whose vector is not all zero."""
+        return len(self.vectors) - len(self.zeros)
+
+    def slack(self, queries: Floats) -> Doubles:
+        """float64 (n,): how far below the k-th best float32 score one of the k best can seem to be.
+
+        Twice the largest error of a float32 inner product in any order of summation, d u |q| |x| with u = 2^-24
+        (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1). 0 for a query that is all zero,
+        whose scores are all exactly zero. `queries`: float32 (n, d).
+        """
+        length = np.sqrt(squared_lengths(queries))
+        terms = self.vectors.shape[1] + 4  # four more: roundings of the score, of this bound and of its comparison
+        slack: Doubles = np.where(length > 0, 2 * terms * (_UNIT_ROUNDOFF * length * self.longest * 1.01 + _LEAST), 0)
+        return slack
+
+
+def squared_lengths(vectors: Floats) -> Doubles:
+    """float64 (n,): squared lengths of `vectors`, float32 (n, d)."""
+    squares: Doubles = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
+    return squares
+
+
+def best_of_scores(scores: Floats, queries: Floats, items: ItemVectors, *, k: int, slack: Doubles) -> TopK:
+    """The k best items of each of `queries`, float32 (n, d), of which `scores`, float32 (n, n_items), propose some.
+
+    `scores`: inner products in any order of summation; -inf means "not allowed". `slack`: from `ItemVectors.slack`.
+    """
+    if scores.size == 0:
+        return empty_top_k(len(scores), k)
+    blocks = row_blocks(scores.shape)
+    near = ((block, near_top_k(scores[block], k, slack[block])) for block in blocks)
+    return stack([rescored(top, queries[block], items, k=k, slack=slack[block]) for block, top in near])
+
+
+def rescored(near: TopK, queries: Floats, items: ItemVectors, *, k: int, slack: Doubles) -> TopK:
+    """The k best of `near`, by `inner_products`; equal scores by lower index.
+
+    `near`: candidates in the order of their float32 scores, among them all that are within `slack`, float64 (n,), of
+    the k-th best. `queries`: float32 (n, d), those that they answer.
+    """
+    width = _width(near, k, slack)
+    return reordered(near.indices[:, :width], near.scores[:, :width], queries, items, k=k)
+
+
+def reordered(indices: Indices, scores: Floats, queries: Floats, items: ItemVectors, *, k: int) -> TopK:
+    """The k best of the candidates `indices`, int32 (n, w), by `inner_products`; equal scores by lower index.
+
+    `scores`: float32 (n, w), those they were found with, of which only -inf, "not allowed", counts.
+    """
+    products = inner_products(queries, items.vectors, indices)
+    return top_k_of_candidates(indices, np.where(scores > -np.inf, products, np.float32(-np.inf)), k)
+
+
+def _width(near: TopK, k: int, slack: Doubles) -> int:
+    """How many leading columns of `near` hold all that could be among the k best of their row."""
+    if near.k <= k or len(near) == 0:
+        return near.k
+    reach = near.scores >= near.scores[:, k - 1].astype(np.float64)[:, None] - slack[:, None]
+    return max(k, int(reach[slack > 0].sum(axis=1).max(initial=0)))
+
+
+def inner_products(
+    queries: Floats, vectors: Floats, indices: Indices, *, gathered_per_block: int = GATHERED_PER_BLOCK
+) -> Floats:
+    """float32 (n, w): `queries`, float32 (n, d), with the rows `indices`, (n, w), of `vectors`, float32 (m, d).
+
+    Products are exact in float64 and added up there by numpy itself, never by BLAS, whose order depends on where a
+    row lies; the sum is rounded once. Padding gets any number.
+    """
+    (n, w), d = indices.shape, vectors.shape[1]
+    products = np.empty((n, w), np.float32)
+    columns = max(1, min(w, gathered_per_block // max(1, d)))
+    rows = max(1, gathered_per_block // max(1, columns * d))
+    for top in range(0, n, rows):
+        factors = queries[top : top + rows].astype(np.float64)
+        for left in range(0, w, columns):
+            block = (slice(top, top + rows), slice(left, left + columns))
+            gathered = np.take(vectors, indices[block], axis=0).astype(np.float64)
+            products[block] = np.einsum("nwd,nd->nw", gathered, factors)
+    return products
