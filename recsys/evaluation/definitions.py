@@ -1,4 +1,4 @@
-"""What each metric means, in words that travel with the numbers."""
+"""What each metric means, in words that the report carries beside the numbers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -8,10 +8,9 @@ from recsys.evaluation.metrics import ACCURACY
 
 @dataclass(frozen=True)
 class Definition:
-    """`meaning`: one sentence for a reader. `formula`: of one user. `denominator`: what the formula divides by.
+    """`meaning`: a short description. `formula`: for one user. `denominator`: what the formula divides by.
 
-    `over`: what the reported figure is taken over. `better`: "higher", or "neither" where the figure describes
-    the lists and more is not always better.
+    `over`: the users that the reported value is over. `better`: "higher", or "neither" if it describes the lists.
     """
 
     meaning: str
@@ -23,64 +22,64 @@ class Definition:
 
 DEFINITIONS: dict[str, Definition] = {
     "recall": Definition(
-        meaning="share of what the list could have found that it did find",
+        meaning="share of the relevant items that a perfect list of k places would hold",
         formula="hits in the first k / min(k, relevant)",
         denominator="min(k, the user's relevant items)",
     ),
     "recall_hits": Definition(
-        meaning="share of the user's relevant items that the list found",
+        meaning="share of the user's relevant items that the list holds",
         formula="hits in the first k / relevant",
-        denominator="the user's relevant items, also where there are more than k",
+        denominator="the user's relevant items, also if there are more than k",
     ),
     "ndcg": Definition(
-        meaning="hits, counted less the further down they stand, against the ideal order",
-        formula="sum of 1/log2(place + 1) over the hits in the first k"
-        " / the same sum over places 1 to min(k, relevant)",
+        meaning="hits, weighted less the lower their rank, relative to an ideal list",
+        formula="sum of 1/log2(rank + 1) over the hits in the first k"
+        " / the same sum over ranks 1 to min(k, relevant)",
         denominator="the gain of an ideal list of min(k, relevant) hits; relevance is binary",
     ),
     "precision": Definition(
         meaning="share of the k places that hold a hit",
         formula="hits in the first k / k",
-        denominator="k, also where the list or the relevant items are fewer",
+        denominator="k, also if the list is shorter or fewer items are relevant",
     ),
     "map": Definition(
         meaning="precision at every hit, averaged (mean average precision)",
-        formula="sum over the hits at places i <= k of (hits in the first i / i) / min(k, relevant)",
+        formula="sum over the hits at ranks i <= k of (hits in the first i / i) / min(k, relevant)",
         denominator="min(k, the user's relevant items)",
     ),
     "mrr": Definition(
         meaning="how early the first hit comes (mean reciprocal rank)",
-        formula="1 / place of the first hit in the first k; 0 without one",
-        denominator="the place of the first hit",
+        formula="1 / rank of the first hit in the first k; 0 without one",
+        denominator="the rank of the first hit",
     ),
     "hit_rate": Definition(
         meaning="share of users whose list holds at least one hit",
-        formula="1 where the first k hold a hit, else 0",
+        formula="1 with a hit in the first k, else 0",
         denominator="none",
     ),
     "coverage": Definition(
-        meaning="share of the catalogue that is recommended to anyone at all",
-        formula="distinct items in all users' first k / items of the training part",
-        denominator="items of the training part",
-        over="one figure for all evaluated users together; it has no interval",
+        meaning="share of the catalogue that is in any list",
+        formula="distinct items in the first k of all lists / items that can be listed",
+        denominator="items with at least one training user, because others are never listed",
+        over="all evaluated users together; no interval",
         better="neither",
     ),
     "novelty": Definition(
-        meaning="how little known the recommended items are, in bits: one bit more is half the audience",
+        meaning="how little known the listed items are, in bits; one bit more means half as many training users",
         formula="mean over the list's first k of -log2(training users of the item / training users)",
-        denominator="the items in the first k places, fewer than k where the list is short",
+        denominator="the items in the first k places, fewer than k if the list is short",
         over="mean over the evaluated users with a list of at least one item",
         better="neither",
     ),
     "diversity": Definition(
-        meaning="how unlike each other the items of one list are, by the same item vectors for every model",
+        meaning="how different the items of one list are, by the same item vectors for every model",
         formula="1 - mean cosine over the pairs of items in the first k",
         denominator="m(m-1)/2 pairs of the m items in the first k places",
         over="mean over the evaluated users with a list of at least two items",
         better="neither",
     ),
     "popularity_bias": Definition(
-        meaning="how many times as popular as the users' own histories the recommended items are; 1 is no bias",
+        meaning="popularity of the listed items relative to that of the users' histories; 1 means no bias",
         formula="mean popularity of the list's first k / mean over all evaluated users of the mean popularity of"
         " their history (popularity = training users of the item)",
         denominator="the evaluated users' history popularity, one number for all users and models; the mean is"
@@ -89,16 +88,16 @@ DEFINITIONS: dict[str, Definition] = {
         better="neither",
     ),
 }
-"""By the metric's name without its cut-off, in the order reports show them."""
+"""By the name without the cut-off, in the order of the report."""
 
 
 def metric_names(cutoffs: Sequence[int], names: Sequence[str] = tuple(DEFINITIONS)) -> list[str]:
-    """Every `name@k`. diversity@1 does not exist: one item makes no pair."""
+    """Every `name@k`; not diversity@1, because one item makes no pair."""
     return [f"{name}@{k}" for name in names for k in cutoffs if (name, k) != ("diversity", 1)]
 
 
 def accuracy_names(cutoffs: Sequence[int]) -> list[str]:
-    """The `name@k` in which higher is better: those a gate may look at."""
+    """The `name@k` of metrics in which higher is better, those that gates may use."""
     return metric_names(cutoffs, tuple(ACCURACY))
 
 

@@ -1,12 +1,12 @@
-"""What is measured of ranked lists: pure functions, one row a user, one column a cut-off.
+"""Metrics of ranked lists: pure functions, one row per user, one column per cut-off.
 
 Accuracy metrics take `hits`: bool (n, width), whether the item at each place of a user's list is relevant, and
 `n_relevant`: int (n,), at least 1, how many relevant items the user has. List metrics take `indices`: int32
 (n, width), the items at the places, and `filled`: bool (n, width), which places hold one. A list that is shorter
-than k is taken as it is: a missing place is a miss for accuracy, and no item for the others.
+than k is taken as it is: an empty place is a miss for accuracy, and no item for the others.
 
 `cutoffs`: strictly increasing, from 1 to width. Every function returns float64 (n, len(cutoffs)) and raises
-DataError where the shapes or cut-offs do not fit. Each formula is for one user; `definitions` says it in words.
+DataError if the shapes or cut-offs do not fit. Each formula is for one user; `definitions` has it in words.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,34 +29,34 @@ def recall(hits: Bools, n_relevant: Integers, cutoffs: Sequence[int]) -> Values:
 
 
 def recall_hits(hits: Bools, n_relevant: Integers, cutoffs: Sequence[int]) -> Values:
-    """hits in the first k / n_relevant; below 1 even for a perfect list where n_relevant > k."""
+    """hits in the first k / n_relevant; below 1 even for a perfect list if n_relevant > k."""
     return prefix_sums(hits, cutoffs) / _at_least_one(n_relevant)[:, None]
 
 
 def precision(hits: Bools, n_relevant: Integers, cutoffs: Sequence[int]) -> Values:
-    """hits in the first k / k, also where the list is shorter than k or n_relevant < k."""
+    """hits in the first k / k, also if the list is shorter than k or n_relevant < k."""
     return prefix_sums(hits, cutoffs) / np.asarray(cutoffs, np.float64)
 
 
 def hit_rate(hits: Bools, n_relevant: Integers, cutoffs: Sequence[int]) -> Values:
-    """1 where the first k hold a hit, else 0."""
+    """1 with a hit in the first k, else 0."""
     return (prefix_sums(hits, cutoffs) > 0).astype(np.float64)
 
 
 def mrr(hits: Bools, n_relevant: Integers, cutoffs: Sequence[int]) -> Values:
-    """1 / place of the first hit, 0 where the first k hold none (Voorhees 1999)."""
+    """1 / rank of the first hit, 0 without a hit in the first k (Voorhees 1999)."""
     place = np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, np.inf)[:, None]
     return np.where(prefix_sums(hits, cutoffs) > 0, 1 / place, 0.0)
 
 
 def average_precision(hits: Bools, n_relevant: Integers, cutoffs: Sequence[int]) -> Values:
-    """sum over hits at places i <= k of (hits in the first i / i), / min(k, n_relevant); its mean is map@k."""
+    """sum over hits at ranks i <= k of (hits in the first i / i), / min(k, n_relevant); its mean is map@k."""
     precision_at = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
     return prefix_sums(precision_at * hits, cutoffs) / _reachable(n_relevant, cutoffs)
 
 
 def ndcg(hits: Bools, n_relevant: Integers, cutoffs: Sequence[int]) -> Values:
-    """sum over hits at places i <= k of 1 / log2(i + 1), / the same sum over places 1 to min(k, n_relevant).
+    """sum over hits at ranks i <= k of 1 / log2(i + 1), / the same sum over ranks 1 to min(k, n_relevant).
 
     Binary relevance (Järvelin & Kekäläinen 2002, with the discount of Burges et al. 2005).
     """
@@ -74,7 +74,7 @@ ACCURACY: Mapping[str, Callable[[Bools, Integers, Sequence[int]], Values]] = {
     "mrr": mrr,
     "hit_rate": hit_rate,
 }
-"""The metrics in which higher is better, by the name that reports use."""
+"""The metrics in which higher is better, by name."""
 
 
 def mean_over_list(item_value: Values, indices: Indices, filled: Bools, cutoffs: Sequence[int]) -> Values:
@@ -87,9 +87,9 @@ def mean_over_list(item_value: Values, indices: Indices, filled: Bools, cutoffs:
 
 
 def self_information(n_users_of_item: Integers, n_users: int) -> Values:
-    """-log2(n_users_of_item / n_users), in bits, float64 (n_items,); an item nobody has counts as one user's.
+    """-log2(n_users_of_item / n_users), in bits, float64 (n_items,).
 
-    Its mean over a list is novelty@k (Zhou et al. 2010).
+    An item without users counts as an item of one user. The mean over a list is novelty@k (Zhou et al. 2010).
     """
     return -np.log2(np.maximum(n_users_of_item, 1) / max(n_users, 1))
 
@@ -98,7 +98,7 @@ def diversity(unit_vectors: Floats, indices: Indices, filled: Bools, cutoffs: Se
     """1 - mean cosine over the pairs of different places in the first k (Ziegler et al. 2005); NaN below two items.
 
     `unit_vectors`: float32 (n_items, d), each of length 1, or all zeros (whose cosine with anything is 0).
-    The sum over all pairs of m vectors is |sum of vectors|^2 - sum of |vector|^2, so no pair is ever formed.
+    The sum over all pairs of m vectors is |sum of vectors|^2 - sum of |vector|^2, so pairs are not formed.
     """
     squares = (unit_vectors.astype(np.float64) ** 2).sum(axis=1)
     own = prefix_sums(np.where(filled, squares[np.where(filled, indices, 0)], 0.0), cutoffs)
@@ -117,7 +117,7 @@ def prefix_sums(values: NDArray[np.generic], cutoffs: Sequence[int]) -> Values:
 
 
 def ratio(numerator: Values, denominator: Values) -> Values:
-    """Their quotient, NaN where the denominator is zero."""
+    """numerator / denominator, NaN if the denominator is zero."""
     quotient = np.full(numerator.shape, np.nan)
     np.divide(numerator, denominator, out=quotient, where=denominator > 0)
     return quotient
@@ -135,7 +135,7 @@ def _at_least_one(n_relevant: Integers) -> Integers:
 
 
 def _squared_sums(vectors: Floats, indices: Indices, filled: Bools, cutoffs: Sequence[int]) -> Values:
-    """|sum of the vectors in the first k|^2; one sparse product a stretch between cut-offs, so none is gathered."""
+    """|sum of the vectors in the first k|^2, by one sparse product per range of places between two cut-offs."""
     total = np.zeros((len(indices), vectors.shape[1]))
     squared = np.empty((len(indices), len(cutoffs)))
     for column, (start, stop) in enumerate(zip([0, *cutoffs[:-1]], cutoffs, strict=True)):

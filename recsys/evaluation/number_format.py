@@ -14,7 +14,7 @@ def figure(value: float | None, *, sign: bool = False) -> str:
 
 
 def brief(value: float | None, *, like: float | None = None, sign: bool = False) -> str:
-    """For a glance: at most three decimals, four below 0.02; `like`: as many as that value gets; "-" for none."""
+    """Up to three decimals, four below 0.02; with `like`, as many as that value gets; "-" for none."""
     if value is None or math.isnan(value):
         return "-"
     size = abs(value if like is None else like)
@@ -23,10 +23,10 @@ def brief(value: float | None, *, like: float | None = None, sign: bool = False)
 
 
 def count(value: int) -> str:
-    """Thousands set apart."""
+    """With a comma between thousands."""
     return f"{value:,}"
 
 
 def percent(share: float) -> str:
-    """A share as a percentage: at most two decimals, none that are zero."""
+    """A share as a percentage: up to two decimals, without zeros at the end."""
     return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %"

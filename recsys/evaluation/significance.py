@@ -1,8 +1,8 @@
-"""How sure a mean over users is: the bootstrap (Efron 1979) with percentile intervals.
+"""Intervals of means over users: the bootstrap (Efron 1979) with percentile intervals.
 
-Users are drawn with replacement, as many as there are; a resample is kept as how often each user was drawn, so
-that one product gives the resampled means of all metrics at once. A user whose value is NaN counts for nothing
-in that column. The model and the split are taken as they are: the intervals say what other users would change.
+A resample draws n of n users with replacement and is kept as the number of times each user was drawn, so that one
+product gives the resampled means of all metrics. A NaN value does not count in its column. The intervals say how much
+other users would change the mean, not another training run or split.
 """
 
 from typing import NamedTuple
@@ -15,14 +15,14 @@ from recsys.errors import DataError
 from recsys.evaluation.metrics import Values, ratio
 
 MIN_TRUSTED_USERS = 30
-"""An interval over fewer users says less than it seems to: a few users show little of what others would do."""
+"""Intervals over fewer users are not reliable."""
 
 DRAWS_PER_BLOCK = 16_000_000
 """Most draws (resamples x users, float64, 128 MB) held at once. More at once means fewer passes over the values."""
 
 
 class Interval(NamedTuple):
-    """A mean over users and the bounds of its interval, None where no resample was drawn or one user has a value."""
+    """A mean over users and the bounds of its interval, None without resamples or if only one user has a value."""
 
     mean: float
     low: float | None
@@ -30,7 +30,7 @@ class Interval(NamedTuple):
 
 
 def mean_of(values: Values) -> float:
-    """The mean of what is not NaN in `values` (float64 (n,)); NaN where all of it is."""
+    """The mean of the values (float64 (n,)) that are not NaN; NaN if all are."""
     present = values[~np.isnan(values)]
     return float(present.mean()) if len(present) else float("nan")
 
@@ -43,8 +43,8 @@ def mean_interval(values: Values, *, samples: int, confidence: float, rng: np.ra
 def paired_difference(a: Values, b: Values, *, samples: int, confidence: float, rng: np.random.Generator) -> Interval:
     """The mean of a - b, both float64 (n,) of the same users in the same order, with its interval.
 
-    Resampling the differences keeps what the two share (easy and hard users), so it sees smaller differences
-    than two separate intervals do.
+    Differences leave out what both share (easy and hard users), so smaller ones can be told from chance than by two
+    separate intervals. Raises DataError if the shapes differ.
     """
     if a.shape != b.shape:
         raise DataError(f"paired difference: {a.shape} and {b.shape} values; expected the same users")
@@ -80,7 +80,7 @@ def mean_intervals(
 
 
 def _bounds(resampled: Values, confidence: float) -> tuple[float, float]:
-    """The percentiles of one metric's resampled means; resamples of nobody who has it do not count."""
+    """The percentiles of one metric's resampled means, without resamples in which no user has the metric."""
     present = resampled[~np.isnan(resampled)]
     if len(present) == 0:
         return float("nan"), float("nan")
@@ -100,7 +100,7 @@ def _resampled_means(
     for start in range(0, samples, size):
         rows = slice(start, min(start + size, samples))
         draws = _draw_counts(n, rows.stop - start, rng)
-        # One thread: the same sums on every machine, and no wait for a core that another process holds.
+        # One thread: the order of the sums does not depend on their number, and no core is waited for.
         with threadpool_limits(1, "blas"):
             totals = np.full((len(draws), filled.shape[1]), float(n))
             totals[:, partial] = draws @ masks
