@@ -73,7 +73,7 @@ def _evaluated(summary: dict[str, Any]) -> str:
 def _stopped(stopping: dict[str, Any] | None) -> str:
     if not (stopping and stopping["curve"]):
         return ""
-    if len(stopping["curve"]) == stopping["iterations"]:
+    if stopping["measured_after"][-1] == stopping["iterations"]:
         return f"; best after iteration {stopping['iterations']}, the last that model.iterations allows"
     return f"; stopped after iteration {stopping['iterations']}"
 

@@ -1,13 +1,12 @@
 """What the command line prints of a search: the best trials, the ablation, and where the files are."""
 
-from typing import Any
-
 from rich.markup import escape
 from rich.table import Table
 
 from pipelines.commands.rendering import err, line, out
 from recsys.evaluation.number_format import figure
-from recsys.tuning.outcome import Outcome, flat
+from recsys.tuning.outcome import Outcome
+from recsys.tuning.settings import Setting, flat
 
 _SHOWN = 10
 
@@ -47,7 +46,7 @@ def _best_trials(found: Outcome) -> None:
     out.print(table)
 
 
-def _differs(key: str, each: list[dict[str, Any]]) -> bool:
+def _differs(key: str, each: list[dict[str, Setting]]) -> bool:
     return any(settings.get(key) != each[0].get(key) for settings in each)
 
 

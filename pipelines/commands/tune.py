@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from pipelines.steps.run import run
 from pipelines.steps.workspace import Workspace
@@ -32,7 +31,7 @@ def tune(
     config: PipelineConfig,
     budget: SearchBudget,
     *,
-    given: Mapping[str, Any],
+    given: Mapping[str, object],
     write: bool = False,
     progress: Progress = silent,
     announce: Callable[[str], None] = lambda line: None,

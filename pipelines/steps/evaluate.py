@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from pipelines.steps.memory import give_back
@@ -11,7 +10,9 @@ from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
 from recsys.data.splits.split import Split, make_split
 from recsys.evaluation.evaluator import evaluate as measure
+from recsys.evaluation.provenance import Stopping
 from recsys.evaluation.results import Cohort
+from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.model import FactorModel, FactorRecommender
 from recsys.models.recommender import Recommender
 from recsys.models.registry import check_fits, fit_baseline, fit_model
@@ -34,8 +35,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     del events
     give_back()  # the events, before training needs room
     with workspace.output("evaluate", config) as output:
-        fitted = stopping.applied(config.model) if stopping else config.model
-        model = fit_model(split.train, fitted, progress=progress)
+        model = fit_model(split.train, _stopped(config.model, stopping), progress=progress)
         means = {}
         for recommender in _contestants(split, model, config, progress):
             evaluation = measure(
@@ -48,9 +48,14 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             evaluation.save(output.folder / f"{recommender.name}.arrow")
             means[recommender.name] = evaluation.means()
         Cohort.of(split).save(output.folder / "cohort")
-        output.summary.update(_summary(split, means, config), stopping=stopping and asdict(stopping))
+        output.summary.update(_summary(split, means, config), stopping=stopping and stopping.model_dump(mode="json"))
     log.info("evaluated users=%d", len(split.user_ids))
     return workspace.summary("evaluate")
+
+
+def _stopped(model: FactorModelConfig, stopping: Stopping | None) -> FactorModelConfig:
+    """`model` with the number of iterations that early stopping found."""
+    return model.model_copy(update={"iterations": stopping.iterations}) if stopping else model
 
 
 def _check_before_fits(events: Interactions, config: PipelineConfig, given: Interactions | None) -> None:

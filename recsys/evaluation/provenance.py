@@ -32,15 +32,16 @@ class SplitSummary(Summary):
 
 
 class Stopping(Summary):
-    """How many iterations to train. `curve`: `metric` on the validation part after each measured iteration.
+    """How many iterations to train. `curve`: `metric` on the validation part, after `measured_after` iterations.
 
-    If the train side is too small to be split once more, `curve` is empty, `reason` says why, and `iterations` is the
+    If the train side is too small to be split once more, both are empty, `reason` says why, and `iterations` is the
     configured number. `n_users`: validation users.
     """
 
     iterations: int
     metric: str
     curve: tuple[float, ...] = ()
+    measured_after: tuple[int, ...] = ()
     n_users: int = 0
     reason: str | None = None
 

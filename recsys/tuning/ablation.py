@@ -10,14 +10,8 @@ from recsys.evaluation.significance import Interval
 from recsys.tuning.space import EVENT_WEIGHT, Point
 from recsys.tuning.trials import SearchContext
 
-_GROUPS = {
-    "weighting": ("weighting", "user_degree_exponent", "item_degree_exponent", "bm25_k1", "bm25_b"),
-    "alpha, regularization": ("strength", "penalty"),
-    "start, iterations": ("start", "iterations"),
-    "popularity_exponent": ("popularity_exponent",),
-    "event_weights": (EVENT_WEIGHT,),
-    "half_life_days": ("decay", "half_life_days"),
-}
+_EVENTS = {"event_weights": (EVENT_WEIGHT,), "half_life_days": ("decay", "half_life_days")}
+"""The names of coordinates, or how they begin, per group."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +31,11 @@ def ablate(
 ) -> tuple[Ablation, ...]:
     """One fit per group in which the points differ. `per_user`: float64 (n_users,), of the winner.
 
-    Gains do not add up, because one group can make up for another. A weighting is put back at the same strength, so
-    alpha changes with it.
+    Gains do not add up, because one group can make up for another. A weighting of ALS is put back at the same
+    strength, so alpha changes with it.
     """
     whole, rows = context.settings_at(winner), []
-    for group, coordinates in _GROUPS.items():
+    for group, coordinates in {**context.model_space.groups, **_EVENTS}.items():
         settings = context.settings_at(_put_back(winner, start, coordinates))
         if settings == whole:
             continue

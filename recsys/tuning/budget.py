@@ -1,6 +1,7 @@
 """How much a search may do, and how much of its time is left."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _DEFAULT_TRIALS = 30  # if neither trials nor seconds are given
@@ -55,12 +56,16 @@ class Deadline:
 
     seconds: float | None = None
     interrupted: bool = False
-    _started: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = time.monotonic
+    _started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._started = self.clock()
 
     @property
     def used(self) -> float:
         """Seconds that have passed."""
-        return time.monotonic() - self._started
+        return self.clock() - self._started
 
     def left(self, share: float = 1.0) -> float | None:
         """Seconds until `share` of the time has passed, 0 if it has; None without a limit."""

@@ -5,16 +5,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-import numpy as np
-
 from recsys.data.arrays import Floats
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
 from recsys.evaluation.metrics import Values
-from recsys.models.factors.als import AlsConfig
+from recsys.evaluation.provenance import Stopping
 from recsys.models.factors.config import FactorModelConfig, IterativeConfig
-from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.model import FactorModel
+from recsys.models.factors.model import FactorModel, OnIteration
 from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
@@ -26,13 +23,16 @@ EXPONENTS = tuple(round(0.05 * step, 2) for step in range(-10, 13))
 """The popularity exponents that are tried, -0.5 to 0.6."""
 
 _COARSE = 3  # at first, every third of them
-_PATIENCE = 2  # looks in a row without a better score
+_PATIENCE = 2  # measurements in a row without a better score
 _STOPPING_USERS = 5_000  # validation users, at most
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What a fit reached. `per_user`: float64 (n_users,), the metric of each validation user."""
+    """What a fit reached after `iterations`, 1 if the model has none.
+
+    `per_user`: float64 (n_users,), the metric of each validation user.
+    """
 
     iterations: int
     popularity_exponent: float
@@ -44,41 +44,60 @@ class Measured:
         return float(self.per_user.mean())
 
 
-class _Ended(Exception):  # noqa: N818 - no error: it ends a fit from within
+class _Ended(Exception):  # noqa: N818 - not an error: it ends a fit from within
     """Ends a fit from within."""
 
 
-def measure(data: ValidationSet, model: IterativeConfig, *, keep_on: Callable[[], bool]) -> Measured | None:
-    """What `model` reaches exactly as it is; None if `keep_on`, asked after each iteration, ended the fit.
+def measure(data: ValidationSet, model: FactorModelConfig, *, keep_on: Callable[[], bool]) -> Measured | None:
+    """What `model` reaches exactly as it is; None if `keep_on`, asked between iterations, ended the fit.
 
     Raises ModelError if the fit fails.
     """
-    found: list[Measured] = []
+    last = model.iterations if isinstance(model, IterativeConfig) else 1
 
     def look(done: int, fitted: FactorModel) -> None:
-        if done == model.iterations:
-            found.append(_best(data, data.user_vectors(fitted), fitted, (model.popularity_exponent,), done))
-        elif not keep_on():
+        if done < last and not keep_on():
             raise _Ended
 
-    _fit(data, model, look)
-    return found[0] if found else None
+    fitted = _fit(data, model, look)
+    if fitted is None:
+        return None
+    return _best(data, data.user_vectors(fitted), fitted, (model.popularity_exponent,), last)
 
 
-def follow(data: ValidationSet, model: IterativeConfig, *, progress: Progress = silent) -> tuple[Measured, ...]:
-    """What `model` reaches after each iteration, up to its own number or until two in a row were no better.
+def follow(data: ValidationSet, model: FactorModelConfig, *, progress: Progress = silent) -> tuple[Measured, ...]:
+    """What `model` reaches after its iterations, up to its own number or until two in a row were no better.
 
+    A model whose single iterations change little is measured after every few of them, see `OnIteration`.
     Raises ModelError if the fit fails.
     """
     found: list[Measured] = []
 
     def look(done: int, fitted: FactorModel) -> None:
         found.append(_best(data, data.user_vectors(fitted), fitted, (model.popularity_exponent,), done))
-        if len(found) - found.index(best_of(found)) > _PATIENCE:
+        if _no_better(found):
             raise _Ended
 
     _fit(data, model, look, progress=progress)
     return tuple(found)
+
+
+def explore(data: ValidationSet, model: FactorModelConfig, *, keep_on: Callable[[int, float], bool]) -> Measured:
+    """The best number of iterations, up to that of `model`, and popularity exponent for its other settings.
+
+    `keep_on` is called after each measurement with the number of iterations and the score. The fit also ends if two
+    measurements in a row were no better. Raises ModelError if the fit fails.
+    """
+    found: list[Measured] = []
+
+    def look(done: int, fitted: FactorModel) -> None:
+        near = best_of(found).popularity_exponent if found else None
+        found.append(_best_exponent(data, fitted, done, near=near))
+        if not keep_on(done, found[-1].score) or _no_better(found):
+            raise _Ended
+
+    _fit(data, model, look)
+    return best_of(found)
 
 
 def best_of(found: Sequence[Measured]) -> Measured:
@@ -86,38 +105,19 @@ def best_of(found: Sequence[Measured]) -> Measured:
     return max(found, key=lambda measured: measured.score)
 
 
-def explore(data: ValidationSet, model: IterativeConfig, *, keep_on: Callable[[int, float], bool]) -> Measured:
-    """The best number of iterations, up to that of `model`, and popularity exponent for its other settings.
-
-    `keep_on` is called after each iteration with its number and score. The fit also ends if two iterations in a row
-    were no better. Raises ModelError if the fit fails.
-    """
-    found: list[Measured] = []
-
-    def look(done: int, fitted: FactorModel) -> None:
-        near = best_of(found).popularity_exponent if found else None
-        found.append(_best_exponent(data, fitted, done, near=near))
-        if not keep_on(done, found[-1].score) or len(found) - found.index(best_of(found)) > _PATIENCE:
-            raise _Ended
-
-    _fit(data, model, look)
-    return best_of(found)
+def _no_better(found: Sequence[Measured]) -> bool:
+    """Whether the last measurements were no better than those before them."""
+    return found.index(best_of(found)) < len(found) - _PATIENCE
 
 
 def _fit(
-    data: ValidationSet,
-    model: IterativeConfig,
-    look: Callable[[int, FactorModel], None],
-    *,
-    progress: Progress = silent,
-) -> None:
-    """Fit on the training matrix; `look` sees the model after each iteration and may raise `_Ended`."""
-    start = None
-    if isinstance(model, AlsConfig) and model.start == "spectral":
-        users, items = data.spectral_start(model.factors, seed=model.seed, progress=progress)
-        start = Embeddings(users, items, np.ones(len(items), np.float32))
+    data: ValidationSet, model: FactorModelConfig, look: OnIteration, *, progress: Progress = silent
+) -> FactorModel | None:
+    """Fit on the training matrix as the job does; `look` may raise `_Ended`, and then there is no model."""
     with suppress(_Ended):
-        fit_model(data.train, model, start=start, progress=progress, on_iteration=look)
+        start = data.spectral_start(model, progress=progress)
+        return fit_model(data.train, model, start=start, progress=progress, on_iteration=look)
+    return None
 
 
 def _best_exponent(data: ValidationSet, fitted: FactorModel, done: int, *, near: float | None) -> Measured:
@@ -138,25 +138,6 @@ def _best(
     return Measured(done, exponents[at], values[at].copy())
 
 
-@dataclass(frozen=True)
-class Stopping:
-    """How many iterations to train. `curve`: the validation `metric` of `n_users` after each iteration looked at.
-
-    If the train side is too small to be split once more, `curve` is empty, `reason` says so, and `iterations` is the
-    number of the configuration.
-    """
-
-    iterations: int
-    metric: str
-    curve: tuple[float, ...] = ()
-    n_users: int = 0
-    reason: str | None = None
-
-    def applied(self, model: FactorModelConfig) -> FactorModelConfig:
-        """`model` with this many iterations."""
-        return model.model_copy(update={"iterations": self.iterations})
-
-
 def stop_on_validation(
     events: Interactions, config: PipelineConfig, *, progress: Progress = silent
 ) -> Stopping | None:
@@ -172,8 +153,14 @@ def stop_on_validation(
         data = Validation(events, config, n_users=_STOPPING_USERS).under(config)
     except DataError as error:
         logger.warning("no early stopping: the train side cannot be split once more: %s", error)
-        return Stopping(model.iterations, metric, reason=str(error))
+        return Stopping(iterations=model.iterations, metric=metric, reason=str(error))
     found = follow(data, model, progress=progress)
     best = best_of(found)
     logger.info("early stopping: users=%d iterations=%d %s=%.4f", data.n_users, best.iterations, metric, best.score)
-    return Stopping(best.iterations, metric, tuple(each.score for each in found), data.n_users)
+    return Stopping(
+        iterations=best.iterations,
+        metric=metric,
+        curve=tuple(each.score for each in found),
+        measured_after=tuple(each.iterations for each in found),
+        n_users=data.n_users,
+    )

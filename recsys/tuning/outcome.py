@@ -2,15 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.significance import Interval
 from recsys.tuning.ablation import Ablation
-from recsys.tuning.settings import Settings
+from recsys.tuning.settings import Settings, flat
 from recsys.tuning.trials import FinishedTrial
 
 
@@ -42,7 +40,7 @@ class Outcome:
         dimensions = [trial.factors for trial in self.trials]
         return {factors: dimensions.count(factors) for factors in sorted(set(dimensions))}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values for `--json`; the trials are in their table instead."""
         return {
             "metric": self.metric,
@@ -88,19 +86,6 @@ class Outcome:
 
 def _plain(interval: Interval) -> dict[str, float]:
     return {name: value for name, value in interval._asdict().items() if value is not None}
-
-
-def flat(settings: Settings) -> dict[str, Any]:
-    """By dotted key, as `--set` takes them."""
-    return dict(_flat("", settings))
-
-
-def _flat(prefix: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(f"{prefix}{key}.", value)
-        else:
-            yield prefix + key, value
 
 
 def trials_table(outcome: Outcome) -> str:

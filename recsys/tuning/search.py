@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ from recsys.errors import DataError
 from recsys.evaluation.gates import check_metric
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.significance import Interval, mean_interval
+from recsys.models.registry import check_algorithms
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.tuning.ablation import ablate
-from recsys.tuning.budget import Deadline, SearchBudget
+from recsys.tuning.budget import Deadline, Plan, SearchBudget
 from recsys.tuning.outcome import Outcome
-from recsys.tuning.settings import als_section, changed, events_point, point_of
-from recsys.tuning.space import model_space, with_events
+from recsys.tuning.settings import changed, events_point
+from recsys.tuning.space import Space, with_events
 from recsys.tuning.stages import run_stages
 from recsys.tuning.trials import SearchContext
 from recsys.tuning.validation import Validation
@@ -27,7 +29,7 @@ from recsys.tuning.validation import Validation
 def check_searchable(config: PipelineConfig) -> None:
     """Raise ConfigError if these settings cannot be searched; no data is read."""
     check_metric(config.publish, config.evaluate)
-    als_section(config)
+    check_algorithms(config.model, config.evaluate)
 
 
 def search_settings(
@@ -77,16 +79,16 @@ def search_name(config: PipelineConfig, budget: SearchBudget, *, log: str) -> st
 
 def _search(context: SearchContext, budget: SearchBudget) -> Outcome:
     """All stages, and what each group of settings contributes to the winner of the last one."""
-    config, space = context.config, model_space()
-    start = point_of(config, context.validation.under(config).train.csr)
+    config, space = context.config, context.model_space.space
+    start = context.model_space.point(context.validation.under(config).train.csr)
     if budget.tune_events:
         space = with_events(space, context.validation.events)
-        start |= events_point(config, [*space.ranges, *space.choices])
-    stages = run_stages(context, space.reaching(start), start, budget.plans(config.model.factors))
+        start |= events_point(config, space.names)
+    stages = run_stages(context, space.reaching(start), start, _plans(config, budget, space))
     stage = next((stage for stage in reversed(stages) if stage.trials), stages[0])
     winner = stage.winner
     scores = stage.per_user(winner) if winner else stage.start.per_user
-    ablation = ablate(context, winner.found, start, factors=stage.factors, per_user=scores) if winner else ()
+    ablation = ablate(context, winner.whole_point, start, factors=stage.factors, per_user=scores) if winner else ()
     return Outcome(
         metric=config.publish.metric,
         n_users=len(scores),
@@ -102,6 +104,15 @@ def _search(context: SearchContext, budget: SearchBudget) -> Outcome:
         interrupted=context.deadline.interrupted,
         seconds=context.deadline.used,
     )
+
+
+def _plans(config: PipelineConfig, budget: SearchBudget, space: Space) -> list[Plan]:
+    """The stages: one alone if the dimension itself is searched, and one trial if nothing is."""
+    if not space.names:
+        budget = replace(budget, trials=1)
+    if "factors" in space.ranges:
+        budget = replace(budget, factors_low=config.model.factors)
+    return budget.plans(config.model.factors)
 
 
 def _interval(config: PipelineConfig, per_user: Values) -> Interval:

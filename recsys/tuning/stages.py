@@ -10,9 +10,9 @@ import optuna
 
 from recsys.errors import ConfigError, RecsysError
 from recsys.evaluation.metrics import Values
+from recsys.models.factors.config import IterativeConfig
 from recsys.tuning.budget import Plan
 from recsys.tuning.early_stopping import Measured
-from recsys.tuning.settings import als_section
 from recsys.tuning.space import Point, Space
 from recsys.tuning.trials import (
     FinishedTrial,
@@ -79,9 +79,10 @@ def run_stages(context: SearchContext, space: Space, start: Point, plans: Sequen
 
 def _measured_start(context: SearchContext, factors: int) -> Measured | None:
     """What the start reaches, from an earlier search or measured now; None if the time was over before."""
-    path, model = context.folder / scores_file(factors, "start"), als_section(context.config)
+    path, model = context.folder / scores_file(factors, "start"), context.config.model
     if path.exists():
-        return Measured(model.iterations, model.popularity_exponent, np.load(path, allow_pickle=False))
+        iterations = model.iterations if isinstance(model, IterativeConfig) else 1
+        return Measured(iterations, model.popularity_exponent, np.load(path, allow_pickle=False))
     measured = context.measure({}, factors)
     if measured is not None:
         save_scores(path, measured.per_user)
@@ -99,12 +100,10 @@ def _run_stage(context: SearchContext, space: Space, first: Sequence[Point], pla
     enqueue(study, first, space)
     stage = partial(_stage, context, study, plan.factors, start)
 
-    def after_trial(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    def announce_best(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         winner = stage().winner
         if winner is not None and winner.number == trial.number:
             context.announce_score(plan.factors, f"trial {trial.number}", winner.score or 0.0)
-        if context.deadline.interrupted:
-            study.stop()
 
     done = len(stage().trials)
     if not context.deadline.over(plan.share):
@@ -114,7 +113,7 @@ def _run_stage(context: SearchContext, space: Space, first: Sequence[Point], pla
             n_trials=None if plan.n_trials is None else max(0, plan.n_trials - done),
             timeout=context.deadline.left(plan.share),
             catch=RecsysError,
-            callbacks=[after_trial],
+            callbacks=[announce_best],
         )
     context.progress(_name(plan), 1.0, 1.0)
     return stage()

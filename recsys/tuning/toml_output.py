@@ -1,11 +1,11 @@
-"""The winner as TOML: the user's own file, comments and all, with the settings that were found."""
+"""The winner as TOML: the user's own file with the settings that were found; comments stay."""
 
 import stat
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import tomlkit
 from tomlkit.items import AbstractTable, InlineTable
@@ -19,27 +19,34 @@ from recsys.tuning.settings import Settings, applied
 _MARK = "# tuned: "
 
 
+Table = MutableMapping[str, object]
+Tree = Mapping[str, object]
+"""Values, lists and tables by key; None marks a key that is taken out."""
+
+
 @dataclass(frozen=True)
 class Tuned:
-    """`config`: what was searched from, resolved; `given`: what `--set` gave of it, by dotted key. `settings`: what
-    was found instead. `notes`: lines that say so at the top of the file.
+    """What a search found.
+
+    `config`: what it began with, resolved. `given`: the part of it that `--set` gave, by dotted key. `settings`: what
+    replaces it. `notes`: lines for the top of the file.
     """
 
     config: PipelineConfig
-    given: Mapping[str, Any]
+    given: Tree
     settings: Settings
     notes: Sequence[str]
 
 
 def write_copy(target: Path, text: str, tuned: Tuned) -> None:
-    """Write `text`, the configuration that was searched, into another folder; its paths become absolute there."""
+    """Write `text`, the configuration the search began with, to another folder; relative paths become absolute."""
     moved = _moved(tomllib.loads(_edited(text, [_nested(tuned.given)], ())), tuned.config)
     changes = [_nested(tuned.given), moved, tuned.settings]
     _write(target, _edited(text, changes, tuned.notes), tuned, base=target.parent)
 
 
 def write_in_place(path: Path, tuned: Tuned) -> None:
-    """Change the user's file as it is now, in one rename. Raises ConfigError where it says something else by now."""
+    """Change the user's file as it is now, in one rename. Raises ConfigError if its settings changed meanwhile."""
     target = path.resolve()
     mode = stat.S_IMODE(target.stat().st_mode)
     text = _edited(target.read_bytes().decode(), [_nested(tuned.given), tuned.settings], tuned.notes)
@@ -48,15 +55,15 @@ def write_in_place(path: Path, tuned: Tuned) -> None:
 
 
 def _write(target: Path, text: str, tuned: Tuned, *, base: Path) -> None:
-    """Only what is read back as the settings that were measured is written."""
+    """Write the text, after checking that it reads as the settings that were measured."""
     read = parse_config(tomllib.loads(text), base=base, source=str(target))
     if read != applied(tuned.config, tuned.settings):
         raise ConfigError(f"{target}: has changed since the search began; it is left as it is")
     replace_durably(target, text.encode())
 
 
-def _edited(text: str, changes: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> str:
-    """The TOML `text` with `changes` under fresh notes; everything else stays, letter for letter."""
+def _edited(text: str, changes: Sequence[Tree], notes: Sequence[str]) -> str:
+    """The TOML `text` with `changes` under new notes; the rest of it is not touched."""
     document = tomlkit.parse(_without_notes(text))
     for change in changes:
         _merge(document, change)
@@ -70,13 +77,13 @@ def _without_notes(text: str) -> str:
     return "".join(lines)
 
 
-def _merge(table: Any, change: Mapping[str, Any]) -> None:
+def _merge(table: Table, change: Tree) -> None:
     """Set what differs; None takes a key out."""
     for key, value in change.items():
         if isinstance(value, Mapping):
             if key not in table:
                 _add(table, key, tomlkit.table())
-            _merge(table[key], value)
+            _merge(cast(Table, table[key]), value)
         elif value is None:
             table.pop(key, None)
         elif key not in table:
@@ -85,8 +92,8 @@ def _merge(table: Any, change: Mapping[str, Any]) -> None:
             table[key] = value
 
 
-def _add(table: Any, key: str, value: Any) -> None:
-    """Behind the last key: what follows that, blank lines and comments, belongs to the next section."""
+def _add(table: Table, key: str, value: object) -> None:
+    """Add it after the last key: the blank lines and comments that follow belong to the next section."""
     if not isinstance(table, AbstractTable) or isinstance(table, InlineTable):
         table[key] = value
         return
@@ -98,13 +105,13 @@ def _add(table: Any, key: str, value: Any) -> None:
     body.extend(reversed(tail))
 
 
-def _moved(tree: Mapping[str, Any], config: PipelineConfig) -> dict[str, Any]:
-    """The paths that would mean something else in another folder, and those that stand for their defaults."""
-    moved: dict[str, Any] = {"workspace": str(config.workspace), "publish": {"store": str(config.publish.store)}}
+def _moved(tree: Mapping[str, dict[str, list[str]]], config: PipelineConfig) -> Tree:
+    """The paths that would mean something else in another folder, and those that have their defaults."""
+    moved: dict[str, object] = {"workspace": str(config.workspace), "publish": {"store": str(config.publish.store)}}
     if "paths" in tree["log"]:
         moved["log"] = {"paths": _resolved(tree["log"]["paths"], config.log.paths)}
     if config.items is not None:
-        moved["items"] = {"path": _resolved([tree["items"]["path"]], [config.items.path])[0]}
+        moved["items"] = {"path": _resolved([str(tree["items"]["path"])], [config.items.path])[0]}
     if config.evaluate.holdout_paths:
         holdout = tree["evaluate"]["holdout_paths"]
         moved["evaluate"] = {"holdout_paths": _resolved(holdout, config.evaluate.holdout_paths)}
@@ -116,13 +123,13 @@ def _resolved(written: Sequence[str], paths: Sequence[Path]) -> list[str]:
     return [text if text.startswith(keep) else str(path) for text, path in zip(written, paths, strict=True)]
 
 
-def _nested(given: Mapping[str, Any]) -> dict[str, Any]:
+def _nested(given: Tree) -> Tree:
     """{"model.factors": 64} as {"model": {"factors": 64}}."""
-    tree: dict[str, Any] = {}
+    tree: dict[str, object] = {}
     for dotted, value in given.items():
         *sections, key = dotted.split(".")
         table = tree
         for section in sections:
-            table = table.setdefault(section, {})
+            table = cast(dict[str, object], table.setdefault(section, {}))
         table[key] = value
     return tree

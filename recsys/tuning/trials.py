@@ -5,11 +5,13 @@ Proposals come from a tree-structured Parzen estimator: Bergstra et al., "Algori
 """
 
 import io
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import optuna
@@ -21,19 +23,20 @@ from recsys.artifacts.files import replace_durably
 from recsys.errors import ArtifactError, RecsysError
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.significance import Interval, paired_difference
-from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.config import FactorModelConfig, IterativeConfig
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.tuning.budget import Deadline
 from recsys.tuning.early_stopping import Measured, explore, measure
-from recsys.tuning.settings import Settings, als_section, applied, event_settings, model_settings
-from recsys.tuning.space import Point, Space
+from recsys.tuning.model_space import ModelSpace, found_in_fit, space_of
+from recsys.tuning.settings import Settings, applied, event_settings
+from recsys.tuning.space import Point, Space, Value, holds
 from recsys.tuning.validation import Validation, ValidationSet
 
 logger = logging.getLogger(__name__)
 
 MOST_ITERATIONS = 20
-"""The last iteration of a fit that keeps getting better."""
+"""The last iteration of a fit that keeps getting better, unless the configuration has more."""
 
 _JOURNAL = "journal.log"
 
@@ -57,16 +60,17 @@ class SearchContext:
         """The settings that a point stands for."""
         settings = event_settings(point, self.config)
         train = self.validation.under(applied(self.config, settings)).train.csr
-        return settings | model_settings(point, als_section(self.config), train)
+        return settings | {"model": self.model_space.settings(point, train)}
 
-    def fit_under(
-        self, settings: Settings, factors: int, *, iterations: int | None = None
-    ) -> tuple[ValidationSet, AlsConfig]:
-        """The validation set under `settings`, and the model to fit on it."""
-        config = applied(self.config, settings)
-        model = als_section(config)
-        update = {"factors": factors, "log_loss": False, "iterations": iterations or model.iterations}
-        return self.validation.under(config), model.model_copy(update=update)
+    def fit_under(self, settings: Settings, factors: int) -> tuple[ValidationSet, FactorModelConfig]:
+        """The validation set and the model under `settings`, which may themselves have a number of factors."""
+        config = applied(applied(self.config, {"model": {"factors": factors}}), settings)
+        return self.validation.under(config), _without_losses(config.model)
+
+    @property
+    def model_space(self) -> ModelSpace:
+        """The settings of the model that can be searched."""
+        return space_of(self.config.model)
 
     def measure(self, settings: Settings, factors: int) -> Measured | None:
         """What `settings` reach exactly as they are; None if the time was over before."""
@@ -87,6 +91,7 @@ class SearchContext:
 class FinishedTrial:
     """One trial: the `point` that was proposed, the `settings` it stands for, and what they reached.
 
+    `found`: the settings that were found within the fit.
     `state`: "complete", "pruned" (ended early, by its score or by the time) or "fail". `score`: the best over the
     iterations and popularity exponents, which are then among the settings; None if the fit failed.
     """
@@ -95,15 +100,15 @@ class FinishedTrial:
     number: int
     state: str
     point: Point
+    found: Point
     settings: Settings
     score: float | None
     seconds: float
 
     @property
-    def found(self) -> Point:
+    def whole_point(self) -> Point:
         """The point, and what was found within its fit."""
-        inner = self.settings["model"]
-        return {**self.point, **{name: inner[name] for name in ("iterations", "popularity_exponent")}}
+        return {**self.point, **self.found}
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,19 +126,22 @@ class Objective:
 
     def __call__(self, trial: optuna.Trial) -> float:
         """The score of a trial. Raises TrialPruned if it was ended early, RecsysError if its fit failed."""
-        started, ended_early = time.monotonic(), False
+        started, ended_early, steps = time.monotonic(), False, itertools.count(1)
 
         def keep_on(done: int, score: float) -> bool:
             nonlocal ended_early
-            trial.report(score, done)
+            trial.report(score, next(steps))
             self.tick()
-            ended_early = trial.should_prune() or self.context.deadline.over(self.share)
+            over = self.context.deadline.over(self.share)
+            if over:
+                trial.study.stop()  # after this trial
+            ended_early = over or trial.should_prune()
             return not ended_early
 
         try:
             settings = self.context.settings_at(draw(trial, self.space))
-            fit = self.context.fit_under(settings, self.factors, iterations=MOST_ITERATIONS)
-            best = explore(*fit, keep_on=keep_on)
+            data, model = self.context.fit_under(settings, self.factors)
+            best = explore(data, _with_most_iterations(model), keep_on=keep_on)
         except RecsysError as error:
             logger.warning("%d factors, trial %d failed: %s", self.factors, trial.number, error)
             raise
@@ -146,9 +154,21 @@ class Objective:
 
     def _record(self, trial: optuna.Trial, settings: Settings, best: Measured) -> None:
         save_scores(self.context.folder / scores_file(self.factors, trial.number), best.per_user)
-        found = {"iterations": best.iterations, "popularity_exponent": best.popularity_exponent}
+        found = {name: getattr(best, name) for name in found_in_fit(self.context.config.model)}
         trial.set_user_attr("settings", {**settings, "model": {**settings["model"], **found}})
+        trial.set_user_attr("found", found)
         trial.set_user_attr("score", best.score)
+
+
+def _without_losses(model: FactorModelConfig) -> FactorModelConfig:
+    """A training loss costs time, and no trial looks at it."""
+    return model.model_copy(update={"log_loss": False}) if "log_loss" in type(model).model_fields else model
+
+
+def _with_most_iterations(model: FactorModelConfig) -> FactorModelConfig:
+    if not isinstance(model, IterativeConfig):
+        return model
+    return model.model_copy(update={"iterations": max(MOST_ITERATIONS, model.iterations)})
 
 
 def open_study(folder: Path, factors: int, *, seed: int, n_random: int) -> optuna.Study:
@@ -186,15 +206,22 @@ def enqueue(study: optuna.Study, points: Iterable[Point], space: Space) -> None:
     """Try these points first, as far as `space` has their coordinates, unless they were tried before."""
     for point in points:
         known = {name: point[name] for name in space.choices}
-        inside = {name: point[name] for name, span in space.active(point).items() if span.holds(point[name])}
+        inside = {
+            name: point[name] for name, bounds in space.active(point).items() if holds(bounds, float(point[name]))
+        }
         study.enqueue_trial(known | inside, skip_if_exists=True)
 
 
 def draw(trial: optuna.Trial, space: Space) -> Point:
     """The point that is proposed for `trial`."""
-    point: Point = {name: trial.suggest_categorical(name, values) for name, values in space.choices.items()}
-    for name, span in space.active(point).items():
-        point[name] = trial.suggest_float(name, span.low, span.high, log=span.log)
+    point: Point = {}
+    for name, values in space.choices.items():
+        point[name] = cast(Value, trial.suggest_categorical(name, values))
+    for name, bounds in space.active(point).items():
+        if bounds.whole:
+            point[name] = trial.suggest_int(name, int(bounds.low), int(bounds.high), log=bounds.log)
+        else:
+            point[name] = trial.suggest_float(name, bounds.low, bounds.high, log=bounds.log)
     return point
 
 
@@ -210,6 +237,7 @@ def _finished(trial: FrozenTrial, factors: int) -> FinishedTrial:
         number=trial.number,
         state=trial.state.name.lower(),
         point=dict(trial.params),
+        found=trial.user_attrs.get("found", {}),
         settings=trial.user_attrs.get("settings", {}),
         score=trial.user_attrs.get("score"),
         seconds=trial.user_attrs.get("seconds", 0.0),

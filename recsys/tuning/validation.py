@@ -19,7 +19,9 @@ from recsys.evaluation.definitions import split_name
 from recsys.evaluation.evaluator import score_lists
 from recsys.evaluation.metrics import Values
 from recsys.map_ordered import map_ordered
-from recsys.models.factors.embeddings import popularity_scale
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.config import FactorModelConfig
+from recsys.models.factors.embeddings import Embeddings, popularity_scale
 from recsys.models.factors.model import FactorModel
 from recsys.models.factors.spectral import spectral_start
 from recsys.pipeline_config import PipelineConfig
@@ -48,7 +50,7 @@ class ValidationSet:
     user: Indices
     n_users: int
     metric: str
-    _starts: dict[tuple[int, int], tuple[Floats, Floats]] = field(default_factory=dict)
+    _starts: dict[tuple[int, int], Embeddings] = field(default_factory=dict)
 
     def user_vectors(self, model: FactorModel) -> Floats:
         """float32 (n_rows, d): the trained vector of each user, or the history folded in, as in the evaluator."""
@@ -82,12 +84,18 @@ class ValidationSet:
     def _scales(self, model: FactorModel, exponents: Sequence[float]) -> list[Floats]:
         return [popularity_scale(model.item_degree, exponent) for exponent in exponents]
 
-    def spectral_start(self, factors: int, *, seed: int, progress: Progress = silent) -> tuple[Floats, Floats]:
-        """The spectral start of `train`. The last one is kept, because every fit needs it."""
-        key = factors, seed
+    def spectral_start(self, model: FactorModelConfig, *, progress: Progress = silent) -> Embeddings | None:
+        """The start that a fit of `model` would compute first; None if it computes none.
+
+        The last one is kept, because all fits of one dimension start from the same vectors.
+        """
+        if not isinstance(model, AlsConfig) or model.start != "spectral":
+            return None
+        key = model.factors, model.seed
         if key not in self._starts:
             self._starts.clear()
-            self._starts[key] = spectral_start(self.train.csr, factors, seed=seed, progress=progress)
+            users, items = spectral_start(self.train.csr, model.factors, seed=model.seed, progress=progress)
+            self._starts[key] = Embeddings(users, items, np.ones(len(items), np.float32))
         return self._starts[key]
 
 

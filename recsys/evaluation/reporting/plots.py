@@ -154,11 +154,13 @@ def slice_plot(
     return drawn(draw, height=270, name=name, text=text)
 
 
-def curve_plot(values: Sequence[float], *, x_label: str, y_label: str, name: str, text: str) -> str:
-    """Values of the steps 1, 2, 3 ... as a line."""
+def curve_plot(
+    values: Sequence[float], *, x_label: str, y_label: str, name: str, text: str, steps: Sequence[int] | None = None
+) -> str:
+    """One value per step as a line; the steps are 1, 2, 3 ... by default."""
 
     def draw(axes: Axes) -> None:
-        axes.plot(range(1, len(values) + 1), values, **_look(0))
+        axes.plot(steps or range(1, len(values) + 1), values, **_look(0))
         axes.set(xlabel=x_label, ylabel=y_label)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))

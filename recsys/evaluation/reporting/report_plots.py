@@ -99,7 +99,14 @@ def _stopping(report: Report) -> str | None:
     if stopping is None or not stopping.curve:
         return None
     text = f"{stopping.metric} on the validation part by iteration"
-    return curve_plot(stopping.curve, x_label="iteration", y_label=stopping.metric, name="stopping", text=text)
+    return curve_plot(
+        stopping.curve,
+        steps=stopping.measured_after,
+        x_label="iteration",
+        y_label=stopping.metric,
+        name="stopping",
+        text=text,
+    )
 
 
 def _training(report: Report) -> str | None:

@@ -118,7 +118,7 @@ def stopped_after(report: Report) -> str | None:
     if stopping.reason:
         return f"Trained for {iterations} as set; the train side cannot be split once more: {stopping.reason}."
     users = f"for {count(stopping.n_users)} users of a validation part of the train side"
-    if len(stopping.curve) == stopping.iterations:
+    if stopping.measured_after[-1] == stopping.iterations:
         return (
             f"Trained for {iterations}, the most that model.iterations allows: {stopping.metric} was best after the"
             f" last one {users}."

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ModelError
-from recsys.models.algorithm import Algorithm
+from recsys.models.algorithm import Algorithm, Bounds
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.linear import LinearFactorModel, linear_model
 from recsys.models.factors.spectral import inverse_root, log_sums, singular_vectors
@@ -55,4 +55,6 @@ def train_svd(matrix: InteractionMatrix, config: SvdConfig, *, progress: Progres
     )
 
 
-SVD = Algorithm(SvdConfig, train_svd, LinearFactorModel.load)
+SVD = Algorithm(
+    SvdConfig, train_svd, LinearFactorModel.load, tunable={"factors": Bounds(8, 4096, log=True, whole=True)}
+)

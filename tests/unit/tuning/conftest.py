@@ -2,6 +2,7 @@
 
 import pytest
 
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
 from recsys.data.interactions import Interactions
 from recsys.data.synthetic import write_synthetic_log
@@ -37,4 +38,4 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> PipelineConfig:
 @pytest.fixture(scope="session")
 def events(config: PipelineConfig) -> Interactions:
     """The shop's log."""
-    return read_log(config.log)[0]
+    return read_log(FileSource.of(config.log), config.log)[0]

@@ -1,5 +1,6 @@
 """Fits that are measured after every iteration, on the same validation users under every setting."""
 
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from recsys.data.splits.strategies import validation_part
 from recsys.errors import ModelError
 from recsys.evaluation.evaluator import Evaluation, evaluate
 from recsys.models.factors.model import FactorRecommender
-from recsys.models.registry import fit_model
+from recsys.models.registry import fit_model, model_config, publishable
 from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
 from recsys.tuning.early_stopping import EXPONENTS, explore, measure, stop_on_validation
@@ -26,6 +27,9 @@ SPLITS: dict[str, dict[str, Any]] = {
     "held_out_users": {"user_share": 0.3},
     "given": {"holdout_paths": (Path("none.csv"),)},
 }
+
+
+QUICK: dict[str, dict[str, int]] = defaultdict(dict, bpr={"iterations": 4}, item2vec={"epochs": 2})
 
 
 def always(*_: Any) -> bool:
@@ -69,6 +73,19 @@ class TestMeasuredFits:
         config = with_model(small, start=start, popularity_exponent=0.15).model_copy(update={"evaluate": settings})
         reference = evaluated(validation_split(events, config), config)
         measured = measure(Validation(events, config, n_users=5_000).under(config), config.model, keep_on=always)
+        assert measured is not None
+        np.testing.assert_allclose(measured.per_user, reference.per_user["ndcg@20"])
+
+    @pytest.mark.parametrize("algorithm", sorted(publishable()))
+    @pytest.mark.parametrize("split", ["temporal", "held_out_users"])
+    def test_the_score_of_every_algorithm_is_that_of_the_evaluator(
+        self, events: Interactions, config: PipelineConfig, split: str, algorithm: str
+    ) -> None:
+        model = model_config({"algorithm": algorithm, "factors": 6, "popularity_exponent": 0.15, **QUICK[algorithm]})
+        settings = config.evaluate.model_copy(update={"split": split, **SPLITS[split]})
+        config = config.model_copy(update={"evaluate": settings, "model": model})
+        reference = evaluated(validation_split(events, config), config)
+        measured = measure(Validation(events, config, n_users=5_000).under(config), model, keep_on=always)
         assert measured is not None
         np.testing.assert_allclose(measured.per_user, reference.per_user["ndcg@20"])
 
@@ -116,7 +133,7 @@ class TestMeasuredFits:
 
     def test_vectors_that_are_not_finite_are_an_error(self, data: ValidationSet, small: PipelineConfig) -> None:
         wild = small.model.model_copy(update={"regularization": 0.0, "alpha": 1e30})
-        with pytest.raises(ModelError, match="finite"):
+        with pytest.raises(ModelError, match=r"finite|NaN"):
             explore(data, wild, keep_on=always)
 
     def test_a_sample_is_the_same_users_for_every_configuration(
@@ -166,3 +183,18 @@ class TestEarlyStopping:
         assert stopping.iterations == config.model.iterations
         assert stopping.curve == ()
         assert "held out" in (stopping.reason or "")
+
+    def test_a_model_whose_iterations_change_little_is_measured_after_some_of_them(
+        self, events: Interactions, config: PipelineConfig
+    ) -> None:
+        model = model_config({"algorithm": "bpr", "factors": 8, "iterations": 40})
+        stopping = stop_on_validation(events, config.model_copy(update={"model": model}))
+        assert stopping is not None
+        assert stopping.measured_after == tuple(range(4, 41, 4))[: len(stopping.curve)]
+        assert stopping.iterations == stopping.measured_after[int(np.argmax(stopping.curve))]
+
+    @pytest.mark.parametrize("model", [{"algorithm": "svd"}, {"early_stopping": False}])
+    def test_a_model_without_iterations_or_that_asks_for_none_is_not_stopped(
+        self, events: Interactions, config: PipelineConfig, model: dict[str, Any]
+    ) -> None:
+        assert stop_on_validation(events, config.model_copy(update={"model": model_config(model)})) is None

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,13 +14,16 @@ import pytest
 
 from recsys.data.interactions import Interactions
 from recsys.errors import ConfigError, DataError
+from recsys.models.algorithm import Bounds
+from recsys.models.registry import ALGORITHMS, model_config, publishable
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import silent
 from recsys.tuning.budget import Deadline, Plan, SearchBudget
+from recsys.tuning.early_stopping import measure
 from recsys.tuning.outcome import Outcome, flat, trials_table
 from recsys.tuning.search import search_name, search_settings
 from recsys.tuning.settings import applied
-from recsys.tuning.space import Range, Space
+from recsys.tuning.space import Space
 from recsys.tuning.stages import run_stages
 from recsys.tuning.trials import SearchContext
 from recsys.tuning.validation import Validation
@@ -157,12 +161,41 @@ class TestEvents:
             search_settings(bare, by_items, SearchBudget(trials=1, tune_events=True), folder=tmp_path)
 
 
+class TestEveryAlgorithm:
+    @pytest.mark.parametrize("algorithm", sorted(publishable()))
+    def test_its_settings_are_searched_and_reach_what_is_told(
+        self, events: Interactions, config: PipelineConfig, tmp_path: Path, algorithm: str
+    ) -> None:
+        small = {"bpr": {"iterations": 20, "factors": 8}, "item2vec": {"epochs": 2, "factors": 8}}
+        model = model_config({"algorithm": algorithm, "factors": 12, **small.get(algorithm, {})})
+        start = config.model_copy(update={"model": model})
+        outcome = search_settings(events, start, SearchBudget(trials=4), folder=tmp_path)
+        assert [trial.state for trial in outcome.trials].count("fail") == 0
+        assert len({str(trial.point) for trial in outcome.trials}) == 4
+        assert outcome.winner.mean >= outcome.start.mean > 0
+        found = applied(start, outcome.settings)
+        measured = measure(Validation(events, found, n_users=5_000).under(found), found.model, keep_on=lambda: True)
+        assert measured is not None
+        assert measured.score == pytest.approx(outcome.winner.mean)
+
+    def test_an_algorithm_with_nothing_to_search_is_tried_once(
+        self, events: Interactions, config: PipelineConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        svd = publishable()["svd"]
+        monkeypatch.setitem(ALGORITHMS, "svd", replace(svd, tunable={}))
+        start = config.model_copy(update={"model": model_config({"algorithm": "svd", "factors": 8})})
+        outcome = search_settings(events, start, SearchBudget(trials=4), folder=tmp_path)
+        assert len(outcome.trials) == 1  # which finds the popularity exponent
+
+
 class TestLimits:
     def test_the_time_is_kept(self, events: Interactions, config: PipelineConfig, tmp_path: Path) -> None:
-        outcome = search_settings(events, config, SearchBudget(seconds=0.8), folder=tmp_path)
-        assert outcome.trials
-        assert outcome.trials[-1].state == "pruned"  # the last one was ended by the time
-        assert outcome.seconds < 30
+        """By a clock that advances one second whenever it is read, which is several times per iteration."""
+        deadline = Deadline(100, clock=itertools.count().__next__)
+        outcome = search_settings(events, config, SearchBudget(seconds=100), folder=tmp_path, deadline=deadline)
+        assert len(outcome.trials) > 1
+        assert outcome.trials[-1].state == "pruned"  # ended by the time, between two iterations
+        assert 90 < outcome.seconds < 110
 
     def test_an_interrupted_search_ends_after_the_iteration_with_the_best_so_far(
         self, events: Interactions, config: PipelineConfig, tmp_path: Path
@@ -193,7 +226,7 @@ class TestLimits:
     ) -> None:
         validation = Validation(events, config, n_users=100)
         context = SearchContext(config, validation, tmp_path, Deadline(), silent, lambda line: None)
-        wild = {"strength": Range(1e29, 1e30), "penalty": Range(1e-32, 1e-31)}
+        wild = {"strength": Bounds(1e29, 1e30), "penalty": Bounds(1e-32, 1e-31)}
         point = {"weighting": "plain", "start": "random", "strength": 5e29, "penalty": 5e-32}
         space = Space({"weighting": ("plain",), "start": ("random",)}, wild)
         (stage,) = run_stages(context, space, point, [Plan(4, 2, 1.0)])

@@ -13,16 +13,12 @@ from hypothesis import strategies as st
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
+from recsys.models.algorithm import Bounds
+from recsys.models.registry import publishable
 from recsys.pipeline_config import PipelineConfig, parse_config
-from recsys.tuning.settings import (
-    applied,
-    changed,
-    event_settings,
-    events_point,
-    model_settings,
-    point_of,
-)
-from recsys.tuning.space import Range, Space, model_space, with_events
+from recsys.tuning.model_space import space_of
+from recsys.tuning.settings import Settings, applied, changed, event_settings, events_point
+from recsys.tuning.space import Point, Space, holds, narrowed, widened, with_events
 from recsys.tuning.trials import draw
 
 COUNTS = sp.csr_matrix(sp.random(30, 20, 0.3, random_state=1, dtype=np.float32) * 9 + 0)
@@ -48,26 +44,38 @@ def events_of(*, timed: bool = True, kinds: bool = True) -> Interactions:
     )
 
 
+def model_settings(point: Point, config: PipelineConfig) -> Settings:
+    return {"model": space_of(config.model).settings(point, COUNTS)}
+
+
+def point_of(config: PipelineConfig) -> Point:
+    return space_of(config.model).point(COUNTS)
+
+
+def model_space(algorithm: str = "als") -> Space:
+    return space_of(configured(algorithm=algorithm).model).space
+
+
 @pytest.mark.parametrize("weighting", ["degree", "log", "bm25", "plain"])
 def test_a_configuration_is_a_point_and_back(weighting: str) -> None:
     start = configured(weighting=weighting, alpha=7.5, regularization=12.0, user_degree_exponent=0.25, iterations=4)
-    point = point_of(start, COUNTS)
-    assert applied(start, model_settings(point, start.model, COUNTS)).model == start.model
-    assert changed(start, model_settings(point, start.model, COUNTS)) == {}
+    point = point_of(start)
+    assert applied(start, model_settings(point, start)).model == start.model
+    assert changed(start, model_settings(point, start)) == {}
 
 
 @pytest.mark.parametrize("weighting", ["degree", "log", "bm25", "plain"])
 def test_strength_is_the_mean_confidence_under_every_weighting(weighting: str) -> None:
     start = configured()
-    point = {**point_of(start, COUNTS), "weighting": weighting, "strength": 20.0, "penalty": 0.5}
-    model = applied(start, model_settings(point, start.model, COUNTS)).model
+    point = {**point_of(start), "weighting": weighting, "strength": 20.0, "penalty": 0.5}
+    model = applied(start, model_settings(point, start)).model
     assert fit_confidence(COUNTS, model).apply(COUNTS).data.mean() == pytest.approx(20.0, rel=0.01)
     assert model.regularization == 10.0
 
 
 def test_settings_are_short_numbers() -> None:
-    point = {**point_of(configured(), COUNTS), "penalty": 1.23456, "user_degree_exponent": 0.123456}
-    model = model_settings(point, configured().model, COUNTS)["model"]
+    point = {**point_of(configured()), "penalty": 1.23456, "user_degree_exponent": 0.123456}
+    model = model_settings(point, configured())["model"]
     assert model["user_degree_exponent"] == 0.123
     assert model["regularization"] == 12.3
 
@@ -87,9 +95,9 @@ def test_a_drawn_point_lies_in_the_space(seed: int) -> None:
     space = with_events(model_space(), events_of())
     point = draw(study.ask(), space)
     assert all(point[name] in values for name, values in space.choices.items())
-    assert all(span.holds(point[name]) for name, span in space.active(point).items())
+    assert all(holds(bounds, point[name]) for name, bounds in space.active(point).items())
     tree = event_settings(point, configured())
-    model = model_settings(point, configured().model, COUNTS)
+    model = model_settings(point, configured())
     parse_config(applied(configured(), tree | model).model_dump(), base=Path("/shop"))
 
 
@@ -105,7 +113,7 @@ def test_one_kind_keeps_its_weight_and_unused_ones_have_none() -> None:
 def test_event_settings_are_those_of_the_configuration_where_one_begins() -> None:
     start = configured()
     space = with_events(model_space(), events_of())
-    point = events_point(start, [*space.ranges, *space.choices])
+    point = events_point(start, space.names)
     assert point == {"event_weight.view": 1.0, "decay": True, "half_life_days": 30.0}
     assert changed(start, event_settings(point, start)) == {}
     other = {**point, "event_weight.view": 0.5, "decay": False}
@@ -116,13 +124,34 @@ def test_event_settings_are_those_of_the_configuration_where_one_begins() -> Non
 
 
 def test_a_range_reaches_to_where_one_begins_and_narrows_around_what_was_best() -> None:
-    span = Range(1, 100, log=True)
-    assert span.reaching(300) == Range(1, 300, log=True)
-    assert span.reaching(0) == span
-    assert span.around([10, 40]) == Range(5, 80, log=True)
-    assert span.around([1]) == Range(1, 2, log=True)
-    assert Range(0, 1).around([0.5, 0.95]) == Range(0.4, 1)
-    space = Space({"weighting": ("log", "degree")}, {"strength": span, "user_degree_exponent": Range(0, 1)})
+    span = Bounds(1, 100, log=True)
+    assert widened(span, 300) == Bounds(1, 300, log=True)
+    assert widened(span, 0) == span
+    assert narrowed(span, [10, 40]) == Bounds(5, 80, log=True)
+    assert narrowed(span, [1]) == Bounds(1, 2, log=True)
+    assert narrowed(Bounds(0, 1), [0.5, 0.95]) == Bounds(0.4, 1)
+    space = Space({"weighting": ("log", "degree")}, {"strength": span, "user_degree_exponent": Bounds(0, 1)})
     near = space.around([{"weighting": "log", "strength": 10.0}])
     assert near.choices == space.choices
-    assert near.ranges == {"strength": Range(5, 20, log=True), "user_degree_exponent": Range(0, 1)}
+    assert near.ranges == {"strength": Bounds(5, 20, log=True), "user_degree_exponent": Bounds(0, 1)}
+
+
+def test_whole_numbers_stay_whole_when_a_range_narrows() -> None:
+    assert narrowed(Bounds(1, 20, log=True, whole=True), [5]) == Bounds(3, 10, log=True, whole=True)
+
+
+@pytest.mark.parametrize("algorithm", publishable())
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_algorithm_has_a_space_of_valid_settings(algorithm: str, seed: int) -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    start = configured(algorithm=algorithm)
+    assert changed(start, model_settings(point_of(start), start)) == {}
+    assert model_space(algorithm).names
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    tried = applied(start, model_settings(draw(study.ask(), model_space(algorithm)), start))
+    assert parse_config(tried.model_dump(), base=Path("/shop")).model == tried.model != start.model
+
+
+def test_factors_are_searched_below_the_configured_number_only() -> None:
+    assert space_of(configured(algorithm="svd", factors=30).model).space.ranges["factors"].high == 30
+    assert space_of(configured(algorithm="svd", factors=2).model).space.ranges["factors"].low == 2

@@ -307,7 +307,8 @@ def test_where_nobody_lost_there_is_no_heading_over_nothing(report_of):
     ],
 )
 def test_a_fit_that_was_stopped_and_one_that_met_its_limit_are_told_apart(report_of, curve, words):
-    stopping = Stopping(iterations=2, metric="ndcg@20", curve=curve, n_users=40)
+    measured_after = tuple(range(1, len(curve) + 1))
+    stopping = Stopping(iterations=2, metric="ndcg@20", curve=curve, measured_after=measured_after, n_users=40)
     report = report_of(stopping=stopping)
     assert words in render_markdown(report)
     assert words in render_html(report)
