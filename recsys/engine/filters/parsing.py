@@ -124,7 +124,9 @@ class TreeBuilder(Transformer[Token, Filter]):
         for escape in _ESCAPE.finditer(quoted):
             if escape[1] not in "\\\"'":
                 at = _start(quoted) + escape.start()
-                raise FilterError(r"""expected `\\`, `\"` or `\'` where a backslash stands in a text""", position=at)
+                raise FilterError(
+                    r"""expected `\\`, `\"` or `\'`, because a backslash begins an escape""", position=at
+                )
         return Literal(_ESCAPE.sub(r"\1", quoted[1:-1]), _start(quoted))
 
     def number(self, digits: Token) -> Literal:

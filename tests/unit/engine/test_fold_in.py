@@ -1,6 +1,7 @@
 """People whom training never saw, or who did more since: the list is the one that training would have led to."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ def _interactions(log: dict[str, tuple[Event, ...]]) -> Interactions:
     )
 
 
+@cache
 def _shop(weighting: Any) -> Shop:
     prepare, log = PrepareConfig(half_life_days=20), _log()
     config = AlsConfig(

@@ -75,7 +75,7 @@ def test_the_language(text, tree):
         ("a contains 1", "filter, character 12: expected a text in quotes"),
         ("a = 'b", "filter, character 5: expected a closing quote for the one here"),
         ("`a = 1", "filter, character 1: expected a closing quote for the one here"),
-        (r"a = '\d'", r"filter, character 6: expected `\\`, `\"` or `\'` where a backslash stands in a text"),
+        (r"a = '\d'", r"filter, character 6: expected `\\`, `\"` or `\'`, because a backslash begins an escape"),
         ("a = 9223372036854775808", "filter, character 5: expected a number that 64 bits can hold"),
         ("a = -1e999", "filter, character 5: expected a number that 64 bits can hold"),
         ("a = '\ud800'", "filter, character 6: expected a character that UTF-8 can encode"),
