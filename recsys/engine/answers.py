@@ -145,25 +145,20 @@ NO_DIRECTION = "the items have no learned vector, or their vectors cancel out, s
 NO_SIMILAR_USERS = "this user has no learned vector, so there are no similar users"
 
 
-def warnings_of(
-    question: Question, user_warnings: tuple[str, ...], *, listed: int, unknown: tuple[str, ...], has_seen: bool
-) -> tuple[str, ...]:
-    """All warnings of a list of `listed` items.
+def limits_of(question: Question, *, has_seen: bool, hides_new: bool) -> list[str]:
+    """What can make the list of `question` short.
 
-    `user_warnings`: those about the user. `unknown`: ids in the question that this version does not have. `has_seen`:
-    whether the user has a history.
+    `has_seen`: whether the user has a history. `hides_new`: whether eligible items cannot be listed because nobody
+    interacted with them.
     """
-    warnings = [UNKNOWN_ITEMS.format(len(unknown))] if unknown else []
-    warnings += user_warnings
-    if listed < question.k:
-        limits = {
-            "the filter": question.filter is not None,
-            "`include`": question.include is not None,
-            "`exclude`": bool(question.exclude),
-            "what this user has already seen": question.exclude_seen and has_seen,
-        }
-        warnings.append(short_list(listed, [limit for limit, applies in limits.items() if applies]))
-    return tuple(warnings)
+    limits = {
+        "the filter": question.filter is not None,
+        "`include`": question.include is not None,
+        "`exclude`": bool(question.exclude),
+        "what this user has already seen": question.exclude_seen and has_seen,
+        "items that nobody interacted with yet": hides_new,
+    }
+    return [limit for limit, applies in limits.items() if applies]
 
 
 def short_list(listed: int, limits: list[str], *, noun: str = "item") -> str:

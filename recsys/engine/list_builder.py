@@ -9,7 +9,7 @@ import numpy as np
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import rows_storing
-from recsys.engine.answers import Answer, Ranked, ranked, refuse_incomplete, warnings_of
+from recsys.engine.answers import UNKNOWN_ITEMS, Answer, Ranked, limits_of, ranked, refuse_incomplete, short_list
 from recsys.engine.post_processing import boosted, diversified, explain, pool_size
 from recsys.engine.question import Question
 from recsys.engine.ranking import Ranker
@@ -108,19 +108,15 @@ class ListBuilder:
         items = ranked(self._bundle.items, indices, scores)
         if question.explain and profile.status != "fallback":
             items = self._explained(items, profile, indices, multiplier)
+        unknown = [UNKNOWN_ITEMS.format(len(resolved.unknown_items))] if resolved.unknown_items else []
+        short = [short_list(len(items), self._limits(resolved))] if len(items) < question.k else []
         answer = Answer(
             model_version=self._bundle.manifest.version,
             user_id=question.user_id,
             user_status=profile.status,
             requested=question.k,
             items=items,
-            warnings=warnings_of(
-                question,
-                profile.warnings,
-                listed=len(items),
-                unknown=resolved.unknown_items,
-                has_seen=len(profile.seen) > 0,
-            ),
+            warnings=(*unknown, *profile.warnings, *short),
             unknown_items=resolved.unknown_items,
         )
         if question.strict:
@@ -160,6 +156,11 @@ class ListBuilder:
         return tuple(
             replace(item, reasons=reasons, rest=rest) for item, (reasons, rest) in zip(items, explained, strict=True)
         )
+
+    def _limits(self, resolved: ResolvedQuestion) -> list[str]:
+        profile = resolved.profile
+        hides_new = self._ranker.hides(profile.vector, resolved.eligible.allowed)
+        return limits_of(resolved.question, has_seen=len(profile.seen) > 0, hides_new=hides_new)
 
     def _is_user(self, question: Question) -> bool:
         return question.user_id is None or self._bundle.users.position(question.user_id) is not None

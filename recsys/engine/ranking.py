@@ -6,12 +6,13 @@ from numpy.typing import NDArray
 from recsys.artifacts.contents import Contents
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
-from recsys.models.factors.model import search_known
 from recsys.models.popularity import PopularityRecommender
 from recsys.models.recommender import Queries
 from recsys.retrieval.rescoring import inner_products
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.topk import TopK, place
+
+_FIRST_LOOKED_AT = 1_000  # reading the vectors of all new items, for a warning, would take longer than the list
 
 
 class Ranker:
@@ -21,7 +22,8 @@ class Ranker:
         self._index = contents.index
         self._popularity = contents.popularity
         by_popularity = np.argsort(-contents.popularity, kind="stable").astype(np.int32)
-        touched = by_popularity[contents.popularity[by_popularity] > 0]
+        n_touched = int((contents.popularity > 0).sum())
+        touched, self._untouched = by_popularity[:n_touched], np.sort(by_popularity[n_touched:])
         self._popular = PopularityRecommender(touched, contents.popularity[touched])
 
     def rank(
@@ -38,12 +40,14 @@ class Ranker:
         `search` finds them among the items that are `allowed`, bool (n_items,); among all if these are None. A row is
         short only if fewer items are left. A vector that is all zero gets the most popular items.
         """
-        top = search_known(search or self._index, vectors, exclude, k)
-        fallback = np.flatnonzero(~vectors.any(axis=1))
-        if len(fallback) == 0:
-            return top
-        popular = self._popular_among(allowed).recommend(Queries(exclude[fallback], None), k)
-        return place([(np.arange(len(top)), top), (fallback, popular)], len(top), k)
+        known, search = vectors.any(axis=1), search or self._index
+        if known.all():
+            return search.search(vectors, k, exclude=exclude)
+        rows, fallback = np.flatnonzero(known), np.flatnonzero(~known)
+        parts = [(fallback, self._popular_among(allowed).recommend(Queries(exclude[fallback], None), k))]
+        if len(rows):
+            parts.append((rows, search.search(vectors[rows], k, exclude=exclude[rows])))
+        return place(parts, len(vectors), k)
 
     def scores(self, vector: Floats, items: Indices) -> Floats:
         """Float32 (m,): what `rank` scores the items at int32 (m,) with for `vector`, float32 (d,)."""
@@ -63,6 +67,14 @@ class Ranker:
     def has_vector(self, items: Indices) -> NDArray[np.bool_]:
         """Bool (m,): which of the items at int32 (m,) have a learned vector, one that is not all zero."""
         return np.asarray(self._index.vectors[items].any(axis=1))
+
+    def hides(self, vector: Floats, allowed: NDArray[np.bool_] | None) -> bool:
+        """Whether items that are `allowed`, bool (n_items,), or any if None, cannot be listed for `vector`.
+
+        Only items that nobody interacted with can be, and of those only the first are looked at.
+        """
+        untouched = self._untouched if allowed is None else self._untouched[allowed[self._untouched]]
+        return not self.can_list(vector, untouched[:_FIRST_LOOKED_AT]).all()
 
     def _popular_among(self, allowed: NDArray[np.bool_] | None) -> PopularityRecommender:
         if allowed is None:

@@ -58,6 +58,12 @@ def _bundle(
 
 
 @pytest.fixture(scope="session")
+def make_bundle() -> Build:
+    """A version of the given vectors; see `_bundle`."""
+    return _bundle
+
+
+@pytest.fixture(scope="session")
 def small() -> Bundle:
     """Four users and five items in two dimensions.
 
