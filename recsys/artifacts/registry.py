@@ -30,8 +30,9 @@ class Registry:
     to it; whoever loads it later verifies it again.
     """
 
-    def __init__(self, store: Path) -> None:
-        self.store = store
+    def __init__(self, store: Path | str) -> None:
+        """`store`: its folder, which publishing makes if it is missing."""
+        self.store = Path(store)
 
     def path(self, version: str) -> Path:
         """The folder of a version, whether or not it is there. Raises ArtifactError for what cannot be a name."""

@@ -65,6 +65,10 @@ class IdMap:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __contains__(self, external_id: object) -> bool:
+        """Whether the map knows the id."""
+        return isinstance(external_id, str) and self.position(external_id) is not None
+
     def position(self, external_id: str) -> int | None:
         """The position of one id, or None where it is unknown."""
         # Strings are compared by code point, which is the order of their bytes in UTF-8.

@@ -41,6 +41,10 @@ def test_an_empty_store_serves_nothing(registry: Registry) -> None:
         registry.rollback()
 
 
+def test_a_store_may_be_named_by_text(registry: Registry, only: str) -> None:
+    assert Registry(str(registry.store)).load().manifest.version == only
+
+
 def test_sealing_alone_does_not_serve(registry: Registry, seal: Seal) -> None:
     version = seal().version
     assert registry.current() is None

@@ -30,6 +30,11 @@ def test_encode_and_decode_undo_each_other(ids: list[str], others: list[str]) ->
     assert [made.position(id_) for id_ in ids] == positions.tolist()
 
 
+def test_it_says_which_ids_it_knows() -> None:
+    made, _ = IdMap.of(["b", "a", "é"])
+    assert [id_ in made for id_ in ("a", "é", "c", "", 1)] == [True, True, False, False, False]
+
+
 def test_a_few_ids_and_many_are_found_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     made, _ = IdMap.of(["b", "a", "é"])
     asked = ["é", "x", "a", "", "b", "a"]
