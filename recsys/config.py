@@ -122,7 +122,7 @@ class LogConfig(LogSchema, LogFiles):
 
 
 class ItemsConfig(Section):
-    """`[items]`: titles and attributes, used in reports, filters and answers."""
+    """`[items]`: titles and attributes, used in reports, filters and answers. Items without events have no vector."""
 
     path: FilePath = Field(description="csv, tsv, jsonl or parquet, plain or compressed")
     id: str = Field("item", min_length=1, description="column with the item's id, as the log spells it")
@@ -156,6 +156,11 @@ class EvaluateConfig(Section):
     user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
     item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")
     holdout_paths: tuple[FilePath, ...] = Field((), description="given: files or globs of the held-out events")
+    new_items: Literal["drop", "measure"] = Field(
+        "drop",
+        description="items of the holdout without a train event: `drop` leaves out their pairs and counts them; "
+        "`measure` counts them as relevant, and since a model without content cannot find them, they are misses",
+    )
     cutoffs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
         (10, 20, 100), min_length=1, description="the k of every metric"
     )

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.forecast.sampled_degrees import SampledDegrees, Surveyed
-from recsys.config import EvaluateConfig
+from recsys.config import EvaluateConfig, ItemsConfig
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.survey import Survey
 from recsys.pipeline_config import PipelineConfig
 
@@ -18,7 +19,7 @@ class JobSize:
     `rows`: read. `accepted`: not refused. `events`: after merging of double ones. `users`, `items`, `pairs`: distinct
     ones of the log. `n_users`, `n_items`, `entries`: of the matrix that cleaning leaves. `train_share`: the part of
     the events that evaluation trains on. `train_users`: users in it. `eval_users`: who is evaluated.
-    `co_occurrences`: pairs of items of a user, summed over the users.
+    `co_occurrences`: pairs of items of a user, summed over the users. `catalogue_items`: rows of the catalogue.
     """
 
     measured: bool
@@ -37,6 +38,12 @@ class JobSize:
     co_occurrences: int
     user_id_bytes: float
     item_id_bytes: float
+    catalogue_items: int = 0
+
+    @property
+    def mapped_items(self) -> int:
+        """Items of the item map, which is the union of the log's and the catalogue's; at least."""
+        return max(self.n_items, self.catalogue_items)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -70,7 +77,12 @@ def job_size(surveyed: Surveyed, config: PipelineConfig, *, rows: int) -> JobSiz
         co_occurrences=round(users * by_user.squared_degree(kept) * (grown * survey.users / users) ** 2),
         user_id_bytes=survey.user_id_bytes,
         item_id_bytes=survey.item_id_bytes,
+        catalogue_items=_catalogue_rows(config.items),
     )
+
+
+def _catalogue_rows(items: ItemsConfig | None) -> int:
+    return 0 if items is None or not items.path.exists() else FileSource((items.path,)).estimate_rows()
 
 
 def _whole(survey: Survey, rows: int) -> tuple[float, float, float]:

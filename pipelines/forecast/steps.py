@@ -44,7 +44,7 @@ _REPORT = 40 * MIB
 
 def whole(size: JobSize) -> Shape:
     """The matrix of everything, which train factorises."""
-    return Shape(size.n_users, size.n_items, size.entries)
+    return Shape(size.n_users, size.mapped_items, size.entries)
 
 
 def train_side(size: JobSize) -> Shape:
@@ -127,11 +127,11 @@ _STEPS: dict[str, Moments] = {
 
 
 def _scores(size: JobSize, users: int) -> Term:
-    return Term.of("scores", min((os.cpu_count() or 1) * _BLOCK_OF_SCORES, 4 * users * size.n_items))
+    return Term.of("scores", min((os.cpu_count() or 1) * _BLOCK_OF_SCORES, 4 * users * size.mapped_items))
 
 
 def _items(size: JobSize, config: PipelineConfig) -> int:
-    return 4 * config.model.factors * size.n_items
+    return 4 * config.model.factors * size.mapped_items
 
 
 def _figure_bytes(config: PipelineConfig) -> int:

@@ -30,12 +30,14 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         newest = _newest(events)
         matrix, cleaning = build_matrix(events, config.prepare, weights=weights.at(newest))
         events.save(output.folder / "events")
-        matrix.save(output.folder / "matrix")
         items = Items.without_attributes(matrix.items) if config.items is None else read_items(config.items)
+        matrix = matrix.with_items(items.ids)
+        matrix.save(output.folder / "matrix")
         items.aligned(matrix.items).save(output.folder / "items.arrow")
         output.summary.update(
             rows=rows.to_dict(),
             cleaning=cleaning.to_dict(),
+            items_without_events=matrix.n_items - cleaning.n_items,
             fingerprints={"log": source.fingerprint()},
             newest_event=newest,
         )

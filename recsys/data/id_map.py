@@ -102,6 +102,13 @@ class IdMap:
         """The ids at `positions`. Raises IndexError outside the map, for negative positions too."""
         return [self.id_at(position) for position in positions]
 
+    def union(self, other: "IdMap") -> "IdMap":
+        """The map of the ids of both; this very map if `other` adds none."""
+        new = pc.invert(pc.is_in(other.ids, value_set=self.ids))
+        if not pc.any(new).as_py():
+            return self
+        return IdMap.of(pa.concat_arrays([self.ids, other.ids.filter(new)]))[0]
+
     def take(self, positions: Indices) -> "IdMap":
         """The map of a subset; `positions`: int32 (n,), strictly increasing."""
         if len(positions) > 1 and not bool((np.diff(positions) > 0).all()):

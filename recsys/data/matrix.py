@@ -1,4 +1,4 @@
-"""InteractionMatrix: who did how much with what, as a canonical sparse matrix."""
+"""InteractionMatrix: the weight of every user with every item, as a canonical sparse matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class InteractionMatrix:
     """Users by items: `csr[u, i]` is the summed weight of what user u did with item i.
 
     `csr`: float32 (n_users, n_items), canonical: columns sorted within a row, no duplicates, every stored value
-    finite and above zero. `users`, `items`: the id maps of its rows and columns.
-    Raises DataError where shape, dtype or values are not so.
+    finite and above zero. `users`, `items`: the id maps of its rows and columns. An item may have no entry.
+    Raises DataError if shape, dtype or values are not so.
     """
 
     users: IdMap
@@ -46,6 +46,24 @@ class InteractionMatrix:
     def n_items(self) -> int:
         """Columns."""
         return len(self.items)
+
+    @property
+    def item_degree(self) -> Indices:
+        """int32 (n_items,): distinct users of each item; 0 for an item without entries."""
+        return np.bincount(self.csr.indices, minlength=self.n_items).astype(np.int32)
+
+    def with_items(self, items: IdMap) -> "InteractionMatrix":
+        """The matrix over the union of its items and `items`, which gain columns without entries.
+
+        It is this very matrix if `items` adds none. The values are shared.
+        """
+        union = self.items.union(items)
+        if union is self.items:
+            return self
+        column, _ = union.encode(self.items.ids)
+        # Both maps are sorted, so the columns of a row stay in order.
+        csr = Csr((self.csr.data, column[self.csr.indices], self.csr.indptr), shape=(self.n_users, len(union)))
+        return InteractionMatrix(self.users, union, csr)
 
     def over_items(self, items: IdMap) -> Csr:
         """The same rows over the columns of another map: float32 (n_users, len(items)), canonical.

@@ -48,13 +48,23 @@ SMALL = {
 
 
 @pytest.fixture(scope="session")
-def fitted(matrix: InteractionMatrix) -> Callable[[str], FactorModel]:
+def fit_small() -> Callable[[str, InteractionMatrix], FactorModel]:
+    """fit_small(name, matrix): the model that an algorithm learns from a matrix in no time."""
+
+    def fit(name: str, matrix: InteractionMatrix) -> FactorModel:
+        if name == "item2vec" and unavailable():
+            pytest.skip("the extra `baselines` is not installed")
+        return fit_model(matrix, model_config({"algorithm": name, **SMALL.get(name, {})}))
+
+    return fit
+
+
+@pytest.fixture(scope="session")
+def fitted(matrix: InteractionMatrix, fit_small: Callable[..., FactorModel]) -> Callable[[str], FactorModel]:
     """The model that an algorithm learns from `matrix`, by its name."""
 
     @cache
     def fit(name: str) -> FactorModel:
-        if name == "item2vec" and unavailable():
-            pytest.skip("the extra `baselines` is not installed")
-        return fit_model(matrix, model_config({"algorithm": name, **SMALL.get(name, {})}))
+        return fit_small(name, matrix)
 
     return fit

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.config import IndexConfig
+from recsys.data.matrix import InteractionMatrix
 from recsys.models.algorithm import Baseline
 from recsys.models.factors.model import FactorRecommender
 from recsys.models.neighbours.item_knn import ItemKnnRecommender
@@ -109,6 +110,30 @@ def test_an_empty_history_is_a_question_like_any_other(recommender, queries):
 
 def test_no_queries_no_answers(recommender, queries):
     assert len(recommender.recommend(queries.batch(0, 0), 10)) == 0
+
+
+@pytest.fixture(scope="module")
+def with_new_items(matrix):
+    """A part of the log, over its items and as many that nobody has used, spread among them."""
+    part = InteractionMatrix(
+        matrix.users, matrix.items.take(np.arange(0, 900, 2, dtype=np.int32)), matrix.csr[:, ::2]
+    )
+    return part.with_items(matrix.items)
+
+
+@pytest.mark.parametrize("name", [*BASELINES, *publishable()])
+def test_an_item_without_training_users_is_never_listed(with_new_items, fit_small, name):
+    known = np.flatnonzero(np.diff(with_new_items.csr.indptr)).astype(np.int32)
+    if name in BASELINES:
+        recommender = fit_baseline(name, with_new_items)
+    else:
+        model = fit_small(name, with_new_items)
+        assert not model.embeddings.items[1::2].any()
+        recommender = FactorRecommender(name, model, ExactSearch(model.embeddings.scoring_items))
+    top = recommender.recommend(Queries(with_new_items.csr[known], known), 900)
+    assert (with_new_items.item_degree > 0).tolist() == [True, False] * 450
+    assert (np.unique(top.indices[top.filled]) % 2 == 0).all()
+    np.testing.assert_array_equal(top.counts, 450 - np.diff(with_new_items.csr.indptr)[known])
 
 
 def test_its_name_is_a_word_for_reports(recommender):

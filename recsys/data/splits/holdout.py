@@ -1,4 +1,4 @@
-"""Holdout: what is left of the held-out events for a trained model to find, and why the rest is not."""
+"""Holdout: the held-out pairs that a trained model is asked for, and why the others are left out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ MEANINGS = {
     "not_positive": "no event of the pair has a value above zero",
     "new_user": "the user has no train event",
     "user_not_trained": "cleaning ([prepare]) left out all train events of the user",
-    "no_history": "the user has nothing among the trained items to be known by",
+    "no_history": "none of the trained items is in the user's history",
     "new_item": "the item has no train event",
     "item_not_trained": "cleaning ([prepare]) left out all train events of the item",
     "already_seen": "the pair is in the user's history",
@@ -26,21 +26,10 @@ MEANINGS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
-    """What the evaluated users are known by.
-
-    `users`: the map of the rows of `csr`: float32 (n, n_items), over the items of training.
-    """
-
-    users: IdMap
-    csr: Csr
-
-
-@dataclass(frozen=True, eq=False)
 class Holdout:
     """Distinct held-out pairs, and how many pairs and users went for each reason.
 
-    Every step leaves out some pairs; a user goes under the reason that took the last one.
+    Every step leaves out some pairs; a user is counted under the reason that took the last one.
     """
 
     pairs: Pairs
@@ -63,8 +52,8 @@ class Holdout:
             {**self.dropped_users, reason: len(self.users) - len(left.users)},
         )
 
-    def told(self, left: "Holdout") -> str:
-        """What took the pairs of this one of which `left` is what is left, in a sentence."""
+    def explain(self, left: "Holdout") -> str:
+        """Why only `left` remains of the pairs of this one, in a sentence."""
         taken = "; ".join(
             f"{count:,} because {MEANINGS[reason]} ({reason})" for reason, count in left.dropped.items()
         )
@@ -72,35 +61,46 @@ class Holdout:
 
 
 def held_out_pairs(cut: EventSplit) -> Holdout:
-    """The distinct pairs of the held-out events; `pairs.weight` is 1 where any value is above zero, else 0."""
+    """The distinct pairs of the held-out events; `pairs.weight` is 1 if any value is above zero, else 0."""
     relevant = (cut.holdout.value > 0).astype(np.float32)
     return Holdout(merge_events(cut.holdout, relevant, "max"))
 
 
-def answerable(holdout: Holdout, cut: EventSplit, train: InteractionMatrix, known: Known) -> Holdout:
-    """The pairs that a model of `train` can be asked for, renumbered: users as rows of `known`, items as of `train`.
+def new_items(cut: EventSplit) -> IdMap:
+    """The items of the held-out events that no train event has."""
+    items = cut.holdout.items
+    held_out = np.bincount(cut.holdout.item_idx, minlength=len(items)) > 0
+    return items.take(
+        np.flatnonzero(held_out & ~_occurring(items, cut.train.items, cut.train.item_idx)).astype(np.int32)
+    )
 
+
+def evaluable(holdout: Holdout, cut: EventSplit, *, items: IdMap, histories: InteractionMatrix) -> Holdout:
+    """The pairs that a model can be asked for, renumbered: users as rows of `histories`, items as of `items`.
+
+    `items`: those of the training matrix. `histories`: of users of the holdout, over the same items.
     Leaves out, in this order, pairs of no positive value, of unknown users, of unknown items, and in the history.
     """
-    users, items = cut.holdout.users, cut.holdout.items
-    user_at, user_known = _lookup(users, known.users)
-    item_at, item_known = _lookup(items, train.items)
-    has_history = user_known & (np.diff(known.csr.indptr) > 0)[user_at]
+    held_users, held_items = cut.holdout.users, cut.holdout.items
+    user_at, user_known = _lookup(held_users, histories.users)
+    item_at, item_known = _lookup(held_items, items)
+    has_history = user_known & (np.diff(histories.csr.indptr) > 0)[user_at]
     holdout = holdout.keep(holdout.pairs.weight > 0, "not_positive")
     if cut.history is not None:
         holdout = holdout.keep(has_history[holdout.pairs.user_idx], "no_history")
     else:
-        in_train = _occurring(users, cut.train.users, cut.train.user_idx)
+        in_train = _occurring(held_users, cut.train.users, cut.train.user_idx)
         holdout = holdout.keep(in_train[holdout.pairs.user_idx], "new_user")
         holdout = holdout.keep(has_history[holdout.pairs.user_idx], "user_not_trained")
-    in_train = _occurring(items, cut.train.items, cut.train.item_idx)
-    holdout = holdout.keep(in_train[holdout.pairs.item_idx], "new_item")
+    in_train = _occurring(held_items, cut.train.items, cut.train.item_idx)
+    # A new item is known if new items are measured.
+    holdout = holdout.keep((in_train | item_known)[holdout.pairs.item_idx], "new_item")
     holdout = holdout.keep(item_known[holdout.pairs.item_idx], "item_not_trained")
-    return _unseen(_renumbered(holdout, user_at, item_at), known)
+    return _unseen(_renumbered(holdout, user_at, item_at), histories.csr)
 
 
 def sampled(holdout: Holdout, max_users: int | None, rng: np.random.Generator) -> Holdout:
-    """At most `max_users` of the users, drawn at random; all of them where it is None."""
+    """Up to `max_users` of the users, drawn at random; all of them if it is None."""
     if max_users is None or len(holdout.users) <= max_users:
         return holdout
     drawn = rng.choice(holdout.users, max_users, replace=False)
@@ -108,7 +108,7 @@ def sampled(holdout: Holdout, max_users: int | None, rng: np.random.Generator) -
 
 
 def relevance(holdout: Holdout, n_items: int) -> Csr:
-    """float32 (n_users, n_items), canonical: 1 where a pair is left; one row a user, in the order of `users`."""
+    """float32 (n_users, n_items), canonical: 1 where a pair is left; one row per user, in the order of `users`."""
     pairs = holdout.pairs
     indptr = np.append(run_starts(pairs.user_idx), len(pairs)).astype(np.int32)
     return Csr((pairs.weight, pairs.item_idx, indptr), shape=(len(indptr) - 1, n_items))
@@ -121,10 +121,10 @@ def _renumbered(holdout: Holdout, user_at: Indices, item_at: Indices) -> Holdout
     return Holdout(pairs, holdout.dropped, holdout.dropped_users)
 
 
-def _unseen(holdout: Holdout, known: Known) -> Holdout:
+def _unseen(holdout: Holdout, histories: Csr) -> Holdout:
     if len(holdout.pairs) == 0:
         return holdout
-    seen = np.asarray(known.csr[holdout.pairs.user_idx, holdout.pairs.item_idx]).ravel() > 0
+    seen = np.asarray(histories[holdout.pairs.user_idx, holdout.pairs.item_idx]).ravel() > 0
     return holdout.keep(~seen, "already_seen")
 
 

@@ -13,7 +13,7 @@ from recsys.data.cleaning import build_history, build_matrix
 from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix, check_canonical
-from recsys.data.splits.holdout import Holdout, Known, answerable, held_out_pairs, relevance, sampled
+from recsys.data.splits.holdout import Holdout, evaluable, held_out_pairs, new_items, relevance, sampled
 from recsys.data.splits.strategies import EventSplit, split_events
 from recsys.errors import DataError
 
@@ -22,14 +22,16 @@ from recsys.errors import DataError
 class Split:
     """One training matrix, and the users whose other items a model trained on it is to find.
 
-    `train`: built from train events only, id maps included. `queries_history`: float32 (n_eval, n_items), what each
-    evaluated user is known by. `user_idx`: int32 (n_eval,), their rows in `train`, None where training never saw
-    them. `user_ids`: pyarrow string array (n_eval,). `holdout`: float32 (n_eval, n_items), 1 where an item is
-    relevant: at least one in each row, none of them in that row's history.
-    `cut`: UTC seconds; train events are older, held-out events are not. None where the split is not by time.
+    `train`: built from train events only, id maps included; if new items are measured, it has a column without
+    entries for each of them. `queries_history`: float32 (n_eval, n_items), the history of each evaluated user.
+    `user_idx`: int32 (n_eval,), their rows in `train`, None if training never saw them. `user_ids`: pyarrow string
+    array (n_eval,). `holdout`: float32 (n_eval, n_items), 1 where an item is relevant: at least one per row, none of
+    them in that row's history. `cut`: UTC seconds; train events are older, held-out events are not. None if the split
+    is not by time.
 
-    `counts`: n_train_events, n_train_users, n_train_items, n_train_entries; n_holdout_events, n_holdout_pairs and
-    n_holdout_users as they were cut off; n_holdout_entries and n_eval_users, what is left of them to evaluate.
+    `counts`: n_train_events, n_train_users, n_train_items, n_train_entries; n_new_items, the columns without entries;
+    n_holdout_events, n_holdout_pairs and n_holdout_users as they were cut off; n_holdout_entries and n_eval_users,
+    what is left of them to evaluate.
     `dropped`: distinct (user, item) pairs of the holdout that are not evaluated, by reason;
     n_holdout_pairs = n_holdout_entries + all of them. `dropped_users`: users that are not evaluated, each under the
     reason that took the last of their pairs; n_holdout_users = n_eval_users + all of them. Reasons that took
@@ -38,14 +40,14 @@ class Split:
     not_positive       no event of the pair has a value above zero
     new_user           the user has no train event
     user_not_trained   the user has train events, but cleaning left all of them out
-    no_history         a held-out user without anything among the trained items to be known by
-    new_item           the item has no train event
+    no_history         a held-out user whose history has none of the trained items
+    new_item           the item has no train event (counts as relevant if `evaluate.new_items` is "measure")
     item_not_trained   the item has train events, but cleaning left all of them out
     already_seen       the pair is in the user's history
     sampled_out        the user is not in the sample of `evaluate.max_users`
     too_few_items      (users only) there would be no history left beside the holdout
 
-    Raises DataError where any of this does not hold.
+    Raises DataError if any of this does not hold.
     """
 
     train: InteractionMatrix
@@ -97,32 +99,34 @@ def make_split(
     rng = np.random.default_rng(evaluate.seed)
     cut = split_events(events, evaluate, rng=rng, given=given)
     weights = weights.at(cut.now)
-    train, _ = build_matrix(cut.train, prepare, weights=weights)
-    known = Known(train.users, train.csr) if cut.history is None else _folded(cut.history, train, weights)
+    trained, _ = build_matrix(cut.train, prepare, weights=weights)
+    train = trained.with_items(new_items(cut)) if evaluate.new_items == "measure" else trained
+    histories = train if cut.history is None else _histories(cut.history, trained, weights).with_items(train.items)
     whole = held_out_pairs(cut)
-    left = sampled(answerable(whole, cut, train, known), evaluate.max_users, rng)
+    left = evaluable(whole, cut, items=train.items, histories=histories)
+    left = sampled(left, evaluate.max_users, rng)
     if len(left.users) == 0:
-        raise DataError(f'evaluate.split = "{evaluate.split}": nothing is left to evaluate. {whole.told(left)}')
+        raise DataError(f'evaluate.split = "{evaluate.split}": nothing is left to evaluate. {whole.explain(left)}')
     return Split(
         train=train,
-        queries_history=known.csr[left.users],
+        queries_history=histories.csr[left.users],
         user_idx=left.users if cut.history is None else None,
-        user_ids=known.users.ids.take(pa.array(left.users)),
+        user_ids=histories.users.ids.take(pa.array(left.users)),
         holdout=relevance(left, train.n_items),
         counts=_counts(cut, train, whole, left),
         dropped=left.dropped,
-        dropped_users=_at_work({**left.dropped_users, "too_few_items": cut.too_few_items}),
+        dropped_users=_above_zero({**left.dropped_users, "too_few_items": cut.too_few_items}),
         cut=cut.at,
     )
 
 
-def _folded(events: Interactions, train: InteractionMatrix, weights: EventWeights) -> Known:
-    """The histories of held-out users, over the items of training."""
+def _histories(events: Interactions, train: InteractionMatrix, weights: EventWeights) -> InteractionMatrix:
+    """The histories of held-out users, over the items of `train`."""
     history = build_history(events, weights)
-    return Known(history.users, history.over_items(train.items))
+    return InteractionMatrix(history.users, train.items, history.over_items(train.items))
 
 
-def _at_work(dropped: Mapping[str, int]) -> dict[str, int]:
+def _above_zero(dropped: Mapping[str, int]) -> dict[str, int]:
     return {reason: count for reason, count in dropped.items() if count}
 
 
@@ -130,7 +134,8 @@ def _counts(cut: EventSplit, train: InteractionMatrix, whole: Holdout, left: Hol
     return {
         "n_train_events": len(cut.train),
         "n_train_users": train.n_users,
-        "n_train_items": train.n_items,
+        "n_train_items": int(np.count_nonzero(train.item_degree)),
+        "n_new_items": int(np.count_nonzero(train.item_degree == 0)),
         "n_train_entries": train.csr.nnz,
         "n_holdout_events": len(cut.holdout),
         "n_holdout_pairs": len(whole.pairs),

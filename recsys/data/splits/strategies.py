@@ -13,16 +13,16 @@ from recsys.data.pairs import pair_keys, places_in_runs
 from recsys.errors import ConfigError, DataError
 
 _SHARE_OF_GIVEN = 0.2
-"""A split that somebody else cut says nothing of how: a fifth of each user's items is held out, as is usual."""
+"""A given split does not say how it was made: a fifth of each user's items is held out, as is usual."""
 
 
 @dataclass(frozen=True, eq=False)
 class EventSplit:
     """The events of a log, taken apart.
 
-    `train`: learned from. `holdout`: to be predicted. `history`: what users who are not trained on are known by,
-    None where they are trained on. `at`: UTC seconds of a cut in time. `now`: UTC seconds at which decay starts,
-    None for the newest train event. `too_few_items`: users of whom nothing was held out for want of items.
+    `train`: learned from. `holdout`: to be predicted. `history`: the other events of held-out users, None if these
+    users are trained on. `at`: UTC seconds of a split in time. `now`: UTC seconds at which decay starts, None for the
+    newest train event. `too_few_items`: users with too few items to hold any out.
     """
 
     train: Interactions
@@ -38,7 +38,7 @@ def split_events(
 ) -> EventSplit:
     """Split as `evaluate.split` says; `given`: the events of `evaluate.holdout_paths`, for "given" alone.
 
-    Raises ConfigError where the events lack a column the cut needs, DataError where a side is left empty.
+    Raises ConfigError if the events lack a column that the split needs, DataError if a side is left empty.
     """
     if len(events) == 0:
         raise DataError(f"split {evaluate.split!r}: the log holds no events")
@@ -116,8 +116,8 @@ def split_pairs(events: Interactions, *, item_share: float, rng: np.random.Gener
 class ValidationPart:
     """What `make_split` takes to split the train side of a log once more.
 
-    `events`: nothing of the holdout is among them. `evaluate`: how to split them. `given`: the held-out events where
-    the split is "given".
+    `events`: none of them is in the holdout. `evaluate`: how to split them. `given`: the held-out events if the split
+    is "given".
     """
 
     events: Interactions
@@ -126,22 +126,23 @@ class ValidationPart:
 
 
 def validation_part(events: Interactions, evaluate: EvaluateConfig) -> ValidationPart:
-    """Split `events` as `evaluate` says, throw the holdout away, and say how to cut what is left once more.
+    """Split `events` as `evaluate` says, drop the holdout, and say how to split the train side once more.
 
     "temporal": as long before the cut as the holdout is after it. "last_n": the last n items of what is left.
     "held_out_users": other users, by another seed. "given": the log is the train side; a random fifth of each
-    user's items is held out. Every user is evaluated: `max_users` is taken out.
-    Raises ConfigError where the events lack a column the cut needs, DataError where a side is left empty.
+    user's items is held out. Every user is evaluated (no `max_users`), and new
+    items are dropped, because no setting can find them.
+    Raises ConfigError if the events lack a column that the split needs, DataError if a side is left empty.
     """
-    everybody = evaluate.model_copy(update={"max_users": None})
+    all_users = evaluate.model_copy(update={"max_users": None, "new_items": "drop"})
     rng = np.random.default_rng(evaluate.seed)
     if evaluate.split == "given":
         cut = split_pairs(events, item_share=_SHARE_OF_GIVEN, rng=rng)
-        return ValidationPart(cut.train, everybody, cut.holdout)
+        return ValidationPart(cut.train, all_users, cut.holdout)
     train = split_events(events, evaluate, rng=rng).train
     if evaluate.split == "held_out_users":
-        everybody = everybody.model_copy(update={"seed": evaluate.seed + 1})
-    return ValidationPart(train, everybody)
+        all_users = all_users.model_copy(update={"seed": evaluate.seed + 1})
+    return ValidationPart(train, all_users)
 
 
 def _cut_given(events: Interactions, given: Interactions | None) -> EventSplit:

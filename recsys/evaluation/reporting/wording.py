@@ -27,6 +27,7 @@ COUNTS = {
     "n_train_events": "events in the training part",
     "n_train_users": "users in the training part",
     "n_train_items": "items in the training part: the catalogue that is ranked",
+    "n_new_items": "items that are new in the holdout and measured (evaluate.new_items); no model can list them",
     "n_train_entries": "distinct user-item pairs in the training part",
     "n_holdout_events": "events held out",
     "n_holdout_pairs": "distinct user-item pairs held out",

@@ -34,7 +34,8 @@ class EaseRecommender:
     """Scores an item by the sum of its weights for the items of a history.
 
     `weights`: float32 (n_items, n_items), C-contiguous; row i is what having item i says of every other, the
-    diagonal is zero. How much a user did with an item does not count.
+    diagonal is zero. The column of an item without training users is -inf: it is never listed. How much a user did
+    with an item does not count.
     """
 
     weights: Floats
@@ -61,6 +62,7 @@ class EaseRecommender:
         _negative_inverse(weights, progress)
         weights /= -weights.diagonal()
         np.fill_diagonal(weights, 0)
+        weights[:, matrix.item_degree == 0] = -np.inf
         logger.info("ease items=%d seconds=%.2f", matrix.n_items, time.perf_counter() - started)
         return EaseRecommender(read_only(weights))
 

@@ -18,10 +18,11 @@ from recsys.retrieval.topk import TopK
 class ItemKnnRecommender:
     """Scores an item by the sum of its similarities to the items of a history.
 
-    `similarity`: float32 CSR (n_items, n_items), row i holds the nearest neighbours of item i and their
-    similarities, above zero. `backfill`: float32 (n_items,), below zero, the score of an item that is nobody's
-    neighbour: the rest of a list is ranked by popularity, so none comes up short, and an empty history gets the most
-    popular items. How much a user did with an item does not count when a history is scored.
+    `similarity`: float32 CSR (n_items, n_items), row i holds the nearest neighbours of item i and their similarities,
+    above zero. `backfill`: float32 (n_items,), below zero, the score of an item that is no neighbour of the history:
+    the rest of a list is ranked by popularity, so none comes up short, and an empty history gets the most popular
+    items. It is -inf for an item without training users, which is never listed. How much a user did with an item does
+    not count when a history is scored.
     """
 
     similarity: Csr
@@ -32,7 +33,8 @@ class ItemKnnRecommender:
     def of(similarity: Csr, matrix: InteractionMatrix, *, name: str) -> "ItemKnnRecommender":
         """Recommend by `similarity`, and behind it by the distinct users that items have in `matrix`."""
         n_users: Floats = np.bincount(matrix.csr.indices, minlength=matrix.n_items).astype(np.float32)
-        return ItemKnnRecommender(similarity, read_only(-np.reciprocal(1 + n_users)), name)
+        backfill = np.where(n_users > 0, -np.reciprocal(1 + n_users), -np.inf).astype(np.float32)
+        return ItemKnnRecommender(similarity, read_only(backfill), name)
 
     @staticmethod
     def fit(matrix: InteractionMatrix, *, neighbours: int = 100, progress: Progress = silent) -> "ItemKnnRecommender":

@@ -1,5 +1,6 @@
 """The whole job, on a log whose every planted fault is known."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -64,7 +65,27 @@ class TestAWholeNight:
         config, _, done = finished
         rows = [json.loads(line) for line in (config.workspace / "quarantine.jsonl").read_text().splitlines()]
         assert len(rows) == sum(done["prepare"]["rows"]["refused"].values())
-        assert all(Path(row["file"]).exists() and row["line"] > 1 for row in rows)
+        assert all(Path(row["source"]).exists() and row["position"] > 1 for row in rows)
+
+
+class TestACatalogueWithMoreItemsThanTheLog:
+    def test_they_are_items_without_a_vector_that_no_list_holds(self, shop: Path) -> None:
+        path = shop.parent / "items.csv"
+        names = path.read_text(encoding="utf-8").splitlines()[0].split(",")
+        rows = [dict.fromkeys(names, "") | {"item_id": new, "title": "Unread"} for new in ("a-new-one", "z-new-one")]
+        with path.open("a", encoding="utf-8") as catalogue:
+            csv.DictWriter(catalogue, names).writerows(rows)
+        config = load_config(shop)
+        done = run(config, progress=silent)
+        assert done["prepare"]["items_without_events"] == 2
+        assert done["train"]["n_items"] == done["prepare"]["cleaning"]["n_items"] + 2
+        engine = Engine(Registry(config.publish.store).load())
+        view = engine.item("a-new-one")
+        assert (view.title, view.has_vector) == ("Unread", False)
+        for user in range(0, len(engine.user_ids), 10):
+            answer = engine.recommend(engine.user_ids.id_at(user), k=200)
+            assert not {"a-new-one", "z-new-one"} & {item.item_id for item in answer.items}
+            assert len(answer.items) > 50
 
 
 class TestAgain:

@@ -96,6 +96,14 @@ def test_a_subset_keeps_the_order() -> None:
             made.take(np.array(wrong, np.int32))
 
 
+def test_the_union_has_the_ids_of_both_in_order() -> None:
+    one, _ = IdMap.of(["b", "d"])
+    other, _ = IdMap.of(["a", "b", "é"])
+    assert one.union(other).ids.to_pylist() == ["a", "b", "d", "é"]
+    assert one.union(IdMap.of(["d"])[0]) is one
+    assert one.union(IdMap.of([])[0]) is one
+
+
 def test_a_saved_map_is_mapped_back(tmp_path: Path) -> None:
     for ids in (["b", "a\n", "é"], []):
         made, _ = IdMap.of(ids)

@@ -112,3 +112,13 @@ def test_damage_is_an_artifact_error(tmp_path, matrix, part, damage):
         np.save(path, np.full_like(array, -7))
     with pytest.raises(ArtifactError):
         InteractionMatrix.load(tmp_path)
+
+
+def test_items_without_entries_are_empty_columns_in_the_order_of_the_ids(matrix):
+    more, _ = IdMap.of([*matrix.items.ids.to_pylist(), "", "zz"])
+    wider = matrix.with_items(more)
+    assert wider.items.ids.equals(more.ids)
+    assert wider.item_degree[[0, -1]].tolist() == [0, 0]
+    np.testing.assert_array_equal(wider.csr.toarray()[:, 1:-1], matrix.csr.toarray())
+    np.testing.assert_array_equal(wider.item_degree[1:-1], matrix.item_degree)
+    assert matrix.with_items(matrix.items) is matrix

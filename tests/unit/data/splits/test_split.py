@@ -83,6 +83,7 @@ def test_temporal_hand_worked(make_log):
         "n_train_events": 8,
         "n_train_users": 3,
         "n_train_items": 3,
+        "n_new_items": 0,
         "n_train_entries": 7,
         "n_holdout_events": 7,
         "n_holdout_pairs": 6,
@@ -90,6 +91,28 @@ def test_temporal_hand_worked(make_log):
         "n_holdout_entries": 1,
         "n_eval_users": 1,
     }
+
+
+def test_new_items_are_measured_if_asked_for(make_log):
+    rows = [("u", "a", 1), ("u", "c", 1), ("v", "a", 2), ("v", "c", 2), ("v", "z", 3)]
+    late = [("u", "b", 10), ("v", "d", 11), ("v", "b", 12), ("new", "e", 13), ("u", "z", 13)]
+    prepare = PrepareConfig(min_item_users=2)
+    split = split_of(make_log([*rows, *late]), config("temporal", holdout=4, new_items="measure"), prepare)
+    assert split.train.items.ids.to_pylist() == ["a", "b", "c", "d", "e"]
+    assert split.train.item_degree.tolist() == [2, 0, 2, 0, 0]
+    assert listed(split, "holdout") == {("u", "b"), ("v", "b"), ("v", "d")}
+    assert split.dropped == {"new_user": 1, "item_not_trained": 1}
+    assert (split.counts["n_train_items"], split.counts["n_new_items"]) == (2, 3)
+
+
+def test_the_history_of_a_held_out_user_has_no_new_item(make_log):
+    rows = [(f"u{user}", f"i{item}") for user in range(8) for item in range(4)]
+    own = [(f"u{user}", f"own{user}-{number}") for user in range(8) for number in range(4)]
+    evaluate = config("held_out_users", user_share=0.2, item_share=0.5, new_items="measure")
+    split = split_of(make_log([*rows, *own]), evaluate)
+    assert split.counts["n_new_items"] > 0
+    assert {item for _, item in listed(split, "queries_history")} <= {f"i{item}" for item in range(4)}
+    assert any(item.startswith("own") for _, item in listed(split, "holdout"))
 
 
 def test_decay_starts_at_the_cut(make_log, entries):
