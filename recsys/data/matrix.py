@@ -1,6 +1,5 @@
 """InteractionMatrix: the weight of every user with every item, as a canonical sparse matrix."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,12 +117,6 @@ def check_canonical(csr: Csr) -> None:
         raise DataError("matrix: columns are unsorted or repeated within a row; expected canonical CSR")
     if csr.nnz and not (np.isfinite(csr.data).all() and csr.data.min() > 0):
         raise DataError("matrix: holds weights that are not finite and above zero")
-
-
-def rows_storing(columns: Sequence[Indices], n_columns: int) -> Csr:
-    """CSR (n, n_columns) that stores a one at each row's `columns`, int32, ascending."""
-    indptr = np.cumsum([0, *map(len, columns)]).astype(np.int32)
-    return Csr((np.ones(indptr[-1], np.float32), np.concatenate(columns), indptr), shape=(len(columns), n_columns))
 
 
 def scale_entries(values: Floats, csr: Csr, *, rows: Floats, columns: Floats) -> None:

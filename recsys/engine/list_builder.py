@@ -8,11 +8,10 @@ import numpy as np
 
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
-from recsys.data.matrix import rows_storing
 from recsys.engine.answers import UNKNOWN_ITEMS, Answer, Ranked, limits_of, ranked, refuse_incomplete, short_list
 from recsys.engine.post_processing import boosted, diversified, explain, pool_size
 from recsys.engine.question import Question
-from recsys.engine.ranking import Ranker
+from recsys.engine.ranking import Ranker, excluding
 from recsys.engine.selection import EligibleItems, Selection
 from recsys.engine.user_profiles import UserProfile, UserProfiles
 from recsys.errors import InvalidRequestError
@@ -95,7 +94,7 @@ class ListBuilder:
         top = self._ranker.rank(
             np.stack([resolved.profile.vector for resolved in alike]),
             alike[0].n_candidates,
-            exclude=rows_storing([resolved.excluded for resolved in alike], len(self._bundle.items.ids)),
+            exclude=excluding([resolved.excluded for resolved in alike], len(self._bundle.items.ids)),
             search=eligible.search,
             allowed=eligible.allowed,
         )

@@ -6,7 +6,6 @@ import numpy as np
 
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
-from recsys.data.matrix import rows_storing
 from recsys.engine.answers import (
     ITEM_WITHOUT_VECTOR,
     ITEMS_WITHOUT_VECTOR,
@@ -20,6 +19,7 @@ from recsys.engine.answers import (
     ranked,
     short_list,
 )
+from recsys.engine.ranking import excluding
 from recsys.engine.selection import EligibleItems
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.topk import select_top_k
@@ -59,7 +59,7 @@ class Neighbours:
         if np.linalg.norm(direction) < 1e-6:
             is_one = len(positive) == 1 and len(negative) == 0
             return self._answer((), [ITEM_WITHOUT_VECTOR if is_one else NO_DIRECTION], k, unknown_items)
-        exclude = rows_storing([np.union1d(positive, negative)], len(self._bundle.items.ids))
+        exclude = excluding([np.union1d(positive, negative)], len(self._bundle.items.ids))
         found = eligible.search.search(normalised(direction[None]), k, exclude=exclude)
         items = ranked(self._bundle.items, *found.row(0))
         without_vector = int((~like.any(axis=1)).sum() + (~unlike.any(axis=1)).sum())

@@ -1,5 +1,7 @@
 """Ranking: the best items for user vectors, or the most popular ones for vectors that are all zero."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,3 +83,9 @@ class Ranker:
             return self._popular
         kept = allowed[self._popular.order]
         return PopularityRecommender(self._popular.order[kept], self._popular.score[kept])
+
+
+def excluding(positions: Sequence[Indices], n_items: int) -> Csr:
+    """What searches leave out, CSR (n, n_items): row i stores the items at `positions[i]`, int32, ascending."""
+    indptr = np.cumsum([0, *map(len, positions)]).astype(np.int32)
+    return Csr((np.ones(indptr[-1], np.float32), np.concatenate(positions), indptr), shape=(len(positions), n_items))
