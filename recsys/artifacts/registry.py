@@ -17,7 +17,6 @@ from recsys.errors import ArtifactError
 CURRENT, HISTORY = "CURRENT", "HISTORY"
 
 _LOCK = ".pointer.lock"
-_LOCK_WAIT_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +29,13 @@ class Registry:
     to it; whoever loads it later verifies it again.
     """
 
-    def __init__(self, store: Path | str) -> None:
-        """`store`: its folder, which publishing makes if it is missing."""
+    def __init__(self, store: Path | str, *, lock_wait_seconds: float = 10.0) -> None:
+        """`store`: its folder, which publishing makes if it is missing.
+
+        `lock_wait_seconds`: how long moving the pointer waits for another process that moves it.
+        """
         self.store = Path(store)
+        self._lock_wait_seconds = lock_wait_seconds
 
     def path(self, version: str) -> Path:
         """The folder of a version, whether or not it is there. Raises ArtifactError for what cannot be a name."""
@@ -133,7 +136,7 @@ class Registry:
             raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
 
     def _turn(self) -> AbstractContextManager[None]:
-        return exclusive(self.store / _LOCK, doing="moving the pointer", wait=_LOCK_WAIT_SECONDS)
+        return exclusive(self.store / _LOCK, doing="moving the pointer", wait=self._lock_wait_seconds)
 
     def _point_to(self, version: str, action: Literal["publish", "rollback"], *, previous: str | None) -> None:
         history = self._history_bytes()

@@ -1,10 +1,11 @@
-"""A spectral start: the leading singular vectors of the degree-normalised matrix, where ALS may set out from."""
+"""A spectral start for ALS: the leading singular vectors of the degree-normalised matrix."""
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,28 +22,55 @@ precision that a start needs, and more of either changed no metric."""
 # Squared singular values below this share of the largest are rounding errors of float32.
 _NEGLIGIBLE = 1e-6
 
-COLUMNS_AT_ONCE, _ROWS_AT_ONCE = 48, 4096
-"""Work is cut at places that do not depend on the threads, so that neither do the last bits of the result. So many
-columns of a dense block stay in the cache while a sparse matrix runs over them."""
+COLUMNS_AT_ONCE = 48
+"""Columns of a dense block that stay in the cache while a sparse matrix runs over them."""
 
 
-_Run = Callable[..., Iterator[Floats]]
-"""`map`, on all cores."""
+@dataclass(frozen=True)
+class Blocks:
+    """How dense products are split into tasks.
+
+    The splits do not depend on the number of threads, and so neither do the last bits of the result.
+    """
+
+    rows: int = 4096
+    columns: int = COLUMNS_AT_ONCE
+
+    def of_rows(self, array: Floats) -> list[slice]:
+        """Slices of the rows of `array`."""
+        return [slice(start, start + self.rows) for start in range(0, len(array), self.rows)]
+
+    def of_columns(self, array: Floats) -> list[slice]:
+        """Slices of the columns of `array`."""
+        return [slice(start, start + self.columns) for start in range(0, array.shape[1], self.columns)]
 
 
-def spectral_start(csr: Csr, factors: int, *, seed: int, progress: Progress = silent) -> tuple[Floats, Floats]:
-    """Users float32 (n_users, factors) and items float32 (n_items, factors), C-contiguous, to set out from.
+DEFAULT_BLOCKS = Blocks()
 
-    Their inner products are the best approximation of rank `factors` to log(1 + R) where an error in row u and
-    column i counts by 1 / (d_u d_i): D_u^1/2 U sqrt(S) and D_i^1/2 V sqrt(S), where U, S, V is the truncated
-    singular value decomposition of D_u^-1/2 log(1 + R) D_i^-1/2, R is `csr`, canonical float32 (n_users, n_items),
+
+@dataclass(frozen=True)
+class _Workers:
+    """`run` is `map`, on all cores."""
+
+    run: Callable[..., Iterator[Floats]]
+    blocks: Blocks
+
+
+def spectral_start(
+    csr: Csr, factors: int, *, seed: int, progress: Progress = silent, blocks: Blocks = DEFAULT_BLOCKS
+) -> tuple[Floats, Floats]:
+    """Users float32 (n_users, factors) and items float32 (n_items, factors), C-contiguous, to start from.
+
+    Their inner products are the best approximation of rank `factors` to log(1 + R) if an error in row u and column i
+    counts by 1 / (d_u d_i): D_u^1/2 U sqrt(S) and D_i^1/2 V sqrt(S), where U, S, V is the truncated singular value
+    decomposition of D_u^-1/2 log(1 + R) D_i^-1/2, R is `csr`, canonical float32 (n_users, n_items),
     and D_u, D_i hold the sums d of the rows and columns of log(1 + R). Found by randomised subspace iteration:
     Halko, Martinsson, Tropp, "Finding Structure with Randomness" (2011), algorithm 4.4.
-    Where the matrix has fewer than `factors` dimensions the rest start small and random, as ALS would start them.
+    If the matrix has fewer than `factors` dimensions, the others start small and random, as ALS would start them.
     The result is the same to the bit for any number of threads.
     """
     rng = np.random.default_rng(seed)
-    users, scale, items = singular_vectors(csr, factors, rng=rng, progress=progress)
+    users, scale, items = singular_vectors(csr, factors, rng=rng, progress=progress, blocks=blocks)
     for vectors, degree in zip((users, items), log_sums(csr), strict=True):
         vectors *= np.sqrt(scale)
         vectors *= np.sqrt(degree)[:, None]
@@ -50,25 +78,30 @@ def spectral_start(csr: Csr, factors: int, *, seed: int, progress: Progress = si
 
 
 def singular_vectors(
-    csr: Csr, rank: int, *, rng: np.random.Generator, progress: Progress = silent
+    csr: Csr,
+    rank: int,
+    *,
+    rng: np.random.Generator,
+    progress: Progress = silent,
+    blocks: Blocks = DEFAULT_BLOCKS,
 ) -> tuple[Floats, Floats, Floats]:
     """U float32 (n_users, r), S float32 (r,), largest first, and V float32 (n_items, r) of `spectral_start`.
 
-    r is `rank`, or less where the normalised matrix has fewer dimensions that are more than rounding errors.
+    r is `rank`, or less if the normalised matrix has fewer dimensions that are more than rounding errors.
     """
     matrix = _normalised(csr)
     width = min(rank + OVERSAMPLING, *csr.shape)
     right = rng.standard_normal((csr.shape[1], width), dtype=np.float32)
-    with _threads() as run:
+    with _threads(blocks) as workers:
         for done in range(_PASSES):
-            left = _orthonormal(_product(matrix, right, run), run)
-            right = _orthonormal(_product(matrix.T, left, run), run)
+            left = _orthonormal(_product(matrix, right, workers), workers)
+            right = _orthonormal(_product(matrix.T, left, workers), workers)
             del left
             progress("spectral start", done + 1, _PASSES + 1)
-        left = _product(matrix, right, run)
-        scale, rotation = (found[..., :rank] for found in _singular(left, run))
-        left = _rotated(left, rotation / scale, run)
-        right = _product(matrix.T, left, run)
+        left = _product(matrix, right, workers)
+        scale, rotation = (found[..., :rank] for found in _singular(left, workers))
+        left = _rotated(left, rotation / scale, workers)
+        right = _product(matrix.T, left, workers)
         right /= scale
     progress("spectral start", _PASSES + 1, _PASSES + 1)
     return left, scale, right
@@ -86,7 +119,7 @@ def logarithm(csr: Csr) -> Csr:
 
 
 def inverse_root(sums: Floats) -> Floats:
-    """float32 (n,): 1 / sqrt(`sums`), float32 (n,); 0 where there is nothing to sum."""
+    """float32 (n,): 1 / sqrt(`sums`), float32 (n,); 0 if there is nothing to sum."""
     root: Floats = np.where(sums > 0, 1 / np.sqrt(np.maximum(sums, np.finfo(np.float32).tiny)), 0).astype(np.float32)
     return root
 
@@ -98,52 +131,51 @@ def _normalised(csr: Csr) -> Csr:
     return Csr((values, csr.indices, csr.indptr), shape=csr.shape)
 
 
-def _orthonormal(columns: Floats, run: _Run) -> Floats:
+def _orthonormal(columns: Floats, workers: _Workers) -> Floats:
     """An orthonormal basis of the span of `columns`; directions that are not really there are left out."""
-    scale, rotation = _singular(columns, run)
-    return _rotated(columns, rotation / scale, run)
+    scale, rotation = _singular(columns, workers)
+    return _rotated(columns, rotation / scale, workers)
 
 
-def _singular(columns: Floats, run: _Run) -> tuple[Floats, Floats]:
+def _singular(columns: Floats, workers: _Workers) -> tuple[Floats, Floats]:
     """Singular values (r,) and right singular vectors (w, r) of `columns` (n, w), n >> w, largest first.
 
     From the eigenvectors of the w x w Gram matrix: a tenth of the time of a QR or SVD of the tall matrix, at half
     its digits, which subspace iteration does not miss.
     """
-    blocks = (columns[start : start + _ROWS_AT_ONCE] for start in range(0, len(columns), _ROWS_AT_ONCE))
-    gram = sum(run(lambda block: (block.T @ block).astype(np.float64), blocks))
+    blocks = (columns[rows] for rows in workers.blocks.of_rows(columns))
+    gram = sum(workers.run(lambda block: (block.T @ block).astype(np.float64), blocks))
     values, vectors = np.linalg.eigh(gram)
     kept = values > values[-1] * _NEGLIGIBLE
     return np.sqrt(values[kept])[::-1].astype(np.float32), vectors[:, kept][:, ::-1].astype(np.float32)
 
 
 @contextmanager
-def _threads() -> Iterator[_Run]:
+def _threads(blocks: Blocks) -> Iterator[_Workers]:
     """BLAS gets one thread: with more, the order of its sums would depend on how many there are."""
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield pool.map
+        yield _Workers(pool.map, blocks)
 
 
-def _product(matrix: sp.csr_matrix | sp.csc_matrix, dense: Floats, run: _Run) -> Floats:
+def _product(matrix: sp.csr_matrix | sp.csc_matrix, dense: Floats, workers: _Workers) -> Floats:
     """float32 (n, w), C-contiguous: `matrix` (n, m) times `dense` (m, w)."""
     product = np.empty((matrix.shape[0], dense.shape[1]), np.float32)
 
-    def fill(start: int) -> None:
-        columns = slice(start, start + COLUMNS_AT_ONCE)
+    def fill(columns: slice) -> None:
         product[:, columns] = matrix @ np.ascontiguousarray(dense[:, columns])
 
-    deque(run(fill, range(0, dense.shape[1], COLUMNS_AT_ONCE)), maxlen=0)
+    deque(workers.run(fill, workers.blocks.of_columns(dense)), maxlen=0)
     return product
 
 
-def _rotated(columns: Floats, rotation: Floats, run: _Run) -> Floats:
+def _rotated(columns: Floats, rotation: Floats, workers: _Workers) -> Floats:
     """float32 (n, r), C-contiguous: `columns` (n, w) times `rotation` (w, r)."""
     product = np.empty((len(columns), rotation.shape[1]), np.float32)
 
-    def fill(start: int) -> None:
-        np.matmul(columns[start : start + _ROWS_AT_ONCE], rotation, out=product[start : start + _ROWS_AT_ONCE])
+    def fill(rows: slice) -> None:
+        np.matmul(columns[rows], rotation, out=product[rows])
 
-    deque(run(fill, range(0, len(columns), _ROWS_AT_ONCE)), maxlen=0)
+    deque(workers.run(fill, workers.blocks.of_rows(columns)), maxlen=0)
     return product
 
 

@@ -43,7 +43,11 @@ class EaseRecommender:
 
     @staticmethod
     def fit(
-        matrix: InteractionMatrix, *, regularization: float = 250.0, progress: Progress = silent
+        matrix: InteractionMatrix,
+        *,
+        regularization: float = 250.0,
+        progress: Progress = silent,
+        rows_at_once: int = _ROWS_AT_ONCE,
     ) -> "EaseRecommender":
         """Minimise |X - X B|^2 + regularization |B|^2 over B with zeros on its diagonal.
 
@@ -59,7 +63,7 @@ class EaseRecommender:
         started = time.perf_counter()
         weights = _gram(presence(matrix.csr))
         weights[np.diag_indices_from(weights)] += np.float32(regularization)
-        _negative_inverse(weights, progress)
+        negative_inverse(weights, progress=progress, rows_at_once=rows_at_once)
         weights /= -weights.diagonal()
         np.fill_diagonal(weights, 0)
         weights[:, matrix.item_degree == 0] = -np.inf
@@ -100,27 +104,28 @@ def _gram(seen: Csr) -> Floats:
     return gram
 
 
-def _negative_inverse(matrix: Floats, progress: Progress) -> None:
-    """Replace `matrix`, float32, symmetric and positive definite, by minus its inverse, block by block.
+def negative_inverse(matrix: Floats, *, progress: Progress = silent, rows_at_once: int = _ROWS_AT_ONCE) -> None:
+    """Replace `matrix`, float32 (n, n), symmetric and positive definite, by minus its inverse, block by block.
 
     The sweep operator: Goodnight, "A Tutorial on the SWEEP Operator" (1979). LAPACK's factorisation would do as much
-    work, but that of scipy 1.17 (OpenBLAS) is a segmentation fault at 41,000 items, and tells nobody how far it is.
+    work, but that of scipy 1.17 (OpenBLAS) is a segmentation fault at 41,000 items, and cannot report its progress.
+    Raises ModelError if the matrix is not positive definite.
     """
     n_items = len(matrix)
     with threadpool_limits(1, "blas") if n_items < _MANY_ITEMS else nullcontext():
-        for start in range(0, n_items, _ROWS_AT_ONCE):
-            _sweep(matrix, start, min(start + _ROWS_AT_ONCE, n_items))
-            progress("ease", min(start + _ROWS_AT_ONCE, n_items), n_items)
-    _mirror(matrix)
+        for start in range(0, n_items, rows_at_once):
+            _sweep(matrix, start, min(start + rows_at_once, n_items), rows_at_once)
+            progress("ease", min(start + rows_at_once, n_items), n_items)
+    _mirror(matrix, rows_at_once)
 
 
-def _sweep(matrix: Floats, start: int, stop: int) -> None:
+def _sweep(matrix: Floats, start: int, stop: int, rows_at_once: int) -> None:
     """Sweep the rows `start` to `stop`; of the blocks, only those on and above the diagonal are read and written."""
     rows = np.hstack([matrix[:start, start:stop].T, matrix[start:stop, start:]])
     inverse = _inverse(rows[:, start:stop])
     solved = inverse @ rows
-    for first in range(0, len(matrix), _ROWS_AT_ONCE):
-        last = first + _ROWS_AT_ONCE
+    for first in range(0, len(matrix), rows_at_once):
+        last = first + rows_at_once
         matrix[first:last, first:] -= solved[:, first:last].T @ rows[:, first:]
     matrix[:start, start:stop] = solved[:, :start].T
     matrix[start:stop, stop:] = solved[:, stop:]
@@ -136,8 +141,8 @@ def _inverse(corner: Floats) -> Floats:
     return inverse
 
 
-def _mirror(matrix: Floats) -> None:
+def _mirror(matrix: Floats, rows_at_once: int) -> None:
     """Copy the blocks above the diagonal to below it, in place."""
-    for start in range(0, len(matrix), _ROWS_AT_ONCE):
-        stop = start + _ROWS_AT_ONCE
+    for start in range(0, len(matrix), rows_at_once):
+        stop = start + rows_at_once
         matrix[stop:, start:stop] = matrix[start:stop, stop:].T

@@ -180,10 +180,8 @@ def test_a_version_that_was_deleted_is_named(registry: Registry) -> None:
 # --- turns ----------------------------------------------------------------------------------------------------------
 
 
-def test_moving_the_pointer_waits_its_turn(
-    registry: Registry, versions: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("recsys.artifacts.registry._LOCK_WAIT_SECONDS", 0.05)
+def test_moving_the_pointer_waits_its_turn(registry: Registry, versions: list[str]) -> None:
+    registry = Registry(registry.store, lock_wait_seconds=0.05)
     with (
         exclusive(registry.store / ".pointer.lock", doing="anything"),
         pytest.raises(ArtifactError, match="is moving the pointer"),

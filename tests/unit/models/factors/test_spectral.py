@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from recsys.data.matrix import Csr
-from recsys.models.factors.spectral import spectral_start
+from recsys.models.factors.spectral import Blocks, spectral_start
 
 
 @pytest.fixture
@@ -40,14 +40,13 @@ def test_members_of_a_group_point_the_same_way(blocks: Csr) -> None:
 
 
 def test_the_threads_of_the_machine_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch, blocks: Csr) -> None:
-    monkeypatch.setattr("recsys.models.factors.spectral._ROWS_AT_ONCE", 7)
-    monkeypatch.setattr("recsys.models.factors.spectral.COLUMNS_AT_ONCE", 3)
+    blocks_of = Blocks(rows=7, columns=3)
     with threadpool_limits(1):
         monkeypatch.setattr("os.cpu_count", lambda: 1)
-        alone = spectral_start(blocks, 8, seed=1)
+        alone = spectral_start(blocks, 8, seed=1, blocks=blocks_of)
     with threadpool_limits(2):
         monkeypatch.setattr("os.cpu_count", lambda: 5)
-        together = spectral_start(blocks, 8, seed=1)
+        together = spectral_start(blocks, 8, seed=1, blocks=blocks_of)
     np.testing.assert_array_equal(alone[0], together[0])
     np.testing.assert_array_equal(alone[1], together[1])
 

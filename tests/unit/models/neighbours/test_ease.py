@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from recsys.errors import ModelError
-from recsys.models.neighbours.ease import EaseRecommender, _negative_inverse, check_memory
+from recsys.models.neighbours.ease import EaseRecommender, check_memory, negative_inverse
 from recsys.models.recommender import Queries
-from recsys.progress import silent
 
 
 def _slow(dense, regularization):
@@ -17,9 +16,8 @@ def _slow(dense, regularization):
 
 @pytest.mark.parametrize("regularization", [0.5, 250.0])
 @pytest.mark.parametrize("rows", [1024, 30, 7, 1])
-def test_it_is_the_closed_form(monkeypatch, groups, regularization, rows):
-    monkeypatch.setattr("recsys.models.neighbours.ease._ROWS_AT_ONCE", rows)
-    model = EaseRecommender.fit(groups, regularization=regularization)
+def test_it_is_the_closed_form(groups, regularization, rows):
+    model = EaseRecommender.fit(groups, regularization=regularization, rows_at_once=rows)
     np.testing.assert_allclose(model.weights, _slow(groups.csr.toarray(), regularization), rtol=1e-3, atol=1e-6)
     assert model.weights.flags.c_contiguous
 
@@ -30,7 +28,7 @@ def test_the_inverse_of_many_blocks_is_good_to_the_digits_of_float32():
     used = (rng.random((3000, 1500)) < np.minimum(0.9, 20 / np.arange(1, 1501))).astype(np.float32)
     gram = used.T @ used + 250 * np.eye(1500, dtype=np.float32)
     expected = -np.linalg.inv(gram.astype(np.float64))
-    _negative_inverse(gram, silent)
+    negative_inverse(gram)
     np.testing.assert_allclose(gram, expected, atol=1e-6 * np.abs(expected).max())
 
 
@@ -82,8 +80,7 @@ def test_what_has_no_inverse_is_refused(matrix):
         EaseRecommender.fit(matrix(np.ones((4, 2))), regularization=0.0)
 
 
-def test_progress_reaches_the_number_of_items(monkeypatch, groups):
-    monkeypatch.setattr("recsys.models.neighbours.ease._ROWS_AT_ONCE", 20)
+def test_progress_reaches_the_number_of_items(groups):
     told = []
-    EaseRecommender.fit(groups, progress=lambda *step: told.append(step))
+    EaseRecommender.fit(groups, progress=lambda *step: told.append(step), rows_at_once=20)
     assert told == [("ease", 20, 30), ("ease", 30, 30)]
