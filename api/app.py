@@ -12,60 +12,60 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
-from api.errors import Problem, problem_response
+from api.errors import problem_response
 from api.metrics import Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
 from api.model_watch import ModelWatch
-from api.recall_watch import RecallWatch
-from api.requests import body_schemas
-from api.routes import admin, health, items, metrics, model, questions, users
+from api.openapi import complete
+from api.recall import CORE_SHARE, RecallSampler
+from api.routes import admin, items, recommendations, service, users
 from api.settings import Settings, load_settings, warn_of_unknown
 
 _DESCRIPTION = """\
 Recommendations from the model that `recsys publish` last put into the store.
 
-Every reply carries `X-Request-ID` (the client's own, where it sent a sane one) and, once a model is loaded,
-`X-Model-Version`. Every error is an RFC 9457 problem (`application/problem+json`). Ids in paths are percent-encoded,
-slashes too (`%2F`). An unknown or repeated query parameter under `/v1` is an error.
+Every error is an RFC 9457 problem (`application/problem+json`). Ids in paths are percent-encoded, slashes too
+(`%2F`). An unknown or repeated query parameter under `/v1` is an error. What is unknown is left out of a reply, never
+null.
 """
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The service for `settings`, or for those in the environment, which is read here and nowhere else."""
+def create_app(settings: Settings | None = None, *, recall_core_share: float = CORE_SHARE) -> FastAPI:
+    """The service for `settings`, by default for those in the environment; see `RecallSampler` for the share."""
     if settings is None:
         warn_of_unknown(os.environ)
         settings = load_settings()
-    figures = Metrics()
-    recall = RecallWatch(settings.recall_sample, figures)
-    watch = ModelWatch(settings.store, figures, offer=recall.offer if settings.recall_sample else None)
+    metrics = Metrics()
+    recall = RecallSampler(settings.recall_sample, metrics, core_share=recall_core_share)
+    watch = ModelWatch(settings.store, metrics, offer_check=recall.offer if settings.recall_sample else None)
     app = FastAPI(
         title="recsys",
         version=version("recsys"),
         description=_DESCRIPTION,
         lifespan=lambda _: _watching(watch, recall, settings.poll_seconds),
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
     )
-    app.add_middleware(RequestMiddleware, watch=watch, metrics=figures)
-    for error in (RequestValidationError, HTTPException):  # the framework's own; all others get to the middleware
+    app.add_middleware(RequestMiddleware, watch=watch, metrics=metrics)
+    for error in (RequestValidationError, HTTPException):  # the framework's own; the middleware answers all others
         app.add_exception_handler(error, _answer_problem)
-    for routes in (users, items, model, questions):
+    for routes in (users, items, recommendations):
         app.include_router(routes.router)
-    app.include_router(health.router)
-    app.include_router(metrics.router_of(figures))
+    app.include_router(service.router_of(metrics))
     if settings.admin_key is not None:
         app.include_router(admin.router_of(watch, settings.admin_key))
     app.add_api_route("/", _to_docs, include_in_schema=False)
-    app.openapi()["components"]["schemas"].update(body_schemas(), Problem=Problem.model_json_schema())
+    complete(app.openapi())
     return app
 
 
 @contextlib.asynccontextmanager
-async def _watching(watch: ModelWatch, recall: RecallWatch, poll_seconds: float) -> AsyncIterator[None]:
-    """Load what is published now, then keep looking; a store without a sound version is no reason not to start."""
+async def _watching(watch: ModelWatch, recall: RecallSampler, poll_seconds: float) -> AsyncIterator[None]:
+    """Load what is published now, then keep looking. The service starts without a sound version, too."""
     forget_dead_workers()
     await asyncio.to_thread(watch.refresh)
-    gc.freeze()  # what is here now stays: looking it through held every request up for a tenth of a second
+    gc.freeze()  # what is here now stays; collections that looked through it delayed requests by 0.1 s
     polling = asyncio.create_task(watch.run(poll_seconds))
     try:
         yield

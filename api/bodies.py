@@ -1,47 +1,175 @@
-"""Bodies: read within bounds, parsed strictly, refused without repeating what came."""
+"""Bodies of requests: their fields and bounds, read strictly, refused without repeating what came."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, get_args
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar, get_args
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from api.errors import BodyTooLargeError, SlowBodyError
+from api.queries import FilterText
+from recsys.engine import Event, Question
+from recsys.engine.question import (
+    MAX_BOOST,
+    MAX_BOOSTED,
+    MAX_CANDIDATES,
+    MAX_COMPARED,
+    MAX_EVENTS,
+    MAX_ID_BYTES,
+    MAX_K,
+    MAX_LISTED,
+    MAX_TIMESTAMP,
+    MAX_VALUE,
+)
 from recsys.errors import InvalidRequestError
 
 MAX_BODY_BYTES = 2 * 2**20
 """The longest body, in bytes."""
 
 BODY_SECONDS = 10.0
-"""A body is whole so long after its first byte was waited for, or refused."""
+"""Time in which a body must have arrived."""
 
-Body = TypeVar("Body", bound=BaseModel)
+MAX_BATCH, MAX_BATCH_ITEMS = 1_000, 20_000
+"""The most requests of a batch, and the most items that they may ask for together."""
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES)]
+K = Annotated[int, Field(ge=1, le=MAX_K, description="number of items wanted")]
 
 
-def body_of(model: type[Body]) -> Callable[[Request], Awaitable[Body]]:
-    """What reads a request's body as `model`, whatever Content-Type says.
+class Body(BaseModel):
+    """What all bodies have in common: no unknown field, no conversion, no NaN."""
 
-    Raises BodyTooLargeError, SlowBodyError, and InvalidRequestError naming the place and what was expected there.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class EventBody(Body):
+    """One event of a user, as the log would hold it."""
+
+    item_id: Id
+    event: Annotated[str, StringConstraints(max_length=MAX_ID_BYTES)] | None = Field(
+        None, description="kind of event; default: the kind of the log with the least weight"
+    )
+    value: float = Field(1.0, ge=-MAX_VALUE, le=MAX_VALUE, description="quantity, rating, play count ...")
+    timestamp: Annotated[float, Field(ge=0, le=MAX_TIMESTAMP)] | datetime | None = Field(
+        None, description="seconds since 1970, or ISO 8601, UTC if it names no zone; default: now"
+    )
+
+    def event_of_log(self) -> Event:
+        """The event as the engine takes it."""
+        return Event(self.item_id, self.event, self.value, _seconds(self.timestamp))
+
+
+class ProfileBody(Body):
+    """The user of a request: a known one, a visitor described by events, or a known one with new events."""
+
+    user_id: Id | None = Field(None, description="user whose stored history counts; left out for a visitor")
+    events: list[EventBody] = Field(
+        [], max_length=MAX_EVENTS, description="what the user did beside the stored history"
+    )
+
+    def events_of_log(self) -> tuple[Event, ...]:
+        """The events as the engine takes them."""
+        return tuple(event.event_of_log() for event in self.events)
+
+
+class QuestionBody(ProfileBody):
+    """A list for a user, with conditions."""
+
+    k: K = 10
+    exclude_seen: bool = Field(
+        True, description="leave out items that the user already has, the events' items included"
+    )
+    filter: FilterText = None
+    include: list[Id] | None = Field(None, min_length=1, max_length=MAX_LISTED, description="list only these items")
+    exclude: list[Id] = Field([], max_length=MAX_LISTED, description="never list these items")
+    boosts: dict[Id, Annotated[float, Field(ge=1 / MAX_BOOST, le=MAX_BOOST)]] = Field(
+        {},
+        max_length=MAX_BOOSTED,
+        description="factor per item id: above 1 raises an item's score, below 1 lowers it",
+    )
+    diversity: float = Field(
+        0.0, ge=0, le=1, description="0: the best items; 1: items as unlike each other as possible"
+    )
+    explain: bool = Field(False, description="list each item's reasons")
+    strict: bool = Field(False, description="an error instead of a fallback, a short list or unknown items")
+
+    def question(self) -> Question:
+        """The question as the engine takes it."""
+        return Question(
+            user_id=self.user_id,
+            events=self.events_of_log(),
+            k=self.k,
+            exclude_seen=self.exclude_seen,
+            filter=self.filter,
+            include=None if self.include is None else tuple(self.include),
+            exclude=tuple(self.exclude),
+            boosts=self.boosts,
+            diversity=self.diversity,
+            explain=self.explain,
+            strict=self.strict,
+        )
+
+
+class BatchBody(Body):
+    """Several lists in one request."""
+
+    requests: list[QuestionBody] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+class SimilarBody(Body):
+    """Items similar to some and dissimilar to others."""
+
+    positive: list[Id] = Field(min_length=1, max_length=MAX_COMPARED, description="items to be similar to")
+    negative: list[Id] = Field([], max_length=MAX_COMPARED, description="items to be dissimilar to")
+    k: K = 10
+    filter: FilterText = None
+
+
+class RankBody(ProfileBody):
+    """Candidates to be ranked for a user."""
+
+    item_ids: list[Id] = Field(
+        min_length=1, max_length=MAX_CANDIDATES, description="the candidates; repeats count once"
+    )
+
+
+def _seconds(timestamp: float | datetime | None) -> float | None:
+    if not isinstance(timestamp, datetime):
+        return timestamp
+    return (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp()
+
+
+AnyBody = TypeVar("AnyBody", bound=Body)
+
+
+def body_of(
+    model: type[AnyBody], *, seconds: float = BODY_SECONDS
+) -> Callable[[Request], Coroutine[None, None, AnyBody]]:
+    """A function that reads a request's body as `model`, whatever Content-Type says, within `seconds`.
+
+    It raises BodyTooLargeError, SlowBodyError, and InvalidRequestError naming the field and what was expected there.
     """
 
-    async def read(request: Request) -> Body:
-        raw = await _read(request)
+    async def read(request: Request) -> AnyBody:
+        raw = await _read(request, seconds)
         try:
             return model.model_validate_json(raw)
         except ValidationError as error:
-            complaints = dict.fromkeys(_explain(problem, model) for problem in error.errors(include_input=False))
-            raise InvalidRequestError("; ".join([*complaints][:_SHOWN])) from error
+            explained = dict.fromkeys(_explain(problem, model) for problem in error.errors(include_input=False))
+            raise InvalidRequestError("; ".join([*explained][:_MAX_SHOWN])) from error
 
     return read
 
 
-async def _read(request: Request) -> bytes:
-    """The whole body; no more of it is kept than the bound, whatever its sender announced."""
+async def _read(request: Request, seconds: float) -> bytes:
+    """The whole body. It is bounded while it is read, whatever length its sender announced."""
     raw = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 raw += chunk
                 if len(raw) > MAX_BODY_BYTES:
@@ -53,8 +181,8 @@ async def _read(request: Request) -> bytes:
     return bytes(raw)
 
 
-def _explain(problem: Any, model: type[BaseModel]) -> str:
-    """One complaint of pydantic's, without the value that came, and without keys that the client made up."""
+def _explain(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    """One error of pydantic's, without the value that came, and without keys that the client made up."""
     kind, path = problem["type"], problem["loc"]
     if kind == "extra_forbidden":
         return f"{_place(path[:-1])}: holds an unknown field; expected only {', '.join(_known(model, path[:-1]))}"
@@ -72,10 +200,14 @@ def _known(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
 
 
 def _place(path: tuple[int | str, ...]) -> str:
-    """Where in the body. What stands below these fields is ids, which are not repeated, and kinds of numbers."""
+    """Where in the body. Below some fields are ids, which are not repeated, or types."""
     end = next((at + 1 for at, part in enumerate(path) if part in _ENDS), len(path))
     return ".".join(["body", *(str(part) for part in path[:end])])
 
 
 _ENDS = ("boosts", "timestamp")
-_SHOWN = 10
+_MAX_SHOWN = 10
+
+
+BODIES: tuple[type[Body], ...] = (QuestionBody, BatchBody, SimilarBody, RankBody)
+"""Every body that a route takes."""

@@ -3,13 +3,13 @@
 What came is never repeated: not in a reply, and not in a log line below ERROR.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -23,9 +23,26 @@ from recsys.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 
+Code: TypeAlias = Literal[
+    "malformed_request",
+    "unauthorized",
+    "unknown_item",
+    "unknown_user",
+    "unknown_route",
+    "method_not_allowed",
+    "slow_body",
+    "incomplete_answer",
+    "store_refused",
+    "body_too_large",
+    "invalid_request",
+    "internal_error",
+    "model_not_loaded",
+]
+"""What programs go by."""
+
 
 class NoModelError(RecsysError):
-    """No model is loaded yet; the message says why, in words fit for whoever asks."""
+    """No model is loaded yet; the message says why and goes to the client."""
 
 
 class BodyTooLargeError(RecsysError):
@@ -37,7 +54,7 @@ class SlowBodyError(RecsysError):
 
 
 class StoreRefusedError(RecsysError):
-    """The store has no version to go to, or refused to; the message says so in words fit for whoever asks."""
+    """The store has no version to go to, or cannot be written; the message goes to the client."""
 
 
 class Problem(BaseModel):
@@ -49,15 +66,15 @@ class Problem(BaseModel):
     title: str = Field(examples=["No such item"], description="what kind of problem this is")
     status: int = Field(examples=[404], description="the HTTP status")
     detail: str = Field(examples=["the model that serves has no item with this id"])
-    code: str = Field(examples=["unknown_item"], description="stable; does not change with the wording")
+    code: Code = Field(examples=["unknown_item"], description="stable; does not change with the wording")
     request_id: str = Field(examples=["7f0c2d4e"], description="as in `X-Request-ID` and in the service's log")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of problem; `detail` is what is said where the error's own words are not for outsiders."""
+    """A kind of problem; `detail` replaces the error's own message, which may be about internals or name an id."""
 
-    code: str
+    code: Code
     status: int
     title: str
     detail: str = ""
@@ -91,6 +108,9 @@ _BY_STATUS = {
 }
 
 
+KINDS = tuple(dict.fromkeys((*_BY_STATUS.values(), *_KINDS.values(), _INTERNAL)))
+"""Every kind of problem."""
+
 BODY_ERRORS = (InvalidRequestError, BodyTooLargeError, SlowBodyError)
 """What every route that takes a body may answer with."""
 
@@ -116,19 +136,32 @@ def is_fault(error: Exception) -> bool:
 
 
 def problem_responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of the problems a route answers with, those that every route may have included."""
+    """What OpenAPI says of the problems a route answers with, by status."""
+    return _described(_kind_of_type(error) for error in errors)
+
+
+def problem_responses_of_all() -> dict[str, dict[str, Any]]:
+    """What OpenAPI says of the problems that any route may answer with, by status."""
+    described = _described((_BY_STATUS[400], _BY_STATUS[405], _INTERNAL))
+    return {str(status): response for status, response in described.items()}
+
+
+def unauthorized_response() -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of a request without the admin key."""
+    return _described((_BY_STATUS[401],))
+
+
+def _described(kinds: Iterable[Kind]) -> dict[int | str, dict[str, Any]]:
     described: dict[int | str, list[str]] = {}
-    for kind in (_kind_of_type(error) for error in (*errors, Exception)):
+    for kind in kinds:
         described.setdefault(kind.status, []).append(f"{kind.title} (`{kind.code}`)")
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": "; ".join(kinds), "content": content} for status, kinds in described.items()}
+    return {status: {"description": "; ".join(texts), "content": content} for status, texts in described.items()}
 
 
 def _kind_of(error: Exception) -> Kind:
     if isinstance(error, HTTPException):
-        phrase = HTTPStatus(error.status_code).phrase
-        other = Kind(f"http_{error.status_code}", error.status_code, phrase, phrase)
-        return _BY_STATUS.get(error.status_code, other)
+        return _BY_STATUS.get(error.status_code, _INTERNAL)
     return _kind_of_type(type(error))
 
 
@@ -142,8 +175,8 @@ def _detail_of(error: Exception) -> str:
     return str(error)
 
 
-def _explain(problem: Any) -> str:
-    """One complaint of pydantic's, without the value that came."""
+def _explain(problem: ErrorDetails) -> str:
+    """One error of pydantic's, without the value that came."""
     where, *path = problem["loc"]
     expected = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     name = f" parameter {'.'.join(map(str, path))}" if path else ""

@@ -1,4 +1,4 @@
-"""The log on standard error: lines for people, or one JSON object a line for programs."""
+"""The log on standard error: lines for people, or one JSON object per line for programs."""
 
 import json
 import logging
@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 FIELDS = "fields"
-"""What a record carries in its attribute of this name is for programs: it becomes keys of the JSON object."""
+"""A record's attribute of this name holds fields for programs, which become keys of the JSON object."""
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: time, level, logger, process, and its fields, or its message where it has none."""
+    """One JSON object per record: time, level, logger, process, and its fields, or its message if it has none."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
@@ -37,5 +37,7 @@ def log_config(level: str, *, log_format: str) -> dict[str, Any]:
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": log_format}},
         "root": {"handlers": ["stderr"], "level": level.upper()},
-        "loggers": {"faiss.loader": {"level": "WARNING"}},  # at INFO it tells of every processor it is not made for
+        "loggers": {
+            "faiss.loader": {"level": "WARNING"}
+        },  # at INFO it lists the instruction sets it was not built for
     }

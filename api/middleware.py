@@ -1,4 +1,4 @@
-"""What happens to every request around its route: identity, path, headers, failures, figures, a line in the log."""
+"""What happens to every request around its route: id, path, headers, failures, metrics, a line in the log."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ from api.errors import is_fault, problem_response
 from api.logs import FIELDS
 from api.metrics import Metrics
 from api.model_watch import ModelWatch
-from api.served import ServedEngine
+from api.served_engine import ServedEngine
 from recsys.errors import InvalidRequestError
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -45,7 +45,7 @@ class RequestContext:
 
     @property
     def model_version(self) -> str | None:
-        """The version that answers, None while there is none."""
+        """The version that answers, None if there is none yet."""
         return None if self.engine is None else self.engine.version
 
 
@@ -64,7 +64,7 @@ class RequestMiddleware:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, with a problem where nothing else did."""
+        """Answer one request, with a problem if its route failed."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -99,7 +99,7 @@ class RequestMiddleware:
 
 
 def _request_id(scope: Scope) -> str:
-    """The client's own id where it is harmless in a header and a log line, else a new one."""
+    """The client's own id if it is harmless in a header and a log line, else a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _SANE_REQUEST_ID.fullmatch(given := value.decode("latin-1")):
             return str(given)
@@ -107,7 +107,7 @@ def _request_id(scope: Scope) -> str:
 
 
 def _decoded_path(scope: Scope) -> str:
-    """The path with its escapes resolved, but for escaped slashes: those belong to an id and part no segments."""
+    """The path with its escapes resolved, except escaped slashes, which belong to an id and separate no segments."""
     raw: bytes = scope.get("raw_path") or b""
     if b"%" not in raw:
         path: str = scope["path"]
@@ -137,7 +137,7 @@ def _with_headers(send: Send, context: RequestContext) -> Send:
 
 
 def _log(method: str, route: str, seconds: float, context: RequestContext) -> None:
-    """One line a request. The route's template, never the path: paths hold user ids."""
+    """One line per request, with the route's template: the path would hold user ids."""
     fields = {
         "method": method,
         "route": route,

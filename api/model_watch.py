@@ -2,42 +2,51 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from time import monotonic
 
 from api.metrics import Metrics
-from api.served import Offer, ServedEngine
+from api.served_engine import OfferCheck, ServedEngine
 from recsys.artifacts.registry import Registry
 
 RETRY_SECONDS = 60.0
-"""A version that failed to load is tried again so much later: the disk may have been the one at fault."""
+"""Time after which a version that failed to load is tried again; the disk may have been at fault."""
 
 logger = logging.getLogger(__name__)
 
 
 class ModelWatch:
-    """Holds one engine at a time; whoever reads `engine` once has a whole version, whatever happens next.
+    """Holds one engine at a time; a request that reads `engine` once has a whole version, whatever happens next.
 
     `refresh` is the only writer, and swaps the reference only after the new version was verified, loaded and asked.
-    A version that cannot be loaded is logged once; the one before it serves on. `metrics`: count every attempt, and
-    every list that an engine gives. `offer`: hears of every list whose recall can be checked.
+    A version that cannot be loaded is logged once; the one before it serves on. `metrics` count every attempt, and
+    every list that an engine gives. `offer_check` hears of every list whose recall can be checked. `clock`: seconds.
     """
 
-    def __init__(self, store: Path, metrics: Metrics | None = None, *, offer: Offer | None = None) -> None:
+    def __init__(
+        self,
+        store: Path,
+        metrics: Metrics | None = None,
+        *,
+        offer_check: OfferCheck | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self.engine: ServedEngine | None = None
-        self.reason = "the model has not been looked for yet"
-        """Why there is no engine, fit for outsiders: it names no path."""
+        self.reason = "the store has not been read yet"
+        """Why there is no engine; it names no path, because clients see it."""
         self._registry = Registry(store)
         self._metrics = metrics or Metrics()
-        self._offer = offer
+        self._offer_check = offer_check
+        self._clock = clock
         self._lock = Lock()
         self._failed: str | None = None
         self._retry_at = 0.0
         self._last_failure = ""
 
     async def run(self, seconds: float) -> None:
-        """Refresh for ever, `seconds` apart; loading happens in a thread, so that requests go on meanwhile."""
+        """Refresh for ever, `seconds` apart; versions are loaded in a thread, so that requests go on meanwhile."""
         while True:
             await asyncio.sleep(seconds)
             await asyncio.to_thread(self.refresh)
@@ -45,7 +54,7 @@ class ModelWatch:
     def refresh(self, *, again: bool = False) -> ServedEngine | None:
         """Serve the store's current version, if it is another one and sound; `again`: even if it just was not.
 
-        Returns the engine of the store's current version, None where another one serves on, or nothing does.
+        Returns the engine of the store's current version, None if another one serves on, or none does.
         """
         with self._lock:
             version = None
@@ -67,20 +76,20 @@ class ModelWatch:
         if self.engine is not None and version == self.engine.version:
             self._failed, self._last_failure = None, ""
             return False
-        return version != self._failed or monotonic() >= self._retry_at
+        return version != self._failed or self._clock() >= self._retry_at
 
     def _swap(self, version: str) -> None:
-        started = monotonic()
-        engine = load_engine(self._registry, version)
-        engine.tell, engine.offer = self._metrics.count_answers, self._offer
+        started = self._clock()
+        engine = ServedEngine(self._registry.load(version), self._metrics, offer_check=self._offer_check)
+        engine.warm_up()
         self.engine = engine
         self._metrics.count_reload(ok=True)
         self._failed, self._last_failure = None, ""
-        logger.info("serving version=%s load_seconds=%.2f", version, monotonic() - started)
+        logger.info("serving version=%s load_seconds=%.2f", version, self._clock() - started)
 
     def _note_failure(self, version: str | None, error: Exception) -> None:
         self._metrics.count_reload(ok=False)
-        self._failed, self._retry_at = version, monotonic() + RETRY_SECONDS
+        self._failed, self._retry_at = version, self._clock() + RETRY_SECONDS
         what = "the store cannot be read" if version is None else f"version {version} cannot be loaded"
         self.reason = f"{what}; the service's log says why"
         failure = f"{what}: {type(error).__name__}: {error}"
@@ -88,10 +97,3 @@ class ModelWatch:
             still = "nothing" if self.engine is None else f"version {self.engine.version}"
             logger.error("%s; %s serves on", failure, still)
         self._last_failure = failure
-
-
-def load_engine(registry: Registry, version: str) -> ServedEngine:
-    """Verify and load one version, and warm it up."""
-    engine = ServedEngine(registry.load(version))
-    engine.warm_up()
-    return engine

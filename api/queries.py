@@ -1,35 +1,100 @@
-"""Queries of lists: read without the framework's general machinery, which takes as long as a search."""
+"""Paths and queries of requests, read without the framework's general machinery, which takes as long as a search."""
 
+import re
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Annotated, TypeVar, cast
 from urllib.parse import parse_qsl
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from api.middleware import ESCAPED_SLASH
-from recsys.engine.question import MAX_ID_BYTES
+from api.errors import NoModelError
+from api.middleware import ESCAPED_SLASH, context_of
+from api.served_engine import ServedEngine
+from recsys.engine.question import MAX_ID_BYTES, MAX_K
 from recsys.errors import InvalidRequestError
 
 Query = TypeVar("Query", bound=BaseModel)
 
-# Most requests have the query of another one before them, and what it parses to is frozen.
-_KEPT = 256
+ID_IN_PATH = f"as the log spells it, percent-encoded; up to {MAX_ID_BYTES} bytes"
 
-ID_IN_PATH = f"as the log spells it, percent-encoded; at most {MAX_ID_BYTES} bytes"
+# Most requests repeat the query of an earlier one. What it parses to is frozen.
+_CACHED_QUERIES = 256
+
+
+def engine_of(request: Request) -> ServedEngine:
+    """The engine that answers this request. Raises NoModelError if there is none yet."""
+    context = context_of(request.scope)
+    if context.engine is None:
+        raise NoModelError(context.no_engine_reason)
+    return context.engine
+
+
+async def _engine_of(request: Request) -> ServedEngine:  # a plain function would be called in a thread
+    return engine_of(request)
+
+
+RequestEngine = Annotated[ServedEngine, Depends(_engine_of)]
+
+
+def _whole_number(value: object) -> object:
+    """Only plain digits: pydantic alone takes `1.0`, `+1` and `1_0` for whole numbers too."""
+    if isinstance(value, str) and not (re.fullmatch("[0-9]{1,9}", value) and 1 <= int(value) <= MAX_K):
+        raise ValueError(f"expected a whole number from 1 to {MAX_K}")
+    return value
+
+
+K = Annotated[int, Field(ge=1, le=MAX_K, description="number of items wanted"), BeforeValidator(_whole_number)]
+FilterText = Annotated[
+    str | None, Field(description='condition on the items\' attributes, such as `price < 20 and category = "Mugs"`')
+]
+
+
+class NoQuery(BaseModel):
+    """The query of a route that takes none. An unknown parameter is an error, never ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, given: dict[str, object]) -> dict[str, object]:
+        """As `extra="forbid"`, whose message would not say what is known."""
+        if not given.keys() <= cls.model_fields.keys():
+            known = ", ".join(cls.model_fields)
+            raise ValueError(f"holds an unknown parameter; expected {f'only {known}' if known else 'none'}")
+        return given
+
+
+class ListQuery(NoQuery):
+    """The query of a list."""
+
+    k: K = 10
+    filter: FilterText = None
+
+
+class RecommendationQuery(ListQuery):
+    """The query of a user's list."""
+
+    exclude_seen: bool = Field(True, description="leave out the items that the user already has")
+
+
+class SimilarUsersQuery(NoQuery):
+    """The query of similar users."""
+
+    k: K = 10
 
 
 def query_of(request: Request, model: type[Query]) -> Query:
     """A request's query as `model`.
 
-    Raises RequestValidationError where `model` refuses it, and InvalidRequestError where it is not UTF-8, or a
-    parameter comes twice: taking the last one would silently drop the other.
+    Raises RequestValidationError if `model` refuses it, and InvalidRequestError if it is not UTF-8 or repeats a
+    parameter: taking the last one would silently drop the other.
     """
     return cast(Query, _parsed(request.scope["query_string"], model))
 
 
-@lru_cache(_KEPT)
+@lru_cache(_CACHED_QUERIES)
 def _parsed(query_string: bytes, model: type[BaseModel]) -> BaseModel:
     try:
         pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="strict")
@@ -45,39 +110,14 @@ def _parsed(query_string: bytes, model: type[BaseModel]) -> BaseModel:
         raise RequestValidationError(problems) from error
 
 
-def path_id(request: Request, name: str) -> str:
-    """The id at `name` of a request's path."""
-    return with_slashes(request.path_params[name])
-
-
-def with_slashes(segment: str) -> str:
-    """A segment of the path, as its sender meant it."""
-    return segment.replace(ESCAPED_SLASH, "/")
-
-
-def parameters(id_name: str, model: type[BaseModel]) -> dict[str, Any]:
-    """What OpenAPI says of a path with an id and of the query `model`."""
-    in_path = _parameter("path", id_name, {"title": _titled(id_name), "type": "string", "description": ID_IN_PATH})
-    properties = model.model_json_schema()["properties"].items()
-    return {"parameters": [in_path, *(_parameter("query", name, schema) for name, schema in properties)]}
-
-
 def _refuse_repeats(names: list[str], model: type[BaseModel]) -> None:
-    """A name that `model` does not have is not repeated in a reply; it is refused with the others of its kind."""
+    """Repeats of a name that `model` does not have are left to `model`, which refuses it without naming it."""
     for name in model.model_fields:
         if (count := names.count(name)) > 1:
             raise InvalidRequestError(f"query parameter {name}: given {count} times; expected at most once")
 
 
-def _parameter(place: str, name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": place,
-        "required": place == "path",
-        "description": schema["description"],
-        "schema": schema,
-    }
-
-
-def _titled(name: str) -> str:
-    return name.replace("_", " ").title()
+def path_id(request: Request, name: str) -> str:
+    """The id at `name` of a request's path, with its slashes."""
+    segment: str = request.path_params[name]
+    return segment.replace(ESCAPED_SLASH, "/")

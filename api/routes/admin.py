@@ -1,4 +1,4 @@
-"""What only the operator may do, and only where there is an admin key."""
+"""What only the operator may do, and only if the service has an admin key."""
 
 import asyncio
 import hmac
@@ -6,14 +6,15 @@ import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import Field, SecretStr
 from starlette.exceptions import HTTPException
 
-from api.deps import NoQuery
-from api.errors import StoreRefusedError, problem_responses
+from api.errors import StoreRefusedError, problem_responses, unauthorized_response
 from api.middleware import context_of
 from api.model_watch import ModelWatch
-from api.schemas import Reply
+from api.queries import NoQuery
+from api.replies import Serving
 from recsys.artifacts.manifest import VERSION_PATTERN
 from recsys.errors import ArtifactError, InvalidRequestError
 
@@ -24,40 +25,40 @@ NOT_MOVED = (
 
 logger = logging.getLogger(__name__)
 
+_ADMIN_KEY = HTTPBearer(scheme_name="admin_key", description="The key in RECSYS_ADMIN_KEY.", auto_error=False)
+
 
 class RollbackQuery(NoQuery):
     """The query of a rollback."""
 
-    version: str | None = Field(None, pattern=f"^{VERSION_PATTERN}$", description="by default the one before")
-
-
-class Serving(Reply):
-    """The version that serves now."""
+    version: str | None = Field(
+        None, pattern=f"^{VERSION_PATTERN}$", description="default: the one that served before"
+    )
 
 
 def router_of(watch: ModelWatch, key: SecretStr) -> APIRouter:
-    """POST /admin/reload and /admin/rollback, for who sends `key` as `Authorization: Bearer KEY`."""
+    """POST /admin/reload and /admin/rollback, for requests with `key` as `Authorization: Bearer KEY`."""
 
-    async def authorised(request: Request) -> None:
-        expected = f"Bearer {key.get_secret_value()}".encode()
-        if not hmac.compare_digest(request.headers.get("Authorization", "").encode("latin-1"), expected):
+    async def check_key(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_ADMIN_KEY)]) -> None:
+        sent = "" if given is None else given.credentials
+        if not hmac.compare_digest(sent.encode("latin-1"), key.get_secret_value().encode()):
             raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
 
     router = APIRouter(
         prefix="/admin",
         tags=["admin"],
-        dependencies=[Depends(authorised)],
-        responses=problem_responses(StoreRefusedError, InvalidRequestError),
+        dependencies=[Depends(check_key)],
+        responses=unauthorized_response() | problem_responses(StoreRefusedError, InvalidRequestError),
     )
 
     @router.post("/reload")
     async def reload(request: Request, query: Annotated[NoQuery, Query()]) -> Serving:
-        """Look at the store now, and try a version again that could not be loaded a moment ago."""
+        """Look at the store now. A version that could not be loaded a moment ago is tried again."""
         return await _served(watch, request)
 
     @router.post("/rollback")
     async def rollback(request: Request, query: Annotated[RollbackQuery, Query()]) -> Serving:
-        """Let an earlier version serve. The store's pointer moves: other workers follow as they poll."""
+        """Let an earlier version serve. The store's pointer moves, and other workers follow as they poll."""
         try:
             await asyncio.to_thread(watch.rollback, query.version)
         except ArtifactError as error:
@@ -69,7 +70,7 @@ def router_of(watch: ModelWatch, key: SecretStr) -> APIRouter:
 
 
 async def _served(watch: ModelWatch, request: Request) -> Serving:
-    """The version that the store points at. Raises StoreRefusedError where it is none that can serve."""
+    """The version that the store points at. Raises StoreRefusedError if it cannot serve."""
     engine = await asyncio.to_thread(watch.refresh, again=True)
     if engine is None:
         raise StoreRefusedError(watch.reason)

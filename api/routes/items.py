@@ -4,13 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api.bodies import body_of
-from api.deps import ItemId, ListQuery, NoQuery, RequestEngine, engine_of
+from api.bodies import SimilarBody, body_of
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
-from api.loop import answer_filtered
-from api.queries import parameters, path_id, query_of
-from api.requests import SimilarBody, request_body
-from api.schemas import ItemReply, ItemsLike, SimilarItems, json_of
+from api.openapi import operation_with_body, operation_with_id
+from api.queries import ListQuery, NoQuery, RequestEngine, engine_of, path_id, query_of
+from api.replies import ItemReply, ItemsSimilarToSeveral, SimilarItems, json_response
 from recsys.errors import InvalidRequestError, UnknownItemError
 
 router = APIRouter(tags=["items"], responses=problem_responses(UnknownItemError, InvalidRequestError, NoModelError))
@@ -19,37 +17,42 @@ router = APIRouter(tags=["items"], responses=problem_responses(UnknownItemError,
 @router.get(
     "/v1/items/{item_id}/similar",
     response_model=SimilarItems,
-    openapi_extra=parameters("item_id", ListQuery),
+    openapi_extra=operation_with_id("item_id", ListQuery),
 )
-async def similar(request: Request) -> Response:
-    """The item's neighbours by cosine of their vectors, best first; never the item itself."""
+async def get_similar_items(request: Request) -> Response:
+    """The item's nearest neighbours by cosine of their vectors, best first; never the item itself."""
     engine, item_id = engine_of(request), path_id(request, "item_id")
     query = query_of(request, ListQuery)
-    answer = await answer_filtered(
-        engine, query.filter, lambda: engine.similar(item_id, k=query.k, filter=query.filter)
-    )
-    return json_of(SimilarItems.of(item_id, answer))
+    answer = await engine.similar(item_id, k=query.k, filter=query.filter)
+    return json_response(SimilarItems.of(item_id, answer))
 
 
-@router.get("/v1/items/{item_id}", response_model_exclude_none=True)
-async def item(item_id: ItemId, query: Annotated[NoQuery, Query()], engine: RequestEngine) -> ItemReply:
-    """What is known of one item: its title, its attributes, how many users it has."""
-    return ItemReply.of(engine.item(item_id), model_version=engine.version)
+@router.get(
+    "/v1/items/{item_id}",
+    response_model=ItemReply,
+    openapi_extra=operation_with_id("item_id", NoQuery),
+)
+async def get_item(request: Request) -> Response:
+    """What is known of one item: its title, its attributes, its number of users."""
+    engine, item_id = engine_of(request), path_id(request, "item_id")
+    query_of(request, NoQuery)
+    return json_response(ItemReply.of(engine.item(item_id), model_version=engine.version))
 
 
 @router.post(
     "/v1/items:similar",
-    response_model_exclude_none=True,
+    response_model=ItemsSimilarToSeveral,
     responses=problem_responses(UnknownItemError, *BODY_ERRORS, NoModelError),
-    openapi_extra=request_body(SimilarBody, {"positive": ["dune", "ubik"], "negative": ["solaris"], "k": 3}),
+    openapi_extra=operation_with_body(SimilarBody, {"positive": ["dune", "ubik"], "negative": ["solaris"], "k": 3}),
 )
-async def items_like(
+async def find_similar_items(
     body: Annotated[SimilarBody, Depends(body_of(SimilarBody))],
     query: Annotated[NoQuery, Query()],
     engine: RequestEngine,
-) -> ItemsLike:
-    """Items like `positive` and unlike `negative`, by cosine with the sum of their directions; none of them."""
-    answer = await answer_filtered(
-        engine, body.filter, lambda: engine.similar_to(body.positive, body.negative, k=body.k, filter=body.filter)
-    )
-    return ItemsLike.of(body.positive, body.negative, answer)
+) -> Response:
+    """Items similar to `positive` and dissimilar to `negative`, by cosine with the sum of their directions.
+
+    None of these is listed.
+    """
+    answer = await engine.similar_to(body.positive, body.negative, k=body.k, filter=body.filter)
+    return json_response(ItemsSimilarToSeveral.of(body.positive, body.negative, answer))

@@ -1,51 +1,42 @@
 """Lists for users."""
 
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
-from api.deps import K, NoQuery, RecommendationQuery, engine_of
 from api.errors import NoModelError, problem_responses
-from api.loop import answer_soon
-from api.queries import parameters, path_id, query_of
-from api.schemas import Recommendations, SimilarUsers, json_of
+from api.openapi import operation_with_id
+from api.queries import RecommendationQuery, SimilarUsersQuery, engine_of, path_id, query_of
+from api.replies import Recommendations, SimilarUsers, json_response
 from recsys.engine import Question
 from recsys.errors import InvalidRequestError, UnknownUserError
 
 router = APIRouter(tags=["users"])
 
 
-class NeighboursQuery(NoQuery):
-    """The query of users alike."""
-
-    k: K = 10
-
-
 @router.get(
     "/v1/users/{user_id}/recommendations",
     response_model=Recommendations,
     responses=problem_responses(InvalidRequestError, NoModelError),
-    openapi_extra=parameters("user_id", RecommendationQuery),
+    openapi_extra=operation_with_id("user_id", RecommendationQuery),
 )
-async def recommend(request: Request) -> Response:
+async def get_recommendations(request: Request) -> Response:
     """The items this user is most likely to want next, best first.
 
-    An unknown user is no error: the most popular items come back, labelled `fallback`.
+    An unknown user is not an error: the reply lists the most popular items and is labelled `fallback`.
     """
     engine, user_id = engine_of(request), path_id(request, "user_id")
     query = query_of(request, RecommendationQuery)
     question = Question(user_id=user_id, k=query.k, exclude_seen=query.exclude_seen, filter=query.filter)
-    return json_of(Recommendations.of(await answer_soon(engine, question)))
+    return json_response(Recommendations.of(await engine.ask(question)))
 
 
 @router.get(
     "/v1/users/{user_id}/similar",
     response_model=SimilarUsers,
     responses=problem_responses(UnknownUserError, InvalidRequestError, NoModelError),
-    openapi_extra=parameters("user_id", NeighboursQuery),
+    openapi_extra=operation_with_id("user_id", SimilarUsersQuery),
 )
-async def similar(request: Request) -> Response:
-    """The users whose vectors point most nearly the same way, nearest first; never the user."""
+async def get_similar_users(request: Request) -> Response:
+    """The users whose vectors have the largest cosine with this user's, nearest first; never the user."""
     engine, user_id = engine_of(request), path_id(request, "user_id")
-    query = query_of(request, NeighboursQuery)
-    # Every user is looked at, which may take a while where there are many.
-    return json_of(SimilarUsers.of(await run_in_threadpool(engine.similar_users, user_id, k=query.k)))
+    query = query_of(request, SimilarUsersQuery)
+    return json_response(SimilarUsers.of(await engine.similar_users(user_id, k=query.k)))

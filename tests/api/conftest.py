@@ -2,7 +2,10 @@
 
 import asyncio
 import gc
+import json
+import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator, FormatChecker
 
 from api.app import create_app
 from api.settings import Settings
@@ -88,23 +93,115 @@ def _publish(store: Path, *, seed: int = 1) -> str:
     return manifest.version
 
 
-class Service:
-    """The application in this process, started as a server would start it, asked without a network."""
+UNDOCUMENTED = {"/", "/docs", "/openapi.json"}
+"""Paths that are for people, or for OpenAPI itself."""
 
-    def __init__(self, settings: Settings) -> None:
+
+class Contract:
+    """The document of one application, as a check of replies."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._document = json.loads(json.dumps(app.openapi()))
+        self._paths = [
+            (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), path) for path in self._document["paths"]
+        ]
+        self._components = _closed(self._document["components"])
+        self._validator = cache(self._new_validator)
+
+    def check(self, reply: httpx.Response) -> None:
+        """Fails if `reply` is not documented as it is."""
+        path = reply.request.url.raw_path.decode().partition("?")[0]
+        operations = next(
+            (self._document["paths"][name] for pattern, name in self._paths if pattern.fullmatch(path)), {}
+        )
+        if not operations and (path in UNDOCUMENTED or not _is_path(path)):
+            return
+        operation = operations.get(reply.request.method.lower())
+        if operation is None:  # no such path, or no such method there
+            assert reply.status_code in {404, 405, 422}, reply.text
+            assert ("allow" in reply.headers) == (reply.status_code == 405)
+            self._check_schema({"$ref": "#/components/schemas/Problem"}, reply)
+            return
+        documented = operation["responses"][str(reply.status_code)]
+        self._check_headers(documented["headers"], reply)
+        if reply.request.method == "HEAD":
+            assert "content" not in documented
+            return
+        media_type = reply.headers["content-type"].partition(";")[0]
+        schema = documented["content"][media_type]["schema"]
+        if media_type == "text/plain":
+            assert schema == {"type": "string"}
+        else:
+            self._check_schema(schema, reply)
+
+    def _check_headers(self, documented: dict[str, Any], reply: httpx.Response) -> None:
+        for name, reference in documented.items():
+            header = self._document["components"]["headers"][reference["$ref"].rpartition("/")[2]]
+            assert name in reply.headers or not header.get("required"), f"{name} is missing"
+        for name in ("x-request-id", "x-model-version", "allow", "www-authenticate"):
+            assert name not in reply.headers or name in {each.lower() for each in documented}, (
+                f"{name} is undocumented"
+            )
+
+    def _check_schema(self, schema: dict[str, Any], reply: httpx.Response) -> None:
+        self._validator(json.dumps(schema)).validate(reply.json())
+
+    def _new_validator(self, schema: str) -> Draft202012Validator:
+        whole = {**json.loads(schema), "components": self._components}
+        Draft202012Validator.check_schema(whole)
+        return Draft202012Validator(whole, format_checker=FormatChecker())
+
+
+def _is_path(path: str) -> bool:
+    return path.startswith(("/v1/", "/admin/"))
+
+
+def _closed(node: Any) -> Any:
+    """`node`, whose objects take no fields but those they document."""
+    if isinstance(node, list):
+        return [_closed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    closed = {key: _closed(value) for key, value in node.items()}
+    if isinstance(closed.get("properties"), dict) and "type" in closed:
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+class Service:
+    """The application in this process, started as a server would start it, asked without a network.
+
+    Every reply is checked against the application's OpenAPI document.
+    """
+
+    def __init__(self, settings: Settings, **options: float) -> None:
         self._runner = asyncio.Runner()
-        self.app = create_app(settings)
+        self.app = create_app(settings, **options)
         self._lifespan = self.app.router.lifespan_context(self.app)
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://service")
+        self.contract = Contract(self.app)
+        self._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app),
+            base_url="http://service",
+            event_hooks={"response": [self._check]},
+        )
 
     def __enter__(self) -> "Service":
         self._runner.run(self._lifespan.__aenter__())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._runner.run(self._client.aclose())
-        self._runner.run(self._lifespan.__aexit__(None, None, None))
-        self._runner.close()
+        self.stop()
+
+    def stop(self) -> None:
+        """End the application as a server would; once is enough."""
+        if not self._client.is_closed:
+            self._runner.run(self._client.aclose())
+            self._runner.run(self._lifespan.__aexit__(None, None, None))
+            self._runner.close()
+
+    async def _check(self, reply: httpx.Response) -> None:
+        await reply.aread()
+        self.contract.check(reply)
 
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:
         return self._runner.run(self._client.request(method, path, **options))
@@ -147,17 +244,17 @@ def service(store: Path) -> Iterator[Service]:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[[Settings], Service]]:
+def start() -> Iterator[Callable[..., Service]]:
     """Start a service of one's own; it is stopped at the end of the test."""
     started: list[Service] = []
 
-    def start_service(settings: Settings) -> Service:
-        started.append(Service(settings).__enter__())
+    def start_service(settings: Settings, **options: float) -> Service:
+        started.append(Service(settings, **options).__enter__())
         return started[-1]
 
     yield start_service
     for service in started:
-        service.__exit__()
+        service.stop()
 
 
 @pytest.fixture

@@ -6,12 +6,15 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
 
-from api.bodies import MAX_BODY_BYTES
+from api.bodies import MAX_BODY_BYTES, RankBody, body_of
+from api.errors import SlowBodyError, problem_response
 from recsys.engine.question import MAX_K
 
 PATHS = ["/v1/recommendations", "/v1/recommendations:batch", "/v1/items:similar", "/v1/rank"]
 SECRET = "hunter2"
+PATIENCE = 30.0
 
 
 def post(service, path, body, **options):
@@ -119,14 +122,15 @@ def test_a_body_beyond_the_bound_is_refused(service):
     check_problem(post(service, "/v1/recommendations", fits + b" "), 413, "body_too_large")
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(service, monkeypatch):
-    async def endless():
-        yield b"{"
-        await asyncio.sleep(60)
-        yield b"}"
+def test_a_body_that_does_not_come_is_not_waited_for():
+    async def receive():
+        await asyncio.sleep(PATIENCE)
 
-    monkeypatch.setattr("api.bodies.BODY_SECONDS", 0.05)
-    check_problem(service.send("POST", "/v1/rank", content=endless()), 408, "slow_body")
+    request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+    with pytest.raises(SlowBodyError):
+        asyncio.run(body_of(RankBody, seconds=0.02)(request))
+    slow = problem_response(SlowBodyError(), request_id="a")
+    assert (slow.status_code, json.loads(slow.body)["code"]) == (408, "slow_body")
 
 
 def test_content_type_does_not_matter(service):

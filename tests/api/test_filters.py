@@ -64,17 +64,20 @@ def test_it_is_given_at_most_once(service):
 
 
 _EVERY_KIND = """
+import asyncio
 import sys
 from pathlib import Path
 
-from api.model_watch import load_engine
+from api.metrics import Metrics
+from api.served_engine import ServedEngine
 from recsys.artifacts.registry import Registry
 from recsys.engine import Event, Question
 
-registry = Registry(Path(sys.argv[1]))
-engine = load_engine(registry, registry.current())
+engine = ServedEngine(Registry(Path(sys.argv[1])).load(), Metrics())
+engine.warm_up()
 condition = "price < 20 and id in ('ubik', 'dune') or title contains 'D' and title != 'x' or price is missing"
-print(len(engine.ask(Question(events=(Event("solaris"),), filter=condition)).items), "pandas" in sys.modules)
+answer = asyncio.run(engine.ask(Question(events=(Event("solaris"),), filter=condition)))
+print(len(answer.items), "pandas" in sys.modules)
 """
 
 

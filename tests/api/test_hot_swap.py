@@ -1,5 +1,6 @@
 """Versions that take over under load: `benchmarks/hot_swap.py` does the same two hundred times, in processes."""
 
+import asyncio
 import threading
 import weakref
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.model_watch import ModelWatch
+from api.served_engine import ServedEngine
 from api.settings import Settings
 from recsys.artifacts.registry import Registry
 from recsys.engine import Engine, Question
@@ -56,12 +58,16 @@ def test_every_reply_is_whole_and_of_one_version(start, tmp_path, versions):
     publisher.join(30)
 
 
+async def ask_for_lists(engine: ServedEngine) -> None:
+    await engine.ask(Question(user_id="ada", filter=FILTER))
+    await engine.similar("dune", k=3, filter=FILTER)
+
+
 def test_a_version_that_nobody_uses_any_more_is_forgotten_at_once(tmp_path, versions, without_collector):
     """What refers to itself waits for the garbage collector: versions piled up in memory, one a night."""
     watch = ModelWatch(tmp_path)
     watch.refresh()
-    watch.engine.ask(Question(user_id="ada", filter=FILTER))
-    watch.engine.similar("dune", filter=FILTER)
+    asyncio.run(ask_for_lists(watch.engine))
     served = weakref.ref(watch.engine)
     assert served() is not None
     Registry(tmp_path).publish(versions[0])

@@ -1,15 +1,20 @@
+import asyncio
 import inspect
+import os
 import re
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api import metrics
-from api.served import ServedEngine
+from api.metrics import Metrics
+from api.served_engine import ServedEngine
 from api.settings import Settings
-from recsys.engine import Engine
+from recsys.artifacts.registry import Registry
+from recsys.engine import Question
 
 LIST = "/v1/users/ada/recommendations"
 
@@ -22,12 +27,19 @@ def shop(start, store):
 
 def read(service):
     """Every sample of /metrics: name and labels to value."""
-    text = service.get("/metrics").text
+    return samples(service.get("/metrics").text)
+
+
+def samples(text):
     return {
         (sample.name, *sorted(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def total(found, name):
+    return sum(value for (sample, *_), value in found.items() if sample == name)
 
 
 def test_the_format_is_prometheus(service):
@@ -58,27 +70,63 @@ def test_the_request_that_asks_is_the_one_in_flight(shop):
 
 
 def test_lists_are_counted_by_how_they_came_about(shop):
-    assert not any(name == "recsys_lists_total" for name, *_ in read(shop)), "the first load is nobody's list"
+    assert not any(name == "recsys_lists_total" for name, *_ in read(shop)), "warming up gives no list"
     for path in (LIST, "/v1/users/stranger/recommendations?k=3", "/v1/users/x/recommendations?k=3"):
         shop.get(path)
     shop.get("/v1/items/dune/similar?k=2")
     shop.get("/v1/items/none/similar?k=2")
     found = read(shop)
-    assert found["recsys_lists_total", "known"] == 1
-    assert found["recsys_lists_total", "fallback"] == 2
-    assert found["recsys_lists_total", "none"] == 1
-    assert found["recsys_short_lists_total",] == 1
-
-
-def test_every_method_that_answers_with_lists_is_counted():
-    """The others go through them; a new one must do so, too, or be told of in ServedEngine."""
-    listing = {
-        name
-        for name, method in inspect.getmembers(Engine, inspect.isfunction)
-        if not name.startswith("_") and re.search(r"\bAnswer\b", str(inspect.signature(method).return_annotation))
+    assert found["recsys_lists_total", "known", "recommendations"] == 1
+    assert found["recsys_lists_total", "fallback", "recommendations"] == 2
+    assert found["recsys_lists_total", "none", "similar_items"] == 1
+    assert {name: value for name, value in found.items() if name[0] == "recsys_short_lists_total"} == {
+        ("recsys_short_lists_total", "recommendations"): 1
     }
-    through_others = {"ask", "recommend", "recommend_many", "similar"}
-    assert listing - through_others == {name for name in vars(ServedEngine) if name in listing}
+
+
+CALLS = {
+    "ask": lambda engine: engine.ask(Question(user_id="ada", k=3)),
+    "ask_many": lambda engine: engine.ask_many([Question(user_id="ada"), Question(user_id="stranger")]),
+    "rank": lambda engine: engine.rank(["dune", "ubik"], user_id="ada", events=()),
+    "similar": lambda engine: engine.similar("dune", k=3, filter=None),
+    "similar_to": lambda engine: engine.similar_to(["dune"], ["ubik"], k=3, filter=None),
+    "similar_users": lambda engine: engine.similar_users("ada", k=3),
+}
+"""A question for each method of ServedEngine that asks one."""
+
+
+def test_every_list_that_an_engine_gives_is_counted(store):
+    questions = {name for name, _ in inspect.getmembers(ServedEngine, inspect.iscoroutinefunction) if name[0] != "_"}
+    assert questions == CALLS.keys(), "a new question needs an example here"
+    for name, ask in CALLS.items():
+        counts = Metrics()
+        engine = ServedEngine(Registry(store).load(), counts)
+        engine.warm_up()
+        asyncio.run(ask(engine))
+        text = counts.exposition(None).decode()
+        assert total(samples(text), "recsys_lists_total") == (2 if name == "ask_many" else 1), name
+
+
+def test_an_engine_gives_no_list_otherwise():
+    """Its other public names are known, and none of them answers a question."""
+    public = {name for name in dir(ServedEngine) if name[0] != "_"} - CALLS.keys()
+    assert public == {"describe", "item", "serving_model", "version", "warm_up"}
+
+
+def test_every_route_that_replies_with_lists_is_counted(shop):
+    document = shop.get("/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method == "head" or "application/json" not in (content := operation["responses"]["200"]["content"]):
+                continue
+            reply = document["components"]["schemas"][content["application/json"]["schema"]["$ref"].split("/")[-1]]
+            gives_lists = bool(reply["properties"].keys() & {"items", "users", "answers"})
+            before = total(read(shop), "recsys_lists_total")
+            example = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+            options = {} if example is None else {"json": example}
+            asked = path.replace("{user_id}", "ada").replace("{item_id}", "dune")
+            assert shop.send(method.upper(), asked, **options).status_code == 200
+            assert (total(read(shop), "recsys_lists_total") > before) == gives_lists, path
 
 
 def test_the_model_that_serves(shop, store):
@@ -112,7 +160,7 @@ def test_every_metric_is_documented_and_every_documented_metric_exists(shop):
     shop.get(LIST)
     shop.get("/v1/users/stranger/recommendations?k=1000")
     text = (Path(__file__).parents[2] / "docs" / "service.md").read_text("utf-8")
-    documented = dict(re.findall(r"^\| `(recsys_\w+)` \| (.*?) \|", text, re.MULTILINE))
+    documented = dict(re.findall(r"^\| `((?:recsys|process)_\w+)` \| (.*?) \|", text, re.MULTILINE))
     samples = [it for family in text_string_to_metric_families(shop.get("/metrics").text) for it in family.samples]
     real = {re.sub("_(bucket|sum|count)$", "", it.name): set(it.labels) - {"le"} for it in samples}
     assert {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in documented.items()} == real
@@ -126,3 +174,20 @@ def test_what_a_dead_worker_had_in_flight_is_forgotten(tmp_path, monkeypatch):
         path.touch()
     metrics.forget_dead_workers()
     assert (living.exists(), dead.exists(), counted.exists()) == (True, False, True)
+
+
+def test_a_process_is_told_apart_by_its_id(shop):
+    found = read(shop)
+    pid = str(os.getpid())
+    assert found["process_resident_memory_bytes", pid] > 10 * 2**20
+    assert found["process_cpu_seconds_total", pid] > 0
+    assert [labels for name, *labels in found if name == "process_open_fds"] == [[pid]]
+
+
+def test_with_several_workers_there_are_process_metrics_of_each_that_lives(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    for process in (os.getpid(), os.getppid(), 2**22 + 1):
+        (tmp_path / f"counter_{process}.db").write_bytes(struct.pack("ii", 8, 0))  # the format's empty file
+    text = Metrics().exposition(None).decode()
+    found = [name[1] for name in samples(text) if name[0] == "process_start_time_seconds"]
+    assert sorted(found) == sorted(map(str, (os.getpid(), os.getppid())))

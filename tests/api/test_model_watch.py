@@ -1,12 +1,14 @@
 """A version is picked up, a bad one is not, and what serves is always whole."""
 
+import asyncio
 import logging
 import shutil
 
 import pytest
 
-from api import model_watch
-from api.model_watch import RETRY_SECONDS, ModelWatch, load_engine
+from api.metrics import Metrics
+from api.model_watch import RETRY_SECONDS, ModelWatch
+from api.served_engine import ServedEngine
 from api.settings import Settings
 from recsys.artifacts.registry import Registry
 from recsys.engine import Engine, Question
@@ -58,7 +60,8 @@ def test_a_new_version_takes_over_and_a_request_under_way_keeps_its_own(shop, pu
     version = publish(shop, seed=2)
     watch.refresh()
     assert watch.engine.version == version != before.version
-    assert before.recommend("ada").model_version == before.version
+    answer = asyncio.run(before.ask(Question(user_id="ada")))
+    assert answer.model_version == before.version
 
 
 def test_a_bad_new_version_is_logged_once_and_the_old_one_serves_on(shop, publish, errors):
@@ -75,13 +78,12 @@ def test_a_bad_new_version_is_logged_once_and_the_old_one_serves_on(shop, publis
     assert line.endswith(f"version {good.version} serves on")
 
 
-def test_a_bad_version_is_tried_again_a_minute_later_and_logged_no_second_time(shop, errors, monkeypatch):
+def test_a_bad_version_is_tried_again_a_minute_later_and_logged_no_second_time(shop, errors):
     version = (shop / "CURRENT").read_text().strip()
     sound = (shop / "versions" / version / "popularity.npy").read_bytes()
     clock = [1000.0]
-    monkeypatch.setattr(model_watch, "monotonic", lambda: clock[0])
     damage(shop, version)
-    watch = ModelWatch(shop)
+    watch = ModelWatch(shop, clock=lambda: clock[0])
     watch.refresh()
     clock[0] += RETRY_SECONDS
     watch.refresh()
@@ -130,9 +132,10 @@ def test_the_first_filter_finds_the_parser_ready(shop):
     registry = Registry(shop)
     Engine(registry.load())
     assert filter_parser.cache_info().currsize == 0  # the command line needs none where no filter is asked
-    engine = load_engine(registry, registry.current())
+    engine = ServedEngine(registry.load(), Metrics())
+    engine.warm_up()
     assert filter_parser.cache_info().misses == 1
-    assert engine.ask(Question(user_id="ada", filter="price < 10")).items
+    assert asyncio.run(engine.ask(Question(user_id="ada", filter="price < 10"))).items
     assert filter_parser.cache_info().misses == 1
 
 

@@ -1,5 +1,6 @@
 """Lists of an approximate index, checked while they are served: what the metric says is what a slow count says."""
 
+import asyncio
 import logging
 import threading
 import time
@@ -11,12 +12,9 @@ import pytest
 import scipy.sparse as sp
 from prometheus_client.parser import text_string_to_metric_families
 
-from api import recall_watch
 from api.metrics import Metrics
 from api.model_watch import ModelWatch
-from api.recall import Given, Recall
-from api.recall_watch import RecallWatch
-from api.served import ServedEngine
+from api.recall import RecallCheck, RecallSampler, RunningRecall
 from api.settings import Settings
 from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
@@ -26,7 +24,7 @@ from recsys.config import IndexConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
-from recsys.engine import Answer, Question, Ranked
+from recsys.engine import Answer, Engine, Question, Ranked
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
@@ -91,9 +89,9 @@ def hasty(tmp_path_factory):
 
 
 @pytest.fixture
-def no_rest(monkeypatch):
-    """One check may follow on the other."""
-    monkeypatch.setattr(recall_watch, "SHARE_OF_A_CORE", 1)
+def start_eager(start):
+    """Start a service that checks every list, each as soon as the one before it is checked."""
+    return lambda store: start(Settings(store=store, recall_sample=1), recall_core_share=1)
 
 
 def figures(service):
@@ -141,8 +139,8 @@ def assert_counted(found, of, lists, exact):
 
 
 @pytest.mark.parametrize("condition", [None, MOST])
-def test_the_metric_is_the_recall_that_sorting_all_scores_finds(start, hasty, no_rest, condition):
-    service = start(Settings(store=hasty, recall_sample=1))
+def test_the_metric_is_the_recall_that_sorting_all_scores_finds(start_eager, hasty, condition):
+    service = start_eager(hasty)
     bundle = Registry(hasty).load((hasty / "CURRENT").read_text().strip())
     fails = np.flatnonzero(np.linspace(0, 1, N_ITEMS) <= 0.1) if condition else np.array([], int)
     k = 4 if condition else 10
@@ -151,22 +149,22 @@ def test_the_metric_is_the_recall_that_sorting_all_scores_finds(start, hasty, no
     vectors = bundle.model.embeddings
     exact = [best(vectors.items @ vectors.users[user], [*bundle.seen[user].indices, *fails], k) for user in range(20)]
     assert_counted(figures(service), "recommendations", lists, exact)
-    assert figures(service)["checks_total", "similar", "done"] == 0
+    assert figures(service)["checks_total", "similar_items", "done"] == 0
 
 
-def test_similar_items_are_checked_too(start, hasty, no_rest):
-    service = start(Settings(store=hasty, recall_sample=1))
+def test_similar_items_are_checked_too(start_eager, hasty):
+    service = start_eager(hasty)
     vectors = normalised(Registry(hasty).load((hasty / "CURRENT").read_text().strip()).model.embeddings.items)
-    lists = listed(service, [f"/v1/items/{item}/similar" for item in ITEMS[:20]], of="similar")
+    lists = listed(service, [f"/v1/items/{item}/similar" for item in ITEMS[:20]], of="similar_items")
     exact = [best(vectors @ vectors[item], [item]) for item in range(20)]
     found = figures(service)
-    assert_counted(found, "similar", lists, exact)
+    assert_counted(found, "similar_items", lists, exact)
     assert ("recsys_recall", "recommendations") not in found
 
 
-def test_an_index_that_finds_all_has_a_recall_of_one(start, tmp_path, no_rest):
+def test_an_index_that_finds_all_has_a_recall_of_one(start_eager, tmp_path):
     publish(tmp_path, ALL)
-    service = start(Settings(store=tmp_path, recall_sample=1))
+    service = start_eager(tmp_path)
     assert ("recsys_recall", "recommendations") not in figures(service)
     listed(service, LISTS[:5])
     assert figures(service)["recsys_recall", "recommendations"] == 1
@@ -188,16 +186,16 @@ def test_an_exact_index_is_not_checked(start, tmp_path):
     service = start(Settings(store=tmp_path, recall_sample=1))
     assert all(service.get(path).status_code == 200 for path in (LISTS[0], "/v1/items/i0001/similar"))
     found = figures(service)
-    assert {of: found["recsys_recall", of] for of in ("recommendations", "similar")} == {
+    assert {of: found["recsys_recall", of] for of in ("recommendations", "similar_items")} == {
         "recommendations": 1,
-        "similar": 1,
+        "similar_items": 1,
     }
     assert not any(value for (name, *_), value in found.items() if name == "checks_total")
 
 
-def test_fallbacks_are_not_checked(start, hasty, no_rest):
+def test_fallbacks_are_not_checked(start_eager, hasty):
     """Neither of strangers nor of those of whom the model knows nothing: no search was asked."""
-    service = start(Settings(store=hasty, recall_sample=1))
+    service = start_eager(hasty)
     for path in ("/v1/users/stranger/recommendations", LISTS[-1]):
         assert service.get(path).json()["user"]["status"] == "fallback"
     listed(service, LISTS[:1])
@@ -214,17 +212,34 @@ def test_without_a_share_nothing_is_checked(start, hasty):
     assert threads() <= before
 
 
+class Sampler(RecallSampler):
+    """Samples every check, and knows what it counted."""
+
+    def __init__(self, share=1.0, **options):
+        self.metrics = Metrics()
+        super().__init__(share, self.metrics, **options)
+
+    def counted(self):
+        """How many checks were done, skipped, failed."""
+        families = text_string_to_metric_families(self.metrics.exposition(None).decode())
+        samples = [it for family in families for it in family.samples if it.name == "recsys_recall_checks_total"]
+        return [
+            sum(it.value for it in samples if it.labels["result"] == result)
+            for result in ("done", "skipped", "failed")
+        ]
+
+
 @pytest.fixture
-def watch():
-    """Every list is checked; `counted` and `recall` say what came of it."""
-    watch = RecallWatch(1, Metrics())
-    yield watch
-    watch.close()
+def sampler():
+    """One whose checks follow on each other without a pause."""
+    sampler = Sampler(core_share=1)
+    yield sampler
+    sampler.close()
 
 
-def given(again, recall=None):
-    """A list of a and b, which `again` finds once more."""
-    return Given("similar", answer("a", "b"), again, recall or Recall(is_exact=False))
+def check(ask_exactly, recall=None):
+    """A list of a and b, and how to find it exactly."""
+    return RecallCheck("similar_items", answer("a", "b"), ask_exactly, recall or RunningRecall(is_exact=False))
 
 
 def answer(*ids):
@@ -232,117 +247,116 @@ def answer(*ids):
     return Answer(model_version="v0", requested=len(ids), items=items)
 
 
-def counted(watch):
-    """How many checks were done, skipped, failed."""
-    families = text_string_to_metric_families(watch._metrics.exposition(None).decode())
-    samples = [it for family in families for it in family.samples if it.name == "recsys_recall_checks_total"]
-    return [
-        sum(it.value for it in samples if it.labels["result"] == result) for result in ("done", "skipped", "failed")
-    ]
-
-
-def test_about_the_share_of_lists_that_is_asked_for_has_its_turn(monkeypatch):
+def test_about_the_share_of_lists_that_is_asked_for_has_its_turn():
     """Nothing is checked while the first check waits, so that turns are done, skipped, and nothing else."""
-    watch, go_on = RecallWatch(0.25, Metrics()), threading.Event()
-    monkeypatch.setattr(recall_watch, "random", np.random.default_rng(1).random)
+    sampler, go_on = Sampler(0.25, draw=np.random.default_rng(1).random), threading.Event()
     for _ in range(4_000):
-        watch.offer(given(lambda: go_on.wait(PATIENCE) and answer("a")))
+        sampler.offer(check(lambda: go_on.wait(PATIENCE) and answer("a")))
     go_on.set()
-    watch.close()
-    assert 900 < sum(counted(watch)) < 1_100
-    assert counted(watch)[0] == 1
+    sampler.close()
+    assert 900 < sum(sampler.counted()) < 1_100
+    assert sampler.counted()[0] == 1
 
 
-def test_what_is_offered_while_another_is_checked_is_skipped(watch, no_rest):
-    begun, go_on, recall = threading.Event(), threading.Event(), Recall(is_exact=False)
+def test_what_is_offered_while_another_is_checked_is_skipped(sampler):
+    begun, go_on, recall = threading.Event(), threading.Event(), RunningRecall(is_exact=False)
 
     def slow():
         begun.set()
         assert go_on.wait(PATIENCE)
         return answer("a", "c", "d")
 
-    watch.offer(given(slow, recall))
+    sampler.offer(check(slow, recall))
     assert begun.wait(PATIENCE)
-    watch.offer(given(lambda: answer("a"), recall))
-    assert counted(watch) == [0, 1, 0]
+    sampler.offer(check(lambda: answer("a"), recall))
+    assert sampler.counted() == [0, 1, 0]
     go_on.set()
-    wait_for(lambda: counted(watch) == [1, 1, 0])
+    wait_for(lambda: sampler.counted() == [1, 1, 0])
     assert recall.share == pytest.approx(1 / 3)
-    watch.offer(given(lambda: answer("b"), recall))
-    wait_for(lambda: counted(watch) == [2, 1, 0])
+    sampler.offer(check(lambda: answer("b"), recall))
+    wait_for(lambda: sampler.counted() == [2, 1, 0])
     assert recall.share == pytest.approx(2 / 4)
 
 
-def test_after_a_check_there_is_none_for_49_times_the_processor_time_it_took(watch, monkeypatch):
+def test_after_a_check_there_is_none_for_49_times_the_processor_time_it_took():
     clock, taken = [1000.0], iter([5.0, 5.5, 7.0, 7.0, 8.0, 8.0])
-    monkeypatch.setattr(recall_watch, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(recall_watch, "thread_time", lambda: next(taken))
+    sampler = Sampler(clock=lambda: clock[0], processor_time=lambda: next(taken))
     for passed, expected in ((0, [1, 0, 0]), (24.4, [1, 1, 0]), (0.2, [2, 1, 0]), (0, [3, 1, 0])):
         clock[0] += passed
-        watch.offer(given(lambda: answer("a")))
-        wait_for(lambda expected=expected: counted(watch) == expected)
+        sampler.offer(check(lambda: answer("a")))
+        wait_for(lambda expected=expected: sampler.counted() == expected)
 
 
-def test_a_check_that_fails_is_logged_once_and_no_request_hears_of_it(start, hasty, no_rest, caplog, monkeypatch):
+def test_a_check_that_fails_is_logged_once_and_no_request_hears_of_it(start_eager, hasty, caplog, monkeypatch):
     def fail(_):
         raise MemoryError("no room")
 
-    service = start(Settings(store=hasty, recall_sample=1))
+    service = start_eager(hasty)
     with monkeypatch.context() as broken:
-        broken.setattr(ServedEngine, "with_exact_search", fail)
+        broken.setattr(Engine, "with_exact_search", fail)
         for count, path in enumerate(LISTS[:3], start=1):
             assert service.get(path).status_code == 200
             wait_for(lambda n=count: figures(service)["checks_total", "recommendations", "failed"] == n)
-    (line,) = [record for record in caplog.records if record.name == recall_watch.__name__]
+    (line,) = [record for record in caplog.records if record.name == "api.recall"]
     assert (line.levelno, "no room" in caplog.text) == (logging.ERROR, True)
     assert figures(service)["wanted_total", "recommendations"] == 0
     listed(service, LISTS[:1])
 
 
 def test_a_replaced_version_leaves_memory_after_its_last_check_and_counts_for_itself(
-    tmp_path, watch, monkeypatch, without_collector
+    tmp_path, sampler, monkeypatch, without_collector
 ):
     """The check of the old version's list goes on when the new one has taken over."""
     publish(tmp_path, LITTLE, seed=2)
     begun, go_on = threading.Event(), threading.Event()
-    with_exact_search = ServedEngine.with_exact_search
+    with_exact_search = Engine.with_exact_search
 
     def slow(engine):
         begun.set()
         assert go_on.wait(PATIENCE)
         return with_exact_search(engine)
 
-    monkeypatch.setattr(ServedEngine, "with_exact_search", slow)
-    models = ModelWatch(tmp_path, watch._metrics, offer=watch.offer)
+    recalls, bundles, load = [], [], Registry.load
+
+    def offer(offered):
+        recalls.append(offered.recall)
+        sampler.offer(offered)
+
+    def load_and_note(*given):
+        bundle = load(*given)
+        bundles.append(weakref.ref(bundle))
+        return bundle
+
+    monkeypatch.setattr(Engine, "with_exact_search", slow)
+    monkeypatch.setattr(Registry, "load", load_and_note)
+    models = ModelWatch(tmp_path, sampler.metrics, offer_check=offer)
     models.refresh()
-    models.engine.ask(Question(user_id=USERS[0]))
+    asyncio.run(models.engine.ask(Question(user_id=USERS[0])))
     assert begun.wait(PATIENCE)
-    served, recall = weakref.ref(models.engine), models.engine.recall["recommendations"]
-    bundle = weakref.ref(models.engine._bundle)
+    served = weakref.ref(models.engine)
     publish(tmp_path, LITTLE, seed=3)
     models.refresh()
-    assert served() is not None
+    assert bundles[0]() is not None
     go_on.set()
-    wait_for(lambda: served() is None and bundle() is None)
-    assert counted(watch) == [1, 0, 0]
-    assert recall.share is not None
-    assert models.engine.recall["recommendations"].share is None
+    wait_for(lambda: served() is None and bundles[0]() is None)
+    assert sampler.counted() == [1, 0, 0]
+    assert recalls[0].share is not None
+    assert models.engine.serving_model.recall["recommendations"] is None
 
 
-def test_the_service_stops_after_the_check_under_way_and_takes_no_other(watch):
+def test_the_service_stops_after_the_check_under_way_and_takes_no_other(sampler):
     begun, go_on, before = threading.Event(), threading.Event(), threads()
-    watch.offer(given(lambda: begun.set() or (go_on.wait(PATIENCE) and answer("a"))))
+    sampler.offer(check(lambda: begun.set() or (go_on.wait(PATIENCE) and answer("a"))))
     assert begun.wait(PATIENCE)
-    closing = threading.Thread(target=watch.close)
+    closing = threading.Thread(target=sampler.close)
     closing.start()
     assert closing.is_alive()
     go_on.set()
     closing.join(PATIENCE)
-    assert counted(watch) == [1, 0, 0]
+    assert sampler.counted() == [1, 0, 0]
     assert threads() < before
-    watch._rests_until = 0
-    watch.offer(given(lambda: answer("a")))
-    assert counted(watch) == [1, 1, 0]
+    sampler.offer(check(lambda: answer("a")))
+    assert sampler.counted() == [1, 1, 0]
 
 
 def test_stopping_the_application_stops_the_thread(start, hasty):
@@ -350,5 +364,5 @@ def test_stopping_the_application_stops_the_thread(start, hasty):
     service = start(Settings(store=hasty, recall_sample=1))
     begun = threads() - before
     assert len(begun) == 1
-    service._runner.run(service._lifespan.__aexit__(None, None, None))
+    service.stop()
     assert not threads() & begun

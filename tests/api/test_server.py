@@ -118,13 +118,16 @@ def test_whichever_worker_is_asked_counts_for_all(two_workers, tmp_path, publish
     two_workers.wait_for_line(f"serving version={version}", count=2)
     for _ in range(40):  # a connection each, so that both get some
         assert httpx.get(f"{two_workers.url}/v1/users/ada/recommendations").status_code == 200
-    assert len(set(re.findall(r"INFO (\d+) api\.access .* status=200", two_workers.log))) == 2
+    workers = set(re.findall(r"INFO (\d+) api\.access .* status=200", two_workers.log))
+    assert len(workers) == 2
     for _ in range(6):
         figures = httpx.get(f"{two_workers.url}/metrics").text
-        assert 'recsys_lists_total{user_status="known"} 40.0' in figures
+        assert 'recsys_lists_total{kind="recommendations",user_status="known"} 40.0' in figures
         assert 'recsys_reloads_total{result="ok"} 2.0' in figures
         assert "recsys_requests_in_flight 1.0" in figures
         assert f'recsys_model_info{{version="{version}"}} 1.0' in figures
+        assert set(re.findall(r'process_cpu_seconds_total{pid="(\d+)"} [1-9]', figures)) <= workers
+        assert set(re.findall(r'process_resident_memory_bytes{pid="(\d+)"}', figures)) == workers
     assert two_workers.stop() == 0
 
 

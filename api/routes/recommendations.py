@@ -2,71 +2,68 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Query, Response
 
-from api.bodies import body_of
-from api.deps import NoQuery, RequestEngine
+from api.bodies import MAX_BATCH_ITEMS, BatchBody, QuestionBody, RankBody, body_of
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
-from api.loop import answer_soon
-from api.requests import MAX_BATCH_ITEMS, BatchBody, QuestionBody, RankBody, request_body
-from api.schemas import Batch, RankedCandidates, Recommendations
+from api.openapi import operation_with_body
+from api.queries import NoQuery, RequestEngine
+from api.replies import BatchReply, RankedCandidates, Recommendations, json_response
 from recsys.errors import IncompleteAnswerError, InvalidRequestError, UnknownItemError, UnknownUserError
 
 _STRICT = (UnknownUserError, UnknownItemError, IncompleteAnswerError)
 _EVENTS = [{"item_id": "dune", "event": "purchase", "value": 2}, {"item_id": "solaris"}]
 _ONE = {"events": _EVENTS, "k": 3, "filter": "price < 20", "explain": True}
 
-router = APIRouter(tags=["questions"])
+router = APIRouter(tags=["recommendations"])
 
 
 @router.post(
     "/v1/recommendations",
-    response_model_exclude_none=True,
+    response_model=Recommendations,
     responses=problem_responses(*_STRICT, *BODY_ERRORS, NoModelError),
-    openapi_extra=request_body(QuestionBody, _ONE),
+    openapi_extra=operation_with_body(QuestionBody, _ONE),
 )
 async def recommend(
     body: Annotated[QuestionBody, Depends(body_of(QuestionBody))],
     query: Annotated[NoQuery, Query()],
     engine: RequestEngine,
-) -> Recommendations:
-    """One list: for a known user, for a visitor by what they did, or for both in one; with conditions.
+) -> Response:
+    """One list, with conditions: for a known user, for a visitor described by events, or for both in one.
 
     Events are weighed as the job weighs the log's, and folded in to the vector that training would have given.
     """
-    return Recommendations.of(await answer_soon(engine, body.question()))
+    return json_response(Recommendations.of(await engine.ask(body.question())))
 
 
 @router.post(
     "/v1/recommendations:batch",
-    response_model_exclude_none=True,
+    response_model=BatchReply,
     responses=problem_responses(*_STRICT, *BODY_ERRORS, NoModelError),
-    openapi_extra=request_body(BatchBody, {"requests": [{"user_id": "ada", "k": 3}, _ONE]}),
+    openapi_extra=operation_with_body(BatchBody, {"requests": [{"user_id": "ada", "k": 3}, _ONE]}),
 )
-async def recommend_many(
+async def recommend_batch(
     body: Annotated[BatchBody, Depends(body_of(BatchBody))], query: Annotated[NoQuery, Query()], engine: RequestEngine
-) -> Batch:
-    """Many lists, in the order asked, all of one version; the same lists as one by one. One error refuses all."""
+) -> Response:
+    """Several lists, in the order asked, all of one version; the same lists as one by one. One error refuses all."""
     if sum(request.k for request in body.requests) > MAX_BATCH_ITEMS:
         raise InvalidRequestError(f"body.requests: expected a sum of all k of at most {MAX_BATCH_ITEMS}")
-    questions = [request.question() for request in body.requests]
-    answers = await run_in_threadpool(engine.ask_many, questions)
-    return Batch.of(answers, model_version=engine.version)
+    answers = await engine.ask_many([request.question() for request in body.requests])
+    return json_response(BatchReply.of(answers, model_version=engine.version))
 
 
 @router.post(
     "/v1/rank",
-    response_model_exclude_none=True,
+    response_model=RankedCandidates,
     responses=problem_responses(*BODY_ERRORS, NoModelError),
-    openapi_extra=request_body(RankBody, {"user_id": "ada", "item_ids": ["ubik", "dune", "solaris"]}),
+    openapi_extra=operation_with_body(RankBody, {"user_id": "ada", "item_ids": ["ubik", "dune", "solaris"]}),
 )
 async def rank(
     body: Annotated[RankBody, Depends(body_of(RankBody))], query: Annotated[NoQuery, Query()], engine: RequestEngine
-) -> RankedCandidates:
+) -> Response:
     """The given items in the order of a user's scores; no item is left out, seen ones neither.
 
     Known items without a learned vector come after the scored ones, unknown items last.
     """
-    events = body.events_of_log()
-    return RankedCandidates.of(engine.rank(body.item_ids, user_id=body.user_id, events=events))
+    answer = await engine.rank(body.item_ids, user_id=body.user_id, events=body.events_of_log())
+    return json_response(RankedCandidates.of(answer))

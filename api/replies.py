@@ -1,4 +1,4 @@
-"""What the service answers, as OpenAPI documents it."""
+"""What the service answers. A field that is None is left out of the reply, and OpenAPI says so."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,28 +7,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from recsys.engine import (
-    Answer,
-    Candidate,
-    CandidateAnswer,
-    ItemView,
-    Ranked,
-    RankedUser,
-    UserAnswer,
-    UserStatus,
-)
+from recsys.engine import Answer, Candidate, CandidateAnswer, ItemView, Ranked, RankedUser, UserAnswer, UserStatus
 
 PUBLIC_CONFIG = ("prepare", "evaluate", "model", "index")
-"""The sections of the configuration that are shown; the others say where things are on another machine."""
+"""The sections of the configuration that are shown; the others name places of another machine."""
 
 
-def json_of(reply: BaseModel) -> Response:
-    """The response that carries `reply`, without what is None: already checked, so not checked again."""
+def json_response(reply: BaseModel) -> Response:
+    """The response that carries `reply`, without the fields that are None. It skips the framework's second check."""
     return Response(reply.model_dump_json(exclude_none=True), media_type="application/json")
 
 
 class Reply(BaseModel):
-    """What all replies have in common: never NaN, and the version that answered."""
+    """What all replies have in common: no NaN, and the version that answered."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -36,22 +27,38 @@ class Reply(BaseModel):
 
 
 class User(BaseModel):
-    """Who the list is for, and how it came about."""
+    """The user of a list, and where the list comes from."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str | None = Field(None, description="left out for a visitor")
     status: UserStatus = Field(
-        description="`known`: from this user's history; `folded_in`: from the events in the request, and what is "
-        "stored of the user; "
-        "`fallback`: the most popular items, because nothing is known of this user"
+        description="`known`: from this user's history; `folded_in`: from the events in the request, and the user's "
+        "stored history if there is one; `fallback`: the most popular items, because nothing is known of this user"
     )
 
 
+class ItemRef(BaseModel):
+    """The item that a list belongs to."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+
+
+class UserRef(BaseModel):
+    """The user that a list belongs to."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+
+
 Requested = Annotated[int, Field(description="the `k` asked for")]
-Returned = Annotated[int, Field(description="how long the list is; where shorter than `k`, a warning says why")]
+Returned = Annotated[int, Field(description="length of the list; if it is less than `k`, a warning says why")]
 UnknownItems = Annotated[
-    tuple[str, ...] | None, Field(description="ids of the request that are none of this version; left out if none")
+    tuple[str, ...] | None,
+    Field(description="item ids of the request that this version does not have; left out if none"),
 ]
 
 
@@ -72,8 +79,8 @@ class Recommendations(Reply):
         return cls.model_validate({"user": user, **_list_fields(answer)})
 
 
-class Batch(Reply):
-    """An answer to each request of a batch, in the order asked."""
+class BatchReply(Reply):
+    """One answer per request of a batch, in their order."""
 
     answers: tuple[Recommendations, ...]
 
@@ -105,18 +112,10 @@ class RankedCandidates(Reply):
         )
 
 
-class Ref(BaseModel):
-    """What a list belongs to."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-
-
 class SimilarUsers(Reply):
-    """Users alike, nearest first; never the user."""
+    """The most similar users, nearest first; never the user."""
 
-    user: Ref
+    user: UserRef
     users: tuple[RankedUser, ...]
     requested: Requested
     returned: Returned
@@ -127,7 +126,7 @@ class SimilarUsers(Reply):
         """The reply that carries `answer`."""
         return cls(
             model_version=answer.model_version,
-            user=Ref(id=answer.user_id),
+            user=UserRef(id=answer.user_id),
             users=answer.users,
             requested=answer.requested,
             returned=len(answer.users),
@@ -135,8 +134,23 @@ class SimilarUsers(Reply):
         )
 
 
-class ItemsLike(Reply):
-    """Items like some and unlike others, best first; none of them."""
+class SimilarItems(Reply):
+    """An item's nearest neighbours, best first; never the item itself."""
+
+    item: ItemRef
+    items: tuple[Ranked, ...]
+    requested: Requested
+    returned: Returned
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, item_id: str, answer: Answer) -> Self:
+        """The reply that carries `answer`."""
+        return cls.model_validate({"item": {"id": item_id}, **_list_fields(answer)})
+
+
+class ItemsSimilarToSeveral(Reply):
+    """Items similar to `positive` and dissimilar to `negative`, best first; none of these."""
 
     positive: tuple[str, ...]
     negative: tuple[str, ...]
@@ -152,28 +166,13 @@ class ItemsLike(Reply):
         return cls.model_validate({"positive": tuple(positive), "negative": tuple(negative), **_list_fields(answer)})
 
 
-class SimilarItems(Reply):
-    """An item's neighbours, best first; never the item itself."""
-
-    item: Ref
-    items: tuple[Ranked, ...]
-    requested: Requested
-    returned: Returned
-    warnings: tuple[str, ...]
-
-    @classmethod
-    def of(cls, item_id: str, answer: Answer) -> Self:
-        """The reply that carries `answer`."""
-        return cls.model_validate({"item": {"id": item_id}, **_list_fields(answer)})
-
-
 class ItemReply(Reply):
     """What is known of one item."""
 
     item_id: str
-    title: str | None = Field(None, description="left out where unknown")
-    attributes: Mapping[str, Any]
-    n_users: int = Field(description="how many users it has in the data the model was trained on")
+    title: str | None = Field(None, description="left out if unknown")
+    attributes: Mapping[str, object]
+    n_users: int = Field(description="number of its users in the training data")
     has_vector: bool = Field(
         description="whether it has a learned vector; without one it is never recommended and has no similar items"
     )
@@ -196,11 +195,11 @@ class ModelReply(Reply):
 
     created_at: str = Field(description="when the version was sealed, ISO 8601, UTC")
     age_seconds: float = Field(description="time since then")
-    config: Mapping[str, Any] = Field(description="the settings it was prepared, evaluated and trained with")
-    metrics: Mapping[str, Any] = Field(description="as evaluated before it was published")
-    index: Mapping[str, Any] = Field(description="how items are searched, and how exactly")
-    counts: Mapping[str, Any] = Field(description="users, items and entries it was trained on")
-    verdict: str = Field(description="what the gates said before it was published")
+    config: Mapping[str, object] = Field(description="the settings it was prepared, evaluated and trained with")
+    metrics: Mapping[str, object] = Field(description="as evaluated before it was published")
+    index: Mapping[str, object] = Field(description="how items are searched, and how exactly")
+    counts: Mapping[str, object] = Field(description="users, items and entries it was trained on")
+    verdict: str = Field(description="the gates' verdict before it was published")
 
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> Self:
@@ -233,7 +232,11 @@ class Ready(Reply):
     status: Literal["ready"] = "ready"
 
 
-def _list_fields(answer: Answer) -> dict[str, Any]:
+class Serving(Reply):
+    """The version that serves now."""
+
+
+def _list_fields(answer: Answer) -> dict[str, object]:
     return {
         "model_version": answer.model_version,
         "items": answer.items,
@@ -244,5 +247,5 @@ def _list_fields(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _without_paths(section: Mapping[str, Any]) -> dict[str, Any]:
+def _without_paths(section: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in section.items() if not name.endswith(("path", "paths"))}

@@ -1,4 +1,4 @@
-from api.schemas import Recommendations
+from api.replies import Recommendations
 from recsys.engine import Answer, Ranked
 
 

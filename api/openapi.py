@@ -1,0 +1,121 @@
+"""OpenAPI: what the framework's document leaves out, or has otherwise than the replies."""
+
+from copy import deepcopy
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+from api.bodies import BODIES, Body
+from api.errors import Problem, problem_responses_of_all
+from api.middleware import REQUEST_ID_HEADER, VERSION_HEADER
+from api.queries import ID_IN_PATH
+
+Json: TypeAlias = dict[str, Any]
+
+_REF = "#/components/{}/{}"
+_HEADERS: Json = {
+    REQUEST_ID_HEADER: {
+        "description": "name of the request in the service's log: the client's own, or a new one",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    VERSION_HEADER: {
+        "description": "the version that answered; missing until a model is loaded",
+        "schema": {"type": "string"},
+    },
+    "Allow": {"description": "methods of this path", "required": True, "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "`Bearer`", "required": True, "schema": {"type": "string"}},
+}
+_HEADERS_BY_STATUS = {
+    str(HTTPStatus.BAD_REQUEST.value): (REQUEST_ID_HEADER,),  # refused before a version is chosen
+    str(HTTPStatus.UNAUTHORIZED.value): (REQUEST_ID_HEADER, VERSION_HEADER, "WWW-Authenticate"),
+    str(HTTPStatus.METHOD_NOT_ALLOWED.value): (REQUEST_ID_HEADER, VERSION_HEADER, "Allow"),
+}
+
+
+def operation_with_id(id_name: str, query: type[BaseModel]) -> Json:
+    """What OpenAPI says of an operation with an id in its path and the query `query`."""
+    in_path = {"title": id_name.replace("_", " ").title(), "type": "string", "description": ID_IN_PATH}
+    properties = query.model_json_schema()["properties"].items()
+    parameters = [_parameter("path", id_name, in_path), *(_parameter("query", *each) for each in properties)]
+    return {"parameters": parameters}
+
+
+def operation_with_body(model: type[Body], example: Json) -> Json:
+    """What OpenAPI says of an operation that takes `model`, with an example to try."""
+    content = {"schema": {"$ref": _REF.format("schemas", model.__name__)}, "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def complete(document: Json) -> None:
+    """Complete the framework's document in place.
+
+    Reply fields that may be None are never null but left out; bodies, headers, the replies that every operation may
+    give, and HEAD are added.
+    """
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for schema in schemas.values():
+        _leave_out_nulls(schema)
+    schemas.update(_body_schemas(), Problem=Problem.model_json_schema())
+    components["headers"] = _HEADERS
+    for path in document["paths"].values():
+        for operation in path.values():
+            _complete_operation(operation)
+        if "get" in path:
+            path["head"] = _head(path["get"])
+
+
+def _complete_operation(operation: Json) -> None:
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
+    responses = operation["responses"]
+    responses |= {status: reply for status, reply in problem_responses_of_all().items() if status not in responses}
+    for status, response in responses.items():
+        names = _HEADERS_BY_STATUS.get(status, (REQUEST_ID_HEADER, VERSION_HEADER))
+        response["headers"] = {name: {"$ref": _REF.format("headers", name)} for name in names}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _head(get: Json) -> Json:
+    """The operation HEAD of a path: GET without bodies."""
+    head = deepcopy(get)
+    head["operationId"] = f"head_{get['operationId'].removeprefix('get_')}"
+    head["summary"] = f"{get['summary']}: status and headers only"
+    for response in head["responses"].values():
+        response.pop("content", None)
+    return head
+
+
+def _leave_out_nulls(schema: Json) -> None:
+    """Let an object's schema say what is sent: None is left out, and what has another default is always there."""
+    optional = set()
+    for name, field in schema.get("properties", {}).items():
+        if {"type": "null"} in field.get("anyOf", ()):
+            optional.add(name)
+        schema["properties"][name] = _without_null(field)
+    if names := [name for name in schema.get("properties", {}) if name not in optional]:
+        schema["required"] = names
+
+
+def _without_null(field: Json) -> Json:
+    """`field`, which is never null."""
+    kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
+    if not kinds or len(kinds) == len(field["anyOf"]):
+        return field
+    rest = {key: value for key, value in field.items() if key != "anyOf" and (key, value) != ("default", None)}
+    return rest | (kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
+
+
+def _parameter(place: str, name: str, schema: Json) -> Json:
+    required = place == "path"
+    return {"name": name, "in": place, "required": required, "description": schema["description"], "schema": schema}
+
+
+def _body_schemas() -> Json:
+    schemas: Json = {}
+    for model in BODIES:
+        schema = model.model_json_schema(ref_template=_REF.format("schemas", "{model}"))
+        schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
+    return schemas

@@ -1,0 +1,170 @@
+"""ServedEngine: an engine as the service asks it, batched or in a thread if that is better, every list counted."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+from api.batching import Batcher
+from api.metrics import ListKind, Metrics, SearchKind, ServingModel
+from api.recall import RecallCheck, RunningRecall
+from recsys.artifacts.bundle import Bundle
+from recsys.engine import Answer, CandidateAnswer, Engine, Event, ItemView, Question, UserAnswer
+from recsys.engine.filters import filter_parser
+
+AnyAnswer: TypeAlias = Answer | CandidateAnswer | UserAnswer
+OfferCheck: TypeAlias = Callable[[RecallCheck], None]
+
+_AnyAnswer = TypeVar("_AnyAnswer", Answer, CandidateAnswer, UserAnswer)
+_Result = TypeVar("_Result")
+
+# A question within these bounds takes less time than handing it to another thread and back.
+_FEW_ITEMS, _FEW_EVENTS = 100, 100
+
+# This many items are compared in a millisecond.
+_FEW_TO_COMPARE = 200_000
+
+
+class ServedEngine:
+    """One loaded version as the service asks it.
+
+    It holds an `Engine` instead of being one, so that routes reach only what is offered here, and every list offered
+    here is counted: `metrics` counts it, and `offer_check`, if given, hears of each list whose recall can be
+    checked. Ask it from one event loop.
+    """
+
+    def __init__(self, bundle: Bundle, metrics: Metrics, *, offer_check: OfferCheck | None = None) -> None:
+        self._engine = Engine(bundle)
+        self._metrics = metrics
+        self._offer_check = offer_check
+        self._batcher = Batcher()
+        self._recall: Mapping[SearchKind, RunningRecall] = {
+            "recommendations": RunningRecall(is_exact=bundle.index.exact is bundle.index),
+            "similar_items": RunningRecall(is_exact=bundle.similar.exact is bundle.similar),
+        }
+
+    @property
+    def version(self) -> str:
+        """The name of the version."""
+        return self._engine.version
+
+    @property
+    def serving_model(self) -> ServingModel:
+        """What metrics tell of the version."""
+        created_at = datetime.fromisoformat(self.describe()["created_at"])
+        recall = {kind: running.share for kind, running in self._recall.items()}
+        return ServingModel(self.version, created_at, recall)
+
+    def describe(self) -> Mapping[str, Any]:
+        """See `Engine.describe`."""
+        return self._engine.describe()
+
+    def item(self, item_id: str) -> ItemView:
+        """See `Engine.item`."""
+        return self._engine.item(item_id)
+
+    def warm_up(self) -> None:
+        """Ask something, uncounted, so that the first requests find memory warm and the cost of a list known.
+
+        The parser of filters, which all versions of a process share, is built too.
+        """
+        filter_parser()
+        if len(self._engine.user_ids):
+            question = Question(user_id=self._engine.user_ids.id_at(0))
+            self._engine.ask(question)
+            self._batcher.measure(question, self._engine.ask_many)
+        if len(self._engine.item_ids):
+            self._engine.similar(self._engine.item_ids.id_at(0))
+
+    async def ask(self, question: Question) -> Answer:
+        """See `Engine.ask`: a light question in one search with others, a heavy one in a thread."""
+        if self._is_light(question):
+            answer = await self._batcher.ask(question, self._engine.ask_many)
+        else:
+            answer = await run_in_threadpool(self._engine.ask, question)
+        return self._counted_recommendation(question, answer)
+
+    async def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
+        """See `Engine.ask_many`; in a thread."""
+        answers = await run_in_threadpool(self._engine.ask_many, questions)
+        return [*map(self._counted_recommendation, questions, answers)]
+
+    async def similar(self, item_id: str, *, k: int, filter: str | None) -> Answer:
+        """See `Engine.similar`."""
+        return await self._similar(partial(Engine.similar, item_id=item_id, k=k, filter=filter), filter)
+
+    async def similar_to(
+        self, positive: Sequence[str], negative: Sequence[str], *, k: int, filter: str | None
+    ) -> Answer:
+        """See `Engine.similar_to`."""
+        ask = partial(Engine.similar_to, positive=positive, negative=negative, k=k, filter=filter)
+        return await self._similar(ask, filter)
+
+    async def similar_users(self, user_id: str, *, k: int) -> UserAnswer:
+        """See `Engine.similar_users`; in a thread, because every user is compared."""
+        answer = await run_in_threadpool(self._engine.similar_users, user_id, k=k)
+        return self._counted("similar_users", answer)
+
+    async def rank(self, item_ids: Sequence[str], *, user_id: str | None, events: Sequence[Event]) -> CandidateAnswer:
+        """See `Engine.rank`; in a thread if items or events are many."""
+        few = len(item_ids) <= _FEW_ITEMS and len(events) <= _FEW_EVENTS
+        answer = await _run(partial(self._engine.rank, item_ids, user_id=user_id, events=events), in_thread=not few)
+        return self._counted("candidates", answer)
+
+    async def _similar(self, ask: Callable[[Engine], Answer], condition: str | None) -> Answer:
+        """What `ask` answers, in a thread if the filter `condition` must be compiled, or items are many.
+
+        A search on the event loop is on purpose: up to some 30,000 items it takes 0.3 ms, less than handing it to the
+        thread pool and back, and `async def` answers 2.6 times as many requests per second.
+        """
+        many = len(self._engine.item_ids) > _FEW_TO_COMPARE
+        answer = await _run(partial(ask, self._engine), in_thread=many or self._must_compile(condition))
+        self._offer("similar_items", answer, partial(_ask_exactly, ask, self._engine))
+        return self._counted("similar_items", answer)
+
+    def _is_light(self, question: Question) -> bool:
+        few = question.k <= _FEW_ITEMS and len(question.events) <= _FEW_EVENTS
+        return few and question.include is None and not self._must_compile(question.filter)
+
+    def _must_compile(self, condition: str | None) -> bool:
+        return condition is not None and not self._engine.has_compiled(condition)
+
+    def _counted_recommendation(self, question: Question, answer: Answer) -> Answer:
+        unexplained = replace(question, explain=False) if question.explain else question
+        self._offer("recommendations", answer, partial(_ask_exactly, partial(_ask, unexplained), self._engine))
+        return self._counted("recommendations", answer)
+
+    def _counted(self, kind: ListKind, answer: _AnyAnswer) -> _AnyAnswer:
+        status = None if isinstance(answer, UserAnswer) else answer.user_status
+        self._metrics.count_list(kind, user_status=status, is_short=_is_short(answer))
+        return answer
+
+    def _offer(self, kind: SearchKind, answer: Answer, ask_exactly: Callable[[], Answer]) -> None:
+        recall = self._recall[kind]
+        if self._offer_check is not None and not recall.is_exact and answer.user_status != "fallback":
+            self._offer_check(RecallCheck(kind, answer, ask_exactly, recall))
+
+
+def _ask(question: Question, engine: Engine) -> Answer:
+    return engine.ask(question)
+
+
+def _ask_exactly(ask: Callable[[Engine], Answer], engine: Engine) -> Answer:
+    return ask(engine.with_exact_search())
+
+
+def _is_short(answer: AnyAnswer) -> bool:
+    if isinstance(answer, CandidateAnswer):  # whatever was asked is listed
+        return False
+    return len(answer.users if isinstance(answer, UserAnswer) else answer.items) < answer.requested
+
+
+def _run(call: Callable[[], _Result], *, in_thread: bool) -> Awaitable[_Result]:
+    return run_in_threadpool(call) if in_thread else _call(call)
+
+
+async def _call(call: Callable[[], _Result]) -> _Result:
+    return call()
