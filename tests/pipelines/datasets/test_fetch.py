@@ -284,7 +284,11 @@ class TestUnpack:
         with pytest.raises(DataError, match=r"holds no file 'x\.csv'; it holds y\.csv"):
             fetched(site, tmp_path, pack({"y.csv": b""}), columns={"user": ""}, member="x.csv")
 
-    @pytest.mark.parametrize("content", [b"<html>moved</html>", tarred({"x": bytes(9_000)})[:60], b""])
+    @pytest.mark.parametrize(
+        "content",
+        [b"<html>moved</html>", tarred({"x": bytes(9_000)})[:60], b""],
+        ids=["a page", "cut short", "empty"],
+    )
     def test_a_page_instead_of_an_archive_is_refused(self, site: Site, tmp_path: Path, content: bytes) -> None:
         with pytest.raises(DataError, match=rf"{site.address}/d/set: cannot be unpacked into out\.csv\.gz"):
             fetched(site, tmp_path, content, columns={"user": ""}, member="x")

@@ -121,7 +121,9 @@ def test_another_workbook_than_the_card_says_is_refused(
         unpack(archive, card_file(**changes), tmp_path / "o.csv", progress=silent)
 
 
-@pytest.mark.parametrize("content", [b"no workbook", workbook([SHEET]).getvalue()[:-60]])
+@pytest.mark.parametrize(
+    "content", [b"no workbook", workbook([SHEET]).getvalue()[:-60]], ids=["no workbook", "cut short"]
+)
 def test_a_damaged_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
     archive = tmp_path / "set.zip"
     with zipfile.ZipFile(archive, "w") as out:
