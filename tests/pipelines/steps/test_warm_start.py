@@ -64,7 +64,7 @@ def test_a_warm_night_goes_on_from_what_serves(night: Path) -> None:
     report = json.loads(Workspace(config.workspace).report_json.read_text())
     assert report["training"]["started_from"] == before
     for page in (Workspace(config.workspace).report_markdown, Workspace(config.workspace).report_html):
-        assert f"set out from those of {before}" in page.read_text().replace("\\", "")
+        assert f"started from those of {before}" in page.read_text().replace("\\", "")
 
 
 def test_the_evaluation_never_sets_out_from_what_serves(night: Path) -> None:
