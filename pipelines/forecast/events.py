@@ -1,10 +1,10 @@
-"""Memory of reading, cleaning and cutting: what grows with the events of the log."""
+"""Memory of reading, cleaning and splitting: what grows with the events of the log."""
 
 import os
 from pathlib import Path
 
 from pipelines.forecast.job_size import JobSize
-from pipelines.forecast.terms import Moment, Term
+from pipelines.forecast.terms import Phase, Term
 from recsys.data.ingest.file_source import FileSource, format_of
 from recsys.data.ingest.text_blocks import BLOCK_BYTES
 from recsys.pipeline_config import PipelineConfig
@@ -26,52 +26,52 @@ def event_bytes(config: PipelineConfig) -> int:
 
 
 def id_bytes(size: JobSize) -> float:
-    """Both id maps: text and an int32 offset each."""
+    """Bytes of both id maps: text and one int32 offset per id."""
     return size.users * (size.user_id_bytes + 4) + size.items * (size.item_id_bytes + 4)
 
 
-def prepare_moments(size: JobSize, config: PipelineConfig) -> list[Moment]:
-    """Reading; merging double rows; cleaning, beside the events."""
-    held = Term.of("events", size.accepted * event_bytes(config) + id_bytes(size))
-    moments = [_reading(size, config), *cleaning_moments(size, 1.0, config, beside=(held,))]
+def prepare_phases(size: JobSize, config: PipelineConfig) -> list[Phase]:
+    """Phases of prepare: reading, deduplication and cleaning, while the events are held."""
+    events = Term.of("events", size.accepted * event_bytes(config) + id_bytes(size))
+    phases = [_reading(size, config), *cleaning_phases(size, 1.0, config, held=(events,))]
     if config.prepare.deduplicate:
-        # first_of_alike: marks, their order and the marks in that order, 8 bytes a row each, and a flag.
-        sort = Term.of("sorting to merge double rows", 25 * size.accepted)
-        moments.append(Moment("merge double rows", (held, sort)))
+        # first_of_alike: marks, their order and the marks in that order, 8 bytes per row each, and a flag.
+        sort = Term.of("sorting to find duplicates", 25 * size.accepted)
+        phases.append(Phase("deduplicate", (events, sort)))
     catalogue = 3 * config.items.path.stat().st_size if config.items is not None and config.items.path.exists() else 0
-    return [*moments, Moment("catalogue", (held, Term.of("catalogue", catalogue)))]
+    return [*phases, Phase("catalogue", (events, Term.of("catalogue", catalogue)))]
 
 
-def cut_moments(size: JobSize, config: PipelineConfig) -> list[Moment]:
-    """evaluate's cut: the events of the file, its two sides beside them, and cleaning of the train side."""
+def split_phases(size: JobSize, config: PipelineConfig) -> list[Phase]:
+    """Phases of the split: the mapped events, copies of both sides, and cleaning of the train side."""
     mapped = mapped_events(size, config)
     if config.evaluate.split == "given":
-        return cleaning_moments(size, 1.0, config, beside=(mapped,))
+        return cleaning_phases(size, 1.0, config, held=(mapped,))
     sides = Term.of("train and held-out events (copies)", size.events * (event_bytes(config) + 1))
-    moments = cleaning_moments(size, size.train_share, config, beside=(mapped, sides))
+    phases = cleaning_phases(size, size.train_share, config, held=(mapped, sides))
     if config.evaluate.split == "last_n":
-        # split_last_items: keys, an order, the keys in it, and what np.unique and np.isin sort: 8 bytes a row each.
-        moments.append(Moment("order events by user", (mapped, Term.of("sorting", 57 * size.events))))
-    return moments
+        # split_last_items: keys, an order, the keys in it, and what np.unique and np.isin sort: 8 bytes per row each.
+        phases.append(Phase("order events by user", (mapped, Term.of("sorting", 57 * size.events))))
+    return phases
 
 
-def stopping_moments(size: JobSize, config: PipelineConfig) -> list[Moment]:
-    """The train side, cut once more by early stopping: beside the events, that side and the two sides of it."""
+def early_stopping_phases(size: JobSize, config: PipelineConfig) -> list[Phase]:
+    """Phases of early stopping, which splits the train side once more: the events, that side, and its two parts."""
     side = size.events * size.train_share * event_bytes(config)
     copies = Term.of("train side for early stopping (copies)", 2 * side)
-    return cleaning_moments(size, size.train_share**2, config, beside=(mapped_events(size, config), copies))
+    return cleaning_phases(size, size.train_share**2, config, held=(mapped_events(size, config), copies))
 
 
 def mapped_events(size: JobSize, config: PipelineConfig) -> Term:
-    """The events as evaluate loads them."""
+    """The events as evaluate loads them, mapped from their file."""
     return Term.of("events, mapped from prepare's file", size.events * event_bytes(config) + id_bytes(size))
 
 
-def _reading(size: JobSize, config: PipelineConfig) -> Moment:
+def _reading(size: JobSize, config: PipelineConfig) -> Phase:
     kinds = 4 * (config.log.event is not None)  # int32 while they grow
     columns = size.accepted * (12 + 8 * (config.log.timestamp is not None) + kinds)
     blocks = (min(os.cpu_count() or 1, _MOST_THREADS) + 2) * _block_bytes(config)
-    return Moment(
+    return Phase(
         "read",
         (
             Term.of("columns that grow", columns * _GROWTH),
@@ -82,20 +82,18 @@ def _reading(size: JobSize, config: PipelineConfig) -> Moment:
 
 
 def _block_bytes(config: PipelineConfig) -> float:
-    """Of the largest block of the log's files, parsed."""
+    """Bytes of the largest parsed block of the log's files."""
     return max(_block_of(file, format_of(file, config.log.format)) for file in FileSource.of(config.log).files)
 
 
 def _block_of(file: Path, kind: str) -> float:
-    """A small file is one small block; what is compressed comes out some five times as large."""
+    """A small file is one small block; a compressed file is about five times as large unpacked."""
     size = file.stat().st_size * (1 if file.suffix in _PLAIN else 5)
     return min(_BLOCK_ROWS_BYTES, size) if kind == "parquet" else _BLOCK_COPIES * min(BLOCK_BYTES, size)
 
 
-def cleaning_moments(
-    size: JobSize, share: float, config: PipelineConfig, *, beside: tuple[Term, ...]
-) -> list[Moment]:
-    """build_matrix on a `share` of the events. Most is held where merge_events sorts or numbers the pairs."""
+def cleaning_phases(size: JobSize, share: float, config: PipelineConfig, *, held: tuple[Term, ...]) -> list[Phase]:
+    """Phases of build_matrix on a `share` of the events: its peaks are the sorting and numbering of pairs."""
     events, entries = size.events * share, size.pairs * share
     copies = []
     if config.prepare.max_user_events is not None:
@@ -106,6 +104,6 @@ def cleaning_moments(
     # Keys and weights in order; of each pair its start, user and item as int64, as int32, and how many events it has.
     pairs = Term.of("distinct pairs", 12 * events + 52 * entries)
     return [
-        Moment("sort pairs", (*beside, *copies, weights, order)),
-        Moment("merge pairs", (*beside, *copies, weights, pairs)),
+        Phase("sort pairs", (*held, *copies, weights, order)),
+        Phase("merge pairs", (*held, *copies, weights, pairs)),
     ]

@@ -1,9 +1,10 @@
-"""Memory of training: what grows with entries, users, items and factors. One function for each part of a fit."""
+"""Memory of fitting the model and the baselines: what grows with entries, users, items and factors."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.forecast.terms import Moment, Term
+from pipelines.forecast.terms import MIB, Phase, Term
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.spectral import COLUMNS_AT_ONCE, OVERSAMPLING
@@ -21,12 +22,12 @@ class Shape:
 
     @property
     def rows(self) -> int:
-        """Vectors in all."""
+        """Number of vectors."""
         return self.users + self.items
 
 
 def matrix_bytes(shape: Shape) -> int:
-    """CSR: a float32 value and an int32 column an entry, an int32 a row."""
+    """CSR: a float32 value and an int32 column per entry, an int32 per row."""
     return 8 * shape.entries + 4 * shape.users
 
 
@@ -35,27 +36,27 @@ def vectors_bytes(shape: Shape, model: FactorModelConfig) -> int:
     return _FLOAT * model.factors * shape.rows
 
 
-def fit_moments(shape: Shape, model: FactorModelConfig, *, mapped: bool) -> list[Moment]:
+def fit_phases(shape: Shape, model: FactorModelConfig, *, mapped: bool) -> list[Phase]:
     """fit_model on a matrix of `shape`, read-only and `mapped` from files, or made in memory."""
     matrix = Term.of("matrix, mapped from its files" if mapped else "matrix", matrix_bytes(shape))
     if not isinstance(model, AlsConfig):
-        return [_estimated_moment(shape, model).beside((matrix,))]
+        return [_estimated_phase(shape, model).while_holding((matrix,))]
     confidence = Term.of("confidence", _FLOAT * shape.entries)
-    moments = []
+    phases = []
     if model.start == "spectral":
-        moments += spectral_moments(shape, model)
-    return [moment.beside((matrix,)) for moment in (*moments, als_moment(shape, model, confidence))]
+        phases += spectral_phases(shape, model)
+    return [phase.while_holding((matrix,)) for phase in (*phases, als_phase(shape, model, confidence))]
 
 
-def _estimated_moment(shape: Shape, model: FactorModelConfig) -> Moment:
+def _estimated_phase(shape: Shape, model: FactorModelConfig) -> Phase:
     """An estimate for every model but ALS: two copies of the matrix, the vectors, the solver's copies of them."""
     copies = Term.of("copies of the matrix", 2 * matrix_bytes(shape))
     vectors = Term.of("vectors, and the solver's copies", 3 * vectors_bytes(shape, model))
-    return Moment(model.algorithm, (copies, vectors))
+    return Phase(model.algorithm, (copies, vectors))
 
 
-def spectral_moments(shape: Shape, model: AlsConfig) -> list[Moment]:
-    """spectral_start, beside the matrix: its last pass over users and items."""
+def spectral_phases(shape: Shape, model: AlsConfig) -> list[Phase]:
+    """spectral_start without its matrix: the last pass over users and items."""
     values = Term.of("normalised values", _FLOAT * shape.entries)
     columns = min(model.factors + OVERSAMPLING, shape.users, shape.items)
     threads = min(
@@ -66,14 +67,61 @@ def spectral_moments(shape: Shape, model: AlsConfig) -> list[Moment]:
     blocks = Term.of("item directions", _FLOAT * columns * shape.items)
     # The users' block of a pass, and its orthonormal basis.
     users = Term.of("users' blocks", block + max(block, product))
-    return [Moment("spectral start", (values, blocks, users))]
+    return [Phase("spectral start", (values, blocks, users))]
 
 
-def als_moment(shape: Shape, model: AlsConfig, confidence: Term) -> Moment:
-    """fit_als: implicit's transpose, the vectors, and, where they are drawn at random, what they are drawn into."""
+def als_phase(shape: Shape, model: AlsConfig, confidence: Term) -> Phase:
+    """fit_als: implicit's transpose, the vectors, and the array that random vectors are drawn into."""
     transposed = Term.of(
         "transposed confidence (implicit)", matrix_bytes(Shape(shape.items, shape.users, shape.entries))
     )
     vectors = vectors_bytes(shape, model)
     start = 0 if model.start == "spectral" else _FLOAT * model.factors * max(shape.users, shape.items)
-    return Moment("als", (confidence, transposed, Term.of("vectors", vectors), Term.of("start of the fit", start)))
+    return Phase("als", (confidence, transposed, Term.of("vectors", vectors), Term.of("start of the fit", start)))
+
+
+_NEIGHBOURS = 100
+_BLOCK = 64 * MIB
+"""A dense block of similarities (32 MiB), and the sparse product it is made from."""
+
+
+def baseline_phase(name: str, shape: Shape) -> Phase:
+    """What fitting the baseline `name` adds; no terms for one that only counts."""
+    return Phase(f"baseline {name}", tuple(_TERMS[name](shape)) if name in _TERMS else ())
+
+
+def _neighbours(shape: Shape, values: int) -> list[Term]:
+    """`values`: bytes per entry while the matrix is weighted; then its transpose and the neighbours are held."""
+    found = 12 * min(_NEIGHBOURS, shape.items) * shape.items
+    return [
+        Term.of(
+            "weighted matrix and its transpose", max(values * shape.entries, 4 * shape.entries + matrix_bytes(shape))
+        ),
+        Term.of("neighbours and blocks of similarities", 2 * found + _BLOCK),
+    ]
+
+
+def _ease(shape: Shape) -> list[Term]:
+    blocks = 3 * 1024 * 4 * shape.items
+    return [Term.of("item-to-item matrix of EASE", 4 * shape.items**2 + blocks + 4 * _BLOCK)]
+
+
+def _dense(shape: Shape, factors: int) -> list[Term]:
+    sparse = Term.of("copies of the matrix", 2 * matrix_bytes(shape))
+    return [sparse, Term.of("dense vectors", 4 * factors * (2 * shape.users + 2 * shape.items))]
+
+
+def _svd(shape: Shape) -> list[Term]:
+    return _dense(shape, max(1, min(512, min(shape.users, shape.items) // 10)) + 32)
+
+
+_TERMS: dict[str, Callable[[Shape], list[Term]]] = {
+    # Norms of rows and columns in float64 and float32, side by side.
+    "item_knn": lambda shape: _neighbours(shape, 36),
+    "item_knn_bm25": lambda shape: _neighbours(shape, 28),
+    "rp3beta": lambda shape: _neighbours(shape, 28),
+    "ease": _ease,
+    "bpr": lambda shape: _dense(shape, 129),
+    "svd": _svd,
+    "item2vec": lambda shape: [Term.of("histories and vectors", 24 * shape.entries + 8 * 64 * shape.items)],
+}

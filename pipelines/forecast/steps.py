@@ -3,37 +3,36 @@
 import os
 from collections.abc import Callable, Iterable
 
-from pipelines.forecast.baselines import baseline_moment
 from pipelines.forecast.events import (
-    cut_moments,
+    early_stopping_phases,
     event_bytes,
     id_bytes,
     mapped_events,
-    prepare_moments,
-    stopping_moments,
+    prepare_phases,
+    split_phases,
 )
-from pipelines.forecast.fitting import Shape, fit_moments, matrix_bytes, vectors_bytes
+from pipelines.forecast.fitting import Shape, baseline_phase, fit_phases, matrix_bytes, vectors_bytes
 from pipelines.forecast.job_size import JobSize
-from pipelines.forecast.terms import MIB, Moment, StepMemory, Term
+from pipelines.forecast.terms import MIB, Phase, StepMemory, Term
 from recsys.models.factors.config import stops_early
 from recsys.pipeline_config import PipelineConfig
 
-Moments = Callable[[JobSize, PipelineConfig], list[Moment]]
+Phases = Callable[[JobSize, PipelineConfig], list[Phase]]
 
 _BLOCK_OF_SCORES = 28 * MIB
-"""Scores that a thread of exact search holds at a time."""
+"""Bytes of scores that one thread of exact search holds."""
 
 _BATCH, _SAMPLED_USERS = 4096, 1000
-"""Users that evaluate and index ask for at a time."""
+"""Users per batch in evaluate and in index."""
 
 _DRAWS = 16_000_000
-"""float64 draws that the bootstrap holds at a time."""
+"""float64 values that the bootstrap holds at once."""
 
 _FIGURES = 9
-"""Figures a cut-off and user; three more, one a popularity band, are kept beside."""
+"""Metrics per cut-off and user; three more are kept, one per popularity band."""
 
 _KEPT_FREE = 80 * MIB
-"""glibc keeps freed arrays of up to 32 MiB for later, here and there between those in use."""
+"""glibc keeps freed arrays of up to 32 MiB for reuse."""
 
 _SERVICE = 185 * MIB
 """Python and the service's libraries."""
@@ -43,82 +42,82 @@ _REPORT = 40 * MIB
 
 
 def whole(size: JobSize) -> Shape:
-    """The matrix of everything, which train factorises."""
+    """The matrix of the whole log, which train factorises."""
     return Shape(size.n_users, size.mapped_items, size.entries)
 
 
 def train_side(size: JobSize) -> Shape:
-    """The matrix that evaluate factorises."""
+    """The matrix of the train side, which evaluate factorises."""
     return Shape(size.train_users, size.n_items, round(size.entries * size.train_share))
 
 
 def job_memory(size: JobSize, config: PipelineConfig, *, resident: int) -> list[StepMemory]:
-    """Every step's peak; `resident`: bytes that Python and the libraries take before there is any data."""
-    base = (Term("Python and libraries", resident), Term("freed, and kept by the C library", _KEPT_FREE))
-    return [StepMemory.of(step, moments(size, config), resident=base) for step, moments in _STEPS.items()]
+    """Peak memory of every step; `resident`: bytes of Python and the libraries before any data is read."""
+    base = (Term("Python and libraries", resident), Term("freed memory that the C library keeps", _KEPT_FREE))
+    return [StepMemory.of(step, phases(size, config), resident=base) for step, phases in _STEPS.items()]
 
 
 def service_memory(size: JobSize, config: PipelineConfig) -> StepMemory:
-    """One process that loads a version: once the first, for a while two when a new one is taken up."""
-    bundle = Moment(
+    """Peak memory of one serving process with one version loaded."""
+    bundle = Phase(
         "load", (*_mapped(size, config), Term.of("indexes, as bytes and as parsed", 4 * _items(size, config)))
     )
     return StepMemory.of("service", [bundle], resident=(Term("Python and libraries", _SERVICE),))
 
 
-def _evaluate(size: JobSize, config: PipelineConfig) -> list[Moment]:
+def _evaluate(size: JobSize, config: PipelineConfig) -> list[Phase]:
     shape = train_side(size)
     matrix, model = Term.of("matrix", matrix_bytes(shape)), Term.of("vectors", vectors_bytes(shape, config.model))
     lists = Term.of("figures of every user", 2 * size.eval_users * _figure_bytes(config))
     vectors = Term.of("item vectors, scaled and of length one", 2 * _items(size, config))
-    scoring = Moment("rank all items", (matrix, model, lists, vectors, _scores(size, _BATCH)))
-    fits = [baseline_moment(name, shape).beside((matrix, model, lists)) for name in config.evaluate.baselines]
+    scoring = Phase("rank all items", (matrix, model, lists, vectors, _scores(size, _BATCH)))
+    fits = [baseline_phase(name, shape).while_holding((matrix, model, lists)) for name in config.evaluate.baselines]
     return [
         *_stopping(size, config),
-        *cut_moments(size, config),
-        *fit_moments(shape, config.model, mapped=False),
+        *split_phases(size, config),
+        *fit_phases(shape, config.model, mapped=False),
         scoring,
         *fits,
     ]
 
 
-def _stopping(size: JobSize, config: PipelineConfig) -> list[Moment]:
-    """Early stopping cuts the train side once more and fits what is left; the events are there all along."""
+def _stopping(size: JobSize, config: PipelineConfig) -> list[Phase]:
+    """Early stopping splits the train side once more and fits one part, while the events are held."""
     if not stops_early(config.model):
         return []
     whole_side = train_side(size)
     side = Shape(whole_side.users, whole_side.items, round(whole_side.entries * size.train_share))
-    beside = (mapped_events(size, config), _scores(size, _BATCH))
-    fits = [moment.beside(beside) for moment in fit_moments(side, config.model, mapped=False)]
-    return [moment.named("early stopping: ") for moment in (*stopping_moments(size, config), *fits)]
+    held = (mapped_events(size, config), _scores(size, _BATCH))
+    fits = [phase.while_holding(held) for phase in fit_phases(side, config.model, mapped=False)]
+    return [phase.named("early stopping: ") for phase in (*early_stopping_phases(size, config), *fits)]
 
 
-def _train(size: JobSize, config: PipelineConfig) -> list[Moment]:
+def _train(size: JobSize, config: PipelineConfig) -> list[Phase]:
     shape = whole(size)
     earlier: tuple[Term, ...] = ()
     if config.model.continuity != "none":
         earlier = (Term.of("vectors of the version that serves", vectors_bytes(shape, config.model)),)
-    return [moment.beside(earlier) for moment in fit_moments(shape, config.model, mapped=True)]
+    return [phase.while_holding(earlier) for phase in fit_phases(shape, config.model, mapped=True)]
 
 
-def _index(size: JobSize, config: PipelineConfig) -> list[Moment]:
+def _index(size: JobSize, config: PipelineConfig) -> list[Phase]:
     copies = Term.of("item vectors, scaled, of length one, indexed", 5 * _items(size, config))
-    return [Moment("index", (*_mapped(size, config), copies, _scores(size, _SAMPLED_USERS)))]
+    return [Phase("index", (*_mapped(size, config), copies, _scores(size, _SAMPLED_USERS)))]
 
 
-def _publish(size: JobSize, config: PipelineConfig) -> list[Moment]:
+def _publish(size: JobSize, config: PipelineConfig) -> list[Phase]:
     n_models = 1 + len(config.evaluate.baselines)
     columns = (2 * n_models - 1) * _FIGURES * len(config.evaluate.cutoffs)
     draws = 8 * min(_DRAWS * 2, config.evaluate.bootstrap * size.eval_users)
     report = Term("libraries of the report", _REPORT)
     figures = size.eval_users * (n_models * _figure_bytes(config) + 25 * columns)
-    intervals = Moment("intervals", (report, Term.of("figures of every user", figures), Term.of("resamples", draws)))
+    intervals = Phase("intervals", (report, Term.of("figures of every user", figures), Term.of("resamples", draws)))
     indexes = Term.of("indexes, as bytes and as parsed", 5 * _items(size, config))
-    return [intervals, Moment("seal", (report, *_mapped(size, config), indexes))]
+    return [intervals, Phase("seal", (report, *_mapped(size, config), indexes))]
 
 
-_STEPS: dict[str, Moments] = {
-    "prepare": prepare_moments,
+_STEPS: dict[str, Phases] = {
+    "prepare": prepare_phases,
     "evaluate": _evaluate,
     "train": _train,
     "index": _index,
@@ -135,20 +134,20 @@ def _items(size: JobSize, config: PipelineConfig) -> int:
 
 
 def _figure_bytes(config: PipelineConfig) -> int:
-    """What `Evaluation` keeps of a user: float64 figures at every cut-off, three bands, 20 places of the list."""
+    """Bytes that `Evaluation` keeps per user: float64 metrics per cut-off, three bands, the first 20 items."""
     return 8 * (_FIGURES + 3) * len(config.evaluate.cutoffs) + 80
 
 
 def _mapped(size: JobSize, config: PipelineConfig) -> Iterable[Term]:
-    """Vectors and matrix as they are loaded: mapped, and every value looked at once."""
+    """Vectors and matrix as they are loaded: mapped, with every value checked once."""
     shape = whole(size)
     yield Term.of("vectors, mapped from their files", vectors_bytes(shape, config.model))
     yield Term.of("matrix, mapped from its files", matrix_bytes(shape))
-    yield Term.of("a flag for every value of the user vectors", config.model.factors * size.n_users)
+    yield Term.of("a flag per value of the user vectors", config.model.factors * size.n_users)
 
 
 def workspace_bytes(size: JobSize, config: PipelineConfig) -> int:
-    """Files of all steps; a step that is run again writes beside its old output, so once more the largest."""
+    """Bytes of the files of all steps, and of the largest once more: a step writes beside its old output."""
     shape, n_models = whole(size), 1 + len(config.evaluate.baselines)
     files = {
         "prepare": size.events * event_bytes(config) + 2 * id_bytes(size) + matrix_bytes(shape),
@@ -164,7 +163,7 @@ def _history_bytes(size: JobSize) -> float:
 
 
 def version_bytes(size: JobSize, config: PipelineConfig) -> int:
-    """One published version."""
+    """Bytes of one published version."""
     shape = whole(size)
     record = size.eval_users * (80 + 4 * _FIGURES * len(config.evaluate.cutoffs))
     return round(

@@ -1,4 +1,4 @@
-"""Terms and moments: what is held in memory, when, and by which step."""
+"""The model of memory: a step has phases, a phase holds terms, and the largest phase is the peak of the step."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,56 +8,56 @@ MIB, GIB = 2**20, 2**30
 
 @dataclass(frozen=True)
 class Term:
-    """`what` is held, in words, and its size in bytes."""
+    """One thing held in memory: `what` in words, and its size in bytes."""
 
     what: str
     size: int
 
     @staticmethod
     def of(what: str, size: float) -> "Term":
-        """A term of a size that was computed."""
+        """A term with its size rounded to whole bytes."""
         return Term(what, round(size))
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What is held at once at one point of a step."""
+class Phase:
+    """A part of a step, and everything that it holds at once."""
 
     name: str
     terms: tuple[Term, ...]
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Bytes in total."""
         return sum(term.size for term in self.terms)
 
-    def beside(self, terms: Iterable[Term]) -> "Moment":
-        """The same with what is held around it."""
-        return Moment(self.name, (*terms, *self.terms))
+    def while_holding(self, terms: Iterable[Term]) -> "Phase":
+        """The same phase while `terms` are held too."""
+        return Phase(self.name, (*terms, *self.terms))
 
-    def named(self, before: str) -> "Moment":
-        """The same, its name behind `before`."""
-        return Moment(before + self.name, self.terms)
+    def named(self, before: str) -> "Phase":
+        """The same phase, with `before` in front of its name."""
+        return Phase(before + self.name, self.terms)
 
 
 @dataclass(frozen=True)
 class StepMemory:
-    """One step (or the service), by the moment at which it holds most."""
+    """One step (or the service) with its largest phase."""
 
     step: str
-    peak: Moment
+    peak: Phase
 
     @staticmethod
-    def of(step: str, moments: Iterable[Moment], *, resident: Iterable[Term]) -> "StepMemory":
-        """The largest of `moments`, with what the process holds whatever it does."""
-        return StepMemory(step, max(moments, key=lambda moment: moment.size).beside(resident))
+    def of(step: str, phases: Iterable[Phase], *, resident: Iterable[Term]) -> "StepMemory":
+        """The largest of `phases`, with the terms `resident` that the process always holds."""
+        return StepMemory(step, max(phases, key=lambda phase: phase.size).while_holding(resident))
 
     @property
     def size(self) -> int:
-        """Peak of resident memory, in bytes."""
+        """Peak of resident memory in bytes."""
         return self.peak.size
 
 
 def text(size: float) -> str:
-    """A size for people."""
+    """A size in MiB or GiB, as text."""
     return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / MIB:.0f} MiB"

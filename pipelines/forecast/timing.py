@@ -1,4 +1,4 @@
-"""A rough time: a thousandth of the training is done, and multiplied."""
+"""Rough durations: a small part of the training and ranking is timed and scaled up."""
 
 import os
 import time
@@ -20,26 +20,26 @@ _SAMPLED_ENTRIES = 300_000
 _SAMPLED_USERS = 128
 _MOST_FACTORS = 256
 
-# Seconds, measured on one core of 2.1 GHz: sorting and merging an event, an item-to-item product, EASE's cube.
+# Seconds on one core of 2.1 GHz: sorting and merging one event, one item-to-item product, one of EASE's n_items ** 3.
 _PER_EVENT, _PER_CO_OCCURRENCE, _PER_CUBE = 0.6e-6, 6e-9, 3e-11
 _START = 2.0
 
 
 def job_seconds(size: JobSize, config: PipelineConfig, *, read_seconds: float) -> dict[str, float]:
-    """Seconds of each step, on this machine as busy as it is now; right within a factor of two or so.
+    """Seconds of each step on this machine as busy as it is now, within a factor of about two.
 
-    `read_seconds`: what one pass over the log takes. Training is timed on a matrix of the same proportions with
-    fewer of everything, ranking on a few users, the rest by constants.
+    `read_seconds`: duration of one pass over the log. Training is timed on a smaller matrix of the same proportions,
+    ranking on a few users; the rest is computed from constants.
     """
     fit, shape = _fit_seconds(whole(size), config.model), train_side(size)
     events = _PER_EVENT * size.events
-    cuts = 2 if stops_early(config.model) else 1
+    splits = 2 if stops_early(config.model) else 1
     baselines = sum(_BASELINES[name](size) for name in config.evaluate.baselines if name in _BASELINES)
     ranking = _ranking_seconds(size, config) * (1 + len(config.evaluate.baselines))
     intervals = 2e-8 * size.eval_users * config.evaluate.bootstrap
     return {
         "prepare": _START + read_seconds + events,
-        "evaluate": cuts * events + cuts * fit * shape.entries / max(size.entries, 1) + ranking + baselines,
+        "evaluate": splits * events + splits * fit * shape.entries / max(size.entries, 1) + ranking + baselines,
         "train": fit,
         "index": 1.0 + 2e-9 * size.n_items * config.model.factors * 1000 / 10,
         "publish": _START + 2 * intervals + 2e-9 * size.n_users * config.model.factors * 4,
@@ -58,19 +58,19 @@ _BASELINES: dict[str, Callable[[JobSize], float]] = {
 
 
 def _fit_seconds(shape: Shape, model: FactorModelConfig) -> float:
-    """Every part of a fit grows with entries, users or items, so a smaller matrix of the same proportions tells.
+    """Fit a smaller matrix of the same proportions: every part of a fit grows with entries, users or items.
 
-    With many factors the solver's time is that of factors ** 2 multiplications a row.
+    With many factors the solver takes about factors ** 2 multiplications per row.
     """
     times = max(1.0, shape.entries / _SAMPLED_ENTRIES)
     small = Shape(*(max(1, round(count / times)) for count in (shape.users, shape.items, shape.entries)))
     fewer = model.model_copy(update={"factors": min(model.factors, _MOST_FACTORS)})
-    matrix, started = _made_up(small), time.perf_counter()
+    matrix, started = _random_matrix(small), time.perf_counter()
     fit_model(matrix, fewer)
     return (time.perf_counter() - started) * times * (model.factors / fewer.factors) ** 2
 
 
-def _made_up(shape: Shape) -> InteractionMatrix:
+def _random_matrix(shape: Shape) -> InteractionMatrix:
     rng = np.random.default_rng(1)
     row = rng.integers(0, shape.users, shape.entries).astype(np.int32)
     column = (shape.items * rng.random(shape.entries) ** 2).astype(np.int32)
@@ -80,12 +80,12 @@ def _made_up(shape: Shape) -> InteractionMatrix:
 
 
 def _ranking_seconds(size: JobSize, config: PipelineConfig) -> float:
-    """Ranking all items for all evaluated users, on all cores, by ranking some of the items for a few on one."""
+    """Rank some of the items for a few users on one core, scaled to all items, all evaluated users and all cores."""
     items = min(size.n_items, 50_000)
     rng = np.random.default_rng(1)
     vectors = rng.standard_normal((items, config.model.factors), dtype=np.float32)
     search, k = ExactSearch(vectors), max(config.evaluate.cutoffs)
-    search.search(vectors[:1], k)  # the first one waits for threads and pages
+    search.search(vectors[:1], k)  # the first search starts threads and touches pages
     started = time.perf_counter()
     search.search(vectors[:_SAMPLED_USERS], k)
     once = (time.perf_counter() - started) / min(items, _SAMPLED_USERS)

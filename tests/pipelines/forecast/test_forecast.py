@@ -7,11 +7,8 @@ from typing import Any
 import pytest
 
 from pipelines.commands.doctor import judge
-from pipelines.forecast import forecast as module
-from pipelines.forecast.advice import advise
-from pipelines.forecast.forecast import Forecast, forecast
-from pipelines.forecast.job_size import job_size
-from pipelines.forecast.sampled_degrees import Surveyed
+from pipelines.forecast.forecast import Forecast, advise, forecast
+from pipelines.forecast.job_size import SampledSurvey, job_size
 from pipelines.forecast.steps import job_memory
 from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
@@ -80,11 +77,8 @@ class TestQuick:
     def test_a_log_of_one_look_is_counted(self, finished: Finished, found: Forecast) -> None:
         assert forecast(finished[0], quick=True, progress=silent).size == found.size
 
-    def test_the_rest_of_a_longer_one_is_extrapolated(
-        self, finished: Finished, found: Forecast, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(module, "_QUICK_ROWS", 4_000)
-        size = forecast(finished[0], quick=True, progress=silent).size
+    def test_the_rest_of_a_longer_one_is_extrapolated(self, finished: Finished, found: Forecast) -> None:
+        size = forecast(finished[0], quick=True, quick_rows=4_000, progress=silent).size
         assert not size.measured
         assert size.rows == pytest.approx(found.size.rows, rel=0.02)
         assert size.users == pytest.approx(found.size.users, rel=0.15)
@@ -107,14 +101,11 @@ class TestJudgement:
         assert found.fine
         assert all(finding.fine for finding in findings)
 
-    def test_too_little_memory_is_not_and_says_what_to_change(
-        self, finished: Finished, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_too_little_memory_is_not_and_says_what_to_change(self, finished: Finished) -> None:
         config = load_config(
             finished[0].workspace.parent / "pipeline.toml", overrides={"evaluate.baselines": ["popular", "ease"]}
         )
-        monkeypatch.setattr(module, "available_bytes", lambda: 2.0**26)
-        found = forecast(config, quick=False, progress=silent)
+        found = forecast(config, quick=False, available=2.0**26, progress=silent)
         train = next(finding for finding in judge(found) if finding.name == "train")
         assert not found.fine
         assert not train.fine
@@ -124,7 +115,7 @@ class TestJudgement:
     def test_advice_is_the_forecast_with_another_setting(self, finished: Finished) -> None:
         with_ease = finished[0].evaluate.model_copy(update={"baselines": ("popular", "ease")})
         config = finished[0].model_copy(update={"evaluate": with_ease})
-        surveyed = Surveyed.of(survey_log(FileSource.of(config.log), config.log))
+        surveyed = SampledSurvey.of(survey_log(FileSource.of(config.log), config.log))
         rows = surveyed.survey.rows
         (advice,) = advise(surveyed, config, rows=rows, resident=0)
         assert advice.setting == "evaluate.baselines without 'ease'"

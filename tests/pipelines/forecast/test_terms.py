@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.forecast.events import cleaning_moments, cut_moments, stopping_moments
-from pipelines.forecast.fitting import Shape, als_moment, fit_moments, spectral_moments, vectors_bytes
+from pipelines.forecast.events import cleaning_phases, early_stopping_phases, split_phases
+from pipelines.forecast.fitting import Shape, als_phase, fit_phases, spectral_phases, vectors_bytes
 from pipelines.forecast.job_size import JobSize
-from pipelines.forecast.terms import Moment, StepMemory, Term, text
+from pipelines.forecast.terms import Phase, StepMemory, Term, text
 from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
@@ -35,8 +35,8 @@ def traced_peak(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-def largest(moments: list[Moment]) -> int:
-    return max(moment.size for moment in moments)
+def largest(phases: list[Phase]) -> int:
+    return max(phase.size for phase in phases)
 
 
 @pytest.fixture(scope="module")
@@ -90,35 +90,35 @@ def test_cleaning(matrix: InteractionMatrix, config: PipelineConfig, repeats: in
         matrix.users, matrix.items, user, item, np.ones(len(user), np.float32), np.zeros(len(user), np.int64)
     )
     weights = EventWeights.of(config.log, config.prepare)
-    moments = cleaning_moments(_size(len(user), len(row)), 1.0, config, beside=())
-    assert largest(moments) == pytest.approx(
+    phases = cleaning_phases(_size(len(user), len(row)), 1.0, config, held=())
+    assert largest(phases) == pytest.approx(
         traced_peak(lambda: build_matrix(events, config.prepare, weights=weights)), rel=0.1
     )
 
 
 def test_early_stopping_holds_the_train_side_twice(config: PipelineConfig) -> None:
     size = _size(1_000_000, 500_000)  # all of it on the train side: 20 bytes an event, once more
-    once, twice = largest(cut_moments(size, config)), largest(stopping_moments(size, config))
+    once, twice = largest(split_phases(size, config)), largest(early_stopping_phases(size, config))
     assert twice - once == 20 * 1_000_000 - 1_000_000  # the plain cut has a flag for each event
 
 
 def test_the_spectral_start(matrix: InteractionMatrix, shape: Shape) -> None:
     peak = traced_peak(lambda: spectral_start(matrix.csr, MODEL.factors, seed=1))
-    assert largest(spectral_moments(shape, MODEL)) == pytest.approx(peak, rel=0.15)
+    assert largest(spectral_phases(shape, MODEL)) == pytest.approx(peak, rel=0.15)
 
 
 def test_als_from_random_vectors(matrix: InteractionMatrix, shape: Shape) -> None:
     random = MODEL.model_copy(update={"start": "random"})
-    moment = als_moment(shape, random, Term("confidence", 0))
-    assert moment.size == pytest.approx(traced_peak(lambda: fit_als(matrix.csr, random)), rel=0.1)
+    phase = als_phase(shape, random, Term("confidence", 0))
+    assert phase.size == pytest.approx(traced_peak(lambda: fit_als(matrix.csr, random)), rel=0.1)
 
 
 @pytest.mark.parametrize("factors", [16, 128])
 def test_a_whole_fit_beside_its_matrix(matrix: InteractionMatrix, shape: Shape, factors: int) -> None:
     model = MODEL.model_copy(update={"factors": factors})
-    beside = next(term.size for term in fit_moments(shape, model, mapped=False)[0].terms if term.what == "matrix")
+    beside = next(term.size for term in fit_phases(shape, model, mapped=False)[0].terms if term.what == "matrix")
     peak = traced_peak(lambda: fit_model(matrix, model))
-    assert largest(fit_moments(shape, model, mapped=False)) - beside == pytest.approx(peak, rel=0.2)
+    assert largest(fit_phases(shape, model, mapped=False)) - beside == pytest.approx(peak, rel=0.2)
 
 
 def test_vectors_are_as_large_as_their_files(matrix: InteractionMatrix, shape: Shape, tmp_path: Path) -> None:
@@ -128,8 +128,8 @@ def test_vectors_are_as_large_as_their_files(matrix: InteractionMatrix, shape: S
 
 
 def test_a_step_is_its_largest_moment_and_what_is_always_there() -> None:
-    moments = [Moment("small", (Term("a", 1),)), Moment("large", (Term("b", 5), Term("c", 6)))]
-    step = StepMemory.of("train", moments, resident=(Term("python", 100),))
+    phases = [Phase("small", (Term("a", 1),)), Phase("large", (Term("b", 5), Term("c", 6)))]
+    step = StepMemory.of("train", phases, resident=(Term("python", 100),))
     assert (step.size, step.peak.name) == (111, "large")
 
 
