@@ -26,7 +26,6 @@ from pipelines.commands.export import export
 from recsys.artifacts.bundle import VERSIONS, load_bundle, seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
-from recsys.config import IndexConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
@@ -37,7 +36,7 @@ from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
 from recsys.progress import silent
 from recsys.retrieval.exact import normalised
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 
 K = 100
 
@@ -56,8 +55,8 @@ def publish(store: Path, histories: Csr, factors: int) -> Engine:
             model=model,
             seen=histories,
             popularity=model.item_degree,
-            index=build_index(items, IndexConfig()),
-            similar=build_index(normalised(items), IndexConfig()),
+            index=build_index(items),
+            similar=build_index(normalised(items)),
         ),
         VersionFacts(
             verdict="passed",

@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from recsys.config import IndexConfig
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.selective import MAX_GATHERED, OverFetching
 from recsys.retrieval.subset import SubsetSearch
@@ -33,7 +32,7 @@ def main() -> None:
     args = _arguments()
     rng = np.random.default_rng(1)
     items, queries = (rng.normal(size=(n, args.factors)).astype(np.float32) for n in (args.items, args.queries))
-    index, exclude = build_index(items, IndexConfig()), _excluded(rng, args.queries, args.items)
+    index, exclude = build_index(items), _excluded(rng, args.queries, args.items)
     print(f"{args.items:,} items, {args.factors} factors, k {args.k}: microseconds per query, throughput ratio\n")
     print("| share | allowed | unfiltered | gathered | exact | over-fetch |\n| --: | --: | --: | --: | --: | --: |")
     with threadpool_limits(1):

@@ -20,7 +20,6 @@ from threadpoolctl import threadpool_limits
 
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import VersionFacts, new_manifest
-from recsys.config import IndexConfig
 from recsys.data.arrays import Floats
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
@@ -31,7 +30,7 @@ from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.exact import normalised
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 
 N_USERS, ENTRIES_PER_USER, TURNS = 2_000, 80, 10
 FOLD_IN, ANSWER = "recsys, fold-in alone", "recsys, whole answer (k = 10)"
@@ -138,8 +137,8 @@ def synthetic_bundle(n_items: int, factors: int, rng: np.random.Generator) -> Bu
         model=model,
         seen=seen,
         popularity=model.item_degree,
-        index=build_index(embeddings.scoring_items, IndexConfig()),
-        similar=build_index(normalised(items), IndexConfig()),
+        index=build_index(embeddings.scoring_items),
+        similar=build_index(normalised(items)),
     )
 
 

@@ -13,20 +13,18 @@ best users have seen.
 
 import argparse
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recsys.config import IndexConfig
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr, InteractionMatrix, csr_from_pairs
 from recsys.models.factors.als_model import AlsModel
-from recsys.retrieval.choice import AUTOMATIC, Candidate, try_family
-from recsys.retrieval.cost_model import exact_microseconds
+from recsys.retrieval.choice import Candidate, try_family
 from recsys.retrieval.exact import ExactSearch
-from recsys.retrieval.faiss_families import Family
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.families.registry import FAMILIES
+from recsys.retrieval.flat_index import build_index
+from recsys.retrieval.index_config import IndexConfig
 from recsys.retrieval.measurement import Sample, microseconds_of
 from recsys.retrieval.search import ItemSearch
 
@@ -77,17 +75,18 @@ def trained(workspace: Path) -> tuple[Floats, Sample]:
     return embeddings.scoring_items, Sample(embeddings.users[some], matrix.csr[some])
 
 
-def compare(items: Floats, sample: Sample, families: list[Family], target: float) -> None:
+def compare(items: Floats, sample: Sample, families: list[str], target: float) -> None:
     """Print the table row by row."""
     config = IndexConfig(recall_target=target)
-    exact = build_index(items, config)
+    exact = build_index(items)
     tuning, held = sample.asked().halves()
     print(f"{len(items):,} items, {items.shape[1]} factors, recall target {target}\n")
-    print("| family | effort | built in | size | recall@100 | worst filter | query | estimated |")
+    print("| family | parameters | built in | size | recall@100 | worst filter | query | estimated |")
     print("| :-- | :-- | --: | --: | --: | --: | --: | --: |", flush=True)
-    print(f"| exact | | | | 1 | 1 | {_one_thread(exact, held):,.0f} us | {exact_microseconds(items.shape):,.0f} us |")
-    for family in families:
-        index, candidate = try_family(family, exact, tuning, held, config=config, progress=lambda *_: None)
+    clock, estimated = _one_thread(exact, held), exact.estimated_microseconds(held.vectors)
+    print(f"| exact | | | | 1 | 1 | {clock:,.0f} us | {estimated:,.0f} us |")
+    for name in families:
+        index, candidate = try_family(FAMILIES[name], exact, tuning, held, config=config, progress=lambda *_: None)
         print(_row(candidate, _one_thread(index, held)), flush=True)
 
 
@@ -99,21 +98,22 @@ def _one_thread(index: ItemSearch, held: Sample) -> float:
 def _row(candidate: Candidate, microseconds: float) -> str:
     filtered = min(recall for name, recall in candidate.recall.items() if "allowed" in name)
     plain = min(recall for name, recall in candidate.recall.items() if "allowed" not in name)
-    effort = ", ".join(f"{name} {value:,}" for name, value in candidate.parameters.items())
+    parameters = ", ".join(f"{name} {value:,}" for name, value in candidate.parameters.items())
     return (
-        f"| {candidate.kind} | {effort} | {candidate.build_seconds:.0f} s | {candidate.bytes / 2**20:.0f} MiB "
+        f"| {candidate.kind} | {parameters} | {candidate.build_seconds:.0f} s | {candidate.bytes / 2**20:.0f} MiB "
         f"| {plain:.4f} | {filtered:.4f} | {microseconds:,.0f} us | {candidate.estimated_microseconds:,.0f} us |"
     )
 
 
 def main() -> None:
     """Read the arguments and compare."""
+    automatic = [name for name, family in FAMILIES.items() if family.automatic]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--factors", type=int, default=64)
     parser.add_argument("--target", type=float, default=0.99)
     parser.add_argument("--workspace", type=Path, help="of a job that has trained, instead of synthetic vectors")
-    parser.add_argument("--families", nargs="+", default=list(AUTOMATIC), choices=get_args(Family))
+    parser.add_argument("--families", nargs="+", default=automatic, choices=FAMILIES)
     args = parser.parse_args()
     items, sample = trained(args.workspace) if args.workspace else synthetic(args.items, args.factors)
     compare(items, sample, args.families, args.target)

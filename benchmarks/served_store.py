@@ -11,7 +11,6 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
-from recsys.config import IndexConfig
 from recsys.data.arrays import Floats
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
@@ -22,6 +21,7 @@ from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.choice import choose_index
 from recsys.retrieval.exact import normalised
+from recsys.retrieval.index_config import IndexConfig
 from recsys.retrieval.measurement import Sample
 
 RARE = 'aisle = "a07"'

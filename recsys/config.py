@@ -181,18 +181,6 @@ class EvaluateConfig(Section):
         return self
 
 
-class IndexConfig(Section):
-    """`[index]`: how item vectors are searched."""
-
-    kind: Literal["auto", "exact", "ivf_sq8", "ivf_pq", "ivf_flat", "hnsw"] = Field(
-        "auto", description="a family of docs/indexes.md; `auto` stays exact until another pays"
-    )
-    recall_target: float = Field(
-        0.99, gt=0, le=1, description="recall@100 and recall@10 against exact search on this model's own user vectors"
-    )
-    seed: int = Field(1, ge=0, description="of the sample that cells and codes are learned from")
-
-
 class PublishConfig(Section):
     """`[publish]`: where versions go, and what a new one must not lose."""
 

@@ -10,7 +10,6 @@ from pydantic import Field, ValidationError, model_validator
 from recsys.config import (
     EvaluateConfig,
     FilePath,
-    IndexConfig,
     ItemsConfig,
     LogConfig,
     PrepareConfig,
@@ -20,6 +19,7 @@ from recsys.config import (
 from recsys.errors import ConfigError
 from recsys.models.factors.als import AlsConfig
 from recsys.models.registry import ModelConfig, explain_model_key
+from recsys.retrieval.index_config import IndexConfig
 from recsys.suggestions import unknown_key_hint
 
 

@@ -12,10 +12,9 @@ import scipy.sparse as sp
 
 from pipelines.forecast.forecast import Forecast, reloading_bytes
 from pipelines.forecast.terms import StepMemory, text
-from recsys.config import IndexConfig
 from recsys.models.factors.als import AlsConfig, fit_als
 from recsys.progress import silent
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 
 _LIBRARIES = ("implicit", "faiss-cpu", "numpy", "scipy", "pandas", "pyarrow", "fastapi", "uvicorn")
 _NAMED_TERMS = 3
@@ -55,7 +54,7 @@ def _train() -> str:
 
 def _search() -> str:
     vectors = np.eye(8, dtype=np.float32)
-    indices, _ = build_index(vectors, IndexConfig(), progress=silent).search(vectors, 1).row(3)
+    indices, _ = build_index(vectors, progress=silent).search(vectors, 1).row(3)
     if indices.tolist() != [3]:
         raise ArithmeticError(f"the nearest vector to number 3 is {indices.tolist()}, expected itself")
     return "faiss finds each vector itself first"

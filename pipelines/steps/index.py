@@ -10,7 +10,7 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.choice import Choice, choose_index
 from recsys.retrieval.exact import normalised
-from recsys.retrieval.faiss_files import save_index
+from recsys.retrieval.index_files import save_index
 
 _SAMPLED = 1_000
 

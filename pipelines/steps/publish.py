@@ -24,7 +24,7 @@ from recsys.evaluation.serving_comparison import ServingVersion
 from recsys.models.registry import load_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
-from recsys.retrieval.faiss_files import read_index
+from recsys.retrieval.index_files import read_index
 
 log = logging.getLogger(__name__)
 

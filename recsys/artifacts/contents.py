@@ -13,7 +13,8 @@ from recsys.data.matrix import Csr, check_canonical, load_csr, save_csr
 from recsys.errors import ArtifactError, DataError
 from recsys.models.factors.model import FactorModel
 from recsys.models.registry import load_model
-from recsys.retrieval.faiss_files import VectorIndex, load_index, parsed_files, save_index
+from recsys.retrieval.index_files import load_index, parsed_files, save_index
+from recsys.retrieval.search import VectorIndex
 
 _USERS, _ITEMS, _CATALOGUE = "users.arrow", "items.arrow", "catalogue.arrow"
 _MODEL, _SEEN, _POPULARITY = "model", "seen", "popularity.npy"

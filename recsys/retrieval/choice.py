@@ -6,32 +6,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recsys.config import IndexConfig
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.progress import Progress, silent
-from recsys.retrieval.cost_model import MUST_PAY, PAYS_ABOVE, estimated_microseconds, exact_microseconds
-from recsys.retrieval.faiss_approximate import ApproximateIndex, bytes_of
-from recsys.retrieval.faiss_families import Family, build_family
-from recsys.retrieval.faiss_index import FaissIndex, build_index
+from recsys.retrieval.approximate_index import ApproximateIndex, build_approximate
+from recsys.retrieval.families.family import IndexFamily
+from recsys.retrieval.families.registry import FAMILIES
+from recsys.retrieval.flat_index import FlatIndex, build_index
+from recsys.retrieval.index_config import AUTO, IndexConfig
 from recsys.retrieval.measurement import Sample, measure, microseconds_of, worst
-from recsys.retrieval.parameter_search import least_effort
+from recsys.retrieval.parameter_search import cheapest_parameters
+from recsys.retrieval.search import VectorIndex
 
 logger = logging.getLogger(__name__)
 
-AUTOMATIC: tuple[Family, ...] = ("ivf_sq8", "ivf_pq")
-"""What `auto` tries beside exact search. Of the others, ivf_flat is never ahead of ivf_sq8, and HNSW has met no
-target of 0.99 by inner product; see `docs/indexes.md`."""
+PAYS_ABOVE = 2**20
+"""With fewer floats of item vectors (4 MiB: 16,384 items of 64 factors) exact search takes a quarter of a
+millisecond."""
+
+MUST_PAY = 2.2
+"""An approximation is published only if it is estimated so many times as quick as exact search: it may miss items,
+and if queries arrive together, exact search gains more by sharing its product."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One family that was built and measured.
+    """One index that was built and measured.
 
-    `parameters`: its effort. `bytes`: of its files, without the vectors, which every family keeps. `recall`:
-    situation to recall, on queries it was not tuned on. `microseconds`: one query alone by the clock of this run;
-    `estimated_microseconds`: the same from counted work, by which families are compared.
+    `parameters`: its search parameters. `bytes`: of its files, without the vectors, which every family keeps.
+    `recall`: situation to recall, on queries it was not tuned on. `microseconds`: one query alone by the clock of
+    this run; `estimated_microseconds`: the same from counted work, by which families are compared.
     """
 
     kind: str
@@ -48,7 +53,7 @@ class Candidate:
 class Choice:
     """The index to publish, and every candidate for it, exact search first."""
 
-    index: FaissIndex | ApproximateIndex
+    index: VectorIndex
     candidates: tuple[Candidate, ...]
 
     @property
@@ -68,76 +73,91 @@ class Choice:
 
 
 def choose_index(
-    vectors: Floats, queries: Floats, config: IndexConfig, *, exclude: Csr | None = None, progress: Progress = silent
+    vectors: Floats,
+    queries: Floats,
+    config: IndexConfig,
+    *,
+    exclude: Csr | None = None,
+    pays_above: int = PAYS_ABOVE,
+    must_pay: float = MUST_PAY,
+    progress: Progress = silent,
 ) -> Choice:
     """Index `vectors`, float32 (n_items, d), as `config` says, and measure it on `queries`.
 
     `queries`: float32 (n, d), such as will be asked; half of them tune, the others are measured. `exclude`: CSR
-    (n, n_items), what each must not get. `auto` publishes the cheapest candidate that meets the target in every
-    situation and that is estimated MUST_PAY times as quick as exact search; small catalogues stay exact unmeasured.
+    (n, n_items), what each must not get. `pays_above`: up to so many floats `auto` keeps exact search unmeasured, and
+    above, it publishes the cheapest candidate that meets the target in every
+    situation and that is estimated `must_pay` times as quick as exact search.
     The estimate counts work and looks at no clock, so the same vectors always lead to the same choice.
-    Raises ModelError where a family asked for by name misses the target, or `vectors` cannot be searched.
+    Raises ModelError if a family asked for by name misses the target, or `vectors` cannot be searched.
     """
-    exact = build_index(vectors, config, progress=progress)
+    exact = build_index(vectors, progress=progress)
     sample = Sample(queries, exclude).asked()
-    if len(sample.vectors) < 2 or not (families := _families(config, exact)):
+    families = _families(config, exact, pays_above) if len(sample.vectors) > 1 else ()
+    if not families:
         return Choice(exact, (_exact_candidate(exact, sample),))
     tuning, held = sample.halves()
     tried = [try_family(family, exact, tuning, held, config=config, progress=progress) for family in families]
     candidates = (_exact_candidate(exact, held), *(candidate for _, candidate in tried))
     for candidate in candidates:
         logger.info("candidate %s", vars(candidate))
-    return Choice(_cheapest(exact, tried, config), candidates)
+    if config.kind == AUTO:
+        return Choice(_cheapest(exact, tried, must_pay), candidates)
+    return Choice(_asked_for(*tried[0], config), candidates)
 
 
-def _families(config: IndexConfig, exact: FaissIndex) -> Sequence[Family]:
-    if config.kind == "auto":
-        return AUTOMATIC if exact.vectors.size >= PAYS_ABOVE else ()
-    return () if config.kind == "exact" else (config.kind,)
+def _families(config: IndexConfig, exact: FlatIndex, pays_above: int) -> Sequence[IndexFamily[Any]]:
+    if config.kind == AUTO:
+        return [family for family in FAMILIES.values() if family.automatic and exact.vectors.size >= pays_above]
+    return () if config.kind == FlatIndex.kind else (FAMILIES[config.kind],)
 
 
-def _exact_candidate(exact: FaissIndex, sample: Sample) -> Candidate:
-    estimated = exact_microseconds(exact.vectors.shape)
-    return Candidate("exact", {}, 0.0, 0, {}, microseconds_of(exact, sample), estimated, True)
+def _exact_candidate(exact: FlatIndex, sample: Sample) -> Candidate:
+    estimated = exact.estimated_microseconds(sample.vectors)
+    return Candidate(exact.kind, {}, 0.0, 0, {}, microseconds_of(exact, sample), estimated, True)
 
 
 def try_family(
-    family: Family, exact: FaissIndex, tuning: Sample, held: Sample, *, config: IndexConfig, progress: Progress
+    family: IndexFamily[Any],
+    exact: FlatIndex,
+    tuning: Sample,
+    held: Sample,
+    *,
+    config: IndexConfig,
+    progress: Progress,
 ) -> tuple[ApproximateIndex, Candidate]:
     """Build `family` over `exact`, tune it on `tuning` and measure it on `held`."""
     started = time.perf_counter()
-    built = build_family(family, exact, seed=config.seed, progress=progress)
+    built = build_approximate(family, exact, seed=config.seed, progress=progress)
     seconds = time.perf_counter() - started
-    progress(f"tune {family}", 0, 1)
-    index = least_effort(built, tuning, target=config.recall_target)
+    progress(f"tune {family.name}", 0, 1)
+    index = cheapest_parameters(built, tuning, target=config.recall_target)
     recalls = measure(index, held)
-    progress(f"tune {family}", 1, 1)
+    progress(f"tune {family.name}", 1, 1)
     return index, Candidate(
-        family,
-        {"probes": index.effort.probes, "candidates_compared": index.effort.candidates},
+        family.name,
+        {"probes": index.parameters.probes, "candidates_compared": index.parameters.candidates},
         seconds,
-        bytes_of(index.structure),
+        len(index.structure.to_bytes()),
         recalls,
         microseconds_of(index, held),
-        estimated_microseconds(index, tuning.vectors),
+        index.estimated_microseconds(tuning.vectors),
         min(recalls.values()) >= config.recall_target,
     )
 
 
-def _cheapest(
-    exact: FaissIndex, tried: Sequence[tuple[ApproximateIndex, Candidate]], config: IndexConfig
-) -> FaissIndex | ApproximateIndex:
-    meeting = [pair for pair in tried if pair[1].meets_target]
-    if config.kind != "auto":
-        return _asked_for(tried[0], meets=bool(meeting), config=config)
-    limit = exact_microseconds(exact.vectors.shape) / MUST_PAY
-    paying = [pair for pair in meeting if pair[1].estimated_microseconds <= limit]
-    return min(paying, key=lambda pair: pair[1].estimated_microseconds)[0] if paying else exact
+def _cheapest(exact: FlatIndex, tried: Sequence[tuple[ApproximateIndex, Candidate]], must_pay: float) -> VectorIndex:
+    limit = exact.estimated_microseconds(exact.vectors[:0])
+    paying = [
+        (candidate.estimated_microseconds, at)
+        for at, (_, candidate) in enumerate(tried)
+        if candidate.meets_target and candidate.estimated_microseconds * must_pay <= limit
+    ]
+    return tried[min(paying)[1]][0] if paying else exact
 
 
-def _asked_for(tried: tuple[ApproximateIndex, Candidate], *, meets: bool, config: IndexConfig) -> ApproximateIndex:
-    index, candidate = tried
-    if not meets:
+def _asked_for(index: ApproximateIndex, candidate: Candidate, config: IndexConfig) -> ApproximateIndex:
+    if not candidate.meets_target:
         situation, recall = min(candidate.recall.items(), key=lambda item: item[1])
         raise ModelError(
             f"index.kind = {config.kind!r} reaches a recall of {recall:.4f} ({situation}); expected at least "

@@ -1,17 +1,16 @@
-"""How well and how quickly an index answers the queries of a sample."""
+"""How well and how quickly an index answers the queries of a sample: recall against exact search, and time."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
-from recsys.retrieval.faiss_approximate import TUNED_K, ApproximateIndex
-from recsys.retrieval.recall import recall
+from recsys.retrieval.approximate_index import TUNED_K, ApproximateIndex
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.selective import selective
 from recsys.retrieval.topk import TopK
@@ -51,7 +50,7 @@ class Sample:
         return self.rows(slice(0, None, 2)), self.rows(slice(1, None, 2))
 
     def situations(self) -> dict[str, Situation]:
-        """Those that effort is tuned in, by name."""
+        """Those that search parameters are tuned in, by name."""
         left_out: dict[str, Csr | None] = {} if self.exclude is None else {"seen left out": self.exclude}
         left_out["nothing left out"] = None
         return {
@@ -74,7 +73,7 @@ def measure(index: ApproximateIndex, sample: Sample) -> Mapping[str, float]:
 
 
 def worst(recalls: Mapping[str, float]) -> dict[str, float]:
-    """Of what `measure` found, the lowest recall@100 and the lowest recall@10; 1.0 where nothing was measured."""
+    """Of what `measure` found, the lowest recall@100 and the lowest recall@10; 1.0 if nothing was measured."""
     short = {name for name in recalls if name.endswith(_SHORT)}
     return {
         f"recall@{TUNED_K}": min((recalls[name] for name in recalls.keys() - short), default=1.0),
@@ -98,7 +97,7 @@ def _both(index: ItemSearch, exact: ItemSearch, vectors: Floats, asked: Situatio
 
 
 def microseconds_of(index: ItemSearch, sample: Sample) -> float:
-    """The median time of one query alone, by this machine's clock; 0.0 where there is none."""
+    """The median time of one query alone, by this machine's clock; 0.0 if there is none."""
     times: list[int] = []
     for row in range(min(_TIMED_QUERIES, len(sample.vectors))):
         one = sample.rows(slice(row, row + 1))
@@ -108,3 +107,24 @@ def microseconds_of(index: ItemSearch, sample: Sample) -> float:
         if sum(times) > _TIMED_SECONDS * 1e9:
             break
     return float(np.median(times)) / 1000 if times else 0.0
+
+
+def recall(found: TopK, true: TopK) -> float:
+    """sum |found & true| / sum |true| over the queries; 1.0 if there is nothing to find.
+
+    `found`, `true`: answers to the same queries, `true` those of exact search.
+    """
+    hits = sum(len(np.intersect1d(one, other)) for one, other in _pairs(found, true))
+    return hits / int(true.counts.sum()) if true.counts.any() else 1.0
+
+
+def surely_recalled(found: TopK, true: TopK) -> float:
+    """`recall` less two standard errors of its mean over the queries: what other queries will hardly fall below."""
+    shares = [len(np.intersect1d(one, other)) / len(other) for one, other in _pairs(found, true) if len(other)]
+    if len(shares) < 2:
+        return recall(found, true)
+    return float(np.mean(shares) - 2 * np.std(shares, ddof=1) / np.sqrt(len(shares)))
+
+
+def _pairs(found: TopK, true: TopK) -> Iterator[tuple[Indices, Indices]]:
+    return zip((indices for indices, _ in found.rows()), (indices for indices, _ in true.rows()), strict=True)

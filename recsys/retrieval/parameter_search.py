@@ -1,73 +1,56 @@
-"""Tuning: the least effort with which an index finds enough."""
+"""Tuning: the cheapest search parameters with which an index finds enough."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-import numpy as np
+from recsys.retrieval.approximate_index import ApproximateIndex, SearchParameters
+from recsys.retrieval.measurement import Sample, surely_recalled
 
-from recsys.retrieval.cost_model import estimated_microseconds
-from recsys.retrieval.faiss_approximate import ApproximateIndex, Effort
-from recsys.retrieval.measurement import Sample
-from recsys.retrieval.recall import surely_recalled
-
-# How many candidates are compared exactly: the coarser the codes, the more.
-_CANDIDATES = {"hnsw": (128,), "ivf_flat": (128,), "ivf_sq8": (128, 200), "ivf_pq": (128, 200, 400, 800, 1600)}
-_MOST_PROBES_OF_HNSW = 2048
-_STEPS_PER_DOUBLING = 4
+# Ties and rounding keep even a full scan a hair below one.
+_ALL = 0.9999
 
 
-def least_effort(index: ApproximateIndex, sample: Sample, *, target: float) -> ApproximateIndex:
-    """`index` with the effort that is estimated cheapest of those with which recall is at least `target`.
+def cheapest_parameters(index: ApproximateIndex, sample: Sample, *, target: float) -> ApproximateIndex:
+    """`index` with the parameters that are estimated cheapest of those with which recall is at least `target`.
 
-    Two standard errors above it, so that other queries meet it too, in every one of the sample's situations.
-    Where none is enough, the greatest effort that was tried.
+    Two standard errors above it, so that other queries meet it too, in every one of the sample's situations. If none
+    are enough, the largest that were tried.
     """
     true = {
         name: index.exact.search(sample.vectors, asked.k, exclude=asked.exclude)
         for name, asked in sample.situations().items()
     }
 
-    def enough(effort: Effort) -> bool:
-        harder = index.with_effort(effort)
+    def enough(parameters: SearchParameters) -> bool:
+        harder = index.with_parameters(parameters)
         return all(
             surely_recalled(harder.search(sample.vectors, asked.k, exclude=asked.exclude), true[name])
             >= min(target, _ALL)
             for name, asked in sample.situations().items()
         )
 
-    ladder, most = _ladder(index), max(_CANDIDATES[index.kind])
-    efforts = [index.with_effort(effort) for effort in _least_efforts(ladder, _CANDIDATES[index.kind], enough)]
-    if not efforts:
-        return index.with_effort(Effort(ladder[-1], most))
-    return min(efforts, key=lambda each: estimated_microseconds(each, sample.vectors))
+    probes, candidates = index.family.probes(index.structure), index.family.candidates
+    tried = [index.with_parameters(parameters) for parameters in _least(probes, candidates, enough)]
+    if not tried:
+        return index.with_parameters(SearchParameters(probes[-1], max(candidates)))
+    return min(tried, key=lambda each: each.estimated_microseconds(sample.vectors))
 
 
-def _least_efforts(
-    ladder: Sequence[int], candidates: Sequence[int], enough: Callable[[Effort], bool]
-) -> Iterator[Effort]:
-    """For each number of candidates the least probes of the ladder that are enough; none where not even the most are.
+def _least(
+    probes: Sequence[int], candidates: Sequence[int], enough: Callable[[SearchParameters], bool]
+) -> Iterator[SearchParameters]:
+    """For each number of candidates the fewest probes that are enough; none if not even the most are.
 
-    By bisection, for more probes find more, and fewer candidates need at least as many.
+    By bisection, because more probes find more, and fewer candidates need at least as many.
     """
     low = 0
     for count in sorted(candidates, reverse=True):
-        low = bisect_left(ladder, True, low, key=partial(_is_enough, count, enough))
-        if low == len(ladder):
+        low = bisect_left(probes, True, low, key=partial(_is_enough, count, enough))
+        if low == len(probes):
             return
-        yield Effort(ladder[low], count)
+        yield SearchParameters(probes[low], count)
 
 
-def _is_enough(candidates: int, enough: Callable[[Effort], bool], probes: int) -> bool:
-    return enough(Effort(probes, candidates))
-
-
-def _ladder(index: ApproximateIndex) -> Sequence[int]:
-    """Numbers of probes to try, each about a fifth more than the one before."""
-    most = _MOST_PROBES_OF_HNSW if index.n_cells is None else index.n_cells
-    steps = int(np.log2(most) * _STEPS_PER_DOUBLING)
-    return sorted({*(int(2 ** (step / _STEPS_PER_DOUBLING)) for step in range(steps + 1)), most})
-
-
-# Ties and rounding keep even a full scan a hair below one.
-_ALL = 0.9999
+def _is_enough(candidates: int, enough: Callable[[SearchParameters], bool], probes: int) -> bool:
+    return enough(SearchParameters(probes, candidates))

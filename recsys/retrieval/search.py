@@ -1,4 +1,4 @@
-"""ItemSearch: the one way item vectors are asked, whatever index holds them."""
+"""ItemSearch: how item vectors are searched, whatever index holds them."""
 
 from typing import Protocol
 
@@ -29,6 +29,21 @@ class ItemSearch(Protocol):
         vector. Fewer than k only if fewer are left. A query's answer does not depend on the queries beside it.
         Raises ModelError if shapes do not fit, `vectors` are not finite, or k is not positive.
         """
+
+
+class VectorIndex(ItemSearch, Protocol):
+    """An ItemSearch that is published: it has a name, keeps exact vectors, and says what a query costs."""
+
+    @property
+    def kind(self) -> str:
+        """What `index.kind`, files and reports call it."""
+
+    @property
+    def vectors(self) -> Floats:
+        """float32 (n_items, d), what inner products are taken with."""
+
+    def estimated_microseconds(self, queries: Floats) -> float:
+        """What one query costs, averaged over `queries`, float32 (n, d); from counted work, never by the clock."""
 
 
 def check_queries(vectors: Floats, k: int, exclude: Csr | None, *, shape: tuple[int, int]) -> None:

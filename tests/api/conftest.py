@@ -22,7 +22,6 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
-from recsys.config import IndexConfig
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
@@ -30,7 +29,7 @@ from recsys.models.factors.als import AlsConfig
 from recsys.models.registry import fit_model
 from recsys.progress import silent
 from recsys.retrieval.exact import normalised
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 
 SCIENCE_FICTION = ["dune", "solaris", "ubik", "neuromancer", "hyperion"]
 MUSIC = ["AC/DC", "R&B? 100% #1", "Björk", "../livez", "a b"]
@@ -74,8 +73,8 @@ def _publish(store: Path, *, seed: int = 1) -> str:
             model=model,
             seen=matrix.csr,
             popularity=np.bincount(matrix.csr.indices, minlength=matrix.n_items).astype(np.float32),
-            index=build_index(vectors.scoring_items, IndexConfig(), progress=silent),
-            similar=build_index(normalised(vectors.items), IndexConfig(), progress=silent),
+            index=build_index(vectors.scoring_items, progress=silent),
+            similar=build_index(normalised(vectors.items), progress=silent),
         ),
         VersionFacts(
             config={

@@ -20,7 +20,6 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
-from recsys.config import IndexConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
@@ -29,13 +28,13 @@ from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
 from recsys.progress import silent
+from recsys.retrieval.approximate_index import SearchParameters, build_approximate
 from recsys.retrieval.exact import normalised
-from recsys.retrieval.faiss_approximate import Effort
-from recsys.retrieval.faiss_families import build_family
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.families.registry import FAMILIES
+from recsys.retrieval.flat_index import build_index
 
 N_USERS, N_ITEMS, FACTORS = 40, 4_000, 16
-LITTLE, ALL = Effort(8, 1), Effort(N_ITEMS, N_ITEMS)
+LITTLE, ALL = SearchParameters(8, 1), SearchParameters(N_ITEMS, N_ITEMS)
 """Four of 256 cells, of sixteen items each; every item."""
 
 MOST = "price > 0.1"
@@ -56,8 +55,12 @@ def publish(store, effort, *, seed=1):
     ids = IdMap.of(ITEMS)[0]
 
     def index(vectors):
-        exact = build_index(vectors, IndexConfig())
-        return build_family("ivf_sq8", exact, seed=1, progress=silent).with_effort(effort) if effort else exact
+        exact = build_index(vectors)
+        return (
+            build_approximate(FAMILIES["ivf_sq8"], exact, seed=1, progress=silent).with_parameters(effort)
+            if effort
+            else exact
+        )
 
     manifest = seal_bundle(
         store,

@@ -18,7 +18,6 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
-from recsys.config import IndexConfig
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
@@ -26,7 +25,7 @@ from recsys.engine import Answer, Engine
 from recsys.models.factors.als import AlsConfig
 from recsys.models.registry import fit_model
 from recsys.retrieval.exact import normalised
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 
 N_USERS, N_ITEMS = 24, 18
 CONFIG = AlsConfig(factors=4, iterations=3, regularization=1.0, popularity_exponent=0.2)
@@ -69,8 +68,8 @@ def seal(store: Path, matrix: InteractionMatrix, name: str) -> str:
             model=model,
             seen=matrix.csr,
             popularity=np.asarray(model.item_degree),
-            index=build_index(model.embeddings.scoring_items, IndexConfig()),
-            similar=build_index(normalised(model.embeddings.items), IndexConfig()),
+            index=build_index(model.embeddings.scoring_items),
+            similar=build_index(normalised(model.embeddings.items)),
         ),
         VersionFacts(
             config={"name": name, "model": CONFIG.model_dump(mode="json")},

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from recsys.config import IndexConfig
 from recsys.data.matrix import InteractionMatrix
 from recsys.models.algorithm import Baseline
 from recsys.models.factors.model import FactorRecommender
@@ -11,7 +10,7 @@ from recsys.models.neighbours.item_knn import ItemKnnRecommender
 from recsys.models.recommender import Queries
 from recsys.models.registry import ALGORITHMS, fit_baseline, publishable
 from recsys.retrieval.exact import ExactSearch
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 from recsys.retrieval.topk import stack
 
 BASELINES = [name for name, known in ALGORITHMS.items() if isinstance(known, Baseline)]
@@ -32,7 +31,7 @@ def recommender(request, matrix, fitted):
     name = request.param.removeprefix("folded in ").removesuffix(" faiss")
     model = fitted(name)
     items = model.embeddings.scoring_items
-    search = build_index(items, IndexConfig()) if "faiss" in request.param else ExactSearch(items)
+    search = build_index(items) if "faiss" in request.param else ExactSearch(items)
     return FactorRecommender(request.param, model, search)
 
 

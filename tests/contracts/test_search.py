@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from recsys.config import IndexConfig
 from recsys.errors import ModelError
 from recsys.progress import silent
+from recsys.retrieval.approximate_index import SearchParameters, build_approximate
 from recsys.retrieval.exact import ExactSearch
-from recsys.retrieval.faiss_approximate import Effort
-from recsys.retrieval.faiss_families import build_family
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.families.registry import FAMILIES
+from recsys.retrieval.flat_index import build_index
 from recsys.retrieval.selective import OverFetching
 from recsys.retrieval.subset import SubsetSearch
 from recsys.retrieval.topk import PAD
@@ -46,12 +45,12 @@ def search_of(name, items):
     if name == "subset":
         return SubsetSearch(items, np.arange(len(items), dtype=np.int32), len(items))
     if name == "over-fetching":
-        return OverFetching(build_index(items, IndexConfig()), items.__getitem__, everything, rows_at_once=100)
-    index = build_index(items, IndexConfig())
+        return OverFetching(build_index(items), items.__getitem__, everything, rows_at_once=100)
+    index = build_index(items)
     if name == "faiss":
         return index
-    built = build_family(name, index, seed=1, progress=silent)
-    return built.with_effort(Effort(len(items), len(items)))
+    built = build_approximate(FAMILIES[name], index, seed=1, progress=silent)
+    return built.with_parameters(SearchParameters(len(items), len(items)))
 
 
 @pytest.fixture(scope="module", params=SEARCHES)
@@ -107,7 +106,7 @@ def test_no_queries_no_answers(search, exclude):
 
 
 def test_the_exact_search_beside_an_approximation_compares_every_item(search, items, queries):
-    little = search.with_effort(Effort(1, 1)) if hasattr(search, "with_effort") else search
+    little = search.with_parameters(SearchParameters(1, 1)) if hasattr(search, "with_parameters") else search
     found, true = little.exact.search(queries, 7), ExactSearch(items).search(queries, 7)
     np.testing.assert_array_equal(found.indices, true.indices)
     np.testing.assert_array_equal(found.scores, true.scores)

@@ -12,7 +12,6 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import Manifest, VersionFacts
 from recsys.artifacts.registry import Registry
-from recsys.config import IndexConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
@@ -21,7 +20,7 @@ from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.exact import normalised
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 
 N_USERS, N_ITEMS, FACTORS = 6, 5, 4
 
@@ -46,8 +45,8 @@ def parts() -> dict[str, Any]:
         "model": AlsModel(embeddings, fit_confidence(seen, AlsConfig()), 30.0, (2.0, 1.0)),
         "seen": seen,
         "popularity": np.asarray(seen.sum(axis=0), np.float32).ravel(),
-        "index": build_index(embeddings.scoring_items, IndexConfig()),
-        "similar": build_index(normalised(embeddings.items), IndexConfig()),
+        "index": build_index(embeddings.scoring_items),
+        "similar": build_index(normalised(embeddings.items)),
     }
 
 

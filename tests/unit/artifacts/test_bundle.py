@@ -13,12 +13,11 @@ import pytest
 from recsys.artifacts.bundle import Bundle, load_bundle, verify_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import CHECKSUM, MANIFEST, Manifest
-from recsys.config import IndexConfig
 from recsys.errors import ArtifactError
 from recsys.progress import silent
-from recsys.retrieval import faiss_files
-from recsys.retrieval.faiss_families import build_family
-from recsys.retrieval.faiss_index import FaissIndex, build_index
+from recsys.retrieval.approximate_index import build_approximate
+from recsys.retrieval.families.registry import FAMILIES
+from recsys.retrieval.flat_index import FlatIndex, build_index
 
 Seal = Callable[..., Manifest]
 
@@ -214,7 +213,7 @@ def test_no_parser_sees_a_byte_before_all_are_verified(folder: Path, monkeypatch
     def parsed(*_: Any) -> None:
         raise AssertionError("a parser was called")
 
-    for parser in ("numpy.load", "pyarrow.ipc.open_file", "recsys.retrieval.faiss_files._parse"):
+    for parser in ("numpy.load", "pyarrow.ipc.open_file", "faiss.read_index"):
         monkeypatch.setattr(parser, parsed)
     with pytest.raises(ArtifactError, match=r"users\.arrow: its content changed"):
         load_bundle(folder)
@@ -226,7 +225,7 @@ def approximate(parts: dict[str, Any]) -> dict[str, Any]:
     exact = {"index": parts["model"].embeddings.scoring_items, "similar": parts["model"].embeddings.items}
     families = {"index": "ivf_sq8", "similar": "hnsw"}
     return {
-        name: build_family(families[name], build_index(vectors, IndexConfig()), seed=1, progress=silent)  # type: ignore[arg-type]
+        name: build_approximate(FAMILIES[families[name]], build_index(vectors), seed=1, progress=silent)
         for name, vectors in exact.items()
     }
 
@@ -235,17 +234,18 @@ def test_the_index_is_parsed_from_the_bytes_that_were_hashed(
     store: Path, seal: Seal, approximate: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = store / "versions" / seal(**approximate).version
-    parse = faiss_files._parse
     seen: list[bytes] = []
 
-    def parsed(data: memoryview) -> Any:
+    def parsed(self: Any, data: memoryview, shape: tuple[int, int]) -> Any:
         seen.append(bytes(data))
-        (folder / "index.structure.faiss").rename(folder / "moved")
-        (folder / "moved").rename(folder / "index.structure.faiss")
-        return parse(data)
+        (folder / "index.structure").rename(folder / "moved")
+        (folder / "moved").rename(folder / "index.structure")
+        return parse[type(self)](self, data, shape)
 
-    monkeypatch.setattr(faiss_files, "_parse", parsed)
-    expected = {(folder / f"{name}.structure.faiss").read_bytes() for name in ("index", "similar")}
+    parse = {type(FAMILIES[name]): type(FAMILIES[name]).load for name in ("ivf_sq8", "hnsw")}
+    for family in parse:
+        monkeypatch.setattr(family, "load", parsed)
+    expected = {(folder / f"{name}.structure").read_bytes() for name in ("index", "similar")}
     load_bundle(folder)
     assert set(seen) == expected
 
@@ -291,8 +291,8 @@ def test_parts_of_different_sizes_are_refused_before_anything_is_written(
     assert not store.exists()
 
 
-def _index_of(vectors: Any) -> FaissIndex:
-    return build_index(vectors.copy(), IndexConfig())
+def _index_of(vectors: Any) -> FlatIndex:
+    return build_index(vectors.copy())
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -10,7 +10,6 @@ import scipy.sparse as sp
 
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import VersionFacts, new_manifest
-from recsys.config import IndexConfig
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
@@ -20,7 +19,7 @@ from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.exact import normalised
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 
 Build = Callable[..., Bundle]
 
@@ -52,8 +51,8 @@ def _bundle(
         model=model,
         seen=seen,
         popularity=model.item_degree if popularity is None else np.asarray(popularity, np.float32),
-        index=build_index(embeddings.scoring_items, IndexConfig()),
-        similar=build_index(normalised(embeddings.items), IndexConfig()),
+        index=build_index(embeddings.scoring_items),
+        similar=build_index(normalised(embeddings.items)),
     )
 
 

@@ -9,9 +9,9 @@ import pytest
 from recsys.artifacts.bundle import Bundle
 from recsys.engine import Answer, Engine, Event, Question
 from recsys.progress import silent
-from recsys.retrieval.faiss_approximate import ApproximateIndex, Effort
-from recsys.retrieval.faiss_families import build_family
-from recsys.retrieval.faiss_index import FaissIndex
+from recsys.retrieval.approximate_index import ApproximateIndex, SearchParameters, build_approximate
+from recsys.retrieval.families.registry import FAMILIES
+from recsys.retrieval.flat_index import FlatIndex
 
 FEW, MANY = "id < 'i0400'", "id > 'i0010'"
 """The vectors of the first are gathered and all compared; for the second the index is asked for more."""
@@ -35,9 +35,11 @@ ASKED: dict[str, Callable[[Engine], list[Answer]]] = {
 }
 
 
-def crippled(exact: FaissIndex) -> ApproximateIndex:
+def crippled(exact: FlatIndex) -> ApproximateIndex:
     """Six of 256 cells are looked into for a short list, some seventy items: enough for one, not for the right."""
-    return build_family("ivf_sq8", exact, seed=1, progress=silent).with_effort(Effort(12, 1))
+    return build_approximate(FAMILIES["ivf_sq8"], exact, seed=1, progress=silent).with_parameters(
+        SearchParameters(12, 1)
+    )
 
 
 @pytest.fixture(scope="module")

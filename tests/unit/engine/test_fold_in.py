@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import VersionFacts, new_manifest
-from recsys.config import IndexConfig, PrepareConfig
+from recsys.config import PrepareConfig
 from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
@@ -25,7 +25,7 @@ from recsys.errors import InvalidRequestError
 from recsys.models.factors.als import AlsConfig
 from recsys.models.registry import fit_model
 from recsys.retrieval.exact import normalised
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 
 DAY = 86_400
 KINDS = {"view": 1.0, "buy": 4.0}
@@ -84,8 +84,8 @@ def _shop(weighting: Any) -> Shop:
     manifest = new_manifest({}, VersionFacts(config=settled, log={"newest_event": int(newest)}))
     titles = Items(matrix.items, _titles(matrix.items))
     parts: dict[str, Any] = {
-        "index": build_index(model.embeddings.scoring_items, IndexConfig()),
-        "similar": build_index(normalised(model.embeddings.items), IndexConfig()),
+        "index": build_index(model.embeddings.scoring_items),
+        "similar": build_index(normalised(model.embeddings.items)),
     }
     bundle = Bundle(
         manifest=manifest,

@@ -3,11 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.config import IndexConfig
 from recsys.errors import ModelError
 from recsys.retrieval import selective as module
 from recsys.retrieval.exact import ExactSearch
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 from recsys.retrieval.selective import OverFetching, selective
 from recsys.retrieval.subset import SubsetSearch
 
@@ -80,7 +79,7 @@ def test_lists_fill_as_long_as_enough_are_allowed(rng, excluded, monkeypatch, mo
     items, queries = (rng.normal(size=(rows, 4)).astype(np.float32) for rows in (3_000, 20))
     allowed = rng.permutation(3_000) < share * 3_000
     exclude = excluded([rng.permutation(3_000)[: 150 * query].tolist() for query in range(20)], 3_000)
-    index = build_index(items, IndexConfig())
+    index = build_index(items)
     search = selective(index, items.__getitem__, allowed, factors=4)
     assert search.n_items == 3_000
     for rows in (slice(0, 20), slice(3, 4)):

@@ -1,14 +1,13 @@
 import numpy as np
 import pytest
 
-from recsys.config import IndexConfig
 from recsys.errors import ModelError
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.model import FactorRecommender
 from recsys.models.recommender import Queries
 from recsys.models.registry import fit_model
 from recsys.retrieval.exact import ExactSearch
-from recsys.retrieval.faiss_index import build_index
+from recsys.retrieval.flat_index import build_index
 
 CONFIG = AlsConfig(factors=3, regularization=0.5, alpha=5.0, iterations=10, threads=1, popularity_exponent=0.3)
 
@@ -21,7 +20,7 @@ def model(groups):
 @pytest.fixture(scope="module", params=["exact", "faiss"])
 def recommender(request, model):
     items = model.embeddings.scoring_items
-    search = ExactSearch(items) if request.param == "exact" else build_index(items, IndexConfig())
+    search = ExactSearch(items) if request.param == "exact" else build_index(items)
     return FactorRecommender("als", model, search)
 
 

@@ -3,21 +3,27 @@ import pytest
 
 from recsys.errors import ModelError
 from recsys.progress import silent
-from recsys.retrieval.faiss_approximate import ApproximateIndex, Effort, steps_to, visited
-from recsys.retrieval.faiss_families import build_family
-from recsys.retrieval.faiss_index import FaissIndex
+from recsys.retrieval.approximate_index import (
+    SearchParameters,
+    build_approximate,
+    steps_to,
+)
+from recsys.retrieval.families.registry import FAMILIES
+from recsys.retrieval.flat_index import FlatIndex
 
 N_ITEMS, FACTORS = 4000, 6
 
 
 @pytest.fixture(scope="module")
 def exact():
-    return FaissIndex(np.random.default_rng(1).normal(size=(N_ITEMS, FACTORS)).astype(np.float32))
+    return FlatIndex(np.random.default_rng(1).normal(size=(N_ITEMS, FACTORS)).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
 def index(exact):
-    return build_family("ivf_pq", exact, seed=1, progress=silent).with_effort(Effort(8, 60))
+    return build_approximate(FAMILIES["ivf_pq"], exact, seed=1, progress=silent).with_parameters(
+        SearchParameters(8, 60)
+    )
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def test_scores_are_inner_products_and_what_is_excluded_is_left_out(index, exact
 
 def test_exact_search_answers_where_too_little_is_found(index, exact, queries, answers):
     """One cell of about thirty items cannot give sixty."""
-    little = index.with_effort(Effort(1, 1))
+    little = index.with_parameters(SearchParameters(1, 1))
     assert answers(little.search(queries, 60)) == answers(exact.search(queries, 60))
     assert answers(little.search(queries, 2)) != answers(exact.search(queries, 2))
 
@@ -54,30 +60,32 @@ def test_exact_search_answers_for_a_query_that_is_zero_and_one_that_leaves_out_m
     assert answers(index.search(queries, 4, exclude=exclude)) == answers(exact.search(queries, 4, exclude=exclude))
 
 
-def test_effort_grows_with_what_is_asked_for():
-    effort = Effort(10, 150)
+def test_parameters_grow_with_what_is_asked_for():
+    parameters = SearchParameters(10, 150)
     steps = steps_to(np.array([1, 50, 51, 100, 101, 200, 400])).tolist()
     assert steps == [-4, -4, -3, 0, 1, 4, 8]
-    assert effort.grown(0) == effort
-    assert effort.grown(8) == Effort(20, 600)
-    assert effort.grown(-4) == Effort(5, 75)
-    assert Effort(10, 20).grown(4) == Effort(15, 200)  # as many candidates as answers, whatever was tuned
+    assert parameters.grown(0) == parameters
+    assert parameters.grown(8) == SearchParameters(20, 600)
+    assert parameters.grown(-4) == SearchParameters(5, 75)
+    # As many candidates as answers, whatever was tuned.
+    assert SearchParameters(10, 20).grown(4) == SearchParameters(15, 200)
     with pytest.raises(ModelError, match="probes 0"):
-        Effort(0, 1)
+        SearchParameters(0, 1)
 
 
-def test_with_effort_leaves_the_other_as_it_was(index):
-    assert index.with_effort(Effort(3, 4)).effort == Effort(3, 4)
-    assert index.effort == Effort(8, 60)
+def test_with_parameters_leaves_the_other_as_it_was(index):
+    assert index.with_parameters(SearchParameters(3, 4)).parameters == SearchParameters(3, 4)
+    assert index.parameters == SearchParameters(8, 60)
 
 
 def test_visited_counts_the_items_of_the_cells_that_are_looked_into(index, queries):
-    assert index.n_cells == 256
-    assert visited(index.with_effort(Effort(256, 1)), queries) == N_ITEMS
-    sizes = [index.structure.invlists.list_size(cell) for cell in range(256)]
-    assert min(sizes) <= visited(index.with_effort(Effort(1, 1)), queries[:1]) <= max(sizes)
+    structure = index.structure
+    assert structure.n_cells == 256
+    assert structure.visited(queries, 256) == N_ITEMS
+    sizes = [structure.native.invlists.list_size(cell) for cell in range(256)]
+    assert min(sizes) <= structure.visited(queries[:1], 1) <= max(sizes)
 
 
-def test_a_structure_over_other_vectors_is_refused(index, exact):
-    with pytest.raises(ModelError, match=r"ivf_pq over \(4000, 16\) does not fit vectors of shape \(3999, 6\)"):
-        ApproximateIndex("ivf_pq", index.structure, FaissIndex(exact.vectors[1:]), effort=Effort(1, 1))
+def test_without_items_there_is_nothing_to_build():
+    with pytest.raises(ModelError, match="no item vectors"):
+        build_approximate(FAMILIES["ivf_flat"], FlatIndex(np.zeros((0, 3), np.float32)), seed=1, progress=silent)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsys.retrieval.mips_to_l2 import longest, mips_to_l2, padded, padded_factors
+from recsys.retrieval.families.faiss_structures import longest, mips_to_l2, padded, padded_factors
 
 
 def test_the_nearest_augmented_item_has_the_largest_inner_product(rng):

@@ -1,14 +1,13 @@
-"""FaissIndex: exact search that compares every item, quick for one query as for many."""
+"""FlatIndex: exact search that compares every item, quick for one query as for many."""
 
 import logging
 
 import faiss
 import numpy as np
 
-from recsys.config import IndexConfig
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
-from recsys.errors import ArtifactError, ModelError
+from recsys.errors import ModelError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import ExactSearch
 from recsys.retrieval.overfetch import fetch_groups, forbid_candidates
@@ -18,15 +17,18 @@ from recsys.retrieval.topk import TopK, place
 
 logger = logging.getLogger(__name__)
 
-# From so many queries on, or so large a share of all items to keep in order, one masked matrix product over the
+# From so many queries on, or if so large a share of all items is kept in order, one masked matrix product over the
 # same vectors is faster than faiss: a quarter slower for one query, a quarter faster for four, twice for sixteen.
 _MANY_QUERIES, LARGE_SHARE = 4, 1 / 64
+
+# Nanoseconds: to ask at all, to compare one dimension of a vector.
+ASKING, _DIMENSION = 50_000.0, 0.15
 
 # So many more are fetched: near-ties with the k-th best are seldom more.
 _SPARE = 8
 
 
-class FaissIndex:
+class FlatIndex:
     """A flat inner-product index: every item is compared, nothing is approximated.
 
     `vectors`: float32 (n_items, d), kept, not copied: a mapped file stays shared by the processes that map it.
@@ -49,7 +51,7 @@ class FaissIndex:
         return len(self.vectors)
 
     @property
-    def exact(self) -> "FaissIndex":
+    def exact(self) -> "FlatIndex":
         """This index, which compares every item already."""
         return self
 
@@ -84,35 +86,19 @@ class FaissIndex:
         again = self._exact.search(vectors[unsure], k, exclude=None if exclude is None else exclude[unsure])
         return place([(np.arange(len(answer)), answer), (unsure, again)], len(answer), k)
 
-    @staticmethod
-    def from_bytes(data: bytes | memoryview, shape: tuple[int, int]) -> "FaissIndex":
-        """Read the faiss file in which the first release kept vectors of `shape` (n_items, d).
-
-        faiss does not notice damage: hand it only bytes whose hash has been verified. Raises ArtifactError where
-        they are not a flat inner-product index of that shape.
-        """
-        try:
-            index = faiss.deserialize_index(np.frombuffer(data, np.uint8))
-        except RuntimeError as error:
-            raise ArtifactError(f"index: not a faiss index ({len(data)} bytes)") from error
-        if not isinstance(index, faiss.IndexFlat) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise ArtifactError(f"index: {type(index).__name__}, expected a flat inner-product index")
-        if (index.ntotal, index.d) != shape:
-            raise ArtifactError(f"index: vectors of shape {(index.ntotal, index.d)}, expected {shape}")
-        try:
-            return FaissIndex(faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d).reshape(shape).copy())
-        except ModelError as error:
-            raise ArtifactError(f"index: {error}") from error
+    def estimated_microseconds(self, queries: Floats) -> float:
+        """What one query costs, by a price that was measured once: the same for all, on every machine."""
+        return (ASKING + self.vectors.size * _DIMENSION) / 1000
 
 
-def build_index(vectors: Floats, config: IndexConfig, *, progress: Progress = silent) -> FaissIndex:
+def build_index(vectors: Floats, *, progress: Progress = silent) -> FlatIndex:
     """The exact index of `vectors`: float32 (n_items, d), which are copied; `choose_index` has the other families.
 
-    Raises ModelError where `vectors` are not finite float32, or there are none.
+    Raises ModelError if `vectors` are not finite float32, or there are none.
     """
     if len(vectors) == 0:
         raise ModelError("index: there are no item vectors")
-    index = FaissIndex(vectors.copy())
+    index = FlatIndex(vectors.copy())
     progress("index", len(vectors), len(vectors))
-    logger.info("indexed kind=%s asked=%s items=%d factors=%d", FaissIndex.kind, config.kind, *vectors.shape)
+    logger.info("indexed items=%d factors=%d", *vectors.shape)
     return index

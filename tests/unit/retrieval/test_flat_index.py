@@ -1,13 +1,11 @@
-import faiss
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.config import IndexConfig
-from recsys.errors import ArtifactError, ModelError
+from recsys.errors import ModelError
 from recsys.retrieval.exact import ExactSearch
-from recsys.retrieval.faiss_index import FaissIndex, build_index
+from recsys.retrieval.flat_index import build_index
 
 N_ITEMS, FACTORS = 1500, 4
 
@@ -20,7 +18,7 @@ def tied_items():
 
 @pytest.fixture(scope="module")
 def index(tied_items):
-    return build_index(tied_items, IndexConfig())
+    return build_index(tied_items)
 
 
 @settings(max_examples=60, deadline=None)
@@ -38,7 +36,7 @@ def test_answers_are_those_of_exact_search(data, index, tied_items, answers, exc
 
 def test_without_ties_nothing_falls_back_to_the_product(rng, monkeypatch, answers):
     items = rng.normal(size=(N_ITEMS, FACTORS)).astype(np.float32)
-    index, queries = build_index(items, IndexConfig()), rng.normal(size=(3, FACTORS)).astype(np.float32)
+    index, queries = build_index(items), rng.normal(size=(3, FACTORS)).astype(np.float32)
     expected = ExactSearch(items).search(queries, 5)
     monkeypatch.setattr(ExactSearch, "search", None)
     np.testing.assert_array_equal(index.search(queries, 5).indices, expected.indices)
@@ -46,7 +44,7 @@ def test_without_ties_nothing_falls_back_to_the_product(rng, monkeypatch, answer
 
 def test_building_copies_the_vectors(rng):
     items = rng.normal(size=(N_ITEMS, FACTORS)).astype(np.float32)
-    index, queries = build_index(items, IndexConfig()), rng.normal(size=(20, FACTORS)).astype(np.float32)
+    index, queries = build_index(items), rng.normal(size=(20, FACTORS)).astype(np.float32)
     few, many = index.search(queries[:2], 3), index.search(queries, 3)
     items[:] = 0
     np.testing.assert_array_equal(index.search(queries[:2], 3).scores, few.scores)
@@ -55,14 +53,14 @@ def test_building_copies_the_vectors(rng):
 
 def test_building_tells_its_progress(tied_items):
     told = []
-    build_index(tied_items, IndexConfig(), progress=lambda *step: told.append(step))
+    build_index(tied_items, progress=lambda *step: told.append(step))
     assert told == [("index", N_ITEMS, N_ITEMS)]
 
 
 @pytest.mark.parametrize("vectors", [np.zeros((0, 3), np.float32), np.full((2, 3), np.nan, np.float32)])
 def test_vectors_that_cannot_be_searched_are_refused(vectors):
     with pytest.raises(ModelError, match="item vectors"):
-        build_index(vectors, IndexConfig())
+        build_index(vectors)
 
 
 def test_wrong_questions_are_refused(index):
@@ -70,45 +68,3 @@ def test_wrong_questions_are_refused(index):
         index.search(np.full((1, FACTORS), np.nan, np.float32), 3)
     with pytest.raises(ModelError, match="k is 0"):
         index.search(np.zeros((1, FACTORS), np.float32), 0)
-
-
-def _flat(vectors):
-    flat = faiss.IndexFlatIP(vectors.shape[1])
-    flat.add(vectors)
-    return flat
-
-
-def test_a_file_of_the_first_release_is_read(index, tied_items, rng, answers):
-    again = FaissIndex.from_bytes(_bytes(_flat(tied_items)), (N_ITEMS, FACTORS))
-    queries = rng.integers(-3, 4, (5, FACTORS)).astype(np.float32)
-    assert answers(again.search(queries, 7)) == answers(index.search(queries, 7))
-    assert again.n_items == N_ITEMS
-
-
-def _bytes(index):
-    return faiss.serialize_index(index).tobytes()
-
-
-def test_bytes_that_are_no_such_index_are_refused(tied_items):
-    euclidean = faiss.IndexFlatL2(FACTORS)
-    euclidean.add(np.zeros((N_ITEMS, FACTORS), np.float32))
-    damaged = faiss.IndexFlatIP(FACTORS)
-    damaged.add(np.full((N_ITEMS, FACTORS), np.nan, np.float32))
-    graph = faiss.IndexHNSWFlat(FACTORS, 8, faiss.METRIC_INNER_PRODUCT)
-    whole = _bytes(_flat(tied_items))
-    for data, message in [
-        (b"", "not a faiss index"),
-        (b"no index at all", "not a faiss index"),
-        (whole[:-9], "not a faiss index"),
-        (_bytes(euclidean), "expected a flat inner-product index"),
-        (_bytes(graph), "expected a flat inner-product index"),
-        (_bytes(damaged), "NaN or infinity"),
-    ]:
-        with pytest.raises(ArtifactError, match=message):
-            FaissIndex.from_bytes(data, (N_ITEMS, FACTORS))
-
-
-@pytest.mark.parametrize("shape", [(N_ITEMS - 1, FACTORS), (N_ITEMS, FACTORS + 1)])
-def test_an_index_of_another_shape_is_refused(tied_items, shape):
-    with pytest.raises(ArtifactError, match=r"vectors of shape \(1500, 4\), expected"):
-        FaissIndex.from_bytes(_bytes(_flat(tied_items)), shape)

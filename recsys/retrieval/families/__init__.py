@@ -1,0 +1,1 @@
+"""Families of approximate index: one file each, and a registry."""

@@ -1,0 +1,86 @@
+"""What structures of faiss have in common: threads, bytes, and vectors that make inner products distances."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import faiss
+import numpy as np
+
+from recsys.data.arrays import Floats
+from recsys.progress import Progress
+from recsys.retrieval.rescoring import squared_lengths
+
+# faiss types itself in part only: what it does not name is taken from here, and structures are Any.
+native: Any = faiss
+
+# Compiled distance loops run over so many floats at once; other dimensions fall back to slower ones.
+_MULTIPLE = 16
+_ROWS_AT_ONCE = 65_536
+
+
+def padded_factors(factors: int) -> int:
+    """The dimension of augmented vectors: one more than `factors`, and then zeros up to a multiple of 16."""
+    return -(-(factors + 1) // _MULTIPLE) * _MULTIPLE
+
+
+def longest(vectors: Floats) -> float:
+    """The largest length among `vectors`, float32 (n, d)."""
+    return float(np.sqrt(squared_lengths(vectors).max(initial=0)))
+
+
+def mips_to_l2(vectors: Floats, radius: float) -> Floats:
+    """float32 (n, padded_factors(d)): x -> (x, sqrt(radius^2 - |x|^2), 0 ...), each of length `radius`.
+
+    For a query (q, 0) the squared distance is |q|^2 + radius^2 - 2 <q, x>: the nearest augmented item has the largest
+    inner product (Bachrach et al. 2014, "Speeding up the Xbox recommender system using a Euclidean transformation
+    for inner-product spaces"). `vectors`: float32 (n, d), none longer than `radius`.
+    """
+    longer = padded(vectors)
+    longer[:, vectors.shape[1]] = np.sqrt(np.maximum(radius**2 - squared_lengths(vectors), 0))
+    return longer
+
+
+def padded(vectors: Floats) -> Floats:
+    """float32 (n, padded_factors(d)): queries x -> (x, 0 ...), `vectors` being float32 (n, d)."""
+    n, factors = vectors.shape
+    longer = np.zeros((n, padded_factors(factors)), np.float32)
+    longer[:, :factors] = vectors
+    return longer
+
+
+@contextmanager
+def threads_of_faiss(n: int) -> Iterator[None]:
+    """`n` threads for what faiss does meanwhile in this one."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(n)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def add_all(structure: Any, vectors: Floats, radius: float, *, name: str, progress: Progress) -> None:
+    """Add `vectors`, float32 (n, d), augmented to length `radius`, to `structure`; memory for one block besides."""
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        structure.add(mips_to_l2(vectors[start : start + _ROWS_AT_ONCE], radius))
+        progress(f"build {name}", min(start + _ROWS_AT_ONCE, len(vectors)), len(vectors))
+
+
+def to_bytes(structure: Any) -> memoryview:
+    """What `parse` reads."""
+    return memoryview(faiss.serialize_index(structure).data)
+
+
+def parse(data: memoryview, shape: tuple[int, int], *, expected: type) -> Any:
+    """The structure in `data`, of which large parts are used where they lie: keep `data` as long as it.
+
+    Raises RuntimeError or ValueError unless it is `expected`, over augmented vectors of `shape` (n_items, d).
+    """
+    content = np.frombuffer(data, np.uint8)
+    structure = native.read_index(native.ZeroCopyIOReader(faiss.swig_ptr(content), len(content)))
+    if expected not in type(structure).__mro__:
+        raise ValueError(f"{type(structure).__name__}, expected {expected.__name__}")
+    if (structure.ntotal, structure.d) != (shape[0], padded_factors(shape[1])):
+        raise ValueError(f"a structure over {(structure.ntotal, structure.d)} does not fit vectors of shape {shape}")
+    return structure

@@ -1,0 +1,38 @@
+"""ivf_pq: cells with product codes of four bits for one, two or four dimensions."""
+
+from typing import Any
+
+import faiss
+
+from recsys.retrieval.families.ivf import IvfFamily
+
+# Up to so many dimensions each has a code of its own, up to so many two share one, and above four.
+_FINEST_FACTORS, _FINE_FACTORS = 144, 288
+# faiss: each query by itself, so that its answer does not depend on others, its best in a reservoir.
+_EACH_QUERY_ALONE = 11
+# Nanoseconds per code that is looked at.
+_CODE = 0.05
+
+
+def _make(quantizer: Any, d: int, n_cells: int) -> Any:
+    codes = d // dimensions_of_code(d)
+    structure = faiss.IndexIVFPQFastScan(quantizer, d, n_cells, codes, 4, faiss.METRIC_INNER_PRODUCT)
+    structure.pq.cp.min_points_per_centroid = 1
+    structure.implem = _EACH_QUERY_ALONE
+    return structure
+
+
+def dimensions_of_code(factors: int) -> int:
+    """How many dimensions one code stands for, if the augmented vectors have `factors`."""
+    if factors <= _FINEST_FACTORS:
+        return 1
+    return 2 if factors <= _FINE_FACTORS else 4
+
+
+IVF_PQ = IvfFamily(
+    "ivf_pq",
+    _make,
+    code_price=lambda d: _CODE * d / dimensions_of_code(d),
+    candidates=(128, 200, 400, 800, 1600),
+    automatic=True,
+)
