@@ -91,7 +91,7 @@ def _run_steps(path: Path, steps: tuple[str, ...], overrides: list[str] | None, 
         raise
     if as_json:
         folders = {"workspace": str(config.workspace), "store": str(config.publish.store)}
-        rendering.json_document({**folders, "steps": done})
+        rendering.json_document({**folders, "steps": done.to_dict()})
     elif "publish" in done:
         rendering.published(config, done)
 

@@ -2,14 +2,12 @@
 
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipelines.datasets.cards import find_card
 from pipelines.datasets.fetch import fetch_dataset
-from pipelines.steps.run import run
+from pipelines.steps.run import Announce, run
 from recsys.artifacts.registry import Registry
 from recsys.config import data_dir
 from recsys.engine import Engine
@@ -32,7 +30,7 @@ class DemoResult:
     next_commands: tuple[str, ...]
 
 
-def run_demo(folder: Path, *, progress: Progress, announce: Callable[[str, dict[str, Any]], None]) -> DemoResult:
+def run_demo(folder: Path, *, progress: Progress, announce: Announce) -> DemoResult:
     """Write the demo log into $RECSYS_DATA_DIR, unless it is there, and run the job on it into `folder`."""
     fetch_dataset("demo", data_dir=data_dir(), progress=progress)
     folder = folder.absolute()

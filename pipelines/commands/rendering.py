@@ -12,14 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from recsys.evaluation.number_format import figure
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.commands.doctor import Finding
     from pipelines.datasets.cards import Card
     from pipelines.forecast.forecast import Forecast
+    from pipelines.steps.summaries import JobSummary, StepSummary
     from recsys.artifacts.inventory import Held, Inventory
     from recsys.artifacts.manifest import Manifest
     from recsys.pipeline_config import PipelineConfig
@@ -49,75 +48,16 @@ def problem(error: Exception) -> None:
     err.print(f"[bold red]error:[/] {escape(str(error))}")
 
 
-def step(name: str, summary: dict[str, Any]) -> None:
+def step(summary: "StepSummary", seconds: float) -> None:
     """One line about a finished step, on standard error."""
-    err.print(f"[bold]{name:<9}[/] {escape(_SENTENCES[name](summary))} [dim]({summary['seconds']:.1f} s)[/]")
+    err.print(f"[bold]{summary.step:<9}[/] {escape(summary.sentence())} [dim]({seconds:.1f} s)[/]")
 
 
-def _prepared(summary: dict[str, Any]) -> str:
-    rows, cleaning = summary["rows"], summary["cleaning"]
-    reasons = {**rows["refused"], **({"merged": rows["merged"]} if rows["merged"] else {})}
-    refused = "".join(f"; {count:,} {reason}" for reason, count in reasons.items())
-    return (
-        f"{rows['rows_read']:,} rows read, {rows['accepted']:,} accepted{refused}; "
-        f"matrix {cleaning['n_users']:,} users x {cleaning['n_items']:,} items, {cleaning['entries']:,} entries"
-    )
-
-
-def _evaluated(summary: dict[str, Any]) -> str:
-    metric = summary["metric"]
-    scores = ", ".join(f"{name} {value:.4f}" for name, value in summary["means"].items())
-    return f"{metric} over {summary['n_users']:,} users: {scores}{_stopped(summary.get('stopping'))}"
-
-
-def _stopped(stopping: dict[str, Any] | None) -> str:
-    if not (stopping and stopping["curve"]):
-        return ""
-    if stopping["measured_after"][-1] == stopping["iterations"]:
-        return f"; best after iteration {stopping['iterations']}, the last that model.iterations allows"
-    return f"; stopped after iteration {stopping['iterations']}"
-
-
-def _trained(summary: dict[str, Any]) -> str:
-    return (
-        f"{summary['factors']} factors for {summary['n_users']:,} users and {summary['n_items']:,} items"
-        f"{_tied(summary['training'])}"
-    )
-
-
-def _tied(training: dict[str, Any]) -> str:
-    """How the vectors relate to those of the version that serves, if model.continuity asks for it."""
-    if "tied_to_none" in training:
-        return f"; not aligned with an earlier version: {training['tied_to_none']}"
-    for key, how in (("started_from", "continued from"), ("aligned_to", "fitted from scratch, aligned with")):
-        if key in training:
-            why = f" ({training['not_warm']})" if "not_warm" in training else ""
-            return f"; {how} {training[key]}{why}, mean item cosine {figure(training['mean_item_cosine'])}"
-    return ""
-
-
-def _indexed(summary: dict[str, Any]) -> str:
-    return f"{summary['kind']}, recall@100 {summary['recall@100']:.4f}"
-
-
-def _published(summary: dict[str, Any]) -> str:
-    return f"{summary['version']} " + ("serves already: nothing changed" if summary["unchanged"] else "accepted")
-
-
-_SENTENCES = {
-    "prepare": _prepared,
-    "evaluate": _evaluated,
-    "train": _trained,
-    "index": _indexed,
-    "publish": _published,
-}
-
-
-def published(config: "PipelineConfig", done: dict[str, dict[str, Any]]) -> None:
+def published(config: "PipelineConfig", done: "JobSummary") -> None:
     """Where the results of a whole run are, and the next command."""
-    store, summary = config.publish.store, done["publish"]
-    n_refused = sum(done.get("prepare", {}).get("rows", {}).get("refused", {}).values())
-    line(f"\n{summary['version']} serves from {store}")
+    store = config.publish.store
+    n_refused = done.prepare.rows.n_refused if "prepare" in done else 0
+    line(f"\n{done.publish.version} serves from {store}")
     line(f"report:  {config.workspace / 'report.html'} (report.md as text, report.json for programs)")
     if n_refused:
         kept = min(n_refused, config.log.quarantine_rows)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from pipelines.steps.run import run
+from pipelines.steps.summaries import PrepareSummary
 from pipelines.steps.workspace import Workspace
 from recsys.artifacts.files import replace_durably
 from recsys.data.interactions import Interactions
@@ -45,7 +46,7 @@ def tune(
     check_searchable(config)
     text, workspace = path.read_bytes().decode(), Workspace(config.workspace)
     events = _prepared(config, workspace, progress, announce)
-    log = workspace.summary("prepare")["fingerprints"]["log"]
+    log = workspace.summary(PrepareSummary).fingerprints.log
     folder, deadline = workspace.folder("tune") / search_name(config, budget, log=log), Deadline(budget.seconds)
     with _interruptible(deadline, lambda: announce(_STOPPING)):
         outcome = search_settings(

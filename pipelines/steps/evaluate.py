@@ -1,18 +1,17 @@
-"""evaluate: the model and its baselines on a holdout that none of them saw."""
+"""evaluate: the model and its baselines on a holdout that none of them has seen."""
 
 import logging
 from collections.abc import Iterator
-from typing import Any
 
 from pipelines.steps.memory import give_back
+from pipelines.steps.summaries import EvaluateSummary
 from pipelines.steps.workspace import Workspace
 from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
 from recsys.data.splits.split import Split, make_split
 from recsys.evaluation.evaluator import evaluate as measure
-from recsys.evaluation.provenance import Stopping
+from recsys.evaluation.provenance import SplitSummary, Stopping
 from recsys.evaluation.results import Cohort
-from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.model import FactorModel, FactorRecommender
 from recsys.models.recommender import Recommender
 from recsys.models.registry import check_fits, fit_baseline, fit_model
@@ -24,8 +23,8 @@ from recsys.tuning.early_stopping import stop_on_validation
 log = logging.getLogger(__name__)
 
 
-def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
-    """Fit on the train side of the split, rank everything for every held-out user. Returns the summary."""
+def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> EvaluateSummary:
+    """Fit on the train side of the split, and measure the lists of every held-out user."""
     prepared = workspace.require("prepare", config)
     given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
     events = Interactions.load(prepared / "events")
@@ -35,7 +34,8 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     del events
     give_back()  # the events, before training needs room
     with workspace.output("evaluate", config) as output:
-        model = fit_model(split.train, _stopped(config.model, stopping), progress=progress)
+        fitted = stopping.applied(config.model) if stopping else config.model
+        model = fit_model(split.train, fitted, progress=progress)
         means = {}
         for recommender in _contestants(split, model, config, progress):
             evaluation = measure(
@@ -48,18 +48,13 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             evaluation.save(output.folder / f"{recommender.name}.arrow")
             means[recommender.name] = evaluation.means()
         Cohort.of(split).save(output.folder / "cohort")
-        output.summary.update(_summary(split, means, config), stopping=stopping and stopping.model_dump(mode="json"))
+        output.summary = _summary(split, means, config, stopping)
     log.info("evaluated users=%d", len(split.user_ids))
-    return workspace.summary("evaluate")
-
-
-def _stopped(model: FactorModelConfig, stopping: Stopping | None) -> FactorModelConfig:
-    """`model` with the number of iterations that early stopping found."""
-    return model.model_copy(update={"iterations": stopping.iterations}) if stopping else model
+    return output.summary
 
 
 def _check_before_fits(events: Interactions, config: PipelineConfig, given: Interactions | None) -> None:
-    """Split once just to look, if a baseline has a limit: a kept split would lie beside the stopping fit."""
+    """Refuse a baseline that the train side is too large for. The split is not kept, to save memory."""
     check_fits(config.evaluate.baselines, lambda: _split(events, config, given).train)
 
 
@@ -71,24 +66,27 @@ def _split(events: Interactions, config: PipelineConfig, given: Interactions | N
 def _contestants(
     split: Split, model: FactorModel, config: PipelineConfig, progress: Progress
 ) -> Iterator[Recommender]:
-    """One after the other, so that only one of them is in memory."""
+    """The recommenders one by one, so that only one is in memory."""
     yield FactorRecommender(config.model.algorithm, model, ExactSearch(model.embeddings.scoring_items))
     for name in config.evaluate.baselines:
         yield fit_baseline(name, split.train, progress=progress)
 
 
-def _summary(split: Split, means: dict[str, dict[str, float]], config: PipelineConfig) -> dict[str, Any]:
+def _summary(
+    split: Split, means: dict[str, dict[str, float]], config: PipelineConfig, stopping: Stopping | None
+) -> EvaluateSummary:
     metric = config.publish.metric
-    return {
-        "metric": metric,
-        "means": {name: values[metric] for name, values in means.items()},
-        "metrics": means,
-        "n_users": len(split.user_ids),
-        "split": {
-            "kind": config.evaluate.split,
-            "cut": split.cut,
-            "counts": dict(split.counts),
-            "dropped": dict(split.dropped),
-            "dropped_users": dict(split.dropped_users),
-        },
-    }
+    return EvaluateSummary(
+        metric=metric,
+        means={name: values[metric] for name, values in means.items()},
+        metrics=means,
+        n_users=len(split.user_ids),
+        split=SplitSummary(
+            kind=config.evaluate.split,
+            cut=split.cut,
+            counts=dict(split.counts),
+            dropped=dict(split.dropped),
+            dropped_users=dict(split.dropped_users),
+        ),
+        stopping=stopping,
+    )

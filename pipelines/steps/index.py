@@ -1,7 +1,6 @@
-"""index: the trained item vectors made searchable, and every candidate measured against exact search."""
+"""index: search over the trained item vectors, every candidate measured against exact search."""
 
-from typing import Any
-
+from pipelines.steps.summaries import IndexStepSummary
 from pipelines.steps.workspace import Workspace
 from recsys.data.matrix import InteractionMatrix
 from recsys.models.factors.model import FactorModel
@@ -15,8 +14,8 @@ from recsys.retrieval.index_files import save_index
 _SAMPLED = 1_000
 
 
-def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
-    """Choose and build the index for recommendations and the one for similar items. Returns the summary."""
+def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> IndexStepSummary:
+    """Choose and build the index for recommendations and the one for similar items."""
     prepared = workspace.require("prepare", config)
     model = load_model(workspace.require("train", config) / "model")
     matrix = InteractionMatrix.load(prepared / "matrix")
@@ -25,8 +24,8 @@ def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -
         save_index(chosen.index, output.folder, "index")
         similar = _for_items(model, config, progress=progress)
         save_index(similar.index, output.folder, "similar")
-        output.summary.update(chosen.summary() | {"similar": similar.summary()})
-    return workspace.summary("index")
+        output.summary = IndexStepSummary.model_validate(chosen.summary() | {"similar": similar.summary()})
+    return output.summary
 
 
 def _for_users(
@@ -38,7 +37,7 @@ def _for_users(
 
 
 def _for_items(model: FactorModel, config: PipelineConfig, *, progress: Progress) -> Choice:
-    """Asked with the items' own vectors; one by one they find themselves first."""
+    """The index for similar items, measured with the items' own vectors."""
     items = normalised(model.embeddings.items)
 
     def told(stage: str, done: float, total: float | None) -> None:

@@ -1,11 +1,11 @@
-"""prepare: the log and the catalogue, read once, checked, and laid down as arrays."""
+"""prepare: the log and the catalogue, read once, checked, and written as arrays."""
 
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pipelines.steps.memory import give_back
+from pipelines.steps.summaries import Fingerprints, PrepareSummary
 from pipelines.steps.workspace import Workspace
 from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
@@ -22,7 +22,7 @@ from recsys.progress import Progress
 log = logging.getLogger(__name__)
 
 
-def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
+def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> PrepareSummary:
     """Read the log; write events, the matrix of everything, items and the accounting. Returns the summary."""
     weights, source = EventWeights.of(config.log, config.prepare), FileSource.of(config.log)
     with workspace.output("prepare", config) as output:
@@ -34,22 +34,24 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         matrix = matrix.with_items(items.ids)
         matrix.save(output.folder / "matrix")
         items.aligned(matrix.items).save(output.folder / "items.arrow")
-        output.summary.update(
-            rows=rows.to_dict(),
-            cleaning=cleaning.to_dict(),
-            items_without_events=matrix.n_items - cleaning.n_items,
-            fingerprints={"log": source.fingerprint()},
-            newest_event=newest,
-        )
+        fingerprints, holdout_rows = Fingerprints(log=source.fingerprint()), None
         if config.evaluate.holdout_paths:
             given = replace(source, paths=config.evaluate.holdout_paths)
             quarantine = workspace.quarantine.with_stem("quarantine-holdout")
             holdout, holdout_rows = _read(given, config, quarantine=quarantine, progress=progress)
             holdout.save(output.folder / "holdout")
-            output.summary["holdout_rows"] = holdout_rows.to_dict()
-            output.summary["fingerprints"]["holdout"] = given.fingerprint()
+            fingerprints = Fingerprints(log=fingerprints.log, holdout=given.fingerprint())
+        output.inputs.update(fingerprints.model_dump())
+        output.summary = PrepareSummary(
+            rows=rows,
+            cleaning=cleaning,
+            items_without_events=matrix.n_items - cleaning.n_items,
+            fingerprints=fingerprints,
+            newest_event=newest,
+            holdout_rows=holdout_rows,
+        )
     log.info("prepared rows=%s entries=%d", rows.to_dict(), cleaning.entries)
-    return workspace.summary("prepare")
+    return output.summary
 
 
 def _newest(events: Interactions) -> int | None:

@@ -1,4 +1,4 @@
-"""PreviousVersion: the published version that tonight's vectors are tied to, and whether a fit may start from it."""
+"""PreviousVersion: the published version that new vectors are tied to, and whether a fit may start from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from recsys.models.factors.continuity import EarlierEmbeddings, share_of_entries
 from recsys.models.registry import model_config
 from recsys.pipeline_config import PipelineConfig
 
-# With less of tonight's entries at items that have a vector, most of the model would be made of nothing.
+# With fewer entries at items that have a vector, most of the model would not be continued.
 _SHARED_ENTRIES = 0.5
 
 
@@ -36,16 +36,15 @@ class PreviousVersion:
 
     @property
     def warm_nights(self) -> int:
-        """How many fits in a row, up to this one, set out from the one before."""
-        nights = self.manifest.training.get("warm_nights")
-        return nights if isinstance(nights, int) else 0
+        """Number of warm starts in a row, up to this version."""
+        return self.manifest.training.warm_nights or 0
 
 
 def find_previous_version(config: PipelineConfig, matrix: InteractionMatrix, *, log: str) -> PreviousVersion | None:
-    """The version that serves, or, where that was made of this very log, the one it was itself tied to.
+    """The version that serves; if that was made from this very log, the version it was itself tied to.
 
-    So the same night run again gives the same vectors, and not those of one iteration more. `log`: the fingerprint.
-    None where there is none. Raises ArtifactError where it is damaged, or its vectors cannot be brought over.
+    So running the job again on the same log gives the same vectors. `log`: its fingerprint. None if there is none.
+    Raises ArtifactError if the version is damaged or its vectors cannot be carried over.
     """
     registry = Registry(config.publish.store)
     if (version := _version(registry, config, log)) is None:
@@ -67,8 +66,7 @@ def _version(registry: Registry, config: PipelineConfig, log: str) -> str | None
         return None
     if manifest.log.get("fingerprint") != log or changed_since(manifest, config):
         return manifest.version
-    tied_to = manifest.training.get("started_from") or manifest.training.get("aligned_to")
-    return None if tied_to is None else str(tied_to)
+    return manifest.training.tied_to
 
 
 def _factors(manifest: Manifest, earlier: EarlierEmbeddings) -> int:
@@ -89,10 +87,7 @@ def why_not_warm(previous: PreviousVersion, model: WarmStartConfig, config: Pipe
 
 
 def changed_since(manifest: Manifest, config: PipelineConfig) -> str | None:
-    """The first setting that vectors depend on and that is another one now, in words; None where all are alike.
-
-    What was chosen and evaluated with a whole fit is not what a single iteration from other vectors leads to.
-    """
+    """The first setting that vectors depend on and that has changed, in words; None if all are the same."""
     now = _learned_by(portable_settings(config))
     try:
         before = _learned_by(manifest.config)
@@ -103,7 +98,7 @@ def changed_since(manifest: Manifest, config: PipelineConfig) -> str | None:
 
 
 def _learned_by(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Every setting that vectors depend on, by its key; one that a version does not know has its default."""
+    """Every setting that vectors depend on, by its key; a setting that a version does not name has its default."""
     sections = {
         "model": _model_of(settings).learned_by(),
         "prepare": PrepareConfig.model_validate(settings["prepare"]).model_dump(),

@@ -3,11 +3,17 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any
 
 import numpy as np
 
 from pipelines.steps.report import compose_report, load_evidence, portable_settings
+from pipelines.steps.summaries import (
+    EvaluateSummary,
+    IndexStepSummary,
+    PrepareSummary,
+    PublishSummary,
+    TrainSummary,
+)
 from pipelines.steps.workspace import Workspace
 from recsys.artifacts.bundle import read_record, seal_bundle
 from recsys.artifacts.contents import Contents
@@ -29,7 +35,7 @@ from recsys.retrieval.index_files import read_index
 log = logging.getLogger(__name__)
 
 
-def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
+def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> PublishSummary:
     """Seal what the steps before made and let it serve, if every gate opens. Returns the summary.
 
     Raises GateError where one stays shut: the report says why, and the version that serves is untouched.
@@ -49,9 +55,9 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         _write_report(replace(report, version=version), plots, workspace)
         registry.publish(version)
         progress("seal the version", 1, 1)
-        output.summary.update(version=version, verdict=report.verdict, unchanged=version == serving)
+        output.summary = PublishSummary(version=version, verdict=report.verdict or "", unchanged=version == serving)
     log.info("published version=%s", version)
-    return workspace.summary("publish")
+    return output.summary
 
 
 def _write_report(report: Report, plots: Mapping[str, str | None], workspace: Workspace) -> None:
@@ -74,7 +80,7 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: 
     model = load_model(workspace.folder("train") / "model")
     matrix = InteractionMatrix.load(prepared / "matrix")
     shape = (matrix.n_items, model.embeddings.factors)
-    summary = workspace.summary("prepare")
+    prepare = workspace.summary(PrepareSummary)
     return seal_bundle(
         config.publish.store,
         Contents(
@@ -89,16 +95,16 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: 
         VersionFacts(
             config=portable_settings(config),
             log={
-                "fingerprint": summary["fingerprints"]["log"],
-                NEWEST_EVENT: summary["newest_event"],
-                **summary["rows"],
+                "fingerprint": prepare.fingerprints.log,
+                NEWEST_EVENT: prepare.newest_event,
+                **prepare.rows.to_dict(),
             },
             counts={"users": matrix.n_users, "items": matrix.n_items, "entries": int(matrix.csr.nnz)},
-            metrics=workspace.summary("evaluate")["metrics"][config.model.algorithm],
+            metrics=workspace.summary(EvaluateSummary).metrics[config.model.algorithm],
             gates=[asdict(gate) for gate in report.judgement.gates],
             verdict=report.verdict or "",
-            index=workspace.summary("index"),
-            training=workspace.summary("train")["training"],
+            index=workspace.summary(IndexStepSummary).model_dump(mode="json"),
+            training=workspace.summary(TrainSummary).training,
         ),
         record=record,
     )

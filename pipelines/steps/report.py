@@ -4,22 +4,14 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from pipelines.steps.summaries import EvaluateSummary, IndexStepSummary, PrepareSummary, TrainSummary
 from pipelines.steps.workspace import Workspace
-from recsys.data.cleaning import CleaningSummary
 from recsys.data.id_map import IdMap
-from recsys.data.ingest.accounting import RowCounts
 from recsys.data.items import Items
 from recsys.evaluation.definitions import split_name
 from recsys.evaluation.examples import regressions, show_users, spread_rows
 from recsys.evaluation.gates import check_gates
-from recsys.evaluation.provenance import (
-    Continuity,
-    IndexSummary,
-    LogSource,
-    Provenance,
-    SplitSummary,
-    Stopping,
-)
+from recsys.evaluation.provenance import LogSource, Provenance, SplitSummary
 from recsys.evaluation.record import Record
 from recsys.evaluation.reporting.report import Details, Judgement, Report, build_report
 from recsys.evaluation.results import Cohort, Evaluation
@@ -88,22 +80,22 @@ def _details(
 
 
 def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
-    prepared, evaluated, trained = (workspace.summary(step) for step in ("prepare", "evaluate", "train"))
-    stopping = evaluated.get("stopping")
+    prepared, evaluated = workspace.summary(PrepareSummary), workspace.summary(EvaluateSummary)
+    trained = workspace.summary(TrainSummary)
     return Provenance(
-        split=SplitSummary.model_validate(evaluated["split"]),
+        split=evaluated.split,
         log=LogSource(
-            fingerprint=prepared["fingerprints"]["log"],
+            fingerprint=prepared.fingerprints.log,
             files=tuple(path.name for path in config.log.paths),
-            newest=prepared["newest_event"],
+            newest=prepared.newest_event,
         ),
-        ingest=RowCounts.from_dict(prepared["rows"]),
-        holdout_ingest=RowCounts.from_dict(prepared["holdout_rows"]) if "holdout_rows" in prepared else None,
-        cleaning=CleaningSummary(**prepared["cleaning"]),
-        losses=tuple(trained["losses"]),
-        stopping=stopping and Stopping.model_validate(stopping),
-        training=Continuity.model_validate(trained["training"]),
-        index=IndexSummary.model_validate(workspace.summary("index")),
+        ingest=prepared.rows,
+        holdout_ingest=prepared.holdout_rows,
+        cleaning=prepared.cleaning,
+        losses=trained.losses,
+        stopping=evaluated.stopping,
+        training=trained.training,
+        index=workspace.summary(IndexStepSummary),
         settings=portable_settings(config),
     )
 

@@ -1,15 +1,16 @@
-"""run: the steps in their order, each timed and summed up."""
+"""run: the steps in order, each timed."""
 
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from pipelines.steps.evaluate import evaluate
 from pipelines.steps.index import index
 from pipelines.steps.memory import give_back, keep_one_arena
 from pipelines.steps.prepare import prepare
 from pipelines.steps.publish import publish
+from pipelines.steps.summaries import JobSummary, StepSummary
 from pipelines.steps.train import train
 from pipelines.steps.workspace import STEPS, Workspace
 from recsys.artifacts.lock import exclusive
@@ -22,11 +23,15 @@ from recsys.progress import Progress
 log = logging.getLogger(__name__)
 
 
-class Step(Protocol):
-    """One step of the job: reads its predecessors' outputs, writes its own, returns a summary."""
+Announce = Callable[[StepSummary, float], None]
+"""Called with the summary of a finished step and its seconds."""
 
-    def __call__(self, config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> dict[str, Any]:
-        """Returns what it did, as plain values."""
+
+class Step(Protocol):
+    """One step of the job: reads the outputs of the steps before it, writes its own."""
+
+    def __call__(self, config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> StepSummary:
+        """Do the step; returns what it did."""
 
 
 _STEPS: dict[str, Step] = {
@@ -43,26 +48,27 @@ def run(
     *,
     steps: tuple[str, ...] = STEPS,
     progress: Progress,
-    announce: Callable[[str, dict[str, Any]], None] = lambda step, summary: None,
-) -> dict[str, dict[str, Any]]:
-    """Run `steps` in order; returns each one's summary, its duration under "seconds".
+    announce: Announce = lambda summary, seconds: None,
+) -> JobSummary:
+    """Run `steps` in order. `announce` is called after each step.
 
-    `announce` hears of each step as it ends. A step that fails raises, and leaves its earlier outputs in place.
-    Raises ArtifactError where another run is at work in the same workspace.
+    A step that fails raises and leaves its earlier outputs in place. Raises ConfigError, before anything is read, for
+    whatever the settings alone show to be wrong; ArtifactError if another run uses the same workspace.
     """
     keep_one_arena()
     _check_before_work(config)
     workspace = Workspace(config.workspace)
-    done: dict[str, dict[str, Any]] = {}
+    summaries: dict[str, StepSummary] = {}
+    seconds: dict[str, float] = {}
     with exclusive(workspace.root / ".lock", doing="running in this workspace"):
         for step in steps:
             started = time.perf_counter()
-            summary = _STEPS[step](config, workspace, progress=progress)
-            done[step] = {**summary, "seconds": round(time.perf_counter() - started, 2)}
-            log.info("%s took %.2f s", step, done[step]["seconds"])
+            summaries[step] = _STEPS[step](config, workspace, progress=progress)
+            seconds[step] = round(time.perf_counter() - started, 2)
+            log.info("%s took %.2f s", step, seconds[step])
             give_back()
-            announce(step, done[step])
-    return done
+            announce(summaries[step], seconds[step])
+    return JobSummary(summaries, seconds)
 
 
 def _check_before_work(config: PipelineConfig) -> None:
@@ -73,4 +79,4 @@ def _check_before_work(config: PipelineConfig) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(f"{key}: {folder} cannot be made or is no folder: {error.strerror}") from error
+            raise ConfigError(f"{key}: {folder} cannot be created or is not a folder: {error.strerror}") from error

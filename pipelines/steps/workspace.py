@@ -1,21 +1,23 @@
-"""Where each step keeps its outputs, and how a step knows that they are still the right ones."""
+"""Where each step keeps its outputs, and whether they are up to date."""
 
 import hashlib
 import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from pipelines.steps.summaries import AnySummary, StepSummary
 from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig
 
 STEPS = ("prepare", "evaluate", "train", "index", "publish")
-"""The nightly job, in order; each step reads only what the ones before it wrote."""
+"""The steps of the job, in order; each reads only what the ones before it wrote."""
 
-# The sections of the configuration that a step reads itself.
+# The sections of the configuration that each step reads.
 _SETTINGS = {
     "prepare": ("log", "items", "prepare"),
     "evaluate": ("evaluate", "model"),
@@ -29,12 +31,12 @@ _RECORD = "step.json"
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder of one pipeline's intermediate results and of its report."""
+    """The folder of one job's intermediate results and of its report."""
 
     root: Path
 
     def folder(self, step: str) -> Path:
-        """The outputs of one step; they exist only when the step ended well."""
+        """The outputs of one step; it exists only if the step ended without an error."""
         return self.root / step
 
     @property
@@ -57,67 +59,91 @@ class Workspace:
         """Refused rows with file, line and reason."""
         return self.root / "quarantine.jsonl"
 
-    def summary(self, step: str) -> dict[str, Any]:
-        """What the step said of its work. Raises DataError where it has not run."""
-        return dict(self._record(step)["summary"])
+    def summary(self, kind: type[AnySummary]) -> AnySummary:
+        """What the step of `kind` did. Raises DataError if it has not run, or its record cannot be read."""
+        try:
+            return kind.model_validate(self._record(kind.step).summary)
+        except ValidationError as error:
+            raise DataError(f"{self._record_path(kind.step)}: not a summary of {kind.step}: {error}") from error
 
     def require(self, step: str, config: PipelineConfig) -> Path:
-        """The folder of a step that ran under these very settings, on its predecessors' present outputs.
+        """The folder of a step that ran with these settings, on the present outputs of the steps before it.
 
-        Raises DataError where it has not run or is out of date, and says what to type.
+        Raises DataError, with the command to type, if it has not run or is out of date.
         """
         record, again = self._record(step), f"run `recsys run CONFIG --from {step}` or an earlier step again"
-        if record["settings"] != _settings(step, config):
+        if record.settings != _settings(step, config):
             sections = " or ".join(f"[{name}]" for name in _SETTINGS[step])
             raise DataError(f"{self.folder(step)}: {sections} has changed since it was made; {again}")
         if before := _before(step):
             self.require(before, config)
-            if record["after"] != self._record(before)["identity"]:
+            if record.after != self._record(before).identity:
                 raise DataError(f"{self.folder(step)}: made from an earlier run of {before}; {again}")
         return self.folder(step)
 
     @contextmanager
     def output(self, step: str, config: PipelineConfig) -> Iterator["StepOutput"]:
-        """A fresh folder to write into; it takes the old one's place only when the block ends well."""
+        """A new folder to write into. It replaces the old one only if the block ends without an error."""
         self.root.mkdir(parents=True, exist_ok=True)
         fresh = self.root / f".{step}.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        output = StepOutput(fresh, {}, {})
+        output = StepOutput(fresh)
         yield output
         record = self._new_record(step, config, output)
-        (fresh / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(record.model_dump(mode="json"), indent=2) + "\n"
+        (fresh / _RECORD).write_text(text, encoding="utf-8")
         shutil.rmtree(self.folder(step), ignore_errors=True)
         fresh.rename(self.folder(step))
 
-    def _new_record(self, step: str, config: PipelineConfig, output: "StepOutput") -> dict[str, Any]:
-        before = _before(step)
-        made_of = {
-            "settings": _settings(step, config),
-            "after": self._record(before)["identity"] if before else output.summary["fingerprints"],
-            **output.inputs,
-        }
-        return {"step": step, **made_of, "identity": _sha256(made_of), "summary": output.summary}
+    def _new_record(self, step: str, config: PipelineConfig, output: "StepOutput") -> "_StepRecord":
+        before, settings = _before(step), _settings(step, config)
+        after = self._record(before).identity if before else None
+        identity = _sha256({"settings": settings, "after": after, **output.inputs})
+        summary = {} if output.summary is None else output.summary.model_dump(mode="json")
+        return _StepRecord(
+            step=step, settings=settings, after=after, inputs=output.inputs, identity=identity, summary=summary
+        )
 
-    def _record(self, step: str) -> dict[str, Any]:
-        path = self.folder(step) / _RECORD
+    def _record(self, step: str) -> "_StepRecord":
+        path = self._record_path(step)
         try:
-            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return _StepRecord.model_validate_json(path.read_bytes())
         except FileNotFoundError as error:
             raise DataError(f"{path}: {step} has not run yet; run `recsys {step} CONFIG` first") from error
-        return record
+        except ValidationError as error:
+            raise DataError(f"{path}: not the record of a step; run `recsys {step} CONFIG` again: {error}") from error
+
+    def _record_path(self, step: str) -> Path:
+        return self.folder(step) / _RECORD
 
 
-@dataclass(frozen=True)
+@dataclass
 class StepOutput:
-    """What a running step fills: a folder of files, and a summary for people and for the manifest.
+    """What a running step fills: a folder of files, and its summary.
 
-    `inputs`: what else it was made of, beside settings and the step before; part of the identity of its outputs.
+    `inputs`: what the outputs depend on beside the settings and the step before, as part of their identity.
     """
 
     folder: Path
-    summary: dict[str, Any]
-    inputs: dict[str, Any]
+    summary: StepSummary | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+
+
+class _StepRecord(BaseModel):
+    """step.json: what a step did, and what it depends on.
+
+    `settings`, `identity`: hashes. `after`: the identity of the step before.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    step: str
+    settings: str
+    after: str | None
+    inputs: dict[str, str]
+    identity: str
+    summary: dict[str, JsonValue]
 
 
 def _before(step: str) -> str | None:
@@ -132,10 +158,10 @@ def _settings(step: str, config: PipelineConfig) -> str:
     return _sha256(sections)
 
 
-def _dumped(config: PipelineConfig, section: str) -> Any:
+def _dumped(config: PipelineConfig, section: str) -> JsonValue:
     value = getattr(config, section)
     return None if value is None else value.model_dump(mode="json")
 
 
-def _sha256(tree: Any) -> str:
+def _sha256(tree: JsonValue) -> str:
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()

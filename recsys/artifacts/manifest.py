@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from recsys.artifacts.files import FileDigest, read_file, write_durably
 from recsys.errors import ArtifactError
+from recsys.evaluation.provenance import Continuity
 
 SCHEMA_VERSION = 1
 """What this release writes."""
@@ -25,7 +26,7 @@ MANIFEST, CHECKSUM = "manifest.json", "manifest.json.sha256"
 """The manifest, and its own hash in the form that `sha256sum --check` reads."""
 
 RECORD = "evaluation.arrow"
-"""How the version was evaluated, user by user; versions made before there were records have none."""
+"""How the version was evaluated, user by user. A version that was sealed without an evaluation has none."""
 
 NEWEST_EVENT = "newest_event"
 """Key of a manifest's `log`: UTC seconds of the newest event, None for a log without times, missing in old ones."""
@@ -59,7 +60,7 @@ class Manifest(BaseModel):
     gates: list[JsonValue] = Field(description="each gate's name, whether it passed, and why")
     verdict: str
     index: Json = Field(description="kind of the search index, and its measured recall")
-    training: Json = Field({}, description="which version the vectors set out from or are aligned to")
+    training: Continuity = Field(Continuity(), description="which version the vectors started from or are aligned to")
     libraries: dict[str, str] = Field(description="versions that wrote it")
     files: dict[str, FileDigest] = Field(description="path below the version's folder -> hash and size in bytes")
 
@@ -78,7 +79,7 @@ class VersionFacts:
     gates: Sequence[object] = ()
     verdict: str = ""
     index: Mapping[str, object] = field(default_factory=dict)
-    training: Mapping[str, object] = field(default_factory=dict)
+    training: Continuity = field(default_factory=Continuity)
 
 
 def new_manifest(files: dict[str, FileDigest], facts: VersionFacts) -> Manifest:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 
 from recsys.data.cleaning import CleaningSummary
 from recsys.data.ingest.accounting import RowCounts
+from recsys.models.factors.config import FactorModelConfig
 
 Value = TypeVar("Value")
 
@@ -19,6 +20,10 @@ class Summary(BaseModel):
     """Facts with one JSON form: `model_dump(mode="json")` writes it, `model_validate` reads it. Frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+
+Rows = Annotated[RowCounts, PlainSerializer(RowCounts.to_dict)]
+Cleaning = Annotated[CleaningSummary, PlainSerializer(CleaningSummary.to_dict)]
 
 
 class SplitSummary(Summary):
@@ -44,6 +49,10 @@ class Stopping(Summary):
     measured_after: tuple[int, ...] = ()
     n_users: int = 0
     reason: str | None = None
+
+    def applied(self, model: FactorModelConfig) -> FactorModelConfig:
+        """`model` with this number of iterations."""
+        return model.model_copy(update={"iterations": self.iterations})
 
 
 class Continuity(Summary):

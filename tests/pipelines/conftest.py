@@ -2,11 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipelines.steps.run import run
+from pipelines.steps.summaries import JobSummary
 from recsys.data.synthetic import SyntheticLog, write_synthetic_log
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
@@ -43,7 +43,7 @@ regularization = 10.0
 iterations = 3
 """
 
-Finished = tuple[PipelineConfig, SyntheticLog, dict[str, Any]]
+Finished = tuple[PipelineConfig, SyntheticLog, JobSummary]
 
 
 def write_shop(folder: Path) -> SyntheticLog:

@@ -34,18 +34,18 @@ def _bytes_of(folder: Path) -> int:
 
 class TestCounts:
     def test_rows_and_ids_are_those_of_the_log(self, found: Forecast, finished: Finished) -> None:
-        rows = finished[2]["prepare"]["rows"]
-        assert (found.size.rows, found.size.events) == (rows["rows_read"], rows["accepted"])
-        assert found.size.accepted == rows["accepted"] + rows["merged"]
+        rows = finished[2].prepare.rows
+        assert (found.size.rows, found.size.events) == (rows.rows_read, rows.accepted)
+        assert found.size.accepted == rows.accepted + rows.merged
 
     def test_the_matrix_is_what_cleaning_leaves(self, found: Forecast, finished: Finished) -> None:
-        cleaning = finished[2]["prepare"]["cleaning"]
-        assert found.size.n_users == cleaning["n_users"]
-        assert found.size.n_items == cleaning["n_items"]
-        assert found.size.entries == pytest.approx(cleaning["entries"], rel=0.01)
+        cleaning = finished[2].prepare.cleaning
+        assert found.size.n_users == cleaning.n_users
+        assert found.size.n_items == cleaning.n_items
+        assert found.size.entries == pytest.approx(cleaning.entries, rel=0.01)
 
     def test_the_cut_is_that_of_evaluation(self, found: Forecast, finished: Finished) -> None:
-        counts = finished[2]["evaluate"]["split"]["counts"]
+        counts = finished[2].evaluate.split.counts
         assert found.size.train_share * found.size.events == pytest.approx(counts["n_train_events"], rel=0.02)
         assert found.size.train_users == pytest.approx(counts["n_train_users"], rel=0.02)
         assert found.size.eval_users == pytest.approx(counts["n_eval_users"], rel=0.15)  # some did nothing new

@@ -77,8 +77,8 @@ def night(
 def test_it_is_evaluated_published_and_named(night: Night) -> None:
     config, summaries = night
     name = config.model.algorithm
-    assert summaries["evaluate"]["means"][name] > 0
-    assert summaries["publish"]["verdict"] == "accepted"
+    assert summaries.evaluate.means[name] > 0
+    assert summaries.publish.verdict == "accepted"
     manifest = Registry(config.publish.store).serving_manifest()
     assert manifest is not None
     assert manifest.config["model"] == config.model.model_dump(mode="json")
@@ -109,9 +109,9 @@ def test_the_next_night_is_aligned_and_changes_no_list(night: Night) -> None:
     newest = sorted(path for path in config.log.paths[0].parent.iterdir() if path.suffix == ".csv")[-1]
     newest.write_bytes(b"".join(newest.read_bytes().splitlines(keepends=True)[:-20]))
     done = run(config, progress=silent)
-    assert done["train"]["training"]["aligned_to"] == before.manifest.version
-    assert done["train"]["training"]["mean_item_cosine"] > 0.5
-    assert first["publish"]["version"] != done["publish"]["version"]
+    assert done.train.training.aligned_to == before.manifest.version
+    assert done.train.training.mean_item_cosine > 0.5
+    assert first.publish.version != done.publish.version
 
 
 def test_the_doctor_forecasts_it(night: Night) -> None:

@@ -22,7 +22,7 @@ def _config(shop: Path, **evaluate: Any) -> PipelineConfig:
 def test_every_baseline_is_evaluated_and_stands_in_the_report(shop: Path) -> None:
     config = _config(shop, baselines=WITHOUT_EXTRAS)
     summaries = run(config, progress=silent)
-    assert list(summaries["evaluate"]["means"]) == ["als", *WITHOUT_EXTRAS]
+    assert list(summaries.evaluate.means) == ["als", *WITHOUT_EXTRAS]
     page = (config.workspace / "report.md").read_text(encoding="utf-8")
     assert all(f"| {name} |" in page for name in WITHOUT_EXTRAS)
 

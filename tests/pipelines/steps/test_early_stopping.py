@@ -23,18 +23,18 @@ def test_what_is_evaluated_and_what_is_published_have_that_many_iterations(shop:
     given = {"model.iterations": 8, "model.alpha": 40.0, "model.log_loss": True, "model.early_stopping": early}
     config = load_config(shop, overrides=given)
     summaries = run(config, progress=silent)
-    stopping, losses = summaries["evaluate"]["stopping"], summaries["train"]["losses"]
+    stopping, losses = summaries.evaluate.stopping, summaries.train.losses
     if not early:
         assert stopping is None
         assert len(losses) == 8
         return
-    assert len(losses) == stopping["iterations"] < 8
-    evaluated = summaries["evaluate"]["means"]["als"]
+    assert len(losses) == stopping.iterations < 8
+    evaluated = summaries.evaluate.means["als"]
     events = Interactions.load(Workspace(config.workspace).folder("prepare") / "events")
     weights = EventWeights.of(config.log, config.prepare)
     split = make_split(events, config.evaluate, prepare=config.prepare, weights=weights)
-    model = fit_model(split.train, config.model.model_copy(update={"iterations": stopping["iterations"]}))
+    model = fit_model(split.train, config.model.model_copy(update={"iterations": stopping.iterations}))
     ranked = FactorRecommender("als", model, ExactSearch(model.embeddings.scoring_items))
     assert evaluate(ranked, split, cutoffs=(20,)).means()["ndcg@20"] == pytest.approx(evaluated)
     report = json.loads(Workspace(config.workspace).report_json.read_text())
-    assert report["stopping"]["iterations"] == stopping["iterations"]
+    assert report["stopping"]["iterations"] == stopping.iterations

@@ -18,7 +18,7 @@ def _report(shop: Path) -> dict:
 
 
 def test_the_second_night_is_compared_with_the_first_on_the_same_users(shop: Path) -> None:
-    first = run(load_config(shop), progress=silent)["publish"]["version"]
+    first = run(load_config(shop), progress=silent).publish.version
     assert _report(shop)["serving"] is None
     run(load_config(shop, overrides={"model.seed": 2}), progress=silent)
     report = _report(shop)

@@ -4,12 +4,11 @@ import csv
 import json
 import shutil
 from pathlib import Path
-from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
 from pipelines.steps.run import run
+from pipelines.steps.summaries import JobSummary, PrepareSummary
 from pipelines.steps.workspace import STEPS, Workspace
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.registry import Registry
@@ -19,24 +18,24 @@ from recsys.errors import ArtifactError, DataError, GateError
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
 
-Finished = tuple[PipelineConfig, SyntheticLog, dict[str, Any]]
+Finished = tuple[PipelineConfig, SyntheticLog, JobSummary]
 
 
 class TestAWholeNight:
     def test_every_row_is_accounted_for(self, finished: Finished) -> None:
         _, log, done = finished
-        rows = done["prepare"]["rows"]
-        assert rows["rows_read"] == rows["accepted"] + sum(rows["refused"].values()) + rows["merged"]
-        assert rows["accepted"] == 9_000
-        assert sum(rows["refused"].values()) + rows["merged"] == sum(log.planted.values())
+        rows = done.prepare.rows
+        assert rows.rows_read == rows.accepted + sum(rows.refused.values()) + rows.merged
+        assert rows.accepted == 9_000
+        assert sum(rows.refused.values()) + rows.merged == sum(log.planted.values())
 
     def test_the_bot_is_left_out_by_name(self, finished: Finished) -> None:
         _, _, done = finished
-        assert done["prepare"]["cleaning"]["removed"]["user_above_max_events"] > 900
+        assert done.prepare.cleaning.removed["user_above_max_events"] > 900
 
     def test_the_model_finds_the_planted_tastes(self, finished: Finished) -> None:
         _, _, done = finished
-        means = done["evaluate"]["means"]
+        means = done.evaluate.means
         assert means["als"] > 1.3 * means["popular"]
 
     def test_the_report_holds_every_model_with_intervals(self, finished: Finished) -> None:
@@ -55,7 +54,7 @@ class TestAWholeNight:
     def test_the_published_version_serves_titles(self, finished: Finished) -> None:
         config, _, done = finished
         engine = Engine(Registry(config.publish.store).load())
-        assert engine.version == done["publish"]["version"]
+        assert engine.version == done.publish.version
         answer = engine.recommend(engine.user_ids.id_at(0), k=5)
         assert answer.user_status == "known"
         assert all(item.title for item in answer.items)
@@ -64,7 +63,7 @@ class TestAWholeNight:
     def test_the_quarantine_names_file_and_line(self, finished: Finished) -> None:
         config, _, done = finished
         rows = [json.loads(line) for line in (config.workspace / "quarantine.jsonl").read_text().splitlines()]
-        assert len(rows) == sum(done["prepare"]["rows"]["refused"].values())
+        assert len(rows) == sum(done.prepare.rows.refused.values())
         assert all(Path(row["source"]).exists() and row["position"] > 1 for row in rows)
 
 
@@ -77,8 +76,8 @@ class TestACatalogueWithMoreItemsThanTheLog:
             csv.DictWriter(catalogue, names).writerows(rows)
         config = load_config(shop)
         done = run(config, progress=silent)
-        assert done["prepare"]["items_without_events"] == 2
-        assert done["train"]["n_items"] == done["prepare"]["cleaning"]["n_items"] + 2
+        assert done.prepare.items_without_events == 2
+        assert done.train.n_items == done.prepare.cleaning.n_items + 2
         engine = Engine(Registry(config.publish.store).load())
         view = engine.item("a-new-one")
         assert (view.title, view.has_vector) == ("Unread", False)
@@ -91,17 +90,17 @@ class TestACatalogueWithMoreItemsThanTheLog:
 class TestAgain:
     def test_the_same_log_gives_the_same_version(self, shop: Path, finished: Finished) -> None:
         done = run(load_config(shop), progress=silent)
-        assert done["publish"]["version"] == finished[2]["publish"]["version"]
+        assert done.publish.version == finished[2].publish.version
 
     def test_another_seed_gives_another_version(self, shop: Path, finished: Finished) -> None:
         done = run(load_config(shop, overrides={"model.seed": 2}), progress=silent)
-        assert done["publish"]["version"] != finished[2]["publish"]["version"]
+        assert done.publish.version != finished[2].publish.version
 
     def test_resuming_needs_only_what_the_steps_before_left(self, shop: Path, finished: Finished) -> None:
         config = load_config(shop)
         for step in STEPS:
             done = run(config, steps=(step,), progress=silent)
-        assert done["publish"]["version"] == finished[2]["publish"]["version"]
+        assert done.publish.version == finished[2].publish.version
 
 
 class TestTwoAtOnce:
@@ -115,10 +114,10 @@ class TestTwoAtOnce:
             run(config, steps=("prepare",), progress=silent)
 
     def test_running_again_says_that_nothing_changed(self, published: Path, finished: Finished) -> None:
-        assert not finished[2]["publish"]["unchanged"]
+        assert not finished[2].publish.unchanged
         config = load_config(published)
-        assert run(config, progress=silent)["publish"]["unchanged"]
-        assert run(config, steps=("publish",), progress=silent)["publish"]["unchanged"]
+        assert run(config, progress=silent).publish.unchanged
+        assert run(config, steps=("publish",), progress=silent).publish.unchanged
 
 
 class TestOutOfOrder:
@@ -142,27 +141,35 @@ class TestOutOfOrder:
 
     def test_a_step_that_fails_keeps_its_earlier_output(self, shop: Path) -> None:
         config = load_config(shop)
-        before = run(config, steps=("prepare",), progress=silent)["prepare"]["rows"]
+        before = run(config, steps=("prepare",), progress=silent).prepare.rows
         shutil.rmtree(shop.parent / "events")
         with pytest.raises(DataError):
             run(config, steps=("prepare",), progress=silent)
-        assert Workspace(config.workspace).summary("prepare")["rows"] == before
+        assert Workspace(config.workspace).summary(PrepareSummary).rows == before
+
+    def test_a_damaged_record_is_named(self, shop: Path) -> None:
+        config = load_config(shop)
+        run(config, steps=("prepare",), progress=silent)
+        (config.workspace / "prepare" / "step.json").write_text("{}")
+        with pytest.raises(
+            DataError, match=r"step\.json: not the record of a step; run `recsys prepare CONFIG` again"
+        ):
+            run(config, steps=("evaluate",), progress=silent)
 
 
 class TestGates:
-    def test_a_night_whose_version_cannot_be_sealed_has_its_report_all_the_same(
-        self, shop: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_night_whose_version_cannot_be_sealed_has_its_report_all_the_same(self, shop: Path) -> None:
         config = load_config(shop)
-        monkeypatch.setattr("pipelines.steps.publish.seal_bundle", Mock(side_effect=OSError("no space left")))
-        with pytest.raises(OSError, match="no space left"):
+        config.publish.store.mkdir()
+        (config.publish.store / "versions").write_text("in the way")
+        with pytest.raises(ArtifactError, match="could not be written"):
             run(config, progress=silent)
         report = json.loads((config.workspace / "report.json").read_text())
         assert (report["verdict"], report["version"]) == ("accepted", None)
         assert Registry(config.publish.store).current() is None
 
     def test_a_worse_model_is_refused_and_the_old_one_serves(self, published: Path, finished: Finished) -> None:
-        config, serving = load_config(published), finished[2]["publish"]["version"]
+        config, serving = load_config(published), finished[2].publish.version
         worse = load_config(published, overrides={"model.regularization": 1e6})
         with pytest.raises(GateError, match="ndcg@20"):
             run(worse, progress=silent)

@@ -15,6 +15,7 @@ from recsys.artifacts.registry import Registry
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ArtifactError, DataError
+from recsys.evaluation.provenance import Continuity
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
 
@@ -47,7 +48,7 @@ def night(published: Path, tmp_path: Path) -> Path:
 
 def trained(config: PipelineConfig) -> dict[str, Any]:
     run(config, steps=("prepare",), progress=silent)
-    return dict(run(config, steps=("evaluate", "train"), progress=silent)["train"]["training"])
+    return run(config, steps=("evaluate", "train"), progress=silent).train.training
 
 
 def test_a_warm_night_goes_on_from_what_serves(night: Path) -> None:
@@ -57,10 +58,10 @@ def test_a_warm_night_goes_on_from_what_serves(night: Path) -> None:
     done = run(config, progress=silent)
     manifest = registry.serving_manifest()
     assert manifest is not None
-    assert manifest.training == done["train"]["training"]
-    assert manifest.training["started_from"] == before
-    assert manifest.training["iterations"] == manifest.training["warm_nights"] == 1
-    assert done["train"]["training"]["mean_item_cosine"] > 0.8
+    assert manifest.training == done.train.training
+    assert manifest.training.started_from == before
+    assert manifest.training.iterations == manifest.training.warm_nights == 1
+    assert done.train.training.mean_item_cosine > 0.8
     report = json.loads(Workspace(config.workspace).report_json.read_text())
     assert report["training"]["started_from"] == before
     for page in (Workspace(config.workspace).report_markdown, Workspace(config.workspace).report_html):
@@ -70,28 +71,28 @@ def test_a_warm_night_goes_on_from_what_serves(night: Path) -> None:
 def test_the_evaluation_never_sets_out_from_what_serves(night: Path) -> None:
     warm = run(config_of(night), steps=STEPS[:2], progress=silent)
     anew = run(config_of(night, "none"), steps=STEPS[:2], progress=silent)
-    assert warm["evaluate"]["metrics"]["als"] == anew["evaluate"]["metrics"]["als"]
+    assert warm.evaluate.metrics["als"] == anew.evaluate.metrics["als"]
 
 
 @pytest.mark.parametrize("continuity", ["aligned", "warm"])
 def test_the_same_night_again_gives_the_same_version(night: Path, continuity: str) -> None:
     config = config_of(night, continuity)
-    first, again = (run(config, progress=silent)["publish"] for _ in range(2))
-    assert not first["unchanged"]
-    assert again["unchanged"]
-    assert again["version"] == first["version"]
+    first, again = (run(config, progress=silent).publish for _ in range(2))
+    assert not first.unchanged
+    assert again.unchanged
+    assert again.version == first.version
 
 
 def test_an_aligned_night_keeps_the_space_and_the_lists(night: Path) -> None:
     anew = run(config_of(night, "none"), steps=STEPS[:3], progress=silent)
     done = run(config_of(night, "aligned"), steps=STEPS[:3], progress=silent)
-    assert anew["train"]["training"] == {}
-    assert done["train"]["training"]["aligned_to"] == Registry(config_of(night).publish.store).current()
-    assert done["train"]["training"]["mean_item_cosine"] > 0.5
+    assert anew.train.training == Continuity()
+    assert done.train.training.aligned_to == Registry(config_of(night).publish.store).current()
+    assert done.train.training.mean_item_cosine > 0.5
 
 
 def test_the_first_night_is_tied_to_none(shop: Path) -> None:
-    assert trained(config_of(shop)) == {"tied_to_none": "no earlier version serves"}
+    assert trained(config_of(shop)) == Continuity(tied_to_none="no earlier version serves")
 
 
 def test_a_damaged_version_is_no_reason_to_fail(night: Path) -> None:
@@ -103,8 +104,8 @@ def test_a_damaged_version_is_no_reason_to_fail(night: Path) -> None:
     vectors.chmod(0o644)
     vectors.write_bytes(content)
     training = trained(config)
-    assert training.keys() == {"tied_to_none"}
-    assert "users.npy: its content changed" in training["tied_to_none"]
+    assert training == Continuity(tied_to_none=training.tied_to_none)
+    assert "users.npy: its content changed" in training.tied_to_none
 
 
 @pytest.mark.parametrize(
@@ -113,12 +114,12 @@ def test_a_damaged_version_is_no_reason_to_fail(night: Path) -> None:
 def test_a_pointer_astray_is_no_reason_to_fail(night: Path, pointer: str, reason: str) -> None:
     config = config_of(night)
     (config.publish.store / "CURRENT").write_text(f"{pointer}\n")
-    assert reason in trained(config)["tied_to_none"]
+    assert reason in trained(config).tied_to_none
 
 
 def test_other_factors_cannot_be_brought_over(night: Path) -> None:
     training = trained(config_of(night, **{"model.factors": 6}))
-    assert "has 8 factors, model.factors asks for 6" in training["tied_to_none"]
+    assert "has 8 factors, model.factors asks for 6" in training.tied_to_none
 
 
 @pytest.mark.parametrize(
@@ -131,14 +132,14 @@ def test_other_factors_cannot_be_brought_over(night: Path) -> None:
 )
 def test_after_a_changed_setting_the_fit_starts_anew(night: Path, key: str, value: Any, said: str) -> None:
     training = trained(config_of(night, **{key: value}))
-    assert said in training["not_warm"]
-    assert "started_from" not in training
-    assert training["aligned_to"]
+    assert said in training.not_warm
+    assert training.started_from is None
+    assert training.aligned_to
 
 
 def test_settings_that_vectors_do_not_depend_on_may_change(night: Path) -> None:
     training = trained(config_of(night, **{"model.popularity_exponent": 0.3, "model.threads": 1}))
-    assert "started_from" in training
+    assert training.started_from
 
 
 def test_after_so_many_warm_nights_one_starts_anew(night: Path) -> None:
@@ -146,17 +147,17 @@ def test_after_so_many_warm_nights_one_starts_anew(night: Path) -> None:
     run(config, progress=silent)
     newest = night.parent / "events" / NEWEST
     newest.write_bytes(b"".join(newest.read_bytes().splitlines(keepends=True)[:-5]))
-    done = run(config, progress=silent)["train"]["training"]
-    assert done["not_warm"] == "model.warm_nights allows no more than 1 in a row"
-    assert done["aligned_to"] == Registry(config.publish.store).history()[-2].version
+    done = run(config, progress=silent).train.training
+    assert done.not_warm == "model.warm_nights allows no more than 1 in a row"
+    assert done.aligned_to == Registry(config.publish.store).history()[-2].version
     assert "warm_nights" not in done
 
 
 def test_ill_vectors_are_not_published(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.steps.train._HEALTHY", 100.0)
     training = trained(config_of(night))
-    assert "of their own training data" in training["not_warm"]
-    assert "started_from" not in training
+    assert "continued vectors have a recall of" in training.not_warm
+    assert training.started_from is None
 
 
 def test_a_catalogue_of_other_items_is_not_gone_on_with(night: Path) -> None:

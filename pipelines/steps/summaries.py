@@ -1,0 +1,199 @@
+"""What each step did, typed: the same summary is in step.json, in `--json`, in the report and in the manifest."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+from pydantic import ConfigDict, JsonValue
+
+from recsys.evaluation.number_format import count, figure
+from recsys.evaluation.provenance import (
+    Cleaning,
+    Continuity,
+    IndexSummary,
+    OrAbsent,
+    Rows,
+    SplitSummary,
+    Stopping,
+    Summary,
+)
+
+
+class StepSummary(Summary):
+    """The summary of one step. `step`: its name."""
+
+    step: ClassVar[str]
+
+    @abstractmethod
+    def sentence(self) -> str:
+        """One line for people."""
+
+
+AnySummary = TypeVar("AnySummary", bound=StepSummary)
+
+
+class Fingerprints(Summary):
+    """Of the log, and of the files of a given holdout."""
+
+    log: str
+    holdout: OrAbsent[str] = None
+
+
+class PrepareSummary(StepSummary):
+    """Rows and events by what became of them.
+
+    `items_without_events`: items that only the catalogue has. `newest_event`: UTC seconds, None without times.
+    """
+
+    step = "prepare"
+
+    rows: Rows
+    cleaning: Cleaning
+    items_without_events: int
+    fingerprints: Fingerprints
+    newest_event: int | None
+    holdout_rows: OrAbsent[Rows] = None
+
+    def sentence(self) -> str:
+        """Rows by reason, and the size of the matrix."""
+        rows, cleaning = self.rows, self.cleaning
+        reasons = {**rows.refused, **({"merged": rows.merged} if rows.merged else {})}
+        refused = "".join(f"; {count(n)} {reason}" for reason, n in reasons.items())
+        return (
+            f"{count(rows.rows_read)} rows read, {count(rows.accepted)} accepted{refused}; matrix"
+            f" {count(cleaning.n_users)} users x {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
+        )
+
+
+class EvaluateSummary(StepSummary):
+    """`means`: model to the mean of `metric`, the one that gates look at. `metrics`: model to all its means.
+
+    `stopping`: None if the number of iterations was not looked for.
+    """
+
+    step = "evaluate"
+
+    metric: str
+    means: dict[str, float]
+    metrics: dict[str, dict[str, float]]
+    n_users: int
+    split: SplitSummary
+    stopping: Stopping | None
+
+    def sentence(self) -> str:
+        """The primary metric of every model, and when training stopped."""
+        means = ", ".join(f"{name} {mean:.4f}" for name, mean in self.means.items())
+        return f"{self.metric} over {count(self.n_users)} users: {means}{self._stopped()}"
+
+    def _stopped(self) -> str:
+        if self.stopping is None or not self.stopping.curve:
+            return ""
+        if self.stopping.measured_after[-1] == self.stopping.iterations:
+            return f"; best after iteration {self.stopping.iterations}, the last that model.iterations allows"
+        return f"; stopped after iteration {self.stopping.iterations}"
+
+
+class TrainSummary(StepSummary):
+    """The size of the model, its loss by iteration, and how its vectors are tied to an earlier version."""
+
+    step = "train"
+
+    n_users: int
+    n_items: int
+    entries: int
+    factors: int
+    losses: tuple[float, ...]
+    training: Continuity
+
+    def sentence(self) -> str:
+        """The size of the model, and what its vectors are tied to."""
+        return f"{self.factors} factors for {count(self.n_users)} users and {count(self.n_items)} items{self._tied()}"
+
+    def _tied(self) -> str:
+        training = self.training
+        if training.tied_to_none:
+            return f"; not aligned with an earlier version: {training.tied_to_none}"
+        if training.tied_to is None:
+            return ""
+        how = "continued from" if training.started_from else "fitted from scratch, aligned with"
+        why = f" ({training.not_warm})" if training.not_warm else ""
+        return f"; {how} {training.tied_to}{why}, mean item cosine {figure(training.mean_item_cosine)}"
+
+
+class IndexStepSummary(IndexSummary, StepSummary):
+    """The published index and the one for similar items."""
+
+    model_config = ConfigDict(extra="allow")
+    step = "index"
+
+    def sentence(self) -> str:
+        """The kind of the index and its recall."""
+        recall = self.facts.get("recall@100")
+        return f"{self.kind}, recall@100 {recall:.4f}" if isinstance(recall, float | int) else self.kind
+
+
+class PublishSummary(StepSummary):
+    """`unchanged`: this very version served before."""
+
+    step = "publish"
+
+    version: str
+    verdict: str
+    unchanged: bool
+
+    def sentence(self) -> str:
+        """The version, and whether it is new."""
+        return f"{self.version} " + ("serves already: nothing changed" if self.unchanged else "accepted")
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """The summaries of the steps that ran, and the seconds each took, by the step's name and in order.
+
+    Reading the summary of a step that did not run raises KeyError.
+    """
+
+    summaries: Mapping[str, StepSummary]
+    seconds: Mapping[str, float]
+
+    @property
+    def prepare(self) -> PrepareSummary:
+        """What prepare did."""
+        return self._of(PrepareSummary)
+
+    @property
+    def evaluate(self) -> EvaluateSummary:
+        """What evaluate did."""
+        return self._of(EvaluateSummary)
+
+    @property
+    def train(self) -> TrainSummary:
+        """What train did."""
+        return self._of(TrainSummary)
+
+    @property
+    def index(self) -> IndexStepSummary:
+        """What index did."""
+        return self._of(IndexStepSummary)
+
+    @property
+    def publish(self) -> PublishSummary:
+        """What publish did."""
+        return self._of(PublishSummary)
+
+    def __contains__(self, step: object) -> bool:
+        return step in self.summaries
+
+    def _of(self, kind: type[AnySummary]) -> AnySummary:
+        summary = self.summaries[kind.step]
+        if not isinstance(summary, kind):
+            raise TypeError(f"{kind.step}: got a {type(summary).__name__}, expected a {kind.__name__}")
+        return summary
+
+    def to_dict(self) -> dict[str, dict[str, JsonValue]]:
+        """Step to its summary as JSON, with its seconds."""
+        return {
+            step: {**summary.model_dump(mode="json"), "seconds": self.seconds[step]}
+            for step, summary in self.summaries.items()
+        }
