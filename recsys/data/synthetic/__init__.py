@@ -1,13 +1,11 @@
 """A made-up book shop: a seeded log with planted structure for the demo, the tests and the scale benchmarks."""
 
 from recsys.data.synthetic.catalogue import Catalogue, make_catalogue
-from recsys.data.synthetic.dirt import DIRT_KINDS
-from recsys.data.synthetic.events import EVENT_NAMES, EventChunk, generate_events
+from recsys.data.synthetic.events import EVENT_NAMES, EventChunk, generate_events, generate_matrix
+from recsys.data.synthetic.lines import DIRT_KINDS
 from recsys.data.synthetic.log_files import SyntheticLog, write_synthetic_log
-from recsys.data.synthetic.matrix import generate_matrix
-from recsys.data.synthetic.tastes import Tastes, make_tastes
 from recsys.data.synthetic.words import GENRES
-from recsys.data.synthetic.world import World, make_world
+from recsys.data.synthetic.world import Tastes, World, make_tastes, make_world
 
 __all__ = [
     "DIRT_KINDS",

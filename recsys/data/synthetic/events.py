@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Indices, Seconds
+from recsys.data.matrix import Csr, csr_from_pairs
 from recsys.data.synthetic.calendar import Slice, share_until, time_slices
 from recsys.data.synthetic.world import World
 
@@ -141,3 +142,18 @@ def _one_a_second(key: NDArray[np.int64], n_accounts: int) -> NDArray[np.int64]:
         if not len(repeated):
             return order
         key[repeated] += n_accounts
+
+
+def generate_matrix(world: World, n_events: int) -> Csr:
+    """How many events each reader has with each item: canonical float32 CSR (n_users, n_items).
+
+    Repeated pairs merge, so fewer entries than `n_events` are stored.
+    """
+    user = np.empty(n_events, np.int32)
+    item = np.empty(n_events, np.int32)
+    start = 0
+    for chunk in generate_events(world, n_events):
+        user[start : start + len(chunk)] = chunk.user_idx
+        item[start : start + len(chunk)] = chunk.item_idx
+        start += len(chunk)
+    return csr_from_pairs(user, item, np.ones(n_events, np.float32), (len(world.tastes), len(world.catalogue)))

@@ -13,9 +13,8 @@ from typing import IO, cast
 import numpy as np
 
 from recsys.data.synthetic.catalogue import Catalogue
-from recsys.data.synthetic.dirt import dirty_lines, strewn
 from recsys.data.synthetic.events import BOT_EVENTS, EVENT_NAMES, EventChunk, generate_events
-from recsys.data.synthetic.lines import EVENT_COLUMNS, Names, joined, line_bytes
+from recsys.data.synthetic.lines import EVENT_COLUMNS, Names, dirty_lines, joined, line_bytes, strewn
 from recsys.data.synthetic.words import GENRES
 from recsys.data.synthetic.world import World, item_id, make_world, user_id
 from recsys.errors import DataError

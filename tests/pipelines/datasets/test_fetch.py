@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.datasets.cards import Card, CardFile, Download, find_card
 from pipelines.datasets.fetch import fetch_card, fetch_dataset
-from recsys.data.synthetic.dirt import DIRT_KINDS
+from recsys.data.synthetic.lines import DIRT_KINDS
 from recsys.errors import ConfigError, DataError
 
 

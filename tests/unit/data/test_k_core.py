@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.data.activity import k_core, of_users_within
+from recsys.data.cleaning import k_core, of_users_within
 from recsys.data.pairs import Pairs, merge_events
 
 pair_sets = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=40)
