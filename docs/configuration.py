@@ -18,7 +18,7 @@ TARGET = Path(__file__).with_suffix(".md")
 _HEAD = """# Configuration
 
 Every key of `pipeline.toml`, written from the code by `python docs/configuration.py`. Relative paths start at the
-file's folder; `$RECSYS_DATA_DIR` in a path stands for the folder of data sets (`data` in the working folder where it
+file's folder; `$RECSYS_DATA_DIR` in a path stands for the folder of data sets (`data` in the working folder if it
 is unset). An unknown key is an error that suggests the nearest known one. Any key can be overridden for one run:
 `recsys run pipeline.toml --set model.factors=64`.
 

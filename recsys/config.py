@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 DATA_DIR_VARIABLE = "RECSYS_DATA_DIR"
-"""Names the folder that `$RECSYS_DATA_DIR` in a path stands for; `data` in the working folder where unset."""
+"""Names the folder that `$RECSYS_DATA_DIR` in a path stands for; `data` in the working folder if it is unset."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

@@ -37,13 +37,13 @@ _SETTINGS = {
 class CleaningSummary:
     """What became of the events.
 
-    `events_in`: rows given; `events_kept`: rows that made the entries; `entries`: distinct (user, item) pairs.
-    `removed`: rows by reason; events_in = events_kept + all of them, else DataError. The reasons, in the order in
-    which they are looked at:
+    `events_in`: rows of the input; `events_kept`: rows that make up the entries; `entries`: distinct (user, item)
+    pairs. `removed`: rows by reason; events_in = events_kept + all of them, else DataError. The reasons, in the order
+    in which they are looked at:
 
     user_above_max_events   the user has more than `prepare.max_user_events` events
-    net_non_positive        what the user did with the item comes to nothing or less (returns)
-    decayed_away            the events are so old that their weight is no number above zero in float32
+    net_non_positive        the user's events with the item sum to zero or less (returns)
+    decayed_away            the events are so old that their weight is zero in float32
     user_below_min_items    the user has fewer than `prepare.min_user_items` items
     item_below_min_users    the item has fewer than `prepare.min_item_users` users
     """
@@ -100,7 +100,7 @@ def build_history(events: Interactions, weights: EventWeights) -> InteractionMat
 
 
 def of_users_within(user_idx: Indices, max_user_events: int) -> NDArray[np.bool_]:
-    """bool (n,): which events belong to users with at most `max_user_events` of them. `user_idx`: int32 (n,)."""
+    """bool (n,): which events belong to users with up to `max_user_events` of them. `user_idx`: int32 (n,)."""
     return (np.bincount(user_idx) <= max_user_events)[user_idx]
 
 
@@ -108,7 +108,8 @@ def k_core(pairs: Pairs, *, min_user_items: int, min_item_users: int) -> tuple[P
     """The largest part in which every user has `min_user_items` items and every item `min_item_users` users.
 
     Leaves out users, then items, then users again, until nothing changes; the part that remains does not depend
-    on the order, the reasons do. Returns it, and the events that went with users and with items below the bound.
+    on the order, the counts by reason do. Returns it, and the number of events removed with users and with items
+    below the bound.
     """
     removed = {USER_BELOW_MIN_ITEMS: 0, ITEM_BELOW_MIN_USERS: 0}
     while True:
@@ -116,7 +117,7 @@ def k_core(pairs: Pairs, *, min_user_items: int, min_item_users: int) -> tuple[P
         removed[USER_BELOW_MIN_ITEMS] += n_events
         pairs, n_events = _with_degree(pairs, pairs.item_idx, min_item_users)
         removed[ITEM_BELOW_MIN_USERS] += n_events
-        if n_events == 0:  # No item went, so no user has lost one.
+        if n_events == 0:  # No item was removed, so no user has lost one.
             return pairs, removed
 
 
@@ -152,8 +153,8 @@ def _positive(pairs: Pairs) -> tuple[Pairs, int]:
 
 def _nothing_left(n_events: int, removed: Mapping[str, int]) -> str:
     if n_events == 0:
-        return "events: none came, expected at least one"
-    taken = ", ".join(f"{count} went as {reason} ({_SETTINGS[reason]})" for reason, count in removed.items())
+        return "there are no events, expected at least one"
+    taken = ", ".join(f"{count} removed as {reason} ({_SETTINGS[reason]})" for reason, count in removed.items())
     return f"nothing is left of {n_events} events: {taken}"
 
 

@@ -5,20 +5,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from recsys.data.arrays import Indices
-from recsys.data.text_column import TextColumn
+from recsys.data.arrow_file import TextColumn, map_arrow, write_arrow
 from recsys.errors import ArtifactError, DataError
 
 # Below this many ids a binary search in the mapped bytes beats building a hash table of the whole map.
 _HASH_FROM = 2_000
 
-# Up to this many ids are kept as strings besides, some 100 bytes each; of more, so many, evenly spread.
+# Up to this many ids are also kept as strings, about 100 bytes each; of larger maps, evenly spread samples.
 _LISTED_UP_TO, _SIGNPOSTS = 100_000, 16_384
 
 
@@ -30,11 +30,11 @@ class IdMap:
     of ten million ids is ready as soon as it is mapped into memory; only a small one is copied. Build one with `of`.
     """
 
-    ids: Any
-    """pyarrow StringArray (n,), sorted, unique, no nulls."""
+    ids: pa.StringArray
+    """(n,), sorted, unique, no nulls."""
 
     @staticmethod
-    def of(ids: Any) -> tuple["IdMap", Indices]:
+    def of(ids: pa.Array | Iterable[str]) -> tuple["IdMap", Indices]:
         """The map of `ids` (strings, or a pyarrow string array; unique or not), and each one's position in it.
 
         Returns the map and positions: int32 (len(ids),). Raises DataError for a null.
@@ -59,7 +59,7 @@ class IdMap:
 
     @cached_property
     def _signposts(self) -> Sequence[str]:
-        """Every `_stride`-th id: between which two of them an id stands is soon found."""
+        """Every `_stride`-th id, to find quickly between which two of them an id is."""
         return self._strings if self._stride == 1 else self._strings[:: self._stride]
 
     def __len__(self) -> int:
@@ -70,13 +70,13 @@ class IdMap:
         return isinstance(external_id, str) and self.position(external_id) is not None
 
     def position(self, external_id: str) -> int | None:
-        """The position of one id, or None where it is unknown."""
+        """The position of one id, or None if it is unknown."""
         # Strings are compared by code point, which is the order of their bytes in UTF-8.
         first = max(0, (bisect_right(self._signposts, external_id) - 1) * self._stride)
         at = bisect_left(self._strings, external_id, first, min(len(self), first + self._stride))
         return at if at < len(self) and self._strings[at] == external_id else None
 
-    def encode(self, external_ids: Any) -> tuple[Indices, Any]:
+    def encode(self, external_ids: pa.Array | Sequence[str]) -> tuple[Indices, NDArray[np.bool_]]:
         """Positions of many ids (strings, or a pyarrow string array (n,)).
 
         Returns known positions: int32 (n_known,), in the order given, and known: bool (n,), which says which
@@ -117,15 +117,13 @@ class IdMap:
 
     def save(self, path: Path) -> None:
         """Write the map as an Arrow IPC file of one string column."""
-        table = pa.table({"id": self.ids})
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
+        write_arrow(pa.table({"id": self.ids}), path)
 
     @staticmethod
     def load(path: Path) -> "IdMap":
-        """Map a file written by `save` into memory. Raises ArtifactError where it is not one."""
+        """Map a file written by `save` into memory. Raises ArtifactError if it is not one."""
         try:
-            column = pa.ipc.open_file(pa.memory_map(str(path))).read_all().column("id")
+            column = map_arrow(path).column("id")
         except (pa.ArrowException, OSError, KeyError) as error:
             raise ArtifactError(f"{path}: expected an Arrow file with a column 'id': {error}") from error
         if column.type != pa.string() or column.null_count:

@@ -10,19 +10,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices, Seconds, read_only
+from recsys.data.arrow_file import map_arrow, write_arrow
 from recsys.data.id_map import IdMap
 from recsys.errors import ArtifactError, DataError
 
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """One row an event, columns side by side.
+    """Columns with one row per event.
 
     `user_idx`, `item_idx`: int32 (n,), positions in `users` and `items`, which may hold ids that no event uses.
-    `value`: float32 (n,), finite; 1 where the log has no value column.
-    `timestamp`: int64 (n,), UTC seconds, or None where the log has none.
-    `event`: int8 (n,), positions in `event_names`, or None where the log has none.
-    The columns are read-only. Raises DataError where they do not fit together.
+    `value`: float32 (n,), finite; 1 if the log has no value column.
+    `timestamp`: int64 (n,), UTC seconds, or None if the log has none.
+    `event`: int8 (n,), positions in `event_names`, or None if the log has none.
+    The columns are read-only. Raises DataError if they do not fit together.
     """
 
     users: IdMap
@@ -74,15 +75,14 @@ class Interactions:
         self.items.save(folder / "items.arrow")
         columns = {name: getattr(self, name) for name in _DTYPES if getattr(self, name) is not None}
         table = pa.table(columns).replace_schema_metadata({"event_names": json.dumps(self.event_names)})
-        with pa.OSFile(str(folder / "events.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
-            out.write_table(table)
+        write_arrow(table, folder / "events.arrow")
 
     @staticmethod
     def load(folder: Path) -> "Interactions":
-        """Map what `save` wrote. Raises ArtifactError where it is missing or damaged."""
+        """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
         path = folder / "events.arrow"
         try:
-            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+            table = map_arrow(path)
             names = (table.schema.metadata or {}).get(b"event_names", b"[]")
             return Interactions(
                 users=IdMap.load(folder / "users.arrow"),

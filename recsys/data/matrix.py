@@ -85,7 +85,7 @@ class InteractionMatrix:
 
     @staticmethod
     def load(folder: Path) -> "InteractionMatrix":
-        """Read what `save` wrote. Raises ArtifactError where it is missing or damaged."""
+        """Read what `save` wrote. Raises ArtifactError if it is missing or damaged."""
         users, items = IdMap.load(folder / "users.arrow"), IdMap.load(folder / "items.arrow")
         return InteractionMatrix(users, items, load_csr(folder / "matrix", (len(users), len(items))))
 
@@ -101,7 +101,7 @@ def csr_from_pairs(row: Indices, col: Indices, weight: Floats, shape: tuple[int,
 
 
 def presence(csr: Csr) -> Csr:
-    """The same places, every weight 1: who did anything with what. It shares the index arrays of `csr`."""
+    """The same entries with weight 1. It shares the index arrays of `csr`."""
     return Csr((np.ones(csr.nnz, np.float32), csr.indices, csr.indptr), shape=csr.shape)
 
 
@@ -120,7 +120,7 @@ def check_canonical(csr: Csr) -> None:
 
 
 def scale_entries(values: Floats, csr: Csr, *, rows: Floats, columns: Floats) -> None:
-    """Multiply `values`, float32 (nnz,), one an entry of `csr`, by factors for its row and its column, in place.
+    """Multiply `values`, float32 (nnz,), one per entry of `csr`, by factors for its row and its column, in place.
 
     `rows`: float32 (n_rows,). `columns`: float32 (n_columns,). Some rows at a time: numpy makes the columns of the
     entries int64 to look factors up by them, which takes twice the memory of the values.
@@ -139,7 +139,7 @@ def save_csr(csr: Csr, prefix: Path) -> None:
 
 
 def load_csr(prefix: Path, shape: tuple[int, int]) -> Csr:
-    """Map what `save_csr` wrote, as a matrix of `shape`. Raises ArtifactError where it is not one."""
+    """Map what `save_csr` wrote, as a matrix of `shape`. Raises ArtifactError if it is not one."""
     try:
         parts = {part: _mapped(prefix.with_name(f"{prefix.name}.{part}.npy")) for part in _PARTS}
         csr = sp.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=shape, copy=False)
@@ -154,7 +154,7 @@ _PARTS = ("indptr", "indices", "data")
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    """The array in a file, read-only. Its pages are private: who must have writeable memory needs no copy of it."""
+    """The array in a file, read-only. Its pages are private, for code that needs writeable memory."""
     array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
     array.flags.writeable = False
     return array

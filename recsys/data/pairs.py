@@ -34,14 +34,14 @@ class Pairs:
         return len(self.user_idx)
 
     def select(self, kept: NDArray[np.bool_]) -> "Pairs":
-        """The pairs where `kept`: bool (n,) is true."""
+        """The pairs for which `kept`, bool (n,), is true."""
         return Pairs(self.user_idx[kept], self.item_idx[kept], self.weight[kept], self.n_events[kept])
 
 
 def merge_events(events: Interactions, weight: Floats, repeats: Literal["sum", "max", "last"] = "sum") -> Pairs:
     """Merge repeated events of a user with an item.
 
-    `weight`: float32 (n,), one per event; may be negative with "sum", where what cancels comes out as exactly 0.
+    `weight`: float32 (n,), one per event; may be negative with "sum"; a sum that cancels is exactly 0.
     "max" keeps the largest weight, "last" that of the newest event, of the later row if times are equal.
     Raises ConfigError if "last" meets events without timestamps.
     """
@@ -70,7 +70,7 @@ def pair_keys(events: Interactions) -> NDArray[np.int64]:
 
 
 def run_starts(ordered: NDArray[Any]) -> NDArray[np.int64]:
-    """int64 (n_runs,): where each run of equal values begins; `ordered`: (n,), equal values side by side."""
+    """int64 (n_runs,): the start of each run of equal values. `ordered`: (n,), equal values next to each other."""
     if len(ordered) == 0:
         return np.zeros(0, np.int64)
     return np.append(0, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1)
@@ -136,7 +136,7 @@ def first_of_alike(
     candidates = _equal_neighbours(hashes[order])
     repeats = _repeats(present, order, candidates)
     if not repeats.all():
-        # Different rows share a hash, and may stand between rows that are alike: sort by the columns themselves.
+        # Different rows share a hash, and may come between rows that are alike: sort by the columns themselves.
         order = np.lexsort(present)
         candidates = np.arange(len(order) - 1)
         repeats = _repeats(present, order, candidates)

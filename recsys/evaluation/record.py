@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.data.arrays import Floats, Indices
+from recsys.data.arrow_file import write_arrow
 from recsys.data.id_map import IdMap
 from recsys.errors import ArtifactError
 from recsys.evaluation.definitions import split_name
@@ -60,8 +61,7 @@ class Record:
         lists = pa.FixedSizeListArray.from_arrays(listed, self.lists.shape[1])
         table = pa.table({_USER: self.users.ids, **self.per_user, _LIST: lists})
         table = table.replace_schema_metadata({_META: json.dumps({"n_items": self.n_items})})
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
-            out.write_table(table)
+        write_arrow(table, path)
 
     @staticmethod
     def from_bytes(content: bytes) -> "Record":

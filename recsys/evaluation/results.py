@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from recsys.data.arrays import Indices, read_only
+from recsys.data.arrow_file import map_arrow, write_arrow
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, load_csr, save_csr
 from recsys.data.splits.split import Split
@@ -63,14 +64,13 @@ class Evaluation:
         }
         columns = {**self.per_user, **by_band, _LISTS: _lists_column(self.lists, self.n_users)}
         table = pa.table(columns).replace_schema_metadata({"evaluation": json.dumps(rest)})
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
-            out.write_table(table)
+        write_arrow(table, path)
 
     @staticmethod
     def load(path: Path) -> "Evaluation":
         """Read what `save` wrote. Raises ArtifactError if the file is missing or damaged."""
         try:
-            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+            table = map_arrow(path)
             rest = json.loads(table.schema.metadata[b"evaluation"])
             lists = table.column(_LISTS).combine_chunks()
             columns = {name: table.column(name).to_numpy() for name in table.column_names if name != _LISTS}

@@ -111,7 +111,7 @@ class Vocabulary:
             self._merge()
 
     def _merge(self) -> None:
-        # The known ids stand first, so that they keep their numbers.
+        # The known ids come first, so that they keep their numbers.
         nothing = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._known)
         merged = pa.chunked_array([nothing, *self._pending]).unify_dictionaries()
         self._known = merged.chunk(0).dictionary

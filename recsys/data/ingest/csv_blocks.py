@@ -65,7 +65,7 @@ def _header(blocks: Iterator[TextBlock], delimiter: str, *, path: Path) -> tuple
 
 
 def _first_record(data: Bytes, delimiter: str) -> tuple[int, int, int] | None:
-    """Where the first record that is not blank starts and ends, and where the next one starts."""
+    """Start and end of the first record that is not blank, and the start of the next one."""
     records = find_records(data[: end_of_records(data, delimiter)], delimiter)
     filled = np.flatnonzero(records.ends > records.starts)
     if not len(filled):

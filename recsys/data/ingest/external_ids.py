@@ -15,7 +15,7 @@ def code_ids(column: pa.Array, missing: Reason) -> tuple[pa.DictionaryArray, Fau
 
     `column`: pyarrow Array (n,) of text, bytes, whole numbers, or a dictionary of these. Returns a DictionaryArray
     (n,) of int32 and binary. An id is its text as it stands, white space included; nothing but white space is
-    refused as `missing`. Whole numbers become their digits, also where they are stored as floats.
+    refused as `missing`. Whole numbers become their digits, also if they are stored as floats.
     """
     column, no_ids = _id_like(column)
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()

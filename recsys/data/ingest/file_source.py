@@ -135,7 +135,7 @@ class FileSource:
         return sum(map(_parquet_rows, parquet)) + _text_rows(text, self.format)
 
     def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
-        """The rows of all files; `progress` is told bytes on disk. A file without rows is logged as a warning."""
+        """The rows of all files; `progress` counts bytes on disk. A file without rows is logged as a warning."""
         sizes = [file.stat().st_size for file in self.files]
         for number, file in enumerate(self.files):
             before, n_batches = sum(sizes[:number]), 0

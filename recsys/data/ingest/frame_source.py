@@ -44,7 +44,7 @@ class FrameSource:
         return len(self.frame)
 
     def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
-        """Its rows; `progress` is told rows. Raises DataError if the frame lacks a column."""
+        """Its rows; `progress` counts rows. Raises DataError if the frame lacks a column."""
         places = columns.places(self.description, [str(name) for name in self.frame.columns])
         for start in range(0, len(self.frame), self.block_rows):
             part = self.frame.iloc[start : start + self.block_rows]

@@ -1,4 +1,4 @@
-"""Source: where the rows of a log come from, whatever holds them.
+"""Source: what the rows of a log are read from.
 
 Files (`FileSource`) and data frames (`FrameSource`) are two sources. Nothing above this file knows which one is read.
 """

@@ -42,7 +42,7 @@ class Holdout:
         return self.pairs.user_idx[run_starts(self.pairs.user_idx)]
 
     def keep(self, kept: NDArray[np.bool_], reason: str) -> "Holdout":
-        """Only the pairs where `kept`: bool (n_pairs,) is true; the others are counted under `reason`."""
+        """Only the pairs for which `kept`, bool (n_pairs,), is true; the others are counted under `reason`."""
         if kept.all():
             return self
         left = Holdout(self.pairs.select(kept))
@@ -129,7 +129,7 @@ def _unseen(holdout: Holdout, histories: Csr) -> Holdout:
 
 
 def _lookup(ids: IdMap, target: IdMap) -> tuple[Indices, NDArray[np.bool_]]:
-    """Where each of `ids` stands in `target`: int32 (n,), to be read only where the second, bool (n,), is true."""
+    """Position of each of `ids` in `target`: int32 (n,), valid only where the second, bool (n,), is true."""
     positions, known = target.encode(ids.ids)
     at = np.zeros(len(ids), np.int32)
     at[known] = positions

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -53,7 +52,7 @@ class Split:
     train: InteractionMatrix
     queries_history: Csr
     user_idx: Indices | None
-    user_ids: Any
+    user_ids: pa.StringArray
     holdout: Csr
     counts: Mapping[str, int]
     dropped: Mapping[str, int]
@@ -70,13 +69,14 @@ class Split:
         if self.queries_history.multiply(self.holdout).nnz:
             raise DataError("split.holdout: holds items of the same user's history")
         if not np.diff(self.holdout.indptr).all():
-            raise DataError("split.holdout: a row holds nothing to find")
+            raise DataError("split.holdout: a row has no relevant item")
         self._check_sum("n_holdout_pairs", "n_holdout_entries", self.dropped)
         self._check_sum("n_holdout_users", "n_eval_users", self.dropped_users)
 
-    def _check_sum(self, came: str, left: str, dropped: Mapping[str, int]) -> None:
-        if came in self.counts and self.counts[came] != self.counts[left] + sum(dropped.values()):
-            raise DataError(f"split: {came} {self.counts[came]}, {left} {self.counts[left]}, dropped {dict(dropped)}")
+    def _check_sum(self, total: str, left: str, dropped: Mapping[str, int]) -> None:
+        counts = self.counts
+        if total in counts and counts[total] != counts[left] + sum(dropped.values()):
+            raise DataError(f"split: {total} {counts[total]}, {left} {counts[left]}, dropped {dict(dropped)}")
 
 
 def make_split(

@@ -29,7 +29,7 @@ class Slice:
 
 
 def time_slices(n_events: int, *, rows: int) -> list[Slice]:
-    """Cut the log into stretches of at most about `rows` events, spread evenly over time."""
+    """Cut the log into stretches of up to about `rows` events, spread evenly over time."""
     edges: list[tuple[str, int]] = []
     for month in np.arange("2026-01", "2026-11", dtype="datetime64[M]"):
         start, stop = (int(at.astype("datetime64[s]").astype(np.int64)) for at in (month, month + 1))

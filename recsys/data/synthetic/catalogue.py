@@ -60,7 +60,7 @@ def quotas(total: int, n: int) -> NDArray[np.int64]:
 
 
 MIN_ITEMS = 20
-"""A genre needs about so many items to hold a series and something beside it."""
+"""A genre needs about this many items for a series and some single books."""
 
 MAX_VOLUMES = 6
 

@@ -18,20 +18,20 @@ BOT_EVENTS = 2_000
 
 CHUNK_ROWS = 1_000_000
 
-# Why somebody looks at an item, how often that is, and how often it then goes into the cart: a series already
+# Why a reader looks at an item, how often that is, and how often it then goes into the cart: a series already
 # begun, something of a favourite genre, or anything at all. Views are therefore noisier than purchases.
 _FOLLOW, _BROWSE, _WANDER = range(3)
 _REASONS = np.array([0.45, 0.35, 0.20])
 _CART = np.array([0.50, 0.30, 0.04])
 _BUY = 0.6
 _FAVOURITE = np.array([0.6, 0.25, 0.15])
-# A visit ends within so many seconds: cart and purchase stay in the stretch of time that the view is in.
+# A visit ends within this many seconds: cart and purchase stay in the stretch of time that the view is in.
 _VISIT = 600
 
 
 @dataclass(frozen=True, eq=False)
 class EventChunk:
-    """A stretch of the log, sorted by time; nobody does two things in the same second.
+    """A stretch of the log, sorted by time; no user has two events in the same second.
 
     `user_idx`, `item_idx`: int32 (n,); users from len(world.tastes) up are bots.
     `timestamp`: int64 (n,), UTC seconds. `event`: int8 (n,), positions in EVENT_NAMES.
@@ -56,11 +56,11 @@ def generate_events(
 
     A chunk holds about `chunk_rows` events and depends on the world and on these arguments alone.
     """
-    people = max(0, n_events - bots * BOT_EVENTS)
-    for part in time_slices(people, rows=chunk_rows):
+    readers = max(0, n_events - bots * BOT_EVENTS)
+    for part in time_slices(readers, rows=chunk_rows):
         rng = world.rng(1, part.number)
-        rows = _bot_rows(world, part, n_events - people, bots, rng)
-        yield _sorted_chunk(part, _people_rows(world, part, rng), rows, len(world.tastes) + bots)
+        rows = _bot_rows(world, part, n_events - readers, bots, rng)
+        yield _sorted_chunk(part, _reader_rows(world, part, rng), rows, len(world.tastes) + bots)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class _Rows:
     quantity: NDArray[np.int64]
 
 
-def _people_rows(world: World, part: Slice, rng: np.random.Generator) -> _Rows:
+def _reader_rows(world: World, part: Slice, rng: np.random.Generator) -> _Rows:
     n = len(part.rows)
     reason = np.searchsorted(np.cumsum(_REASONS)[:-1], rng.random(n), side="right")
     carted = rng.random(n) < _CART[reason]
@@ -117,9 +117,9 @@ def _bot_rows(world: World, part: Slice, total: int, bots: int, rng: np.random.G
     return _Rows(user, item, rng.integers(part.start, part.stop - _VISIT, n), view, view + 1)
 
 
-def _sorted_chunk(part: Slice, people: _Rows, bots: _Rows, n_accounts: int) -> EventChunk:
+def _sorted_chunk(part: Slice, readers: _Rows, bots: _Rows, n_accounts: int) -> EventChunk:
     def joined(column: str) -> NDArray[np.int64]:
-        return np.concatenate([getattr(people, column), getattr(bots, column)])
+        return np.concatenate([getattr(readers, column), getattr(bots, column)])
 
     user, timestamp = joined("user"), joined("timestamp")
     key = (timestamp - part.start) * n_accounts + user

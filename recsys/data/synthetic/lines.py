@@ -1,11 +1,11 @@
 """Lines: rows of the log as CSV text, and rows as real logs have them, each broken in one known way."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from recsys.data.synthetic.calendar import END, START
 from recsys.data.synthetic.events import EVENT_NAMES, EventChunk
@@ -20,16 +20,16 @@ _DAY = 86_400
 class Names:
     """Every text that a field can be, as binary arrays to take from."""
 
-    users: Any
-    items: Any
-    days: Any
-    times: Any
-    events: Any
-    quantities: Any
+    users: pa.BinaryArray
+    items: pa.BinaryArray
+    days: pa.BinaryArray
+    times: pa.BinaryArray
+    events: pa.BinaryArray
+    quantities: pa.BinaryArray
 
     @staticmethod
     def of(n_accounts: int, n_items: int) -> "Names":
-        """The texts of a log with so many readers and bots, and items."""
+        """The texts of a log of `n_accounts` readers and bots and `n_items` items."""
         days = np.arange(START, END, _DAY).astype("datetime64[s]").astype("datetime64[D]")
         return Names(
             users=_binary([user_id(user) for user in range(n_accounts)]),
@@ -40,7 +40,7 @@ class Names:
             quantities=_binary([str(quantity) for quantity in range(10)]),
         )
 
-    def columns(self, chunk: EventChunk) -> dict[str, Any]:
+    def columns(self, chunk: EventChunk) -> dict[str, pa.BinaryArray]:
         """The fields of a chunk: binary arrays (n,) by column name, in the order of EVENT_COLUMNS."""
         day, second = np.divmod(chunk.timestamp - START, _DAY)
         fields = (
@@ -53,23 +53,23 @@ class Names:
         return dict(zip(EVENT_COLUMNS, fields, strict=True))
 
 
-def joined(columns: dict[str, Any]) -> Any:
-    """One line a row: a binary array (n,), each ending with a newline."""
+def joined(columns: dict[str, pa.BinaryArray]) -> pa.BinaryArray:
+    """One line per row: a binary array (n,), each ending with a newline."""
     return pc.binary_join_element_wise(pc.binary_join_element_wise(*columns.values(), b","), b"", b"\n")
 
 
-def line_bytes(lines: Any) -> memoryview:
+def line_bytes(lines: pa.BinaryArray) -> memoryview:
     """All lines of a binary array one after the other, without a copy."""
     _, offsets, data = lines.buffers()
     bounds = np.frombuffer(offsets, np.int32)[lines.offset : lines.offset + len(lines) + 1]
     return memoryview(data)[int(bounds[0]) : int(bounds[-1])] if len(lines) else memoryview(b"")
 
 
-def _binary(texts: list[str]) -> Any:
+def _binary(texts: list[str]) -> pa.BinaryArray:
     return pa.array([text.encode() for text in texts], pa.binary())
 
 
-def _take(texts: Any, at: Any) -> Any:
+def _take(texts: pa.BinaryArray, at: NDArray[np.integer]) -> pa.BinaryArray:
     return pc.take(texts, pa.array(at))
 
 
@@ -88,7 +88,9 @@ DIRT_KINDS = (*_BROKEN, "too_few_fields", "repeat")
 """Every kind of planted row. A "repeat" is a good row logged twice; a reader must refuse all the others."""
 
 
-def dirty_lines(columns: dict[str, Any], numbers: range, rng: np.random.Generator) -> tuple[Any, list[str]]:
+def dirty_lines(
+    columns: dict[str, pa.BinaryArray], numbers: range, rng: np.random.Generator
+) -> tuple[pa.BinaryArray, list[str]]:
     """Dirty lines made from random rows of `columns` (binary arrays by name, in the file's order).
 
     `numbers`: running numbers of the dirty rows; the kinds take turns.
@@ -100,7 +102,7 @@ def dirty_lines(columns: dict[str, Any], numbers: range, rng: np.random.Generato
     return pa.array(lines, pa.binary()), kinds
 
 
-def _dirty_line(columns: dict[str, Any], at: int, kind: str) -> bytes:
+def _dirty_line(columns: dict[str, pa.BinaryArray], at: int, kind: str) -> bytes:
     fields = {name: column[at].as_py() for name, column in columns.items()}
     if kind in _BROKEN:
         name, value = _BROKEN[kind]
@@ -110,7 +112,7 @@ def _dirty_line(columns: dict[str, Any], at: int, kind: str) -> bytes:
     return b",".join(fields.values()) + b"\n"
 
 
-def strewn(lines: Any, dirty: Any, rng: np.random.Generator) -> Any:
+def strewn(lines: pa.BinaryArray, dirty: pa.BinaryArray, rng: np.random.Generator) -> pa.BinaryArray:
     """`lines` in their order with `dirty` ones at random places after some of them; both binary arrays."""
     places = np.concatenate([np.arange(len(lines)), rng.integers(0, max(len(lines), 1), len(dirty)) + 0.5])
     return pc.take(pa.concat_arrays([lines, dirty]), pa.array(np.argsort(places, kind="stable")))

@@ -1,4 +1,4 @@
-"""A synthetic log as files: a CSV of events a month and one of items, the same bytes for the same seed."""
+"""A synthetic log as files: one CSV of events per month and one of items, the same bytes for the same seed."""
 
 import csv
 import gzip
@@ -25,7 +25,7 @@ ITEM_COLUMNS = ("item_id", "title", "genre", "series", "year", "price")
 
 @dataclass(frozen=True, eq=False)
 class SyntheticLog:
-    """What was written, so that whoever reads it back can compare every count.
+    """What was written, to compare with what is read back.
 
     `rows`: data rows in the files, the sum of `events` and `planted`.
     `events`: good rows by kind of event, those of bots included. `bots`: the bots' user ids, BOT_EVENTS views each.
@@ -118,7 +118,7 @@ class _EventWriter:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write; compressed where its name says so, without the time of day in its bytes."""
+    """A file to write; compressed if its name says so, without the time of day in its bytes."""
     with ExitStack() as stack:
         raw = stack.enter_context(path.open("wb"))
         if path.suffix != ".gz":

@@ -28,7 +28,7 @@ class Tastes:
     `favourites`: int8 (n_users, seasons, 3), genres, the first the dearest; a narrow taste repeats one.
     `following`: int32 (n_users, seasons, 2), series of the first two favourites, read volume by volume.
     `activity`: float64 (n_users,), cumulative share of all visits.
-    `joined`: int64 (n_users,), UTC seconds; START for who was always there.
+    `joined`: int64 (n_users,), UTC seconds; START for readers from the start.
     `shift`: int64 (n_users,), seconds by which a reader's seasons run ahead.
     """
 
@@ -47,7 +47,7 @@ class Tastes:
         return number, rest / SEASON
 
     def draw_users(self, timestamp: Seconds, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Who visits at each time: the active more often, nobody before joining."""
+        """The reader of each visit: active readers more often, none before joining."""
         user = np.searchsorted(self.activity, rng.random(len(timestamp)), side="right")
         user = np.minimum(user, len(self) - 1)
         always = np.flatnonzero(self.joined == START)
@@ -97,7 +97,7 @@ class World:
 
 
 def make_world(*, n_users: int, n_items: int, seed: int) -> World:
-    """The world of a seed. Raises DataError where there are too few items to plant genres and series."""
+    """The world of a seed. Raises DataError if there are too few items to plant genres and series."""
     rng = np.random.default_rng(seed)
     catalogue = make_catalogue(n_items, rng)
     return World(catalogue, make_tastes(n_users, catalogue, rng), seed)

@@ -88,7 +88,7 @@ def test_returns_are_subtracted_and_what_comes_to_nothing_goes(make_log, entries
 
 def test_an_item_given_back_supports_nobody_in_the_core(make_log):
     log = make_log([("u", "a", 1, 1), ("u", "b", 1, 1), ("u", "b", 2, -1)])
-    with pytest.raises(DataError, match=r"2 went as net_non_positive.*1 went as user_below_min_items"):
+    with pytest.raises(DataError, match=r"2 removed as net_non_positive.*1 removed as user_below_min_items"):
         build_matrix(log, PrepareConfig(min_user_items=2), weights=EventWeights(net=True))
 
 
@@ -109,13 +109,13 @@ def test_nothing_left_says_which_filter_took_what(make_log):
     with pytest.raises(DataError) as caught:
         build_matrix(log, PrepareConfig(max_user_events=2, min_user_items=2), weights=EventWeights())
     assert str(caught.value) == (
-        "nothing is left of 5 events: 3 went as user_above_max_events (prepare.max_user_events), "
-        "2 went as user_below_min_items (prepare.min_user_items)"
+        "nothing is left of 5 events: 3 removed as user_above_max_events (prepare.max_user_events), "
+        "2 removed as user_below_min_items (prepare.min_user_items)"
     )
 
 
 def test_an_empty_log_is_refused(make_log):
-    with pytest.raises(DataError, match="none came"):
+    with pytest.raises(DataError, match="there are no events"):
         build_matrix(make_log([]), PrepareConfig(), weights=EventWeights())
 
 

@@ -282,7 +282,7 @@ def made(**changed):
     ("changed", "complaint"),
     [
         ({"holdout": sp.csr_matrix(np.float32([[1, 1]]))}, "same user's history"),
-        ({"holdout": sp.csr_matrix(np.float32([[0, 0]]))}, "nothing to find"),
+        ({"holdout": sp.csr_matrix(np.float32([[0, 0]]))}, "no relevant item"),
         ({"holdout": sp.csr_matrix(np.float32([[0, 1, 1]]))}, r"split\.holdout: shape"),
         ({"queries_history": sp.csr_matrix((2, 2), dtype=np.float32)}, r"split\.queries_history: shape"),
         ({"dropped": {}}, "n_holdout_pairs 2"),

@@ -1,21 +1,34 @@
-"""Strings of a mapped file, decoded as they are asked for."""
+"""Arrow files: one table each, mapped into memory when it is read, its strings decoded one by one."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+import pyarrow as pa
 
 # Arrow leaves out the buffers of an empty column.
 _NO_OFFSETS, _NO_DATA = np.zeros(1, np.int32), memoryview(b"")
 
 
-class TextColumn(Sequence[Any]):
-    """A pyarrow StringArray as a sequence of strings, None where null, without an object of pyarrow's for each.
+def write_arrow(table: pa.Table, path: Path) -> None:
+    """Write `table` as an Arrow IPC file."""
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
 
-    Nothing is copied, so that a column of millions is ready as soon as it is mapped.
+
+def map_arrow(path: Path) -> pa.Table:
+    """The table of an Arrow IPC file; its columns are mapped, not copied. Raises ArrowException or OSError."""
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+
+class TextColumn(Sequence[Any]):
+    """A pyarrow StringArray as a sequence of strings, None for null, without a pyarrow object for each.
+
+    Nothing is copied, so a column of millions is ready as soon as it is mapped.
     """
 
-    def __init__(self, column: Any) -> None:
+    def __init__(self, column: pa.StringArray) -> None:
         valid, offsets, data = column.buffers()
         some = np.frombuffer(offsets, np.int32)[column.offset :] if len(column) else _NO_OFFSETS
         # Through a memoryview an offset is a plain int at once: half the time of a look-up, which reads two.
