@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from pipelines import cli
+
+# OpenMP reads this when implicit or faiss is first imported. On logs as small as those of the tests its threads
+# wait longer than they work, and by default they wait in a busy loop: more than half of the processor time.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @dataclass(frozen=True)

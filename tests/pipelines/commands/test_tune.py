@@ -82,6 +82,16 @@ def test_event_weights_and_half_life_are_written_too(shop: Path) -> None:
     assert load_config(tuned_file(config)) == applied(config, outcome.settings)
 
 
+def test_another_algorithm_is_tuned_and_its_section_written(shop: Path) -> None:
+    text = shop.read_text()
+    shop.write_text(text[: text.index("[model]")] + '[model]\nalgorithm = "svd"\nfactors = 10   # few\n')
+    config = load_config(shop)
+    outcome = tune(shop, config, SearchBudget(trials=3), given={}, write=True)
+    assert outcome.settings
+    assert load_config(shop) == load_config(tuned_file(config)) == applied(config, outcome.settings)
+    assert "# few" in shop.read_text()
+
+
 def test_json_is_one_document_and_write_changes_the_file(recsys: Any, shop: Path) -> None:
     shop.write_text(shop.read_text().replace("alpha = 3.0", "alpha = 300.0  # a guess"))
     result = recsys("tune", shop, "--trials", 1, "--write", "--json")

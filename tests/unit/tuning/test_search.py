@@ -166,7 +166,11 @@ class TestEveryAlgorithm:
     def test_its_settings_are_searched_and_reach_what_is_told(
         self, events: Interactions, config: PipelineConfig, tmp_path: Path, algorithm: str
     ) -> None:
-        small = {"bpr": {"iterations": 20, "factors": 8}, "item2vec": {"epochs": 2, "factors": 8}}
+        small = {
+            "als": {"threads": 1},
+            "bpr": {"iterations": 20, "factors": 8},
+            "item2vec": {"epochs": 2, "factors": 8},
+        }
         model = model_config({"algorithm": algorithm, "factors": 12, **small.get(algorithm, {})})
         start = config.model_copy(update={"model": model})
         outcome = search_settings(events, start, SearchBudget(trials=4), folder=tmp_path)
