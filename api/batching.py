@@ -36,22 +36,22 @@ _Waiting: TypeAlias = tuple[Question, "asyncio.Future[Answer]"]
 # Variance of the batch sizes up to which the part per question is taken to be much smaller than it was measured.
 _SHRINKAGE = 0.01
 
-# A coarse clock may have seen no time pass. An expectation below this says nothing of the next measurement.
+# A coarse clock may have seen no time pass. An expectation below this does not predict the next measurement.
 _CLOCK_SECONDS = 1e-3
 
 
 class BatchCost:
     """Seconds of a batch = fixed + n * per_question, by least squares over exponentially decaying measurements.
 
-    As long as all batches had one size, the two parts cannot be told apart, and the cost counts as fixed: a larger
-    batch is then tried, and its measurement tells. `growth_limit` bounds how much larger: twice the largest size of
-    late. Because old measurements decay, larger batches are tried again from time to time.
+    As long as all batches had one size, the two parts cannot be separated, and the whole cost counts as fixed: a
+    larger batch is then tried, and its measurement separates them. `growth_limit` bounds how much larger: twice the
+    largest recent size. Because old measurements decay, larger batches are tried again from time to time.
     """
 
     def __init__(self) -> None:
         self._weight = self._size = self._seconds = self._size_squared = self._size_by_seconds = 0.0
         self._fixed = self._per_question = 0.0
-        self._largest_of_late = 0.0
+        self._largest_recent = 0.0
         self._was_surprise = False
 
     @property
@@ -61,8 +61,8 @@ class BatchCost:
 
     @property
     def growth_limit(self) -> int:
-        """The largest size that the measurements of late allow to try."""
-        return max(1, math.ceil(2 * self._largest_of_late))
+        """The largest size that may be tried after the recent ones."""
+        return max(1, math.ceil(2 * self._largest_recent))
 
     def seconds(self, size: int) -> float:
         """Expected processor seconds of a batch of `size` questions; 0 until something was measured."""
@@ -89,7 +89,7 @@ class BatchCost:
         self._seconds = DECAY * self._seconds + seconds
         self._size_squared = DECAY * self._size_squared + size * size
         self._size_by_seconds = DECAY * self._size_by_seconds + size * seconds
-        self._largest_of_late = max(float(size), DECAY * self._largest_of_late)
+        self._largest_recent = max(float(size), DECAY * self._largest_recent)
         self._fit()
 
     def _fit(self) -> None:

@@ -147,7 +147,7 @@ class _ModelCollector(Collector):
 
 
 class _WorkerCollector(Collector):
-    """prometheus_client's `process_*` metrics of each worker, told apart by `pid`.
+    """prometheus_client's `process_*` metrics of each worker, labelled with its `pid`.
 
     The library alone has them only for the process that is asked, and not at all if there are several. They are not
     summed, because memory that workers share would count several times.

@@ -22,7 +22,7 @@ class ModelWatch:
 
     `refresh` is the only writer, and swaps the reference only after the new version was verified, loaded and asked.
     A version that cannot be loaded is logged once; the one before it serves on. `metrics` count every attempt, and
-    every list that an engine gives. `offer_check` hears of every list whose recall can be checked. `clock`: seconds.
+    every list that an engine gives. `offer_check` receives every list whose recall can be checked. `clock`: seconds.
     """
 
     def __init__(

@@ -32,8 +32,8 @@ class ServedEngine:
     """One loaded version as the service asks it.
 
     It holds an `Engine` instead of being one, so that routes reach only what is offered here, and every list offered
-    here is counted: `metrics` counts it, and `offer_check`, if given, hears of each list whose recall can be
-    checked. Ask it from one event loop.
+    here is counted: `metrics` counts it, and `offer_check`, if given, receives each list whose recall can
+    be checked. Ask it from one event loop.
     """
 
     def __init__(self, bundle: Bundle, metrics: Metrics, *, offer_check: OfferCheck | None = None) -> None:
@@ -53,7 +53,7 @@ class ServedEngine:
 
     @property
     def serving_model(self) -> ServingModel:
-        """What metrics tell of the version."""
+        """What metrics expose of the version."""
         created_at = datetime.fromisoformat(self.describe()["created_at"])
         recall = {kind: running.share for kind, running in self._recall.items()}
         return ServingModel(self.version, created_at, recall)

@@ -94,8 +94,8 @@ class _SettingsSource(BaseSettings, Settings):
 def load_settings(arguments: Sequence[str] = ()) -> Settings:
     """The settings of the command line's `arguments` and the environment; what neither has keeps its default.
 
-    Raises ConfigError naming option, variable, what came and what was expected. An unknown option is told on standard
-    error and ends the process with exit code 2, `--help` with 0.
+    Raises ConfigError naming option, variable, what came and what was expected. An unknown option prints an error and
+    ends the process with exit code 2, `--help` with 0.
     """
     given = CliSettingsSource(_OptionsSource, root_parser=command_line(), cli_parse_args=list(arguments))()
     try:
