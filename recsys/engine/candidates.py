@@ -16,9 +16,9 @@ from recsys.engine.user_profiles import UserProfile
 def order_candidates(
     question: Question,
     profile: UserProfile,
+    *,
     known: Indices,
     unknown: tuple[str, ...],
-    *,
     ranker: Ranker,
     bundle: Bundle,
 ) -> CandidateAnswer:
@@ -39,7 +39,7 @@ def order_candidates(
         user_id=question.user_id,
         user_status=profile.status,
         items=(
-            *_known(positions, [*scores[order].tolist(), *(None for _ in unscored)], ranker, bundle.items),
+            *_known(positions, [*scores[order].tolist(), *[None] * len(unscored)], ranker=ranker, items=bundle.items),
             *(Candidate(it, None, rank, None, False, False) for rank, it in enumerate(unknown, len(positions) + 1)),
         ),
         warnings=(*(warning.format(n) for warning, n in counts if n), *profile.warnings),
@@ -47,7 +47,7 @@ def order_candidates(
     )
 
 
-def _known(positions: Indices, scores: list[float | None], ranker: Ranker, items: Items) -> Iterator[Candidate]:
+def _known(positions: Indices, scores: list[float | None], *, ranker: Ranker, items: Items) -> Iterator[Candidate]:
     """The known candidates in their order."""
     places = zip(positions.tolist(), scores, ranker.has_vector(positions).tolist(), strict=True)
     for rank, (at, score, has_vector) in enumerate(places, start=1):

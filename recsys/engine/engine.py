@@ -35,7 +35,7 @@ class Engine:
         self._profiles = UserProfiles(bundle)
         self._ranker = Ranker(bundle)
         self._neighbours = Neighbours(bundle)
-        self._choose_from(Selection(bundle))
+        self._use(Selection(bundle))
         bundle.model.fold_in(bundle.seen[:0])  # makes what every fold-in needs, so that no question waits for it
 
     def __repr__(self) -> str:
@@ -48,10 +48,10 @@ class Engine:
         It shares all memory with this one, so making it costs nothing.
         """
         changed = copy(self)
-        changed._choose_from(self._selection.with_exact_search())
+        changed._use(self._selection.with_exact_search())
         return changed
 
-    def _choose_from(self, selection: Selection) -> None:
+    def _use(self, selection: Selection) -> None:
         self._selection = selection
         self._lists = ListBuilder(self._bundle, profiles=self._profiles, ranker=self._ranker, selection=selection)
 
@@ -127,7 +127,9 @@ class Engine:
         question.check()
         known, unknown = self._selection.positions(item_ids)
         profile = self._profiles.profile(question)
-        return order_candidates(question, profile, known, unknown, ranker=self._ranker, bundle=self._bundle)
+        return order_candidates(
+            question, profile, known=known, unknown=unknown, ranker=self._ranker, bundle=self._bundle
+        )
 
     def similar(self, item_id: str, *, k: int = 10, filter: str | None = None) -> Answer:
         """The items nearest by cosine, never the item itself. Raises UnknownItemError, FilterError."""

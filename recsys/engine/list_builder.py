@@ -106,7 +106,7 @@ class ListBuilder:
         indices, scores, multiplier = self._post_processed(resolved, indices, scores)
         items = ranked(self._bundle.items, indices, scores)
         if question.explain and profile.status != "fallback":
-            items = self._explained(items, profile, indices, multiplier)
+            items = self._explained(items, profile, indices=indices, multiplier=multiplier)
         unknown = [UNKNOWN_ITEMS.format(len(resolved.unknown_items))] if resolved.unknown_items else []
         short = [short_list(len(items), self._limits(resolved))] if len(items) < question.k else []
         answer = Answer(
@@ -134,7 +134,7 @@ class ListBuilder:
         if not diversity:
             return indices[:k], scores[:k], multiplier[:k]
         vectors = self._bundle.model.embeddings.items[indices]
-        chosen = diversified(scores, vectors, k, diversity=diversity)
+        chosen = diversified(scores, vectors, k=k, diversity=diversity)
         return indices[chosen], scores[chosen], multiplier[chosen]
 
     def _with_boosted(self, resolved: ResolvedQuestion, indices: Indices, scores: Floats) -> tuple[Indices, Floats]:
@@ -148,10 +148,16 @@ class ListBuilder:
         return np.append(indices, extra), np.append(scores, self._ranker.scores(vector, extra))
 
     def _explained(
-        self, items: tuple[Ranked, ...], profile: UserProfile, indices: Indices, multiplier: Floats
+        self, items: tuple[Ranked, ...], profile: UserProfile, *, indices: Indices, multiplier: Floats
     ) -> tuple[Ranked, ...]:
-        scores = [item.score for item in items]
-        explained = explain(profile, indices, scores, multiplier, model=self._bundle.model, items=self._bundle.items)
+        explained = explain(
+            profile,
+            indices,
+            scores=[item.score for item in items],
+            multiplier=multiplier,
+            model=self._bundle.model,
+            items=self._bundle.items,
+        )
         return tuple(
             replace(item, reasons=reasons, rest=rest) for item, (reasons, rest) in zip(items, explained, strict=True)
         )

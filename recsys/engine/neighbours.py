@@ -58,7 +58,9 @@ class Neighbours:
         # What is left of vectors that cancel out is rounding, which points anywhere.
         if np.linalg.norm(direction) < 1e-6:
             is_one = len(positive) == 1 and len(negative) == 0
-            return self._answer((), [ITEM_WITHOUT_VECTOR if is_one else NO_DIRECTION], k, unknown_items)
+            return self._answer(
+                (), [ITEM_WITHOUT_VECTOR if is_one else NO_DIRECTION], k=k, unknown_items=unknown_items
+            )
         exclude = excluding([np.union1d(positive, negative)], len(self._bundle.items.ids))
         found = eligible.search.search(normalised(direction[None]), k, exclude=exclude)
         items = ranked(self._bundle.items, *found.row(0))
@@ -67,7 +69,7 @@ class Neighbours:
         if len(items) < k:
             limits = [] if eligible.allowed is None else ["the filter"]
             warnings.append(short_list(len(items), limits, noun="other item"))
-        return self._answer(items, warnings, k, unknown_items)
+        return self._answer(items, warnings, k=k, unknown_items=unknown_items)
 
     def users(self, user: int, *, k: int) -> UserAnswer:
         """The k users whose vectors have the largest cosine with that of `user`, never the user; exact search.
@@ -92,7 +94,7 @@ class Neighbours:
         )
 
     def _answer(
-        self, items: tuple[Ranked, ...], warnings: list[str], k: int, unknown_items: tuple[str, ...]
+        self, items: tuple[Ranked, ...], warnings: list[str], *, k: int, unknown_items: tuple[str, ...]
     ) -> Answer:
         unknown = [UNKNOWN_ITEMS.format(len(unknown_items))] if unknown_items else []
         return Answer(

@@ -39,7 +39,7 @@ def pool_size(k: int) -> int:
     return max(_SMALLEST_POOL, _POOL_PER_PLACE * k)
 
 
-def diversified(scores: Floats, vectors: Floats, k: int, *, diversity: float) -> NDArray[np.intp]:
+def diversified(scores: Floats, vectors: Floats, *, k: int, diversity: float) -> NDArray[np.intp]:
     """Which k candidates are chosen, in order: intp (min(k, n),), places in `scores`.
 
     `scores`: float32 (n,), best first. `vectors`: float32 (n, d), of the same items. Maximal marginal relevance: the
@@ -67,9 +67,9 @@ def diversified(scores: Floats, vectors: Floats, k: int, *, diversity: float) ->
 def explain(
     profile: UserProfile,
     indices: Indices,
+    *,
     scores: Sequence[float],
     multiplier: Floats,
-    *,
     model: FactorModel,
     items: Items,
 ) -> list[tuple[tuple[Reason, ...], float]]:

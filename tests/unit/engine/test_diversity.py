@@ -12,15 +12,15 @@ def test_worked_by_hand() -> None:
     """Twins a and b, c across. Relevance 1, 0.9, 0 after scaling: with 0.4, b is worth 0.54 - 0.4, c 0."""
     scores = np.array([30, 29, 20], np.float32)
     vectors = np.array([[1, 0], [2, 0], [0, 1]], np.float32)
-    assert diversified(scores, vectors, 3, diversity=0.4).tolist() == [0, 1, 2]
-    assert diversified(scores, vectors, 3, diversity=0.5).tolist() == [0, 2, 1]  # 0.45 - 0.5 is below zero
-    assert diversified(scores, vectors, 2, diversity=1.0).tolist() == [0, 2]
+    assert diversified(scores, vectors, k=3, diversity=0.4).tolist() == [0, 1, 2]
+    assert diversified(scores, vectors, k=3, diversity=0.5).tolist() == [0, 2, 1]  # 0.45 - 0.5 is below zero
+    assert diversified(scores, vectors, k=2, diversity=1.0).tolist() == [0, 2]
 
 
 def test_all_alike_and_none_at_all() -> None:
     same, none = np.ones((3, 2), np.float32), np.zeros((0, 2), np.float32)
-    assert diversified(np.ones(3, np.float32), same, 2, diversity=0.5).tolist() == [0, 1]
-    assert diversified(np.zeros(0, np.float32), none, 2, diversity=0.5).tolist() == []
+    assert diversified(np.ones(3, np.float32), same, k=2, diversity=0.5).tolist() == [0, 1]
+    assert diversified(np.zeros(0, np.float32), none, k=2, diversity=0.5).tolist() == []
 
 
 def _slow(scores: list[float], vectors: list[np.ndarray], k: int, weight: float) -> list[int]:
@@ -44,7 +44,7 @@ def _slow(scores: list[float], vectors: list[np.ndarray], k: int, weight: float)
 def test_it_is_the_slow_way(seed: int, weight: float) -> None:
     rng = np.random.default_rng(seed)
     scores, vectors = -np.sort(-rng.normal(size=12)).astype(np.float32), rng.normal(size=(12, 4)).astype(np.float32)
-    found = diversified(scores, vectors, 6, diversity=weight).tolist()
+    found = diversified(scores, vectors, k=6, diversity=weight).tolist()
     assert found == _slow(scores.tolist(), list(vectors.astype(np.float64)), 6, weight)
 
 
