@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.datasets.cards import Card
     from pipelines.forecast.forecast import Forecast
     from pipelines.steps.summaries import JobSummary, StepSummary
-    from recsys.artifacts.inventory import Held, Inventory
+    from recsys.artifacts.inventory import Inventory, StoredVersion
     from recsys.artifacts.manifest import Manifest
     from recsys.pipeline_config import PipelineConfig
 
@@ -68,14 +68,14 @@ def published(config: "PipelineConfig", done: "JobSummary") -> None:
 def versions(store: "Path", found: "Inventory") -> None:
     """The versions of a store; `*` marks the one that serves."""
     rows = table(f"Versions in {store}", "", "version", "published", "users", "items", "metric", "verdict")
-    for held in found.versions:
-        if (manifest := held.manifest) is None:
-            rows.add_row("", held.version, "", "", "", "", f"[red]damaged:[/] {escape(_within(held))}")
+    for stored in found.versions:
+        if (manifest := stored.manifest) is None:
+            rows.add_row("", stored.version, "", "", "", "", f"[red]damaged:[/] {escape(_within(stored))}")
             continue
-        mark = "*" if held.version == found.serving else ""
+        mark = "*" if stored.version == found.serving else ""
         n_users, n_items = (_count(manifest.counts.get(what)) for what in ("users", "items"))
         facts = manifest.created_at, n_users, n_items, _headline(manifest), manifest.verdict
-        rows.add_row(mark, held.version, *map(escape, facts))
+        rows.add_row(mark, stored.version, *map(escape, facts))
     out.print(rows)
 
 
@@ -83,16 +83,16 @@ def faults(store: "Path", found: "Inventory") -> None:
     """What is wrong with the store, and the command that repairs it."""
     for fault in found.faults:
         err.print(f"[bold red]error:[/] {escape(fault)}")
-    if found.serving is None and any(held.manifest for held in found.versions):
+    if found.serving is None and any(stored.manifest for stored in found.versions):
         err.print(
             f"to repair it: `recsys rollback --store {escape(str(store))} VERSION` with a version from the list"
         )
 
 
-def _within(held: "Held") -> str:
+def _within(stored: "StoredVersion") -> str:
     """The damage; paths start at the version's folder."""
-    damage = held.damage or ""
-    return damage.partition(f"/{held.version}/")[2] or damage
+    damage = stored.damage or ""
+    return damage.partition(f"/{stored.version}/")[2] or damage
 
 
 def _count(value: Any) -> str:

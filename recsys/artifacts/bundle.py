@@ -1,4 +1,4 @@
-"""Bundle: one version, sealed into a folder that never changes, verified whenever it is loaded."""
+"""Bundle: one version, sealed into a folder that never changes, verified each time it is loaded."""
 
 import logging
 import os
@@ -54,7 +54,7 @@ def seal_bundle(store: Path, contents: Contents, facts: VersionFacts, *, record:
 
     `facts`: for the manifest; the index's kind is added to `facts.index`. `record`: how the version was evaluated, so
     that the next one can be compared with it. The version appears in one rename, whole and on the disk, or not at
-    all. Its name follows from its files (but the record), `config` and `log`: sealing the same again verifies the
+    all. Its name follows from its files (except the record), `config` and `log`: sealing the same again verifies the
     folder that is there and changes nothing.
     Raises ArtifactError if another process is sealing or the disk refuses.
     """
@@ -75,7 +75,7 @@ def load_bundle(folder: Path) -> Bundle:
     """Verify every file of a version, then load it. `folder` is named after the version.
 
     No parser sees a byte before all are verified: the index is parsed from the very bytes that were hashed, arrays
-    are mapped from files that nobody may change once sealed. Raises ArtifactError naming the file that is damaged,
+    are mapped from files that are read-only once sealed. Raises ArtifactError naming the file that is damaged,
     missing or unknown, what was found and what was expected.
     """
     manifest, verified = _verify(folder, keep=PARSED_FROM_BYTES)
@@ -83,7 +83,7 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def read_record(folder: Path) -> tuple[Manifest, Record | None]:
-    """A version's manifest and its evaluation record, that file alone verified; None where the version has none.
+    """A version's manifest and its evaluation record, only that file verified; None if the version has none.
 
     Raises ArtifactError as `load_bundle` does.
     """

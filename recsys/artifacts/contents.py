@@ -1,4 +1,4 @@
-"""Contents: the parts a version serves from, and the file each of them is."""
+"""Contents: the parts of a version, and the file of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MODEL, _SEEN, _POPULARITY = "model", "seen", "popularity.npy"
 _INDEX, _SIMILAR = "index", "similar"
 
 PARSED_FROM_BYTES = parsed_files(_INDEX) | parsed_files(_SIMILAR)
-"""Files that `load_contents` wants as bytes; the others it maps into memory."""
+"""Files that `load_contents` takes as bytes; it maps the others into memory."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,9 +29,9 @@ class Contents:
     """What one version holds; its large arrays may be mapped files, shared by the processes that load it.
 
     `users`: the rows. `items`: the columns, with titles and attributes. `seen`: canonical float32 CSR
-    (n_users, n_items), what each user is known by. `popularity`: float32 (n_items,), what the fallback ranks by.
+    (n_users, n_items), each user's history. `popularity`: float32 (n_items,), what the fallback ranks by.
     `index`: searched by inner product with user vectors. `similar`: item vectors of length one, searched by cosine.
-    Raises ArtifactError where they do not fit together.
+    Raises ArtifactError if they do not fit together.
     """
 
     users: IdMap
@@ -56,7 +56,7 @@ class Contents:
 
 
 def _shapes(parts: Contents) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
-    """What is measured, its shape, and the shape that the id maps ask for."""
+    """By part: its shape, and the shape that follows from the id maps."""
     vectors = parts.model.embeddings
     n_users, n_items = len(parts.users), len(parts.items.ids)
     return {

@@ -1,4 +1,4 @@
-"""Files that must be whole: durable writes, content hashes, folders without surprises."""
+"""Durable writes, content hashes, and folders that hold plain files only."""
 
 import hashlib
 import mmap
@@ -26,14 +26,14 @@ class FileDigest:
 
 
 def digest_file(path: Path) -> FileDigest:
-    """Read a file once, in blocks. Raises OSError, also where `path` is a symbolic link."""
+    """Read a file once, in blocks. Raises OSError, also if `path` is a symbolic link."""
     with open(path, "rb", opener=_without_following) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return FileDigest(sha256, file.tell())
 
 
 def read_file(path: Path) -> bytes:
-    """A whole file's bytes. Raises OSError, also where `path` is a symbolic link."""
+    """A whole file's bytes. Raises OSError, also if `path` is a symbolic link."""
     with open(path, "rb", opener=_without_following) as file:
         return file.read()
 
@@ -75,8 +75,8 @@ def verify_files(
 ) -> dict[str, memoryview]:
     """Compare every file's size and hash with `expected`, and return the verified bytes of those in `keep`.
 
-    The bytes are the mapped file itself, which stays the same whatever takes its name, and whose memory is shared
-    by the processes that map it. Files are hashed side by side, as many as there are cores, the largest first.
+    The bytes are the mapped file itself, which stays the same if another file takes its name; processes that map it
+    share its memory. Files are hashed in parallel, one per core, the largest first.
     Raises ArtifactError naming the first file that differs, what was expected and what was found.
     """
     for name, wanted in expected.items():
@@ -94,7 +94,7 @@ def _verified(path: Path, expected: FileDigest) -> memoryview:
 
 
 def map_file(path: Path) -> memoryview:
-    """A file's bytes, mapped, not read. Raises OSError, also where `path` is a symbolic link."""
+    """A file's bytes, mapped, not read. Raises OSError, also if `path` is a symbolic link."""
     with open(path, "rb", opener=_without_following) as file:
         if os.fstat(file.fileno()).st_size == 0:
             return memoryview(b"")
@@ -126,9 +126,9 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def replace_durably(path: Path, content: bytes) -> None:
-    """Put `content` in place of the file `path`, in one rename: readers see all of the old or all of the new.
+    """Replace the file `path` by `content` in one rename: readers see the whole old or the whole new file.
 
-    An OSError leaves the old file, unless it came from the last step, the fsync of the folder: read it again to know.
+    An OSError leaves the old file, unless it came from the last step, the fsync of the folder: read the file to know.
     """
     temporary = path.with_name(f".{path.name}.new")
     try:
@@ -168,7 +168,7 @@ def make_durable_folder(folder: Path) -> None:
 
 
 def protect(folder: Path) -> None:
-    """Take away everybody's right to write the files below `folder`; folders stay as they are."""
+    """Make the files below `folder` read-only for everyone; folders stay as they are."""
     for name in list_files(folder):
         path = folder / PurePath(name)
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)

@@ -15,7 +15,7 @@ class HistoryEntry(BaseModel):
 
     A rollback from a pointer that names no version has the version of the line before as its `previous`.
 
-    A line is written just before the pointer moves. Where a process was killed between the two, the line's version
+    A line is written just before the pointer moves. If a process was killed between the two, the line's version
     never served, and the `previous` of the next line, or CURRENT, says so.
     """
 
@@ -28,7 +28,7 @@ class HistoryEntry(BaseModel):
 
 
 def parse_history(path: Path, text: str) -> list[HistoryEntry]:
-    """The entries, oldest first. Raises ArtifactError naming the file and the line that is none."""
+    """The entries, oldest first. Raises ArtifactError naming the file and the line that is no entry."""
     entries = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:
@@ -39,10 +39,10 @@ def parse_history(path: Path, text: str) -> list[HistoryEntry]:
 
 
 def ancestry(entries: Iterable[HistoryEntry], current: str | None) -> list[str]:
-    """The versions that stand behind `current`, oldest first, `current` last.
+    """The versions that a rollback from `current` would return to, oldest first, and `current` last.
 
-    A publish stands on what served before it. A rollback steps back and forgets what it left, so that rolling back
-    twice goes two versions back and never returns to the version that was rolled back from.
+    A publish adds to what served before it. A rollback steps back and forgets the version it left, so that rolling
+    back twice goes two versions back and never returns to the version that was rolled back from.
     """
     line: list[str] = []
     for entry in entries:

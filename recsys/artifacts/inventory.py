@@ -1,4 +1,4 @@
-"""Inventory: all that a store holds, sound or not, so that whoever has to mend it can see it."""
+"""Inventory: every version of a store, damaged ones too, so that an operator sees what to repair."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
-class Held:
-    """A version's folder: its manifest, or else the damage that keeps it from being read."""
+class StoredVersion:
+    """A version's folder: its manifest, or the damage that makes it unreadable."""
 
     version: str
     manifest: Manifest | None
@@ -23,57 +23,61 @@ class Held:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Every version of a store: latest published first, then the never published, latest made first.
+    """Every version of a store: latest published first, then those never published, newest first.
 
-    `serving`: the version that CURRENT names, None where it names none that could serve. `faults`: what is wrong with
-    the store beside the damage of its versions, ready to be shown.
+    `serving`: the version that CURRENT names, None if it names none that can serve. `faults`: what is wrong with the
+    store apart from damaged versions, as sentences.
     """
 
-    versions: tuple[Held, ...]
+    versions: tuple[StoredVersion, ...]
     serving: str | None
     faults: tuple[str, ...]
 
     def to_list(self) -> list[dict[str, Any]]:
         """As plain JSON values: of each version the manifest, or name and damage, and whether it is `serving`."""
-        return [{**_plain(held), "serving": held.version == self.serving} for held in self.versions]
+        return [{**_plain(stored), "serving": stored.version == self.serving} for stored in self.versions]
 
 
-def _plain(held: Held) -> dict[str, Any]:
-    if held.manifest is None:
-        return {"version": held.version, "damage": held.damage}
-    return held.manifest.model_dump(mode="json")
+def _plain(stored: StoredVersion) -> dict[str, Any]:
+    if stored.manifest is None:
+        return {"version": stored.version, "damage": stored.damage}
+    return stored.manifest.model_dump(mode="json")
 
 
 def take_inventory(registry: Registry) -> Inventory:
-    """Look at everything, and raise for nothing that is damaged. Only manifests are read and checked."""
-    history, unreadable = _tried(registry.history)
+    """Read the manifest of every version and the pointer; damage is listed, not raised."""
+    history, unreadable = _read_or_fault(registry.history)
     order = {entry.version: at for at, entry in enumerate(history or ()) if entry.action == "publish"}
-    held = [_held(registry, version) for version in registry.names()]
-    held.sort(key=lambda it: (order.get(it.version, -1), it.manifest.created_at if it.manifest else ""), reverse=True)
-    serving, astray = _serving(registry, {it.version: it for it in held}, history or [])
-    return Inventory(tuple(held), serving, tuple(fault for fault in (astray, unreadable) if fault))
+    stored = [_stored(registry, version) for version in registry.names()]
+    stored.sort(
+        key=lambda it: (order.get(it.version, -1), (it.manifest and it.manifest.created_at) or ""), reverse=True
+    )
+    serving, astray = _serving(registry, {it.version: it for it in stored}, history or [])
+    return Inventory(tuple(stored), serving, tuple(fault for fault in (astray, unreadable) if fault))
 
 
-def _held(registry: Registry, version: str) -> Held:
-    return Held(version, *_tried(lambda: read_manifest(registry.path(version))))
+def _stored(registry: Registry, version: str) -> StoredVersion:
+    return StoredVersion(version, *_read_or_fault(lambda: read_manifest(registry.path(version))))
 
 
-def _serving(registry: Registry, held: dict[str, Held], history: list[HistoryEntry]) -> tuple[str | None, str | None]:
+def _serving(
+    registry: Registry, stored: dict[str, StoredVersion], history: list[HistoryEntry]
+) -> tuple[str | None, str | None]:
     """The version that serves, and what is wrong with CURRENT."""
-    current, fault = _tried(registry.current)
+    current, fault = _read_or_fault(registry.current)
     path = registry.store / CURRENT
     if current is None:
         missing = f"{path}: missing, though {HISTORY} has entries" if history else None
         return None, fault or missing
-    if current not in held:
+    if current not in stored:
         return None, f"{path}: names {current}, which is not in the store"
-    if held[current].damage:
+    if stored[current].damage:
         return None, f"{path}: names {current}, which is damaged"
     return current, None
 
 
-def _tried(read: Callable[[], Read]) -> tuple[Read | None, str | None]:
-    """What `read` returns, or the ArtifactError that it raises."""
+def _read_or_fault(read: Callable[[], Read]) -> tuple[Read | None, str | None]:
+    """What `read` returns, or the ArtifactError it raises."""
     try:
         return read(), None
     except ArtifactError as error:

@@ -15,17 +15,17 @@ _POLL_SECONDS = 0.05
 
 @contextmanager
 def exclusive(path: Path, *, doing: str, wait: float = 0.0) -> Iterator[None]:
-    """Hold the lock file `path`; the system lets go of it when the process ends, however it ends.
+    """Hold the lock file `path`; the system releases it when the process ends, however it ends.
 
-    `wait`: seconds to keep trying. `doing`: what the holder does, for the message of who comes second.
-    Raises ArtifactError where another process (or thread) still holds it, or where it cannot be opened.
+    `wait`: seconds to keep trying. `doing`: what the holder does, for the other process's error message.
+    Raises ArtifactError if another process (or thread) still holds it, or if it cannot be opened.
     """
     with _opened(path) as file:
         if not _acquired(file.fileno(), time.monotonic() + wait):
             file.seek(0)
             holder = file.read().decode("ascii", "replace") or "unknown"
             raise ArtifactError(f"{path}: another process ({holder}) is {doing}; try again when it has finished")
-        with suppress(OSError):  # a full disk keeps nobody from the lock, only from signing it
+        with suppress(OSError):  # a full disk does not prevent the lock, only the name of its holder
             file.truncate(0)
             file.write(f"pid {os.getpid()}".encode("ascii"))
         yield

@@ -44,8 +44,8 @@ VersionName = Annotated[str, Field(pattern=f"^{VERSION_PATTERN}$")]
 class Manifest(BaseModel):
     """One version's manifest.json; frozen, nothing unknown in it.
 
-    `version` is derived from `schema_version`, `config`, `log` and `files` but RECORD. When it was made, on which
-    library versions, and how it was judged do not change its name.
+    `version` is derived from `schema_version`, `config`, `log` and `files` except RECORD. Its date, library
+    versions and evaluation do not change its name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -67,7 +67,7 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class VersionFacts:
-    """What the manifest tells of a version beside its files; the fields are those of `Manifest`.
+    """What the manifest says of a version besides its files; the fields are those of `Manifest`.
 
     Values are JSON, or become JSON: tuples, paths, dataclasses, pydantic models.
     """
@@ -99,7 +99,7 @@ def new_manifest(files: dict[str, FileDigest], facts: VersionFacts) -> Manifest:
 
 
 def version_name(fields: dict[str, Any]) -> str:
-    """The name that goes with a manifest's `schema_version`, `config`, `log` and `files` but RECORD."""
+    """The name that goes with a manifest's `schema_version`, `config`, `log` and `files` except RECORD."""
     identity = {name: fields[name] for name in ("schema_version", "config", "log")}
     identity["files"] = {name: digest for name, digest in fields["files"].items() if name != RECORD}
     canonical = json.dumps(to_jsonable_python(identity), sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 class Registry:
     """A store's versions and its pointer.
 
-    Readers take no lock: the pointer is one small file that changes by rename, and versions never change. Those who
-    move it take turns. Every byte of a version is verified, and the version is loaded once, before the pointer moves
-    to it; whoever loads it later verifies it again.
+    Readers take no lock: the pointer is one small file that changes by rename, and versions never change. Processes
+    that move it take turns. Before the pointer moves to a version, every byte of it is verified and it is loaded
+    once; every later load verifies it again.
     """
 
     def __init__(self, store: Path | str, *, lock_wait_seconds: float = 10.0) -> None:
@@ -38,13 +38,13 @@ class Registry:
         self._lock_wait_seconds = lock_wait_seconds
 
     def path(self, version: str) -> Path:
-        """The folder of a version, whether or not it is there. Raises ArtifactError for what cannot be a name."""
+        """The folder of a version, which may not exist. Raises ArtifactError if `version` cannot be a name."""
         if re.fullmatch(VERSION_PATTERN, version) is None:
             raise ArtifactError(f"{self.store}: {version[:64]!r} is not a version's name, such as v0123456789abcdef")
         return self.store / VERSIONS / version
 
     def current(self) -> str | None:
-        """The version that serves, None before the first publish. Raises ArtifactError where CURRENT names none."""
+        """The version that serves, None before the first publish. Raises ArtifactError if CURRENT is damaged."""
         path = self.store / CURRENT
         try:
             line = path.read_text(encoding="ascii")
@@ -57,7 +57,7 @@ class Registry:
         return line.rstrip("\n")
 
     def load(self, version: str | None = None) -> Bundle:
-        """Verify and load a version, by default the one that serves. Raises ArtifactError where it is damaged."""
+        """Verify and load a version, by default the one that serves. Raises ArtifactError if it is damaged."""
         return load_bundle(self.path(version or self._serving()))
 
     def serving_manifest(self) -> Manifest | None:
@@ -68,7 +68,7 @@ class Registry:
     def publish(self, version: str) -> None:
         """Verify and load a sealed version, then let it serve.
 
-        Raises ArtifactError, and then the version that served still does.
+        Raises ArtifactError if it is damaged; the serving version stays the same.
         """
         load_bundle(self.path(version))
         with self._turn():
@@ -78,8 +78,8 @@ class Registry:
         """Verify and load an earlier version, by default the one that served before, then let it serve again.
 
         Rolling back twice goes two versions back. A version given by name serves again whatever CURRENT says. Returns
-        the version that serves now. Raises ArtifactError where there is none, or where it is damaged, and then the
-        version that served still does.
+        the version that serves now. Raises ArtifactError if there is none or it is damaged; the serving version
+        then stays the same.
         """
         with self._turn():
             target = version or self._before_current()
@@ -88,12 +88,12 @@ class Registry:
         return target
 
     def history(self) -> list[HistoryEntry]:
-        """Every publish and rollback, oldest first. Raises ArtifactError where HISTORY is damaged."""
+        """Every publish and rollback, oldest first. Raises ArtifactError if HISTORY is damaged."""
         path = self.store / HISTORY
         return parse_history(path, self._history_bytes().decode("utf-8", "replace"))
 
     def names(self) -> list[str]:
-        """The names of all versions, sorted; whether each is sound is not looked at."""
+        """The names of all versions, sorted, damaged ones too."""
         folder = self.store / VERSIONS
         found = folder.iterdir() if folder.is_dir() else iter(())
         return sorted(path.name for path in found if re.fullmatch(VERSION_PATTERN, path.name))
@@ -104,13 +104,13 @@ class Registry:
         return current
 
     def _named(self) -> str | None:
-        """The version that CURRENT names, None also where it names none."""
+        """The version that CURRENT names, None if it is missing or damaged."""
         with suppress(ArtifactError):
             return self.current()
         return None
 
     def _served_last(self) -> str | None:
-        """As `current`; where CURRENT names none, what HISTORY ends with, so that one can still go further back."""
+        """As `current`; if CURRENT is damaged, the last version of HISTORY, so that a rollback is still possible."""
         try:
             return self.current()
         except ArtifactError as error:
@@ -149,7 +149,7 @@ class Registry:
         logger.info("%s: %s serves, %s did", action, version, previous or "nothing")
 
     def _after_failure(self, error: OSError, version: str, history: bytes) -> None:
-        """A failed fsync may come after the rename: what CURRENT says now is what is reported."""
+        """A failed fsync may come after the rename, so CURRENT is read again and reported."""
         if (serving := self._named()) == version:
             logger.warning("%s serves, but the disk did not confirm it: %s", version, error)
             return

@@ -1,4 +1,4 @@
-"""ConfidenceWeighting: from how much a user did with an item to how confident the model may be in it."""
+"""Confidence: from how much a user did with an item to how much the entry counts in the fit."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -30,10 +30,10 @@ class ConfidenceConfig(Section):
 
 @dataclass(frozen=True)
 class ConfidenceSettings:
-    """The numbers of a fitted weighting: those of the configuration, and what the training matrix gave.
+    """The numbers of a fitted weighting: from the configuration and from the training matrix.
 
     `kind`: "degree", "log", "bm25" or "plain". `scale`: brings the mean of degree-normalised values to 1.
-    `n_users`, `mean_length`: rows of the training matrix, and the mean of their sums; bm25 alone uses them.
+    `n_users`, `mean_length`: rows of the training matrix, and the mean of their sums; only bm25 uses them.
     """
 
     kind: str
@@ -49,12 +49,12 @@ class ConfidenceSettings:
 
 @dataclass(frozen=True, eq=False)
 class ConfidenceWeighting:
-    """A weighting fitted to a training matrix; it weighs any rows over the same items.
+    """A weighting fitted to a training matrix, for any rows over the same items.
 
-    A row's confidence depends on that row and on what was fitted, never on the rows beside it: a user folded in
-    alone gets exactly the confidence that training would have used.
+    A row's confidence depends on that row and on what was fitted, not on the other rows: a user who is folded in
+    gets exactly the confidence that training would have used.
     `item_degree`: float32 (n_items,), distinct users of each item in training. Read-only.
-    Raises DataError where the kind is unknown or the degrees are no such array.
+    Raises DataError if the kind is unknown or the degrees are no such array.
     """
 
     settings: ConfidenceSettings
@@ -70,16 +70,16 @@ class ConfidenceWeighting:
 
     @cached_property
     def item_factor(self) -> Floats:
-        """float32 (n_items,): deg_i ** -b of `degree_normalised`, kept because single rows are weighed often."""
+        """float32 (n_items,): deg_i ** -b of `degree_normalised`, kept because single rows are weighted often."""
         factor: Floats = np.maximum(self.item_degree, 1) ** np.float32(-self.settings.item_exponent)
         return factor
 
     def apply(self, csr: Csr) -> Csr:
         """The confidence of `csr`: canonical float32 (n, n_items), any rows over the items of training.
 
-        Returns a matrix of the same places (it shares their index arrays), alpha multiplied in, every value
+        Returns a matrix of the same entries (it shares their index arrays), alpha multiplied in, every value
         finite and above zero.
-        Raises DataError where the columns are not those of training, or a weight is too large for float32.
+        Raises DataError if the columns are not those of training, or a weight is too large for float32.
         """
         if csr.shape[1] != len(self.item_degree):
             raise DataError(f"weighting: {csr.shape[1]} columns, expected the {len(self.item_degree)} of training")
@@ -87,7 +87,7 @@ class ConfidenceWeighting:
             values = _FORMULAS[self.settings.kind](csr, self)
             values *= np.float32(self.settings.alpha)
         np.maximum(values, _SMALLEST, out=values)
-        confidence = _same_places(csr, values)
+        confidence = _with_values(csr, values)
         check_canonical(confidence)
         return confidence
 
@@ -99,7 +99,7 @@ class ConfidenceWeighting:
 
     @staticmethod
     def load(folder: Path) -> "ConfidenceWeighting":
-        """Read what `save` wrote. Raises ArtifactError where it is missing or damaged."""
+        """Read what `save` wrote. Raises ArtifactError if it is missing or damaged."""
         try:
             settings = json.loads((folder / _SETTINGS_FILE).read_text(encoding="utf-8"))
             degree = np.load(folder / _DEGREE_FILE, mmap_mode="r", allow_pickle=False)
@@ -109,9 +109,9 @@ class ConfidenceWeighting:
 
 
 def fit_confidence(csr: Csr, config: ConfidenceConfig) -> ConfidenceWeighting:
-    """Learn from a training matrix what `config.weighting` needs to know.
+    """Fit the weighting of `config` to a training matrix.
 
-    `csr`: canonical float32 (n_users, n_items), not modified. Raises DataError where it holds nothing.
+    `csr`: canonical float32 (n_users, n_items), not modified. Raises DataError if it holds nothing.
     """
     if csr.nnz == 0:
         raise DataError("weighting: the training matrix holds no entries")
@@ -179,7 +179,7 @@ def plain(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
     return values
 
 
-def _same_places(csr: Csr, values: Floats) -> Csr:
+def _with_values(csr: Csr, values: Floats) -> Csr:
     weighted = Csr((values, csr.indices, csr.indptr), shape=csr.shape)
     weighted.has_canonical_format = csr.has_canonical_format
     return weighted

@@ -1,4 +1,4 @@
-"""Most popular: the baseline that knows nobody."""
+"""Most popular: the baseline without personalisation."""
 
 from dataclasses import dataclass
 
@@ -26,13 +26,13 @@ class PopularityRecommender:
 
     @staticmethod
     def fit(matrix: InteractionMatrix) -> "PopularityRecommender":
-        """Rank items by their distinct users; how much these did, and when, does not count."""
+        """Rank items by their distinct users; the number and time of their events do not count."""
         n_users = np.bincount(matrix.csr.indices, minlength=matrix.n_items)
         return _ranked(n_users, name="popular")
 
     @staticmethod
     def fit_weighted(matrix: InteractionMatrix) -> "PopularityRecommender":
-        """Rank items by the sum of their weights, which have decayed where `prepare.half_life_days` says so."""
+        """Rank items by the sum of their weights, which have decayed if `prepare.half_life_days` is set."""
         weight = np.bincount(matrix.csr.indices, weights=matrix.csr.data, minlength=matrix.n_items)
         return _ranked(weight, name="popular_weighted")
 

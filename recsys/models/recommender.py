@@ -1,4 +1,4 @@
-"""Recommender: the one way every model is asked, whatever it is."""
+"""Recommender: the protocol through which every model is evaluated."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,9 +12,9 @@ from recsys.retrieval.topk import TopK
 class Queries:
     """Users to recommend to.
 
-    `history`: float32 CSR (n, n_items), what each is known by; none of it is ever recommended.
-    `user_idx`: int32 (n,), their rows in the training matrix, or None where the model never saw them and must
-    answer from `history` alone.
+    `history`: float32 CSR (n, n_items), what each user did; none of these items is ever recommended.
+    `user_idx`: int32 (n,), their rows in the training matrix, or None if they were not in training, so that the model
+    must rank from `history` alone.
     """
 
     history: Csr
@@ -34,7 +34,7 @@ class Recommender(Protocol):
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
 
     def recommend(self, queries: Queries, k: int) -> TopK:
-        """The k best items a query outside its history, fewer only where fewer remain."""
+        """The k best items per query outside its history, fewer only if fewer remain."""

@@ -24,7 +24,7 @@ class EarlierEmbeddings:
 
 
 def carried_over(earlier: EarlierEmbeddings, matrix: InteractionMatrix) -> Embeddings:
-    """A start for a fit on `matrix`: the earlier vector of every id that has one, zero for the new ones.
+    """A start for a fit on `matrix`: the earlier vector of every id that has one, zero for new ids.
 
     A fit solves users first: a new user's row comes from the known items, and then a new item's row from its users.
     A user of new items only keeps the zero vector until the next cold fit.
@@ -44,7 +44,7 @@ def _carried(earlier: IdMap, now: IdMap, vectors: Floats) -> Floats:
 
 
 def shared_rows(earlier: IdMap, now: IdMap) -> tuple[Indices, Indices]:
-    """Where the ids of both maps stand: int32 (n,) in `earlier`, and int32 (n,) in `now`, there ascending."""
+    """The positions of the ids that are in both maps: int32 (n,) in `earlier`, and int32 (n,) in `now`, ascending."""
     positions, known = earlier.encode(now.ids)
     return positions, np.flatnonzero(known).astype(np.int32)
 
@@ -57,7 +57,7 @@ def share_of_entries(earlier: IdMap, matrix: InteractionMatrix) -> float:
 
 
 def aligned(model: FactorModel, items: IdMap, earlier: EarlierEmbeddings) -> FactorModel:
-    """`model` rotated so that the vectors of `items` come as near to the earlier ones as a rotation can.
+    """`model` rotated so that the vectors of `items` come as close to the earlier ones as a rotation can bring them.
 
     Inner products, and with them all lists, scores, cosines and fold-ins, stay what they were. The rotation R is the
     orthogonal matrix that maximises the mean cosine over the shared items: R = U V' of the singular value
@@ -91,7 +91,7 @@ def mean_item_cosine(embeddings: Embeddings, items: IdMap, earlier: EarlierEmbed
 
 
 def training_recall(embeddings: Embeddings, csr: Csr, *, k: int = 20, users: int = 300) -> float:
-    """How well the vectors reproduce what they were trained on: a check of their health, not of their quality.
+    """How well the vectors reproduce their training data: it finds broken vectors, and does not measure quality.
 
     Mean over about `users` evenly spaced users of recall@k = hits / min(k, |items|), their own items relevant and
     nothing excluded. `csr`: (n_users, n_items), the training matrix. Users without entries are left out; NaN if all

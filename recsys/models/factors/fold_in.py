@@ -14,7 +14,7 @@ from recsys.errors import ModelError
 
 Doubles = NDArray[np.float64]
 
-# BLAS threads cost a solve of this size more than they bring; turning them off takes milliseconds, once.
+# For this many rows, turning BLAS threads off (milliseconds) costs less than they cost in small solves.
 _MANY_ROWS = 16
 
 
@@ -28,9 +28,9 @@ def fold_in(
 ) -> Floats:
     """Float32 (n, d): for each row of `history` the user vector that is best for the given item vectors.
 
-    `history`: canonical float32 (n, n_items), weighed as training weighed its rows. `items`: float32 (n_items, d),
-    unscaled. `gram`: float64 (d, d), `gram_matrix(items)` if the caller keeps it. The exact minimum of one row of
-    the objective of `recsys.models.factors.als`, which training approaches by conjugate gradient:
+    `history`: canonical float32 (n, n_items), counts, which `weighting` turns into confidence. `items`: float32
+    (n_items, d), unscaled. `gram`: float64 (d, d), `gram_matrix(items)` if the caller keeps it. The exact minimum of
+    one row of the objective of `recsys.models.factors.als`, which training approaches by conjugate gradient:
 
         x_u = (Y'Y + sum over i in H of (c_ui - 1) y_i y_i' + regularization I)^-1  sum over i in H of c_ui y_i
 
@@ -54,9 +54,9 @@ def fold_in(
 def contributions(
     confidence: Csr, items: Floats, targets: Indices, *, regularization: float, gram: Doubles
 ) -> Doubles:
-    """Float64 (k, m): how much each of a history's m items adds to the score of each of k target items.
+    """Float64 (k, m): how much each of the m items of a history adds to the score of each of k target items.
 
-    `confidence`: one row, canonical float32 (1, n_items), weighed as training weighed its rows. `items`: float32
+    `confidence`: one row, canonical float32 (1, n_items), of the fitted weighting. `items`: float32
     (n_items, d), unscaled. `targets`: int32 (k,), positions. `gram`: float64 (d, d), `gram_matrix(items)`.
     With A the matrix of the row's equation in `fold_in`, a folded-in vector is A^-1 sum_i c_ui y_i,
     so a score is a sum over the history (Hu, Koren, Volinsky 2008, section 5):
@@ -86,7 +86,7 @@ def gram_matrix(items: Floats, *, block_rows: int = 65_536) -> Doubles:
 
 
 def unseen_part(gram: Doubles, regularization: float) -> Doubles:
-    """Float64 (d, d): Y'Y + regularization I, the part of every row's equation that no history changes."""
+    """Float64 (d, d): Y'Y + regularization I, the part of the equation that is the same for every history."""
     unseen = gram.copy()
     np.fill_diagonal(unseen, gram.diagonal() + regularization)
     return unseen

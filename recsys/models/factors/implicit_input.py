@@ -1,4 +1,4 @@
-"""What implicit's solvers can be handed without harm."""
+"""Matrices that implicit's solvers accept: it checks none of this itself."""
 
 import numpy as np
 
@@ -10,9 +10,9 @@ _INT32_MAX = 2**31 - 1
 
 
 def check_solvable(name: str, csr: Csr) -> None:
-    """Raise DataError where `csr` is not canonical, ModelError where it is empty or larger than a solver takes.
+    """Raise DataError if `csr` is not canonical, ModelError if it is empty or larger than a solver takes.
 
-    implicit checks none of this: a column out of range ends the process, repeated entries are counted twice.
+    In implicit a column out of range ends the process, and repeated entries are counted twice.
     """
     check_canonical(csr)
     if csr.nnz == 0:
@@ -22,13 +22,13 @@ def check_solvable(name: str, csr: Csr) -> None:
 
 
 def writeable(csr: Csr) -> Csr:
-    """The same matrix in arrays that the solvers accept: int32, and not read-only, though they only read them."""
+    """The same matrix in int32 arrays that are not read-only; the solvers demand that, but only read them."""
     index_arrays = (_unlocked(array) for array in (csr.indices, csr.indptr))
     return Csr((csr.data, *index_arrays), shape=csr.shape, copy=False)
 
 
 def _unlocked(array: Indices) -> Indices:
-    """int32, contiguous; a view of `array` where the memory below may be written to, as that of `load_csr`."""
+    """int32, contiguous; a view of `array` if its memory may be written to, as that of `load_csr`, else a copy."""
     view = np.require(array, np.int32, ["C"]).view(np.ndarray)
     try:
         view.flags.writeable = True

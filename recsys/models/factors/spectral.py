@@ -16,8 +16,7 @@ from recsys.data.matrix import Csr, scale_entries
 from recsys.progress import Progress, silent
 
 OVERSAMPLING, _PASSES = 32, 2
-"""Extra directions and passes over the matrix beyond what the rank asks for: with these the vectors are good to the
-precision that a start needs, and more of either changed no metric."""
+"""Extra directions and passes over the matrix, beyond the rank. More of either changed no metric."""
 
 # Squared singular values below this share of the largest are rounding errors of float32.
 _NEGLIGIBLE = 1e-6
@@ -114,7 +113,7 @@ def log_sums(csr: Csr) -> tuple[Floats, Floats]:
 
 
 def logarithm(csr: Csr) -> Csr:
-    """The same places, log(1 + weight)."""
+    """The same entries, log(1 + weight)."""
     return Csr((np.log1p(csr.data), csr.indices, csr.indptr), shape=csr.shape)
 
 
@@ -132,7 +131,7 @@ def _normalised(csr: Csr) -> Csr:
 
 
 def _orthonormal(columns: Floats, workers: _Workers) -> Floats:
-    """An orthonormal basis of the span of `columns`; directions that are not really there are left out."""
+    """An orthonormal basis of the span of `columns`; directions that are rounding errors are left out."""
     scale, rotation = _singular(columns, workers)
     return _rotated(columns, rotation / scale, workers)
 
@@ -140,8 +139,8 @@ def _orthonormal(columns: Floats, workers: _Workers) -> Floats:
 def _singular(columns: Floats, workers: _Workers) -> tuple[Floats, Floats]:
     """Singular values (r,) and right singular vectors (w, r) of `columns` (n, w), n >> w, largest first.
 
-    From the eigenvectors of the w x w Gram matrix: a tenth of the time of a QR or SVD of the tall matrix, at half
-    its digits, which subspace iteration does not miss.
+    From the eigenvectors of the w x w Gram matrix: a tenth of the time of a QR or SVD of the tall matrix, with half
+    the digits, which is enough for subspace iteration.
     """
     blocks = (columns[rows] for rows in workers.blocks.of_rows(columns))
     gram = sum(workers.run(lambda block: (block.T @ block).astype(np.float64), blocks))
@@ -152,7 +151,7 @@ def _singular(columns: Floats, workers: _Workers) -> tuple[Floats, Floats]:
 
 @contextmanager
 def _threads(blocks: Blocks) -> Iterator[_Workers]:
-    """BLAS gets one thread: with more, the order of its sums would depend on how many there are."""
+    """BLAS gets one thread, because the order of its sums depends on the number of threads."""
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         yield _Workers(pool.map, blocks)
 

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 _BLOCK_BYTES, _BLOCKS_OF_ROWS = 2**28, 3
 _GIB = 2**30
 _ROWS_AT_ONCE = 1024
-# Below it, waking BLAS threads costs more than they bring: on a busy machine up to a hundred times the time.
+# Below it, starting BLAS threads costs more than it saves: on a busy machine up to a hundred times the time.
 _MANY_ITEMS = 4096
 
 
@@ -33,9 +33,9 @@ _MANY_ITEMS = 4096
 class EaseRecommender:
     """Scores an item by the sum of its weights for the items of a history.
 
-    `weights`: float32 (n_items, n_items), C-contiguous; row i is what having item i says of every other, the
-    diagonal is zero. The column of an item without training users is -inf: it is never listed. How much a user did
-    with an item does not count.
+    `weights`: float32 (n_items, n_items), C-contiguous; row i holds the weights of item i for every other item,
+    the diagonal is zero. The column of an item without training users is -inf: it is never listed. How much a user
+    did with an item does not count.
     """
 
     weights: Floats
@@ -51,13 +51,13 @@ class EaseRecommender:
     ) -> "EaseRecommender":
         """Minimise |X - X B|^2 + regularization |B|^2 over B with zeros on its diagonal.
 
-        X is 1 where a user used an item, else 0. The minimum, from P = (X'X + regularization I)^-1:
+        X is 1 if a user used an item, else 0. The minimum, from P = (X'X + regularization I)^-1:
 
             B_ij = -P_ij / P_jj,   B_ii = 0
 
-        Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (2019), in float32 and in the place of one
+        Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (2019), in float32 and within one
         matrix of n_items x n_items; the time grows with n_items^3.
-        Raises ModelError where that matrix does not fit into memory (`check_memory`), or cannot be inverted.
+        Raises ModelError if that matrix does not fit into memory (`check_memory`), or cannot be inverted.
         """
         check_memory(matrix.n_items)
         started = time.perf_counter()
@@ -84,19 +84,19 @@ class EaseRecommender:
 
 
 def check_memory(n_items: int) -> None:
-    """Raise ModelError where EASE over `n_items` items needs more memory than there is; nothing is allocated."""
+    """Raise ModelError if EASE over `n_items` items needs more memory than there is; nothing is allocated."""
     needed = 4 * n_items * (n_items + _BLOCKS_OF_ROWS * _ROWS_AT_ONCE) + _BLOCK_BYTES
     available = available_bytes()
     if needed > available:
         raise ModelError(
             f"ease: {n_items} items need {needed / _GIB:.1f} GiB of memory (n_items^2 x 4 bytes and more), "
-            f"{available / _GIB:.1f} GiB are available; take 'rp3beta' or 'item_knn' in its place, "
+            f"{available / _GIB:.1f} GiB are available; use 'rp3beta' or 'item_knn' instead, "
             "or leave rare items out (prepare.min_item_users)"
         )
 
 
 def _gram(seen: Csr) -> Floats:
-    """Float32 (n_items, n_items): for each pair of items the users of both."""
+    """Float32 (n_items, n_items): the number of users that each pair of items has in common."""
     n_items = seen.shape[1]
     gram = np.empty((n_items, n_items), np.float32)
     for start, block in product_blocks(seen.T.tocsr(), seen):

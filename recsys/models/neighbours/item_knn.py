@@ -1,4 +1,4 @@
-"""Item k-NN: items whose users are the users of what one has already."""
+"""Item k-NN: items that share their users with those of the history."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class ItemKnnRecommender:
 
     @staticmethod
     def of(similarity: Csr, matrix: InteractionMatrix, *, name: str) -> "ItemKnnRecommender":
-        """Recommend by `similarity`, and behind it by the distinct users that items have in `matrix`."""
+        """Recommend by `similarity`, then by the number of distinct users that items have in `matrix`."""
         n_users: Floats = np.bincount(matrix.csr.indices, minlength=matrix.n_items).astype(np.float32)
         backfill = np.where(n_users > 0, -np.reciprocal(1 + n_users), -np.inf).astype(np.float32)
         return ItemKnnRecommender(similarity, read_only(backfill), name)
@@ -40,9 +40,9 @@ class ItemKnnRecommender:
     def fit(matrix: InteractionMatrix, *, neighbours: int = 100, progress: Progress = silent) -> "ItemKnnRecommender":
         """Find each item's `neighbours` nearest ones by cosine.
 
-        Similarity is the cosine of the columns of a matrix that is 1 where a user used an item, its rows first
-        brought to length one: a user of everything says little about what belongs together. The similarities kept
-        for an item are then divided by their sum. How much a user did with an item does not count.
+        Similarity is the cosine of the columns of a matrix that is 1 if a user used an item, else 0. Its rows are
+        first brought to length one, because a user of many items says little about which belong together. The
+        similarities kept for an item are then divided by their sum. How much a user did with an item does not count.
         Deshpande, Karypis, "Item-Based Top-N Recommendation Algorithms" (2004).
         """
         unit = _unit_columns(matrix.csr)
@@ -61,9 +61,9 @@ class ItemKnnRecommender:
         """Find each item's `neighbours` nearest ones by the inner product of their BM25-weighted columns.
 
         An item is the document, its users are the terms, and how much a user did with it is the term's frequency,
-        saturated by `k1`, and by `b` discounted for items much used; a user of many items is a common term. The
-        formula is that of `recsys.data.confidence.bm25`, items and users exchanged. The similarities kept for an item
-        are divided by their sum. Raises DataError where `matrix` holds nothing.
+        saturated by `k1`, and by `b` discounted for items with many events; a user of many items is a common term.
+        The formula is that of `recsys.data.confidence.bm25`, items and users exchanged. The similarities kept for an
+        item are divided by their sum. Raises DataError if `matrix` holds nothing.
         """
         items = matrix.csr.T.tocsr()
         config = ConfidenceConfig(weighting="bm25", alpha=1, bm25_k1=k1, bm25_b=b)

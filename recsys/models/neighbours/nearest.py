@@ -33,20 +33,20 @@ def nearest_items(
 
 
 def product_blocks(left: Csr, right: Csr) -> Iterator[tuple[int, Floats]]:
-    """The product of two sparse float32 matrices as dense rows: where each block starts, and float32 (m, columns)."""
+    """The product of two sparse float32 matrices in dense blocks: the first row, and float32 (m, n_columns)."""
     size = max(1, _SIMILARITIES_PER_BLOCK // right.shape[1])
     for start in range(0, left.shape[0], size):
         yield start, (left[start : start + size] @ right).toarray()
 
 
 def shares(similarity: Csr) -> Csr:
-    """The same places, each row's values divided by their sum; an empty row stays empty."""
+    """The same entries, each row's values divided by their sum; an empty row stays empty."""
     total = similarity @ np.ones(similarity.shape[1], np.float32)
     values = similarity.data / np.repeat(total, np.diff(similarity.indptr))
     return Csr((values, similarity.indices, similarity.indptr), shape=similarity.shape)
 
 
 def _triples(top: TopK, first_row: int) -> tuple[Indices, Indices, Floats]:
-    """Rows from `first_row` on, columns and values of the answers."""
+    """Rows from `first_row` on, columns and values of the entries of `top`."""
     row = np.repeat(np.arange(first_row, first_row + len(top), dtype=np.int32), top.counts)
     return row, top.indices[top.filled], top.scores[top.filled]

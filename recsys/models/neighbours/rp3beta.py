@@ -17,17 +17,16 @@ def fit_rp3beta(
     neighbours: int = 100,
     progress: Progress = silent,
 ) -> ItemKnnRecommender:
-    """Walk from each item to its users and on to their items, and keep the `neighbours` likeliest ends.
+    """Walk from each item to its users and on to their items, and keep the `neighbours` most likely ends.
 
         W_ij = (sum over users u of both  (1 / n_i)^alpha (1 / m_u)^alpha) / n_j^beta
 
-    where n_i is the number of users of item i, m_u the number of items of user u: each step of the walk takes any
-    of its edges with the same probability, raised to `alpha`. What is kept for an item is divided by its sum. How
-    much a user did with an item does not count. The first step, from a user to the items of the history, is the same
-    for all of them and changes no order.
-    Paudel, Christoffel, Newell, Bernstein, "Updatable, Accurate, Diverse, and Scalable Recommendations for
-    Interactive Applications" (2016), after Cooper, Lee, Radzik, Siantos, "Random Walks in Recommender Systems:
-    Exact Computation and Simulations" (2014).
+    n_i is the number of users of item i, m_u the number of items of user u: each step of the walk takes any of its
+    edges with the same probability, raised to `alpha`. The weights kept for an item are divided by their sum. How
+    much a user did with an item does not count. The first step, from a user to the items of the history, has the same
+    probability for all of them and changes no order. Paudel, Christoffel, Newell, Bernstein, "Updatable, Accurate,
+    Diverse, and Scalable Recommendations for Interactive Applications" (2016), after Cooper, Lee, Radzik, Siantos,
+    "Random Walks in Recommender Systems: Exact Computation and Simulations" (2014).
     """
     users = matrix.csr
     items = users.T.tocsr()
@@ -40,6 +39,6 @@ def fit_rp3beta(
 
 
 def _rows_times(csr: Csr, factor: NDArray[np.float64]) -> Csr:
-    """The same places; every value of row i is `factor[i]`."""
+    """The same entries; every value of row i is `factor[i]`."""
     values = np.repeat(factor.astype(np.float32), np.diff(csr.indptr))
     return Csr((values, csr.indices, csr.indptr), shape=csr.shape)

@@ -65,9 +65,7 @@ def test_what_does_not_fit_into_memory_is_refused_before_anything_is_allocated(m
     monkeypatch.setattr("recsys.models.neighbours.ease.available_bytes", lambda: 2.0 * 2**30)
     check_memory(20_000)
     # 41k items: 6.3 GiB for the matrix, 0.7 beside it.
-    with pytest.raises(
-        ModelError, match=r"ease: 40981 items need 7\.0 GiB .* 2\.0 GiB are available; take 'rp3beta'"
-    ):
+    with pytest.raises(ModelError, match=r"ease: 40981 items need 7\.0 GiB .* 2\.0 GiB are available; use 'rp3beta'"):
         check_memory(40_981)
     monkeypatch.setattr("recsys.models.neighbours.ease.available_bytes", lambda: 100.0)
     with pytest.raises(ModelError, match="ease: 30 items need"):
