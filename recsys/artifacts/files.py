@@ -5,11 +5,11 @@ import mmap
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from recsys.errors import ArtifactError
+from recsys.map_ordered import map_ordered
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,11 @@ def verify_files(
     for name, wanted in expected.items():
         check_size(folder / name, wanted.size)
     largest_first = sorted(expected, key=lambda name: -expected[name].size)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        contents = pool.map(lambda name: _verified(folder / name, expected[name]), largest_first)
-        return {name: content for name, content in zip(largest_first, contents, strict=True) if name in keep}
+    cores = len(os.sched_getaffinity(0))
+    contents = map_ordered(
+        lambda name: _verified(folder / name, expected[name]), largest_first, threads=cores, ahead=len(largest_first)
+    )
+    return {name: content for name, content in zip(largest_first, contents, strict=True) if name in keep}
 
 
 def _verified(path: Path, expected: FileDigest) -> memoryview:

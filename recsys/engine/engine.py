@@ -17,7 +17,7 @@ from recsys.engine.ranking import Ranker
 from recsys.engine.selection import Selection
 from recsys.engine.user_profiles import UserProfiles
 from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
-from recsys.retrieval.threads import in_threads_as_taken
+from recsys.map_ordered import map_blas
 from recsys.retrieval.topk import TopK
 
 _EXPORT_BATCH = 1024
@@ -112,7 +112,7 @@ class Engine:
             vectors, seen = self._bundle.model.embeddings.users[rows], self._bundle.seen[rows]
             return ids, self._ranker.rank(vectors, k, exclude=seen, search=eligible.search, allowed=eligible.allowed)
 
-        yield from in_threads_as_taken(ranked, range(0, len(self.user_ids), batch))
+        yield from map_blas(ranked, range(0, len(self.user_ids), batch))
 
     def rank(
         self, item_ids: Sequence[str], *, user_id: str | None = None, events: Sequence[Event] = ()

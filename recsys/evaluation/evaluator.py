@@ -54,7 +54,7 @@ def evaluate(
     answers = _answers(recommender, split, measures.cutoffs[-1], scores_per_batch, progress)
     # One batch is measured while the recommender works on the next.
     measure = partial(_measure, recommender.name, measures, recommended, kept_places)
-    parts = list(map_ordered(partial(measure, *answer) for answer in answers))
+    parts = list(map_ordered(lambda answer: measure(*answer), answers))
     return Evaluation(
         name=recommender.name,
         per_user=_columns([part.per_user for part in parts], measures.cutoffs),

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
+from recsys.map_ordered import map_blas
 from recsys.progress import Progress
 from recsys.retrieval.families.family import IndexFamily, Structure
 from recsys.retrieval.flat_index import ASKING, LARGE_SHARE, FlatIndex
 from recsys.retrieval.overfetch import forbid_candidates
 from recsys.retrieval.rescoring import rescored
 from recsys.retrieval.search import check_queries
-from recsys.retrieval.threads import in_threads
 from recsys.retrieval.topk import TopK, empty_top_k, place, stack, top_k_of_candidates
 
 TUNED_K = 100
@@ -163,7 +163,8 @@ class ApproximateIndex:
             near = top_k_of_candidates(candidates, scores, max(k, count))
             return rescored(near, queries, items, k=k, slack=slack[block])
 
-        parts = in_threads(search_block, range(0, n, size))
+        starts = range(0, n, size)
+        parts = list(map_blas(search_block, starts, ahead=len(starts)))
         return stack(parts) if parts else empty_top_k(0, k)
 
 

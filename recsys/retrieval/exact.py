@@ -7,9 +7,9 @@ import numpy as np
 
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
+from recsys.map_ordered import map_blas
 from recsys.retrieval.rescoring import ItemVectors, best_of_scores
 from recsys.retrieval.search import check_queries
-from recsys.retrieval.threads import in_threads
 from recsys.retrieval.topk import TopK, empty_top_k, select_top_k, stack
 
 Product: TypeAlias = Callable[[Floats, Floats], Floats]
@@ -109,7 +109,8 @@ def by_blocks(
     """`best(start, stop)` of blocks of the n rows of scores of `shape` (n, n_items), in threads."""
     n, n_items = shape
     size = max(1, scores_per_block // max(1, n_items))
-    parts = in_threads(lambda start: best(start, min(start + size, n)), range(0, n, size))
+    starts = range(0, n, size)
+    parts = list(map_blas(lambda start: best(start, min(start + size, n)), starts, ahead=len(starts)))
     return stack(parts) if parts else empty_top_k(0, k)
 
 

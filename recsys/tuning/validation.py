@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +74,7 @@ class ValidationSet:
         size = max(1, scores_per_block // max(1, len(ranked.items)))
         starts = range(0, len(vectors), size)
         values = np.zeros((len(exponents), self.n_users))
-        tasks = [partial(ranked.block, slice(start, start + size)) for start in starts]
-        blocks = map_ordered(tasks) if len(tasks) > 1 else (task() for task in tasks)
+        blocks = map_ordered(lambda start: ranked.block(slice(start, start + size)), starts)
         for start, block in zip(starts, blocks, strict=True):
             values[:, self.user[start : start + size]] = block
         return values

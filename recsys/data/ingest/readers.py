@@ -89,10 +89,10 @@ def _checked(batches: Batches, rules: Rules) -> Iterator[CheckedRows]:
         if rules.unit != AUTO:
             logger.info("log.timestamp is read as %s", rules.unit)
         yield check_rows(batch, rules)
-    yield from map_ordered(partial(_parse_and_check, parse, rules) for parse in batches)
+    yield from map_ordered(partial(_parse_and_check, rules), batches)
 
 
-def _parse_and_check(parse: Parse, rules: Rules) -> CheckedRows:
+def _parse_and_check(rules: Rules, parse: Parse) -> CheckedRows:
     return check_rows(parse(), rules)
 
 

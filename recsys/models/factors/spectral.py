@@ -3,9 +3,9 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr, scale_entries
+from recsys.map_ordered import map_ordered
 from recsys.progress import Progress, silent
 
 OVERSAMPLING, _PASSES = 32, 2
@@ -152,8 +153,8 @@ def _singular(columns: Floats, workers: _Workers) -> tuple[Floats, Floats]:
 @contextmanager
 def _threads(blocks: Blocks) -> Iterator[_Workers]:
     """BLAS gets one thread, because the order of its sums depends on the number of threads."""
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield _Workers(pool.map, blocks)
+    with threadpool_limits(1, "blas"):
+        yield _Workers(partial(map_ordered, threads=os.cpu_count()), blocks)
 
 
 def _product(matrix: sp.csr_matrix | sp.csc_matrix, dense: Floats, workers: _Workers) -> Floats:

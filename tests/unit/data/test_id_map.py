@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.data import id_map
+from recsys.data.arrow_file import write_arrow
 from recsys.data.id_map import IdMap
 from recsys.errors import ArtifactError, DataError
 
@@ -121,7 +122,6 @@ def test_another_file_is_refused(tmp_path: Path, table: pa.Table | None) -> None
     if table is None:
         path.write_bytes(b"no arrow")
     else:
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
+        write_arrow(table, path)
     with pytest.raises(ArtifactError, match=r"ids\.arrow"):
         IdMap.load(path)

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
 
+from recsys.data.arrow_file import write_arrow
 from recsys.errors import ArtifactError
 from recsys.evaluation.evaluator import evaluate
 from recsys.evaluation.results import Cohort, Evaluation
@@ -72,7 +73,6 @@ def test_another_file_is_no_evaluation(tmp_path):
     with pytest.raises(ArtifactError, match=r"als\.arrow: expected an Arrow file of an evaluation"):
         Evaluation.load(path)
     table = pa.table({"recall@10": [0.5]})
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
-        out.write_table(table)
+    write_arrow(table, path)
     with pytest.raises(ArtifactError, match=r"als\.arrow"):
         Evaluation.load(path)
