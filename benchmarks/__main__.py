@@ -15,6 +15,7 @@ ON_REAL_LOGS = {"published.py": ("gowalla",), "settings.py": ("gowalla", "goodbo
 
 def main() -> None:
     """Run them all; those on real logs only if the logs are there."""
+    _run("structure.py")
     _run("ingest.py")
     _run("als_overhead.py")
     _run("training.py")

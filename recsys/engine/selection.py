@@ -57,14 +57,14 @@ class Selection:
             return self._searched(self._included(question.include, mask))
         if question.filter is None or mask is None:
             return self._searched(EligibleItems(self._bundle.index))
-        return self._searched(EligibleItems(self._searches.search(question.filter, mask), mask))
+        return self._searched(EligibleItems(self._searches.for_filter(question.filter, mask), mask))
 
     def eligible_neighbours(self, condition: str | None) -> EligibleItems:
         """The items that pass the filter `condition`, and a search by cosine among them. Raises FilterError."""
         if condition is None:
             return self._searched(EligibleItems(self._bundle.similar))
         mask = self._masks.mask(condition)
-        return self._searched(EligibleItems(self._similar.search(condition, mask), mask))
+        return self._searched(EligibleItems(self._similar.for_filter(condition, mask), mask))
 
     def has_compiled(self, condition: str) -> bool:
         """Whether the filter `condition` is in the cache."""

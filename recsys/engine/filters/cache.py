@@ -107,6 +107,6 @@ class SearchCache:
     def __len__(self) -> int:
         return len(self._searches)
 
-    def search(self, text: str, mask: Mask) -> ItemSearch:
+    def for_filter(self, text: str, mask: Mask) -> ItemSearch:
         """A search among the items for which `mask`, the mask of the filter `text`, is true."""
         return self._searches.get(text, lambda: selective(self._index, self._gather, mask, factors=self._factors))

@@ -45,7 +45,7 @@ def test_items_are_gathered_once(shop, rng_vectors):
     searches = SearchCache(ExactSearch(rng_vectors), gather, factors=3)
     mask = compile_filter(parse_filter("price < 20"), shop)
     for _ in range(3):
-        found = searches.search("price < 20", mask).search(rng_vectors[:2], 10)
+        found = searches.for_filter("price < 20", mask).search(rng_vectors[:2], 10)
         assert [sorted(row.tolist()) for row, _ in found.rows()] == [[0, 2, 5], [0, 2, 5]]
     assert gathered == [[0, 2, 5]]
     assert len(searches) == 1
