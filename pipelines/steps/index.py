@@ -40,10 +40,10 @@ def _for_items(model: FactorModel, config: PipelineConfig, *, progress: Progress
     """The index for similar items, measured with the items' own vectors."""
     items = normalised(model.embeddings.items)
 
-    def told(stage: str, done: float, total: float | None) -> None:
+    def similar_progress(stage: str, done: float, total: float | None) -> None:
         progress(f"similar: {stage}", done, total)
 
-    return choose_index(items, items[_spread(len(items))], config.index, progress=told)
+    return choose_index(items, items[_spread(len(items))], config.index, progress=similar_progress)
 
 
 def _spread(n: int) -> slice:

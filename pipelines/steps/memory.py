@@ -1,4 +1,4 @@
-"""Memory that is free within the process goes back to the system, so that a step's peak is its own."""
+"""Return freed memory to the system, so that the peak of a step does not include the step before."""
 
 import ctypes
 from collections.abc import Callable
@@ -7,20 +7,20 @@ from typing import Any
 import pyarrow as pa
 
 _M_ARENA_MAX = -8
-"""Of glibc's malloc.h."""
+"""Value in glibc's malloc.h."""
 
 
 def keep_one_arena() -> None:
-    """Let all threads share one arena of the C library; to be called before they allocate.
+    """Let all threads share one arena of the C library. Call it before they allocate.
 
-    Each further arena keeps up to 64 MiB that `give_back` cannot return. Arrays are few and large here, so threads
-    hardly ever wait for each other.
+    Each further arena keeps up to 64 MiB that `give_back` cannot return. Arrays here are few and large, so threads
+    hardly wait for each other.
     """
     _of_the_c_library("mallopt")(_M_ARENA_MAX, 1)
 
 
 def give_back() -> None:
-    """Return what pyarrow's pool and the C library keep of freed memory; takes milliseconds.
+    """Return the freed memory that pyarrow's pool and the C library keep. Takes milliseconds.
 
     Reading leaves some 200 MiB in pyarrow's pool, and glibc keeps freed arrays of up to 32 MiB each.
     """
@@ -29,5 +29,5 @@ def give_back() -> None:
 
 
 def _of_the_c_library(name: str) -> Callable[..., Any]:
-    """glibc's function, or one that does nothing: musl and macOS need none of this."""
+    """glibc's function, or one that does nothing: musl and macOS do not need it."""
     return getattr(ctypes.CDLL(None), name, lambda *_: 0)

@@ -1,4 +1,4 @@
-"""publish: the gates, the report, the sealed version, and last of all the pointer."""
+"""publish: check the gates, write the report, seal the version, and at last move the pointer."""
 
 import logging
 from collections.abc import Mapping
@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 
 
 def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> PublishSummary:
-    """Seal what the steps before made and let it serve, if every gate opens. Returns the summary.
+    """Seal what the steps before made, and let it serve if every gate passes.
 
-    Raises GateError where one stays shut: the report says why, and the version that serves is untouched.
+    Raises GateError if a gate fails. The report says why, and the serving version stays.
     """
     workspace.require("index", config)
     registry = Registry(config.publish.store)

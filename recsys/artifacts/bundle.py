@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from recsys.artifacts.contents import PARSED_FROM_BYTES, Contents, load_contents, save_contents
 from recsys.artifacts.files import (
+    FileDigest,
     check_names,
     digest_file,
     list_files,
@@ -127,7 +127,7 @@ def _staging(versions: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _digests(folder: Path) -> dict[str, Any]:
+def _digests(folder: Path) -> dict[str, FileDigest]:
     return {name: digest_file(folder / name) for name in list_files(folder)}
 
 

@@ -1,4 +1,4 @@
-"""Manifest: what a version is made of, where it came from and how good it is."""
+"""Manifest: what a version is made of, where it came from, and its metrics."""
 
 import hashlib
 import json
@@ -98,7 +98,7 @@ def new_manifest(files: dict[str, FileDigest], facts: VersionFacts) -> Manifest:
         raise ArtifactError(f"manifest: a fact has no JSON form: {error}") from error
 
 
-def version_name(fields: dict[str, Any]) -> str:
+def version_name(fields: Mapping[str, Any]) -> str:
     """The name that goes with a manifest's `schema_version`, `config`, `log` and `files` except RECORD."""
     identity = {name: fields[name] for name in ("schema_version", "config", "log")}
     identity["files"] = {name: digest for name, digest in fields["files"].items() if name != RECORD}

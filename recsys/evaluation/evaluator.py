@@ -50,7 +50,7 @@ def evaluate(
     started = time.perf_counter()
     measures = Measures.of(split, cutoffs, item_vectors)
     recommended = np.zeros((len(measures.cutoffs), split.train.n_items), np.bool_)
-    listable = np.bincount(split.train.csr.indices, minlength=split.train.n_items) > 0
+    listable = split.train.item_degree > 0
     answers = _answers(recommender, split, measures.cutoffs[-1], scores_per_batch, progress)
     # One batch is measured while the recommender works on the next.
     measure = partial(_measure, recommender.name, measures, recommended, kept_places)

@@ -51,7 +51,7 @@ class Measures:
         """Raises DataError if `item_vectors`, float32 (n_items, d), has not one row per item of the split."""
         if item_vectors is not None and len(item_vectors) != split.train.n_items:
             raise DataError(f"item_vectors: {len(item_vectors)} rows, expected {split.train.n_items}")
-        n_users = np.bincount(split.train.csr.indices, minlength=split.train.n_items)
+        n_users = split.train.item_degree
         return Measures(
             split=split,
             cutoffs=tuple(sorted(set(cutoffs))),

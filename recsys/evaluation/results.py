@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -93,7 +92,7 @@ def _split_columns(columns: Mapping[str, Values]) -> tuple[dict[str, Values], di
     return per_user, by_band
 
 
-def _lists_column(lists: Indices, n_users: int) -> Any:
+def _lists_column(lists: Indices, n_users: int) -> pa.FixedSizeListArray:
     flat = pa.array(np.ascontiguousarray(lists).ravel(), pa.int32())
     return pa.FixedSizeListArray.from_arrays(flat, len(flat) // n_users)
 
@@ -122,11 +121,10 @@ class Cohort:
     @staticmethod
     def of(split: Split) -> "Cohort":
         """The evaluated users of `split`."""
-        popularity = np.bincount(split.train.csr.indices, minlength=split.train.n_items).astype(np.int32)
         return Cohort(
             users=IdMap(split.user_ids),
             items=split.train.items,
-            popularity=read_only(popularity),
+            popularity=read_only(split.train.item_degree),
             history=split.queries_history,
             holdout=split.holdout,
         )

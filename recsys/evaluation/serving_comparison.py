@@ -88,12 +88,12 @@ def compare_with_serving(
 
 
 _PROTOCOL = {
-    "temporal": ("holdout",),
-    "last_n": ("last_n",),
-    "held_out_users": ("user_share", "item_share"),
-    "given": (),
+    "temporal": ("holdout", "new_items"),
+    "last_n": ("last_n", "new_items"),
+    "held_out_users": ("user_share", "item_share", "new_items"),
+    "given": ("new_items",),
 }
-"""By kind of split, the other settings of [evaluate] that decide what is held out.
+"""By kind of split, the other settings of [evaluate] that decide what is held out and counts as relevant.
 
 Cut-offs are not among them because they are part of a metric's name. The files of a given holdout are not either,
 because they change from day to day.

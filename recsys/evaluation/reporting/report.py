@@ -142,12 +142,12 @@ def utc_text(seconds: int | None) -> str | None:
 
 def _tree(report: Report) -> dict[str, object]:
     """The report in the order of the JSON document, its provenance and details beside the rest."""
-    told, details, serving = report.provenance, report.details, report.judgement.serving
+    provenance, details, serving = report.provenance, report.details, report.judgement.serving
     return {
         "version": report.version,
         "verdict": report.verdict,
         "gates": report.judgement.gates,
-        "log": told.log and {**vars(told.log), "newest": utc_text(told.log.newest)},
+        "log": provenance.log and {**vars(provenance.log), "newest": utc_text(provenance.log.newest)},
         "model": report.model,
         "metric": report.metric,
         "n_users": report.n_users,
@@ -157,20 +157,20 @@ def _tree(report: Report) -> dict[str, object]:
         "intervals": report.intervals,
         "short_lists": report.short_lists,
         "slices": details.slices,
-        "split": _split_tree(told),
-        "losses": told.losses,
-        "stopping": told.stopping,
-        "training": told.training,
-        "index": told.index,
-        "cleaning": told.cleaning,
-        "ingest": told.ingest,
-        "holdout_ingest": told.holdout_ingest,
+        "split": _split_tree(provenance),
+        "losses": provenance.losses,
+        "stopping": provenance.stopping,
+        "training": provenance.training,
+        "index": provenance.index,
+        "cleaning": provenance.cleaning,
+        "ingest": provenance.ingest,
+        "holdout_ingest": provenance.holdout_ingest,
         "reasons": report.reasons,
-        "settings": told.settings,
+        "settings": provenance.settings,
         "definitions": report.definitions,
         "examples": details.examples,
         "regressed": details.regressed,
-        "timings": told.timings,
+        "timings": provenance.timings,
     }
 
 
@@ -183,9 +183,9 @@ def _serving_tree(serving: ServingComparison) -> dict[str, object]:
     }
 
 
-def _split_tree(told: Provenance) -> dict[str, object]:
+def _split_tree(provenance: Provenance) -> dict[str, object]:
     """The counts beside kind and cut."""
-    split = told.split
+    split = provenance.split
     dropped = {"dropped": split.dropped, "dropped_users": split.dropped_users}
     return {"kind": split.kind, "cut": utc_text(split.cut), **split.counts, **dropped}
 

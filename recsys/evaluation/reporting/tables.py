@@ -78,12 +78,15 @@ MERGED = "merged"
 """Reason of rows that were merged into an equal one."""
 
 
-def accounts(told: Provenance) -> Iterator[Account]:
+def accounts(provenance: Provenance) -> Iterator[Account]:
     """Rows of the log, rows of the held-out files, and events in cleaning; reasons that took nothing are left out."""
-    for title, rows in (("Rows of the log", told.ingest), ("Rows of the held-out files", told.holdout_ingest)):
+    for title, rows in (
+        ("Rows of the log", provenance.ingest),
+        ("Rows of the held-out files", provenance.holdout_ingest),
+    ):
         if rows is not None:
             yield Account(title, "rows", rows.rows_read, _some({**rows.refused, MERGED: rows.merged}))
-    if (cleaning := told.cleaning) is not None:
+    if (cleaning := provenance.cleaning) is not None:
         note = (
             f"The matrix has {count(cleaning.entries)} distinct user-item pairs of {count(cleaning.n_users)} users"
             f" and {count(cleaning.n_items)} items."
@@ -95,9 +98,9 @@ def _some(reasons: Mapping[str, int]) -> dict[str, int]:
     return {reason: n for reason, n in reasons.items() if n}
 
 
-def not_evaluated(told: Provenance) -> list[tuple[str, int, int]]:
+def not_evaluated(provenance: Provenance) -> list[tuple[str, int, int]]:
     """Reason, pairs and users of the holdout that could not be evaluated."""
-    pairs, users = told.split.dropped, told.split.dropped_users
+    pairs, users = provenance.split.dropped, provenance.split.dropped_users
     rows = ((reason, pairs.get(reason, 0), users.get(reason, 0)) for reason in {**pairs, **users})
     return [row for row in rows if row[1] or row[2]]
 

@@ -165,8 +165,15 @@ def new_to_the_model(report: Report) -> str | None:
     if report.provenance.split.kind == "held_out_users":
         return "Every evaluated user is new to the model and known only by the given part of their items."
     users, items = slices.new_users, slices.new_items
-    if not users.pairs and not items.pairs:
+    measured = report.provenance.split.counts.get("n_new_items", 0)
+    if not users.pairs and not items.pairs and not measured:
         return "No user and no item of the holdout was new."
+    if measured:
+        return (
+            f"New users are in no slice, because training did not know them: {count(users.users)} with"
+            f" {count(users.pairs)} held-out pairs. The {count(measured)} new items of the holdout are measured"
+            " (evaluate.new_items); they are in the tail."
+        )
     return (
         f"New users and new items are in no slice, because training did not know them: {count(users.users)} new users"
         f" with {count(users.pairs)} held-out pairs, and {count(items.pairs)} pairs with a new item."

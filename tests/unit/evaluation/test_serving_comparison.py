@@ -70,6 +70,8 @@ def test_a_version_without_a_record_is_not_paired(record_of):
         ({"holdout": 86_400}, {}, ("holdout was 1d, is 28d",)),
         ({"split": "temporal", "holdout": 86_400}, {"split": "last_n"}, ("split was temporal, is last_n",)),
         ({"last_n": 3}, {"split": "last_n"}, ("last_n was 3, is 1",)),
+        ({}, {"split": "last_n", "new_items": "measure"}, ()),
+        ({"new_items": "drop"}, {"new_items": "measure"}, ("new_items was drop, is measure",)),
         (
             {"user_share": 0.2, "item_share": 0.5},
             {"split": "held_out_users"},

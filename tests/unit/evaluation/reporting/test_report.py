@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -312,3 +313,10 @@ def test_a_fit_that_was_stopped_and_one_that_met_its_limit_are_told_apart(report
     report = report_of(stopping=stopping)
     assert words in render_markdown(report)
     assert words in render_html(report)
+
+
+def test_new_items_that_are_measured_are_told(sliced, split_summary):
+    measured = split_summary.model_copy(update={"counts": {"n_new_items": 5}, "dropped": {"new_user": 1203}})
+    report = replace(sliced, provenance=replace(sliced.provenance, split=measured))
+    for page in (render_markdown(report), render_html(report)):
+        assert "320 with 1,203 held-out pairs. The 5 new items of the holdout are measured" in page
