@@ -1,29 +1,35 @@
-"""Stages: trials at a low dimension first, where they are cheap, then at the full one, from the best of the first."""
+"""Stages: trials at a low dimension first, where they are cheap, then at the full one, from the best of the first.
 
-from collections.abc import Sequence
+Optuna proposes the points, ends poor trials early and keeps a journal, so that a search can be resumed. It proposes
+by a tree-structured Parzen estimator: Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (2011).
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
-from recsys.errors import ConfigError, RecsysError
+from recsys.errors import ArtifactError, ConfigError, RecsysError
 from recsys.evaluation.metrics import Values
 from recsys.models.factors.config import IterativeConfig
 from recsys.tuning.budget import Plan
 from recsys.tuning.early_stopping import Measured
-from recsys.tuning.space import Point, Space
+from recsys.tuning.space import Point, Space, holds
 from recsys.tuning.trials import (
     FinishedTrial,
     Objective,
     SearchContext,
-    enqueue,
     finished_trials,
-    open_study,
     save_scores,
     scores_file,
 )
+
+_JOURNAL = "journal.log"
 
 _PROMISING = 0.9
 """A weighting that reaches this share of the best score is tried at the full dimension too."""
@@ -73,8 +79,8 @@ def run_stages(context: SearchContext, space: Space, start: Point, plans: Sequen
         return stages
     if context.deadline.interrupted:
         raise KeyboardInterrupt
-    seconds = context.deadline.seconds or 0.0
-    raise ConfigError(f"--timeout: {seconds:g} seconds were over before the settings to start from were measured")
+    limit = f"--timeout: got {context.deadline.seconds or 0.0:g} seconds"
+    raise ConfigError(f"{limit}, which were over before the settings the search begins with were measured")
 
 
 def _measured_start(context: SearchContext, factors: int) -> Measured | None:
@@ -86,7 +92,7 @@ def _measured_start(context: SearchContext, factors: int) -> Measured | None:
     measured = context.measure({}, factors)
     if measured is not None:
         save_scores(path, measured.per_user)
-        context.announce_score(factors, "the settings to start from", measured.score)
+        context.announce_score(factors, "the settings the search begins with", measured.score)
     return measured
 
 
@@ -96,8 +102,8 @@ def _run_stage(context: SearchContext, space: Space, first: Sequence[Point], pla
     A trial whose fit fails is recorded as failed.
     """
     seed, n_random = context.config.model.seed, max(plan.n_random, len(first))
-    study = open_study(context.folder, plan.factors, seed=seed, n_random=n_random)
-    enqueue(study, first, space)
+    study = _open_study(context.folder, plan.factors, seed=seed, n_random=n_random)
+    _enqueue(study, first, space)
     stage = partial(_stage, context, study, plan.factors, start)
 
     def announce_best(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
@@ -117,6 +123,43 @@ def _run_stage(context: SearchContext, space: Space, first: Sequence[Point], pla
         )
     context.progress(_name(plan), 1.0, 1.0)
     return stage()
+
+
+def _open_study(folder: Path, factors: int, *, seed: int, n_random: int) -> optuna.Study:
+    """The study of one dimension, kept in the journal in `folder`.
+
+    `n_random`: trials, enqueued ones included, before the estimator proposes. A resumed study draws other numbers
+    than it began with, the same ones however often it is resumed there. Raises ArtifactError if the journal is
+    damaged.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    path = folder / _JOURNAL
+    try:
+        study = optuna.create_study(
+            study_name=str(factors),
+            storage=JournalStorage(JournalFileBackend(str(path))),
+            direction="maximize",
+            # A trial goes on while its score is at least the median of the others at that measurement. The first
+            # one says little: from random vectors it is poor whatever the settings.
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
+            load_if_exists=True,
+        )
+    except (ValueError, KeyError) as error:
+        raise ArtifactError(f"{path}: not a journal of trials ({error}); delete {folder} to start anew") from error
+    study.sampler = optuna.samplers.TPESampler(
+        n_startup_trials=n_random, multivariate=True, seed=seed + len(study.get_trials(deepcopy=False))
+    )
+    return study
+
+
+def _enqueue(study: optuna.Study, points: Iterable[Point], space: Space) -> None:
+    """Try these points first, as far as `space` has their coordinates, unless they were tried before."""
+    for point in points:
+        known = {name: point[name] for name in space.choices}
+        inside = {
+            name: point[name] for name, bounds in space.active(point).items() if holds(bounds, float(point[name]))
+        }
+        study.enqueue_trial(known | inside, skip_if_exists=True)
 
 
 def _stage(context: SearchContext, study: optuna.Study, factors: int, start: Measured) -> Stage:

@@ -1,26 +1,20 @@
-"""Trials: what one trial of a search fits and records. Optuna proposes the points and ends trials early.
-
-Proposals come from a tree-structured Parzen estimator: Bergstra et al., "Algorithms for Hyper-Parameter Optimization"
-(2011). A journal on disk lets a search be resumed.
-"""
+"""Trials: what one trial of a search fits and records."""
 
 import io
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from recsys.artifacts.files import replace_durably
-from recsys.errors import ArtifactError, RecsysError
+from recsys.errors import RecsysError
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.significance import Interval, paired_difference
 from recsys.models.factors.config import FactorModelConfig, IterativeConfig
@@ -28,17 +22,14 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.tuning.budget import Deadline
 from recsys.tuning.early_stopping import Measured, explore, measure
-from recsys.tuning.model_space import ModelSpace, found_in_fit, space_of
-from recsys.tuning.settings import Settings, applied, event_settings
-from recsys.tuning.space import Point, Space, Value, holds
+from recsys.tuning.settings import ModelSpace, Settings, applied, event_settings, found_in_fit, space_of
+from recsys.tuning.space import Point, Space, Value
 from recsys.tuning.validation import Validation, ValidationSet
 
 logger = logging.getLogger(__name__)
 
 MOST_ITERATIONS = 20
 """The last iteration of a fit that keeps getting better, unless the configuration has more."""
-
-_JOURNAL = "journal.log"
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,47 +160,6 @@ def _with_most_iterations(model: FactorModelConfig) -> FactorModelConfig:
     if not isinstance(model, IterativeConfig):
         return model
     return model.model_copy(update={"iterations": max(MOST_ITERATIONS, model.iterations)})
-
-
-def open_study(folder: Path, factors: int, *, seed: int, n_random: int) -> optuna.Study:
-    """The study of one dimension, kept in the journal in `folder`.
-
-    `n_random`: trials, enqueued ones included, before the estimator proposes. A resumed study draws other numbers
-    than it began with, the same ones however often it is resumed there. Raises ArtifactError if the journal is
-    damaged.
-    """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(
-        study_name=str(factors),
-        storage=_journal(folder),
-        direction="maximize",
-        # A trial goes on while its score is at least the median of the others at that iteration. The first
-        # one says little: from random vectors it is poor whatever the settings.
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
-        load_if_exists=True,
-    )
-    study.sampler = optuna.samplers.TPESampler(
-        n_startup_trials=n_random, multivariate=True, seed=seed + len(study.get_trials(deepcopy=False))
-    )
-    return study
-
-
-def _journal(folder: Path) -> JournalStorage:
-    path = folder / _JOURNAL
-    try:
-        return JournalStorage(JournalFileBackend(str(path)))
-    except (ValueError, KeyError) as error:
-        raise ArtifactError(f"{path}: not a journal of trials ({error}); delete {folder} to start anew") from error
-
-
-def enqueue(study: optuna.Study, points: Iterable[Point], space: Space) -> None:
-    """Try these points first, as far as `space` has their coordinates, unless they were tried before."""
-    for point in points:
-        known = {name: point[name] for name in space.choices}
-        inside = {
-            name: point[name] for name, bounds in space.active(point).items() if holds(bounds, float(point[name]))
-        }
-        study.enqueue_trial(known | inside, skip_if_exists=True)
 
 
 def draw(trial: optuna.Trial, space: Space) -> Point:

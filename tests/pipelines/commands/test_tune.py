@@ -106,7 +106,7 @@ def test_json_is_one_document_and_write_changes_the_file(recsys: Any, shop: Path
 def test_too_little_time_is_2(recsys: Any, shop: Path) -> None:
     result = recsys("tune", shop, "--timeout", 0)
     assert (result.returncode, result.stdout) == (2, "")
-    assert "--timeout: 0 seconds were over" in result.stderr
+    assert "--timeout: got 0 seconds, which were over" in result.stderr
 
 
 def test_a_metric_that_is_not_computed_is_refused_before_anything_is_read(shop: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from recsys.data.interactions import Interactions
-from recsys.errors import ConfigError, DataError
+from recsys.errors import ArtifactError, ConfigError, DataError
 from recsys.models.algorithm import Bounds
 from recsys.models.registry import ALGORITHMS, model_config, publishable
 from recsys.pipeline_config import PipelineConfig
@@ -127,6 +127,14 @@ class TestAgain:
         assert len({(trial.factors, str(trial.point)) for trial in more.trials}) == 9  # nothing is drawn twice
         assert more.winner.mean >= outcome.winner.mean
 
+    @pytest.mark.parametrize("text", ["no journal\n", "no journal\n{}\n", "{}\n"])
+    def test_a_damaged_journal_is_named(
+        self, events: Interactions, config: PipelineConfig, tmp_path: Path, text: str
+    ) -> None:
+        (tmp_path / "journal.log").write_text(text)
+        with pytest.raises(ArtifactError, match=r"journal\.log: not a journal of trials .* delete"):
+            search_settings(events, config, BUDGET, folder=tmp_path)
+
     def test_a_search_is_named_by_what_its_trials_depend_on(self, config: PipelineConfig) -> None:
         name = search_name(config, BUDGET, log="abc")
         assert name == search_name(with_section(config, "model", threads=1), replace(BUDGET, trials=99), log="abc")
@@ -222,7 +230,7 @@ class TestLimits:
             search_settings(events, config, BUDGET, folder=tmp_path, deadline=Deadline(interrupted=True))
 
     def test_too_little_time_says_so(self, events: Interactions, config: PipelineConfig, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match="--timeout: 0 seconds were over"):
+        with pytest.raises(ConfigError, match="--timeout: got 0 seconds, which were over"):
             search_settings(events, config, SearchBudget(seconds=0), folder=tmp_path)
 
     def test_a_trial_whose_fit_fails_is_one_that_failed(

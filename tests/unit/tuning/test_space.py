@@ -16,8 +16,7 @@ from recsys.data.interactions import Interactions
 from recsys.models.algorithm import Bounds
 from recsys.models.registry import publishable
 from recsys.pipeline_config import PipelineConfig, parse_config
-from recsys.tuning.model_space import space_of
-from recsys.tuning.settings import Settings, applied, changed, event_settings, events_point
+from recsys.tuning.settings import Settings, applied, changed, event_settings, events_point, space_of
 from recsys.tuning.space import Point, Space, holds, narrowed, widened, with_events
 from recsys.tuning.trials import draw
 
