@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from recsys.artifacts.manifest import Manifest
 from recsys.engine import Answer, Candidate, CandidateAnswer, ItemView, Ranked, RankedUser, UserAnswer, UserStatus
 
 PUBLIC_CONFIG = ("prepare", "evaluate", "model", "index")
@@ -202,21 +203,19 @@ class ModelReply(Reply):
     verdict: str = Field(description="the gates' verdict before it was published")
 
     @classmethod
-    def of(cls, description: Mapping[str, Any]) -> Self:
-        """The reply that carries what `Engine.describe` says, without the configuration's paths."""
-        age = datetime.now(UTC) - datetime.fromisoformat(description["created_at"])
-        config = {
-            name: _without_paths(section) for name, section in description["config"].items() if name in PUBLIC_CONFIG
-        }
+    def of(cls, manifest: Manifest) -> Self:
+        """The reply that carries the public part of `manifest`, without the configuration's paths."""
+        age = datetime.now(UTC) - datetime.fromisoformat(manifest.created_at)
+        sections = {name: manifest.config[name] for name in PUBLIC_CONFIG if name in manifest.config}
         return cls(
-            model_version=description["version"],
-            created_at=description["created_at"],
+            model_version=manifest.version,
+            created_at=manifest.created_at,
             age_seconds=age.total_seconds(),
-            config=config,
-            metrics=description["metrics"],
-            index=description["index"],
-            counts=description["counts"],
-            verdict=description["verdict"],
+            config={name: _without_paths(section) for name, section in sections.items() if isinstance(section, dict)},
+            metrics=manifest.metrics,
+            index=manifest.index,
+            counts=manifest.counts,
+            verdict=manifest.verdict,
         )
 
 

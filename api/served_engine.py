@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
@@ -12,6 +12,7 @@ from api.batching import Batcher
 from api.metrics import ListKind, Metrics, SearchKind, ServingModel
 from api.recall import RecallCheck, RunningRecall
 from recsys.artifacts.bundle import Bundle
+from recsys.artifacts.manifest import Manifest
 from recsys.engine import Answer, CandidateAnswer, Engine, Event, ItemView, Question, UserAnswer
 from recsys.engine.filters import filter_parser
 
@@ -54,13 +55,14 @@ class ServedEngine:
     @property
     def serving_model(self) -> ServingModel:
         """What metrics expose of the version."""
-        created_at = datetime.fromisoformat(self.describe()["created_at"])
+        created_at = datetime.fromisoformat(self.manifest.created_at)
         recall = {kind: running.share for kind, running in self._recall.items()}
         return ServingModel(self.version, created_at, recall)
 
-    def describe(self) -> Mapping[str, Any]:
-        """See `Engine.describe`."""
-        return self._engine.describe()
+    @property
+    def manifest(self) -> Manifest:
+        """See `Engine.manifest`."""
+        return self._engine.manifest
 
     def item(self, item_id: str) -> ItemView:
         """See `Engine.item`."""

@@ -21,7 +21,7 @@ def router_of(metrics: Metrics) -> APIRouter:
     @router.get("/v1/model", tags=["model"], responses=problem_responses(InvalidRequestError, NoModelError))
     async def get_model(query: Annotated[NoQuery, Query()], engine: RequestEngine) -> ModelReply:
         """The version that serves: its age, the settings it was made with, its metrics, its index."""
-        return ModelReply.of(engine.describe())
+        return ModelReply.of(engine.manifest)
 
     @router.get("/livez", tags=["health"])
     async def livez() -> Alive:

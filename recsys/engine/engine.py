@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from recsys.artifacts.bundle import Bundle
+from recsys.artifacts.manifest import Manifest
 from recsys.data.id_map import IdMap
 from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, UserAnswer, ranked
 from recsys.engine.candidates import order_candidates
@@ -59,6 +60,11 @@ class Engine:
     def version(self) -> str:
         """The name of the version."""
         return self._bundle.manifest.version
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the version is made of, where it came from and how good it is."""
+        return self._bundle.manifest
 
     @property
     def user_ids(self) -> IdMap:
@@ -175,12 +181,6 @@ class Engine:
         indices, weights = self._profiles.history(self._user(user_id))
         heaviest = np.argsort(-weights, kind="stable")[:limit]
         return ranked(self._bundle.items, indices[heaviest], weights[heaviest])
-
-    def describe(self) -> dict[str, Any]:
-        """The version's name, age, configuration, metrics, index and counts, as plain JSON values."""
-        return self._bundle.manifest.model_dump(
-            mode="json", include={"version", "created_at", "config", "metrics", "index", "counts", "verdict"}
-        )
 
     def _item(self, item_id: str) -> int:
         check_id(item_id, "item_id")

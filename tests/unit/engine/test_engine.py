@@ -1,6 +1,5 @@
 """Lists worked out by hand, and the same lists whichever way they are asked for."""
 
-import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -218,11 +217,10 @@ def test_a_history_is_heaviest_first(engine: Engine) -> None:
 # --- the version ----------------------------------------------------------------------------------------------------
 
 
-def test_the_description_is_plain_json(engine: Engine) -> None:
-    described = json.loads(json.dumps(engine.describe()))
-    assert described["version"] == engine.version
-    assert described["config"] == {"model": {"factors": 2}}
-    assert {"created_at", "metrics", "index", "counts"} <= set(described)
+def test_the_manifest_is_that_of_the_version(small: Bundle, engine: Engine) -> None:
+    assert engine.manifest is small.manifest
+    assert engine.manifest.version == engine.version
+    assert engine.version in repr(engine)
 
 
 def test_a_version_from_disk_answers_as_the_one_in_memory(
