@@ -18,9 +18,6 @@ from recsys.errors import ArtifactError, DataError
 # Below this many ids a binary search in the mapped bytes beats building a hash table of the whole map.
 _HASH_FROM = 2_000
 
-# Up to this many ids are also kept as strings, about 100 bytes each; of larger maps, evenly spread samples.
-_LISTED_UP_TO, _SIGNPOSTS = 100_000, 16_384
-
 
 @dataclass(frozen=True, eq=False)
 class IdMap:
@@ -32,6 +29,11 @@ class IdMap:
 
     ids: pa.StringArray
     """(n,), sorted, unique, no nulls."""
+
+    list_up_to: int = 100_000
+    """Up to this many ids are also kept as strings, about 100 bytes each; of a larger map, evenly spread samples."""
+
+    samples: int = 16_384
 
     @staticmethod
     def of(ids: pa.Array | Iterable[str]) -> tuple["IdMap", Indices]:
@@ -51,14 +53,14 @@ class IdMap:
     @cached_property
     def _strings(self) -> Sequence[str]:
         column = TextColumn(self.ids)
-        return column[:] if len(column) <= _LISTED_UP_TO else column
+        return column[:] if len(column) <= self.list_up_to else column
 
     @cached_property
     def _stride(self) -> int:
-        return 1 if len(self) <= _LISTED_UP_TO else max(1, -(-len(self) // _SIGNPOSTS))
+        return 1 if len(self) <= self.list_up_to else max(1, -(-len(self) // self.samples))
 
     @cached_property
-    def _signposts(self) -> Sequence[str]:
+    def _sampled(self) -> Sequence[str]:
         """Every `_stride`-th id, to find quickly between which two of them an id is."""
         return self._strings if self._stride == 1 else self._strings[:: self._stride]
 
@@ -72,17 +74,19 @@ class IdMap:
     def position(self, external_id: str) -> int | None:
         """The position of one id, or None if it is unknown."""
         # Strings are compared by code point, which is the order of their bytes in UTF-8.
-        first = max(0, (bisect_right(self._signposts, external_id) - 1) * self._stride)
+        first = max(0, (bisect_right(self._sampled, external_id) - 1) * self._stride)
         at = bisect_left(self._strings, external_id, first, min(len(self), first + self._stride))
         return at if at < len(self) and self._strings[at] == external_id else None
 
-    def encode(self, external_ids: pa.Array | Sequence[str]) -> tuple[Indices, NDArray[np.bool_]]:
+    def encode(
+        self, external_ids: pa.Array | Sequence[str], *, hash_from: int = _HASH_FROM
+    ) -> tuple[Indices, NDArray[np.bool_]]:
         """Positions of many ids (strings, or a pyarrow string array (n,)).
 
         Returns known positions: int32 (n_known,), in the order given, and known: bool (n,), which says which
-        ids those are. An unknown id never becomes a number.
+        ids those are. An unknown id never becomes a number. From `hash_from` ids on they are looked up by hash.
         """
-        if not isinstance(external_ids, pa.Array | pa.ChunkedArray) and len(external_ids) < _HASH_FROM:
+        if not isinstance(external_ids, pa.Array | pa.ChunkedArray) and len(external_ids) < hash_from:
             found = [self.position(external_id) for external_id in external_ids]
             known = np.array([at is not None for at in found], np.bool_)
             return np.array([at for at in found if at is not None], np.int32), known

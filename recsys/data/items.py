@@ -16,20 +16,19 @@ from recsys.errors import ArtifactError, DataError
 TITLE = "title"
 """The column of `Items.table` that holds titles, if there are any."""
 
-# Up to this many titles are also kept as strings, about 100 bytes each.
-_LISTED_UP_TO = 100_000
-
 
 @dataclass(frozen=True, eq=False)
 class Items:
     """Titles and attributes of the items of one map.
 
     `table`: pyarrow Table, row i belongs to `ids` position i; column "title" (string) if titles are known,
-    then one column per attribute. A null means unknown. Raises DataError if the lengths differ.
+    then one column per attribute. A null means unknown. `list_up_to`: up to this
+    many titles are also kept as strings, about 100 bytes each. Raises DataError if the lengths differ.
     """
 
     ids: IdMap
     table: pa.Table
+    list_up_to: int = 100_000
 
     def __post_init__(self) -> None:
         if len(self.ids) != self.table.num_rows:
@@ -42,7 +41,7 @@ class Items:
             return None
         column = self.table.column(TITLE).cast(pa.string())
         titles = TextColumn(column.chunk(0) if column.num_chunks == 1 else column.combine_chunks())  # which copies
-        return titles[:] if len(titles) <= _LISTED_UP_TO else titles
+        return titles[:] if len(titles) <= self.list_up_to else titles
 
     @staticmethod
     def without_attributes(ids: IdMap) -> "Items":

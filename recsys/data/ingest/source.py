@@ -131,7 +131,10 @@ Batches = Iterator[Parse]
 
 
 class Source(Protocol):
-    """What the rows of a log are read from. To add one, see ARCHITECTURE.md."""
+    """What the rows of a log are read from.
+
+    A new source yields its rows as Arrow record batches (`RawBatch.numbered`) and is passed to `read_log`.
+    """
 
     @property
     def description(self) -> str:

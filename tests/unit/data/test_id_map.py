@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.data import id_map
 from recsys.data.arrow_file import write_arrow
 from recsys.data.id_map import IdMap
 from recsys.errors import ArtifactError, DataError
@@ -36,12 +35,10 @@ def test_it_says_which_ids_it_knows() -> None:
     assert [id_ in made for id_ in ("a", "é", "c", "", 1)] == [True, True, False, False, False]
 
 
-def test_a_few_ids_and_many_are_found_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_ids_and_many_are_found_the_same() -> None:
     made, _ = IdMap.of(["b", "a", "é"])
     asked = ["é", "x", "a", "", "b", "a"]
-    few = made.encode(asked)
-    monkeypatch.setattr(id_map, "_HASH_FROM", 0)
-    many = made.encode(asked)
+    few, many = made.encode(asked), made.encode(asked, hash_from=0)
     assert few[0].tolist() == many[0].tolist() == [2, 0, 1, 0]
     assert few[1].tolist() == many[1].tolist()
 
@@ -50,14 +47,9 @@ def test_a_few_ids_and_many_are_found_the_same(monkeypatch: pytest.MonkeyPatch) 
 @given(ids=IDS, others=IDS)
 def test_small_maps_and_large_ones_find_the_same(ids: list[str], others: list[str]) -> None:
     made, _ = IdMap.of(ids)
-    sliced = IdMap(pa.concat_arrays([pa.array(["\x00" * 9]), made.ids])[1:])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(id_map, "_LISTED_UP_TO", -1)
-        patch.setattr(id_map, "_SIGNPOSTS", 3)
-        large = [sliced.position(id_) for id_ in ids + others]
-        decoded = sliced.decode(range(len(sliced)))
-    assert large == [made.position(id_) for id_ in ids + others]
-    assert decoded == made.decode(range(len(made)))
+    large = IdMap(pa.concat_arrays([pa.array(["\x00" * 9]), made.ids])[1:], list_up_to=-1, samples=3)
+    assert [large.position(id_) for id_ in ids + others] == [made.position(id_) for id_ in ids + others]
+    assert large.decode(range(len(large))) == made.decode(range(len(made)))
 
 
 def test_unknown_is_none_and_a_position_outside_is_an_error() -> None:

@@ -32,9 +32,8 @@ def test_titles_of_any_kind_of_text(kind: pa.DataType) -> None:
     assert [items.title(position) for position in range(3)] == ["Apple", None, "Cup"]
 
 
-def test_titles_of_many_items_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recsys.data.items._LISTED_UP_TO", 0)
-    items = Items(IDS, pa.table({"title": ["Apple" * 1000, None, "Cup"]}))
+def test_titles_of_many_items_are_not_copied() -> None:
+    items = Items(IDS, pa.table({"title": ["Apple" * 1000, None, "Cup"]}), list_up_to=0)
     before = pa.total_allocated_bytes()
     assert items.title(2) == "Cup"
     assert pa.total_allocated_bytes() == before

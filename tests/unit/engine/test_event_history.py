@@ -150,4 +150,4 @@ def test_it_is_what_prepare_makes_of_one_user(
     log = log.select(first_of_alike(log)) if deduplicate else log
     history = build_history(log, weighing)
     expected = dict(zip(items.decode(history.csr.indices), history.csr.data.tolist(), strict=True))
-    assert weights(weighing, *events) == expected
+    assert weights(weighing, *events) == pytest.approx(expected, rel=1e-6)

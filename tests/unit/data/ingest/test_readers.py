@@ -232,8 +232,8 @@ def test_more_than_the_share_stops_the_job_and_leaves_the_quarantine(tmp_path: P
     assert len(events) == 94
 
 
-def complaint(tmp_path: Path, rows: list[str], **settings: Any) -> str:
-    """What is said of a log of these times, or of times, kinds and values."""
+def refusal_message(tmp_path: Path, rows: list[str], **settings: Any) -> str:
+    """The error of a log with these times, or with times, kinds and values."""
     names = ",".join(["user", "item", *settings.pop("names", ["timestamp"])])
     (tmp_path / "a.csv").write_text("\n".join([names, *(f"u,i,{row}" for row in rows)]))
     log = LogConfig.model_validate({"paths": [tmp_path / "a.csv"], "timestamp": "timestamp", **settings})
@@ -253,14 +253,14 @@ def test_a_time_in_the_future_has_a_reason_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_bad_time_is_shown_with_what_is_expected(tmp_path: Path) -> None:
-    message = complaint(tmp_path, [str(START), "31/12/2019" + "9" * 100], timestamp_unit="s")
+    message = refusal_message(tmp_path, [str(START), "31/12/2019" + "9" * 100], timestamp_unit="s")
     assert f"found '31/12/2019{'9' * 50}'; " in message
     assert "ISO 8601 as 2024-05-31T18:30:00Z, or a number of s, ms or us" in message
 
 
 @pytest.mark.parametrize(("rows", "said"), [([f"{START}000"] * 2, "ms"), ([f"{START}000000"] * 2, "us")])
 def test_the_unit_that_would_fit_is_named(tmp_path: Path, rows: list[str], said: str) -> None:
-    message = complaint(tmp_path, rows, timestamp_unit="s")
+    message = refusal_message(tmp_path, rows, timestamp_unit="s")
     assert f"found '{rows[0]}', a time if log.timestamp_unit = \"{said}\"; " in message
     assert "set log.max_refused_share" not in message
 
@@ -268,7 +268,7 @@ def test_the_unit_that_would_fit_is_named(tmp_path: Path, rows: list[str], said:
 def test_unknown_kinds_are_listed_up_to_ten(tmp_path: Path) -> None:
     rows = [f"{START},k{number // 2:02d}" for number in range(30)]
     settings = {"names": ["timestamp", "event"], "event": "event", "event_weights": {"view": 1.0}}
-    message = complaint(tmp_path, rows, **settings)
+    message = refusal_message(tmp_path, rows, **settings)
     assert "found " + ", ".join(f"'k{number:02d}'" for number in range(10)) + "; " in message
 
 
@@ -309,14 +309,14 @@ def test_a_frame_without_rows_is_an_error() -> None:
         read_frame(pd.DataFrame({"user": [], "item": []}), LogSchema())
 
 
-def test_progress_hears_bytes_up_to_the_size_of_the_log(tmp_path: Path) -> None:
+def test_progress_counts_bytes_up_to_the_size_of_the_log(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_bytes(text(","))
-    heard: list[tuple[str, float, float | None]] = []
-    read_files(log_of(tmp_path / "*.csv"), block_bytes=40, progress=lambda *news: heard.append(news))
-    done = [position for _, position, _ in heard]
+    reported: list[tuple[str, float, float | None]] = []
+    read_files(log_of(tmp_path / "*.csv"), block_bytes=40, progress=lambda *news: reported.append(news))
+    done = [position for _, position, _ in reported]
     assert done == sorted(done)
-    assert heard[-1] == ("read", 2 * len(text(",")), 2 * len(text(",")))
+    assert reported[-1] == ("read", 2 * len(text(",")), 2 * len(text(",")))
 
 
 def test_no_user_ids_are_logged_at_info(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -32,9 +32,14 @@ def surveyed(log: LogConfig, **options: int) -> Survey:
     return survey_log(FileSource.of(log), log, **options)  # type: ignore[arg-type]
 
 
-def test_a_small_log_is_counted_exactly(log: LogConfig) -> None:
+@pytest.fixture(scope="module")
+def whole(log: LogConfig) -> Survey:
+    return surveyed(log)
+
+
+def test_a_small_log_is_counted_exactly(log: LogConfig, whole: Survey) -> None:
     events, counts = read_log(FileSource.of(log), log)
-    survey = surveyed(log)
+    survey = whole
     assert (survey.rows, survey.accepted) == (counts.rows_read, counts.accepted)
     assert (survey.users, survey.items) == (len(events.users), len(events.items))
     assert survey.by_user.share == 1.0
@@ -43,8 +48,8 @@ def test_a_small_log_is_counted_exactly(log: LogConfig) -> None:
     assert pairs == len(np.unique(events.user_idx.astype(np.int64) * len(events.items) + events.item_idx))
 
 
-def test_a_sample_holds_its_owners_with_all_their_events(log: LogConfig) -> None:
-    everything = surveyed(log).by_user
+def test_a_sample_holds_its_owners_with_all_their_events(log: LogConfig, whole: Survey) -> None:
+    everything = whole.by_user
     sample = surveyed(log, sampled_rows=5_000).by_user
     assert len(sample.owner) <= 5_000
     assert 0 < sample.share < 1
@@ -52,8 +57,8 @@ def test_a_sample_holds_its_owners_with_all_their_events(log: LogConfig) -> None
     assert len(sample.owner) == int(theirs.sum())
 
 
-def test_many_ids_are_counted_by_their_hashes(log: LogConfig) -> None:
-    exact = surveyed(log).users
+def test_many_ids_are_counted_by_their_hashes(log: LogConfig, whole: Survey) -> None:
+    exact = whole.users
     assert surveyed(log, kept_hashes=256).users == pytest.approx(exact, rel=0.25)
 
 

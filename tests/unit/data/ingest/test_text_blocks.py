@@ -32,10 +32,10 @@ def test_blocks_are_the_file_in_order(tmp_path: Path, size: int, end: str) -> No
 
 def test_positions_in_the_file_reach_its_size(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"0123\n" * 10)
-    heard: list[float] = []
-    list(text_blocks(tmp_path / "a", whole_lines, advance=heard.append, block_bytes=10))
-    assert heard == sorted(heard)
-    assert heard[-1] == 50
+    reported: list[float] = []
+    list(text_blocks(tmp_path / "a", whole_lines, advance=reported.append, block_bytes=10))
+    assert reported == sorted(reported)
+    assert reported[-1] == 50
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
