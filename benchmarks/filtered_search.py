@@ -20,8 +20,7 @@ from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.retrieval.flat_index import build_index
 from recsys.retrieval.search import ItemSearch
-from recsys.retrieval.selective import MAX_GATHERED, OverFetching
-from recsys.retrieval.subset import SubsetSearch
+from recsys.retrieval.selective import MAX_GATHERED, OverFetching, SubsetSearch
 
 SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9)
 N_EXCLUDED = 20

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats, Indices, read_only
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.models.recommender import Queries
-from recsys.retrieval.overfetch import drop_excluded, fetch_groups
+from recsys.retrieval.exclusion import drop_excluded, fetch_groups
 from recsys.retrieval.topk import TopK, place
 
 

@@ -3,7 +3,6 @@
 import math
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,9 @@ from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.map_ordered import map_blas
 from recsys.progress import Progress
-from recsys.retrieval.families.family import IndexFamily, Structure
+from recsys.retrieval.exclusion import forbid_candidates
+from recsys.retrieval.families.family import Family, Structure
 from recsys.retrieval.flat_index import ASKING, LARGE_SHARE, FlatIndex
-from recsys.retrieval.overfetch import forbid_candidates
 from recsys.retrieval.rescoring import rescored
 from recsys.retrieval.search import check_queries
 from recsys.retrieval.topk import TopK, empty_top_k, place, stack, top_k_of_candidates
@@ -80,7 +79,7 @@ class ApproximateIndex:
     """
 
     def __init__(
-        self, family: IndexFamily[Any], structure: Structure, exact: FlatIndex, *, parameters: SearchParameters
+        self, family: Family, structure: Structure, exact: FlatIndex, *, parameters: SearchParameters
     ) -> None:
         self.family, self.structure, self.exact, self.parameters = family, structure, exact, parameters
         self._plain = np.asarray(exact.vectors)  # rows of a mapped array are many times slower to take
@@ -133,7 +132,7 @@ class ApproximateIndex:
         return place([(np.arange(len(answer)), answer), (short, exact)], len(answer), k)
 
     def _search_by_steps(self, vectors: Floats, k: int, exclude: Csr | None, steps: NDArray[np.int64]) -> TopK:
-        """Answers with parameters grown by `steps`, int64 (n,); none where they are _EXACTLY."""
+        """Answers with parameters grown by `steps`, int64 (n,); none for the rows that are _EXACTLY."""
         present = np.unique(steps)
         if len(present) == 1 and present[0] != _EXACTLY:
             return self._search_alike(vectors, k, exclude, self.parameters.grown(int(present[0])))
@@ -168,9 +167,7 @@ class ApproximateIndex:
         return stack(parts) if parts else empty_top_k(0, k)
 
 
-def build_approximate(
-    family: IndexFamily[Any], exact: FlatIndex, *, seed: int, progress: Progress
-) -> ApproximateIndex:
+def build_approximate(family: Family, exact: FlatIndex, *, seed: int, progress: Progress) -> ApproximateIndex:
     """Build `family` over the vectors of `exact`, with the least parameters. Raises ModelError without items."""
     if exact.n_items == 0:
         raise ModelError("index: there are no item vectors")

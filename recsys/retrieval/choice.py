@@ -4,14 +4,13 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.progress import Progress, silent
 from recsys.retrieval.approximate_index import ApproximateIndex, build_approximate
-from recsys.retrieval.families.family import IndexFamily
+from recsys.retrieval.families.family import Family
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import FlatIndex, build_index
 from recsys.retrieval.index_config import AUTO, IndexConfig
@@ -61,7 +60,7 @@ class Choice:
         """The candidate that `index` is."""
         return next(each for each in self.candidates if each.kind == self.index.kind)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """Plain values for the step's summary, the manifest and the report."""
         chosen = self.chosen
         return {
@@ -84,10 +83,10 @@ def choose_index(
 ) -> Choice:
     """Index `vectors`, float32 (n_items, d), as `config` says, and measure it on `queries`.
 
-    `queries`: float32 (n, d), such as will be asked; half of them tune, the others are measured. `exclude`: CSR
-    (n, n_items), what each must not get. `pays_above`: up to so many floats `auto` keeps exact search unmeasured, and
-    above, it publishes the cheapest candidate that meets the target in every
-    situation and that is estimated `must_pay` times as quick as exact search.
+    `queries`: float32 (n, d), like those of the service; half of them tune, recall is measured on the others.
+    `exclude`: CSR (n, n_items), what each must not get. With fewer than `pays_above` floats of vectors, `auto` keeps
+    exact search unmeasured. Otherwise it publishes the cheapest candidate that meets the target in every situation
+    and that is estimated `must_pay` times as quick as exact search.
     The estimate counts work and looks at no clock, so the same vectors always lead to the same choice.
     Raises ModelError if a family asked for by name misses the target, or `vectors` cannot be searched.
     """
@@ -106,7 +105,7 @@ def choose_index(
     return Choice(_asked_for(*tried[0], config), candidates)
 
 
-def _families(config: IndexConfig, exact: FlatIndex, pays_above: int) -> Sequence[IndexFamily[Any]]:
+def _families(config: IndexConfig, exact: FlatIndex, pays_above: int) -> Sequence[Family]:
     if config.kind == AUTO:
         return [family for family in FAMILIES.values() if family.automatic and exact.vectors.size >= pays_above]
     return () if config.kind == FlatIndex.kind else (FAMILIES[config.kind],)
@@ -118,7 +117,7 @@ def _exact_candidate(exact: FlatIndex, sample: Sample) -> Candidate:
 
 
 def try_family(
-    family: IndexFamily[Any],
+    family: Family,
     exact: FlatIndex,
     tuning: Sample,
     held: Sample,

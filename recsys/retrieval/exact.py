@@ -8,6 +8,7 @@ import numpy as np
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.map_ordered import map_blas
+from recsys.retrieval.exclusion import forbid
 from recsys.retrieval.rescoring import ItemVectors, best_of_scores
 from recsys.retrieval.search import check_queries
 from recsys.retrieval.topk import TopK, empty_top_k, select_top_k, stack
@@ -112,15 +113,6 @@ def by_blocks(
     starts = range(0, n, size)
     parts = list(map_blas(lambda start: best(start, min(start + size, n)), starts, ahead=len(starts)))
     return stack(parts) if parts else empty_top_k(0, k)
-
-
-def forbid(block: Floats, exclude: Csr | None, start: int) -> None:
-    """Set the scores of what rows `start` and on of `exclude` store to -inf, in place."""
-    if exclude is None:
-        return
-    bounds = exclude.indptr[start : start + len(block) + 1]
-    row = np.repeat(np.arange(len(block)), np.diff(bounds))
-    block[row, exclude.indices[bounds[0] : bounds[-1]]] = -np.inf
 
 
 def normalised(vectors: Floats) -> Floats:

@@ -10,7 +10,7 @@ from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import ExactSearch
-from recsys.retrieval.overfetch import fetch_groups, forbid_candidates
+from recsys.retrieval.exclusion import fetch_groups, forbid_candidates
 from recsys.retrieval.rescoring import ItemVectors, reordered
 from recsys.retrieval.search import check_queries
 from recsys.retrieval.topk import TopK, place

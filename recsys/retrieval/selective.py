@@ -10,42 +10,93 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
-from recsys.retrieval.search import ItemSearch
-from recsys.retrieval.subset import SubsetSearch
-from recsys.retrieval.topk import TopK, empty_top_k, place, top_k_from_sorted
+from recsys.retrieval.exact import ExactSearch
+from recsys.retrieval.search import ItemSearch, check_queries
+from recsys.retrieval.topk import PAD, TopK, empty_top_k, place, top_k_from_sorted
 
 Gather: TypeAlias = Callable[[Indices], Floats]
 """The vectors float32 (m, d) of the items at positions int32 (m,)."""
 
 MAX_GATHERED, MAX_SHARE = 2**22, 0.5
 """Up to so many floats (16 MiB) of the allowed items' vectors, and to such a share of all items, the vectors are
-gathered once and all compared, in a millisecond or two a query. Above, the index is asked for more than k, and what
+gathered once and all compared, in a millisecond or two per query. Above, the index is asked for more than k, and what
 is not allowed is dropped: `benchmarks/filtered_search.py` has both for every share."""
 
-# So many times what would do if the allowed items were spread evenly over everybody's list.
+# How many times more is fetched than would do if the allowed items were spread evenly over every list.
 _SLACK = 2
 
 
 def selective(
-    index: ItemSearch, gather: Gather, allowed: NDArray[np.bool_], *, factors: int
+    index: ItemSearch,
+    gather: Gather,
+    allowed: NDArray[np.bool_],
+    *,
+    factors: int,
+    max_gathered: int = MAX_GATHERED,
 ) -> "SubsetSearch | OverFetching":
-    """Search among the items where `allowed`, bool (n_items,), is true; `factors`: the dimension d of `gather`.
+    """Search among the items for which `allowed`, bool (n_items,), is true; `factors`: the dimension d of `gather`.
 
-    Exact where the allowed items' vectors are few, and as exact as `index` elsewhere; a list is short only where too
-    few items are allowed. Raises ModelError where `allowed` is not over the items of `index`.
+    Exact if the allowed items' vectors have up to `max_gathered` floats, otherwise as exact as `index`; a list is
+    short only if too few items are allowed. Raises ModelError if `allowed` is not over the items of `index`.
     """
     if allowed.shape != (index.n_items,):
         raise ModelError(f"search: allowed is {allowed.shape}, expected ({index.n_items},)")
     positions = np.flatnonzero(allowed).astype(np.int32)
-    if len(positions) * factors <= MAX_GATHERED and len(positions) <= MAX_SHARE * index.n_items:
+    if len(positions) * factors <= max_gathered and len(positions) <= MAX_SHARE * index.n_items:
         return SubsetSearch(gather(positions), positions, index.n_items)
-    return OverFetching(index, gather, allowed, rows_at_once=max(1, MAX_GATHERED // factors))
+    return OverFetching(index, gather, allowed, rows_at_once=max(1, max_gathered // factors))
+
+
+class SubsetSearch:
+    """Brute force over the items at `positions`; the other items are never an answer.
+
+    `positions`: int32 (m,), strictly ascending, of `n_items`. `vectors`: float32 (m, d), theirs; kept, not copied.
+    Answers are those of `ExactSearch` over all items with the others excluded. Raises ModelError if the arrays
+    do not fit.
+    """
+
+    def __init__(self, vectors: Floats, positions: Indices, n_items: int) -> None:
+        if len(vectors) != len(positions) or (np.diff(positions, prepend=-1, append=n_items) < 1).any():
+            raise ModelError(f"subset: {len(positions)} positions do not fit {len(vectors)} of {n_items} vectors")
+        self._exact = ExactSearch(vectors)
+        self._shape = (n_items, int(vectors.shape[1]))
+        self._positions = positions
+        self._position_or_pad = np.append(positions, np.int32(PAD))
+
+    @property
+    def n_items(self) -> int:
+        """All items, of which only some are searched."""
+        return self._shape[0]
+
+    @property
+    def exact(self) -> "SubsetSearch":
+        """This search, which compares every item of the subset already."""
+        return self
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the vectors and positions."""
+        return len(self._positions) * (4 * self._shape[1] + 8)
+
+    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
+        """The k best of the subset; see `ItemSearch.search`. `exclude` is over all items."""
+        check_queries(vectors, k, exclude, shape=self._shape)
+        found = self._exact.search(vectors, k, exclude=None if exclude is None else self._within(exclude))
+        return TopK(self._position_or_pad[found.indices], found.scores, found.counts)
+
+    def _within(self, exclude: Csr) -> Csr:
+        """CSR (n, m): the columns of `exclude` that the subset has, numbered as there."""
+        column = np.searchsorted(self._positions, exclude.indices).astype(np.int32)
+        stored = self._position_or_pad[column] == exclude.indices
+        indptr = np.append(0, np.cumsum(stored)).astype(np.int32)[exclude.indptr]
+        shape = (exclude.shape[0], len(self._positions))
+        return Csr((exclude.data[stored], column[stored], indptr), shape=shape)
 
 
 class OverFetching:
     """Asks an index for more than k, and drops what is not `allowed`: bool (n_items,).
 
-    Where a list is short after that, it is made anew by comparing all allowed items, `rows_at_once` at a time.
+    If a list is short after that, it is made anew by comparing all allowed items, `rows_at_once` at a time.
     """
 
     def __init__(self, index: ItemSearch, gather: Gather, allowed: NDArray[np.bool_], *, rows_at_once: int) -> None:

@@ -13,7 +13,7 @@ from recsys.errors import ModelError
 SCORES_AT_ONCE = 4_000_000
 
 PAD = -1
-"""Fills `indices` where a row has fewer than k answers; it never leaves `TopK` through `row`."""
+"""Fills `indices` if a row has fewer than k answers; it never leaves `TopK` through `row`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class TopK:
 
     `indices`: int32 (n, k), item positions, best first; PAD after a row's last answer. `scores`: float32 (n, k),
     not increasing along a row; -inf under padding. Equal scores stand in the order of their indices.
-    `counts`: int32 (n,), answers in each row. Raises ModelError where these do not agree.
+    `counts`: int32 (n,), answers in each row. Raises ModelError if these do not agree.
     """
 
     indices: Indices
@@ -120,7 +120,7 @@ def _lower_bound(scores: Floats, k: int) -> Floats:
 def top_k_of_candidates(indices: Indices, scores: Floats, k: int) -> TopK:
     """The k best of each row's candidates, which stand in any order: int32 (n, w) without repeats.
 
-    `scores`: float32 (n, w), no NaN; -inf where there is no candidate. Equal scores by lower index.
+    `scores`: float32 (n, w), no NaN; -inf for no candidate. Equal scores by lower index.
     """
     n, width = scores.shape
     keys = np.full((n, max(k, width)), _LAST_KEY)
@@ -129,7 +129,7 @@ def top_k_of_candidates(indices: Indices, scores: Floats, k: int) -> TopK:
 
 
 def _rank_keys(scores: Floats, column: NDArray[np.integer]) -> NDArray[np.uint64]:
-    """uint64, one a score: ascending where the score descends, then by column, which is the lower half."""
+    """uint64, one per score: ascending as scores descend, then by column, which is the lower half."""
     bits = (scores + np.float32(0)).view(np.int32)  # adding zero makes -0.0 the same as 0.0
     upper = _mirrored(bits).view(np.uint32).astype(np.uint64) << np.uint64(32)
     keys: NDArray[np.uint64] = upper | column.astype(np.uint64)
@@ -147,7 +147,7 @@ def _first_keys(keys: NDArray[np.uint64], k: int) -> TopK:
 
 
 def _mirrored(bits: Indices) -> Indices:
-    """Bits of a float32 to a number that descends, read as unsigned, where the float ascends; and back again."""
+    """The bits of float32 as numbers that, read as unsigned, descend as the floats ascend; and back again."""
     return np.where(bits >= 0, bits ^ np.int32(0x7FFF_FFFF), bits)
 
 

@@ -25,7 +25,7 @@ from recsys.models.factors.model import FactorModel
 from recsys.models.factors.spectral import spectral_start
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
-from recsys.retrieval.exact import forbid
+from recsys.retrieval.exclusion import forbid
 from recsys.retrieval.topk import select_top_k
 
 SCORES_PER_BLOCK = 8 * 2**20

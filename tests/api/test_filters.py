@@ -7,7 +7,7 @@ from threading import current_thread
 import pytest
 
 from api.settings import Settings
-from recsys.retrieval.subset import SubsetSearch
+from recsys.retrieval.selective import SubsetSearch
 
 LIST = "/v1/users/cem/recommendations"
 SIMILAR = "/v1/items/dune/similar"

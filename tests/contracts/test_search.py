@@ -9,8 +9,7 @@ from recsys.retrieval.approximate_index import SearchParameters, build_approxima
 from recsys.retrieval.exact import ExactSearch
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import build_index
-from recsys.retrieval.selective import OverFetching
-from recsys.retrieval.subset import SubsetSearch
+from recsys.retrieval.selective import OverFetching, SubsetSearch
 from recsys.retrieval.topk import PAD
 
 FACTORS = 5

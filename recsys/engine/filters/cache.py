@@ -9,8 +9,7 @@ from recsys.data.items import Items
 from recsys.engine.filters.compilation import Mask, compile_filter
 from recsys.engine.filters.parsing import parse_filter
 from recsys.retrieval.search import ItemSearch
-from recsys.retrieval.selective import Gather, OverFetching, selective
-from recsys.retrieval.subset import SubsetSearch
+from recsys.retrieval.selective import Gather, OverFetching, SubsetSearch, selective
 
 MASK_BYTES, VECTOR_BYTES = 64 * 2**20, 128 * 2**20
 """How much the masks, and the vectors, of recent filters take at most."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import faiss
 import numpy as np
@@ -13,6 +13,8 @@ from recsys.retrieval.rescoring import squared_lengths
 
 # faiss types itself in part only: what it does not name is taken from here, and structures are Any.
 native: Any = faiss
+Native: TypeAlias = Any
+"""A structure of faiss."""
 
 # Compiled distance loops run over so many floats at once; other dimensions fall back to slower ones.
 _MULTIPLE = 16
@@ -60,20 +62,20 @@ def threads_of_faiss(n: int) -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def add_all(structure: Any, vectors: Floats, radius: float, *, name: str, progress: Progress) -> None:
+def add_all(structure: Native, vectors: Floats, radius: float, *, name: str, progress: Progress) -> None:
     """Add `vectors`, float32 (n, d), augmented to length `radius`, to `structure`; memory for one block besides."""
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
         structure.add(mips_to_l2(vectors[start : start + _ROWS_AT_ONCE], radius))
         progress(f"build {name}", min(start + _ROWS_AT_ONCE, len(vectors)), len(vectors))
 
 
-def to_bytes(structure: Any) -> memoryview:
+def to_bytes(structure: Native) -> memoryview:
     """What `parse` reads."""
     return memoryview(faiss.serialize_index(structure).data)
 
 
-def parse(data: memoryview, shape: tuple[int, int], *, expected: type) -> Any:
-    """The structure in `data`, of which large parts are used where they lie: keep `data` as long as it.
+def parse(data: memoryview, shape: tuple[int, int], *, expected: type) -> Native:
+    """The structure in `data`, which it keeps in use: nothing large is copied. Keep `data` as long as it.
 
     Raises RuntimeError or ValueError unless it is `expected`, over augmented vectors of `shape` (n_items, d).
     """

@@ -1,7 +1,7 @@
 """IndexFamily: what an approximate index adds to exact vectors, a structure that proposes candidates."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class IndexFamily(Protocol[Built]):
         """Build over item vectors float32 (n_items, d), at least one; the same whatever the number of threads."""
 
     def load(self, data: memoryview, shape: tuple[int, int]) -> Built:
-        """The structure that `to_bytes` wrote, over vectors of `shape` (n_items, d); it may use `data` where it lies.
+        """The structure that `to_bytes` wrote, over vectors of `shape` (n_items, d); it may keep `data` in use.
 
         Raises ValueError or RuntimeError if `data` holds something else.
         """
@@ -63,3 +63,7 @@ class IndexFamily(Protocol[Built]):
         From counts of what is done, by prices measured once on one core (`benchmarks/indexes.py` prints the clock
         beside): the same on every machine and at every hour, so that a busy machine does not publish another index.
         """
+
+
+Family: TypeAlias = IndexFamily[Any]
+"""A family whose structure is its own affair."""

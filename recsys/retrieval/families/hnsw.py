@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import faiss
 import numpy as np
@@ -12,6 +11,7 @@ from recsys.data.arrays import Floats
 from recsys.progress import Progress
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.families.faiss_structures import (
+    Native,
     add_all,
     longest,
     native,
@@ -33,7 +33,7 @@ _NEIGHBOURS_VISITED, _DIMENSION = 32, 1.2
 class HnswStructure:
     """A faiss graph over augmented vectors. `memory`: the bytes in which it lies, which it does not keep."""
 
-    native: Any
+    native: Native
     memory: memoryview | None = None
 
     def propose(self, queries: Floats, probes: int, count: int) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import faiss
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats
 from recsys.progress import Progress
 from recsys.retrieval.families.faiss_structures import (
+    Native,
     add_all,
     longest,
     mips_to_l2,
@@ -35,7 +35,7 @@ _CENTRE_DIMENSION, _CELL = 0.12, 900.0
 class IvfStructure:
     """A faiss inverted file over augmented vectors. `memory`: the bytes in which it lies, which it does not keep."""
 
-    native: Any
+    native: Native
     memory: memoryview | None = None
 
     @property
@@ -74,7 +74,7 @@ class IvfFamily:
     """
 
     name: str
-    make: Callable[[Any, int, int], Any]
+    make: Callable[[Native, int, int], Native]
     code_price: Callable[[int], float]
     candidates: Sequence[int] = (128,)
     automatic: bool = False

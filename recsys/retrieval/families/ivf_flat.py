@@ -1,13 +1,12 @@
 """ivf_flat: cells that hold the augmented vectors themselves."""
 
-from typing import Any
-
 import faiss
 
+from recsys.retrieval.families.faiss_structures import Native
 from recsys.retrieval.families.ivf import IvfFamily
 
 
-def _make(quantizer: Any, d: int, n_cells: int) -> Any:
+def _make(quantizer: Native, d: int, n_cells: int) -> Native:
     return faiss.IndexIVFFlat(quantizer, d, n_cells, faiss.METRIC_INNER_PRODUCT)
 
 

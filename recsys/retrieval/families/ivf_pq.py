@@ -1,9 +1,8 @@
 """ivf_pq: cells with product codes of four bits for one, two or four dimensions."""
 
-from typing import Any
-
 import faiss
 
+from recsys.retrieval.families.faiss_structures import Native
 from recsys.retrieval.families.ivf import IvfFamily
 
 # Up to so many dimensions each has a code of its own, up to so many two share one, and above four.
@@ -14,7 +13,7 @@ _EACH_QUERY_ALONE = 11
 _CODE = 0.05
 
 
-def _make(quantizer: Any, d: int, n_cells: int) -> Any:
+def _make(quantizer: Native, d: int, n_cells: int) -> Native:
     codes = d // dimensions_of_code(d)
     structure = faiss.IndexIVFPQFastScan(quantizer, d, n_cells, codes, 4, faiss.METRIC_INNER_PRODUCT)
     structure.pq.cp.min_points_per_centroid = 1

@@ -1,13 +1,12 @@
 """ivf_sq8: cells with a code of one byte per dimension."""
 
-from typing import Any
-
 import faiss
 
+from recsys.retrieval.families.faiss_structures import Native
 from recsys.retrieval.families.ivf import IvfFamily
 
 
-def _make(quantizer: Any, d: int, n_cells: int) -> Any:
+def _make(quantizer: Native, d: int, n_cells: int) -> Native:
     bits, by_residual = faiss.ScalarQuantizer.QT_8bit, True
     return faiss.IndexIVFScalarQuantizer(quantizer, d, n_cells, bits, faiss.METRIC_INNER_PRODUCT, by_residual)
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.retrieval.overfetch import drop_excluded, fetch_groups
+from recsys.retrieval.exclusion import drop_excluded, fetch_groups
 
 
 def test_a_heavy_query_does_not_widen_the_others(excluded):

@@ -1,4 +1,4 @@
-"""Over-fetching: ask an index for more than k, then drop what a query must not get."""
+"""Exclusion: items that a query must not get, left out of scores or dropped from a list that was fetched too long."""
 
 from collections.abc import Iterator
 
@@ -10,10 +10,21 @@ from recsys.data.matrix import Csr
 from recsys.retrieval.topk import TopK, top_k_from_sorted
 
 
+def forbid(block: Floats, exclude: Csr | None, start: int) -> None:
+    """Set to -inf, in place, the scores of what `exclude`, CSR, stores in the rows from `start` on.
+
+    `block`: float32 (m, n_items), scores of these rows."""
+    if exclude is None:
+        return
+    bounds = exclude.indptr[start : start + len(block) + 1]
+    row = np.repeat(np.arange(len(block)), np.diff(bounds))
+    block[row, exclude.indices[bounds[0] : bounds[-1]]] = -np.inf
+
+
 def fetch_groups(n: int, k: int, exclude: Csr | None) -> Iterator[tuple[NDArray[np.intp], int]]:
     """Queries that can be asked together, and how many answers to fetch so that each keeps k.
 
-    Yields query numbers intp (m,) and a width. Queries are together when their numbers of excluded items lie
+    Yields query numbers intp (m,) and a width. Queries are asked together if their numbers of excluded items lie
     between the same powers of two, so that one heavy user does not make everybody's fetch wide.
     """
     excluded = np.zeros(n, np.int32) if exclude is None else np.diff(exclude.indptr)
@@ -42,7 +53,7 @@ def drop_excluded(indices: Indices, scores: Floats, k: int, *, exclude: Csr | No
 
 
 def forbid_candidates(scores: Floats, indices: Indices, zeros: Indices, exclude: Csr | None) -> None:
-    """Set the scores of candidates that a query must not get to -inf, in place.
+    """Set to -inf, in place, the scores of candidates that a query must not get.
 
     `scores`, `indices`: float32 and int32 (n, w). `zeros`: int32 (m,), ascending, items that are never listed.
     `exclude`: CSR (n, n_items), columns sorted within a row.
