@@ -60,9 +60,13 @@ class PrepareSummary(StepSummary):
         rows, cleaning = self.rows, self.cleaning
         reasons = {**rows.refused, **({"merged": rows.merged} if rows.merged else {})}
         refused = "".join(f"; {count(n)} {reason}" for reason, n in reasons.items())
+        more = (
+            f"; {count(self.items_without_events)} more items in the catalogue" if self.items_without_events else ""
+        )
         return (
             f"{count(rows.rows_read)} rows read, {count(rows.accepted)} accepted{refused}; matrix"
             f" {count(cleaning.n_users)} users x {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
+            f"{more}"
         )
 
 

@@ -77,6 +77,7 @@ class TestACatalogueWithMoreItemsThanTheLog:
         config = load_config(shop)
         done = run(config, progress=silent)
         assert done.prepare.items_without_events == 2
+        assert done.prepare.sentence().endswith("; 2 more items in the catalogue")
         assert done.train.n_items == done.prepare.cleaning.n_items + 2
         engine = Engine(Registry(config.publish.store).load())
         view = engine.item("a-new-one")
