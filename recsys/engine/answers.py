@@ -148,15 +148,15 @@ NO_SIMILAR_USERS = "this user has no learned vector, so there are no similar use
 def limits_of(question: Question, *, has_seen: bool, hides_new: bool) -> list[str]:
     """What can make the list of `question` short.
 
-    `has_seen`: whether the user has a history. `hides_new`: whether eligible items cannot be listed because nobody
-    interacted with them.
+    `has_seen`: whether the user has a history. `hides_new`: whether eligible items cannot be listed because they
+    have no interactions.
     """
     limits = {
         "the filter": question.filter is not None,
         "`include`": question.include is not None,
         "`exclude`": bool(question.exclude),
         "what this user has already seen": question.exclude_seen and has_seen,
-        "items that nobody interacted with yet": hides_new,
+        "items without interactions": hides_new,
     }
     return [limit for limit, applies in limits.items() if applies]
 

@@ -62,7 +62,7 @@ class Ranker:
     def can_list(self, vector: Floats, items: Indices) -> NDArray[np.bool_]:
         """Bool (m,): which of the items at int32 (m,) `rank` may list for `vector`, float32 (d,).
 
-        For a fallback, those that anybody interacted with; otherwise those that have a learned vector.
+        For a fallback, those with interactions; otherwise those with a learned vector.
         """
         return self.has_vector(items) if vector.any() else np.asarray(self._popularity[items] > 0)
 
@@ -73,7 +73,7 @@ class Ranker:
     def hides(self, vector: Floats, allowed: NDArray[np.bool_] | None) -> bool:
         """Whether items that are `allowed`, bool (n_items,), or any if None, cannot be listed for `vector`.
 
-        Only items that nobody interacted with can be, and of those only the first are looked at.
+        Only items without interactions can be hidden; only the first of them are looked at.
         """
         untouched = self._untouched if allowed is None else self._untouched[allowed[self._untouched]]
         return not self.can_list(vector, untouched[:_FIRST_LOOKED_AT]).all()

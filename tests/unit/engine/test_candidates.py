@@ -1,4 +1,4 @@
-"""Items that somebody else chose, in a person's order."""
+"""Given items, in the order of a user's scores."""
 
 import pytest
 

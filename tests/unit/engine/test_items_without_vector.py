@@ -1,4 +1,4 @@
-"""Items of the catalogue that nobody interacted with: known, shown, filtered, and never listed.
+"""Items of the catalogue without interactions: known, shown, filtered, and never listed.
 
 Six items: i0001 and i0004 are new. They have an empty column, degree 0, popularity 0 and the zero vector.
 """
@@ -81,11 +81,10 @@ def test_a_list_of_nothing_else_is_empty_and_says_why(engine: Engine) -> None:
     answer = engine.ask(Question(user_id="u0000", k=1, include=tuple(NEW)))
     assert (answer.items, answer.user_status, answer.unknown_items) == ((), "known", ())
     assert answer.warnings == (
-        "no item can be listed because of `include`, what this user has already seen "
-        "and items that nobody interacted with yet",
+        "no item can be listed because of `include`, what this user has already seen and items without interactions",
     )
     visitor = engine.ask(Question(k=6))
-    assert visitor.warnings[-1] == "only 4 items can be listed because of items that nobody interacted with yet"
+    assert visitor.warnings[-1] == "only 4 items can be listed because of items without interactions"
     assert engine.ask(Question(k=6, filter="price in (1, 3)")).warnings[-1].endswith("because of the filter")
 
 
