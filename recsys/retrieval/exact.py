@@ -9,7 +9,7 @@ from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.map_ordered import map_blas
 from recsys.retrieval.exclusion import forbid
-from recsys.retrieval.rescoring import ItemVectors, best_of_scores
+from recsys.retrieval.rescoring import ItemVectors, best_of_scores, squared_lengths
 from recsys.retrieval.search import check_queries
 from recsys.retrieval.topk import TopK, empty_top_k, select_top_k, stack
 
@@ -117,7 +117,7 @@ def by_blocks(
 
 def normalised(vectors: Floats) -> Floats:
     """float32 (n, d): `vectors` (n, d) scaled to length one, so that inner products are cosines. Zeros stay zero."""
-    length = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)).astype(np.float32)
+    length = np.sqrt(squared_lengths(vectors)).astype(np.float32)
     length[length == 0] = 1
     scaled: Floats = vectors / length[:, None]
     return scaled

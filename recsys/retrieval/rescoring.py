@@ -73,8 +73,14 @@ class ItemVectors:
 
 
 def squared_lengths(vectors: Floats) -> Doubles:
-    """float64 (n,): squared lengths of `vectors`, float32 (n, d)."""
-    squares: Doubles = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
+    """float64 (n,): squared lengths of `vectors`, float32 (n, d). That of a row does not depend on the other rows.
+
+    Each block is made float64 first: einsum would cast through a buffer, whose end can lie within a row.
+    """
+    squares = np.empty(len(vectors), np.float64)
+    for rows in row_blocks(vectors.shape, GATHERED_PER_BLOCK):
+        block = vectors[rows].astype(np.float64)
+        squares[rows] = np.einsum("nd,nd->n", block, block)
     return squares
 
 

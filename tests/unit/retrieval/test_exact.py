@@ -62,3 +62,10 @@ def test_normalised_vectors_have_length_one_and_zeros_stay():
     assert scaled.dtype == np.float32
     assert scaled.flags.c_contiguous
     assert vectors[0, 0] == 3.0
+
+
+def test_a_normalised_vector_does_not_depend_on_the_vectors_beside(rng):
+    """Filters gather the vectors that pass and normalise these alone."""
+    vectors = rng.normal(size=(5_000, 37)).astype(np.float32)
+    some = np.sort(rng.choice(5_000, 400, replace=False))
+    np.testing.assert_array_equal(normalised(vectors[some]), normalised(vectors)[some])
