@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any
 
 import numpy as np
 
@@ -63,23 +62,13 @@ class RowCounts:
         return self.n_refused / self.rows_read if self.rows_read else 0.0
 
     def to_dict(self) -> dict[str, int | dict[str, int]]:
-        """The counts as JSON holds them; `from_dict` reads them back."""
+        """The counts as JSON holds them, by field name."""
         return {
             "rows_read": self.rows_read,
             "accepted": self.accepted,
             "refused": dict(self.refused),
             "merged": self.merged,
         }
-
-    @staticmethod
-    def from_dict(counts: Mapping[str, Any]) -> "RowCounts":
-        """The counts that `to_dict` gave. Raises DataError if keys are missing or unknown."""
-        try:
-            return RowCounts(**counts)
-        except TypeError as error:
-            raise DataError(
-                f"row counts: got {sorted(counts)}, expected rows_read, accepted, refused and merged"
-            ) from error
 
 
 class Quarantine:
