@@ -5,6 +5,7 @@ import gc
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,10 @@ class Contract:
             )
 
     def _check_schema(self, schema: dict[str, Any], reply: httpx.Response) -> None:
-        self._validator(json.dumps(schema)).validate(reply.json())
+        body = reply.json()
+        self._validator(json.dumps(schema)).validate(body)
+        if "model_version" in body:
+            assert reply.headers["x-model-version"] == body["model_version"]
 
     def _new_validator(self, schema: str) -> Draft202012Validator:
         whole = {**json.loads(schema), "components": self._components}
@@ -245,15 +249,15 @@ def service(store: Path) -> Iterator[Service]:
 @pytest.fixture
 def start() -> Iterator[Callable[..., Service]]:
     """Start a service of one's own; it is stopped at the end of the test."""
-    started: list[Service] = []
+    with ExitStack() as services:
+        yield lambda settings, **options: services.enter_context(Service(settings, **options))
 
-    def start_service(settings: Settings, **options: float) -> Service:
-        started.append(Service(settings, **options).__enter__())
-        return started[-1]
 
-    yield start_service
-    for service in started:
-        service.stop()
+@pytest.fixture(scope="module")
+def started() -> Iterator[Callable[..., Service]]:
+    """Start a service for the tests of one module, which leave it as it is."""
+    with ExitStack() as services:
+        yield lambda settings, **options: services.enter_context(Service(settings, **options))
 
 
 @pytest.fixture
