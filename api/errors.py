@@ -23,6 +23,9 @@ from recsys.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+"""OpenAPI's responses of an operation by status, as the framework takes them."""
+
 Code: TypeAlias = Literal[
     "malformed_request",
     "unauthorized",
@@ -135,23 +138,22 @@ def is_fault(error: Exception) -> bool:
     return _kind_of(error) is _INTERNAL
 
 
-def problem_responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*errors: type[Exception]) -> Responses:
     """What OpenAPI says of the problems a route answers with, by status."""
     return _described(_kind_of_type(error) for error in errors)
 
 
-def problem_responses_of_all() -> dict[str, dict[str, Any]]:
+def problem_responses_of_all() -> Responses:
     """What OpenAPI says of the problems that any route may answer with, by status."""
-    described = _described((_BY_STATUS[400], _BY_STATUS[405], _INTERNAL))
-    return {str(status): response for status, response in described.items()}
+    return _described((_BY_STATUS[400], _BY_STATUS[405], _INTERNAL))
 
 
-def unauthorized_response() -> dict[int | str, dict[str, Any]]:
+def unauthorized_response() -> Responses:
     """What OpenAPI says of a request without the admin key."""
     return _described((_BY_STATUS[401],))
 
 
-def _described(kinds: Iterable[Kind]) -> dict[int | str, dict[str, Any]]:
+def _described(kinds: Iterable[Kind]) -> Responses:
     described: dict[int | str, list[str]] = {}
     for kind in kinds:
         described.setdefault(kind.status, []).append(f"{kind.title} (`{kind.code}`)")

@@ -3,10 +3,8 @@
 import logging
 import re
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import MutableHeaders
@@ -49,7 +47,7 @@ class RequestContext:
         return None if self.engine is None else self.engine.version
 
 
-def context_of(scope: Mapping[str, Any]) -> RequestContext:
+def context_of(scope: Scope) -> RequestContext:
     """The context that the middleware gave a request."""
     context: RequestContext = scope[_CONTEXT]
     return context

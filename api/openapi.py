@@ -71,7 +71,8 @@ def _complete_operation(operation: Json) -> None:
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _without_null(parameter["schema"])
     responses = operation["responses"]
-    responses |= {status: reply for status, reply in problem_responses_of_all().items() if status not in responses}
+    for status, reply in problem_responses_of_all().items():
+        responses.setdefault(str(status), reply)
     for status, response in responses.items():
         names = _HEADERS_BY_STATUS.get(status, (REQUEST_ID_HEADER, VERSION_HEADER))
         response["headers"] = {name: {"$ref": _REF.format("headers", name)} for name in names}
