@@ -5,8 +5,8 @@ from typing import Any, Literal
 import numpy as np
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 from implicit.recommender_base import ModelFitError
-from numpy.typing import NDArray
 from pydantic import Field
+from threadpoolctl import threadpool_limits
 
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr, InteractionMatrix, presence
@@ -14,6 +14,7 @@ from recsys.errors import ModelError
 from recsys.models.algorithm import Algorithm, Bounds
 from recsys.models.factors.config import IterativeConfig
 from recsys.models.factors.embeddings import degrees_of_items
+from recsys.models.factors.fold_in import Doubles
 from recsys.models.factors.implicit_input import check_solvable, writeable
 from recsys.models.factors.linear import LinearFactorModel, linear_model, weighted_sum
 from recsys.models.factors.model import OnIteration
@@ -23,7 +24,10 @@ _LOOKS = 10
 """How often `on_iteration` is called: one iteration changes too little to be worth a look."""
 
 _RIDGE = 0.01
-"""Ridge penalty of the fold-in, as a share of the mean variance of the users' mean item vectors."""
+"""Ridge penalty of the fold-in, as a share of the mean variance of the users' mean item vectors. On validation parts
+of two logs, folded-in users then rank as well as trained ones; ten times more or less changes little."""
+
+_ROWS_AT_ONCE = 16_384
 
 
 class BprConfig(IterativeConfig):
@@ -82,14 +86,15 @@ def train_bpr(
 
 
 def _model(csr: Csr, solver: Any, config: BprConfig) -> LinearFactorModel:
-    users, items = (np.array(each, np.float32) for each in (solver.user_factors, solver.item_factors))
+    users, items = np.ascontiguousarray(solver.user_factors, np.float32), np.array(solver.item_factors, np.float32)
     if not (np.isfinite(users).all() and np.isfinite(items).all()):
         raise _not_finite(config)
-    items[:, -1] += np.log(np.maximum(degrees_of_items(csr), 1))
+    degree = degrees_of_items(csr)
+    items[:, -1] += np.log(np.maximum(degree, 1))
     return linear_model(
         "bpr",
         csr,
-        sources=_sources(csr, users, items),
+        sources=_sources(csr, users, items, degree),
         items=items,
         transform="mean",
         popularity_exponent=config.popularity_exponent,
@@ -97,31 +102,36 @@ def _model(csr: Csr, solver: Any, config: BprConfig) -> LinearFactorModel:
     )
 
 
-def _sources(csr: Csr, users: Floats, items: Floats) -> Floats:
+def _sources(csr: Csr, users: Floats, items: Floats, degree: Floats) -> Floats:
     """Float32 (n_items, d): s_i = (y_i W + c, 1), whose mean over a history predicts the vector of its user.
 
     W and c minimise sum over users |x_u - m_u W - c|^2 + penalty |W|^2, where m_u is the mean of the vectors of the
     user's items. The last value, 1, multiplies the item's bias, so that a mean counts it once.
     """
-    known = np.flatnonzero(np.diff(csr.indptr))
-    learned, vectors = users[known, :-1].astype(np.float64), np.ascontiguousarray(items[:, :-1])
-    means = weighted_sum(csr[known], vectors, degrees_of_items(csr), transform="mean").astype(np.float64)
-    weights, constant = _ridge(means, learned)
+    vectors = np.ascontiguousarray(items[:, :-1])
+    weights, constant = _ridge(csr, users[:, :-1], vectors, degree)
     sources = np.ones_like(items)
-    sources[:, :-1] = vectors @ weights + constant
+    sources[:, :-1] = vectors @ weights.astype(np.float32) + constant.astype(np.float32)
     return sources
 
 
-def _ridge(
-    inputs: NDArray[np.float64], outputs: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """W (p, q) and c (q,) of the regression of `outputs` (n, q) on `inputs` (n, p)."""
-    input_mean, output_mean = inputs.mean(axis=0), outputs.mean(axis=0)
-    centred = inputs - input_mean
-    gram = centred.T @ centred
-    penalty = _RIDGE * np.trace(gram) / len(gram) + np.finfo(np.float64).tiny
-    weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), centred.T @ (outputs - output_mean))
-    return weights, output_mean - input_mean @ weights
+def _ridge(csr: Csr, users: Floats, vectors: Floats, degree: Floats) -> tuple[Doubles, Doubles]:
+    """W (d, d) and c (d,) of `_sources`, from moments that are summed in double precision, some users at a time."""
+    d = vectors.shape[1]
+    moments, total, n = np.zeros((2 * d, d)), np.zeros(2 * d), 0
+    with threadpool_limits(1, "blas"):  # the order of sums, and so the last bits, would depend on the threads
+        for start in range(0, csr.shape[0], _ROWS_AT_ONCE):
+            known = start + np.flatnonzero(np.diff(csr.indptr[start : start + _ROWS_AT_ONCE + 1]))
+            means = weighted_sum(csr[known], vectors, degree, transform="mean")
+            both = np.hstack([means, users[known]]).astype(np.float64)
+            moments += both.T @ both[:, :d]
+            total += both.sum(axis=0)
+            n += len(known)
+        mean = total / n
+        moments -= n * np.outer(mean, mean[:d])
+        penalty = _RIDGE * np.trace(moments[:d]) / d + np.finfo(np.float64).tiny
+        weights: Doubles = np.linalg.solve(moments[:d] + penalty * np.eye(d), moments[d:].T)
+    return weights, mean[d:] - mean[:d] @ weights
 
 
 def _not_finite(config: BprConfig) -> ModelError:

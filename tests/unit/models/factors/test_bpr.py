@@ -99,10 +99,22 @@ def test_it_is_looked_at_ten_times_at_most_and_always_at_the_end(groups, iterati
         groups,
         config,
         progress=lambda *step: told.append(step),
-        on_iteration=lambda done, model: seen.update({done: model.embeddings.users}),
+        on_iteration=lambda done, model: seen.update({done: model.embeddings.users.copy()}),
     )
     assert list(seen) == looks
     assert told == [("bpr", done, iterations) for done in range(1, iterations + 1)]
     np.testing.assert_array_equal(seen[iterations], final.embeddings.users)
     shorter = train_bpr(groups, config.model_copy(update={"iterations": looks[0]}))
     np.testing.assert_array_equal(seen[looks[0]], shorter.embeddings.users)
+
+
+def test_a_history_is_folded_in_by_the_ridge_regression_of_trained_vectors_on_item_means(model, groups):
+    """The regression written out: centred means of the items' vectors, a penalty of 1 % of their mean variance."""
+    users, items = model.embeddings.users[:, :-1], model.embeddings.items[:, :-1].astype(np.float64)
+    seen = groups.csr.toarray() > 0
+    means = (seen @ items) / seen.sum(axis=1, keepdims=True)
+    centred = means - means.mean(axis=0)
+    gram = centred.T @ centred
+    weights = np.linalg.solve(gram + 0.01 * np.trace(gram) / 8 * np.eye(8), centred.T @ (users - users.mean(axis=0)))
+    expected = users.mean(axis=0) + centred @ weights
+    np.testing.assert_allclose(model.fold_in(groups.csr)[:, :-1], expected, atol=1e-4)
