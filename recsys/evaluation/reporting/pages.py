@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -49,6 +50,7 @@ def fact_text(value: object) -> str:
     return count(value) if isinstance(value, int) and not isinstance(value, bool) else escape_markdown(str(value))
 
 
+@cache
 def _environment(*, html: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
