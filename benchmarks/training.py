@@ -29,8 +29,7 @@ from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix, load_csr, save_csr
 from recsys.data.synthetic import generate_matrix, make_world
-from recsys.evaluation.measures import contains
-from recsys.evaluation.metrics import ACCURACY
+from recsys.evaluation.evaluator import score_lists
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.embeddings import popularity_scale
 from recsys.models.factors.implicit_input import writeable
@@ -54,14 +53,13 @@ class Exam:
         self.asked: Indices = np.load(folder / "asked.npy")
         shape = (len(self.asked), SHAPE[1])
         self._history, self._holdout = load_csr(folder / "history", shape), load_csr(folder / "holdout", shape)
-        self._n_relevant = np.diff(self._holdout.indptr).astype(np.int64)
         self.seconds = 0.0
 
     def ndcg(self, users: Floats, scoring_items: Floats) -> float:
         """Mean ndcg@20 of the sampled users; their training entries are not ranked."""
         started = time.perf_counter()
         top = ExactSearch(scoring_items).search(users[self.asked], K, exclude=self._history)
-        values = ACCURACY["ndcg"](contains(self._holdout, top), self._n_relevant, (K,))
+        values = score_lists(top, self._holdout, f"ndcg@{K}")
         self.seconds += time.perf_counter() - started
         return float(values.mean())
 

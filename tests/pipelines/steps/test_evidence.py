@@ -1,15 +1,18 @@
 """Two nights in a row: the second one is compared with the first on the users of both."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.steps.run import run
+from pipelines.steps.workspace import STEPS
 from recsys.artifacts.bundle import read_record
 from recsys.artifacts.registry import Registry
 from recsys.errors import GateError
+from recsys.evaluation.reporting.report import utc_text
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
@@ -39,6 +42,14 @@ def test_the_same_night_again_differs_in_nothing(published: Path) -> None:
     run(load_config(published, overrides={"publish.max_metric_drop": 0}), progress=silent)
     for difference in _report(published)["differences"]["als minus serving"].values():
         assert (difference["mean"], difference["low"], difference["high"]) == (0, 0, 0)
+
+
+def test_the_report_reads_no_events(shop: Path) -> None:
+    config = load_config(shop)
+    done = run(config, steps=STEPS[:-1], progress=silent)
+    shutil.rmtree(config.workspace / "prepare" / "events")
+    run(config, steps=STEPS[-1:], progress=silent)
+    assert _report(shop)["log"]["newest"] == utc_text(done.prepare.newest_event)
 
 
 def test_a_certain_loss_on_the_same_users_is_refused(published: Path) -> None:
