@@ -1,11 +1,11 @@
 """Names for the array types that cross module borders."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = TypeVar("Array", bound=NDArray[Any])
+Array = TypeVar("Array", bound=NDArray[np.generic])
 
 Indices = NDArray[np.int32]
 """Dense positions, int32."""

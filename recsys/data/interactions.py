@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -55,7 +54,7 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user_idx)
 
-    def select(self, rows: NDArray[Any]) -> "Interactions":
+    def select(self, rows: NDArray[np.generic]) -> "Interactions":
         """The events at `rows` (bool (n,) or positions), over the same id maps."""
         return Interactions(
             users=self.users,
@@ -103,6 +102,6 @@ _DTYPES = {
 }
 
 
-def _check_range(name: str, column: NDArray[Any], size: int) -> None:
+def _check_range(name: str, column: NDArray[np.generic], size: int) -> None:
     if len(column) and (column.min() < 0 or column.max() >= size):
         raise DataError(f"interactions.{name}: positions {column.min()} to {column.max()}, expected 0 to {size - 1}")

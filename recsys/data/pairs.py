@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,14 +69,14 @@ def pair_keys(events: Interactions) -> NDArray[np.int64]:
     return key
 
 
-def run_starts(ordered: NDArray[Any]) -> NDArray[np.int64]:
+def run_starts(ordered: NDArray[np.generic]) -> NDArray[np.int64]:
     """int64 (n_runs,): the start of each run of equal values. `ordered`: (n,), equal values next to each other."""
     if len(ordered) == 0:
         return np.zeros(0, np.int64)
     return np.append(0, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1)
 
 
-def places_in_runs(ordered: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def places_in_runs(ordered: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Each element's place in its run, from 0, and the length of that run; both int64 (n,)."""
     starts = run_starts(ordered)
     lengths = np.diff(starts, append=len(ordered))
@@ -112,7 +112,7 @@ def _lasts(weight: Floats, starts: NDArray[np.int64]) -> Floats:
 _MERGE = {"sum": _sums, "max": _maxima, "last": _lasts}
 
 
-def hash_rows(columns: Sequence[NDArray[Any]]) -> NDArray[np.uint64]:
+def hash_rows(columns: Sequence[NDArray[np.generic]]) -> NDArray[np.uint64]:
     """uint64 (n,): equal for rows that are alike, and hardly ever for others. `columns`: whole numbers (n,) each."""
     hashes = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
@@ -123,7 +123,7 @@ def hash_rows(columns: Sequence[NDArray[Any]]) -> NDArray[np.uint64]:
 
 
 def first_of_alike(
-    events: Interactions, *, hashed: Callable[[Sequence[NDArray[Any]]], NDArray[np.uint64]] = hash_rows
+    events: Interactions, *, hashed: Callable[[Sequence[NDArray[np.generic]]], NDArray[np.uint64]] = hash_rows
 ) -> NDArray[np.bool_]:
     """bool (n,): False for a row that repeats an earlier one in user, item, event and time, if the log has these.
 
@@ -150,7 +150,7 @@ def _equal_neighbours(ordered: NDArray[np.uint64]) -> NDArray[np.intp]:
 
 
 def _repeats(
-    columns: Sequence[NDArray[Any]], order: NDArray[np.intp], candidates: NDArray[np.intp]
+    columns: Sequence[NDArray[np.generic]], order: NDArray[np.intp], candidates: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
     """bool (len(candidates),): whether the row at each place in `order` and the next are alike."""
     alike = np.ones(len(candidates), np.bool_)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +18,13 @@ class GenrePool:
     ids: Indices
     upto: NDArray[np.float64]
 
-    def draw(self, genre: NDArray[Any], rng: np.random.Generator) -> Indices:
+    def draw(self, genre: NDArray[np.integer], rng: np.random.Generator) -> Indices:
         """One thing for each entry of `genre`: int32, in the shape of `genre`."""
         at = np.searchsorted(self.upto, genre + rng.random(genre.shape), side="right")
         return self.ids[np.minimum(at, len(self.ids) - 1)]
 
 
-def make_pool(genre: NDArray[Any], popularity: NDArray[np.float64]) -> GenrePool:
+def make_pool(genre: NDArray[np.integer], popularity: NDArray[np.float64]) -> GenrePool:
     """The pools of things with these genres (n,), every genre from 0 up at least once, and weights (n,)."""
     order = np.argsort(genre, kind="stable").astype(np.int32)
     summed = np.cumsum(popularity[order])
@@ -37,7 +36,7 @@ def make_pool(genre: NDArray[Any], popularity: NDArray[np.float64]) -> GenrePool
     return GenrePool(order, upto)
 
 
-def zipf_popularity(genre: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float64]:
+def zipf_popularity(genre: NDArray[np.integer], rng: np.random.Generator) -> NDArray[np.float64]:
     """Weights (n,) that fall with a random rank within the genre as 1 / (rank + 3) ** 0.9."""
     order = np.lexsort((rng.random(len(genre)), genre))
     sizes = np.bincount(genre)

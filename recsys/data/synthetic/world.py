@@ -4,7 +4,6 @@ Readers like a few genres, and the series they are in the middle of; both drift 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +40,9 @@ class Tastes:
     def __len__(self) -> int:
         return len(self.joined)
 
-    def season(self, user_idx: NDArray[Any], timestamp: Seconds) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def season(
+        self, user_idx: NDArray[np.integer], timestamp: Seconds
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Season of each reader at each time: its number, and how much of it is over (0 to 1)."""
         number, rest = np.divmod(timestamp - START + self.shift[user_idx], SEASON)
         return number, rest / SEASON
