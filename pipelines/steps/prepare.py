@@ -23,35 +23,46 @@ log = logging.getLogger(__name__)
 
 
 def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> PrepareSummary:
-    """Read the log; write events, the matrix of everything, items and the accounting. Returns the summary."""
+    """Read the catalogue and the log; write events, the matrix of all of them, and the items.
+
+    A given holdout and the catalogue are read before the log, so that what is wrong with them shows early.
+    """
     weights, source = EventWeights.of(config.log, config.prepare), FileSource.of(config.log)
     with workspace.output("prepare", config) as output:
+        catalogue = None if config.items is None else read_items(config.items)
+        holdout_rows, holdout_fingerprint = _read_holdout(source, config, workspace, output.folder, progress)
         events, rows = _read(source, config, quarantine=workspace.quarantine, progress=progress)
         newest = _newest(events)
         matrix, cleaning = build_matrix(events, config.prepare, weights=weights.at(newest))
         events.save(output.folder / "events")
-        items = Items.without_attributes(matrix.items) if config.items is None else read_items(config.items)
+        items = Items.without_attributes(matrix.items) if catalogue is None else catalogue
         matrix = matrix.with_items(items.ids)
         matrix.save(output.folder / "matrix")
         items.aligned(matrix.items).save(output.folder / "items.arrow")
-        fingerprints, holdout_rows = Fingerprints(log=source.fingerprint()), None
-        if config.evaluate.holdout_paths:
-            given = replace(source, paths=config.evaluate.holdout_paths)
-            quarantine = workspace.quarantine.with_stem("quarantine-holdout")
-            holdout, holdout_rows = _read(given, config, quarantine=quarantine, progress=progress)
-            holdout.save(output.folder / "holdout")
-            fingerprints = Fingerprints(log=fingerprints.log, holdout=given.fingerprint())
-        output.inputs.update(fingerprints.model_dump())
         output.summary = PrepareSummary(
             rows=rows,
             cleaning=cleaning,
             items_without_events=matrix.n_items - cleaning.n_items,
-            fingerprints=fingerprints,
+            fingerprints=Fingerprints(log=source.fingerprint(), holdout=holdout_fingerprint),
             newest_event=newest,
             holdout_rows=holdout_rows,
         )
+        output.inputs.update(output.summary.fingerprints.model_dump())
     log.info("prepared rows=%s entries=%d", rows.to_dict(), cleaning.entries)
     return output.summary
+
+
+def _read_holdout(
+    source: FileSource, config: PipelineConfig, workspace: Workspace, folder: Path, progress: Progress
+) -> tuple[RowCounts | None, str | None]:
+    """Write the events of a given holdout; its rows and its fingerprint, None if there is none."""
+    if not config.evaluate.holdout_paths:
+        return None, None
+    given = replace(source, paths=config.evaluate.holdout_paths)
+    quarantine = workspace.quarantine.with_stem("quarantine-holdout")
+    holdout, rows = _read(given, config, quarantine=quarantine, progress=progress)
+    holdout.save(folder / "holdout")
+    return rows, given.fingerprint()
 
 
 def _newest(events: Interactions) -> int | None:

@@ -158,6 +158,24 @@ class TestOutOfOrder:
             run(config, steps=("evaluate",), progress=silent)
 
 
+class TestBeforeTheLogIsRead:
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ({"items.path": "nowhere.csv"}, r"nowhere\.csv: no such file"),
+            ({"items.title": "nothing"}, "nothing"),
+            ({"evaluate.split": "given", "evaluate.holdout_paths": ["nowhere.csv"]}, r"nowhere\.csv: no such file"),
+        ],
+    )
+    def test_a_catalogue_or_a_holdout_that_cannot_be_read_is_named(
+        self, shop: Path, given: dict[str, object], expected: str
+    ) -> None:
+        stages: list[str] = []
+        with pytest.raises(DataError, match=expected):
+            run(load_config(shop, overrides=given), progress=lambda stage, done, total: stages.append(stage))
+        assert "read" not in stages
+
+
 class TestGates:
     def test_a_night_whose_version_cannot_be_sealed_has_its_report_all_the_same(self, shop: Path) -> None:
         config = load_config(shop)
