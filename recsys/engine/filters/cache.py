@@ -29,7 +29,7 @@ Value = TypeVar("Value", bound=Sized)
 
 
 class LruCache(Generic[Value]):
-    """Values by name, the most recently used that fit into `max_bytes` together. Any number of threads may share it.
+    """Values by name, the most recently used that fit into `max_bytes` together. Threads may share it.
 
     A value is made outside the lock, so that no thread waits; two threads that ask for it at once both make it.
     """
@@ -73,7 +73,7 @@ def _size_of(name: str, value: Sized) -> int:
 class FilterCache:
     """The masks of recent filters over `items`, in `max_bytes`: 64 MiB hold 67 filters of a million items.
 
-    Any number of threads may ask.
+    Threads may share it.
     """
 
     def __init__(self, items: Items, *, max_bytes: int = MASK_BYTES) -> None:
@@ -94,7 +94,7 @@ class FilterCache:
 class SearchCache:
     """Searches of `index` among the items of recent filters, whose vectors are kept in `max_bytes`.
 
-    Any number of threads may ask. `gather`, `factors`: as `selective` takes them.
+    Threads may share it. `gather`, `factors`: as `selective` takes them.
     """
 
     def __init__(self, index: ItemSearch, gather: Gather, *, factors: int, max_bytes: int = VECTOR_BYTES) -> None:

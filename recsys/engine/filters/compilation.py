@@ -48,7 +48,8 @@ Kind: TypeAlias = OneOf["numbers", "texts", "truth values"]
 _MOST_NAMES = 20
 _LONGEST_NAME = 64
 
-_Comparator: TypeAlias = Callable[[Any, Any], Any]
+# pyarrow is untyped, and numpy's operators take what its arrays do.
+_Comparator: TypeAlias = Callable[..., Any]
 _OF_NUMBERS: Mapping[str, _Comparator] = {
     "=": operator.eq,
     "<": operator.lt,
