@@ -22,7 +22,8 @@ from recsys.engine.answers import (
 from recsys.engine.ranking import excluding
 from recsys.engine.selection import EligibleItems
 from recsys.retrieval.exact import normalised
-from recsys.retrieval.topk import select_top_k
+from recsys.retrieval.rescoring import inner_products, rounding_slack, squared_lengths
+from recsys.retrieval.topk import TopK, near_top_k, top_k_of_candidates
 
 ROWS_AT_ONCE = 65_536
 """How many user vectors are compared in one product."""
@@ -79,9 +80,8 @@ class Neighbours:
         vectors, length = self._bundle.model.embeddings.users, self._user_lengths[user]
         found: tuple[RankedUser, ...] = ()
         if length:
-            cosines = self._cosines(vectors[user] / length)
-            cosines[user] = -np.inf
-            places = enumerate(zip(*select_top_k(cosines[None], k).row(0), strict=True), start=1)
+            top = self._nearest_users((vectors[user] / length)[None], user, k)
+            places = enumerate(zip(*top.row(0), strict=True), start=1)
             ids = self._bundle.users
             found = tuple(RankedUser(ids.id_at(int(at)), float(score), rank) for rank, (at, score) in places)
         warning = short_list(len(found), [], noun="other user") if length else NO_SIMILAR_USERS
@@ -109,11 +109,20 @@ class Neighbours:
         """float32 (m, d): the vectors of the items at `positions`, of length one; zero for those without a vector."""
         return normalised(np.asarray(self._bundle.model.embeddings.items[positions]))
 
+    def _nearest_users(self, direction: Floats, user: int, k: int) -> TopK:
+        """The best by cosine with `direction`, float32 (1, d), but for `user`; near-ties settled as in a search."""
+        cosines = self._cosines(direction[0])
+        cosines[user] = -np.inf
+        near = near_top_k(cosines[None], k, rounding_slack(direction, longest=1.0))
+        users, lengths = self._bundle.model.embeddings.users, self._user_lengths
+        settled = inner_products(direction, users, near.indices) / lengths[near.indices]
+        return top_k_of_candidates(near.indices, np.where(near.filled, settled, np.float32(-np.inf)), k)
+
     @cached_property
     def _user_lengths(self) -> Floats:
         """float32 (n_users,): computed when users are first compared, because it reads every vector."""
         users = self._bundle.model.embeddings.users
-        lengths: Floats = np.sqrt(np.einsum("nd,nd->n", users, users))
+        lengths: Floats = np.sqrt(squared_lengths(users)).astype(np.float32)
         return lengths
 
     def _cosines(self, direction: Floats) -> Floats:

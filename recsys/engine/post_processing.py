@@ -52,7 +52,8 @@ def diversified(scores: Floats, vectors: Floats, *, k: int, diversity: float) ->
     """
     span = float(scores[0] - scores[-1]) if len(scores) else 0.0
     relevance = (scores - scores[-1]) / span if span > 0 else np.zeros(len(scores), np.float32)
-    directions = normalised(vectors)
+    # In double precision and numpy's own order of summation: in float32, BLAS decides which near-tie is chosen.
+    directions = normalised(vectors).astype(np.float64)
     nearest = np.full(len(scores), -np.inf, np.float32)
     chosen: list[int] = []
     for _ in range(min(k, len(scores))):
@@ -60,7 +61,8 @@ def diversified(scores: Floats, vectors: Floats, *, k: int, diversity: float) ->
         value[chosen] = -np.inf
         best = int(value.argmax())
         chosen.append(best)
-        nearest = np.maximum(nearest, directions @ directions[best])
+        cosines = np.einsum("nd,d->n", directions, directions[best]).astype(np.float32)
+        nearest = np.maximum(nearest, cosines)
     return np.array(chosen, np.intp)
 
 

@@ -60,16 +60,21 @@ class ItemVectors:
         return len(self.vectors) - len(self.zeros)
 
     def slack(self, queries: Floats) -> Doubles:
-        """float64 (n,): how far below the k-th best float32 score one of the k best can seem to be.
+        """float64 (n,): `rounding_slack` of `queries`, float32 (n, d), with these vectors."""
+        return rounding_slack(queries, longest=self.longest)
 
-        Twice the largest error of a float32 inner product in any order of summation, d u |q| |x| with u = 2^-24
-        (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1). 0 for a query that is all zero,
-        whose scores are all exactly zero. `queries`: float32 (n, d).
-        """
-        length = np.sqrt(squared_lengths(queries))
-        terms = self.vectors.shape[1] + 4  # four more: roundings of the score, of this bound and of its comparison
-        slack: Doubles = np.where(length > 0, 2 * terms * (_UNIT_ROUNDOFF * length * self.longest * 1.01 + _LEAST), 0)
-        return slack
+
+def rounding_slack(queries: Floats, *, longest: float) -> Doubles:
+    """float64 (n,): how far below the k-th best float32 score one of the k best can seem to be.
+
+    Twice the largest error of a float32 inner product in any order of summation, d u |q| |x| with u = 2^-24 (Higham,
+    Accuracy and Stability of Numerical Algorithms, 2002, section 3.1). 0 for a query that is all zero, whose scores
+    are all exactly zero. `queries`: float32 (n, d). `longest`: length of the longest vector they are compared with.
+    """
+    length = np.sqrt(squared_lengths(queries))
+    terms = queries.shape[1] + 4  # four more: roundings of the score, of this bound and of its comparison
+    slack: Doubles = np.where(length > 0, 2 * terms * (_UNIT_ROUNDOFF * length * longest * 1.01 + _LEAST), 0)
+    return slack
 
 
 def squared_lengths(vectors: Floats) -> Doubles:

@@ -100,7 +100,15 @@ def nearly_tied() -> Bundle:
     rng = np.random.default_rng(12)
     seen = sp.random(100, 3_000, density=0.01, format="csr", rng=rng, dtype=np.float32)
     items = np.repeat(rng.normal(size=(300, 16)), 10, axis=0) * (1 + rng.uniform(-1e-7, 1e-7, size=(3_000, 1)))
-    return _bundle(seen, rng.normal(size=(100, 16)), rng.permutation(items))
+    users = np.repeat(rng.normal(size=(10, 16)), 10, axis=0) * (1 + rng.uniform(-1e-7, 1e-7, size=(100, 1)))
+    return _bundle(seen, rng.permutation(users), rng.permutation(items))
+
+
+@pytest.fixture(scope="session")
+def other_kernel(nearly_tied: Bundle) -> Bundle:
+    """`nearly_tied` with its dimensions in another order: the same products, added up as another kernel might."""
+    embeddings, order = nearly_tied.model.embeddings, np.random.default_rng(13).permutation(16)
+    return _bundle(nearly_tied.seen, embeddings.users[:, order].copy(), embeddings.items[:, order].copy())
 
 
 @pytest.fixture(scope="session")
