@@ -60,8 +60,8 @@ def train_item2vec(
         score(u, j) = (sum over i in H of v_i) . w_j
 
     Barkan, Koenigstein, "Item2Vec: Neural Item Embedding for Collaborative Filtering" (2016), who rank by the cosine
-    of v_i and v_j instead. How much a user did with an item does not count. One thread, so that the same log and
-    seed give the same vectors. An item that is never beside another one has vectors of zeros.
+    of v_i and v_j instead. How much a user did with an item does not count. An item that is never beside another
+    one has vectors of zeros.
     `longest_sentence`: longer histories are learned in pieces of this length.
     Raises ConfigError if gensim is missing, ModelError if no user has used two items.
     """
@@ -70,7 +70,23 @@ def train_item2vec(
     histories = _Histories(matrix.csr, config, progress=progress, longest_sentence=longest_sentence)
     if histories.n_sentences == 0:
         raise ModelError("item2vec: nothing to learn from: no user has used two items")
-    word2vec = importlib.import_module("gensim.models.word2vec").Word2Vec(
+    word2vec = _word2vec(config)
+    word2vec.build_vocab_from_freq(histories.frequencies)
+    word2vec.train(histories, total_examples=histories.n_sentences, epochs=config.epochs)
+    beside, predicted = _vectors(word2vec, matrix.n_items)
+    return linear_model(
+        "item2vec",
+        matrix.csr,
+        sources=beside,
+        items=predicted,
+        transform="presence",
+        popularity_exponent=config.popularity_exponent,
+    )
+
+
+def _word2vec(config: Item2vecConfig) -> Any:
+    """gensim's model, untrained. One thread, so that the same log and seed give the same vectors."""
+    return importlib.import_module("gensim.models.word2vec").Word2Vec(
         vector_size=config.factors,
         window=config.window,
         shrink_windows=False,
@@ -82,17 +98,6 @@ def train_item2vec(
         seed=config.seed,
         workers=1,
         hashfxn=_stable_hash,
-    )
-    word2vec.build_vocab_from_freq(histories.frequencies)
-    word2vec.train(histories, total_examples=histories.n_sentences, epochs=config.epochs)
-    beside, predicted = _vectors(word2vec, matrix.n_items)
-    return linear_model(
-        "item2vec",
-        matrix.csr,
-        sources=beside,
-        items=predicted,
-        transform="presence",
-        popularity_exponent=config.popularity_exponent,
     )
 
 

@@ -2,10 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,6 +14,9 @@ from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr, scale_entries
 from recsys.map_ordered import map_ordered
 from recsys.progress import Progress, silent
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 OVERSAMPLING, _PASSES = 32, 2
 """Extra directions and passes over the matrix, beyond the rank. More of either changed no metric."""
@@ -46,14 +48,6 @@ class Blocks:
 
 
 DEFAULT_BLOCKS = Blocks()
-
-
-@dataclass(frozen=True)
-class _Workers:
-    """`run` is `map`, on all cores."""
-
-    run: Callable[..., Iterator[Floats]]
-    blocks: Blocks
 
 
 def spectral_start(
@@ -92,16 +86,16 @@ def singular_vectors(
     matrix = _normalised(csr)
     width = min(rank + OVERSAMPLING, *csr.shape)
     right = rng.standard_normal((csr.shape[1], width), dtype=np.float32)
-    with _threads(blocks) as workers:
+    with threadpool_limits(1, "blas"):  # the order of its sums depends on the number of threads
         for done in range(_PASSES):
-            left = _orthonormal(_product(matrix, right, workers), workers)
-            right = _orthonormal(_product(matrix.T, left, workers), workers)
+            left = _orthonormal(_product(matrix, right, blocks), blocks)
+            right = _orthonormal(_product(matrix.T, left, blocks), blocks)
             del left
             progress("spectral start", done + 1, _PASSES + 1)
-        left = _product(matrix, right, workers)
-        scale, rotation = (found[..., :rank] for found in _singular(left, workers))
-        left = _rotated(left, rotation / scale, workers)
-        right = _product(matrix.T, left, workers)
+        left = _product(matrix, right, blocks)
+        scale, rotation = (found[..., :rank] for found in _singular(left, blocks))
+        left = _rotated(left, rotation / scale, blocks)
+        right = _product(matrix.T, left, blocks)
         right /= scale
     progress("spectral start", _PASSES + 1, _PASSES + 1)
     return left, scale, right
@@ -131,51 +125,48 @@ def _normalised(csr: Csr) -> Csr:
     return Csr((values, csr.indices, csr.indptr), shape=csr.shape)
 
 
-def _orthonormal(columns: Floats, workers: _Workers) -> Floats:
+def _orthonormal(columns: Floats, blocks: Blocks) -> Floats:
     """An orthonormal basis of the span of `columns`; directions that are rounding errors are left out."""
-    scale, rotation = _singular(columns, workers)
-    return _rotated(columns, rotation / scale, workers)
+    scale, rotation = _singular(columns, blocks)
+    return _rotated(columns, rotation / scale, blocks)
 
 
-def _singular(columns: Floats, workers: _Workers) -> tuple[Floats, Floats]:
+def _singular(columns: Floats, blocks: Blocks) -> tuple[Floats, Floats]:
     """Singular values (r,) and right singular vectors (w, r) of `columns` (n, w), n >> w, largest first.
 
     From the eigenvectors of the w x w Gram matrix: a tenth of the time of a QR or SVD of the tall matrix, with half
     the digits, which is enough for subspace iteration.
     """
-    blocks = (columns[rows] for rows in workers.blocks.of_rows(columns))
-    gram = sum(workers.run(lambda block: (block.T @ block).astype(np.float64), blocks))
+    parts = (columns[rows] for rows in blocks.of_rows(columns))
+    gram = sum(_in_threads(lambda part: (part.T @ part).astype(np.float64), parts))
     values, vectors = np.linalg.eigh(gram)
     kept = values > values[-1] * _NEGLIGIBLE
     return np.sqrt(values[kept])[::-1].astype(np.float32), vectors[:, kept][:, ::-1].astype(np.float32)
 
 
-@contextmanager
-def _threads(blocks: Blocks) -> Iterator[_Workers]:
-    """BLAS gets one thread, because the order of its sums depends on the number of threads."""
-    with threadpool_limits(1, "blas"):
-        yield _Workers(partial(map_ordered, threads=os.cpu_count()), blocks)
+def _in_threads(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    return map_ordered(work, tasks, threads=os.cpu_count())
 
 
-def _product(matrix: sp.csr_matrix | sp.csc_matrix, dense: Floats, workers: _Workers) -> Floats:
+def _product(matrix: sp.csr_matrix | sp.csc_matrix, dense: Floats, blocks: Blocks) -> Floats:
     """float32 (n, w), C-contiguous: `matrix` (n, m) times `dense` (m, w)."""
     product = np.empty((matrix.shape[0], dense.shape[1]), np.float32)
 
     def fill(columns: slice) -> None:
         product[:, columns] = matrix @ np.ascontiguousarray(dense[:, columns])
 
-    deque(workers.run(fill, workers.blocks.of_columns(dense)), maxlen=0)
+    deque(_in_threads(fill, blocks.of_columns(dense)), maxlen=0)
     return product
 
 
-def _rotated(columns: Floats, rotation: Floats, workers: _Workers) -> Floats:
+def _rotated(columns: Floats, rotation: Floats, blocks: Blocks) -> Floats:
     """float32 (n, r), C-contiguous: `columns` (n, w) times `rotation` (w, r)."""
     product = np.empty((len(columns), rotation.shape[1]), np.float32)
 
     def fill(rows: slice) -> None:
         np.matmul(columns[rows], rotation, out=product[rows])
 
-    deque(workers.run(fill, workers.blocks.of_rows(columns)), maxlen=0)
+    deque(_in_threads(fill, blocks.of_rows(columns)), maxlen=0)
     return product
 
 
