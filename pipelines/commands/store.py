@@ -36,9 +36,10 @@ def export(
 
 def models(store: Store, as_json: Json = False) -> None:
     """List the versions, latest first, with metrics and verdicts. The exit code is 2 if the store is damaged."""
+    registry = registry_of(store)
     from recsys.artifacts.inventory import take_inventory
 
-    found = take_inventory(registry_of(store))
+    found = take_inventory(registry)
     if as_json:
         rendering.json_document(found.to_list())
     else:
@@ -80,15 +81,16 @@ def serve_forever(*options: str) -> None:
 
 def registry_of(store: Path) -> "Registry":
     """The registry of the folder `store`. Raises ConfigError if there is no such folder."""
-    from recsys.artifacts.registry import Registry
-
     if not store.is_dir():
         raise ConfigError(f"--store {store}: no such folder; expected the folder that publish.store names")
+    from recsys.artifacts.registry import Registry
+
     return Registry(store)
 
 
 def engine_of(store: Path) -> "Engine":
     """The engine on the version that serves from `store`. Raises ConfigError if there is no such folder."""
+    registry = registry_of(store)
     from recsys.engine import Engine
 
-    return Engine(registry_of(store).load())
+    return Engine(registry.load())

@@ -198,10 +198,13 @@ def drawn(draw: Callable[[Any], None], *, height: int, name: str, text: str) -> 
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH / _POINTS_PER_INCH, height / _POINTS_PER_INCH), layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(figure.subplots())
-        out = StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata=dict.fromkeys(_METADATA))
+        axes, out = figure.subplots(), StringIO()
+        draw(axes)
+        for background in (figure.patch, axes.patch):
+            background.set_visible(False)
+        canvas: Any = FigureCanvasSVG(figure)
+        # `savefig` would draw everything twice, the first time only for the layout.
+        canvas.print_svg(out, metadata=dict.fromkeys(_METADATA))
     return _inline(out.getvalue(), name, text)
 
 

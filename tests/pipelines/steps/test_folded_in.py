@@ -29,7 +29,8 @@ def rows_of(events: Interactions, user_id: str) -> list[Event]:
 
 def test_the_rows_of_the_log_weigh_what_was_stored(shop: Path) -> None:
     """Kinds, quantities, a half-life, rows told twice: what a published version says of itself is enough."""
-    config = load_config(shop, overrides={"prepare.half_life_days": 30.0})
+    quick = {"evaluate.baselines": [], "evaluate.bootstrap": 0, "publish.must_beat_popular": False}
+    config = load_config(shop, overrides={"prepare.half_life_days": 30.0, **quick})
     run(config, progress=silent)
     events = Interactions.load(config.workspace / "prepare" / "events")
     bundle = Registry(config.publish.store).load()
