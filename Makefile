@@ -31,8 +31,8 @@ setup: $(VENV)/dev.stamp  ## make .venv with everything a developer needs
 demo: $(VENV)/run.stamp  ## set up, run the whole job on the built-in log, show recommendations
 	$(BIN)/recsys demo
 
-test: $(VENV)/dev.stamp  ## set up, run every test
-	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+test: $(VENV)/dev.stamp  ## set up, run every test, in two processes
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/dev.stamp  ## what CI runs: formatting, lint, types, import layers, tests with coverage
 	$(BIN)/ruff format --check .
