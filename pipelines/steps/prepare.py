@@ -7,6 +7,7 @@ from pathlib import Path
 from pipelines.steps.memory import give_back
 from pipelines.steps.summaries import Fingerprints, PrepareSummary
 from pipelines.steps.workspace import Workspace
+from recsys.config import ItemsConfig
 from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
@@ -35,6 +36,8 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         newest = _newest(events)
         matrix, cleaning = build_matrix(events, config.prepare, weights=weights.at(newest))
         events.save(output.folder / "events")
+        if config.items is not None and catalogue is not None:
+            _warn_of_foreign_ids(config.items, catalogue, events)
         items = Items.without_attributes(matrix.items) if catalogue is None else catalogue
         matrix = matrix.with_items(items.ids)
         matrix.save(output.folder / "matrix")
@@ -68,6 +71,19 @@ def _read_holdout(
 def _newest(events: Interactions) -> int | None:
     """UTC seconds of the newest event: decay starts there, in training and in fold-in."""
     return None if events.timestamp is None or len(events) == 0 else int(events.timestamp.max())
+
+
+def _warn_of_foreign_ids(config: ItemsConfig, catalogue: Items, events: Interactions) -> None:
+    """Warn if no item of the catalogue is in the log: its ids are probably from another column."""
+    if events.items.encode(catalogue.ids.ids)[1].any():
+        return
+    log.warning(
+        "%s: none of its %d items is in the log; its ids, such as %s, are from column %r (items.id)",
+        config.path,
+        len(catalogue.ids),
+        ", ".join(catalogue.ids.decode(range(min(3, len(catalogue.ids))))),
+        config.id,
+    )
 
 
 def _read(

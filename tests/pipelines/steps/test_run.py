@@ -87,6 +87,13 @@ class TestACatalogueWithMoreItemsThanTheLog:
             assert not {"a-new-one", "z-new-one"} & {item.item_id for item in answer.items}
             assert len(answer.items) > 50
 
+    def test_a_catalogue_that_has_no_item_of_the_log_is_a_warning(
+        self, shop: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        run(load_config(shop, overrides={"items.id": "title"}), steps=("prepare",), progress=silent)
+        assert "none of its 120 items is in the log" in caplog.text
+        assert "from column 'title' (items.id)" in caplog.text
+
 
 class TestAgain:
     def test_the_same_log_gives_the_same_version(self, shop: Path, finished: Finished) -> None:

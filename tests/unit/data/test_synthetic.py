@@ -106,7 +106,7 @@ class TestEvents:
         assert events.timestamp[0] >= START
         assert events.timestamp[-1] < END
 
-    def test_nobody_does_two_things_in_a_second(self) -> None:
+    def test_no_user_has_two_events_in_a_second(self) -> None:
         crowded = make_world(n_users=1, n_items=20, seed=1)
         moments = gathered(crowded, 50_000).timestamp
         assert len(np.unique(moments)) == 50_000
@@ -299,16 +299,16 @@ class TestFiles:
         assert {row["genre"] for row in rows} <= {genre.name for genre in GENRES}
 
     def test_progress_ends_at_the_total(self, tmp_path: Path) -> None:
-        heard: list[tuple[str, float, float | None]] = []
+        reported: list[tuple[str, float, float | None]] = []
         write_synthetic_log(
             tmp_path,
             n_users=9,
             n_items=20,
             n_events=500,
             seed=1,
-            progress=lambda *news: heard.append(news),
+            progress=lambda *news: reported.append(news),
         )
-        assert heard[-1] == ("write the log", 500, 500)
+        assert reported[-1] == ("write the log", 500, 500)
 
     @pytest.mark.parametrize("sizes", [{"n_users": 0}, {"bots": 1}, {"dirty_rows": 101}, {"dirty_rows": -1}])
     def test_sizes_that_do_not_fit_are_refused(self, tmp_path: Path, sizes: dict[str, int]) -> None:
@@ -349,7 +349,7 @@ class TestReadBack:
         kinds = Counter(events.event_names[kind] for kind in events.event.tolist())
         assert kinds == log.events
 
-    def test_repeats_count_twice_where_nobody_merges_them(self, log: SyntheticLog, log_config: LogConfig) -> None:
+    def test_repeats_count_twice_unless_they_are_merged(self, log: SyntheticLog, log_config: LogConfig) -> None:
         _, counts = read_log(FileSource.of(log_config), log_config, now=END)
         assert (counts.accepted, counts.merged) == (6_000 + log.planted["repeat"], 0)
 

@@ -67,10 +67,12 @@ def test_a_missing_column_is_named() -> None:
         read(frame(["a"]).drop(columns="t"))
 
 
-def test_progress_is_told_rows() -> None:
-    told: list[tuple[str, float, float | None]] = []
-    list(FrameSource(frame(list("abcde")), block_rows=2).batches(COLUMNS, progress=lambda *news: told.append(news)))
-    assert told == [("read", 2, 5), ("read", 4, 5), ("read", 5, 5)]
+def test_progress_is_reported_rows() -> None:
+    reported: list[tuple[str, float, float | None]] = []
+    list(
+        FrameSource(frame(list("abcde")), block_rows=2).batches(COLUMNS, progress=lambda *news: reported.append(news))
+    )
+    assert reported == [("read", 2, 5), ("read", 4, 5), ("read", 5, 5)]
     assert FrameSource(frame(list("abcde"))).estimate_rows() == 5
 
 
