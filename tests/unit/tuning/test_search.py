@@ -67,6 +67,11 @@ class TestWhatIsFound:
             assert first.settings["model"]["regularization"] == config.model.regularization
             assert first.settings["model"]["weighting"] == config.model.weighting
 
+    def test_what_a_fit_found_is_part_of_its_trial(self, outcome: Outcome) -> None:
+        for trial in outcome.trials:
+            found = {name: trial.settings["model"][name] for name in ("iterations", "popularity_exponent")}
+            assert trial.whole_point == {**trial.point, **found}
+
     def test_every_trial_is_in_the_table(self, outcome: Outcome) -> None:
         rows = list(csv.DictReader(io.StringIO(trials_table(outcome))))
         assert len(rows) == len(outcome.trials)
@@ -190,6 +195,14 @@ class TestEveryAlgorithm:
         assert measured is not None
         assert measured.score == pytest.approx(outcome.winner.mean)
 
+    def test_if_the_dimension_is_searched_there_is_one_stage(
+        self, events: Interactions, config: PipelineConfig, tmp_path: Path
+    ) -> None:
+        start = config.model_copy(update={"model": model_config({"algorithm": "svd", "factors": 12})})
+        outcome = search_settings(events, start, SearchBudget(trials=3, factors_low=4), folder=tmp_path)
+        assert outcome.n_trials == {12: 3}
+        assert {trial.settings["model"]["factors"] for trial in outcome.trials} <= {8, 9, 10, 11, 12}
+
     def test_an_algorithm_with_nothing_to_search_is_tried_once(
         self, events: Interactions, config: PipelineConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -232,6 +245,15 @@ class TestLimits:
     def test_too_little_time_says_so(self, events: Interactions, config: PipelineConfig, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="--timeout: got 0 seconds, which were over"):
             search_settings(events, config, SearchBudget(seconds=0), folder=tmp_path)
+
+    def test_a_trial_below_the_median_is_ended_early(
+        self, events: Interactions, config: PipelineConfig, tmp_path: Path
+    ) -> None:
+        outcome = search_settings(events, config, SearchBudget(trials=14), folder=tmp_path)
+        complete = [trial.score for trial in outcome.trials if trial.state == "complete"]
+        pruned = [trial.score for trial in outcome.trials if trial.state == "pruned"]
+        assert pruned
+        assert max(pruned) < max(complete)
 
     def test_a_trial_whose_fit_fails_is_one_that_failed(
         self, events: Interactions, config: PipelineConfig, tmp_path: Path
