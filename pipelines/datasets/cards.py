@@ -19,11 +19,11 @@ class CardFile(Section):
     """A file that the pipeline reads, and how it is made from a download."""
 
     name: str = Field(pattern=r"^\w[\w.*/-]*$", description="under $RECSYS_DATA_DIR/<card>/; may be a glob")
-    what: str = Field(description="what a row is")
+    what: str = Field(description="what one row is")
     columns: dict[str, str] = Field(min_length=1, description="meaning by name, in the order of the file")
     rows: int | None = Field(None, ge=0, description="as the publisher counts them; checked after fetching")
-    required: bool = Field(True, description="false where the pipeline runs without it")
-    member: str | None = Field(None, description="path inside the archive; none where the download is the file")
+    required: bool = Field(True, description="false if the pipeline runs without it")
+    member: str | None = Field(None, description="path inside the archive; none if the download is the file itself")
     format: Literal["csv", "lines", "adjacency", "xlsx"] = Field(
         "csv",
         description="csv has a header; lines are split at `separator`; adjacency is `user item item ...`; "
@@ -31,10 +31,12 @@ class CardFile(Section):
     )
     separator: str = Field("\t", min_length=1, description="of lines")
     encoding: str = Field("utf-8", description="of lines")
-    flags: tuple[str, ...] = Field((), description="lines: the last so many 0/1 fields become one, `name|name`")
+    flags: tuple[str, ...] = Field(
+        (), description="lines: names of the last fields, which are 0 or 1 and become one: `name|name`"
+    )
     renamed: dict[str, str] = Field(default_factory=dict, description="csv: new names of columns")
     sheet: int = Field(1, ge=1, description="xlsx: which worksheet")
-    dates: tuple[str, ...] = Field((), description="xlsx: columns that hold a date as a number")
+    dates: tuple[str, ...] = Field((), description="xlsx: columns whose numbers are dates")
 
 
 class Download(Section):
@@ -48,12 +50,12 @@ class Download(Section):
 
     @property
     def file_name(self) -> str:
-        """What the download is called when somebody saves it by hand."""
+        """The name of the download when it is saved by hand."""
         return self.url.rpartition("/")[2]
 
     @property
     def checksum(self) -> tuple[str, str | None]:
-        """The kind of checksum to verify by, the strongest that is known, and its value; sha256 and None without."""
+        """Kind and value of the strongest known checksum; "sha256" and None if there is none."""
         return ("md5", self.md5) if self.md5 and not self.sha256 else ("sha256", self.sha256)
 
 
@@ -85,7 +87,7 @@ class Card(Section):
 
     @property
     def files(self) -> tuple[CardFile, ...]:
-        """Everything that lies in the data set's folder once it is there."""
+        """All files of the data set's folder."""
         return self.generated + tuple(file for download in self.downloads for file in download.files)
 
     def missing(self, folder: Path) -> list[str]:
@@ -97,7 +99,7 @@ def datasets_folder() -> Path:
     """Where the cards are: beside the packages in a checkout, under share/ where a wheel was installed."""
     places = [Path(__file__).parents[2] / "datasets", Path(sysconfig.get_path("data")) / "share/recsys/datasets"]
     for place in places:
-        # Another library of the name `datasets` may lie beside an installed package: look for a card of ours.
+        # Another package named `datasets` may be installed there, so look for one of these cards.
         if (place / "demo" / "card.toml").is_file():
             return place
     raise ConfigError(f"no data set cards found; looked in {' and '.join(map(str, places))}")

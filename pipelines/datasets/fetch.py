@@ -1,4 +1,4 @@
-"""fetch: bring a data set into place by its card; download, verify, convert, and only then move in whole files."""
+"""fetch: download a data set by its card, verify and convert it, and only then move whole files into place."""
 
 import hashlib
 import http.client
@@ -24,12 +24,12 @@ _BLOCK = 1 << 20
 _TIMEOUT_SECONDS = 60
 
 Opener = Callable[[str], Any]
-"""Opens a URL as a binary stream with `headers`; raises OSError where it cannot."""
+"""Opens a URL as a binary stream with `headers`; raises OSError if it cannot."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """Where a data set lies now. `made`: False where everything was there already."""
+    """The folder of a data set. `made`: False if everything was there already."""
 
     folder: Path
     made: bool
@@ -51,10 +51,10 @@ def open_url(url: str) -> Any:
 def fetch_dataset(
     name: str, *, data_dir: Path, progress: Progress = silent, again: bool = False, opener: Opener = open_url
 ) -> Fetched:
-    """Bring a data set into `data_dir`/`name`; nothing happens where its files are there (unless `again`).
+    """Bring a data set into `data_dir`/`name`; nothing happens if its files are there, unless `again`.
 
     A download that somebody saved in that folder by hand is used instead of the network. Raises ConfigError for
-    an unknown name; DataError where a download fails or is not what the card says, telling what to do.
+    an unknown name; DataError that says what to do if a download fails or is not what the card says.
     """
     return fetch_card(find_card(name), data_dir=data_dir, progress=progress, again=again, opener=opener)
 

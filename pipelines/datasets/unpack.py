@@ -36,10 +36,10 @@ _DAMAGE = (
 
 
 def unpack(archive: Path, file: CardFile, target: Path, *, progress: Progress) -> None:
-    """Write `target`, gzipped where its name ends in .gz, from a download as its card says.
+    """Write `target`, gzipped if its name ends in .gz, from a download as its card says.
 
-    Names inside an archive never become paths. Raises DataError where the archive is damaged or lacks the
-    member, and where columns or rows are not as many as the card says.
+    Names inside an archive never become paths. Raises DataError if the archive is damaged or lacks the
+    member, or if columns or number of rows differ from the card.
     """
     try:
         with _member(archive, file.member) as source, _opened(target) as out:
@@ -92,7 +92,7 @@ def _opened(target: Path) -> Iterator[IO[bytes]]:
 
 
 def _copied(source: IO[bytes], file: CardFile, out: IO[bytes], stage: str, progress: Progress) -> int:
-    """Everything after the header goes through byte for byte."""
+    """Copy everything after the header byte for byte."""
     line = source.readline().decode(file.encoding)
     header = next(csv.reader([line]), [])
     _check_header([file.renamed.get(name, name) for name in header], file)
