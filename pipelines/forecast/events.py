@@ -35,7 +35,7 @@ def prepare_phases(size: JobSize, config: PipelineConfig) -> list[Phase]:
     events = Term.of("events", size.accepted * event_bytes(config) + id_bytes(size))
     phases = [_reading(size, config), *cleaning_phases(size, 1.0, config, held=(events,))]
     if config.prepare.deduplicate:
-        # first_of_alike: marks, their order and the marks in that order, 8 bytes per row each, and a flag.
+        # first_of_equal_rows: marks, their order and the marks in that order, 8 bytes per row each, and a flag.
         sort = Term.of("sorting to find duplicates", 25 * size.accepted)
         phases.append(Phase("deduplicate", (events, sort)))
     catalogue = 3 * config.items.path.stat().st_size if config.items is not None and config.items.path.exists() else 0

@@ -118,7 +118,7 @@ def forecast(
     source = FileSource.of(config.log)
     estimated = source.estimate_rows()
     started = time.perf_counter()
-    survey = survey_log(source, config.log, most_rows=quick_rows if quick else None, progress=progress)
+    survey = survey_log(source, config.log, max_rows=quick_rows if quick else None, progress=progress)
     seconds = time.perf_counter() - started
     give_back()
     surveyed = SampledSurvey.of(survey)

@@ -21,7 +21,7 @@ Seconds = NDArray[np.int64]
 
 
 def read_only(array: Array) -> Array:
-    """A view of the same data that refuses to be written to."""
+    """A read-only view of the same data."""
     view = array.view()
     view.flags.writeable = False
     return view

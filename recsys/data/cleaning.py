@@ -1,4 +1,4 @@
-"""Cleaning: from events to matrix entries, with every removed row counted by reason."""
+"""Cleaning: events become matrix entries; every removed event is counted by reason."""
 
 import logging
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class CleaningSummary:
 
     `events_in`: rows of the input; `events_kept`: rows that make up the entries; `entries`: distinct (user, item)
     pairs. `removed`: rows by reason; events_in = events_kept + all of them, else DataError. The reasons, in the order
-    in which they are looked at:
+    in which they are checked:
 
     user_above_max_events   the user has more than `prepare.max_user_events` events
     net_non_positive        the user's events with the item sum to zero or less (returns)
@@ -60,7 +60,7 @@ class CleaningSummary:
             raise DataError(f"cleaning: {self.events_in} events do not add up: {self.to_dict()}")
 
     def to_dict(self) -> dict[str, object]:
-        """As JSON has it."""
+        """The summary as plain values, for JSON."""
         return {**vars(self), "removed": dict(self.removed)}
 
 
@@ -69,10 +69,10 @@ def build_matrix(
 ) -> tuple[InteractionMatrix, CleaningSummary]:
     """Leave out users with too many events, weigh and merge the rest, and cut to the k-core.
 
-    `prepare`: the bounds on users and items. `weights`: how events become weights; `weights.net` says whether values
-    at or below zero are taken. The id maps hold only what remains, in the order of `events`' own.
-    Raises ConfigError if the weights need a column that is not there; DataError for a value at or below zero without
-    `weights.net`, and if nothing is left, saying which setting took what.
+    `prepare`: the bounds on users and items. `weights`: how events become weights; with `weights.net`, values at or
+    below zero are accepted. The id maps hold only the ids that remain, in their order in `events`.
+    Raises ConfigError if the weights need a column that is missing; DataError for a value at or below zero without
+    `weights.net`, and if nothing is left, with the setting behind each removal.
     """
     _check_values(events, weights)
     removed = dict.fromkeys(_SETTINGS, 0)
@@ -92,15 +92,15 @@ def build_matrix(
 
 
 def build_history(events: Interactions, weights: EventWeights) -> InteractionMatrix:
-    """The histories of users who are folded in: weighed as in `build_matrix`, with no bounds on users and items.
+    """The histories of users who are folded in: weighted as in `build_matrix`, without bounds on users and items.
 
     Raises as `build_matrix` does.
     """
     return build_matrix(events, PrepareConfig(), weights=weights)[0]
 
 
-def of_users_within(user_idx: Indices, max_user_events: int) -> NDArray[np.bool_]:
-    """bool (n,): which events belong to users with up to `max_user_events` of them. `user_idx`: int32 (n,)."""
+def within_max_events(user_idx: Indices, max_user_events: int) -> NDArray[np.bool_]:
+    """bool (n,): whether the user of each event has at most `max_user_events` events. `user_idx`: int32 (n,)."""
     return (np.bincount(user_idx) <= max_user_events)[user_idx]
 
 
@@ -108,8 +108,7 @@ def k_core(pairs: Pairs, *, min_user_items: int, min_item_users: int) -> tuple[P
     """The largest part in which every user has `min_user_items` items and every item `min_item_users` users.
 
     Leaves out users, then items, then users again, until nothing changes; the part that remains does not depend
-    on the order, the counts by reason do. Returns it, and the number of events removed with users and with items
-    below the bound.
+    on this order, the counts by reason do. Returns that part, and the number of events removed by reason.
     """
     removed = {USER_BELOW_MIN_ITEMS: 0, ITEM_BELOW_MIN_USERS: 0}
     while True:
@@ -121,11 +120,11 @@ def k_core(pairs: Pairs, *, min_user_items: int, min_item_users: int) -> tuple[P
             return pairs, removed
 
 
-def _with_degree(pairs: Pairs, owner: Indices, least: int) -> tuple[Pairs, int]:
-    """The pairs whose owner, int32 (n_pairs,), has `least` of them, and the number of events in the others."""
-    if least <= 1:
+def _with_degree(pairs: Pairs, owner: Indices, min_degree: int) -> tuple[Pairs, int]:
+    """The pairs whose owner, int32 (n_pairs,), has `min_degree` pairs or more, and the number of removed events."""
+    if min_degree <= 1:
         return pairs, 0
-    kept = (np.bincount(owner) >= least)[owner]
+    kept = (np.bincount(owner) >= min_degree)[owner]
     if kept.all():
         return pairs, 0
     return pairs.select(kept), int(pairs.n_events[~kept].sum(dtype=np.int64))
@@ -139,7 +138,7 @@ def _check_values(events: Interactions, weights: EventWeights) -> None:
 def _without_bots(events: Interactions, max_user_events: int | None) -> tuple[Interactions, int]:
     if max_user_events is None:
         return events, 0
-    within = of_users_within(events.user_idx, max_user_events)
+    within = within_max_events(events.user_idx, max_user_events)
     n_removed = len(events) - int(np.count_nonzero(within))
     return (events.select(within) if n_removed else events), n_removed
 
@@ -154,8 +153,8 @@ def _positive(pairs: Pairs) -> tuple[Pairs, int]:
 def _nothing_left(n_events: int, removed: Mapping[str, int]) -> str:
     if n_events == 0:
         return "there are no events, expected at least one"
-    taken = ", ".join(f"{count} removed as {reason} ({_SETTINGS[reason]})" for reason, count in removed.items())
-    return f"nothing is left of {n_events} events: {taken}"
+    causes = ", ".join(f"{count} removed as {reason} ({_SETTINGS[reason]})" for reason, count in removed.items())
+    return f"nothing is left of {n_events} events: {causes}"
 
 
 def _matrix(pairs: Pairs, users: IdMap, items: IdMap) -> InteractionMatrix:

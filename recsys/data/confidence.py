@@ -1,4 +1,4 @@
-"""Confidence: from how much a user did with an item to how much the entry counts in the fit."""
+"""Confidence: how much an entry of the matrix counts in the fit, computed from its weight."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ class ConfidenceWeighting:
     A row's confidence depends on that row and on what was fitted, not on the other rows: a user who is folded in
     gets exactly the confidence that training would have used.
     `item_degree`: float32 (n_items,), distinct users of each item in training. Read-only.
-    Raises DataError if the kind is unknown or the degrees are no such array.
+    Raises DataError if the kind is unknown or `item_degree` has another dtype or shape.
     """
 
     settings: ConfidenceSettings
@@ -64,21 +64,21 @@ class ConfidenceWeighting:
         if self.settings.kind not in _FORMULAS:
             raise DataError(f"weighting: kind {self.settings.kind!r}, expected one of {', '.join(_FORMULAS)}")
         if self.item_degree.dtype != np.float32 or self.item_degree.ndim != 1:
-            came = f"{self.item_degree.dtype} {self.item_degree.shape}"
-            raise DataError(f"weighting: item_degree is {came}, expected float32 (n_items,)")
+            got = f"{self.item_degree.dtype} {self.item_degree.shape}"
+            raise DataError(f"weighting: item_degree is {got}, expected float32 (n_items,)")
         object.__setattr__(self, "item_degree", read_only(self.item_degree))
 
     @cached_property
     def item_factor(self) -> Floats:
-        """float32 (n_items,): deg_i ** -b of `degree_normalised`, kept because single rows are weighted often."""
+        """float32 (n_items,): deg_i ** -b of `degree_normalised`, cached because single rows are weighted often."""
         factor: Floats = np.maximum(self.item_degree, 1) ** np.float32(-self.settings.item_exponent)
         return factor
 
     def apply(self, csr: Csr) -> Csr:
         """The confidence of `csr`: canonical float32 (n, n_items), any rows over the items of training.
 
-        Returns a matrix of the same entries (it shares their index arrays), alpha multiplied in, every value
-        finite and above zero.
+        Returns a matrix with the same entries (it shares the index arrays), multiplied by alpha, every value finite
+        and above zero.
         Raises DataError if the columns are not those of training, or a weight is too large for float32.
         """
         if csr.shape[1] != len(self.item_degree):
@@ -111,7 +111,7 @@ class ConfidenceWeighting:
 def fit_confidence(csr: Csr, config: ConfidenceConfig) -> ConfidenceWeighting:
     """Fit the weighting of `config` to a training matrix.
 
-    `csr`: canonical float32 (n_users, n_items), not modified. Raises DataError if it holds nothing.
+    `csr`: canonical float32 (n_users, n_items), not modified. Raises DataError if it has no entries.
     """
     if csr.nnz == 0:
         raise DataError("weighting: the training matrix holds no entries")
@@ -174,7 +174,7 @@ def bm25(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
 
 
 def plain(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
-    """float32 (nnz,): r_ui as it is."""
+    """float32 (nnz,): r_ui."""
     values: Floats = csr.data.copy()
     return values
 

@@ -1,4 +1,4 @@
-"""EventWeights: how much the events of a log count, in training, in a split and in fold-in."""
+"""EventWeights: how much the events of a log count in training, in a split and in fold-in."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,9 +28,9 @@ class EventWeights:
 
     `kinds`: weight by kind of event; if it is empty, every kind counts 1. `half_life_days`: None for no decay. `now`:
     UTC seconds at which decay starts; None for the newest of the events that are weighed. Newer events count in full.
-    `net`: values below zero are returns, subtracted from the pair's other events. `deduplicate`: events alike in
-    user, item, kind and time are one. `has_times`, `has_values`: whether the log has these columns.
-    Raises ConfigError if `net` meets repeats other than "sum".
+    `net`: values below zero are returns, subtracted from the pair's other events. `deduplicate`: events equal in
+    user, item, kind and time count once. `has_times`, `has_values`: whether the log has these columns.
+    Raises ConfigError if `net` is set and `repeats` is not "sum".
     """
 
     kinds: Mapping[str, float] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class EventWeights:
         return weight
 
     def merge(self, events: Interactions) -> Pairs:
-        """Distinct pairs with their weights, zero or below if returns or decay left nothing. Raises as `weigh`."""
+        """Distinct pairs with their weights, which returns or decay may bring to zero or below. Raises as `weigh`."""
         return merge_events(events, self.weigh(events), self.repeats)
 
     def combine(self, stored: History, new: History) -> History:

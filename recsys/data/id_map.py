@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Indices
-from recsys.data.arrow_file import TextColumn, map_arrow, write_arrow
+from recsys.data.arrow_file import TextColumn, map_arrow, one_array, write_arrow
 from recsys.errors import ArtifactError, DataError
 
-# Below this many ids a binary search in the mapped bytes beats building a hash table of the whole map.
+# For fewer ids, binary search in the mapped bytes is faster than building a hash table of the whole map.
 _HASH_FROM = 2_000
 
 
@@ -23,21 +23,22 @@ _HASH_FROM = 2_000
 class IdMap:
     """Unique external ids in the order of their UTF-8 bytes; a position is an id's rank in that order.
 
-    Sorted ids need no second structure: looking one up is a binary search in the file's own bytes, so a map
-    of ten million ids is ready as soon as it is mapped into memory; only a small one is copied. Build one with `of`.
+    Sorted ids need no hash table: a look-up is a binary search in the bytes of the file, so a map of ten million
+    ids is ready as soon as it is mapped into memory; only a small one is copied. Build one with `of`.
     """
 
     ids: pa.StringArray
     """(n,), sorted, unique, no nulls."""
 
     list_up_to: int = 100_000
-    """Up to this many ids are also kept as strings, about 100 bytes each; of a larger map, evenly spread samples."""
+    """Up to this many ids are also kept as strings, about 100 bytes each; of a larger map, evenly spaced samples."""
 
     samples: int = 16_384
+    """The number of these samples."""
 
     @staticmethod
     def of(ids: pa.Array | Iterable[str]) -> tuple["IdMap", Indices]:
-        """The map of `ids` (strings, or a pyarrow string array; unique or not), and each one's position in it.
+        """The map of `ids` (strings, or a pyarrow string array; unique or not), and the position of each in it.
 
         Returns the map and positions: int32 (len(ids),). Raises DataError for a null.
         """
@@ -61,7 +62,7 @@ class IdMap:
 
     @cached_property
     def _sampled(self) -> Sequence[str]:
-        """Every `_stride`-th id, to find quickly between which two of them an id is."""
+        """Every `_stride`-th id, which narrows the range of the binary search."""
         return self._strings if self._stride == 1 else self._strings[:: self._stride]
 
     def __len__(self) -> int:
@@ -79,22 +80,21 @@ class IdMap:
         return at if at < len(self) and self._strings[at] == external_id else None
 
     def encode(
-        self, external_ids: pa.Array | Sequence[str], *, hash_from: int = _HASH_FROM
+        self, external_ids: pa.Array | pa.ChunkedArray | Sequence[str], *, hash_from: int = _HASH_FROM
     ) -> tuple[Indices, NDArray[np.bool_]]:
         """Positions of many ids (strings, or a pyarrow string array (n,)).
 
-        Returns known positions: int32 (n_known,), in the order given, and known: bool (n,), which says which
-        ids those are. An unknown id never becomes a number. From `hash_from` ids on they are looked up by hash.
+        Returns the positions of the known ids: int32 (n_known,), in the order given, and bool (n,): whether each id
+        is known. From `hash_from` ids on, they are looked up by hash.
         """
-        if not isinstance(external_ids, pa.Array | pa.ChunkedArray) and len(external_ids) < hash_from:
+        is_column = isinstance(external_ids, pa.Array | pa.ChunkedArray)
+        if not is_column and len(external_ids) < hash_from:
             found = [self.position(external_id) for external_id in external_ids]
             known = np.array([at is not None for at in found], np.bool_)
             return np.array([at for at in found if at is not None], np.int32), known
-        column = pa.array(external_ids, pa.string()) if isinstance(external_ids, list) else external_ids
+        column = external_ids if is_column else pa.array(external_ids, pa.string())
         at = pc.index_in(column, value_set=self.ids)
-        return at.drop_null().to_numpy().astype(np.int32, copy=False), pc.is_valid(at).to_numpy(
-            **({} if isinstance(at, pa.ChunkedArray) else {"zero_copy_only": False})
-        )
+        return at.drop_null().to_numpy().astype(np.int32, copy=False), np.asarray(pc.is_valid(at), np.bool_)
 
     def id_at(self, position: int) -> str:
         """The id at one position. Raises IndexError outside the map, for negative positions too."""
@@ -107,14 +107,14 @@ class IdMap:
         return [self.id_at(position) for position in positions]
 
     def union(self, other: "IdMap") -> "IdMap":
-        """The map of the ids of both; this very map if `other` adds none."""
+        """The map of the ids of both; this map itself if `other` adds none."""
         new = pc.invert(pc.is_in(other.ids, value_set=self.ids))
         if not pc.any(new).as_py():
             return self
         return IdMap.of(pa.concat_arrays([self.ids, other.ids.filter(new)]))[0]
 
     def take(self, positions: Indices) -> "IdMap":
-        """The map of a subset; `positions`: int32 (n,), strictly increasing."""
+        """The map of a subset; `positions`: int32 (n,). Raises DataError unless they strictly increase."""
         if len(positions) > 1 and not bool((np.diff(positions) > 0).all()):
             raise DataError("a subset of an id map must be taken in increasing order, each position once")
         return IdMap(self.ids.take(pa.array(positions)))
@@ -132,4 +132,4 @@ class IdMap:
             raise ArtifactError(f"{path}: expected an Arrow file with a column 'id': {error}") from error
         if column.type != pa.string() or column.null_count:
             raise ArtifactError(f"{path}: column 'id' is {column.type}, expected strings without nulls")
-        return IdMap(column.combine_chunks() if column.num_chunks != 1 else column.chunk(0))
+        return IdMap(one_array(column))

@@ -22,7 +22,7 @@ class Interactions:
     `value`: float32 (n,), finite; 1 if the log has no value column.
     `timestamp`: int64 (n,), UTC seconds, or None if the log has none.
     `event`: int8 (n,), positions in `event_names`, or None if the log has none.
-    The columns are read-only. Raises DataError if they do not fit together.
+    The columns are read-only. Raises DataError if dtypes, lengths or positions do not match.
     """
 
     users: IdMap

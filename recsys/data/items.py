@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.data.arrow_file import TextColumn, map_arrow, write_arrow
+from recsys.data.arrow_file import TextColumn, map_arrow, one_array, write_arrow
 from recsys.data.id_map import IdMap
 from recsys.errors import ArtifactError, DataError
 
@@ -22,8 +22,8 @@ class Items:
     """Titles and attributes of the items of one map.
 
     `table`: pyarrow Table, row i belongs to `ids` position i; column "title" (string) if titles are known,
-    then one column per attribute. A null means unknown. `list_up_to`: up to this
-    many titles are also kept as strings, about 100 bytes each. Raises DataError if the lengths differ.
+    then one column per attribute. A null means unknown. `list_up_to`: up to this many titles are also kept as
+    strings, about 100 bytes each. Raises DataError if the lengths differ.
     """
 
     ids: IdMap
@@ -36,11 +36,10 @@ class Items:
 
     @cached_property
     def _titles(self) -> Sequence[str | None] | None:
-        """A list if there are few items, which is quicker to look up; else the mapped column."""
+        """A list if there are few items, because its look-ups are faster; else the mapped column."""
         if TITLE not in self.table.column_names:
             return None
-        column = self.table.column(TITLE).cast(pa.string())
-        titles = TextColumn(column.chunk(0) if column.num_chunks == 1 else column.combine_chunks())  # which copies
+        titles = TextColumn(one_array(self.table.column(TITLE).cast(pa.string())))
         return titles[:] if len(titles) <= self.list_up_to else titles
 
     @staticmethod
@@ -63,12 +62,12 @@ class Items:
         return Items(ids, self.table.take(positions))
 
     def save(self, path: Path) -> None:
-        """Write the table as an Arrow IPC file; the id map is saved by itself."""
+        """Write the table as an Arrow IPC file; the id map is saved separately."""
         write_arrow(self.table, path)
 
     @staticmethod
     def load(path: Path, ids: IdMap) -> "Items":
-        """Map what `save` wrote for the items of `ids`. Raises ArtifactError if it is something else."""
+        """Map what `save` wrote for the items of `ids`. Raises ArtifactError if it is missing or damaged."""
         try:
             return Items(ids, map_arrow(path))
         except (pa.ArrowException, OSError, DataError) as error:

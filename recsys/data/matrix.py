@@ -18,11 +18,11 @@ Csr = sp.csr_matrix
 
 @dataclass(frozen=True, eq=False)
 class InteractionMatrix:
-    """Users by items: `csr[u, i]` is the summed weight of what user u did with item i.
+    """Users by items: `csr[u, i]` is the weight of user u's events with item i.
 
     `csr`: float32 (n_users, n_items), canonical: columns sorted within a row, no duplicates, every stored value
     finite and above zero. `users`, `items`: the id maps of its rows and columns. An item may have no entry.
-    Raises DataError if shape, dtype or values are not so.
+    Raises DataError if shape, dtype or values are different.
     """
 
     users: IdMap
@@ -38,12 +38,12 @@ class InteractionMatrix:
 
     @property
     def n_users(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return len(self.users)
 
     @property
     def n_items(self) -> int:
-        """Columns."""
+        """Number of columns."""
         return len(self.items)
 
     @property
@@ -52,9 +52,9 @@ class InteractionMatrix:
         return np.bincount(self.csr.indices, minlength=self.n_items).astype(np.int32)
 
     def with_items(self, items: IdMap) -> "InteractionMatrix":
-        """The matrix over the union of its items and `items`, which gain columns without entries.
+        """The matrix over the union of its items and `items`; new items get columns without entries.
 
-        It is this very matrix if `items` adds none. The values are shared.
+        Returns this matrix itself if `items` adds none. The values are shared.
         """
         union = self.items.union(items)
         if union is self.items:
@@ -67,7 +67,7 @@ class InteractionMatrix:
     def over_items(self, items: IdMap) -> Csr:
         """The same rows over the columns of another map: float32 (n_users, len(items)), canonical.
 
-        What `items` does not know is left out, so rows may come out empty.
+        Items that are not in `items` are left out, so rows may become empty.
         """
         positions, known = items.encode(self.items.ids)
         column = np.zeros(self.n_items, np.int32)
@@ -122,8 +122,8 @@ def check_canonical(csr: Csr) -> None:
 def scale_entries(values: Floats, csr: Csr, *, rows: Floats, columns: Floats) -> None:
     """Multiply `values`, float32 (nnz,), one per entry of `csr`, by factors for its row and its column, in place.
 
-    `rows`: float32 (n_rows,). `columns`: float32 (n_columns,). Some rows at a time: numpy makes the columns of the
-    entries int64 to look factors up by them, which takes twice the memory of the values.
+    `rows`: float32 (n_rows,). `columns`: float32 (n_columns,). It works on blocks of rows, because numpy
+    converts the column indices to int64 for the look-up, which takes twice the memory of the values.
     """
     for start in range(0, csr.shape[0], _ROWS_AT_ONCE):
         indptr = csr.indptr[start : start + _ROWS_AT_ONCE + 1]
@@ -154,7 +154,7 @@ _PARTS = ("indptr", "indices", "data")
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    """The array in a file, read-only. Its pages are private, for code that needs writeable memory."""
+    """The array in a file, read-only. Its pages are private, so `implicit_input.writeable` can unlock it."""
     array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
     array.flags.writeable = False
     return array

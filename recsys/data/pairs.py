@@ -1,4 +1,4 @@
-"""Repeats: rows logged twice, and the events of one user with one item, which are merged into one pair."""
+"""Pairs: events of one user with one item are merged into one pair; rows logged twice are found."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from recsys.data.arrays import Floats, Indices
 from recsys.data.interactions import Interactions
 from recsys.errors import ConfigError
 
-# float32 sums of things that cancel leave noise of this size, relative to what was summed.
-_CANCELLED = np.float32(1e-6)
+# A float32 sum whose terms cancel leaves noise of up to this share of the sum of their absolute values.
+_CANCELLATION_NOISE = np.float32(1e-6)
 
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_SHIFT = np.uint64(32)
+_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_HASH_SHIFT = np.uint64(32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ def merge_events(events: Interactions, weight: Floats, repeats: Literal["sum", "
 
     `weight`: float32 (n,), one per event; may be negative with "sum"; a sum that cancels is exactly 0.
     "max" keeps the largest weight, "last" that of the newest event, of the later row if times are equal.
-    Raises ConfigError if "last" meets events without timestamps.
+    Raises ConfigError for "last" if the events have no timestamps.
     """
     if len(events) == 0:
         return Pairs(events.user_idx, events.item_idx, weight, np.zeros(0, np.int32))
@@ -62,7 +62,7 @@ def merge_events(events: Interactions, weight: Floats, repeats: Literal["sum", "
 
 
 def pair_keys(events: Interactions) -> NDArray[np.int64]:
-    """int64 (n,): one number per (user, item) pair, in the order of users, then items."""
+    """int64 (n,): one number per (user, item) pair, ordered by user, then item."""
     key = events.user_idx.astype(np.int64)
     key *= len(events.items)
     key += events.item_idx
@@ -77,25 +77,25 @@ def run_starts(ordered: NDArray[np.generic]) -> NDArray[np.int64]:
 
 
 def places_in_runs(ordered: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each element's place in its run, from 0, and the length of that run; both int64 (n,)."""
+    """Each element's position in its run, from 0, and the length of that run; both int64 (n,)."""
     starts = run_starts(ordered)
     lengths = np.diff(starts, append=len(ordered))
     return np.arange(len(ordered)) - np.repeat(starts, lengths), np.repeat(lengths, lengths)
 
 
 def _order(events: Interactions, key: NDArray[np.int64], repeats: str) -> NDArray[np.int64]:
-    # A stable order makes every float32 sum run in the order of the log: the same log, the same bits.
+    # A stable order sums every pair in the order of the log, so the same log gives the same bits.
     if repeats != "last":
         return np.argsort(key, kind="stable")
     if events.timestamp is None:
-        raise ConfigError('prepare.repeats = "last": needs to know the newest event; set log.timestamp')
+        raise ConfigError('prepare.repeats = "last": needs the times of events; set log.timestamp')
     return np.lexsort((events.timestamp, key))
 
 
 def _sums(weight: Floats, starts: NDArray[np.int64]) -> Floats:
     total: Floats = np.add.reduceat(weight, starts)
     if weight.min() < 0:
-        total[np.abs(total) <= _CANCELLED * np.add.reduceat(np.abs(weight), starts)] = 0
+        total[np.abs(total) <= _CANCELLATION_NOISE * np.add.reduceat(np.abs(weight), starts)] = 0
     return total
 
 
@@ -113,16 +113,16 @@ _MERGE = {"sum": _sums, "max": _maxima, "last": _lasts}
 
 
 def hash_rows(columns: Sequence[NDArray[np.generic]]) -> NDArray[np.uint64]:
-    """uint64 (n,): equal for rows that are alike, and hardly ever for others. `columns`: whole numbers (n,) each."""
+    """uint64 (n,): one hash per row, equal for equal rows and rarely for others. `columns`: integers (n,) each."""
     hashes = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
         hashes ^= column.astype(np.uint64)
-        hashes *= _ODD
-        hashes ^= hashes >> _SHIFT
+        hashes *= _HASH_FACTOR
+        hashes ^= hashes >> _HASH_SHIFT
     return hashes
 
 
-def first_of_alike(
+def first_of_equal_rows(
     events: Interactions, *, hashed: Callable[[Sequence[NDArray[np.generic]]], NDArray[np.uint64]] = hash_rows
 ) -> NDArray[np.bool_]:
     """bool (n,): False for a row that repeats an earlier one in user, item, event and time, if the log has these.
@@ -136,7 +136,7 @@ def first_of_alike(
     candidates = _equal_neighbours(hashes[order])
     repeats = _repeats(present, order, candidates)
     if not repeats.all():
-        # Different rows share a hash, and may come between rows that are alike: sort by the columns themselves.
+        # Different rows share a hash, and may lie between equal rows: sort by the columns themselves.
         order = np.lexsort(present)
         candidates = np.arange(len(order) - 1)
         repeats = _repeats(present, order, candidates)
@@ -152,8 +152,8 @@ def _equal_neighbours(ordered: NDArray[np.uint64]) -> NDArray[np.intp]:
 def _repeats(
     columns: Sequence[NDArray[np.generic]], order: NDArray[np.intp], candidates: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
-    """bool (len(candidates),): whether the row at each place in `order` and the next are alike."""
-    alike = np.ones(len(candidates), np.bool_)
+    """bool (len(candidates),): whether the row at each position in `order` equals the next."""
+    equal = np.ones(len(candidates), np.bool_)
     for column in columns:
-        alike &= column[order[candidates]] == column[order[candidates + 1]]
-    return alike
+        equal &= column[order[candidates]] == column[order[candidates + 1]]
+    return equal

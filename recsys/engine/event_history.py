@@ -14,7 +14,7 @@ from recsys.data.arrays import Floats, Indices, Seconds
 from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
-from recsys.data.pairs import first_of_alike
+from recsys.data.pairs import first_of_equal_rows
 from recsys.engine.question import Event, check_events
 from recsys.errors import ArtifactError, InvalidRequestError
 
@@ -96,7 +96,7 @@ def _rows(events: Sequence[Event], item_idx: Indices, items: IdMap, *, weights: 
         return rows
     # Two events without a time are two, although both get the latest time.
     without_time = [weights.has_times and event.timestamp is None for event in events]
-    return rows.select(first_of_alike(rows) | np.array(without_time, np.bool_))
+    return rows.select(first_of_equal_rows(rows) | np.array(without_time, np.bool_))
 
 
 def _times(events: Sequence[Event], now: int | None) -> Seconds:

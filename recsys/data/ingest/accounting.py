@@ -1,4 +1,4 @@
-"""Accounting: what became of every row that was read, and where the refused ones are kept."""
+"""Accounting: how many rows were read, accepted, refused and merged; the quarantine of the refused ones."""
 
 import json
 from collections import Counter
@@ -15,21 +15,21 @@ from recsys.data.ingest.timestamps import unit_that_fits
 from recsys.errors import DataError, TooManyRefusedError
 
 _EXAMPLES = 3
-_LONGEST = 60
-_COLUMNS = {
+_SHOWN_CHARACTERS = 60
+_COLUMN_AT_FAULT = {
     Reason.BAD_TIME: TIMESTAMP,
     Reason.TIME_OUT_OF_RANGE: TIMESTAMP,
     Reason.IN_THE_FUTURE: TIMESTAMP,
     Reason.BAD_VALUE: VALUE,
     Reason.UNKNOWN_EVENT: EVENT,
 }
-_MOST = {Reason.UNKNOWN_EVENT: 10}
-"""Number of distinct values that are kept; one for each of the other reasons."""
+_KEPT_VALUES = {Reason.UNKNOWN_EVENT: 10}
+"""Number of distinct values kept by reason; 1 for every other reason."""
 
 
 @dataclass(frozen=True)
 class RowCounts:
-    """rows_read = accepted + refused (by reason) + merged; nothing is dropped silently.
+    """Counts of rows: rows_read = accepted + refused (by reason) + merged, so that no row is dropped silently.
 
     `refused`: rows by reason (`recsys.data.ingest.refusals.Reason`), zeros left out. `merged`: rows that repeat an
     accepted one and were merged into it. Raises DataError if the sum does not hold.
@@ -53,7 +53,7 @@ class RowCounts:
 
     @property
     def n_refused(self) -> int:
-        """Rows refused, for whatever reason."""
+        """Rows refused for any reason."""
         return sum(self.refused.values())
 
     @property
@@ -72,11 +72,11 @@ class RowCounts:
 
 
 class Quarantine:
-    """Counts refused rows by reason, remembers a few examples of each, and keeps the first rows in a file.
+    """Counts refused rows by reason, keeps a few examples of each, and writes the first rows to a file.
 
     The file holds one JSON object per row, {"source", "position", "reason", "row"}, up to `limit` of them, in the
     order of the log; `position` is the line in a text file, else the row. It is written even if nothing is refused,
-    so that it is never that of an earlier run. Use it as a context manager; without a `path` it only counts.
+    so that no file of an earlier run remains. Use it as a context manager; without a `path` it only counts.
     """
 
     def __init__(self, path: Path | None, *, limit: int) -> None:
@@ -99,7 +99,7 @@ class Quarantine:
             self._file.close()
 
     def add(self, refused: Refusals) -> None:
-        """Take the refused rows of the next batch of the log."""
+        """Add the refused rows of the next batch of the log."""
         for number, count in enumerate(np.bincount(refused.faults, minlength=len(REASONS))):
             if count:
                 self.counts[REASONS[number]] += int(count)
@@ -130,7 +130,7 @@ class Quarantine:
         raise TooManyRefusedError(
             f"{counts.n_refused:,} of {counts.rows_read:,} rows ({counts.refused_share:.1%}) are refused; "
             f"log.max_refused_share allows {max_share:.1%}:\n{self.summary()}{kept}\n"
-            f"Correct the log or the settings of [log]{_otherwise(counts)}."
+            f"Correct the log or the settings of [log]{_higher_share_hint(counts)}."
         )
 
     def summary(self) -> str:
@@ -142,8 +142,8 @@ class Quarantine:
         return f"  {count:,} x {reason}: {'; '.join(part for part in parts if part)}"
 
 
-def _otherwise(counts: RowCounts) -> str:
-    if not counts.accepted:  # A log of which nothing is left is read wrongly, whatever share is allowed.
+def _higher_share_hint(counts: RowCounts) -> str:
+    if not counts.accepted:  # If no row is accepted, the settings are wrong, whatever share is allowed.
         return ""
     share = _rounded_up(counts.refused_share)
     return f"; or, if the log is meant to be so, set log.max_refused_share to {share} or more"
@@ -154,24 +154,24 @@ def _rounded_up(share: float) -> float:
 
 
 class OffendingValues:
-    """What refused rows held in the column at fault, for messages; never an id of a user or an item.
+    """Values of refused rows in the column at fault, for messages; never the id of a user or an item.
 
-    It keeps the first distinct values of each reason: ten unknown kinds of event, one of any other.
+    It keeps the first distinct values per reason: ten unknown kinds of event, one value for any other reason.
     """
 
     def __init__(self) -> None:
         self._found: dict[Reason, list[str]] = {}
 
     def add(self, refused: Refusals) -> None:
-        """Take the rows that `refused` shows."""
+        """Add the values of the rows whose content `refused` holds."""
         for number, row in zip(refused.faults.tolist(), refused.rows, strict=False):
             reason = REASONS[number]
-            if reason in _COLUMNS and isinstance(row, Mapping):
-                self._keep(reason, row[_COLUMNS[reason]])
+            if reason in _COLUMN_AT_FAULT and isinstance(row, Mapping):
+                self._keep(reason, row[_COLUMN_AT_FAULT[reason]])
 
     def _keep(self, reason: Reason, value: str | None) -> None:
         found = self._found.setdefault(reason, [])
-        if value is not None and len(found) < _MOST.get(reason, 1) and value not in found:
+        if value is not None and len(found) < _KEPT_VALUES.get(reason, 1) and value not in found:
             found.append(value)
 
     def describe(self, reason: Reason) -> str:
@@ -179,7 +179,7 @@ class OffendingValues:
         found = self._found.get(reason)
         if not found:
             return ""
-        shown = "found " + ", ".join(repr(value[:_LONGEST]) for value in found)
+        shown = "found " + ", ".join(repr(value[:_SHOWN_CHARACTERS]) for value in found)
         unit = unit_that_fits(found[0]) if reason in (Reason.BAD_TIME, Reason.TIME_OUT_OF_RANGE) else None
         fits = f', a time if log.timestamp_unit = "{unit}"' if unit is not None else ""
         return shown + fits

@@ -1,4 +1,4 @@
-"""Assembly: accepted rows, batch by batch, to one Interactions."""
+"""Assembly: the accepted rows of all batches become one Interactions."""
 
 import logging
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from recsys.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-_PART = 1 << 20
+_BLOCK_CODES = 1 << 20
 
-_MOST_KINDS = 127
-"""An int8 code is kept for each event; a column of more kinds is hardly one of kinds."""
+_MAX_KINDS = 127
+"""Each event has an int8 code; a column with more distinct values is probably not one of kinds."""
 
 
 class InteractionsBuilder:
@@ -34,7 +34,7 @@ class InteractionsBuilder:
         self.n_rows = 0
 
     def add(self, rows: CheckedRows) -> None:
-        """Take the next batch. Raises DataError if it has too many kinds of event."""
+        """Add the next batch. Raises DataError if it has too many kinds of event."""
         self.n_rows += len(rows.users)
         self._users.add(rows.users)
         self._items.add(rows.items)
@@ -48,11 +48,11 @@ class InteractionsBuilder:
             self._events.add(rows.events)
 
     def finish(self) -> Interactions:
-        """All rows in their order; leaves this one empty. Raises DataError for too many kinds of event."""
+        """All rows in order; the builder is empty afterwards. Raises DataError for too many kinds of event."""
         users, user_idx = self._users.finish()
         items, item_idx = self._items.finish()
         kinds, event = self._events.finish()
-        _refuse_many(kinds.to_pylist())
+        _check_n_kinds(kinds.to_pylist())
         return Interactions(
             users=IdMap(_whole(users, "user")),
             items=IdMap(_whole(items, "item")),
@@ -66,34 +66,34 @@ class InteractionsBuilder:
 
 
 def _check_kinds(events: pa.DictionaryArray) -> None:
-    """Fail at the first batch that shows it, not after the whole log."""
-    if len(events.dictionary) > _MOST_KINDS:
+    """Fail at the first batch with too many kinds, not after the whole log."""
+    if len(events.dictionary) > _MAX_KINDS:
         used = np.unique(events.indices.to_numpy())
-        _refuse_many([name.decode() for name in events.dictionary.take(used[: _MOST_KINDS + 1]).to_pylist()])
+        _check_n_kinds([name.decode() for name in events.dictionary.take(used[: _MAX_KINDS + 1]).to_pylist()])
 
 
-def _refuse_many(kinds: list[str]) -> None:
-    if len(kinds) > _MOST_KINDS:
+def _check_n_kinds(kinds: list[str]) -> None:
+    if len(kinds) > _MAX_KINDS:
         shown = ", ".join(repr(kind) for kind in kinds[:3])
         raise DataError(
-            f"log.event: the column holds more than {_MOST_KINDS} kinds of event, such as {shown}; "
+            f"log.event: the column holds more than {_MAX_KINDS} kinds of event, such as {shown}; "
             "it is probably not the column that says what kind an event is"
         )
 
 
 def _whole(ids: pa.StringArray, name: str) -> pa.StringArray:
-    # Cutting '.0' off all of them keeps their order, because a point sorts before every digit.
+    # Removing '.0' from all of them keeps their order, because a point sorts before every digit.
     whole = without_float_tails(ids)
     if whole is not ids:
-        logger.info("every %s id is a whole number written as a float, as '7.0' is: they are read without '.0'", name)
+        logger.info("every %s id is a whole number written as a float, such as '7.0'; it is read without '.0'", name)
     return whole
 
 
 class Vocabulary:
     """The distinct ids of a column, and the number of each row's id, from dictionary-coded batches.
 
-    Pending batches are merged once their dictionaries are larger than what is merged and `merge_from`, so that every
-    id is hashed a few times at most and pending dictionaries never take more room than merged ones.
+    Pending batches are merged once their dictionaries hold more ids than the merged one and `merge_from`, so that
+    each id is hashed only a few times, and pending dictionaries never take more memory than the merged one.
     """
 
     def __init__(self, merge_from: int = 1 << 20) -> None:
@@ -104,7 +104,7 @@ class Vocabulary:
         self._n_pending = 0
 
     def add(self, ids: pa.DictionaryArray) -> None:
-        """Take the next batch: (n,) of int32 and binary, without nulls."""
+        """Add the next batch: (n,) of int32 and binary, without nulls."""
         self._pending.append(ids)
         self._n_pending += len(ids.dictionary)
         if self._n_pending > max(self._merge_from, len(self._known)):
@@ -120,9 +120,9 @@ class Vocabulary:
         self._pending, self._n_pending = [], 0
 
     def finish(self) -> tuple[pa.StringArray, Indices]:
-        """The ids that rows use, sorted by their bytes: (k,), and each row's place among them: int32 (n,).
+        """The ids that occur in rows, sorted by their bytes: (k,), and the position of each row's id: int32 (n,).
 
-        Leaves this one empty.
+        The vocabulary is empty afterwards.
         """
         self._merge()
         codes = self._codes.finish()
@@ -132,25 +132,25 @@ class Vocabulary:
         rank = np.empty(len(self._known), np.int32)
         rank[used[order.to_numpy()]] = np.arange(len(used), dtype=np.int32)
         self._known = pa.array([], pa.binary())
-        for part in _parts(codes):
+        for part in _blocks(codes):
             part[:] = rank[part]
         return ids.take(order).cast(pa.string()), codes
 
 
 def _is_used(codes: Indices, n_known: int) -> NDArray[np.bool_]:
     used = np.zeros(n_known, np.bool_)
-    for part in _parts(codes):
+    for part in _blocks(codes):
         used[part] = True
     return used
 
 
-def _parts(codes: Indices) -> Iterator[Indices]:
-    """The codes piece by piece, so that what is computed of them takes little room."""
-    return (codes[start : start + _PART] for start in range(0, len(codes), _PART))
+def _blocks(codes: Indices) -> Iterator[Indices]:
+    """The codes in blocks, so that intermediate results take little memory."""
+    return (codes[start : start + _BLOCK_CODES] for start in range(0, len(codes), _BLOCK_CODES))
 
 
 class GrowingArray:
-    """One array that grows as batches are appended, instead of many that are copied into one at the end.
+    """An array that grows as batches are appended, so that no batches are concatenated at the end.
 
     It grows by a quarter, which moves no data if the system can extend a large allocation in place, as Linux does.
     """
@@ -171,7 +171,7 @@ class GrowingArray:
         self._size = end
 
     def finish(self) -> NDArray[Any]:
-        """The array; this one is empty afterwards."""
+        """The array; the GrowingArray is empty afterwards."""
         self._array.resize(self._size, refcheck=False)
         finished, self._array, self._size = self._array, np.empty(0, self._array.dtype), 0
         return finished

@@ -23,7 +23,7 @@ from recsys.errors import ConfigError, DataError
 logger = logging.getLogger(__name__)
 
 _ATTRIBUTE = "attributes."
-_CODE = r"^-?0\d"
+_LEADING_ZERO = r"^-?0\d"
 _WHOLE = r"^-?\d{1,18}(\.0+)?$"
 _NUMBER = r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$"
 
@@ -31,10 +31,10 @@ _NUMBER = r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$"
 def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     """Read titles and attributes of items, `block_bytes` of the file at a time.
 
-    An id is text as it stands, as in the log. If an id comes up more than once, the first value that is not empty
-    counts, column by column. An attribute whose values are all numbers becomes an int64 or float64 column,
-    unless leading zeros say that they are codes; other values are text. Rows without a usable id are left out, and
-    a warning says how many and where.
+    Ids are read as those of the log. If an id is repeated, the first value that is not empty counts, per column.
+    An attribute whose values are all numbers becomes an int64 or float64 column,
+    unless leading zeros show that they are codes; other values are text. Rows without a usable id are left out, and
+    a warning says how many, and names a few of them.
     Raises DataError if the file is missing, damaged, lacks a column, or has no usable row.
     """
     columns, source = _columns(config), FileSource((config.path,), block_bytes=block_bytes)
@@ -82,7 +82,7 @@ def _checked(rows: RawBatch, refused: Quarantine) -> dict[str, pa.Array]:
 
 
 def _cleaned(column: pa.Array) -> pa.Array:
-    """Text, numbers or truth values; null where there is nothing."""
+    """Text, numbers or truth values; null for empty values."""
     kind = column.type
     text = as_text(column)
     if text is not None:
@@ -96,7 +96,7 @@ def _cleaned(column: pa.Array) -> pa.Array:
 
 
 def _decoded(text: pa.StringArray) -> pa.StringArray:
-    """Text that is not UTF-8 keeps what can be read of it: a title with a question mark is better than none."""
+    """Bytes that are not UTF-8 are replaced by U+FFFD, because a damaged title is better than none."""
     checked = cast_or_null(text.view(pa.binary()), pa.string())
     if checked.null_count == text.null_count:
         return checked
@@ -114,7 +114,7 @@ def _joined(parts: list[pa.Array]) -> pa.Array:
 
 
 def _first_of_each(columns: dict[str, pa.Array]) -> tuple[IdMap, dict[str, pa.Array]]:
-    """The id map, and for every other column the first known value of each id, in its order."""
+    """The id map, and for every other column the first known value of each id, in the order of the map."""
     ids, row = IdMap.of(without_float_tails(columns[ITEM_ID]))
     others = {key: column for key, column in columns.items() if key != ITEM_ID}
     return ids, {key: _first_known(column, row, len(ids)) for key, column in others.items()}
@@ -123,7 +123,7 @@ def _first_of_each(columns: dict[str, pa.Array]) -> tuple[IdMap, dict[str, pa.Ar
 def _first_known(column: pa.Array, row: Indices, n_ids: int) -> pa.Array:
     at = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))[::-1]
     first = np.full(n_ids, -1, np.int64)
-    # Of several assignments to one place the last one stays: the first row's, in reverse.
+    # The last of several assignments to one place wins; in reverse order that is the first row's.
     first[row[at]] = at
     return column.take(pa.array(first, mask=first < 0))
 
@@ -135,13 +135,13 @@ def _typed(key: str, column: pa.Array) -> pa.Array:
 def as_numbers(column: pa.Array) -> pa.Array:
     """int64 or float64 if every known value of a column is a number, else the column as it is.
 
-    Floats that are all whole are integers that once had gaps (2008.0). Text with leading zeros is a code, no number.
+    Floats that are all whole are integers that once had gaps (2008.0). Text with leading zeros is a code.
     """
     if column.null_count == len(column):
         return column
     if pa.types.is_floating(column.type):
         return column.cast(pa.int64()) if _all_whole(column) else column
-    if not pa.types.is_string(column.type) or pc.any(pc.match_substring_regex(column, _CODE)).as_py():
+    if not pa.types.is_string(column.type) or pc.any(pc.match_substring_regex(column, _LEADING_ZERO)).as_py():
         return column
     if _all_match(column, _WHOLE):
         return pc.replace_substring_regex(column, r"\.0+$", "").cast(pa.int64())

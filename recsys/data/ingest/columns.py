@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from recsys.data.ingest.refusals import Faults, Reason, marked
 
 EXACT_FLOATS = 2.0**53
-"""Whole floats from here on may stand for a neighbouring number."""
+"""From here on, neighbouring whole numbers may have the same float64."""
 
 _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:nan|inf|infinity))$"
 
 
 def cast_or_null(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    """`column` as `kind`; a value that cannot be cast is null. Quick if few cannot: it halves to find them."""
+    """`column` as `kind`; a value that cannot be cast is null. It finds those by bisection, fast if they are few."""
     try:
         return column.cast(kind)
     except pa.ArrowInvalid:
@@ -55,7 +55,7 @@ def numbers(text: pa.StringArray) -> pa.DoubleArray:
 def only(text: pa.StringArray, pattern: str) -> pa.StringArray:
     """The texts without white space around them, null where they do not match a regular expression."""
     trimmed = pc.ascii_trim_whitespace(text)
-    # Bytes, because the pattern must not stumble over what is not UTF-8.
+    # Matched as bytes, because text that is not UTF-8 would raise.
     matches = pc.match_substring_regex(trimmed.view(pa.binary()), pattern)
     return pc.if_else(matches, trimmed, pa.scalar(None, pa.string()))
 
@@ -66,15 +66,15 @@ def mask(flags: pa.BooleanArray) -> NDArray[np.bool_]:
 
 
 def texts_of(values: Sequence[object]) -> pa.BinaryArray:
-    """(n,): text as it is, anything else as JSON spells it, None as null."""
+    """(n,): text as it is, anything else as JSON, None as null."""
     return pa.array([_text(value) for value in values], pa.binary())
 
 
 def ids_of(values: Sequence[object]) -> tuple[pa.BinaryArray, Faults | None]:
-    """(n,), and the faults of values that are no ids.
+    """(n,), and the faults of values that are not ids.
 
-    Text is an id as it is, a whole number its digits (12.0 is 12, because a column with missing values becomes
-    float); None and NaN are null. Anything else is refused.
+    Text is kept as it is, a whole number becomes its digits (12.0 is 12, because a column with missing values
+    becomes float); None and NaN are null. Anything else is refused.
     """
     not_text = np.array([not _is_id(value) for value in values], np.bool_)
     column = [None if bad else _id(value) for value, bad in zip(values, not_text, strict=True)]
@@ -102,7 +102,7 @@ def _text(value: object) -> bytes | None:
 
 
 def _encoded(text: str) -> bytes:
-    """UTF-8, with the bytes put back that were none, and with lone surrogates, which stay invalid."""
+    """UTF-8; escaped bytes are restored, and lone surrogates stay as invalid bytes."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -13,22 +13,22 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
+from recsys.data.arrow_file import one_array
 from recsys.data.ingest.csv_records import Records, end_of_records, find_records
 from recsys.data.ingest.refusals import Reason, marked
-from recsys.data.ingest.source import Batches, Columns, RawBatch, one_array
+from recsys.data.ingest.source import LONGEST_TEXT, Batches, Columns, RawBatch
 from recsys.data.ingest.text_blocks import BLOCK_BYTES, CR, Advance, Bytes, TextBlock, holds, text_blocks
 from recsys.errors import DataError
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
-_LONGEST_TEXT = 500
-_USUAL_HEADER = 1 << 16
+_HEADER_BYTES = 1 << 16
 
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What the header says: the number of columns, and the positions of those to be read."""
+    """What the header says: the number of columns, and the positions of those to read."""
 
     path: Path
     delimiter: str
@@ -40,7 +40,7 @@ class _Layout:
 def csv_blocks(
     path: Path, columns: Columns, *, delimiter: str, advance: Advance, block_bytes: int = BLOCK_BYTES
 ) -> Batches:
-    """The rows of a file with a header line. Blank lines are no rows.
+    """The rows of a file with a header line. Blank lines are skipped.
 
     Raises DataError if the header lacks a column, or the file is damaged.
     """
@@ -54,8 +54,8 @@ def csv_blocks(
 def _header(blocks: Iterator[TextBlock], delimiter: str, *, path: Path) -> tuple[list[str], TextBlock]:
     """The column names, and what follows them in the first block."""
     for block in blocks:
-        # Nearly every header is found in the first lines, without a look at the whole block.
-        span = _first_record(block.data[:_USUAL_HEADER], delimiter) or _first_record(block.data, delimiter)
+        # Nearly every header is in the first lines, so the whole block is rarely searched.
+        span = _first_record(block.data[:_HEADER_BYTES], delimiter) or _first_record(block.data, delimiter)
         if span:
             start, end, rest = span
             names = next(csv.reader([_decoded(block.data[start:end])], delimiter=delimiter))
@@ -114,7 +114,7 @@ def _one_line_per_row(block: TextBlock, n_rows: int) -> bool:
 
 
 def _parse_by_records(block: TextBlock, layout: _Layout) -> RawBatch:
-    """The slow way: find the records, set apart those of the wrong width, and parse the rest."""
+    """The slow way: find the records, separate those with the wrong number of fields, and parse the rest."""
     records = find_records(block.data, layout.delimiter)
     filled = records.ends > records.starts
     fits = filled & (records.n_fields == layout.n_columns)
@@ -146,7 +146,7 @@ def _texts(data: Bytes, records: Records, filled: Flags, *, fits: Flags, keep: i
     bad = np.flatnonzero(filled & ~fits)[:keep]
     rows = np.cumsum(filled)[bad] - 1
     spans = zip(records.starts[bad].tolist(), records.ends[bad].tolist(), strict=True)
-    texts = (_decoded(data[start : min(end, start + _LONGEST_TEXT)]) for start, end in spans)
+    texts = (_decoded(data[start : min(end, start + LONGEST_TEXT)]) for start, end in spans)
     return dict(zip(rows.tolist(), texts, strict=True))
 
 

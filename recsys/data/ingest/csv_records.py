@@ -1,7 +1,7 @@
 """Where the records of a CSV text start and end, with quotes read as pyarrow's parser reads them.
 
 A quote opens a quoted part only as the first byte of a field; within it `""` is a quote and line ends are text; after
-the closing quote the field goes on as plain text. A quote elsewhere is text, too (`5" pipe`). Records end with
+the closing quote the field continues as plain text. A quote elsewhere is text too (`5" pipe`). Records end with
 `\\n`, `\\r\\n` or `\\r`.
 """
 
@@ -19,7 +19,7 @@ _QUOTE = ord('"')
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """The records of a text, blank ones among them: int64 (n,) each.
+    """The records of a text, including blank ones: int64 (n,) each.
 
     `starts`, `ends`: the bytes of a record without its line end. `nexts`: where the following record starts.
     `n_fields`: its fields. `lines`: the number of its first line, counted from 0.
@@ -33,7 +33,7 @@ class Records:
 
 
 def end_of_records(data: Bytes, delimiter: str) -> int:
-    """The length of the longest start of `data` that holds whole records: it ends with a line feed outside quotes."""
+    """The length of the longest prefix of `data` with whole records only: it ends with a line feed outside quotes."""
     bounds = quote_bounds(data, delimiter)
     end = len(data)
     while (feed := last_feed(data, end)) >= 0:
@@ -64,7 +64,7 @@ def _record_ends(text: Bytes, bounds: Positions) -> tuple[Positions, Positions]:
 
 
 def quote_bounds(text: Bytes, delimiter: str) -> Positions:
-    """int64 (m,): the quotes that open and close quoted parts, in turn; the last may be one that is never closed."""
+    """int64 (m,): the quotes that open and close quoted parts, alternately; the last part may never close."""
     if not holds(text, _QUOTE):
         return np.empty(0, np.int64)
     quotes = np.flatnonzero(text == _QUOTE)
@@ -72,9 +72,9 @@ def quote_bounds(text: Bytes, delimiter: str) -> Positions:
 
 
 def _alternate(text: Bytes, quotes: Positions, delimiter: str) -> bool:
-    """Whether every first of two quotes stands where a field starts, and every second where one ends.
+    """Whether the first quote of every pair is at the start of a field, and the second at the end of one.
 
-    Then quotes just open and close in turn (`""` closes and opens again), and no walk is needed.
+    Then quotes simply open and close alternately (`""` closes and opens again), and no scan is needed.
     """
     borders = np.zeros(256, np.bool_)
     borders[[ord(delimiter), LF, CR, _QUOTE]] = True

@@ -1,4 +1,4 @@
-"""Ids as the log spells them, dictionary-coded: every check looks at a block's distinct ids, not at its rows."""
+"""External ids, dictionary-coded: each check runs on the distinct ids of a batch, not on its rows."""
 
 import numpy as np
 import pyarrow as pa
@@ -14,22 +14,22 @@ def code_ids(column: pa.Array, missing: Reason) -> tuple[pa.DictionaryArray, Fau
     """The ids of a batch, and the faults of its rows.
 
     `column`: pyarrow Array (n,) of text, bytes, whole numbers, or a dictionary of these. Returns a DictionaryArray
-    (n,) of int32 and binary. An id is its text as it stands, white space included; nothing but white space is
-    refused as `missing`. Whole numbers become their digits, also if they are stored as floats.
+    (n,) of int32 and binary. Text is kept as it is, white space included; text of white space only is refused
+    as `missing`. Whole numbers become their digits, even if they are stored as floats.
     """
-    column, no_ids = _id_like(column)
+    column, type_faults = _id_like(column)
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     if not len(coded.dictionary):
         coded = pa.DictionaryArray.from_arrays(pa.nulls(len(column), pa.int32()), pa.nulls(1, pa.binary()))
-    names, faults = _named(coded.dictionary)
+    names, faults = _id_bytes(coded.dictionary)
     faults = first_fault(faults, _checked(names, missing))
     indices = coded.indices.cast(pa.int32())
     ids = pa.DictionaryArray.from_arrays(indices.fill_null(0), names.fill_null(b""))
-    return ids, first_fault(no_ids, _by_row(faults, indices, missing))
+    return ids, first_fault(type_faults, _by_row(faults, indices, missing))
 
 
 def _id_like(column: pa.Array) -> tuple[pa.Array, Faults | None]:
-    """The column as bytes, numbers or a dictionary; for another type nulls, and a fault for every value."""
+    """The column as bytes, numbers or a dictionary; for other types nulls, and a fault per value."""
     kind = column.type
     if pa.types.is_dictionary(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or _is_whole(kind):
         return column, None
@@ -51,15 +51,15 @@ def _by_row(faults: Faults | None, indices: pa.Int32Array, missing: Reason) -> F
     return first_fault(known, absent)
 
 
-def _named(values: pa.Array) -> tuple[pa.BinaryArray, Faults | None]:
-    """Distinct ids (k,), null where they are no ids."""
-    values, no_ids = _id_like(values)
+def _id_bytes(values: pa.Array) -> tuple[pa.BinaryArray, Faults | None]:
+    """The ids of distinct values (k,), null for values that are not ids, and the faults of those."""
+    values, type_faults = _id_like(values)
     if pa.types.is_floating(values.type):
-        return _named_floats(values)
-    return (values if pa.types.is_binary(values.type) else values.cast(pa.string()).cast(pa.binary())), no_ids
+        return _float_id_bytes(values)
+    return (values if pa.types.is_binary(values.type) else values.cast(pa.string()).cast(pa.binary())), type_faults
 
 
-def _named_floats(values: pa.Array) -> tuple[pa.BinaryArray, Faults | None]:
+def _float_id_bytes(values: pa.Array) -> tuple[pa.BinaryArray, Faults | None]:
     numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
     with np.errstate(invalid="ignore"):
         whole = (np.floor(numbers) == numbers) & (np.abs(numbers) < EXACT_FLOATS)
@@ -87,9 +87,9 @@ def known_kinds(events: pa.DictionaryArray, kinds: frozenset[bytes]) -> Faults |
 
 
 def without_float_tails(ids: pa.StringArray) -> pa.StringArray:
-    """Ids as whole numbers if every one of them is written as a float such as 13085.0; else as they are.
+    """Ids without ".0" if every one is a whole number written as a float, such as 13085.0; else as they are.
 
-    A column of numbers with gaps becomes such text when it has passed through floats. `ids`: (k,), all the
+    A column of numbers with gaps becomes such text when it is stored as floats. `ids`: (k,), all the
     distinct ids of a log's column; distinct ids stay distinct.
     """
     if not len(ids) or not pc.all(pc.match_substring_regex(ids, _WHOLE_FLOAT)).as_py():

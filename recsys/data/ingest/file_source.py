@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 _SEPARATORS = {"csv": ",", "tsv": "\t"}
 
-# A compressed stream is read some 64 KiB ahead of what it gives; against so much text that is little.
+# A compressed stream reads about 64 KiB ahead, which is little compared with this.
 _SAMPLE_BYTES = 16 << 20
-_MOST_SAMPLED = 8
+_SAMPLED_FILES = 8
 
 _FORMATS = {
     ".csv": "csv",
@@ -68,13 +68,13 @@ def _glob(path: Path) -> Iterator[Path]:
 
 
 def format_of(path: Path, declared: str = "auto") -> str:
-    """csv, tsv, jsonl or parquet: what is `declared`, else by the name. Raises DataError if it does not tell."""
+    """csv, tsv, jsonl or parquet: as `declared`, else by the file's name. Raises DataError for an unknown name."""
     if declared != "auto":
         return declared
     suffix = path.with_suffix("").suffix if path.suffix.lower() in COMPRESSIONS else path.suffix
     if suffix.lower() not in _FORMATS:
         raise DataError(
-            f"{path}: the name does not tell the format; expected {', '.join(_FORMATS)}, plain or with "
+            f"{path}: the name does not show the format; expected {', '.join(_FORMATS)}, plain or with "
             f"{' or '.join(COMPRESSIONS)} (or set log.format)"
         )
     return _FORMATS[suffix.lower()]
@@ -84,8 +84,8 @@ def format_of(path: Path, declared: str = "auto") -> str:
 class FileSource:
     """Files in sorted order, as one log.
 
-    `paths`: files and globs. `format`: csv, tsv, jsonl, parquet, or auto for what the name of each file says.
-    `delimiter`: of csv files, None for a comma. `block_bytes`: length of the blocks that text files are cut into.
+    `paths`: files and globs. `format`: csv, tsv, jsonl, parquet, or auto to take it from the name of each file.
+    `delimiter`: of csv files, None for a comma. `block_bytes`: size of the blocks that text files are read in.
     Its methods raise DataError for files that are missing, empty, damaged or of no known format.
     """
 
@@ -113,7 +113,7 @@ class FileSource:
     def fingerprint(self) -> str:
         """sha256, in hexadecimal, over the name, size and content of every file.
 
-        Names count from the deepest folder that holds them all, so that a log may move as a whole.
+        Names are relative to the deepest folder that holds all files, so that a log may move as a whole.
         """
         base = Path(os.path.commonpath([file.parent for file in self.files]))
         total = hashlib.sha256()
@@ -126,9 +126,9 @@ class FileSource:
     def estimate_rows(self) -> int:
         """Rows in the files, refused ones included.
 
-        Exact for Parquet, by its metadata. Of up to eight text files the first 16 MiB are read, uncompressed; the
-        rest of them, and other files, are taken to have as many rows per byte on disk. A line end within quotes
-        counts as a row.
+        Exact for Parquet, by its metadata. Of up to eight text files the first 16 MiB (uncompressed) are read; the
+        rest of them, and the other files, are assumed to have as many rows per byte on disk. A line end within
+        quotes counts as a row.
         """
         parquet = [file for file in self.files if format_of(file, self.format) == "parquet"]
         text = [file for file in self.files if file not in parquet]
@@ -173,9 +173,9 @@ def _parquet_rows(path: Path) -> int:
 
 
 def _text_rows(files: Sequence[Path], declared: str) -> int:
-    sampled = files[:: -(-len(files) // _MOST_SAMPLED) or 1]
+    sampled = files[:: -(-len(files) // _SAMPLED_FILES) or 1]
     rows = sum(_rows_of(file, declared) for file in sampled)
-    size, seen = (sum(file.stat().st_size for file in some) for some in (files, sampled))
+    size, seen = (sum(file.stat().st_size for file in group) for group in (files, sampled))
     return round(rows * size / max(seen, 1))
 
 

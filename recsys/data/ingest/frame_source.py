@@ -29,18 +29,18 @@ class FrameSource:
 
     @property
     def description(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return "the data frame"
 
     def fingerprint(self) -> str:
-        """sha256, in hexadecimal, over the names of the columns and every value; the index does not count."""
+        """sha256, in hexadecimal, over the names of the columns and every value, without the index."""
         total = hashlib.sha256(repr([str(name) for name in self.frame.columns]).encode())
         for place in range(self.frame.shape[1]):
             total.update(_content(self.frame.iloc[:, place]))
         return total.hexdigest()
 
     def estimate_rows(self) -> int:
-        """The rows of the frame."""
+        """The number of rows, exactly."""
         return len(self.frame)
 
     def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
@@ -66,7 +66,7 @@ def _content(values: "pd.Series[Any]") -> bytes:
     """Bytes that are equal for equal values, in their order."""
     try:
         return pd.util.hash_pandas_object(values, index=False, categorize=False).to_numpy().tobytes()
-    except (TypeError, ValueError):  # it holds lists or mappings
+    except (TypeError, ValueError):  # the column holds lists or mappings
         return repr(texts_of(values.tolist()).to_pylist()).encode()
 
 

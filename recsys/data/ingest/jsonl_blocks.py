@@ -11,24 +11,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pa_json
 
+from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import ids_of, texts_of
 from recsys.data.ingest.refusals import Faults, Reason, first_fault, marked
 from recsys.data.ingest.source import (
     EVENT,
     ITEM,
     ITEM_ID,
+    LONGEST_TEXT,
     TIMESTAMP,
     USER,
     VALUE,
     Batches,
     Columns,
     RawBatch,
-    one_array,
 )
 from recsys.data.ingest.text_blocks import BLOCK_BYTES, LF, Advance, Bytes, TextBlock, last_feed, text_blocks
 
 _SAMPLE_LINES = 1000
-_LONGEST_TEXT = 500
 _MOST_BRACKETS = 1000
 _FIRST_OBJECT = re.compile(rb"[ \t\r]*+\{")
 _NO_OBJECT = re.compile(rb"\n[ \t\r]*+[^{ \t\r]")
@@ -36,14 +36,14 @@ _NULL_AFTER_OBJECT = re.compile(rb"\}[ \t\r]*+null")
 _ID_KEYS = frozenset((USER, ITEM, ITEM_ID))
 
 Schema = dict[str, pa.DataType]
-"""The pyarrow type of each column to be read, by its name."""
+"""The pyarrow type of each column to read, by its name."""
 
 Object = Mapping[str, object]
 """One line, parsed."""
 
 
 def jsonl_blocks(path: Path, columns: Columns, *, advance: Advance, block_bytes: int = BLOCK_BYTES) -> Batches:
-    """The rows of a file of one JSON object per line. A key that a line lacks is null; blank lines are no rows.
+    """The rows of a file of one JSON object per line. A key that a line lacks is null; blank lines are skipped.
 
     Raises DataError if none of the first thousand lines has a key of `columns`, or the file is damaged.
     """
@@ -58,12 +58,12 @@ def _end_of_lines(data: Bytes) -> int:
 
 
 def _keys(data: bytes) -> list[str]:
-    """Every key of the first lines, in the order they come up."""
+    """Every key in the first lines, in order of first occurrence."""
     return list(dict.fromkeys(key for row in _sample(data) for key in row))
 
 
 def _sample(data: bytes) -> Iterator[Object]:
-    """The objects in the first lines; lines that hold none are passed over."""
+    """The objects in the first lines; lines without an object are skipped."""
     for line in islice(_lines(data), _SAMPLE_LINES):
         row = _loaded(line)
         if row is not None:
@@ -108,7 +108,7 @@ def _bytes(column: pa.Array) -> pa.Array:
 
 
 def _is_safe(data: bytes) -> bool:
-    """Whether every line starts an object, none is `null`, and none nests deeply: at the latter pyarrow crashes."""
+    """Whether every line starts an object, none is `null`, and none nests deeply (pyarrow crashes on those)."""
     starts = _FIRST_OBJECT.match(data) and not _NO_OBJECT.search(data) and not _NULL_AFTER_OBJECT.search(data)
     return bool(starts) and not _may_nest_deeply(data)
 
@@ -135,7 +135,7 @@ def _schema(data: bytes, columns: Columns) -> Schema | None:
 
 
 def _type(key: str, value: object) -> pa.DataType | None:
-    """Numbers that may be ids must be whole to be read as such: floats among them are looked at one by one."""
+    """The type for a first value; None if the block must be parsed line by line, as for floats in a column of ids."""
     if isinstance(value, str):
         return pa.string()
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -158,14 +158,13 @@ def _read(data: bytes, schema: Schema) -> pa.Table:
 
 
 def _parse_by_line(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
-    """The slow way, for blocks that hold something pyarrow does not take."""
+    """The slow way, for blocks that pyarrow cannot parse."""
     filled = [(number, line) for number, line in enumerate(_lines(block.data.tobytes())) if line.strip()]
     rows = [_loaded(line) for _, line in filled]
     bad = np.array([row is None for row in rows], np.bool_)
     parsed, faults = _parsed([row or {} for row in rows], columns)
     texts = {
-        int(at): filled[at][1][:_LONGEST_TEXT].decode("utf-8", "replace")
-        for at in np.flatnonzero(bad)[: columns.keep]
+        int(at): filled[at][1][:LONGEST_TEXT].decode("utf-8", "replace") for at in np.flatnonzero(bad)[: columns.keep]
     }
     lines = np.array([number for number, _ in filled], np.int64) + block.first_line
     faults = first_fault(marked((bad, Reason.BAD_JSON)), faults)
@@ -178,8 +177,8 @@ def _parsed(rows: Sequence[Object], columns: Columns) -> tuple[dict[str, pa.Arra
     for key, name in columns.names.items():
         values = [row.get(name) for row in rows]
         if key in _ID_KEYS:
-            parsed[key], struck = ids_of(values)
-            faults = first_fault(faults, struck)
+            parsed[key], found = ids_of(values)
+            faults = first_fault(faults, found)
         else:
             parsed[key] = texts_of(values)
     return parsed, faults

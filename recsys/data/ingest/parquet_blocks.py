@@ -1,4 +1,4 @@
-"""Parquet files as batches of raw rows, every row with its number."""
+"""Parquet files as batches of raw rows, with the number of each row."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -17,12 +17,12 @@ _BLOCK_ROWS = 1 << 19
 def parquet_blocks(path: Path, columns: Columns, *, advance: Advance, block_rows: int = _BLOCK_ROWS) -> Batches:
     """The rows of a file, counted from 1; only `columns` are read, up to `block_rows` rows at a time.
 
-    Raises DataError if the file lacks a column, or is no whole Parquet file.
+    Raises DataError if the file lacks a column, or is not a complete Parquet file.
     """
     try:
         names = pq.read_schema(path).names
         found = {key: names[place] for key, place in columns.places(str(path), names).items()}
-        # Repeated strings come dictionary-coded from the file as they are, which saves coding them again.
+        # Repeated strings are read dictionary-coded, as the file stores them, which saves encoding them again.
         coded = [name for key, name in found.items() if key in (USER, ITEM)]
         with pq.ParquetFile(path, read_dictionary=coded) as file:
             batches = file.iter_batches(block_rows, columns=sorted(set(found.values())))

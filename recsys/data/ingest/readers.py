@@ -1,4 +1,4 @@
-"""A source of events to Interactions, every row accounted for."""
+"""Readers: a source of events to Interactions, with every row counted as accepted, refused or merged."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ from recsys.data.ingest.row_checks import CheckedRows, Rules, check_rows
 from recsys.data.ingest.source import Batches, Columns, Parse, Source
 from recsys.data.ingest.timestamps import AUTO
 from recsys.data.interactions import Interactions
-from recsys.data.pairs import first_of_alike
+from recsys.data.pairs import first_of_equal_rows
 from recsys.errors import DataError
 from recsys.map_ordered import map_ordered
 from recsys.progress import Progress, silent
@@ -35,11 +35,11 @@ def read_log(
 ) -> tuple[Interactions, RowCounts]:
     """Read the events of `source`, whose columns mean what `log` says.
 
-    `deduplicate`: rows alike in user, item, event and time are merged to the first of them. `quarantine`: file to
-    write refused rows to, up to `log.quarantine_rows` of them. `now`: UTC seconds, default the clock's; rows later
-    than `log.max_future` after it are refused. `progress` is told how much of the source was read.
-    Returns the accepted events in the order of the source, and what became of every row. No row is ever held as a
-    Python object: ids are dictionary-coded while they are parsed.
+    `deduplicate`: rows equal in user, item, event and time are merged into the first. `quarantine`: file to
+    write refused rows to, up to `log.quarantine_rows` of them. `now`: UTC seconds, by default the current time; rows
+    later than `log.max_future` after it are refused. `progress` is called with the amount read.
+    Returns the accepted events in the order of the source, and the counts of rows. No row is held as a Python object:
+    ids are dictionary-coded while they are parsed.
     Raises DataError if the source cannot be read or lacks a column, and if no row is accepted; TooManyRefusedError
     if more than `log.max_refused_share` of the rows are refused.
     """
@@ -69,7 +69,7 @@ def read_frame(
     quarantine: Path | None = None,
     now: int | None = None,
 ) -> tuple[Interactions, RowCounts]:
-    """Read a data frame as `read_log` reads any source. Rows are numbered from 1, by position."""
+    """Read a data frame as `read_log` does any source. Rows are numbered from 1, by position."""
     return read_log(FrameSource(frame), log, deduplicate=deduplicate, quarantine=quarantine, now=now)
 
 
@@ -82,7 +82,7 @@ def read_batches(
 
 
 def _checked(batches: Batches, rules: Rules) -> Iterator[CheckedRows]:
-    """One by one until a batch has shown the unit of time, then in threads."""
+    """Batches are checked one by one until the unit of time is detected, then in threads."""
     while rules.unit == AUTO and (parse := next(batches, None)) is not None:
         batch = parse()
         rules = rules.with_unit_of(batch)
@@ -97,7 +97,7 @@ def _parse_and_check(rules: Rules, parse: Parse) -> CheckedRows:
 
 
 def _merged(events: Interactions, counts: RowCounts) -> tuple[Interactions, RowCounts]:
-    first = first_of_alike(events)
+    first = first_of_equal_rows(events)
     accepted = int(first.sum())
     merged = len(first) - accepted
     return (

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_ID_BYTES = 256
-"""Longer ids are refused: the API takes no longer ones."""
+"""Longer ids are refused, because the API does not accept them."""
 
 
 class Reason(StrEnum):
@@ -64,7 +64,7 @@ REASONS = tuple(Reason)
 """The reason of each fault number."""
 
 Faults = NDArray[np.uint8]
-"""uint8, one per row: the position in REASONS of the reason it is refused for, or NO_FAULT."""
+"""uint8, one per row: the position in REASONS of the reason for its refusal, or NO_FAULT."""
 
 NO_FAULT = np.uint8(255)
 
@@ -75,7 +75,7 @@ def fault(reason: Reason) -> np.uint8:
 
 
 def first_fault(*checks: Faults | None) -> Faults | None:
-    """Each row's first fault in the order of `Reason`; None stands for "no row is at fault"."""
+    """Each row's first fault in the order of `Reason`; None if no row is at fault, in arguments and result."""
     found = [check for check in checks if check is not None]
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""Row checks: raw rows to accepted ones; a row that fails is refused for the first reason."""
+"""Row checks: raw rows become accepted ones; a row that fails several checks is refused for the first."""
 
 from dataclasses import dataclass, replace
 
@@ -16,11 +16,11 @@ from recsys.data.ingest.timestamps import AUTO, ISO, detect_unit, read_times
 
 @dataclass(frozen=True)
 class Rules:
-    """What a row must be to be accepted.
+    """The rules by which rows are accepted.
 
-    `unit`: of the time column, AUTO until a batch shows it. `latest`: the latest time that is accepted, UTC seconds.
-    `net`: negative values are accepted. `kinds`: the kinds of event that are known, None for all. `keep`: number of
-    refused rows per batch whose content is kept.
+    `unit`: of the time column, AUTO until it is detected. `latest`: the latest accepted time, UTC seconds. `net`:
+    negative values are accepted. `kinds`: the known kinds of event, None for all. `keep`: the content of up to this
+    many refused rows per batch is kept.
     """
 
     unit: str
@@ -37,7 +37,7 @@ class Rules:
         return Rules(unit, now + log.max_future, log.non_positive == "net", kinds, log.quarantine_rows)
 
     def with_unit_of(self, batch: RawBatch) -> "Rules":
-        """The same with the unit of time of `batch`, if it shows one."""
+        """The same rules with the unit of time detected in `batch`, if any."""
         unit = detect_unit(batch.column(TIMESTAMP)) if self.unit == AUTO else None
         return self if unit is None else replace(self, unit=unit)
 
@@ -123,7 +123,7 @@ def read_values(column: pa.Array, *, net: bool) -> tuple[Floats, Faults | None]:
 
 
 def _parsed(column: pa.Array, text: pa.StringArray | None) -> pa.DoubleArray:
-    """float64 (n,), null where there is no number."""
+    """float64 (n,), null if a value is not a number."""
     if text is not None:
         return numbers(text)
     kind = column.type

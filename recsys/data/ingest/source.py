@@ -1,6 +1,7 @@
 """Source: what the rows of a log are read from.
 
-Files (`FileSource`) and data frames (`FrameSource`) are two sources. Nothing above this file knows which one is read.
+Files (`FileSource`) and data frames (`FrameSource`) are two sources. Code above this file does
+not depend on which one is read.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,9 @@ from recsys.suggestions import nearest_name
 USER, ITEM, TIMESTAMP, EVENT, VALUE = "user", "item", "timestamp", "event", "value"
 """The columns of a log, by the keys of `[log]` that name them."""
 
+LONGEST_TEXT = 500
+"""Characters of a refused value, and bytes of a refused line, that messages and the quarantine show."""
+
 ITEM_ID = "id"
 """The column of a catalogue's ids, by the key of `[items]` that names it."""
 
@@ -28,7 +32,7 @@ ITEM_ID = "id"
 class Columns:
     """The columns to read: `names` maps a key of the configuration's `section` to the name of its column.
 
-    `keep`: number of rows per batch that are kept as text if they cannot be split into columns, for the quarantine.
+    `keep`: up to this many rows per batch that cannot be split into columns are kept as text, for the quarantine.
     """
 
     section: str
@@ -45,7 +49,7 @@ class Columns:
     def places(self, origin: str, found: Sequence[str]) -> dict[str, int]:
         """Position in `found` of the column of each key; white space around a name in `found` is ignored.
 
-        Raises DataError if a column is missing or there is more than one of its name; `origin` names the source.
+        Raises DataError if a column is missing or its name occurs more than once; `origin` names the source.
         """
         missing = set(self.names.values()).difference(found)
         found = [name.strip() if name.strip() in missing else name for name in found]
@@ -67,11 +71,11 @@ def _hint(name: str, found: Sequence[str]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class RawBatch:
-    """Rows as their source holds them, before any of them is checked.
+    """Rows as their source holds them, not yet checked.
 
-    `origin`: the name of the source, or of the file of it, in messages about a row. `rows`: pyarrow RecordBatch (n
+    `origin`: the name of the source, or of its file, in messages about a row. `rows`: pyarrow RecordBatch (n
     rows), one column of any type per key of `Columns`. `positions`: int64 (n,), increasing: the line in a text file
-    (the header is line 1), else the row, counted from 1. `faults`: reasons that are already known (the columns of
+    (the header is line 1), else the row, counted from 1. `faults`: reasons found while parsing (the columns of
     such a row are null); `texts`: the text of the first such rows, by their place in the batch.
     """
 
@@ -96,7 +100,7 @@ class RawBatch:
 
     @staticmethod
     def numbered(origin: str, batch: pa.RecordBatch, places: Mapping[str, int], *, first: int) -> "RawBatch":
-        """The rows of a RecordBatch as its source names its columns, numbered from `first`.
+        """The rows of a RecordBatch that has the column names of the source, numbered from `first`.
 
         `places`: as `Columns.places` gives them for the columns of `batch`.
         """
@@ -120,11 +124,11 @@ class RawBatch:
 def _shown(value: object) -> str | None:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    return None if value is None else str(value)[:500]
+    return None if value is None else str(value)[:LONGEST_TEXT]
 
 
 Parse = Callable[[], RawBatch]
-"""A batch that is still to be parsed, in any thread."""
+"""Parses one batch, in any thread."""
 
 Batches = Iterator[Parse]
 """The batches of a source in its order."""
@@ -138,7 +142,7 @@ class Source(Protocol):
 
     @property
     def description(self) -> str:
-        """What messages call it, such as its first file."""
+        """Its name in messages, such as its first file."""
 
     def fingerprint(self) -> str:
         """sha256, in hexadecimal: equal for equal content. Raises DataError if the source cannot be read."""
@@ -149,11 +153,6 @@ class Source(Protocol):
     def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
         """Its rows in order, each batch small enough that a few fit in memory at once.
 
-        `progress` is told how much was read ("read"), in bytes or rows.
+        `progress` is called with the stage "read" and the amount read, in bytes or rows.
         Raises DataError if a column is missing, or the source cannot be read or is damaged.
         """
-
-
-def one_array(chunked: pa.ChunkedArray) -> pa.Array:
-    """The column of a table as one pyarrow Array."""
-    return chunked.combine_chunks() if chunked.num_chunks != 1 else chunked.chunk(0)

@@ -28,7 +28,7 @@ Advance = Callable[[float], None]
 """Called with the number of bytes of the file on disk that have been read."""
 
 EndOfRecords = Callable[[Bytes], int]
-"""The length of the longest start of a text that holds whole records only."""
+"""The length of the longest prefix of a text that holds whole records only."""
 
 _NOTHING = np.empty(0, np.uint8)
 
@@ -52,7 +52,7 @@ def holds(text: Bytes, byte: int) -> bool:
 
 
 def _pieces(text: Bytes) -> Iterator[Bytes]:
-    """The text in pieces that stay in the cache."""
+    """The text in pieces that fit the processor's cache."""
     return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
 
 
@@ -81,7 +81,7 @@ def text_blocks(
     """
     rest, line = _NOTHING, 1
     with open_bytes(path) as (stream, file):
-        while len(data := _read_on(stream, rest, block_bytes)) > len(rest):
+        while len(data := _read_more(stream, rest, block_bytes)) > len(rest):
             data = _without_mark(data, path) if line == 1 else data
             end = end_of_records(data)
             if end:
@@ -96,8 +96,8 @@ def text_blocks(
         yield _last_block(rest, line, path=path, end_of_records=end_of_records)
 
 
-def _read_on(stream: pa.NativeFile, rest: Bytes, block_bytes: int) -> Bytes:
-    """What is left of the last block, and the next bytes of the file, in one array of its own."""
+def _read_more(stream: pa.NativeFile, rest: Bytes, block_bytes: int) -> Bytes:
+    """The rest of the last block and the next bytes of the file, in a new array."""
     room = np.empty(len(rest) + block_bytes, np.uint8)
     room[: len(rest)] = rest
     return room[: len(rest) + stream.readinto(room[len(rest) :])]

@@ -10,7 +10,7 @@ from recsys.data.ingest.columns import as_text, cast_or_null, is_blank, mask, nu
 from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, marked
 
 EARLIEST, LATEST = 631_152_000, 4_102_444_800
-"""Times from 1990-01-01 to before 2100-01-01 are taken: UTC seconds."""
+"""Times from 1990-01-01 to before 2100-01-01 are accepted: UTC seconds."""
 
 AUTO, ISO = "auto", "iso"
 _TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -49,7 +49,7 @@ def unit_that_fits(text: str) -> str | None:
 def read_times(column: pa.Array, unit: str, *, latest: int = LATEST) -> tuple[Seconds, Faults | None]:
     """UTC seconds, int64 (n,), and the faults of the rows; fractions of a second are cut off.
 
-    `column`: (n,) of text, numbers, timestamps or dates. `unit`: iso, s, ms or us, of text and numbers; a typed
+    `column`: (n,) of text, numbers, timestamps or dates. `unit`: iso, s, ms or us, for text and numbers; a typed
     column has its own. ISO 8601 text without a zone is UTC. `latest`: UTC seconds; later times are in the future.
     """
     times, known = _seconds(column, unit)
@@ -68,7 +68,7 @@ def _missing(column: pa.Array) -> NDArray[np.bool_]:
 
 
 def _seconds(column: pa.Array, unit: str) -> tuple[Seconds, NDArray[np.bool_]]:
-    """int64 (n,), and bool (n,): whether there is a time that can be read."""
+    """int64 (n,), and bool (n,): whether the value is a readable time."""
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s"))
     text = as_text(column)

@@ -1,1 +1,1 @@
-"""What a model is trained on, and what is held out to measure it."""
+"""Splits: the events a model is trained on, and those held out to evaluate it."""

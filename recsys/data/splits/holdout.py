@@ -1,4 +1,4 @@
-"""Holdout: the held-out pairs that a trained model is asked for, and why the others are left out."""
+"""Holdout: the held-out pairs that are evaluated, and why the others are left out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,14 +22,14 @@ MEANINGS = {
     "already_seen": "the pair is in the user's history",
     "sampled_out": "the user is not in the sample of evaluate.max_users",
 }
-"""Why pairs of the holdout are not evaluated, in the order in which they are looked at."""
+"""Why pairs of the holdout are not evaluated, in the order in which they are checked."""
 
 
 @dataclass(frozen=True, eq=False)
 class Holdout:
-    """Distinct held-out pairs, and how many pairs and users went for each reason.
+    """Distinct held-out pairs, and the number of pairs and users left out for each reason.
 
-    Every step leaves out some pairs; a user is counted under the reason that took the last one.
+    A user is counted under the reason for which the last of the user's pairs was left out.
     """
 
     pairs: Pairs
@@ -53,11 +53,11 @@ class Holdout:
         )
 
     def explain(self, left: "Holdout") -> str:
-        """Why only `left` remains of the pairs of this one, in a sentence."""
-        taken = "; ".join(
+        """A sentence that says why only `left` remains of these pairs."""
+        reasons = "; ".join(
             f"{count:,} because {MEANINGS[reason]} ({reason})" for reason, count in left.dropped.items()
         )
-        return f"{len(self.pairs):,} pairs of user and item are held out; left out are {taken or 'none'}"
+        return f"{len(self.pairs):,} pairs of user and item are held out; left out are {reasons or 'none'}"
 
 
 def held_out_pairs(cut: EventSplit) -> Holdout:
@@ -76,10 +76,10 @@ def new_items(cut: EventSplit) -> IdMap:
 
 
 def evaluable(holdout: Holdout, cut: EventSplit, *, items: IdMap, histories: InteractionMatrix) -> Holdout:
-    """The pairs that a model can be asked for, renumbered: users as rows of `histories`, items as of `items`.
+    """The pairs that can be evaluated, renumbered: users are rows of `histories`, items positions in `items`.
 
     `items`: those of the training matrix. `histories`: of users of the holdout, over the same items.
-    Leaves out, in this order, pairs of no positive value, of unknown users, of unknown items, and in the history.
+    Leaves out, in this order, pairs without a positive value, of unknown users, of unknown items, and in the history.
     """
     held_users, held_items = cut.holdout.users, cut.holdout.items
     user_at, user_known = _lookup(held_users, histories.users)
@@ -93,7 +93,7 @@ def evaluable(holdout: Holdout, cut: EventSplit, *, items: IdMap, histories: Int
         holdout = holdout.keep(in_train[holdout.pairs.user_idx], "new_user")
         holdout = holdout.keep(has_history[holdout.pairs.user_idx], "user_not_trained")
     in_train = _occurring(held_items, cut.train.items, cut.train.item_idx)
-    # A new item is known if new items are measured.
+    # If new items are measured, `items` holds them, so they are known.
     holdout = holdout.keep((in_train | item_known)[holdout.pairs.item_idx], "new_item")
     holdout = holdout.keep(item_known[holdout.pairs.item_idx], "item_not_trained")
     return _unseen(_renumbered(holdout, user_at, item_at), histories.csr)
@@ -108,14 +108,14 @@ def sampled(holdout: Holdout, max_users: int | None, rng: np.random.Generator) -
 
 
 def relevance(holdout: Holdout, n_items: int) -> Csr:
-    """float32 (n_users, n_items), canonical: 1 where a pair is left; one row per user, in the order of `users`."""
+    """float32 (n_users, n_items), canonical: 1 for each pair; one row per user, in the order of `users`."""
     pairs = holdout.pairs
     indptr = np.append(run_starts(pairs.user_idx), len(pairs)).astype(np.int32)
     return Csr((pairs.weight, pairs.item_idx, indptr), shape=(len(indptr) - 1, n_items))
 
 
 def _renumbered(holdout: Holdout, user_at: Indices, item_at: Indices) -> Holdout:
-    # Id maps are sorted, so the pairs stay in the order of users, then items.
+    # Id maps are sorted, so the pairs stay ordered by user, then item.
     old = holdout.pairs
     pairs = Pairs(user_at[old.user_idx], item_at[old.item_idx], old.weight, old.n_events)
     return Holdout(pairs, holdout.dropped, holdout.dropped_users)
@@ -129,7 +129,7 @@ def _unseen(holdout: Holdout, histories: Csr) -> Holdout:
 
 
 def _lookup(ids: IdMap, target: IdMap) -> tuple[Indices, NDArray[np.bool_]]:
-    """Position of each of `ids` in `target`: int32 (n,), valid only where the second, bool (n,), is true."""
+    """Position of each of `ids` in `target`: int32 (n,), valid only if the second array, bool (n,), is true."""
     positions, known = target.encode(ids.ids)
     at = np.zeros(len(ids), np.int32)
     at[known] = positions

@@ -1,4 +1,4 @@
-"""Splits: what a model may learn from, and what it is then asked to predict."""
+"""Split: the training matrix, and the histories and relevant items of the users to evaluate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,22 +19,22 @@ from recsys.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One training matrix, and the users whose other items a model trained on it is to find.
+    """A training matrix, and the evaluated users with their histories and relevant items.
 
     `train`: built from train events only, id maps included; if new items are measured, it has a column without
     entries for each of them. `queries_history`: float32 (n_eval, n_items), the history of each evaluated user.
-    `user_idx`: int32 (n_eval,), their rows in `train`, None if training never saw them. `user_ids`: pyarrow string
+    `user_idx`: int32 (n_eval,), their rows in `train`, None if they are not in training. `user_ids`: pyarrow string
     array (n_eval,). `holdout`: float32 (n_eval, n_items), 1 where an item is relevant: at least one per row, none of
     them in that row's history. `cut`: UTC seconds; train events are older, held-out events are not. None if the split
     is not by time.
 
     `counts`: n_train_events, n_train_users, n_train_items, n_train_entries; n_new_items, the columns without entries;
-    n_holdout_events, n_holdout_pairs and n_holdout_users as they were cut off; n_holdout_entries and n_eval_users,
-    what is left of them to evaluate.
+    n_holdout_events, n_holdout_pairs and n_holdout_users before any is left out; n_holdout_entries and n_eval_users,
+    the pairs and users that are evaluated.
     `dropped`: distinct (user, item) pairs of the holdout that are not evaluated, by reason;
     n_holdout_pairs = n_holdout_entries + all of them. `dropped_users`: users that are not evaluated, each under the
-    reason that took the last of their pairs; n_holdout_users = n_eval_users + all of them. Reasons that took
-    nothing are left out of both. They are, in the order in which they are looked at:
+    reason for which the last of their pairs was left out; n_holdout_users = n_eval_users + all of them. Reasons with
+    a count of zero are not in either. The reasons, in the order in which they are checked:
 
     not_positive       no event of the pair has a value above zero
     new_user           the user has no train event
@@ -44,9 +44,9 @@ class Split:
     item_not_trained   the item has train events, but cleaning left all of them out
     already_seen       the pair is in the user's history
     sampled_out        the user is not in the sample of `evaluate.max_users`
-    too_few_items      (users only) there would be no history left beside the holdout
+    too_few_items      (users only) no item would be left for the history
 
-    Raises DataError if any of this does not hold.
+    Raises DataError if shapes, values or sums are different.
     """
 
     train: InteractionMatrix
@@ -87,14 +87,14 @@ def make_split(
     weights: EventWeights,
     given: Interactions | None = None,
 ) -> Split:
-    """Split `events` as `evaluate.split` says, and build the training matrix from the train side alone.
+    """Split `events` as `evaluate.split` says, and build the training matrix from the train side only.
 
-    `prepare`, `weights`: as of `build_matrix`, which sees no held-out event, so neither the bounds nor the id maps
-    know of any; decay starts at the cut. The histories of "held_out_users" are weighed alike.
-    `given`: the events of `evaluate.holdout_paths`, for "given" alone; its ids are matched as strings.
+    `prepare`, `weights`: as of `build_matrix`, which gets train events only, so that no held-out event affects the
+    bounds or the id maps; decay starts at the cut. The histories of "held_out_users" are weighted in the same way.
+    `given`: the events of `evaluate.holdout_paths`, only for "given"; its ids are matched as strings.
     The same events, settings and seed give the same split.
     Raises ConfigError if an argument or column is missing, DataError if nothing is left to train on or to
-    evaluate, saying what took it.
+    evaluate, with the reasons.
     """
     rng = np.random.default_rng(evaluate.seed)
     cut = split_events(events, evaluate, rng=rng, given=given)

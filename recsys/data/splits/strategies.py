@@ -1,4 +1,4 @@
-"""Which events are trained on and which are held out, and the same once more for a validation part."""
+"""Split strategies: which events are trained on and which are held out, and a validation part of the former."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from recsys.data.interactions import Interactions
 from recsys.data.pairs import pair_keys, places_in_runs
 from recsys.errors import ConfigError, DataError
 
-_SHARE_OF_GIVEN = 0.2
-"""A given split does not say how it was made: a fifth of each user's items is held out, as is usual."""
+_GIVEN_VALIDATION_SHARE = 0.2
+"""How a given split was made is unknown; its validation part is the usual fifth of each user's items."""
 
 
 @dataclass(frozen=True, eq=False)
 class EventSplit:
-    """The events of a log, taken apart.
+    """The events of a log on both sides of a split.
 
-    `train`: learned from. `holdout`: to be predicted. `history`: the other events of held-out users, None if these
-    users are trained on. `at`: UTC seconds of a split in time. `now`: UTC seconds at which decay starts, None for the
-    newest train event. `too_few_items`: users with too few items to hold any out.
+    `train`: events to train on. `holdout`: events to predict. `history`: the other events of held-out users, None if
+    these users are trained on. `at`: UTC seconds of a split in time. `now`: UTC seconds at which decay starts, None
+    for the newest train event. `too_few_items`: users with too few items to hold any out.
     """
 
     train: Interactions
@@ -36,9 +36,9 @@ class EventSplit:
 def split_events(
     events: Interactions, evaluate: EvaluateConfig, *, rng: np.random.Generator, given: Interactions | None = None
 ) -> EventSplit:
-    """Split as `evaluate.split` says; `given`: the events of `evaluate.holdout_paths`, for "given" alone.
+    """Split as `evaluate.split` says; `given`: the events of `evaluate.holdout_paths`, only for "given".
 
-    Raises ConfigError if the events lack a column that the split needs, DataError if a side is left empty.
+    Raises ConfigError if the events lack a column that the split needs, DataError if a side is empty.
     """
     if len(events) == 0:
         raise DataError(f"split {evaluate.split!r}: the log holds no events")
@@ -57,7 +57,7 @@ def split_events(
 
 
 def split_by_time(events: Interactions, holdout: int) -> EventSplit:
-    """Hold out the last `holdout` seconds: events at or after newest - holdout; train on what is strictly older.
+    """Hold out the last `holdout` seconds: events at or after newest - holdout; train on strictly older ones.
 
     Decay starts at the cut. Raises ConfigError for events without timestamps.
     """
@@ -71,8 +71,8 @@ def split_by_time(events: Interactions, holdout: int) -> EventSplit:
 def split_last_items(events: Interactions, n: int) -> EventSplit:
     """Hold out each user's last `n` distinct items, with every event the user has with them.
 
-    An item is as late as the user's last event with it whose value is above zero; equal times, and logs without
-    timestamps, go by the order of the log. Users with n such items or fewer keep them all in train.
+    An item's time is that of the user's last event with it whose value is above zero. Ties, and logs without
+    timestamps, are ordered by row. Users with n such items or fewer keep them all in train.
     """
     keys = pair_keys(events)
     newest_first = _by_user_and_time(events)[::-1]
@@ -90,31 +90,31 @@ def split_last_items(events: Interactions, n: int) -> EventSplit:
 def split_held_out_users(
     events: Interactions, *, user_share: float, item_share: float, rng: np.random.Generator
 ) -> EventSplit:
-    """Draw `user_share` of the users, at least one, who are never trained on, and hold out part of their items.
+    """Draw `user_share` of the users, at least one, leave them out of training, and hold out part of their items.
 
-    Of each one's distinct items (those with a value above zero) a random `item_share`, rounded, at least one and
-    never all, is held out with every event the user has with them; the rest is the history. Which users and items
-    those are depends on `rng` and the ids, not on the order of the log. Users with one item are not evaluated.
+    A random `item_share` of each drawn user's distinct items with a value above zero (rounded, at least one, never
+    all) is held out with all the user's events with them; the rest is the history. Which users and items are drawn
+    depends on `rng` and the ids, not on the order of the log. Users with one item are not evaluated.
     """
     drawn = _draw_users(events, user_share, rng)
-    theirs = drawn[events.user_idx]
-    train, known = events.select(~theirs), events.select(theirs)
-    held, n_answering = _draw_items(known, item_share, rng)
+    is_drawn = drawn[events.user_idx]
+    train, known = events.select(~is_drawn), events.select(is_drawn)
+    held, n_evaluated = _draw_items(known, item_share, rng)
     now = None if events.timestamp is None else int(events.timestamp.max())
-    too_few = int(np.count_nonzero(drawn)) - n_answering
+    too_few = int(np.count_nonzero(drawn)) - n_evaluated
     return EventSplit(train, known.select(held), history=known.select(~held), now=now, too_few_items=too_few)
 
 
 def split_pairs(events: Interactions, *, item_share: float, rng: np.random.Generator) -> EventSplit:
-    """Hold out a random `item_share` of every user's distinct items, as many of each as in `split_held_out_users`."""
-    held, n_answering = _draw_items(events, item_share, rng)
-    too_few = int(np.count_nonzero(np.bincount(events.user_idx))) - n_answering
+    """Hold out a random `item_share` of every user's distinct items, by the rules of `split_held_out_users`."""
+    held, n_evaluated = _draw_items(events, item_share, rng)
+    too_few = int(np.count_nonzero(np.bincount(events.user_idx))) - n_evaluated
     return EventSplit(events.select(~held), events.select(held), too_few_items=too_few)
 
 
 @dataclass(frozen=True, eq=False)
 class ValidationPart:
-    """What `make_split` takes to split the train side of a log once more.
+    """The arguments of `make_split` that split the train side of a log again.
 
     `events`: none of them is in the holdout. `evaluate`: how to split them. `given`: the held-out events if the split
     is "given".
@@ -126,18 +126,18 @@ class ValidationPart:
 
 
 def validation_part(events: Interactions, evaluate: EvaluateConfig) -> ValidationPart:
-    """Split `events` as `evaluate` says, drop the holdout, and say how to split the train side once more.
+    """Split `events` as `evaluate` says, drop the holdout, and return how to split the train side again.
 
-    "temporal": as long before the cut as the holdout is after it. "last_n": the last n items of what is left.
-    "held_out_users": other users, by another seed. "given": the log is the train side; a random fifth of each
-    user's items is held out. Every user is evaluated (no `max_users`), and new
-    items are dropped, because no setting can find them.
+    "temporal": a holdout of the same length before the cut. "last_n": the last n of the remaining items.
+    "held_out_users": other users, drawn with another seed. "given": the log is the train side; a random fifth of
+    each user's items is held out. Every user is evaluated (no `max_users`), and new items are dropped, because no
+    setting can find them.
     Raises ConfigError if the events lack a column that the split needs, DataError if a side is left empty.
     """
     all_users = evaluate.model_copy(update={"max_users": None, "new_items": "drop"})
     rng = np.random.default_rng(evaluate.seed)
     if evaluate.split == "given":
-        cut = split_pairs(events, item_share=_SHARE_OF_GIVEN, rng=rng)
+        cut = split_pairs(events, item_share=_GIVEN_VALIDATION_SHARE, rng=rng)
         return ValidationPart(cut.train, all_users, cut.holdout)
     train = split_events(events, evaluate, rng=rng).train
     if evaluate.split == "held_out_users":
@@ -158,14 +158,14 @@ _BY_ORDER: dict[str, Callable[[Interactions, EvaluateConfig], EventSplit]] = {
 
 
 def _by_user_and_time(events: Interactions) -> NDArray[np.int64]:
-    """int64 (n,): rows by user, then time, then order of the log."""
+    """int64 (n,): the rows ordered by user, then time, then position in the log."""
     if events.timestamp is None:
         return np.argsort(events.user_idx, kind="stable")
     return np.lexsort((events.timestamp, events.user_idx))
 
 
 def _draw_users(events: Interactions, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """bool (n_users,): which users are held out, of those that have events; one is always left to train on."""
+    """bool (n_users,): which users with events are held out; at least one is left to train on."""
     active = np.flatnonzero(np.bincount(events.user_idx))
     n_drawn = min(max(1, round(share * len(active))), len(active) - 1)
     drawn = np.zeros(len(events.users), np.bool_)
@@ -174,7 +174,7 @@ def _draw_users(events: Interactions, share: float, rng: np.random.Generator) ->
 
 
 def _draw_items(events: Interactions, share: float, rng: np.random.Generator) -> tuple[NDArray[np.bool_], int]:
-    """bool (n,): the events with a random `share` of each user's items; and how many users that took any from."""
+    """bool (n,): the events with a random `share` of each user's items; and the number of users with such events."""
     keys = pair_keys(events)
     pairs = np.unique(keys[events.value > 0])
     user_idx = pairs // max(len(events.items), 1)
@@ -185,7 +185,7 @@ def _draw_items(events: Interactions, share: float, rng: np.random.Generator) ->
 
 
 def _remedy(evaluate: EvaluateConfig) -> str:
-    """What the settings ask of a log, as the end of a sentence."""
+    """What the split needs, or how to change it, as the end of a message."""
     if evaluate.split == "temporal":
         return f". The last {duration_text(evaluate.holdout)} of it are held out: set evaluate.holdout to less"
     if evaluate.split == "last_n":
@@ -193,7 +193,7 @@ def _remedy(evaluate: EvaluateConfig) -> str:
             f". A user needs more than evaluate.last_n = {evaluate.last_n} items for any to be held out, and none has"
         )
     if evaluate.split == "held_out_users":
-        return ". It needs 2 users or more, and those who are held out need 2 items or more"
+        return ". It needs at least 2 users, and at least 2 items per held-out user"
     return ". The events to hold out are those of evaluate.holdout_paths"
 
 

@@ -1,4 +1,4 @@
-"""A made-up book shop: a seeded log with planted structure for the demo, the tests and the scale benchmarks."""
+"""A synthetic book shop: a seeded log with planted structure for the demo, the tests and the scale benchmarks."""
 
 from recsys.data.synthetic.catalogue import Catalogue, make_catalogue
 from recsys.data.synthetic.events import EVENT_NAMES, EventChunk, generate_events, generate_matrix

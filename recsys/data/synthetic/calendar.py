@@ -1,4 +1,4 @@
-"""When the log happens: ten months that end on a fixed day, so that a seed gives the same log for ever."""
+"""The period of the log: ten months that end on a fixed day, so that a seed always gives the same log."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ END = int(np.datetime64("2026-11-01", "s").astype(np.int64))
 """First second after it."""
 
 N_SEASONS = 4
-"""Tastes last for about a fourth of the log."""
+"""A reader's tastes last about a quarter of the log."""
 
 SEASON = (END - START) // N_SEASONS
-"""Seconds."""
+"""Length of a season in seconds."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Slice:
 
 
 def time_slices(n_events: int, *, rows: int) -> list[Slice]:
-    """Cut the log into stretches of up to about `rows` events, spread evenly over time."""
+    """Cut the log into stretches of up to about `rows` events, which are spread evenly over time."""
     edges: list[tuple[str, int]] = []
     for month in np.arange("2026-01", "2026-11", dtype="datetime64[M]"):
         start, stop = (int(at.astype("datetime64[s]").astype(np.int64)) for at in (month, month + 1))
@@ -43,5 +43,5 @@ def time_slices(n_events: int, *, rows: int) -> list[Slice]:
 
 
 def share_until(second: int, total: int) -> int:
-    """How many of `total` things, spread evenly over the log, come before `second`."""
+    """How many of `total` events, spread evenly over the log, are before `second`."""
     return total * (second - START) // (END - START)

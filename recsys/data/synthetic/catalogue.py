@@ -1,4 +1,4 @@
-"""The shop's catalogue: titles in genres, some of them volumes of a series; and how things are drawn by genre."""
+"""The shop's catalogue: titles in genres, some of them volumes of a series, and pools to draw from by genre."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,19 +13,22 @@ from recsys.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class GenrePool:
-    """Things by genre. `ids`: int32 (n,), grouped by genre. `upto`: float64 (n,), genre + cumulative share in it."""
+    """Items or series by genre.
+
+    `ids`: int32 (n,), grouped by genre. `upto`: float64 (n,), genre + cumulative share in it.
+    """
 
     ids: Indices
     upto: NDArray[np.float64]
 
     def draw(self, genre: NDArray[np.integer], rng: np.random.Generator) -> Indices:
-        """One thing for each entry of `genre`: int32, in the shape of `genre`."""
+        """One id per entry of `genre`: int32, in the shape of `genre`."""
         at = np.searchsorted(self.upto, genre + rng.random(genre.shape), side="right")
         return self.ids[np.minimum(at, len(self.ids) - 1)]
 
 
 def make_pool(genre: NDArray[np.integer], popularity: NDArray[np.float64]) -> GenrePool:
-    """The pools of things with these genres (n,), every genre from 0 up at least once, and weights (n,)."""
+    """The pool of ids 0 to n - 1 with these genres (n,), each from 0 up at least once, and weights (n,)."""
     order = np.argsort(genre, kind="stable").astype(np.int32)
     summed = np.cumsum(popularity[order])
     last = np.searchsorted(genre[order], np.arange(genre.max() + 1), side="right") - 1
@@ -53,7 +56,7 @@ def shares(n: int) -> NDArray[np.float64]:
 
 
 def quotas(total: int, n: int) -> NDArray[np.int64]:
-    """`total` >= n split over n genres by `shares`, none left without one."""
+    """`total` >= n split over n genres by `shares`, at least one each."""
     ends = np.rint(np.cumsum(shares(n)) * (total - n)).astype(np.int64)
     return np.diff(ends, prepend=0) + 1
 
@@ -66,13 +69,13 @@ MAX_VOLUMES = 6
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """What is sold, item i at row i; items are in no particular order.
+    """The items of the shop, item i at row i, in no particular order.
 
     `titles`: n_items different strings. `genre`: int8 (n_items,), positions in GENRES.
     `series`: int32 (n_items,), positions in `series_names`, -1 for a single book.
     `volume`: int8 (n_items,), 1, 2, ... within a series, 0 for a single book.
     `year`: int16 (n_items,). `price`: float32 (n_items,).
-    `popularity`: float64 (n_items,), how often an item is come across, relative to others of its genre.
+    `popularity`: float64 (n_items,), how often an item is found, relative to others of its genre.
     `series_genre`: int8 (n_series,). `series_items`: int32 (n_series, 6), the volumes in order, -1 beyond the last.
     """
 
@@ -103,7 +106,7 @@ class Catalogue:
 
     @cached_property
     def items_by_genre(self) -> GenrePool:
-        """Draws items."""
+        """The pool to draw items from."""
         return make_pool(self.genre, self.popularity)
 
 

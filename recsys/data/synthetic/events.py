@@ -18,14 +18,14 @@ BOT_EVENTS = 2_000
 
 CHUNK_ROWS = 1_000_000
 
-# Why a reader looks at an item, how often that is, and how often it then goes into the cart: a series already
-# begun, something of a favourite genre, or anything at all. Views are therefore noisier than purchases.
+# Why a reader views an item, the share of each reason, and the share that goes into the cart: the next volume of a
+# series, an item of a favourite genre, or any item. Views are therefore noisier than purchases.
 _FOLLOW, _BROWSE, _WANDER = range(3)
 _REASONS = np.array([0.45, 0.35, 0.20])
 _CART = np.array([0.50, 0.30, 0.04])
 _BUY = 0.6
 _FAVOURITE = np.array([0.6, 0.25, 0.15])
-# A visit ends within this many seconds: cart and purchase stay in the stretch of time that the view is in.
+# A visit ends within this many seconds, so that cart and purchase are in the same stretch of time as the view.
 _VISIT = 600
 
 
@@ -35,7 +35,7 @@ class EventChunk:
 
     `user_idx`, `item_idx`: int32 (n,); users from len(world.tastes) up are bots.
     `timestamp`: int64 (n,), UTC seconds. `event`: int8 (n,), positions in EVENT_NAMES.
-    `quantity`: int8 (n,), 1 or more. `month`: "2026-01" ...
+    `quantity`: int8 (n,), 1 or more. `month`: such as "2026-01".
     """
 
     month: str
@@ -52,9 +52,9 @@ class EventChunk:
 def generate_events(
     world: World, n_events: int, *, bots: int = 0, chunk_rows: int = CHUNK_ROWS
 ) -> Iterator[EventChunk]:
-    """Draw exactly `n_events` events, `bots` x BOT_EVENTS of them by bots, as chunks in the order of time.
+    """Draw exactly `n_events` events, `bots` x BOT_EVENTS of them by bots, as chunks in order of time.
 
-    A chunk holds about `chunk_rows` events and depends on the world and on these arguments alone.
+    A chunk holds about `chunk_rows` events and depends only on the world and on these arguments.
     """
     readers = max(0, n_events - bots * BOT_EVENTS)
     for part in time_slices(readers, rows=chunk_rows):
@@ -123,7 +123,7 @@ def _sorted_chunk(part: Slice, readers: _Rows, bots: _Rows, n_accounts: int) -> 
 
     user, timestamp = joined("user"), joined("timestamp")
     key = (timestamp - part.start) * n_accounts + user
-    order = _one_a_second(key, n_accounts)
+    order = _one_per_second(key, n_accounts)
     return EventChunk(
         month=part.month,
         user_idx=user[order].astype(np.int32),
@@ -134,8 +134,8 @@ def _sorted_chunk(part: Slice, readers: _Rows, bots: _Rows, n_accounts: int) -> 
     )
 
 
-def _one_a_second(key: NDArray[np.int64], n_accounts: int) -> NDArray[np.int64]:
-    """Sort `key` (second x accounts + account), moving repeated ones on by a second, in place, until none is."""
+def _one_per_second(key: NDArray[np.int64], n_accounts: int) -> NDArray[np.int64]:
+    """Sort `key` (second x accounts + account), moving duplicates on by one second, in place, until all differ."""
     while True:
         order = np.argsort(key, kind="stable")
         repeated = order[1:][key[order[1:]] == key[order[:-1]]]

@@ -1,4 +1,4 @@
-"""Lines: rows of the log as CSV text, and rows as real logs have them, each broken in one known way."""
+"""Lines: rows of the log as CSV text, and dirty rows, each broken in one known way as in real logs."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ _DAY = 86_400
 
 @dataclass(frozen=True, eq=False)
 class Names:
-    """Every text that a field can be, as binary arrays to take from."""
+    """Every text that a field can hold, as one binary array per column."""
 
     users: pa.BinaryArray
     items: pa.BinaryArray
@@ -93,7 +93,7 @@ def dirty_lines(
 ) -> tuple[pa.BinaryArray, list[str]]:
     """Dirty lines made from random rows of `columns` (binary arrays by name, in the file's order).
 
-    `numbers`: running numbers of the dirty rows; the kinds take turns.
+    `numbers`: running numbers of the dirty rows; the kinds alternate.
     Returns the lines, a binary array (len(numbers),), and the kind of each.
     """
     sources = rng.integers(0, max(len(columns["user_id"]), 1), len(numbers))
@@ -112,7 +112,7 @@ def _dirty_line(columns: dict[str, pa.BinaryArray], at: int, kind: str) -> bytes
     return b",".join(fields.values()) + b"\n"
 
 
-def strewn(lines: pa.BinaryArray, dirty: pa.BinaryArray, rng: np.random.Generator) -> pa.BinaryArray:
-    """`lines` in their order with `dirty` ones at random places after some of them; both binary arrays."""
+def scattered(lines: pa.BinaryArray, dirty: pa.BinaryArray, rng: np.random.Generator) -> pa.BinaryArray:
+    """`lines` in order with the `dirty` lines inserted at random places; both binary arrays."""
     places = np.concatenate([np.arange(len(lines)), rng.integers(0, max(len(lines), 1), len(dirty)) + 0.5])
     return pc.take(pa.concat_arrays([lines, dirty]), pa.array(np.argsort(places, kind="stable")))

@@ -14,7 +14,7 @@ import numpy as np
 
 from recsys.data.synthetic.catalogue import Catalogue
 from recsys.data.synthetic.events import BOT_EVENTS, EVENT_NAMES, EventChunk, generate_events
-from recsys.data.synthetic.lines import EVENT_COLUMNS, Names, dirty_lines, joined, line_bytes, strewn
+from recsys.data.synthetic.lines import EVENT_COLUMNS, Names, dirty_lines, joined, line_bytes, scattered
 from recsys.data.synthetic.words import GENRES
 from recsys.data.synthetic.world import World, item_id, make_world, user_id
 from recsys.errors import DataError
@@ -59,7 +59,7 @@ def write_synthetic_log(
 ) -> SyntheticLog:
     """Write `folder`/events/2026-01.csv.gz to 2026-10.csv.gz (or .csv) and `folder`/items.csv.
 
-    `n_events` good rows, bots' views included, and `dirty_rows` more on top of them. Needs memory for about a
+    `n_events` good rows, bots' views included, and `dirty_rows` more. Needs memory for about a
     million rows, whatever `n_events` is. Raises DataError for sizes that cannot be planted.
     """
     if n_users < 1 or n_events < bots * BOT_EVENTS or not 0 <= dirty_rows <= n_events:
@@ -87,7 +87,7 @@ def write_synthetic_log(
 
 
 class _EventWriter:
-    """Writes chunks and keeps the tally."""
+    """Writes chunks and counts their rows."""
 
     def __init__(self, world: World, names: Names, n_events: int, dirty_rows: int, progress: Progress) -> None:
         self.events: Counter[str] = Counter()
@@ -110,7 +110,7 @@ class _EventWriter:
         columns, rng = self._names.columns(chunk), self._world.rng(2, before)
         dirty, planted = dirty_lines(columns, due, rng)
         self.planted.update(planted)
-        return line_bytes(strewn(joined(columns), dirty, rng) if planted else joined(columns))
+        return line_bytes(scattered(joined(columns), dirty, rng) if planted else joined(columns))
 
     def _dirty_until(self, events: int) -> int:
         return self._dirty_rows * events // max(self._n_events, 1)
@@ -118,7 +118,7 @@ class _EventWriter:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write; compressed if its name says so, without the time of day in its bytes."""
+    """A file to write; gzip without a time stamp if its name ends with .gz."""
     with ExitStack() as stack:
         raw = stack.enter_context(path.open("wb"))
         if path.suffix != ".gz":

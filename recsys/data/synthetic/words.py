@@ -1,4 +1,4 @@
-"""The words that invented titles are made of, so that a person can tell a genre by its titles."""
+"""The words of the synthetic titles, chosen so that a title shows its genre."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Genre:
-    """A genre and its vocabulary; a title is drawn from it without repetition."""
+    """A genre and its vocabulary; no title is drawn twice."""
 
     name: str
     adjectives: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""World: the planted truth that a synthetic log is drawn from: a catalogue, and what readers like.
+"""World: the planted truth of a synthetic log: a catalogue, and the tastes of its readers.
 
 Readers like a few genres, and the series they are in the middle of; both drift from season to season.
 """
@@ -24,7 +24,7 @@ LATECOMERS = 0.25
 class Tastes:
     """Planted truth about readers, reader u at row u. A season starts on another day for every reader.
 
-    `favourites`: int8 (n_users, seasons, 3), genres, the first the dearest; a narrow taste repeats one.
+    `favourites`: int8 (n_users, seasons, 3), genres, the favourite first; a narrow taste repeats one.
     `following`: int32 (n_users, seasons, 2), series of the first two favourites, read volume by volume.
     `activity`: float64 (n_users,), cumulative share of all visits.
     `joined`: int64 (n_users,), UTC seconds; START for readers from the start.
@@ -43,12 +43,12 @@ class Tastes:
     def season(
         self, user_idx: NDArray[np.integer], timestamp: Seconds
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Season of each reader at each time: its number, and how much of it is over (0 to 1)."""
+        """Season of each reader at each time: its number, and the elapsed share of it (0 to 1)."""
         number, rest = np.divmod(timestamp - START + self.shift[user_idx], SEASON)
         return number, rest / SEASON
 
     def draw_users(self, timestamp: Seconds, rng: np.random.Generator) -> NDArray[np.int64]:
-        """The reader of each visit: active readers more often, none before joining."""
+        """The reader of each visit, in proportion to activity, and never before joining."""
         user = np.searchsorted(self.activity, rng.random(len(timestamp)), side="right")
         user = np.minimum(user, len(self) - 1)
         always = np.flatnonzero(self.joined == START)
@@ -56,7 +56,7 @@ class Tastes:
 
 
 def make_tastes(n_users: int, catalogue: Catalogue, rng: np.random.Generator) -> Tastes:
-    """The tastes of `n_users` readers for what the catalogue holds."""
+    """The tastes of `n_users` readers in this catalogue."""
     favourites = _favourites(n_users, catalogue.n_genres, rng)
     series = make_pool(catalogue.series_genre, zipf_popularity(catalogue.series_genre, rng))
     activity = np.cumsum(rng.lognormal(sigma=0.8, size=n_users))
@@ -86,14 +86,14 @@ def _favourites(n_users: int, n_genres: int, rng: np.random.Generator) -> NDArra
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """The catalogue, its readers' tastes, and the seed that both and every later draw come from."""
+    """The catalogue, its readers' tastes, and the seed of all random draws."""
 
     catalogue: Catalogue
     tastes: Tastes
     seed: int
 
     def rng(self, *purpose: int) -> np.random.Generator:
-        """Random numbers of one purpose, whatever else was drawn before."""
+        """A generator for one purpose, independent of all other draws."""
         return np.random.default_rng([self.seed, *purpose])
 
 

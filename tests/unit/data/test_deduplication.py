@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.data.interactions import Interactions
-from recsys.data.pairs import first_of_alike, hash_rows
+from recsys.data.pairs import first_of_equal_rows, hash_rows
 
 ROWS = st.lists(
     st.tuples(
@@ -40,15 +40,15 @@ def test_as_a_set_would_tell(make_log: Log, hashed: Callable[[Any], Any]) -> Non
     @settings(max_examples=40, deadline=None)
     @given(ROWS)
     def check(rows: list[tuple[object, ...]]) -> None:
-        assert first_of_alike(make_log(rows), hashed=hashed).tolist() == firsts(rows)
+        assert first_of_equal_rows(make_log(rows), hashed=hashed).tolist() == firsts(rows)
 
     check()
 
 
 def test_a_log_without_time_and_event_is_compared_by_user_and_item(make_log: Log) -> None:
     rows = [("a", "x"), ("a", "y"), ("b", "x"), ("a", "x"), ("a", "y")]
-    assert first_of_alike(make_log(rows)).tolist() == [True, True, True, False, False]
+    assert first_of_equal_rows(make_log(rows)).tolist() == [True, True, True, False, False]
 
 
 def test_one_row(make_log: Log) -> None:
-    assert first_of_alike(make_log([("a", "x")])).tolist() == [True]
+    assert first_of_equal_rows(make_log([("a", "x")])).tolist() == [True]

@@ -38,7 +38,7 @@ def test_it_says_which_ids_it_knows() -> None:
 def test_a_few_ids_and_many_are_found_the_same() -> None:
     made, _ = IdMap.of(["b", "a", "é"])
     asked = ["é", "x", "a", "", "b", "a"]
-    few, many = made.encode(asked), made.encode(asked, hash_from=0)
+    few, many = made.encode(tuple(asked)), made.encode(tuple(asked), hash_from=0)
     assert few[0].tolist() == many[0].tolist() == [2, 0, 1, 0]
     assert few[1].tolist() == many[1].tolist()
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys.data.cleaning import k_core, of_users_within
+from recsys.data.cleaning import k_core, within_max_events
 from recsys.data.pairs import Pairs, merge_events
 
 pair_sets = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=40)
@@ -35,8 +35,8 @@ def slow_core(found, min_user_items, min_item_users):
 
 def test_users_within_the_bound_count_events_not_items(make_log):
     log = make_log([("bot", "a")] * 3 + [("u", "a"), ("u", "b")])
-    assert of_users_within(log.user_idx, 2).tolist() == [False, False, False, True, True]
-    assert of_users_within(log.user_idx, 3).all()
+    assert within_max_events(log.user_idx, 2).tolist() == [False, False, False, True, True]
+    assert within_max_events(log.user_idx, 3).all()
 
 
 def test_falls_like_dominoes():

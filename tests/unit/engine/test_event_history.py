@@ -13,7 +13,7 @@ from recsys.data.cleaning import build_history
 from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
-from recsys.data.pairs import first_of_alike
+from recsys.data.pairs import first_of_equal_rows
 from recsys.engine.event_history import weigh, weights_of
 from recsys.engine.question import MAX_EVENTS, Event
 from recsys.errors import ArtifactError, InvalidRequestError
@@ -147,7 +147,7 @@ def test_it_is_what_prepare_makes_of_one_user(
         np.array([list(kinds).index(event.event or "") for event in events], np.int8),
         tuple(kinds),
     )
-    log = log.select(first_of_alike(log)) if deduplicate else log
+    log = log.select(first_of_equal_rows(log)) if deduplicate else log
     history = build_history(log, weighing)
     expected = dict(zip(items.decode(history.csr.indices), history.csr.data.tolist(), strict=True))
     assert weights(weighing, *events) == pytest.approx(expected, rel=1e-6)

@@ -63,11 +63,11 @@ def test_many_ids_are_counted_by_their_hashes(log: LogConfig, whole: Survey) -> 
 
 
 def test_a_part_of_the_log_knows_that_it_is_one(log: LogConfig) -> None:
-    survey = surveyed(log, most_rows=5_000)
+    survey = surveyed(log, max_rows=5_000)
     assert not survey.whole
     assert 5_000 <= survey.rows < 30_000
     assert 2 * survey.half[0] >= survey.rows
-    assert surveyed(log, most_rows=10**9).whole
+    assert surveyed(log, max_rows=10**9).whole
 
 
 def test_a_log_without_an_accepted_row_is_an_error(tmp_path: Path) -> None:
