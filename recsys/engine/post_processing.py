@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.items import Items
 from recsys.engine.answers import Reason
 from recsys.engine.user_profiles import UserProfile, row_of
-from recsys.models.factors.fold_in import Doubles
 from recsys.models.factors.model import FactorModel
 from recsys.retrieval.exact import normalised
 

@@ -1,4 +1,4 @@
-"""Algorithm: what the registry knows of a model that can be served; Baseline: of one that is only compared with."""
+"""Entries of the registry: Algorithm for a model that can be served, Baseline for one that can only be compared."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ from recsys.progress import Progress
 
 @dataclass(frozen=True)
 class Bounds:
-    """The values of a setting among which a search may choose, `low` to `high`.
+    """The range of a setting in a search, `low` to `high`.
 
-    `log`: in steps of equal ratio. `whole`: integers only.
+    `log`: searched on a logarithmic scale. `whole`: integers only.
     """
 
     low: float
@@ -37,7 +37,7 @@ class Algorithm:
     `fit(matrix, config, *, progress)` returns a FactorModel. With an IterativeConfig it also takes `on_iteration`,
     with a WarmStartConfig also `start`, the Embeddings to start from.
     `load(folder)` reads what the `save` of the model wrote.
-    `unavailable`: says in words what is not installed, "needs gensim ..."; None if nothing is missing.
+    `unavailable`: returns what is not installed, such as "needs gensim ..."; None if nothing is missing.
     `tunable`: the numbers of its section that `recsys tune` may search, by key; the popularity exponent and the
     iterations are found within each fit and need no bounds.
     """
@@ -51,7 +51,7 @@ class Algorithm:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A model that is only compared with. `check_size`: raises ModelError if it cannot hold that many items."""
+    """A model that can only be compared with. `check_size`: raises ModelError if there are too many items for it."""
 
     fit: Callable[[InteractionMatrix, Progress], Recommender]
     check_size: Callable[[int], None] | None = None

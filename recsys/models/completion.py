@@ -7,8 +7,8 @@ from recsys.models.factors.embeddings import Embeddings
 def complete(embeddings: Embeddings, items: Items) -> Embeddings:
     """The embeddings that are indexed and published; today those of the fit, as they are.
 
-    An item that nobody used in training has the zero vector and is never listed. Its title and attributes in `items`
-    may tell what it is like: vectors made from such content go in here, in the space of the learned ones, and nothing
-    after this step needs to know of them. Users and the vectors of the other items stay.
+    An item without users in training has the zero vector and is never listed. Vectors made from its title and
+    attributes in `items` can be filled in here, in the space of the learned ones; later steps need no change. The
+    vectors of users and of the other items stay.
     """
     return embeddings

@@ -1,4 +1,4 @@
-"""How much memory this process may still take."""
+"""How much memory this process can still allocate."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def _of_machine(meminfo: Path) -> int:
 
 
 def _of_group(group: Path) -> float:
-    """Of the control group, version 2. Its cached files count as free, because the system drops them for room."""
+    """Of the control group, version 2. Its cached files count as free, because the system drops them when needed."""
     try:
         limit = int((group / "memory.max").read_text())
         used = int((group / "memory.current").read_text())

@@ -14,7 +14,7 @@ from recsys.retrieval.topk import TopK, place
 
 @dataclass(frozen=True, eq=False)
 class PopularityRecommender:
-    """The most popular items outside a user's history; equal ones by lower index.
+    """The most popular items outside a user's history; ties by lower index.
 
     `order`: int32 (m,), the items with any training user, most popular first. `score`: float32 (m,), their
     popularity, in that order.
@@ -52,5 +52,5 @@ class PopularityRecommender:
 def _ranked(popularity: NDArray[np.int64] | NDArray[np.float64], *, name: str) -> PopularityRecommender:
     score = popularity.astype(np.float32)
     order = np.argsort(-score, kind="stable").astype(np.int32)
-    order = order[: np.count_nonzero(score)]  # nobody has used the others
+    order = order[: np.count_nonzero(score)]  # the others have no users
     return PopularityRecommender(read_only(order), read_only(score[order]), name)

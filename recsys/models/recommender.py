@@ -12,7 +12,7 @@ from recsys.retrieval.topk import TopK
 class Queries:
     """Users to recommend to.
 
-    `history`: float32 CSR (n, n_items), what each user did; none of these items is ever recommended.
+    `history`: float32 CSR (n, n_items), the items of each user; none of them is ever recommended.
     `user_idx`: int32 (n,), their rows in the training matrix, or None if they were not in training, so that the model
     must rank from `history` alone.
     """

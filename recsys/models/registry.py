@@ -1,6 +1,6 @@
 """Every model by name: those that can be served, and those that are only compared with (docs/baselines.md).
 
-A new model that serves has two places: its own file, with its section, its fit and its `Algorithm`, and ALGORITHMS.
+A new model that serves touches two files: its own, with its section, fit and `Algorithm`, and ALGORITHMS here.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ def model_config(tree: Mapping[str, Any]) -> FactorModelConfig:
 
 
 def explain_model_key(tree: Mapping[str, Any], key: str) -> str:
-    """What to say of a `key` that the section of plain values must not have: whose it is, or which one is like it."""
+    """The message for a `key` that the section must not have: which algorithms have it, or the nearest known key."""
     name = tree.get("algorithm", DEFAULT)
     owners = [repr(other) for other, each in publishable().items() if key in each.config.model_fields]
     if owners:
@@ -79,7 +79,7 @@ def _by_algorithm(value: Any, handler: ValidatorFunctionWrapHandler) -> FactorMo
         return value
     if isinstance(value, Mapping):
         return model_config(value)
-    section: FactorModelConfig = handler(value)  # refuses it, in pydantic's words
+    section: FactorModelConfig = handler(value)  # raises pydantic's own error
     return section
 
 
@@ -119,7 +119,7 @@ def load_model(folder: Path) -> FactorModel:
     name = read_model_file(folder)["algorithm"]
     if name not in publishable():
         known = ", ".join(publishable())
-        raise ArtifactError(f"{folder}: made by the algorithm {name!r}, which is unknown here; known are {known}")
+        raise ArtifactError(f"{folder}: made by the unknown algorithm {name!r}; expected one of {known}")
     return publishable()[name].load(folder)
 
 
@@ -129,7 +129,7 @@ def fit_baseline(name: str, matrix: InteractionMatrix, *, progress: Progress = s
     Raises ConfigError, with the known names, if it is unknown; ModelError if the model refuses the matrix.
     """
     known = _known(name)
-    with _refusals():
+    with _naming_the_key():
         if isinstance(known, Baseline):
             return known.fit(matrix, progress)
         model = fit_model(matrix, model_config({"algorithm": name}), progress=progress)
@@ -139,7 +139,7 @@ def fit_baseline(name: str, matrix: InteractionMatrix, *, progress: Progress = s
 def check_algorithms(model: FactorModelConfig, evaluate: EvaluateConfig) -> None:
     """Raise ConfigError if the model or a baseline is unknown or not installed, or a baseline is named twice.
 
-    Looks at the settings and at what is installed alone, so call it before anything is read or fitted.
+    Checks only the settings and what is installed, so it can be called before anything is read or fitted.
     """
     _check_installed("model.algorithm", model.algorithm)
     for name in evaluate.baselines:
@@ -159,7 +159,7 @@ def check_fits(names: Sequence[str], train: Callable[[], InteractionMatrix]) -> 
     checks = [known.check_size for name in names if isinstance(known := _known(name), Baseline)]
     if limits := [check for check in checks if check is not None]:
         n_items = train().n_items
-        with _refusals():
+        with _naming_the_key():
             for check in limits:
                 check(n_items)
 
@@ -193,8 +193,8 @@ def _check_installed(key: str, name: str) -> None:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
-    """Adds to the reason of a model that refuses its matrix where it was asked for."""
+def _naming_the_key() -> Iterator[None]:
+    """Adds the configuration key to the error of a baseline that refuses its matrix."""
     try:
         yield
     except ModelError as error:

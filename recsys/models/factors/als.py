@@ -1,11 +1,11 @@
-"""Alternating least squares on implicit feedback: implicit supplies the solver, everything around it is here.
+"""Alternating least squares on implicit feedback: the solver is implicit's.
 
 The objective is that of Hu, Koren, Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (2008):
 
     sum over all users u and items i of  c_ui (p_ui - x_u . y_i)^2  +  regularization (sum |x_u|^2 + sum |y_i|^2)
 
 For stored entries p_ui is 1 and c_ui the stored confidence; for all others p_ui = 0 and c_ui = 1. A stored confidence
-replaces the 1, it is not added to it. The regularization is the same for every row.
+replaces the 1, rather than being added to it. The regularization is the same for every row.
 One iteration improves every user's vector, then every item's, by three steps of conjugate gradient from its last
 value: Takacs, Pilaszy, Tikk, "Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative
 Filtering" (2011). A row without entries gets the zero vector.
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 OnVectors = Callable[[int, Floats, Floats], None]
 """Called with the number of iterations done, and users float32 (n_users, d) and items float32 (n_items, d) so far.
 
-The solver goes on from these arrays: look and copy, do not write. An exception ends the fit and comes out of it.
+The solver continues with these arrays: read or copy them, do not write. An exception ends the fit and propagates.
 """
 
 
@@ -99,16 +99,16 @@ def fit_als(
     # implicit runs its own threads over rows; BLAS threads below them cost up to ten times the time.
     with threadpool_limits(1, "blas"):
         solver = _solver(config, start, overwrite=overwrite_start)
-        told = _listener(solver, losses, confidence, config, progress, on_iteration)
+        callback = _callback(solver, losses, confidence, config, progress, on_iteration)
         with suppress(ModelFitError):  # not finite, which `_vectors` explains
-            solver.fit(writeable(confidence), show_progress=False, callback=told)
+            solver.fit(writeable(confidence), show_progress=False, callback=callback)
         fit = AlsFit(*_vectors(solver, confidence, config), tuple(losses))
     size = (*confidence.shape, confidence.nnz, config.factors)
     logger.info("als users=%d items=%d entries=%d factors=%d seconds=%.2f", *size, time.perf_counter() - started)
     return fit
 
 
-def _listener(
+def _callback(
     solver: Any,
     losses: list[float],
     confidence: Csr,

@@ -8,14 +8,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.confidence import ConfidenceWeighting, fit_confidence
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.errors import ArtifactError
 from recsys.models.algorithm import Algorithm
 from recsys.models.factors.als import AlsConfig, OnVectors, fit_als
 from recsys.models.factors.embeddings import Embeddings, popularity_scale
-from recsys.models.factors.fold_in import Doubles, contributions, fold_in, gram_matrix
+from recsys.models.factors.fold_in import contributions, fold_in, gram_matrix
 from recsys.models.factors.model import OnIteration
 from recsys.models.factors.model_file import NAME, read_model_file, write_model_file
 from recsys.models.factors.spectral import spectral_start
@@ -26,7 +26,7 @@ from recsys.progress import Progress, silent
 class AlsModel:
     """A FactorModel learned by alternating least squares.
 
-    `weighting`: what turned counts into confidence. `regularization`: of the fit. `losses`: training loss after each
+    `weighting`: turns counts into confidence. `regularization`: of the fit. `losses`: training loss after each
     iteration, empty unless `log_loss`.
     """
 
@@ -66,7 +66,7 @@ class AlsModel:
 
     @cached_property
     def gram(self) -> Doubles:
-        """Float64 (d, d): Y'Y of the item vectors, made once because every fold-in needs it."""
+        """Float64 (d, d): Y'Y of the item vectors, cached because every fold-in needs it."""
         return gram_matrix(self.embeddings.items)
 
     def rotated(self, rotation: Floats) -> "AlsModel":
@@ -113,7 +113,7 @@ def train_als(
     def model(users: Floats, items: Floats, losses: tuple[float, ...] = ()) -> AlsModel:
         return AlsModel(Embeddings(users, items, scale), weighting, config.regularization, losses)
 
-    # Made before the confidence, so that the two are never in memory side by side.
+    # Computed before the confidence, so that the two are never in memory together.
     first = _first_vectors(matrix.csr, config, progress) if start is None else (start.users, start.items)
     fit = fit_als(
         weighting.apply(matrix.csr),
@@ -121,20 +121,20 @@ def train_als(
         start=first,
         overwrite_start=start is None,
         progress=progress,
-        on_iteration=on_iteration and _told(on_iteration, model),
+        on_iteration=on_iteration and _with_model(on_iteration, model),
     )
     return model(fit.users, fit.items, fit.losses)
 
 
-def _told(on_iteration: OnIteration, model: Callable[[Floats, Floats], AlsModel]) -> OnVectors:
-    def tell(done: int, users: Floats, items: Floats) -> None:
+def _with_model(on_iteration: OnIteration, model: Callable[[Floats, Floats], AlsModel]) -> OnVectors:
+    def on_vectors(done: int, users: Floats, items: Floats) -> None:
         on_iteration(done, model(users, items))
 
-    return tell
+    return on_vectors
 
 
 def _first_vectors(csr: Csr, config: AlsConfig, progress: Progress) -> tuple[Floats, Floats] | None:
-    """What the fit starts from; None lets the solver draw at random."""
+    """The start of the fit; None if the solver draws random vectors."""
     if config.start == "random":
         return None
     return spectral_start(csr, config.factors, seed=config.seed, progress=progress)

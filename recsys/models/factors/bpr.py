@@ -8,20 +8,19 @@ from implicit.recommender_base import ModelFitError
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Doubles, Floats
 from recsys.data.matrix import Csr, InteractionMatrix, presence
 from recsys.errors import ModelError
 from recsys.models.algorithm import Algorithm, Bounds
 from recsys.models.factors.config import IterativeConfig
 from recsys.models.factors.embeddings import degrees_of_items
-from recsys.models.factors.fold_in import Doubles
 from recsys.models.factors.implicit_input import check_solvable, writeable
 from recsys.models.factors.linear import LinearFactorModel, linear_model, weighted_sum
 from recsys.models.factors.model import OnIteration
 from recsys.progress import Progress, silent
 
-_LOOKS = 10
-"""How often `on_iteration` is called: one iteration changes too little to be worth a look."""
+_ITERATION_CALLS = 10
+"""How often `on_iteration` is called, because one iteration changes too little to be measured."""
 
 _RIDGE = 0.01
 """Ridge penalty of the fold-in, as a share of the mean variance of the users' mean item vectors. On validation parts
@@ -52,7 +51,7 @@ def train_bpr(
     """Learn to rank what a user used above what they did not, by stochastic gradient descent.
 
     Maximised is the sum over users u, items i used and j not used of log sigmoid(x_u . (y_i - y_j) + b_i - b_j),
-    minus `regularization` times the squares of what is learned. How much a user did with an item does not count.
+    minus `regularization` times the squares of what is learned. Weights of entries are ignored.
     implicit draws j in proportion to n_j, its users, where the paper draws uniformly. What it learns is then
     preference relative to popularity, log(p(i|u) / n_i), so log n_i is added to b_i.
     The vector of a user in training is the learned one; that of a history is what a ridge regression on the users of
@@ -75,7 +74,7 @@ def train_bpr(
     def after_iteration(iteration: int, *_: Any) -> None:
         done = iteration + 1
         progress("bpr", done, config.iterations)
-        if on_iteration is not None and done * _LOOKS % config.iterations < _LOOKS:
+        if on_iteration is not None and done * _ITERATION_CALLS % config.iterations < _ITERATION_CALLS:
             on_iteration(done, _model(matrix.csr, solver, config))
 
     try:
@@ -116,7 +115,7 @@ def _sources(csr: Csr, users: Floats, items: Floats, degree: Floats) -> Floats:
 
 
 def _ridge(csr: Csr, users: Floats, vectors: Floats, degree: Floats) -> tuple[Doubles, Doubles]:
-    """W (d, d) and c (d,) of `_sources`, from moments that are summed in double precision, some users at a time."""
+    """W (d, d) and c (d,) of `_sources`, from moments that are summed in double precision, by blocks of users."""
     d = vectors.shape[1]
     moments, total, n = np.zeros((2 * d, d)), np.zeros(2 * d), 0
     with threadpool_limits(1, "blas"):  # the order of sums, and so the last bits, would depend on the threads

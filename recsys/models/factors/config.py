@@ -1,8 +1,8 @@
-"""What the `[model]` sections of all factor models share, and what a model declares that it can do.
+"""The keys that the `[model]` sections of all factor models share, and the classes that declare what a model can do.
 
 A model's own section derives from `FactorModelConfig`, or from `IterativeConfig` if it can be stopped early, or from
-`WarmStartConfig` if it can also start from the vectors of an earlier fit. Steps ask for these classes, never for the
-name of an algorithm.
+`WarmStartConfig` if it can also start from the vectors of an earlier fit. Steps check for these classes, never for
+the name of an algorithm.
 """
 
 from typing import Any, ClassVar, Literal
@@ -36,7 +36,7 @@ class FactorModelConfig(Section):
 
 
 class IterativeConfig(FactorModelConfig):
-    """A model that improves by iterations, each of which would do as the last."""
+    """A model that improves by iterations and can be stopped after any of them."""
 
     iterations: int = Field(ge=1, description="iterations of the fit, at most")
     early_stopping: bool = Field(
@@ -45,7 +45,7 @@ class IterativeConfig(FactorModelConfig):
         "holds out; otherwise always `iterations`",
     )
 
-    # With early stopping the number of iterations is another one from night to night.
+    # With early stopping the number of iterations changes from night to night.
     not_learned: ClassVar[frozenset[str]] = FactorModelConfig.not_learned | {"iterations", "early_stopping"}
 
 

@@ -50,16 +50,16 @@ def shared_rows(earlier: IdMap, now: IdMap) -> tuple[Indices, Indices]:
 
 
 def share_of_entries(earlier: IdMap, matrix: InteractionMatrix) -> float:
-    """The share of the entries of `matrix` whose item `earlier` knows."""
+    """The share of the entries of `matrix` whose item is in `earlier`."""
     known = np.zeros(matrix.n_items, np.bool_)
     known[shared_rows(earlier, matrix.items)[1]] = True
     return float(known[matrix.csr.indices].mean())
 
 
 def aligned(model: FactorModel, items: IdMap, earlier: EarlierEmbeddings) -> FactorModel:
-    """`model` rotated so that the vectors of `items` come as close to the earlier ones as a rotation can bring them.
+    """`model` rotated so that the vectors of `items` are as close to the earlier ones as a rotation can bring them.
 
-    Inner products, and with them all lists, scores, cosines and fold-ins, stay what they were. The rotation R is the
+    Inner products, and with them all lists, scores, cosines and fold-ins, do not change. The rotation R is the
     orthogonal matrix that maximises the mean cosine over the shared items: R = U V' of the singular value
     decomposition of A'B, rows of A (now) and B (earlier) at length one; Schoenemann, "A Generalized Solution of the
     Orthogonal Procrustes Problem" (1966). The result is the same to the bit for any number of threads.
@@ -83,10 +83,10 @@ def mean_item_cosine(embeddings: Embeddings, items: IdMap, earlier: EarlierEmbed
     """
     before, after = shared_rows(earlier.items, items)
     now, then = embeddings.items[after], earlier.embeddings.items[before]
-    some = now.any(axis=1) & then.any(axis=1)
-    if not some.any():
+    nonzero = now.any(axis=1) & then.any(axis=1)
+    if not nonzero.any():
         return None
-    cosines = np.einsum("nd,nd->n", normalised(now[some]), normalised(then[some]))
+    cosines = np.einsum("nd,nd->n", normalised(now[nonzero]), normalised(then[nonzero]))
     return float(cosines.mean(dtype=np.float64))
 
 

@@ -3,18 +3,15 @@
 from contextlib import nullcontext
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import lapack
 from threadpoolctl import threadpool_limits
 
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.confidence import ConfidenceWeighting
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 
-Doubles = NDArray[np.float64]
-
-# For this many rows, turning BLAS threads off (milliseconds) costs less than they cost in small solves.
+# From this many rows on, turning BLAS threads off (milliseconds) costs less than threads cost in small solves.
 _MANY_ROWS = 16
 
 

@@ -19,7 +19,7 @@ from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.linear import LinearFactorModel, linear_model
 from recsys.progress import Progress, silent
 
-# gensim silently drops what is behind this place of a sentence.
+# gensim silently drops the items after this position of a sentence.
 _LONGEST_SENTENCE = 10_000
 
 
@@ -55,13 +55,13 @@ def train_item2vec(
 
     The model learns to tell an item j in the same history as i from one drawn by chance (popularity ** 0.75), by the
     inner product v_i . w_j. The items of a history have no order here, so every epoch puts each history in a new
-    random order, and looks `window` places to either side. Recommended is what training predicts beside a history:
+    random order, and looks `window` places to either side. Items are ranked by what training predicts for a history:
 
         score(u, j) = (sum over i in H of v_i) . w_j
 
     Barkan, Koenigstein, "Item2Vec: Neural Item Embedding for Collaborative Filtering" (2016), who rank by the cosine
-    of v_i and v_j instead. How much a user did with an item does not count. An item that is never beside another
-    one has vectors of zeros.
+    of v_i and v_j instead. Weights of entries are ignored. An item that never occurs with another one has zero
+    vectors.
     `longest_sentence`: longer histories are learned in pieces of this length.
     Raises ConfigError if gensim is missing, ModelError if no user has used two items.
     """
@@ -73,12 +73,12 @@ def train_item2vec(
     word2vec = _word2vec(config)
     word2vec.build_vocab_from_freq(histories.frequencies)
     word2vec.train(histories, total_examples=histories.n_sentences, epochs=config.epochs)
-    beside, predicted = _vectors(word2vec, matrix.n_items)
+    inputs, outputs = _vectors(word2vec, matrix.n_items)
     return linear_model(
         "item2vec",
         matrix.csr,
-        sources=beside,
-        items=predicted,
+        sources=inputs,
+        items=outputs,
         transform="presence",
         popularity_exponent=config.popularity_exponent,
     )
@@ -104,22 +104,22 @@ def _word2vec(config: Item2vecConfig) -> Any:
 def _vectors(word2vec: Any, n_items: int) -> tuple[Floats, Floats]:
     """v and w, float32 (n_items, d) each."""
     item = np.array(word2vec.wv.index_to_key, dtype=np.int64)
-    beside, predicted = np.zeros((2, n_items, word2vec.vector_size), np.float32)
-    beside[item], predicted[item] = word2vec.wv.vectors, word2vec.syn1neg
-    return beside, predicted
+    inputs, outputs = np.zeros((2, n_items, word2vec.vector_size), np.float32)
+    inputs[item], outputs[item] = word2vec.wv.vectors, word2vec.syn1neg
+    return inputs, outputs
 
 
 class _Histories:
     """The users' items as sentences, in a new random order on each pass.
 
-    A user of a single item shows nothing of what belongs together, and is left out.
+    Users of a single item are left out, because they have no pair of items.
     """
 
     def __init__(self, csr: Csr, config: Item2vecConfig, *, progress: Progress, longest_sentence: int) -> None:
         n_items_of_user = np.diff(csr.indptr)
         row = np.repeat(np.arange(len(n_items_of_user), dtype=np.int32), n_items_of_user)
-        accompanied = n_items_of_user[row] > 1
-        self._row, self._item = row[accompanied], csr.indices[accompanied]
+        has_pairs = n_items_of_user[row] > 1
+        self._row, self._item = row[has_pairs], csr.indices[has_pairs]
         self._bounds = _sentence_bounds(self._row, longest_sentence)
         self._rng = np.random.default_rng(config.seed)
         self._done, self._epochs, self._progress = 0, config.epochs, progress

@@ -1,4 +1,4 @@
-"""LinearFactorModel: a user's vector is a weighted sum of what the items of a history stand for."""
+"""LinearFactorModel: a user's vector is a weighted sum of vectors of the items in the history."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -7,11 +7,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from recsys.data.arrays import Floats, Indices, read_only
+from recsys.data.arrays import Doubles, Floats, Indices, read_only
 from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError, ModelError
 from recsys.models.factors.embeddings import Embeddings, degrees_of_items, popularity_scale
-from recsys.models.factors.fold_in import Doubles
 from recsys.models.factors.model_file import NAME, read_model_file, write_model_file
 
 _SOURCES, _DEGREE = "sources.npy", "item_degree.npy"
@@ -24,7 +23,7 @@ class LinearFactorModel:
     `sources`: float32 (n_items, d), s_i. `transform`: how the weights w_ui come from a history, a name in TRANSFORMS.
     Scores are sums over the history too, so contributions are exact: w_ui (s_i . y_j).
     `item_degree`: float32 (n_items,). Arrays are C-contiguous, finite, read-only.
-    Raises ModelError if they do not fit together, or the transform is unknown.
+    Raises ModelError if shapes or dtypes do not match, or the transform is unknown.
     """
 
     algorithm: str
@@ -43,8 +42,8 @@ class LinearFactorModel:
         for name, expected in (("sources", shape), ("item_degree", shape[:1])):
             array = getattr(self, name)
             if array.shape != expected or array.dtype != np.float32 or not array.flags.c_contiguous:
-                came = f"{array.dtype} {array.shape}"
-                raise ModelError(f"{self.algorithm}: {name} {came}, expected C-contiguous float32 {expected}")
+                got = f"{array.dtype} {array.shape}"
+                raise ModelError(f"{self.algorithm}: {name} {got}, expected C-contiguous float32 {expected}")
             object.__setattr__(self, name, read_only(array))
         if not np.isfinite(self.sources).all():
             raise ModelError(f"{self.algorithm}: sources hold NaN or infinity")
@@ -52,7 +51,8 @@ class LinearFactorModel:
     def fold_in(self, history: Csr) -> Floats:
         """Float32 (n, d): the weighted sum for each row of `history`, canonical float32 CSR (n, n_items).
 
-        The same to the bit whatever rows are beside it. Raises ModelError if the columns are not those of training.
+        To the last bit, a row's result does not depend on the other rows.
+        Raises ModelError if the columns are not those of training.
         """
         return weighted_sum(self._checked(history), self.sources, self.item_degree, transform=self.transform)
 
@@ -135,7 +135,7 @@ def linear_model(
 def weighted_sum(history: Csr, sources: Floats, item_degree: Floats, *, transform: str) -> Floats:
     """Float32 (n, d): for each row of `history` the sum of `sources`, (n_items, d), by the weights of `transform`.
 
-    scipy sums row by row in the order of the columns, so a row's result does not depend on the rows beside it.
+    scipy sums row by row in the order of the columns, so a row's result does not depend on the other rows.
     """
     weights = TRANSFORMS[transform](history, item_degree)
     summed: Floats = Csr((weights, history.indices, history.indptr), shape=history.shape) @ np.asarray(sources)
@@ -143,7 +143,7 @@ def weighted_sum(history: Csr, sources: Floats, item_degree: Floats, *, transfor
 
 
 def _presence(history: Csr, item_degree: Floats) -> Floats:
-    """float32 (nnz,): 1 for every entry; how much a user did with an item does not count."""
+    """float32 (nnz,): 1 for every entry; the weights are ignored."""
     return np.ones(history.nnz, np.float32)
 
 

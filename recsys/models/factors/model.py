@@ -7,11 +7,10 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.fold_in import Doubles
 from recsys.models.recommender import Queries
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.topk import TopK, place
@@ -25,7 +24,7 @@ class FactorModel(Protocol):
 
     @property
     def algorithm(self) -> str:
-        """The name of what learned it, as the registry has it."""
+        """The name of its algorithm in the registry."""
 
     @property
     def embeddings(self) -> Embeddings:
@@ -66,8 +65,8 @@ class FactorModel(Protocol):
 OnIteration = Callable[[int, FactorModel], None]
 """Called after an iteration with the number of iterations done and the model so far.
 
-The model shares the memory of the solver, which goes on from it: look and copy, do not write or keep it. It is the
-model that a fit of so many iterations would return. An exception ends the fit and comes out of it.
+The model shares the memory of the solver, which continues with it: read or copy it, do not write to it or keep it. It
+is the model that a fit of that many iterations would return. An exception ends the fit and propagates.
 """
 
 

@@ -86,7 +86,7 @@ def singular_vectors(
     matrix = _normalised(csr)
     width = min(rank + OVERSAMPLING, *csr.shape)
     right = rng.standard_normal((csr.shape[1], width), dtype=np.float32)
-    with threadpool_limits(1, "blas"):  # the order of its sums depends on the number of threads
+    with threadpool_limits(1, "blas"):  # the order of BLAS sums depends on the number of threads
         for done in range(_PASSES):
             left = _orthonormal(_product(matrix, right, blocks), blocks)
             right = _orthonormal(_product(matrix.T, left, blocks), blocks)

@@ -1,4 +1,4 @@
-"""Truncated SVD of the normalised matrix: the matrix itself, seen through its leading directions."""
+"""Truncated SVD of the normalised matrix (PureSVD)."""
 
 from typing import Literal
 
@@ -27,15 +27,15 @@ class SvdConfig(FactorModelConfig):
 
 
 def train_svd(matrix: InteractionMatrix, config: SvdConfig, *, progress: Progress = silent) -> LinearFactorModel:
-    """Keep the `config.factors` leading directions of the normalised matrix, a tenth of those it has at most.
+    """Keep the `config.factors` leading directions of the normalised matrix, at most a tenth of all.
 
-    With all of them the matrix would be given back as it is, and every item that a user has not seen score zero.
+    All of them would reproduce the matrix itself, in which every item that a user has not seen scores zero.
 
         score(u, i) = (log(1 + r_u) D_i^-1/2 V) . V_i n_i^popularity_exponent
 
     V: right singular vectors of D_u^-1/2 log(1 + R) D_i^-1/2, D the sums of the rows and columns of log(1 + R); n_i:
-    distinct users of item i. D_u^-1/2 changes no order and is left out. For a row of training this is the matrix as
-    the truncated decomposition gives it back, U S V'; any other history is treated the same.
+    distinct users of item i. D_u^-1/2 changes no order and is left out. For a row of training this is the row of
+    U S V', the truncated matrix; any other history is treated in the same way.
     Cremonesi, Koren, Turrin, "Performance of Recommender Algorithms on Top-N Recommendation Tasks" (2010), PureSVD,
     here on the normalised matrix. Raises ModelError if `matrix` holds nothing.
     """

@@ -21,7 +21,7 @@ from recsys.retrieval.topk import TopK, place
 
 logger = logging.getLogger(__name__)
 
-# Beside the item-to-item matrix: a block of sparse products or of scores, and three blocks of its own rows.
+# Memory besides the item-to-item matrix: a block of sparse products or of scores, and three blocks of its rows.
 _BLOCK_BYTES, _BLOCKS_OF_ROWS = 2**28, 3
 _GIB = 2**30
 _ROWS_AT_ONCE = 1024
@@ -34,8 +34,8 @@ class EaseRecommender:
     """Scores an item by the sum of its weights for the items of a history.
 
     `weights`: float32 (n_items, n_items), C-contiguous; row i holds the weights of item i for every other item,
-    the diagonal is zero. The column of an item without training users is -inf: it is never listed. How much a user
-    did with an item does not count.
+    the diagonal is zero. The column of an item without training users is -inf: it is never listed. Weights of
+    the history are ignored.
     """
 
     weights: Floats
@@ -107,8 +107,8 @@ def _gram(seen: Csr) -> Floats:
 def negative_inverse(matrix: Floats, *, progress: Progress = silent, rows_at_once: int = _ROWS_AT_ONCE) -> None:
     """Replace `matrix`, float32 (n, n), symmetric and positive definite, by minus its inverse, block by block.
 
-    The sweep operator: Goodnight, "A Tutorial on the SWEEP Operator" (1979). LAPACK's factorisation would do as much
-    work, but that of scipy 1.17 (OpenBLAS) is a segmentation fault at 41,000 items, and cannot report its progress.
+    The sweep operator: Goodnight, "A Tutorial on the SWEEP Operator" (1979). LAPACK's factorisation takes as
+    much work, but that of scipy 1.17 (OpenBLAS) crashes at 41,000 items, and it reports no progress.
     Raises ModelError if the matrix is not positive definite.
     """
     n_items = len(matrix)
@@ -120,7 +120,7 @@ def negative_inverse(matrix: Floats, *, progress: Progress = silent, rows_at_onc
 
 
 def _sweep(matrix: Floats, start: int, stop: int, rows_at_once: int) -> None:
-    """Sweep the rows `start` to `stop`; of the blocks, only those on and above the diagonal are read and written."""
+    """Sweep the rows `start` to `stop`; only blocks on and above the diagonal are read and written."""
     rows = np.hstack([matrix[:start, start:stop].T, matrix[start:stop, start:]])
     inverse = _inverse(rows[:, start:stop])
     solved = inverse @ rows

@@ -20,9 +20,9 @@ class ItemKnnRecommender:
 
     `similarity`: float32 CSR (n_items, n_items), row i holds the nearest neighbours of item i and their similarities,
     above zero. `backfill`: float32 (n_items,), below zero, the score of an item that is no neighbour of the history:
-    the rest of a list is ranked by popularity, so none comes up short, and an empty history gets the most popular
-    items. It is -inf for an item without training users, which is never listed. How much a user did with an item does
-    not count when a history is scored.
+    the rest of a list is ranked by popularity, so that every list is filled, and an empty history gets the most
+    popular items. It is -inf for an item without training users, which is never listed. Weights of the history are
+    ignored.
     """
 
     similarity: Csr

@@ -112,7 +112,7 @@ def test_a_model_without_iterations_is_looked_at_once(groups):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [('{"algorithm": "lstm"}', "'lstm', which is unknown here; known are als, bpr"), ("[]", "name")],
+    [('{"algorithm": "lstm"}', "unknown algorithm 'lstm'; expected one of als, bpr"), ("[]", "name")],
 )
 def test_a_folder_of_an_unknown_algorithm_is_refused(tmp_path, text, message):
     (tmp_path / "model.json").write_text(text)
