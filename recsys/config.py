@@ -23,7 +23,7 @@ _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def data_dir() -> Path:
-    """Where data sets are looked for."""
+    """The folder of data sets."""
     return Path(os.environ.get(DATA_DIR_VARIABLE) or "data").absolute()
 
 
@@ -37,7 +37,7 @@ def _seconds(value: Any) -> int:
 
 
 def duration_text(seconds: int) -> str:
-    """The duration as a configuration has it, in the largest of days, hours, minutes that is whole: '28d'."""
+    """The duration as written in a configuration, in the largest unit (days to seconds) that is whole: '28d'."""
     unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _UNIT_SECONDS[unit] == 0)
     return f"{seconds // _UNIT_SECONDS[unit]}{unit}"
 
@@ -58,7 +58,7 @@ Duration = Annotated[int, BeforeValidator(_seconds)]
 
 
 class Section(BaseModel):
-    """A table of the file: frozen, nothing unknown, no silent conversions between kinds."""
+    """A table of the file: frozen, nothing unknown, no silent conversions between types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
@@ -68,13 +68,13 @@ class LogFiles(Section):
 
     paths: tuple[FilePath, ...] = Field(min_length=1, description="files or globs, read in sorted order")
     format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = Field(
-        "auto", description="`auto` goes by the file's name"
+        "auto", description="`auto` takes it from the file's name"
     )
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="of csv files; a comma if unset")
 
 
 class LogSchema(Section):
-    """What the columns of a log mean, and which of its rows are refused; wherever the rows come from."""
+    """What the columns of a log mean, and which of its rows are refused, for any source."""
 
     user: str = Field("user", min_length=1, description="column with the user's id")
     item: str = Field("item", min_length=1, description="column with the item's id")
@@ -85,7 +85,7 @@ class LogSchema(Section):
         "`auto` decides by the first rows",
     )
     max_future: Duration = Field(
-        86_400, ge=0, description="rows that are more than this later than the clock of the run are refused"
+        86_400, ge=0, description="rows more than this later than the time of the run are refused"
     )
     event: str | None = Field(None, description="column with the kind of the event")
     value: str | None = Field(None, description="column with a quantity, rating, play count ...")
@@ -125,7 +125,7 @@ class ItemsConfig(Section):
     """`[items]`: titles and attributes, used in reports, filters and answers. Items without events have no vector."""
 
     path: FilePath = Field(description="csv, tsv, jsonl or parquet, plain or compressed")
-    id: str = Field("item", min_length=1, description="column with the item's id, as the log spells it")
+    id: str = Field("item", min_length=1, description="column with the item's id, written as in the log")
     title: str | None = Field(None, description="column with the title")
     attributes: tuple[str, ...] = Field((), description="further columns, kept as attributes")
 
@@ -141,15 +141,15 @@ class PrepareConfig(Section):
         "sum", description="how repeated events of one user with one item become one entry"
     )
     deduplicate: bool = Field(
-        False, description="merge rows alike in user, item, event and time (double logging) before anything else"
+        False, description="first merge rows equal in user, item, event and time (double logging)"
     )
 
 
 class EvaluateConfig(Section):
-    """`[evaluate]`: how the log is split, what is measured, what it is compared with."""
+    """`[evaluate]`: how the log is split, what is measured, and the baselines."""
 
     split: Literal["temporal", "last_n", "held_out_users", "given"] = Field(
-        "temporal", description="how the holdout is cut"
+        "temporal", description="how the holdout is chosen"
     )
     holdout: Duration = Field(28 * 86_400, gt=0, description="temporal: length of the holdout at the end of the log")
     last_n: int = Field(1, ge=1, description="last_n: each user's last n items are held out")
@@ -185,7 +185,7 @@ class PublishConfig(Section):
     """`[publish]`: where versions go, and what a new one must not lose."""
 
     store: FilePath = Field(Path("store"), description="folder of the published versions")
-    metric: str = Field("ndcg@20", description="the metric the gates look at")
+    metric: str = Field("ndcg@20", description="the metric that the gates use")
     max_metric_drop: float = Field(
         0.02,
         ge=0,

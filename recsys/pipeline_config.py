@@ -46,9 +46,9 @@ class PipelineConfig(Section):
 
 
 def load_config(path: Path, *, overrides: Mapping[str, Any] | None = None) -> PipelineConfig:
-    """Read and check a pipeline.toml; paths come out absolute.
+    """Read and check a pipeline.toml; paths become absolute.
 
-    `overrides`: dotted keys ("model.factors") and the values that take the place of the file's.
+    `overrides`: dotted keys ("model.factors") and the values that replace those of the file.
     Raises ConfigError that names the file, the key, what came and what was expected.
     """
     try:
@@ -80,19 +80,19 @@ def parse_config(tree: dict[str, Any], *, base: Path, source: str = "config") ->
 
 
 def _explain(problem: Any, tree: dict[str, Any]) -> str:
-    where, key = problem["loc"], ".".join(str(part) for part in problem["loc"])
+    location, key = problem["loc"], ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"{key}: {_unexpected(where, tree)}"
+        return f"{key}: {_unexpected(location, tree)}"
     if problem["type"] == "missing":
         return f"{key}: missing; it has no default"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-    came = "" if isinstance(problem["input"], dict) else f"got {problem['input']!r}; "
-    return f"{key}: {came}{message}" if key else message
+    got = "" if isinstance(problem["input"], dict) else f"got {problem['input']!r}; "
+    return f"{key}: {got}{message}" if key else message
 
 
-def _unexpected(where: tuple[str | int, ...], tree: dict[str, Any]) -> str:
-    """What to say of a key that does not belong at `where`."""
-    *sections, key = map(str, where)
+def _unexpected(location: tuple[str | int, ...], tree: dict[str, Any]) -> str:
+    """The message for an unknown key at `location`."""
+    *sections, key = map(str, location)
     if sections == ["model"]:
         return explain_model_key(tree["model"], key)
     section: Any = PipelineConfig

@@ -50,12 +50,12 @@ class Bundle(Contents):
 
 
 def seal_bundle(store: Path, contents: Contents, facts: VersionFacts, *, record: Record | None = None) -> Manifest:
-    """Write a version below `store`; it serves only once it is published.
+    """Write a version below `store`; it serves after it is published.
 
     `facts`: for the manifest; the index's kind is added to `facts.index`. `record`: how the version was evaluated, so
-    that the next one can be compared with it. The version appears in one rename, whole and on the disk, or not at
-    all. Its name follows from its files (except the record), `config` and `log`: sealing the same again verifies the
-    folder that is there and changes nothing.
+    that the next one can be compared with it. The version appears in one rename, complete and synced to disk, or not
+    at all. Its name follows from its files (except the record), `config` and `log`: sealing the same again verifies
+    the existing folder and changes nothing.
     Raises ArtifactError if another process is sealing or the disk refuses.
     """
     facts = replace(facts, index={"kind": contents.index.kind, **facts.index})
@@ -74,8 +74,8 @@ def seal_bundle(store: Path, contents: Contents, facts: VersionFacts, *, record:
 def load_bundle(folder: Path) -> Bundle:
     """Verify every file of a version, then load it. `folder` is named after the version.
 
-    No parser sees a byte before all are verified: the index is parsed from the very bytes that were hashed, arrays
-    are mapped from files that are read-only once sealed. Raises ArtifactError naming the file that is damaged,
+    All files are verified before any is parsed: the index is parsed from the bytes that were hashed, arrays are
+    mapped from files that are read-only since they were sealed. Raises ArtifactError naming the file that is damaged,
     missing or unknown, what was found and what was expected.
     """
     manifest, verified = _verify(folder, keep=PARSED_FROM_BYTES)

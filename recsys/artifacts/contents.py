@@ -31,7 +31,7 @@ class Contents:
     `users`: the rows. `items`: the columns, with titles and attributes. `seen`: canonical float32 CSR
     (n_users, n_items), each user's history. `popularity`: float32 (n_items,), what the fallback ranks by.
     `index`: searched by inner product with user vectors. `similar`: item vectors of length one, searched by cosine.
-    Raises ArtifactError if they do not fit together.
+    Raises ArtifactError if shapes, dtypes or values do not match.
     """
 
     users: IdMap

@@ -14,7 +14,7 @@ from recsys.map_ordered import map_ordered
 
 @dataclass(frozen=True)
 class FileDigest:
-    """What a file's content must be: `sha256` in hexadecimal, `size` in bytes."""
+    """The expected content of a file: `sha256` in hexadecimal, `size` in bytes."""
 
     sha256: str
     size: int

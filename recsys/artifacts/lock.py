@@ -35,7 +35,7 @@ def _opened(path: Path) -> FileIO:
     try:
         return path.open("a+b", buffering=0)
     except OSError as error:
-        raise ArtifactError(f"{path}: cannot be opened to take turns: {error.strerror}") from error
+        raise ArtifactError(f"{path}: the lock file cannot be opened: {error.strerror}") from error
 
 
 def _acquired(descriptor: int, deadline: float) -> bool:

@@ -1,4 +1,4 @@
-"""Manifest: what a version is made of, where it came from, and its metrics."""
+"""Manifest: the files of a version, their origin, and its metrics."""
 
 import hashlib
 import json
@@ -17,10 +17,10 @@ from recsys.errors import ArtifactError
 from recsys.evaluation.provenance import Continuity
 
 SCHEMA_VERSION = 1
-"""What this release writes."""
+"""The schema version that this release writes."""
 
 UNDERSTOOD_SCHEMAS = (1,)
-"""What this release reads."""
+"""The schema versions that this release reads."""
 
 MANIFEST, CHECKSUM = "manifest.json", "manifest.json.sha256"
 """The manifest, and its own hash in the form that `sha256sum --check` reads."""

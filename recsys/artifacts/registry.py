@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 class Registry:
     """A store's versions and its pointer.
 
-    Readers take no lock: the pointer is one small file that changes by rename, and versions never change. Processes
-    that move it take turns. Before the pointer moves to a version, every byte of it is verified and it is loaded
-    once; every later load verifies it again.
+    Readers take no lock: the pointer is one small file that changes by rename, and versions never change. Only
+    one process moves it at a time. Before the pointer moves to a version, every byte of it is verified and it is
+    loaded once; every later load verifies it again.
     """
 
     def __init__(self, store: Path | str, *, lock_wait_seconds: float = 10.0) -> None:
@@ -77,9 +77,9 @@ class Registry:
     def rollback(self, version: str | None = None) -> str:
         """Verify and load an earlier version, by default the one that served before, then let it serve again.
 
-        Rolling back twice goes two versions back. A version given by name serves again whatever CURRENT says. Returns
-        the version that serves now. Raises ArtifactError if there is none or it is damaged; the serving version
-        then stays the same.
+        Rolling back twice goes two versions back. A version given by name serves again even if CURRENT is damaged.
+        Returns the version that serves now. Raises ArtifactError if there is none or it is damaged; the serving
+        version then stays the same.
         """
         with self._turn():
             target = version or self._before_current()

@@ -1,4 +1,4 @@
-"""Models side by side on the same users: the metrics of each, and the model's difference from every baseline."""
+"""Comparison of models on the same users: metrics of each, and the model's difference from every baseline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from recsys.evaluation.significance import Interval, mean_intervals
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over users and the bounds of its interval; what is not known is None.
+    """A mean over users and the bounds of its interval; unknown values are None.
 
-    `users`: how many users have the metric, if not all of them have it.
+    `users`: number of users that have the metric; None if all have it.
     """
 
     mean: float | None = None
@@ -33,11 +33,11 @@ class Estimate:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the whole interval is above or below zero, so that a difference is hardly chance."""
+        """Whether the whole interval is above or below zero, so that a difference is probably not chance."""
         return (self.low or 0) > 0 or (self.high or 0) < 0
 
     def to_dict(self) -> dict[str, float | int]:
-        """What is known."""
+        """The fields that are not None."""
         return {key: value for key, value in vars(self).items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""What each metric means, in words that the report carries beside the numbers."""
+"""Definitions of the metrics, which the report prints."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,7 +29,7 @@ DEFINITIONS: dict[str, Definition] = {
     "recall_hits": Definition(
         meaning="share of the user's relevant items that the list holds",
         formula="hits in the first k / relevant",
-        denominator="the user's relevant items, also if there are more than k",
+        denominator="the user's relevant items, even if there are more than k",
     ),
     "ndcg": Definition(
         meaning="hits, weighted less the lower their rank, relative to an ideal list",
@@ -92,7 +92,7 @@ DEFINITIONS: dict[str, Definition] = {
 
 
 def metric_names(cutoffs: Sequence[int], names: Sequence[str] = tuple(DEFINITIONS)) -> list[str]:
-    """Every `name@k`; not diversity@1, because one item makes no pair."""
+    """Every `name@k`; not diversity@1, because one item has no pairs."""
     return [f"{name}@{k}" for name in names for k in cutoffs if (name, k) != ("diversity", 1)]
 
 

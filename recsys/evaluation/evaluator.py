@@ -1,4 +1,4 @@
-"""Any recommender, asked for a list for every user of a split, and measured."""
+"""Evaluator: lists of any recommender for every user of a split, and their metrics."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from recsys.progress import Progress, silent
 from recsys.retrieval.topk import TopK
 
 SCORES_PER_BATCH = 64_000_000
-"""Most scores (users x items) that a model computes at once, if it scores every item: 256 MB of float32."""
+"""Maximum number of scores (users x items) in a batch, if a model scores every item: 256 MB of float32."""
 
 _MAX_BATCH = 4096
 
@@ -39,7 +39,7 @@ def evaluate(
     kept_places: int = KEPT_PLACES,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Ask `recommender` for the best max(cutoffs) items of every user of `split`, and measure the lists.
+    """Get the best max(cutoffs) items of `recommender` for every user of `split`, and measure the lists.
 
     All items outside a user's history are ranked; nothing is sampled. `item_vectors`: float32 (n_items, d), used for
     diversity, the same for every model; without them diversity is left out. `scores_per_batch` bounds the memory:
@@ -70,10 +70,10 @@ def evaluate(
 
 
 def score_lists(answer: TopK, relevant: Csr, metric: str) -> Values:
-    """float64 (n,): one accuracy metric ("ndcg@20") of each list, as `evaluate` computes it; nothing is checked.
+    """float64 (n,): one accuracy metric ("ndcg@20") of each list, as `evaluate` computes it, without checks.
 
-    `relevant`: canonical CSR (n, n_items), the items to find, at least one per row. For a search that scores many
-    models on the same users.
+    `relevant`: canonical CSR (n, n_items), at least one item per row. Used to compare many models on the same users
+    quickly.
     """
     name, k = split_name(metric)
     n_relevant = np.diff(relevant.indptr).astype(np.int64)
@@ -82,7 +82,7 @@ def score_lists(answer: TopK, relevant: Csr, metric: str) -> Values:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """What is kept of one batch of users."""
+    """The results of one batch of users."""
 
     per_user: Mapping[str, Values]
     bands: Mapping[str, Values]

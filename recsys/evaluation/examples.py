@@ -1,4 +1,4 @@
-"""Single users to look at, each with the history, the held-out items and the list of every model."""
+"""Examples: single users with their history, their held-out items and the list of every model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -92,7 +92,7 @@ def _titles(catalogue: Items, positions: Indices) -> tuple[str, ...]:
 
 
 SERVING = "serving"
-"""Name of the serving version beside the names of models."""
+"""Name of the serving version among the names of models."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def check_gates(
     """Decide on `model`, the evaluation of a new version, by `publish.metric`.
 
     `popular`: most-popular on the same split, needed unless `publish.must_beat_popular` is off. `serving`: the new
-    version beside the serving one, None if none serves.
+    version compared with the serving one, None if none serves.
     Raises ConfigError if the metric was not computed or most-popular was not evaluated.
     """
     check_metric(publish, evaluate)
@@ -53,7 +53,7 @@ def check_gates(
 
 
 def check_metric(publish: PublishConfig, evaluate: EvaluateConfig) -> None:
-    """Raise ConfigError if the gates could not work with these settings. Looks at nothing but the settings."""
+    """Raise ConfigError if the gates could not work with these settings. Checks only the settings."""
     known = accuracy_names(sorted(set(evaluate.cutoffs)))
     if publish.metric not in known:
         raise ConfigError(
@@ -90,7 +90,7 @@ def _popular_gate(
     passed = (difference.mean if difference.low is None else difference.low) > 0
     certainty = _certainty(difference, model.n_users, evaluate)
     detail = _popular_detail(model.name, publish.metric, difference, certainty)
-    return Gate("beats_popular", passed, detail if passed else f"{detail}; publish.must_beat_popular asks for it")
+    return Gate("beats_popular", passed, detail if passed else f"{detail}; publish.must_beat_popular requires it")
 
 
 def _popular_detail(name: str, metric: str, difference: Interval, certainty: str) -> str:

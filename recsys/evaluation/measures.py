@@ -1,4 +1,4 @@
-"""Measures: what the lists for one split are measured with, computed once and shared by all models."""
+"""Measures: what the metrics of one split need, computed once and shared by all models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -2,11 +2,11 @@
 
 Accuracy metrics take `hits`: bool (n, width), whether the item at each place of a user's list is relevant, and
 `n_relevant`: int (n,), at least 1, how many relevant items the user has. List metrics take `indices`: int32
-(n, width), the items at the places, and `filled`: bool (n, width), which places hold one. A list that is shorter
-than k is taken as it is: an empty place is a miss for accuracy, and no item for the others.
+(n, width), the items at the places, and `filled`: bool (n, width), which places hold one. A list shorter
+than k stays short: an empty place is a miss for accuracy, and no item for list metrics.
 
 `cutoffs`: strictly increasing, from 1 to width. Every function returns float64 (n, len(cutoffs)) and raises
-DataError if the shapes or cut-offs do not fit. Each formula is for one user; `definitions` has it in words.
+DataError if shapes or cut-offs are invalid. Each formula is for one user; `definitions` has it in words.
 """
 
 from collections.abc import Callable, Mapping, Sequence

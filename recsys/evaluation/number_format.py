@@ -4,7 +4,7 @@ import math
 
 
 def figure(value: float | None, *, sign: bool = False) -> str:
-    """Four decimals, two from 10 on, two significant digits where four decimals would show nothing; "-" for none."""
+    """Four decimals, two from 10 on, two significant digits if four decimals would show nothing; "-" for none."""
     if value is None or math.isnan(value):
         return "-"
     plus = "+" if sign else ""

@@ -1,4 +1,4 @@
-"""Provenance: where a version's data came from and how its model and index were made, as the steps report it."""
+"""Provenance: the data of a version, and how its model and index were made, as the steps report it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class SplitSummary(Summary):
 class Stopping(Summary):
     """How many iterations to train. `curve`: `metric` on the validation part, after `measured_after` iterations.
 
-    If the train side is too small to be split once more, both are empty, `reason` says why, and `iterations` is the
+    If the train side is too small to be split again, both are empty, `reason` says why, and `iterations` is the
     configured number. `n_users`: validation users.
     """
 
@@ -58,9 +58,9 @@ class Stopping(Summary):
 class Continuity(Summary):
     """How the published vectors are tied to an earlier version; empty with `model.continuity = "none"`.
 
-    A warm start has `started_from`, an aligned fit `aligned_to`, a fit with nothing to be tied to `tied_to_none`, the
-    reason. `not_warm`: why an asked-for warm start was not made. `warm_nights`: warm starts in a row, this one
-    included. `mean_item_cosine`: between an item's vectors now and then.
+    A warm start has `started_from`, an aligned fit `aligned_to`, and a fit tied to no version the reason,
+    `tied_to_none`. `not_warm`: why a configured warm start was not made. `warm_nights`: warm starts in a row,
+    including this one. `mean_item_cosine`: between an item's vectors now and then.
     """
 
     started_from: OrAbsent[str] = None
@@ -100,7 +100,7 @@ class IndexCandidate(Summary):
 
 
 class IndexSummary(Summary):
-    """The published index. Its parameters and recalls ("recall@100") are keys beside the named ones: `facts`."""
+    """The published index. Its parameters and recalls ("recall@100") are further keys: see `facts`."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, JsonValue]
@@ -126,7 +126,7 @@ class LogSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """All of it; what is not known is None or empty.
+    """The facts of all steps; unknown ones are None or empty.
 
     `ingest`, `holdout_ingest`: rows of the log, and of the files of a given holdout. `losses`: of the training, by
     iteration. `settings`: the resolved configuration as plain values. `timings`: seconds by step.

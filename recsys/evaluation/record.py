@@ -65,7 +65,7 @@ class Record:
 
     @staticmethod
     def from_bytes(content: bytes) -> "Record":
-        """Parse what `save` wrote. Raises ArtifactError if `content` is something else."""
+        """Parse what `save` wrote. Raises ArtifactError if `content` is not a record."""
         try:
             table = pa.ipc.open_file(pa.py_buffer(content)).read_all().combine_chunks()
             lists = table.column(_LIST).combine_chunks()

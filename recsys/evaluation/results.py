@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: the metrics of each model, and the users and items they belong to."""
+"""Results of an evaluation: the metrics of each model, and the evaluated users and items."""
 
 import json
 from collections.abc import Mapping
@@ -102,7 +102,7 @@ class Cohort:
     """The evaluated users of one split, in its order.
 
     `users`: their ids. `items`: the catalogue that was ranked. `popularity`: int32 (n_items,), training users per
-    item. `history`: float32 (n_users, n_items), the items each user is known by. `holdout`: float32
+    item. `history`: float32 (n_users, n_items), the items in each user's history. `holdout`: float32
     (n_users, n_items), 1 for relevant items.
     """
 

@@ -16,12 +16,12 @@ from recsys.evaluation.significance import Interval, mean_intervals
 from recsys.retrieval.topk import PAD
 
 MIN_SHARED_USERS = 100
-"""With fewer shared users an interval says too little to decide by."""
+"""With fewer shared users an interval is too wide to decide by."""
 
 
 @dataclass(frozen=True, eq=False)
 class ServingVersion:
-    """What the manifest of the serving version and its record tell.
+    """The serving version, from its manifest and record.
 
     `metrics`: metric to its mean, None if it has none. `evaluate`: the [evaluate] section it was measured with.
     `record`: None if the version keeps none.
@@ -43,11 +43,11 @@ class Paired:
 
 @dataclass(frozen=True, eq=False)
 class ServingComparison:
-    """A new version, `now`, beside the `serving` one.
+    """A new version, `now`, compared with the `serving` one.
 
     `rows_now`, `rows_before`: int32 (n_shared,), rows of the shared users in the new and in the serving record.
     `paired`: metric to its paired difference; empty if `not_paired` says why the same users could not be compared.
-    `measured_differently`: why even the means cannot be compared; None if both were measured alike.
+    `measured_differently`: why even the means cannot be compared; None if they can.
     """
 
     now: Record

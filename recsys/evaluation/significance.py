@@ -18,7 +18,7 @@ MIN_TRUSTED_USERS = 30
 """Intervals over fewer users are not reliable."""
 
 DRAWS_PER_BLOCK = 16_000_000
-"""Most draws (resamples x users, float64, 128 MB) held at once. More at once means fewer passes over the values."""
+"""Maximum number of draws (resamples x users, float64, 128 MB) in memory. More means fewer passes over the values."""
 
 
 class Interval(NamedTuple):
@@ -43,8 +43,8 @@ def mean_interval(values: Values, *, samples: int, confidence: float, rng: np.ra
 def paired_difference(a: Values, b: Values, *, samples: int, confidence: float, rng: np.random.Generator) -> Interval:
     """The mean of a - b, both float64 (n,) of the same users in the same order, with its interval.
 
-    Differences leave out what both share (easy and hard users), so smaller ones can be told from chance than by two
-    separate intervals. Raises DataError if the shapes differ.
+    Differences remove what both share (easy and hard users), so they detect smaller effects than two separate
+    intervals. Raises DataError if the shapes differ.
     """
     if a.shape != b.shape:
         raise DataError(f"paired difference: {a.shape} and {b.shape} values; expected the same users")
@@ -100,7 +100,7 @@ def _resampled_means(
     for start in range(0, samples, size):
         rows = slice(start, min(start + size, samples))
         draws = _draw_counts(n, rows.stop - start, rng)
-        # One thread: the order of the sums does not depend on their number, and no core is waited for.
+        # One thread, so that the order of sums does not depend on the number of threads.
         with threadpool_limits(1, "blas"):
             totals = np.full((len(draws), filled.shape[1]), float(n))
             totals[:, partial] = draws @ masks

@@ -57,7 +57,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Slices:
-    """Accuracy at the cut-off `k`. Empty slices are left out, new users and new items are counted but in no slice.
+    """Accuracy at the cut-off `k`. Empty slices are left out; new users and new items are counted, but in no slice.
 
     `definitions`: what the slices mean, by field name.
     """

@@ -152,7 +152,7 @@ def stop_on_validation(
     try:
         data = Validation(events, config, n_users=_STOPPING_USERS).under(config)
     except DataError as error:
-        logger.warning("no early stopping: the train side cannot be split once more: %s", error)
+        logger.warning("no early stopping: the train side cannot be split again: %s", error)
         return Stopping(iterations=model.iterations, metric=metric, reason=str(error))
     found = follow(data, model, progress=progress)
     best = best_of(found)

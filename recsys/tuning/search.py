@@ -48,14 +48,14 @@ def search_settings(
     the same folder continues there. `deadline`: by default `budget.seconds` from now; it may be interrupted from
     elsewhere. `announce`: receives a line for each better trial.
     Raises ConfigError if the settings cannot be searched or the time was too short to measure anything, DataError if
-    the train side cannot be split once more, and what the first fit raises.
+    the train side cannot be split again, and what the first fit raises.
     """
     check_searchable(config)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         validation = Validation(events, config, n_users=budget.n_users)
     except DataError as error:
-        raise DataError(f"tune: the train side cannot be split once more: {error}") from error
+        raise DataError(f"tune: the train side cannot be split again: {error}") from error
     deadline = deadline or Deadline(budget.seconds)
     return _search(SearchContext(config, validation, folder, deadline, progress, announce), budget)
 

@@ -1,1 +1,1 @@
-"""The report of one evaluation: JSON for programs, Markdown and HTML for people."""
+"""The report of one evaluation: JSON, Markdown and HTML."""

@@ -1,4 +1,4 @@
-"""The report as two pages from one set of words: Markdown, and one HTML file without scripts or network access."""
+"""The report as two pages with the same sentences: Markdown, and one HTML file without scripts or network access."""
 
 import re
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def render_markdown(report: Report) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Foreign text (a title, an id) on one line, shown as it is whatever it holds."""
+    """Escaped text (a title, an id) on one line, shown unchanged."""
     return re.sub(r"([\\`*_\[\]<>|~#&])", r"\\\1", " ".join(text.split()))
 
 
@@ -44,7 +44,7 @@ def estimate_text(estimate: Estimate, *, bold: bool = False, sign: bool = False)
 
 
 def fact_text(value: object) -> str:
-    """A fact about the index."""
+    """A fact about the index as text."""
     if isinstance(value, float):
         return figure(value)
     return count(value) if isinstance(value, int) and not isinstance(value, bool) else escape_markdown(str(value))

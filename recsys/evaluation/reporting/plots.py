@@ -1,4 +1,4 @@
-"""Plots as SVG that belongs to the page around it: its colours, its fonts, nothing from elsewhere.
+"""Plots as inline SVG with the colours and fonts of the page.
 
 Matplotlib knows only fixed colours, so plots are drawn in stand-in colours that are then replaced by the page's CSS
 variables: one drawing follows light mode, dark mode and print.
@@ -59,10 +59,10 @@ _STYLE: Any = {
     "lines.markersize": 6.5,
 }
 
-_GROUND = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
+_LABEL_BOX = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
 
-_DODGE = 0.13
-"""Distance of the models at one place of the x axis, so that their intervals do not cover each other."""
+_MODEL_OFFSET = 0.13
+"""Distance between the models at one place of the x axis, so that their intervals do not overlap."""
 
 
 def interval_plot(
@@ -73,7 +73,7 @@ def interval_plot(
     def draw(axes: Axes) -> None:
         for row, entry in enumerate(entries.values()):
             _span(axes, entry, row, series=row + first_series, level=True)
-            axes.plot(_mean(entry), row, **_look(row + first_series))
+            axes.plot(_mean(entry), row, **_style(row + first_series))
         axes.set(ylim=(len(entries) - 0.6, -0.75), yticks=[], xlabel=metric)
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.08)
@@ -92,7 +92,7 @@ def _name_above(axes: Axes, label: str, x: float, row: int) -> None:
     share = (x - low) / (high - low)
     side = "left" if share < 1 / 3 else "right" if share > 2 / 3 else "center"
     shift = {"left": -4, "center": 0, "right": 4}[side]
-    axes.annotate(label, (x, row), (shift, 9), textcoords="offset points", ha=side, bbox=_GROUND)
+    axes.annotate(label, (x, row), (shift, 9), textcoords="offset points", ha=side, bbox=_LABEL_BOX)
 
 
 def _include_zero(axes: Axes) -> None:
@@ -112,7 +112,7 @@ def scatter_plot(
         right = max(x for x, _ in points.values()) or 1
         for series, (label, (x, entry)) in enumerate(points.items()):
             _span(axes, entry, x, series=series)
-            axes.plot(x, _mean(entry), linestyle="", label=label, **_look(series))
+            axes.plot(x, _mean(entry), linestyle="", label=label, **_style(series))
         axes.set(xlabel=x_label, ylabel=y_label, xlim=(-0.04 * right, 1.12 * right))
         axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
         axes.grid()
@@ -134,7 +134,7 @@ def slice_plot(
 
     def draw(axes: Axes) -> None:
         for series, (label, entries) in enumerate(models.items()):
-            shift = (series - (len(models) - 1) / 2) * _DODGE
+            shift = (series - (len(models) - 1) / 2) * _MODEL_OFFSET
             known = [(at + shift, entry) for at, entry in enumerate(entries) if entry.mean is not None]
             for x, entry in known:
                 _span(axes, entry, x, series=series)
@@ -143,7 +143,7 @@ def slice_plot(
                 [_mean(entry) for _, entry in known],
                 linestyle="",
                 label=label,
-                **_look(series),
+                **_style(series),
             )
         axes.set(xlabel=x_label, ylabel=y_label, xlim=(-0.5, len(slices) - 0.5))
         axes.set_xticks(range(len(slices)), slices)
@@ -160,7 +160,7 @@ def curve_plot(
     """One value per step as a line; the steps are 1, 2, 3 ... by default."""
 
     def draw(axes: Axes) -> None:
-        axes.plot(steps or range(1, len(values) + 1), values, **_look(0))
+        axes.plot(steps or range(1, len(values) + 1), values, **_style(0))
         axes.set(xlabel=x_label, ylabel=y_label)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -170,7 +170,7 @@ def curve_plot(
 
 
 def _legend(axes: Axes) -> None:
-    """Put the legend above the plot: names beside the points of close models would cover each other."""
+    """Put the legend above the plot: names next to the points of similar models would overlap."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0, columnspacing=1.2, handlelength=1.4)
 
 
@@ -178,8 +178,8 @@ def _mean(entry: Estimate) -> float:
     return float("nan") if entry.mean is None else entry.mean
 
 
-def _look(series: int) -> Any:
-    """How a series is drawn: its colour and its mark."""
+def _style(series: int) -> Any:
+    """The colour and marker of a series."""
     return {"color": SERIES[series % len(SERIES)], "marker": MARKERS[series % len(MARKERS)], "clip_on": False}
 
 
@@ -212,7 +212,7 @@ _METADATA = ("Creator", "Date", "Format", "Type")
 
 
 def _inline(document: str, name: str, text: str) -> str:
-    """The <svg> element of a document, without what a page has no use for."""
+    """The <svg> element of a document, without parts that a page does not need."""
     svg = document[document.index("<svg") :]
     box = re.search(r'viewBox="[^"]*"', svg)
     svg = svg[svg.index(">") + 1 :]

@@ -1,4 +1,4 @@
-"""Why something was left out, in words."""
+"""Explanations of the reasons for which something is left out."""
 
 from recsys.data.ingest.refusals import REASONS
 
@@ -23,5 +23,5 @@ _REASONS = {
 
 
 def explain(reason: str) -> str:
-    """Why something was left out, in words. An unknown reason is shown by its name."""
+    """The explanation of a reason; the name itself if the reason is unknown."""
     return _REASONS.get(reason, reason.replace("_", " "))

@@ -1,4 +1,4 @@
-"""Report: everything about one evaluation, typed; `to_json` for programs, `pages` for people."""
+"""Report: everything about one evaluation, typed; `to_json` writes JSON, `pages` Markdown and HTML."""
 
 import json
 import math
@@ -31,7 +31,7 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Judgement:
-    """`gates`: empty before publishing. `serving`: the new version beside the serving one, None if none serves."""
+    """`gates`: empty before publishing. `serving`: comparison with the serving version, None if none serves."""
 
     gates: tuple[Gate, ...] = ()
     serving: ServingComparison | None = None
@@ -141,7 +141,7 @@ def utc_text(seconds: int | None) -> str | None:
 
 
 def _tree(report: Report) -> dict[str, object]:
-    """The report in the order of the JSON document, its provenance and details beside the rest."""
+    """The report in the order of the JSON document, its provenance and details merged into it."""
     provenance, details, serving = report.provenance, report.details, report.judgement.serving
     return {
         "version": report.version,
@@ -184,7 +184,7 @@ def _serving_tree(serving: ServingComparison) -> dict[str, object]:
 
 
 def _split_tree(provenance: Provenance) -> dict[str, object]:
-    """The counts beside kind and cut."""
+    """Kind, cut, counts and dropped pairs in one object."""
     split = provenance.split
     dropped = {"dropped": split.dropped, "dropped_users": split.dropped_users}
     return {"kind": split.kind, "cut": utc_text(split.cut), **split.counts, **dropped}

@@ -1,4 +1,4 @@
-"""What both pages of the report show in tables, as plain rows, and the settings as TOML."""
+"""The tables of both pages of the report as plain rows, and the settings as TOML."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,9 +57,9 @@ def headline(report: Report) -> list[str]:
 
 @dataclass(frozen=True)
 class Account:
-    """One stage of the data: what came in, what was left out for each reason, in order of the stage, and what stayed.
+    """One stage of the data: the number that came in, the numbers left out by reason, and the number kept.
 
-    `unit`: of the numbers, "rows" or "events". `note`: a sentence on what stayed.
+    `unit`: of the numbers, "rows" or "events". `note`: a sentence about what was kept.
     """
 
     title: str
@@ -70,7 +70,7 @@ class Account:
 
     @property
     def kept(self) -> int:
-        """What is left."""
+        """The number kept."""
         return self.came_in - sum(self.left_out.values())
 
 
@@ -79,22 +79,22 @@ MERGED = "merged"
 
 
 def accounts(provenance: Provenance) -> Iterator[Account]:
-    """Rows of the log, rows of the held-out files, and events in cleaning; reasons that took nothing are left out."""
+    """Rows of the log, rows of the held-out files, and events in cleaning; without reasons that count zero."""
     for title, rows in (
         ("Rows of the log", provenance.ingest),
         ("Rows of the held-out files", provenance.holdout_ingest),
     ):
         if rows is not None:
-            yield Account(title, "rows", rows.rows_read, _some({**rows.refused, MERGED: rows.merged}))
+            yield Account(title, "rows", rows.rows_read, _nonzero({**rows.refused, MERGED: rows.merged}))
     if (cleaning := provenance.cleaning) is not None:
         note = (
             f"The matrix has {count(cleaning.entries)} distinct user-item pairs of {count(cleaning.n_users)} users"
             f" and {count(cleaning.n_items)} items."
         )
-        yield Account("Cleaning of the whole log", "events", cleaning.events_in, _some(cleaning.removed), note)
+        yield Account("Cleaning of the whole log", "events", cleaning.events_in, _nonzero(cleaning.removed), note)
 
 
-def _some(reasons: Mapping[str, int]) -> dict[str, int]:
+def _nonzero(reasons: Mapping[str, int]) -> dict[str, int]:
     return {reason: n for reason, n in reasons.items() if n}
 
 
@@ -146,10 +146,10 @@ def _outcome(candidate: IndexCandidate) -> str:
 
 
 def toml_text(settings: Mapping[str, JsonValue]) -> str:
-    """Settings as TOML, to be read by people: plain values, then the sections; what is not set is left out."""
-    given = {key: value for key, value in settings.items() if value is not None}
-    lines = [f"{key} = {_toml_value(value)}" for key, value in given.items() if not isinstance(value, Mapping)]
-    for section, values in given.items():
+    """Settings as TOML for display: plain values, then the sections; unset keys are left out."""
+    present = {key: value for key, value in settings.items() if value is not None}
+    lines = [f"{key} = {_toml_value(value)}" for key, value in present.items() if not isinstance(value, Mapping)]
+    for section, values in present.items():
         if isinstance(values, Mapping):
             lines.append(f"[{section}]")
             lines += [f"{key} = {_toml_value(value)}" for key, value in values.items() if value is not None]

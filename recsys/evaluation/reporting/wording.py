@@ -13,7 +13,7 @@ VERDICTS = {
     "accepted": "Accepted: this version may be published.",
     "refused": "Refused: the serving version stays.",
     "first": "Refused: this version may not be published, and no other one serves yet.",
-    "none": "Not judged yet: the gates decide when a version is published.",
+    "none": "Not judged yet: the gates are checked when a version is published.",
 }
 
 SPLITS = {
@@ -41,10 +41,11 @@ COUNTS = {
 NOTES = {
     "best": "Bold: the best, if higher is better. Coverage, novelty, diversity and popularity bias describe the"
     " lists; neither direction is better by itself.",
-    "differences": "Mean difference on the same users. Bold: the interval excludes zero, so the difference is hardly"
-    " chance.",
+    "differences": "Mean difference on the same users. Bold: the interval excludes zero, so the difference is"
+    " probably not chance.",
     "all_evaluated": "Every held-out pair is evaluated.",
-    "not_evaluated": "Of the holdout. A user counts under the reason that took the last of their pairs.",
+    "not_evaluated": "Pairs and users of the holdout. A user counts under the reason for which the last of their"
+    " pairs was left out.",
     "index": "Recall is measured against exact search, on vectors of the model that were not used for tuning.",
     "no_loss": "The training loss was not computed; model.log_loss = true turns it on.",
     "examples": "Evenly spaced among the evaluated users.",
@@ -117,7 +118,7 @@ def stopped_after(report: Report) -> str | None:
         return None
     iterations = "one iteration" if stopping.iterations == 1 else f"{stopping.iterations} iterations"
     if stopping.reason:
-        return f"Trained for {iterations} as set; the train side cannot be split once more: {stopping.reason}."
+        return f"Trained for {iterations} as set; the train side cannot be split again: {stopping.reason}."
     users = f"for {count(stopping.n_users)} users of a validation part of the train side"
     if stopping.measured_after[-1] == stopping.iterations:
         return (
@@ -128,7 +129,7 @@ def stopped_after(report: Report) -> str | None:
 
 
 def tied_to(training: Continuity) -> str | None:
-    """How the published vectors are tied to the serving version; None if they were not to be."""
+    """How the published vectors are tied to the serving version; None if continuity is off."""
     if training.tied_to_none:
         return f"Fitted from scratch and tied to no version: {training.tied_to_none}."
     if training.aligned_to:
@@ -159,7 +160,7 @@ def _recall(training: Continuity) -> str:
 
 
 def new_to_the_model(report: Report) -> str | None:
-    """How much of the holdout is in no slice because training did not know it; None without slices."""
+    """How much of the holdout is in no slice because it is not in training; None without slices."""
     if (slices := report.details.slices) is None:
         return None
     if report.provenance.split.kind == "held_out_users":
@@ -205,6 +206,6 @@ def losing_users(report: Report) -> str | None:
 
 
 def titles(shown: Sequence[str], n: int) -> str:
-    """The titles that are shown of `n`, and how many more there are."""
+    """The shown titles of `n`, and the number of further ones."""
     more = f" and {count(n - len(shown))} more" if n > len(shown) else ""
     return ("; ".join(shown) or "nothing") + more

@@ -86,7 +86,7 @@ def test_a_lead_over_few_users_is_said_to_be_unreliable(evaluation_of, n_users, 
 
 def test_a_refusal_names_the_key_that_asks(judge, stored):
     beats, drop = judge(mean=0.06, serving=stored({METRIC: 0.1}))[:2]
-    assert beats.detail.endswith("; publish.must_beat_popular asks for it")
+    assert beats.detail.endswith("; publish.must_beat_popular requires it")
     assert "publish.max_metric_drop" in drop.detail
 
 

@@ -277,7 +277,7 @@ class TestLimits:
     def test_a_train_side_that_cannot_be_split_again_says_so(
         self, events: Interactions, config: PipelineConfig, tmp_path: Path
     ) -> None:
-        with pytest.raises(DataError, match="the train side cannot be split once more"):
+        with pytest.raises(DataError, match="the train side cannot be split again"):
             search_settings(events, with_section(config, "evaluate", holdout=200 * DAY), BUDGET, folder=tmp_path)
 
 

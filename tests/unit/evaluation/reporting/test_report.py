@@ -143,8 +143,8 @@ def test_foreign_text_stays_text(full):
     page = render_markdown(full)
     assert "| 1 | \\<script\\> | C |" in page
     assert "| 2 | **D E** |  |" in page
-    assert "Known by A \\*b\\*; C and 10 more." in page
-    assert "Took D E." in page
+    assert "History: A \\*b\\*; C and 10 more." in page
+    assert "Held out: D E." in page
     assert "ndcg@20 0.2500 instead of 1.0000." in page
 
 

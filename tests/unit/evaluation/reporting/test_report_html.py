@@ -169,7 +169,7 @@ def test_what_was_left_out_is_accounted_for(full):
 
 
 def test_people_are_shown_with_their_lists(full):
-    assert f"Known by: {BAD}; C and 10 more".replace("&amp;", "&amp;") in full.shown
+    assert f"History: {BAD}; C and 10 more".replace("&amp;", "&amp;") in full.shown
     assert re.search(r'<li class="hit">&lt;script', full.text)
     assert "ndcg@2 0.250 instead of 1.00" in full.shown
 
