@@ -71,7 +71,7 @@ class PrepareSummary(StepSummary):
 
 
 class EvaluateSummary(StepSummary):
-    """`means`: model to the mean of `metric`, the one that gates look at. `metrics`: model to all its means.
+    """`means`: model to the mean of `metric`, the one that the gates use. `metrics`: model to all its means.
 
     `stopping`: None if the number of iterations was not looked for.
     """

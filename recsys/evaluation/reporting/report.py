@@ -50,7 +50,7 @@ class Details:
 class Report:
     """One evaluation of `model` and its baselines, over `n_users` users.
 
-    `version`: its name, once it is sealed. `metric`: the one that gates look at. `models`, `differences`: metrics of
+    `version`: its name, once it is sealed. `metric`: the one that the gates use. `models`, `differences`: metrics of
     every model, and of the model minus each baseline and the serving version. `short_lists`: model to the number of
     users whose list is shorter than the largest cut-off. `reasons`: every reason for leaving something out, in words.
     """
@@ -90,7 +90,7 @@ def build_report(
 ) -> Report:
     """The report of `evaluations`: the model first, then its baselines, on the same users.
 
-    `metric`: the one that gates look at. The seconds of each evaluation are added to the timings of `provenance`.
+    `metric`: the one that the gates use. The seconds of each evaluation are added to the timings of `provenance`.
     Raises DataError if the evaluations cannot be compared.
     """
     models, differences = compare(evaluations, evaluate)

@@ -88,7 +88,7 @@ def fit_als(
 
     `start`: users float32 (n_users, d) and items float32 (n_items, d) to start from, copied unless
     `overwrite_start`; without it the solver draws random ones from `config.seed`. On the CPU the result is the same
-    to the bit for any number of threads. A GPU, used if `config.gpu` asks for it and implicit has one, draws other
+    to the bit for any number of threads. A GPU, used if `config.gpu` is set and implicit has one, draws other
     random vectors. `on_iteration`: a fit of fewer iterations would end with the vectors it is called with.
     Raises DataError if `confidence` is not canonical, ModelError if it is empty or too large, `start` does not fit,
     or the vectors are not finite.
