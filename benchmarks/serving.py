@@ -1,6 +1,6 @@
 """Throughput of one worker on one core, relative to a route of the same service that returns a constant body.
 
-    python benchmarks/serving.py [--items 27000] [--users 200000] [--store FOLDER]
+    python benchmarks/serving.py [--items 27000] [--factors 64] [--users 200000] [--store FOLDER]
 
 k = 10, seen items excluded, each user asked for once. The service runs on core 0, the load comes from core 1 over
 --connections that send the next request as soon as they have a reply. Routes take turns for --rounds rounds; a ratio
@@ -26,7 +26,6 @@ from served import CONSTANT, Service, service
 
 ROUTES = ("constant", "list", "filtered")
 
-_FACTORS = 64
 _MOST_A_SECOND = 10_000
 
 
@@ -119,6 +118,7 @@ def main() -> None:
     """Read the arguments, publish, serve and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=27_000)
+    parser.add_argument("--factors", type=int, default=64)
     parser.add_argument("--users", type=int, default=200_000)
     parser.add_argument("--store", type=Path, help="where the version is kept, and taken from if it is there")
     parser.add_argument("--rounds", type=int, default=5)
@@ -127,7 +127,7 @@ def main() -> None:
     args = parser.parse_args()
     with TemporaryDirectory() as folder:
         store = args.store or Path(folder) / "store"
-        served_store.publish(store, args.users, n_items=args.items, factors=_FACTORS)
+        served_store.publish(store, args.users, n_items=args.items, factors=args.factors)
         with service(store) as running, load.client(core=1) as pool:
             running.wait_for("serving (version=.*)")
             print(f"{served_store.description(store)}, {args.connections} connections")

@@ -16,6 +16,8 @@ from pipelines import cli
 # OpenMP reads this when implicit or faiss is first imported. On logs as small as those of the tests its threads
 # wait longer than they work, and by default they wait in a busy loop: more than half of the processor time.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# The same for the threads of OpenBLAS, which read this when numpy is imported: wait 2^4 cycles, not 2^26.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 
 @dataclass(frozen=True)

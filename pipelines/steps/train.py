@@ -19,20 +19,23 @@ from recsys.progress import Progress
 
 log = logging.getLogger(__name__)
 
-# Continued vectors must reproduce their training data about as well as the earlier ones did.
-_HEALTHY = 0.9
-
 Fitted = tuple[FactorModel, Continuity]
 """A model, and how it is tied to an earlier one."""
 
 
-def train(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> TrainSummary:
-    """Fit the model on the whole matrix, and write its vectors."""
+def train(
+    config: PipelineConfig, workspace: Workspace, *, progress: Progress, min_recall_share: float = 0.9
+) -> TrainSummary:
+    """Fit the model on the whole matrix, and write its vectors.
+
+    `min_recall_share`: vectors that continue those of the serving version are kept only if their recall on the
+    training data is at least this share of what the serving version had; otherwise the fit starts from scratch.
+    """
     prepared = workspace.require("prepare", config)
     matrix = InteractionMatrix.load(prepared / "matrix")
     fingerprint = workspace.summary(PrepareSummary).fingerprints.log
     with workspace.output("train", config) as output:
-        model, training = _fit(matrix, _stopped(config, workspace), fingerprint, progress)
+        model, training = _fit(matrix, _stopped(config, workspace), fingerprint, min_recall_share, progress)
         model = _completed(model, Items.load(prepared / "items.arrow", matrix.items))
         model.save(output.folder / "model")
         if training.tied_to:
@@ -61,7 +64,9 @@ def _stopped(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
     return config.model_copy(update={"model": stopping.applied(config.model)})
 
 
-def _fit(matrix: InteractionMatrix, config: PipelineConfig, fingerprint: str, progress: Progress) -> Fitted:
+def _fit(
+    matrix: InteractionMatrix, config: PipelineConfig, fingerprint: str, min_recall_share: float, progress: Progress
+) -> Fitted:
     if config.model.continuity == "none":
         return fit_model(matrix, config.model, progress=progress), Continuity()
     try:
@@ -74,7 +79,7 @@ def _fit(matrix: InteractionMatrix, config: PipelineConfig, fingerprint: str, pr
         return fit_model(matrix, config.model, progress=progress), untied
     warm = config.model
     if isinstance(warm, WarmStartConfig) and warm.continuity == "warm":
-        return _warm_if_allowed(matrix, warm, config, previous, progress)
+        return _warm_if_allowed(matrix, warm, config, previous, min_recall_share, progress)
     return _aligned(matrix, config, previous, progress)
 
 
@@ -83,11 +88,12 @@ def _warm_if_allowed(
     warm: WarmStartConfig,
     config: PipelineConfig,
     previous: PreviousVersion,
+    min_recall_share: float,
     progress: Progress,
 ) -> Fitted:
     if (why_not := why_not_warm(previous, warm, config)) is None:
         model, training = _warm(matrix, warm, previous, progress)
-        if (why_not := _degraded(training, previous)) is None:
+        if (why_not := _degraded(training, previous, min_recall_share)) is None:
             return model, training
     log.warning("fitted from scratch, aligned with %s: %s", previous.version, why_not)
     model, training = _aligned(matrix, config, previous, progress)
@@ -130,9 +136,9 @@ def _compared(model: FactorModel, matrix: InteractionMatrix, previous: PreviousV
     )
 
 
-def _degraded(training: Continuity, previous: PreviousVersion) -> str | None:
+def _degraded(training: Continuity, previous: PreviousVersion, min_recall_share: float) -> str | None:
     """What is wrong with vectors that were continued; None if nothing is."""
     now, before = training.training_recall, training.training_recall_before
-    if now is None or before is None or now >= _HEALTHY * before:
+    if now is None or before is None or now >= min_recall_share * before:
         return None
     return f"continued vectors have a recall of {now:.3f} on the training data; {previous.version} had {before:.3f}"

@@ -110,7 +110,8 @@ def _sources(csr: Csr, users: Floats, items: Floats, degree: Floats) -> Floats:
     vectors = np.ascontiguousarray(items[:, :-1])
     weights, constant = _ridge(csr, users[:, :-1], vectors, degree)
     sources = np.ones_like(items)
-    sources[:, :-1] = vectors @ weights.astype(np.float32) + constant.astype(np.float32)
+    with threadpool_limits(1, "blas"):  # as in `_ridge`
+        sources[:, :-1] = vectors @ weights.astype(np.float32) + constant.astype(np.float32)
     return sources
 
 

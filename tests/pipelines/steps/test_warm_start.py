@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.steps.previous_version import find_previous_version
 from pipelines.steps.run import run
+from pipelines.steps.train import train
 from pipelines.steps.workspace import STEPS, Workspace
 from recsys.artifacts.registry import Registry
 from recsys.data.id_map import IdMap
@@ -153,9 +154,10 @@ def test_after_so_many_warm_nights_one_starts_anew(night: Path) -> None:
     assert "warm_nights" not in done
 
 
-def test_ill_vectors_are_not_published(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.steps.train._HEALTHY", 100.0)
-    training = trained(config_of(night))
+def test_degraded_vectors_are_not_published(night: Path) -> None:
+    config = config_of(night)
+    run(config, steps=("prepare", "evaluate"), progress=silent)
+    training = train(config, Workspace(config.workspace), progress=silent, min_recall_share=100.0).training
     assert "continued vectors have a recall of" in training.not_warm
     assert training.started_from is None
 
