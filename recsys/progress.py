@@ -1,4 +1,4 @@
-"""How long work tells its caller how far it is, without knowing who listens."""
+"""Progress of long-running work: a callback, so that the work does not depend on how progress is shown."""
 
 from typing import Protocol
 

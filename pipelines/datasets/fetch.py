@@ -53,7 +53,7 @@ def fetch_dataset(
 ) -> Fetched:
     """Bring a data set into `data_dir`/`name`; nothing happens if its files are there, unless `again`.
 
-    A download that somebody saved in that folder by hand is used instead of the network. Raises ConfigError for
+    A download saved in that folder by hand is used instead of the network. Raises ConfigError for
     an unknown name; DataError that says what to do if a download fails or is not what the card says.
     """
     return fetch_card(find_card(name), data_dir=data_dir, progress=progress, again=again, opener=opener)

@@ -55,7 +55,7 @@ class Event:
 class Question:
     """Who wants a list, and which.
 
-    `user_id`: the user whose stored history counts; None for a visitor. `events`: what the user did beside that. If
+    `user_id`: the user whose stored history counts; None for a visitor. `events`: what the user did in addition. If
     both are given, they are one history. `exclude_seen`: leave out the user's stored items and the items of `events`.
 
     `filter`: a condition on the items' attributes (docs/filters.md). `include`: only these items may be listed.

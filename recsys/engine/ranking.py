@@ -14,7 +14,7 @@ from recsys.retrieval.rescoring import inner_products
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.topk import TopK, place
 
-_FIRST_LOOKED_AT = 1_000  # reading the vectors of all new items, for a warning, would take longer than the list
+_CHECKED_UP_TO = 1_000  # reading the vectors of all new items, for a warning, would take longer than the list
 
 
 class Ranker:
@@ -76,7 +76,7 @@ class Ranker:
         Only items without interactions can be hidden; only the first of them are looked at.
         """
         untouched = self._untouched if allowed is None else self._untouched[allowed[self._untouched]]
-        return not self.can_list(vector, untouched[:_FIRST_LOOKED_AT]).all()
+        return not self.can_list(vector, untouched[:_CHECKED_UP_TO]).all()
 
     def _popular_among(self, allowed: NDArray[np.bool_] | None) -> PopularityRecommender:
         if allowed is None:

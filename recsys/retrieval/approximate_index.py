@@ -26,7 +26,7 @@ TUNED_K = 100
 # float32, which stay in the cache of one core.
 _QUERIES_AT_ONCE, _GATHERED_AT_ONCE = 16, 2**19
 
-# Parameters grow in so many steps from one width to its double, so that most queries of a batch look equally hard;
+# Steps of the parameters from one width to its double; few, so that most queries of a batch share parameters;
 # they shrink down to half of the width that they are tuned for.
 _STEPS_PER_DOUBLING = 4
 _NARROWEST = TUNED_K // 2
@@ -40,7 +40,7 @@ _EXACTLY = -(2**30)
 
 @dataclass(frozen=True)
 class SearchParameters:
-    """How hard to look, tuned for TUNED_K.
+    """Search parameters, tuned for TUNED_K.
 
     `probes`: how much of its structure a family looks into: cells of an inverted file, nodes kept in view of a graph.
     `candidates`: how many are compared by their exact vectors. Raises ModelError if one is below 1.

@@ -25,7 +25,7 @@ PAYS_ABOVE = 2**20
 millisecond."""
 
 MUST_PAY = 2.2
-"""An approximation is published only if it is estimated so many times as quick as exact search: it may miss items,
+"""An approximation is published only if it is estimated this many times as fast as exact search: it may miss items,
 and if queries arrive together, exact search gains more by sharing its product."""
 
 

@@ -26,7 +26,7 @@ _FEW_QUERIES, _TURNED_AT_ONCE = 32, 1024
 class ExactSearch:
     """Brute force over `vectors`: float32 (n_items, d), which is kept, not copied.
 
-    Answers depend on a query and the items alone: not on the queries beside it, nor on the order in which `product`,
+    Answers depend on a query and the items alone: not on the other queries, nor on the order in which `product`,
     (queries (n, d), vectors (m, d)) -> float32 (n, m), adds up. Raises ModelError unless the vectors are
     C-contiguous, finite float32.
     """

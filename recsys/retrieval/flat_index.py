@@ -17,8 +17,8 @@ from recsys.retrieval.topk import TopK, place
 
 logger = logging.getLogger(__name__)
 
-# From so many queries on, or if so large a share of all items is kept in order, one masked matrix product over the
-# same vectors is faster than faiss: a quarter slower for one query, a quarter faster for four, twice for sixteen.
+# From this many queries on, or if a larger share of all items is fetched, one masked matrix product over the same
+# vectors is faster than faiss: a quarter slower for one query, a quarter faster for four, twice for sixteen.
 _MANY_QUERIES, LARGE_SHARE = 4, 1 / 64
 
 # Nanoseconds: to ask at all, to compare one dimension of a vector.

@@ -1,4 +1,4 @@
-"""An index as files: the vectors as an array, and beside them an approximation's structure and parameters."""
+"""An index as files: the vectors as an array, and for an approximation its structure and parameters."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,7 +74,7 @@ def read_index(folder: Path, name: str, shape: tuple[int, int]) -> VectorIndex:
 
 def _load_parameters(path: Path, data: bytes | memoryview | None) -> _Parameters:
     if data is None:
-        raise ArtifactError(f"{path}: is missing; the structure beside it needs it")
+        raise ArtifactError(f"{path}: is missing; the structure in the same folder needs it")
     try:
         parameters = _Parameters.model_validate_json(bytes(data))
     except ValidationError as error:

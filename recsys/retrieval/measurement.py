@@ -97,7 +97,7 @@ def _both(index: ItemSearch, exact: ItemSearch, vectors: Floats, asked: Situatio
 
 
 def microseconds_of(index: ItemSearch, sample: Sample) -> float:
-    """The median time of one query alone, by this machine's clock; 0.0 if there is none."""
+    """The median time of a lone query by the clock, in microseconds; 0.0 if there is none."""
     times: list[int] = []
     for row in range(min(_TIMED_QUERIES, len(sample.vectors))):
         one = sample.rows(slice(row, row + 1))

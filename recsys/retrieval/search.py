@@ -24,9 +24,9 @@ class ItemSearch(Protocol):
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
         """The k items with the largest inner product with each query.
 
-        `vectors`: float32 (n, d), finite. `exclude`: CSR (n, n_items); what is stored in row i, query i must not
-        get. Equal scores stand by lower index. An item whose vector is all zero is never an answer: it has no learned
-        vector. Fewer than k only if fewer are left. A query's answer does not depend on the queries beside it.
+        `vectors`: float32 (n, d), finite. `exclude`: CSR (n, n_items); row i holds the items that query i must
+        not get. Equal scores are ordered by index. An item whose vector is all zero has no learned vector and is
+        never listed. There are fewer than k only if fewer are left. An answer does not depend on the other queries.
         Raises ModelError if shapes do not fit, `vectors` are not finite, or k is not positive.
         """
 

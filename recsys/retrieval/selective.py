@@ -18,9 +18,9 @@ Gather: TypeAlias = Callable[[Indices], Floats]
 """The vectors float32 (m, d) of the items at positions int32 (m,)."""
 
 MAX_GATHERED, MAX_SHARE = 2**22, 0.5
-"""Up to so many floats (16 MiB) of the allowed items' vectors, and to such a share of all items, the vectors are
-gathered once and all compared, in a millisecond or two per query. Above, the index is asked for more than k, and what
-is not allowed is dropped: `benchmarks/filtered_search.py` has both for every share."""
+"""Up to this many floats (16 MiB) of the allowed items' vectors, and up to this share of all items, the vectors are
+gathered once and all compared, in a millisecond or two per query. Above, the index is asked for more than k, and
+items that are not allowed are dropped: `benchmarks/filtered_search.py` measures both for every share."""
 
 # How many times more is fetched than would do if the allowed items were spread evenly over every list.
 _SLACK = 2
@@ -96,7 +96,7 @@ class SubsetSearch:
 class OverFetching:
     """Asks an index for more than k, and drops what is not `allowed`: bool (n_items,).
 
-    If a list is short after that, it is made anew by comparing all allowed items, `rows_at_once` at a time.
+    If a list is short after that, it is made again by comparing all allowed items, `rows_at_once` at a time.
     """
 
     def __init__(self, index: ItemSearch, gather: Gather, allowed: NDArray[np.bool_], *, rows_at_once: int) -> None:
@@ -122,7 +122,7 @@ class OverFetching:
 
     @property
     def nbytes(self) -> int:
-        """Memory beside that of the index."""
+        """Memory in addition to that of the index, in bytes."""
         return self._allowed.nbytes
 
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:

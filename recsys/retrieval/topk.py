@@ -21,7 +21,7 @@ class TopK:
     """Ranked answers for n queries.
 
     `indices`: int32 (n, k), item positions, best first; PAD after a row's last answer. `scores`: float32 (n, k),
-    not increasing along a row; -inf under padding. Equal scores stand in the order of their indices.
+    not increasing along a row; -inf under padding. Equal scores are in the order of their indices.
     `counts`: int32 (n,), answers in each row. Raises ModelError if these do not agree.
     """
 

@@ -145,7 +145,9 @@ def _open_study(folder: Path, factors: int, *, seed: int, n_random: int) -> optu
             load_if_exists=True,
         )
     except (ValueError, KeyError) as error:
-        raise ArtifactError(f"{path}: not a journal of trials ({error}); delete {folder} to start anew") from error
+        raise ArtifactError(
+            f"{path}: not a journal of trials ({error}); delete {folder} to start from scratch"
+        ) from error
     study.sampler = optuna.samplers.TPESampler(
         n_startup_trials=n_random, multivariate=True, seed=seed + len(study.get_trials(deepcopy=False))
     )

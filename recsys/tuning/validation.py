@@ -34,7 +34,7 @@ SCORES_PER_BLOCK = 8 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class ValidationSet:
-    """A training matrix, and what the validation users did beside it.
+    """A training matrix, and the held-out events of the validation users.
 
     `train`: what models are fitted on. `history`, `holdout`: float32 CSR (n_rows, n_items), what a user is known by
     and the items to find. `user_idx`: int32 (n_rows,), rows of `train`, None if the users are not trained on.

@@ -14,7 +14,7 @@ _PLAIN_NAME = re.compile(r"[^\W\d]\w*")
 
 @dataclass(frozen=True)
 class Attribute:
-    """The name of an attribute; `position`: where it stands in the text, from 0."""
+    """The name of an attribute; `position`: its first character in the text, from 0."""
 
     name: str
     position: int = field(default=0, compare=False)
@@ -26,7 +26,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Literal:
-    """A value as the filter spells it; `position`: where it stands in the text, from 0."""
+    """A value as the filter spells it; `position`: its first character in the text, from 0."""
 
     value: Value
     position: int = field(default=0, compare=False)

@@ -16,7 +16,7 @@ native: Any = faiss
 Native: TypeAlias = Any
 """A structure of faiss."""
 
-# Compiled distance loops run over so many floats at once; other dimensions fall back to slower ones.
+# Compiled distance loops run over this many floats at once; other dimensions fall back to slower ones.
 _MULTIPLE = 16
 _ROWS_AT_ONCE = 65_536
 

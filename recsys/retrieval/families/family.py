@@ -17,10 +17,10 @@ class Structure(Protocol):
     """
 
     def propose(self, queries: Floats, probes: int, count: int) -> NDArray[np.int64]:
-        """int64 (n, count): positions of items, each at most once per row; what lies outside 0 to n_items is none.
+        """int64 (n, count): positions of items, each at most once per row; values outside 0 to n_items are ignored.
 
-        `queries`: float32 (n, d), none all zero. `probes`: how hard to look. What a query gets does not depend on the
-        queries beside it.
+        `queries`: float32 (n, d), none all zero. `probes`: search effort. The result of a query does not depend on
+        the other queries.
         """
 
     def to_bytes(self) -> bytes | memoryview:
@@ -66,4 +66,4 @@ class IndexFamily(Protocol[Built]):
 
 
 Family: TypeAlias = IndexFamily[Any]
-"""A family whose structure is its own affair."""
+"""A family, whatever the type of its structure."""

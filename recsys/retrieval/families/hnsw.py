@@ -39,7 +39,7 @@ class HnswStructure:
     def propose(self, queries: Floats, probes: int, count: int) -> NDArray[np.int64]:
         """The `count` nearest of at least `probes` nodes in view (efSearch); see `Structure.propose`.
 
-        Queries are made as long as one another, because the graph goes by distance.
+        Queries are scaled to one length, because the graph compares distances.
         """
         parameters = native.SearchParametersHNSW(efSearch=max(probes, count))
         with threads_of_faiss(1):

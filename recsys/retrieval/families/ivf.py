@@ -23,9 +23,9 @@ from recsys.retrieval.families.faiss_structures import (
 
 # Cells: four times the square root of the number of items balances looking for cells and looking into them.
 _CELLS_PER_ROOT, _SAMPLED_PER_CELL, _ROUNDS = 4, 40, 8
-# A four-bit code has so many values to learn; fewer vectors are repeated.
+# A four-bit code has 16 values to learn; fewer vectors are repeated.
 _LEAST_TRAINED = 16
-# Numbers of probes to try: so many from one number to its double.
+# How many numbers of probes are tried between one number and its double.
 _STEPS_PER_DOUBLING = 4
 # faiss leaves more queries than these to BLAS, whose last bits depend on the processor and on its threads.
 _QUERIES_AT_ONCE = 16

@@ -5,7 +5,7 @@ import faiss
 from recsys.retrieval.families.faiss_structures import Native
 from recsys.retrieval.families.ivf import IvfFamily
 
-# Up to so many dimensions each has a code of its own, up to so many two share one, and above four.
+# Up to the first number of dimensions each has its own code; up to the second two share one; above it four do.
 _FINEST_FACTORS, _FINE_FACTORS = 144, 288
 # faiss: each query by itself, so that its answer does not depend on others, its best in a reservoir.
 _EACH_QUERY_ALONE = 11
