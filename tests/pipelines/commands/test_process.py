@@ -36,7 +36,9 @@ def test_help_needs_no_heavy_package() -> None:
 def test_ctrl_c_is_130_and_leaves_no_step_half_done(shop: Path) -> None:
     endless = ("model.iterations=1000", "model.factors=128", "model.early_stopping=false")
     options = [part for setting in endless for part in ("--set", setting)]
-    command = [sys.executable, "-m", "pipelines", "run", str(shop), *options]
+    # A shell's background job ignores SIGINT, and so do the processes that it starts, this one included.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import pipelines.__main__"
+    command = [sys.executable, "-c", program, "run", str(shop), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             deadline = time.monotonic() + 60
