@@ -52,6 +52,10 @@ class TextColumn(Sequence[Any]):
     def __getitem__(self, position: int | slice) -> Any:
         if isinstance(position, slice):
             return [self[at] for at in range(*position.indices(len(self)))]
+        if position < 0:
+            position += len(self)
+            if position < 0:
+                raise IndexError(f"position {position - len(self)} of {len(self)} strings")
         start, stop = self._offsets[position], self._offsets[position + 1]
         if self._valid is not None:
             byte, bit = divmod(self._first_bit + position, 8)

@@ -32,10 +32,8 @@ COUNTS = {
     "n_holdout_events": "events held out",
     "n_holdout_pairs": "distinct user-item pairs held out",
     "n_holdout_users": "users held out",
-    "n_holdout_items": "items held out",
     "n_holdout_entries": "relevant user-item pairs evaluated",
     "n_eval_users": "users evaluated",
-    "n_eval_items": "relevant items evaluated",
 }
 
 NOTES = {

@@ -1,6 +1,7 @@
 """TextColumn: what pyarrow says, without asking it."""
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,3 +22,10 @@ def test_strings_and_nulls_of_a_column_or_of_a_part(texts: list[str | None], sta
 def test_nothing_but_nulls_and_nothing_at_all() -> None:
     assert TextColumn(pa.nulls(9, pa.string()))[:] == [None] * 9
     assert TextColumn(pa.array([], pa.string()))[:] == []
+
+
+def test_negative_positions_count_from_the_end() -> None:
+    column = TextColumn(pa.array(["a", None, "c"]))
+    assert (column[-1], column[-2], column[-3]) == ("c", None, "a")
+    with pytest.raises(IndexError):
+        column[-4]
