@@ -1,0 +1,24 @@
+"""The sections of a pipeline.toml as frozen models, each with its keys, bounds and defaults."""
+
+from recsys.config.base import DATA_DIR_VARIABLE, Duration, FilePath, Section, data_dir, duration_text
+from recsys.config.evaluate import EvaluateConfig
+from recsys.config.items import ItemsConfig
+from recsys.config.log import LogConfig, LogFiles, LogSchema
+from recsys.config.prepare import PrepareConfig
+from recsys.config.publish import PublishConfig
+
+__all__ = [
+    "DATA_DIR_VARIABLE",
+    "Duration",
+    "EvaluateConfig",
+    "FilePath",
+    "ItemsConfig",
+    "LogConfig",
+    "LogFiles",
+    "LogSchema",
+    "PrepareConfig",
+    "PublishConfig",
+    "Section",
+    "data_dir",
+    "duration_text",
+]

@@ -1,0 +1,61 @@
+"""What the sections of a pipeline.toml are made of: paths, durations, a table that refuses unknown keys."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+)
+
+DATA_DIR_VARIABLE = "RECSYS_DATA_DIR"
+"""Names the folder that `$RECSYS_DATA_DIR` in a path stands for; `data` in the working folder if it is unset."""
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def data_dir() -> Path:
+    """The folder of data sets."""
+    return Path(os.environ.get(DATA_DIR_VARIABLE) or "data").absolute()
+
+
+def _seconds(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _DURATION.fullmatch(str(value).strip())
+    if match is None:
+        raise ValueError("expected a duration such as '28d', '12h' or '90m', or a number of seconds")
+    return int(float(match[1]) * _UNIT_SECONDS[match[2]])
+
+
+def duration_text(seconds: int) -> str:
+    """The duration as written in a configuration, in the largest unit (days to seconds) that is whole: '28d'."""
+    unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _UNIT_SECONDS[unit] == 0)
+    return f"{seconds // _UNIT_SECONDS[unit]}{unit}"
+
+
+def _resolved(path: Path, info: ValidationInfo) -> Path:
+    text = str(path)
+    for form in (f"${{{DATA_DIR_VARIABLE}}}", f"${DATA_DIR_VARIABLE}"):
+        text = text.replace(form, str(data_dir()))
+    base = (info.context or {}).get("base", Path.cwd())
+    return Path(os.path.normpath(base / text))
+
+
+FilePath = Annotated[Path, AfterValidator(_resolved)]
+"""A path; relative ones start at the configuration file's folder."""
+
+Duration = Annotated[int, BeforeValidator(_seconds)]
+"""Whole seconds, written as a number or as '28d', '12h', '90m', '30s' or '4w'."""
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, nothing unknown, no silent conversions between types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)

@@ -1,0 +1,43 @@
+"""`[evaluate]`: how the log is split, what is measured, and the baselines."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from recsys.config.base import Duration, FilePath, Section
+
+
+class EvaluateConfig(Section):
+    """`[evaluate]`: how the log is split, what is measured, and the baselines."""
+
+    split: Literal["temporal", "last_n", "held_out_users", "given"] = Field(
+        "temporal", description="how the holdout is chosen"
+    )
+    holdout: Duration = Field(28 * 86_400, gt=0, description="temporal: length of the holdout at the end of the log")
+    last_n: int = Field(1, ge=1, description="last_n: each user's last n items are held out")
+    user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
+    item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")
+    holdout_paths: tuple[FilePath, ...] = Field((), description="given: files or globs of the held-out events")
+    new_items: Literal["drop", "measure"] = Field(
+        "drop",
+        description="items of the holdout without a train event: `drop` leaves out their pairs and counts them; "
+        "`measure` counts them as relevant, and since a model without content cannot find them, they are misses",
+    )
+    cutoffs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
+        (10, 20, 100), min_length=1, description="the k of every metric"
+    )
+    baselines: tuple[str, ...] = Field(
+        ("popular", "item_knn"), description="models to compare with, by their names in docs/baselines.md"
+    )
+    max_users: int | None = Field(None, ge=1, description="evaluate a random sample of up to this many users")
+    bootstrap: int = Field(1000, ge=0, description="resamples for the intervals; 0 leaves them out")
+    confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
+    seed: int = Field(1, ge=0, description="of every random choice in splitting, sampling and resampling")
+
+    @model_validator(mode="after")
+    def _given_needs_files(self) -> "EvaluateConfig":
+        if self.split == "given" and not self.holdout_paths:
+            raise ValueError('split = "given" needs holdout_paths, the files of the test part')
+        if self.holdout_paths and self.split != "given":
+            raise ValueError('holdout_paths is used only with split = "given"')
+        return self

@@ -1,0 +1,14 @@
+"""`[items]`: the catalogue."""
+
+from pydantic import Field
+
+from recsys.config.base import FilePath, Section
+
+
+class ItemsConfig(Section):
+    """`[items]`: titles and attributes, used in reports, filters and answers. Items without events have no vector."""
+
+    path: FilePath = Field(description="csv, tsv, jsonl or parquet, plain or compressed")
+    id: str = Field("item", min_length=1, description="column with the item's id, written as in the log")
+    title: str | None = Field(None, description="column with the title")
+    attributes: tuple[str, ...] = Field((), description="further columns, kept as attributes")

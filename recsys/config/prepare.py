@@ -1,0 +1,22 @@
+"""`[prepare]`: from events to matrix entries."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from recsys.config.base import Section
+
+
+class PrepareConfig(Section):
+    """`[prepare]`: from events to matrix entries."""
+
+    half_life_days: float | None = Field(None, gt=0, description="an event's weight halves after this many days")
+    min_user_items: int = Field(1, ge=1, description="users with fewer distinct items are left out (k-core)")
+    min_item_users: int = Field(1, ge=1, description="items with fewer distinct users are left out (k-core)")
+    max_user_events: int | None = Field(None, ge=1, description="users with more events are left out, as bots")
+    repeats: Literal["sum", "max", "last"] = Field(
+        "sum", description="how repeated events of one user with one item become one entry"
+    )
+    deduplicate: bool = Field(
+        False, description="first merge rows equal in user, item, event and time (double logging)"
+    )
