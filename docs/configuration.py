@@ -57,7 +57,8 @@ def _algorithm(name: str, algorithm: Algorithm) -> str:
 
 
 def _table(fields: dict[str, FieldInfo]) -> str:
-    rows = "".join(_row(key, field) for key, field in fields.items())
+    required_first = sorted(fields.items(), key=lambda each: not each[1].is_required())
+    rows = "".join(_row(key, field) for key, field in required_first)
     return f"| key | default | meaning |\n| :-- | :-- | :-- |\n{rows}"
 
 

@@ -147,7 +147,9 @@ def job_size(surveyed: SampledSurvey, config: PipelineConfig, *, rows: int) -> J
 
 
 def _catalogue_rows(items: ItemsConfig | None) -> int:
-    return 0 if items is None or not items.path.exists() else FileSource((items.path,)).estimate_rows()
+    return (
+        0 if items is None or not items.path.exists() else FileSource((items.path,), items, "items").estimate_rows()
+    )
 
 
 def _whole(survey: Survey, rows: int) -> tuple[float, float, float]:

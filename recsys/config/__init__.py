@@ -2,6 +2,7 @@
 
 from recsys.config.base import DATA_DIR_VARIABLE, Duration, FilePath, Section, data_dir, duration_text
 from recsys.config.evaluate import EvaluateConfig
+from recsys.config.files import FileFormat
 from recsys.config.items import ItemsConfig
 from recsys.config.log import LogConfig, LogFiles, LogSchema
 from recsys.config.prepare import PrepareConfig
@@ -11,6 +12,7 @@ __all__ = [
     "DATA_DIR_VARIABLE",
     "Duration",
     "EvaluateConfig",
+    "FileFormat",
     "FilePath",
     "ItemsConfig",
     "LogConfig",

@@ -2,10 +2,11 @@
 
 from pydantic import Field
 
-from recsys.config.base import FilePath, Section
+from recsys.config.base import FilePath
+from recsys.config.files import FileFormat
 
 
-class ItemsConfig(Section):
+class ItemsConfig(FileFormat):
     """`[items]`: titles and attributes, used in reports, filters and answers. Items without events have no vector."""
 
     path: FilePath = Field(description="csv, tsv, jsonl or parquet, plain or compressed")

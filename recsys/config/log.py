@@ -5,16 +5,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from recsys.config.base import Duration, FilePath, Section
+from recsys.config.files import FileFormat
 
 
-class LogFiles(Section):
+class LogFiles(FileFormat):
     """The files of a log."""
 
     paths: tuple[FilePath, ...] = Field(min_length=1, description="files or globs, read in sorted order")
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = Field(
-        "auto", description="`auto` takes it from the file's name"
-    )
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="of csv files; a comma if unset")
 
 
 class LogSchema(Section):

@@ -37,7 +37,7 @@ def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     a warning says how many, and names a few of them.
     Raises DataError if the file is missing, damaged, lacks a column, or has no usable row.
     """
-    columns, source = _columns(config), FileSource((config.path,), block_bytes=block_bytes)
+    columns, source = _columns(config), FileSource((config.path,), config, "items", block_bytes)
     path = _one_file(source)
     with Quarantine(None, limit=0) as refused:
         blocks = [_checked(parse(), refused) for parse in source.batches(columns)]

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,17 +11,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys.config import LogFiles
+from recsys.config import FileFormat, LogFiles
 from recsys.data.ingest.csv_blocks import csv_blocks
 from recsys.data.ingest.jsonl_blocks import jsonl_blocks
 from recsys.data.ingest.parquet_blocks import parquet_blocks
 from recsys.data.ingest.source import Batches, Columns
 from recsys.data.ingest.text_blocks import BLOCK_BYTES, COMPRESSIONS, Advance, open_bytes
-from recsys.errors import ConfigError, DataError
+from recsys.errors import DataError
 from recsys.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
+_AS_NAMED = FileFormat()
 _SEPARATORS = {"csv": ",", "tsv": "\t"}
 
 # A compressed stream reads about 64 KiB ahead, which is little compared with this.
@@ -67,15 +68,18 @@ def _glob(path: Path) -> Iterator[Path]:
     return Path(whole.anchor).glob(str(whole.relative_to(whole.anchor)))
 
 
-def format_of(path: Path, declared: str = "auto") -> str:
-    """csv, tsv, jsonl or parquet: as `declared`, else by the file's name. Raises DataError for an unknown name."""
+def format_of(path: Path, declared: str = "auto", *, section: str = "log") -> str:
+    """csv, tsv, jsonl or parquet: as `declared`, else by the file's name.
+
+    Raises DataError for an unknown name; it names the key `format` of the configuration's `section`.
+    """
     if declared != "auto":
         return declared
     suffix = path.with_suffix("").suffix if path.suffix.lower() in COMPRESSIONS else path.suffix
     if suffix.lower() not in _FORMATS:
         raise DataError(
             f"{path}: the name does not show the format; expected {', '.join(_FORMATS)}, plain or with "
-            f"{' or '.join(COMPRESSIONS)} (or set log.format)"
+            f"{' or '.join(COMPRESSIONS)} (or set {section}.format)"
         )
     return _FORMATS[suffix.lower()]
 
@@ -84,20 +88,20 @@ def format_of(path: Path, declared: str = "auto") -> str:
 class FileSource:
     """Files in sorted order, as one log.
 
-    `paths`: files and globs. `format`: csv, tsv, jsonl, parquet, or auto to take it from the name of each file.
-    `delimiter`: of csv files, None for a comma. `block_bytes`: size of the blocks that text files are read in.
+    `paths`: files and globs. `layout`: how they are written. `section`: the section of the configuration that says
+    so, for messages that name its keys. `block_bytes`: size of the blocks that text files are read in.
     Its methods raise DataError for files that are missing, empty, damaged or of no known format.
     """
 
     paths: tuple[Path, ...]
-    format: str = "auto"
-    delimiter: str | None = None
+    layout: FileFormat = _AS_NAMED
+    section: str = "log"
     block_bytes: int = BLOCK_BYTES
 
     @staticmethod
     def of(log: LogFiles) -> "FileSource":
         """The files that a log's configuration names."""
-        return FileSource(log.paths, log.format, log.delimiter)
+        return FileSource(log.paths, log)
 
     @cached_property
     def files(self) -> tuple[Path, ...]:
@@ -130,9 +134,9 @@ class FileSource:
         rest of them, and the other files, are assumed to have as many rows per byte on disk. A line end within
         quotes counts as a row.
         """
-        parquet = [file for file in self.files if format_of(file, self.format) == "parquet"]
+        parquet = [file for file in self.files if self._format_of(file) == "parquet"]
         text = [file for file in self.files if file not in parquet]
-        return sum(map(_parquet_rows, parquet)) + _text_rows(text, self.format)
+        return sum(map(_parquet_rows, parquet)) + _text_rows(text, self._format_of)
 
     def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
         """The rows of all files; `progress` counts bytes on disk. A file without rows is logged as a warning."""
@@ -145,24 +149,21 @@ class FileSource:
             if not n_batches:
                 logger.warning("%s: the file holds no rows", file)
 
+    def _format_of(self, path: Path) -> str:
+        return format_of(path, self.layout.format, section=self.section)
+
     def _batches_of(self, path: Path, columns: Columns, advance: Advance) -> Batches:
-        kind = format_of(path, self.format)
+        kind = self._format_of(path)
         if kind == "parquet":
             return parquet_blocks(path, columns, advance=advance)
         if kind == "jsonl":
             return jsonl_blocks(path, columns, advance=advance, block_bytes=self.block_bytes)
-        delimiter = _checked_delimiter(self.delimiter or _SEPARATORS[kind])
+        delimiter = self.layout.delimiter or _SEPARATORS[kind]
         return csv_blocks(path, columns, delimiter=delimiter, advance=advance, block_bytes=self.block_bytes)
 
 
 def _report(progress: Progress, before: int, total: int, position: float) -> None:
     progress("read", before + position, total)
-
-
-def _checked_delimiter(text: str) -> str:
-    if not text.isascii() or text in '"\r\n':
-        raise ConfigError(f"log.delimiter: got {text!r}; expected one ASCII character that is no quote or line end")
-    return text
 
 
 def _parquet_rows(path: Path) -> int:
@@ -172,17 +173,16 @@ def _parquet_rows(path: Path) -> int:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
 
 
-def _text_rows(files: Sequence[Path], declared: str) -> int:
+def _text_rows(files: Sequence[Path], format_of: Callable[[Path], str]) -> int:
     sampled = files[:: -(-len(files) // _SAMPLED_FILES) or 1]
-    rows = sum(_rows_of(file, declared) for file in sampled)
+    rows = sum(_rows_of(file, has_header=format_of(file) != "jsonl") for file in sampled)
     size, seen = (sum(file.stat().st_size for file in group) for group in (files, sampled))
     return round(rows * size / max(seen, 1))
 
 
-def _rows_of(path: Path, declared: str) -> float:
+def _rows_of(path: Path, *, has_header: bool) -> float:
     with open_bytes(path) as (stream, file):
         start = stream.read(_SAMPLE_BYTES)
         read, more = file.tell(), len(stream.read(1)) > 0
     lines = int(start.count(b"\n")) + (not more and not start.endswith(b"\n"))
-    headers = 0 if format_of(path, declared) == "jsonl" else 1
-    return max(0.0, lines * (path.stat().st_size / read if more else 1.0) - headers)
+    return max(0.0, lines * (path.stat().st_size / read if more else 1.0) - has_header)

@@ -56,16 +56,16 @@ class Columns:
         for key, name in self.names.items():
             if found.count(name) != 1:
                 problem = f"no column {name!r}" if name not in found else f"more than one column {name!r}"
-                raise DataError(f"{origin}: {problem} ({self.section}.{key}){_hint(name, found)}")
+                raise DataError(f"{origin}: {problem} ({self.section}.{key}){_hint(name, found, self.section)}")
         return {key: found.index(name) for key, name in self.names.items()}
 
 
-def _hint(name: str, found: Sequence[str]) -> str:
+def _hint(name: str, found: Sequence[str], section: str) -> str:
     close = nearest_name(name, found)
     nearest = f"; did you mean {close!r}?" if close not in (None, name) else ""
     shown = ", ".join(repr(column[:60]) for column in found[:40]) + (", ..." if len(found) > 40 else "")
     unsplit = len(found) == 1 and any(separator in found[0] for separator in ",;|\t")
-    split = "; are they separated by something else (log.delimiter)?" if unsplit else ""
+    split = f"; are they separated by something else ({section}.delimiter)?" if unsplit else ""
     return f"{nearest}; columns found: {shown}{split}"
 
 

@@ -136,6 +136,12 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku"))
 
 
+def test_the_catalogue_has_a_format_and_a_delimiter_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_text("sku;name\na;Lamp\n")
+    items = read_items(ItemsConfig(path=tmp_path / "a.dat", format="csv", delimiter=";", id="sku", title="name"))
+    assert items.title(0) == "Lamp"
+
+
 def test_a_pattern_of_many_files_is_no_catalogue(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("sku\na\n")

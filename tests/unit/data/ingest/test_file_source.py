@@ -2,17 +2,19 @@
 
 import gzip
 import os
-import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
+from recsys.config import FileFormat
 from recsys.data.ingest.file_source import FileSource, format_of, log_files
 from recsys.data.ingest.source import Columns
-from recsys.errors import ConfigError, DataError
+from recsys.errors import DataError
 
 
 def test_globs_and_names_give_each_file_once_in_order(tmp_path: Path) -> None:
@@ -66,17 +68,26 @@ USERS = Columns("log", {"user": "user"}, keep=0)
         ("a.ndjson", "auto", None, '{"user": "a", "item": "x"}\n'),
     ],
 )
-def test_format_and_delimiter(tmp_path: Path, name: str, declared: str, delimiter: str | None, text: str) -> None:
+def test_format_and_delimiter(tmp_path: Path, name: str, declared: Any, delimiter: str | None, text: str) -> None:
     (tmp_path / name).write_text(text)
-    (parse,) = FileSource((tmp_path / name,), declared, delimiter).batches(USERS)
+    (parse,) = FileSource((tmp_path / name,), FileFormat(format=declared, delimiter=delimiter)).batches(USERS)
     assert [str(user) for user in parse().column("user").cast("string")] == ["a"]
 
 
 @pytest.mark.parametrize("delimiter", ['"', "\n", "é"])
-def test_what_cannot_delimit(tmp_path: Path, delimiter: str) -> None:
-    (tmp_path / "a.csv").write_text("user,item\n")
-    with pytest.raises(ConfigError, match=re.escape(f"log.delimiter: got {delimiter!r}")):
-        next(FileSource((tmp_path / "a.csv",), delimiter=delimiter).batches(USERS))
+def test_what_cannot_delimit(delimiter: str) -> None:
+    with pytest.raises(ValidationError, match="no quote or line end"):
+        FileFormat(delimiter=delimiter)
+
+
+@pytest.mark.parametrize("section", ["log", "items"])
+def test_advice_names_the_key_of_the_section(tmp_path: Path, section: str) -> None:
+    (tmp_path / "a.dat").write_text("user;item\na;x\n")
+    with pytest.raises(DataError, match=rf"set {section}\.format"):
+        list(FileSource((tmp_path / "a.dat",), section=section).batches(USERS))
+    with pytest.raises(DataError, match=rf"\({section}\.delimiter\)"):
+        columns = Columns(section, {"user": "user"}, keep=0)
+        list(FileSource((tmp_path / "a.dat",), FileFormat(format="csv"), section).batches(columns))
 
 
 def fingerprint(folder: Path) -> str:
