@@ -174,46 +174,53 @@ def fetch(
 def doctor(
     config: Annotated[
         Path | None,
-        typer.Argument(metavar="[CONFIG]", help="the pipeline.toml of a job to forecast", show_default=False),
+        typer.Argument(metavar="[CONFIG]", help="the pipeline.toml of a job to check", show_default=False),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="read only the first million rows of the log and extrapolate")
+        bool,
+        typer.Option(
+            "--quick", help="read only the first million rows of the log, extrapolate, and say what is not checked"
+        ),
     ] = False,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
-    """Check the installation. With CONFIG, forecast the memory, disk and time of its job instead."""
-    fine = _examine(as_json) if config is None else _forecast(config, quick, overrides, as_json)
-    if not fine:
-        raise typer.Exit(1)
+    """Check the installation. With CONFIG, check whether its job would pass, and forecast memory, disk and time.
+
+    The exit code is 1 if a part does not work or the job does not fit, 2 if the job would fail on its configuration
+    or data.
+    """
+    code = _examine(as_json) if config is None else _diagnose(config, quick, overrides, as_json)
+    if code:
+        raise typer.Exit(code)
 
 
-def _examine(as_json: bool) -> bool:
-    """Whether every part of the installation works."""
+def _examine(as_json: bool) -> int:
+    """Check every part of the installation; the exit code."""
     from pipelines.commands.doctor import examine
 
     findings = examine()
     if as_json:
-        rendering.json_document([vars(finding) for finding in findings])
+        rendering.json_document([finding.to_dict() for finding in findings])
     else:
         rendering.findings(findings)
-    return all(finding.fine for finding in findings)
+    return 0 if all(finding.fine for finding in findings) else 1
 
 
-def _forecast(path: Path, quick: bool, overrides: list[str] | None, as_json: bool) -> bool:
-    """Whether the job of `path` fits into this machine."""
+def _diagnose(path: Path, quick: bool, overrides: list[str] | None, as_json: bool) -> int:
+    """Check the job of `path`; the exit code."""
+    from pipelines.commands.doctor import diagnose
     from pipelines.commands.progress import listener
-    from pipelines.forecast.forecast import forecast
     from recsys.pipeline_config import load_config
 
     config = load_config(path, overrides=parse_overrides(overrides))
     with listener() as progress:
-        found = forecast(config, quick=quick, progress=progress)
+        found = diagnose(config, quick=quick, progress=progress)
     if as_json:
         rendering.json_document(found.to_dict())
     else:
-        rendering.forecast(found)
-    return found.fine
+        rendering.diagnosis(found)
+    return found.exit_code
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

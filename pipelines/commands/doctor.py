@@ -6,14 +6,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from pipelines.forecast.forecast import Forecast, reloading_bytes
+from pipelines.forecast.finding import Finding
+from pipelines.forecast.forecast import Forecast, forecast, reloading_bytes
+from pipelines.forecast.rehearsal import LOG, SPLIT, before_reading, rehearse, unchecked
 from pipelines.forecast.terms import StepMemory, text
+from recsys.errors import RecsysError
 from recsys.models.factors.als import AlsConfig, fit_als
-from recsys.progress import silent
+from recsys.pipeline_config import PipelineConfig
+from recsys.progress import Progress, silent
 from recsys.retrieval.flat_index import build_index
 
 _LIBRARIES = ("implicit", "faiss-cpu", "numpy", "scipy", "pandas", "pyarrow", "fastapi", "uvicorn")
@@ -21,30 +26,79 @@ _NAMED_TERMS = 3
 
 
 @dataclass(frozen=True)
-class Finding:
-    """The result of one check."""
+class Diagnosis:
+    """What the doctor found about a job. `forecast`: None if the log cannot be read."""
 
-    name: str
-    fine: bool
-    detail: str
+    findings: tuple[Finding, ...]
+    forecast: Forecast | None
+
+    @property
+    def exit_code(self) -> int:
+        """2 if the job would end with it, 1 if it does not fit into this machine, 0 if all is well."""
+        wrong = [finding for finding in self.findings if not finding.fine]
+        return 0 if not wrong else 2 if any(finding.of_the_job for finding in wrong) else 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values: the checks, and the forecast if there is one."""
+        forecast = {} if self.forecast is None else self.forecast.to_dict()
+        checks = [finding.to_dict() for finding in self.findings]
+        return {**forecast, "fine": self.exit_code == 0, "checks": checks}
+
+
+def diagnose(config: PipelineConfig, *, quick: bool, progress: Progress) -> Diagnosis:
+    """Check everything that prepare and evaluate would fail on, and forecast the size of the job.
+
+    `quick`: read only the first million rows of the log, and leave out the checks that need all of them.
+    """
+    before = before_reading(config)
+    found, problem = _forecast(config, quick, progress)
+    sizes = list(judge(found)) if found else [problem]
+    tight = [
+        finding.name for finding in sizes if not finding.fine and finding.name in ("prepare", "evaluate", "disk")
+    ]
+    if quick:
+        read = [unchecked(name, why) for name, why in _NOT_QUICK.items()]
+    elif found and tight:
+        read = [unchecked(name, f"{tight[0]} does not fit") for name in _NOT_QUICK]
+    else:
+        read = rehearse(config, before, progress=progress)
+    return Diagnosis((*before, *read, *sizes), found)
+
+
+_NOT_QUICK = {
+    LOG: "--quick does not read every row: unknown kinds of event, the share of refused rows, whether the catalogue's"
+    " ids are those of the log, and what cleaning leaves are not checked",
+    SPLIT: "--quick does not split the log: whether it is long enough for its holdout is not checked",
+}
+
+
+def _forecast(config: PipelineConfig, quick: bool, progress: Progress) -> tuple[Forecast | None, Finding]:
+    try:
+        return forecast(config, quick=quick, progress=progress), Finding("forecast", "ok", "")
+    except RecsysError as error:
+        return None, unchecked("forecast", f"the log cannot be read: {error}")
 
 
 def examine() -> tuple[Finding, ...]:
     """Check Python, the libraries and the cores, and try each compiled part on a small case."""
     return (
-        Finding("python", sys.version_info >= (3, 11), f"{platform.python_version()} on {platform.platform()}"),
-        Finding("libraries", True, ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)),
-        Finding("cores", True, f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores available"),
+        _finding("python", sys.version_info >= (3, 11), f"{platform.python_version()} on {platform.platform()}"),
+        Finding("libraries", "ok", ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)),
+        Finding("cores", "ok", f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores available"),
         _try("training", _train),
         _try("search", _search),
     )
 
 
+def _finding(name: str, fine: bool, detail: str) -> Finding:
+    return Finding(name, "ok" if fine else "problem", detail)
+
+
 def _try(name: str, attempt: Callable[[], str]) -> Finding:
     try:
-        return Finding(name, True, attempt())
+        return Finding(name, "ok", attempt())
     except Exception as error:  # any failure of a compiled part is a finding
-        return Finding(name, False, f"{type(error).__name__}: {error}")
+        return Finding(name, "problem", f"{type(error).__name__}: {error}")
 
 
 def _train() -> str:
@@ -68,18 +122,18 @@ def judge(forecast: Forecast) -> tuple[Finding, ...]:
     service = _judge_step(forecast.service, forecast, available)
     service = replace(service, detail=f"{service.detail}; {reloading} while it loads a new version")
     needed = f"{text(forecast.workspace)} for the workspace, {text(forecast.version)} for each published version"
-    disk = Finding("disk", forecast.disk_fits, f"{needed}; {text(forecast.disk_free)} free")
-    return (Finding("assumed", True, _assumed(forecast)), *steps, service, disk)
+    disk = _finding("disk", forecast.disk_fits, f"{needed}; {text(forecast.disk_free)} free")
+    return (Finding("assumed", "ok", _assumed(forecast)), *steps, service, disk)
 
 
 def _judge_step(step: StepMemory, forecast: Forecast, available: str) -> Finding:
     seconds = forecast.seconds.get(step.step)
     duration = f", roughly {duration_text(seconds)}" if seconds is not None else ""
     if forecast.fits(step):
-        return Finding(step.step, True, f"{text(step.size)}{duration}")
+        return Finding(step.step, "ok", f"{text(step.size)}{duration}")
     largest = sorted(step.peak.terms, key=lambda term: -term.size)[:_NAMED_TERMS]
     named = ", ".join(f"{term.what} {text(term.size)}" for term in largest)
-    return Finding(step.step, False, f"{text(step.size)}{duration}, but only {available} available: {named}")
+    return Finding(step.step, "problem", f"{text(step.size)}{duration}, but only {available} available: {named}")
 
 
 def duration_text(seconds: float) -> str:

@@ -15,9 +15,9 @@ from rich.table import Table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipelines.commands.doctor import Finding
+    from pipelines.commands.doctor import Diagnosis
     from pipelines.datasets.cards import Card
-    from pipelines.forecast.forecast import Forecast
+    from pipelines.forecast.finding import Finding
     from pipelines.steps.summaries import JobSummary, StepSummary
     from recsys.artifacts.inventory import Inventory, StoredVersion
     from recsys.artifacts.manifest import Manifest
@@ -116,25 +116,30 @@ def cards(known: Iterable["Card"]) -> None:
 
 
 def findings(found: Iterable["Finding"]) -> None:
-    """What `recsys doctor` found, one line each."""
+    """What `recsys doctor` found, one line each; after a problem what to do."""
     for finding in found:
-        mark = "[green]ok[/]  " if finding.fine else "[red]FAIL[/]"
-        out.print(f"{mark} {finding.name:<12} {escape(finding.detail)}")
+        detail = escape(finding.detail).replace("\n", "\n" + " " * 19)
+        out.print(f"{_MARKS[finding.status]} {finding.name:<13} {detail}")
+        if finding.remedy:
+            out.print(f"{'':>18} [bold]->[/] {escape(finding.remedy)}")
 
 
-def forecast(found: "Forecast") -> None:
-    """The forecast of each step, the peak and the time of the job; if it does not fit, what would make it smaller."""
-    from pipelines.commands.doctor import duration_text, judge
+_MARKS = {"ok": "[green]ok[/]  ", "problem": "[bold red]FAIL[/]", "not checked": "[yellow]--[/]  "}
+
+
+def diagnosis(found: "Diagnosis") -> None:
+    """What is wrong with a job, its forecast, and, if it does not fit, what would make it smaller."""
+    from pipelines.commands.doctor import duration_text
     from pipelines.forecast.terms import text
 
-    findings(judge(found))
-    peak, total = found.peak, duration_text(sum(found.seconds.values()))
-    line(f"the job peaks at {text(peak.size)} ({peak.step}: {peak.peak.name}) and takes roughly {total}")
-    if found.fine:
-        return
-    for each in found.advice:
-        line(f"with {each.setting} it would peak at {text(each.size)}")
-    line("docs/scale.md explains what is counted and what else makes a job smaller")
+    findings(found.findings)
+    if (forecast := found.forecast) is not None:
+        peak, total = forecast.peak, duration_text(sum(forecast.seconds.values()))
+        line(f"the job peaks at {text(peak.size)} ({peak.step}: {peak.peak.name}) and takes roughly {total}")
+    if forecast is not None and not forecast.fine:
+        for each in forecast.advice:
+            line(f"with {each.setting} it would peak at {text(each.size)}")
+        line("docs/scale.md explains what is counted and what else makes a job smaller")
 
 
 def table(title: str, *columns: str) -> Table:

@@ -25,9 +25,7 @@ log = logging.getLogger(__name__)
 
 def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> EvaluateSummary:
     """Fit on the train side of the split, and measure the lists of every held-out user."""
-    prepared = workspace.require("prepare", config)
-    given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
-    events = Interactions.load(prepared / "events")
+    events, given = _events(config, workspace)
     _check_before_fits(events, config, given)
     stopping = stop_on_validation(events, config, progress=progress)
     split = _split(events, config, given)
@@ -51,6 +49,24 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
         output.summary = _summary(split, means, config, stopping)
     log.info("evaluated users=%d", len(split.user_ids))
     return output.summary
+
+
+def held_out(config: PipelineConfig, workspace: Workspace) -> Split:
+    """The split that `evaluate` measures on, after all its checks.
+
+    Raises DataError if prepare has not run, or nothing is left to train on or to evaluate; ModelError for a baseline
+    that the train side is too large for.
+    """
+    events, given = _events(config, workspace)
+    _check_before_fits(events, config, given)
+    return _split(events, config, given)
+
+
+def _events(config: PipelineConfig, workspace: Workspace) -> tuple[Interactions, Interactions | None]:
+    """The events of the log, and those of a given holdout."""
+    prepared = workspace.require("prepare", config)
+    given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
+    return Interactions.load(prepared / "events"), given
 
 
 def _check_before_fits(events: Interactions, config: PipelineConfig, given: Interactions | None) -> None:

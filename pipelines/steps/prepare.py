@@ -37,7 +37,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         matrix, cleaning = build_matrix(events, config.prepare, weights=weights.at(newest))
         events.save(output.folder / "events")
         if config.items is not None and catalogue is not None:
-            _warn_of_foreign_ids(config.items, catalogue, events)
+            _warn(foreign_catalogue(config.items, catalogue, events))
         items = Items.without_attributes(matrix.items) if catalogue is None else catalogue
         matrix = matrix.with_items(items.ids)
         matrix.save(output.folder / "matrix")
@@ -73,17 +73,20 @@ def _newest(events: Interactions) -> int | None:
     return None if events.timestamp is None or len(events) == 0 else int(events.timestamp.max())
 
 
-def _warn_of_foreign_ids(config: ItemsConfig, catalogue: Items, events: Interactions) -> None:
-    """Warn if no item of the catalogue is in the log: its ids are probably from another column."""
+def foreign_catalogue(config: ItemsConfig, catalogue: Items, events: Interactions) -> str | None:
+    """A sentence if no item of the catalogue is in the log, because its ids are probably from another column."""
     if events.items.encode(catalogue.ids.ids)[1].any():
-        return
-    log.warning(
-        "%s: none of its %d items is in the log; its ids, such as %s, are from column %r (items.id)",
-        config.path,
-        len(catalogue.ids),
-        ", ".join(catalogue.ids.decode(range(min(3, len(catalogue.ids))))),
-        config.id,
+        return None
+    shown = ", ".join(catalogue.ids.decode(range(min(3, len(catalogue.ids)))))
+    return (
+        f"{config.path}: none of its {len(catalogue.ids)} items is in the log; its ids, such as {shown}, are from"
+        f" column {config.id!r} (items.id)"
     )
+
+
+def _warn(sentence: str | None) -> None:
+    if sentence:
+        log.warning("%s", sentence)
 
 
 def _read(

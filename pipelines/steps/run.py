@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from pipelines.steps.checks import check_holdout_columns, check_log_columns, check_names
 from pipelines.steps.evaluate import evaluate
 from pipelines.steps.index import index
 from pipelines.steps.memory import give_back, keep_one_arena
@@ -15,8 +16,6 @@ from pipelines.steps.train import train
 from pipelines.steps.workspace import STEPS, Workspace
 from recsys.artifacts.lock import exclusive
 from recsys.errors import ConfigError
-from recsys.evaluation.gates import check_metric
-from recsys.models.registry import check_algorithms
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 
@@ -56,7 +55,7 @@ def run(
     whatever the settings alone show to be wrong; ArtifactError if another run uses the same workspace.
     """
     keep_one_arena()
-    _check_before_work(config)
+    _check_before_work(config, steps)
     workspace = Workspace(config.workspace)
     summaries: dict[str, StepSummary] = {}
     seconds: dict[str, float] = {}
@@ -71,12 +70,14 @@ def run(
     return JobSummary(summaries, seconds)
 
 
-def _check_before_work(config: PipelineConfig) -> None:
-    """Raise ConfigError for whatever the settings alone show to be wrong, before anything is read."""
-    check_metric(config.publish, config.evaluate)
-    check_algorithms(config.model, config.evaluate)
+def _check_before_work(config: PipelineConfig, steps: tuple[str, ...]) -> None:
+    """Raise for whatever shows, before the rows of the log are read, that the steps cannot work."""
+    check_names(config)
     for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{key}: {folder} cannot be created or is not a folder: {error.strerror}") from error
+    if "prepare" in steps:
+        check_log_columns(config)
+        check_holdout_columns(config)

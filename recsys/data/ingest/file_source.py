@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ _SEPARATORS = {"csv": ",", "tsv": "\t"}
 # A compressed stream reads about 64 KiB ahead, which is little compared with this.
 _SAMPLE_BYTES = 16 << 20
 _SAMPLED_FILES = 8
+_HEADER_BYTES = 1 << 16
 
 _FORMATS = {
     ".csv": "csv",
@@ -149,6 +150,19 @@ class FileSource:
             if not n_batches:
                 logger.warning("%s: the file holds no rows", file)
 
+    def check(self, columns: Columns) -> None:
+        """Look at the start of every file. Raises DataError if one lacks a column or cannot be read."""
+        for file in self.files:
+            next(iter(self._start_of(file, columns)), None)
+
+    def _start_of(self, path: Path, columns: Columns) -> Batches:
+        """As `_batches_of`, for its first batch only; keys of JSON objects are looked for in a whole block."""
+        kind = self._format_of(path)
+        if kind == "parquet":
+            return parquet_blocks(path, columns, advance=_nobody, block_rows=1)
+        source = self if kind == "jsonl" else replace(self, block_bytes=_HEADER_BYTES)
+        return source._batches_of(path, columns, _nobody)
+
     def _format_of(self, path: Path) -> str:
         return format_of(path, self.layout.format, section=self.section)
 
@@ -160,6 +174,10 @@ class FileSource:
             return jsonl_blocks(path, columns, advance=advance, block_bytes=self.block_bytes)
         delimiter = self.layout.delimiter or _SEPARATORS[kind]
         return csv_blocks(path, columns, delimiter=delimiter, advance=advance, block_bytes=self.block_bytes)
+
+
+def _nobody(position: float) -> None:
+    """Progress that is not shown."""
 
 
 def _report(progress: Progress, before: int, total: int, position: float) -> None:

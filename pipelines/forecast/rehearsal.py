@@ -1,0 +1,180 @@
+"""Rehearsal: every check that prepare and evaluate would fail on, made by the functions of these steps themselves.
+
+The log is read as prepare reads it, into a folder that is removed afterwards, and split as evaluate splits it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from pipelines.forecast.finding import Finding
+from pipelines.steps.checks import (
+    check_folders,
+    check_holdout_columns,
+    check_log_columns,
+    check_store,
+    existing,
+    wrong_names,
+)
+from pipelines.steps.evaluate import held_out
+from pipelines.steps.prepare import foreign_catalogue, prepare
+from pipelines.steps.summaries import PrepareSummary
+from pipelines.steps.workspace import Workspace
+from recsys.config import ItemsConfig
+from recsys.data.ingest.catalogue import read_items
+from recsys.data.interactions import Interactions
+from recsys.data.items import Items
+from recsys.data.splits.split import Split
+from recsys.errors import RecsysError, TooManyRefusedError
+from recsys.evaluation.number_format import count, percent
+from recsys.models.registry import ALGORITHMS
+from recsys.pipeline_config import PipelineConfig
+from recsys.progress import Progress
+
+Value = TypeVar("Value")
+
+SETTINGS, FOLDERS, STORE, CATALOGUE, COLUMNS, HOLDOUT, LOG, SPLIT = (
+    "settings",
+    "folders",
+    "store",
+    "catalogue",
+    "columns",
+    "holdout files",
+    "log",
+    "split",
+)
+"""The names of the checks."""
+
+_REMEDIES = {
+    SETTINGS: "correct the key in the configuration",
+    FOLDERS: "give the user who runs the job the right to write there, or name another folder",
+    STORE: "`recsys models --store STORE` shows the damage; `recsys rollback --store STORE VERSION` repairs it",
+    CATALOGUE: "correct the file, or items.path, items.id and the names of its columns in [items]",
+    COLUMNS: "correct the file, or the names of its columns in [log]",
+    HOLDOUT: "correct evaluate.holdout_paths, or its files",
+    LOG: "correct the rows of the log, or the keys of [log] and [prepare] that leave them out",
+    SPLIT: "choose a holdout that suits the log: evaluate.split, and evaluate.holdout or evaluate.last_n",
+}
+
+
+def before_reading(config: PipelineConfig) -> list[Finding]:
+    """What can be checked before the rows of the log are read."""
+    found = [
+        *_names(config),
+        _tried(FOLDERS, lambda: check_folders(config), lambda _: "workspace and store can be written"),
+        _tried(COLUMNS, lambda: check_log_columns(config), lambda _: "every file of the log has the columns"),
+    ]
+    if config.publish.store.is_dir():
+        found.append(_tried(STORE, lambda: check_store(config), _serving))
+    if (items := config.items) is not None:
+        found.append(_tried(CATALOGUE, lambda: read_items(items), _catalogue))
+    if config.evaluate.holdout_paths:
+        found.append(_tried(HOLDOUT, lambda: check_holdout_columns(config), lambda _: "every file has the columns"))
+    return found
+
+
+def rehearse(config: PipelineConfig, before: list[Finding], *, progress: Progress) -> list[Finding]:
+    """Read the log and split it, as far as the checks `before` allow."""
+    failed = {finding.name for finding in before if not finding.fine}
+    if COLUMNS in failed:
+        return [unchecked(LOG, "the log cannot be read"), unchecked(SPLIT, "the log cannot be read")]
+    readable = _without(config, failed)
+    try:
+        with TemporaryDirectory(prefix=".doctor-", dir=existing(config.workspace)) as folder:
+            return _steps(readable, Workspace(Path(folder)), progress)
+    except OSError as error:
+        return [_problem(FOLDERS, f"{config.workspace}: cannot be written: {error.strerror}")]
+
+
+def unchecked(name: str, why: str) -> Finding:
+    """A check that was not made."""
+    return Finding(name, "not checked", why)
+
+
+def _without(config: PipelineConfig, failed: set[str]) -> PipelineConfig:
+    """`config` without what cannot be read, so that the rest is checked all the same."""
+    known = tuple(name for name in config.evaluate.baselines if name in ALGORITHMS)
+    holdout_paths = () if HOLDOUT in failed else config.evaluate.holdout_paths
+    evaluate = config.evaluate.model_copy(update={"baselines": known, "holdout_paths": holdout_paths})
+    items = None if CATALOGUE in failed else config.items
+    return config.model_copy(update={"items": items, "evaluate": evaluate})
+
+
+def _steps(config: PipelineConfig, workspace: Workspace, progress: Progress) -> list[Finding]:
+    """Findings of prepare, then of evaluate."""
+    found, passed = _prepared(config, workspace, progress)
+    if passed is None:
+        return [*found, unchecked(SPLIT, "prepare leaves nothing to split")]
+    joined = [] if passed.items is None else _join(passed.items, workspace)
+    if passed.evaluate.split == "given" and not passed.evaluate.holdout_paths:
+        return [*found, *joined, unchecked(SPLIT, "the held-out files cannot be read")]
+    return [*found, *joined, _tried(SPLIT, lambda: held_out(passed, workspace), _sides)]
+
+
+def _prepared(
+    config: PipelineConfig, workspace: Workspace, progress: Progress
+) -> tuple[list[Finding], PipelineConfig | None]:
+    """What prepare says, and the configuration that it passes with, None if with none.
+
+    If too many rows are refused, prepare runs again on the rows that are left, to find what else is wrong.
+    """
+    try:
+        return [Finding(LOG, "ok", _rows(prepare(config, workspace, progress=progress), config))], config
+    except TooManyRefusedError as error:
+        found = _problem(LOG, _without_lines_about(workspace.root, error))
+    except RecsysError as error:
+        return [_problem(LOG, str(error))], None
+    all_allowed = config.log.model_copy(update={"max_refused_share": 1.0})
+    others, passed = _prepared(config.model_copy(update={"log": all_allowed}), workspace, progress)
+    return [found, *(each for each in others if not each.fine)], passed
+
+
+def _join(items: ItemsConfig, workspace: Workspace) -> list[Finding]:
+    """A problem if the catalogue has no item of the log."""
+    events = Interactions.load(workspace.folder("prepare") / "events")
+    foreign = foreign_catalogue(items, read_items(items), events)
+    return [_problem(CATALOGUE, foreign)] if foreign else []
+
+
+def _names(config: PipelineConfig) -> list[Finding]:
+    wrong = [_problem(SETTINGS, message) for message in wrong_names(config)]
+    return wrong or [Finding(SETTINGS, "ok", "metric, model and baselines are known")]
+
+
+def _tried(name: str, check: Callable[[], Value], describe: Callable[[Value], str]) -> Finding:
+    try:
+        return Finding(name, "ok", describe(check()))
+    except RecsysError as error:
+        return _problem(name, str(error))
+
+
+def _problem(name: str, detail: str) -> Finding:
+    return Finding(name, "problem", detail, _REMEDIES[name], of_the_job=True)
+
+
+def _without_lines_about(folder: Path, error: Exception) -> str:
+    """The message without its lines about files in `folder`, which is removed."""
+    return "\n".join(line for line in str(error).splitlines() if str(folder) not in line)
+
+
+def _serving(version: str | None) -> str:
+    return f"{version} serves" if version else "no version serves yet"
+
+
+def _catalogue(items: Items) -> str:
+    return f"{count(len(items.ids))} items"
+
+
+def _rows(summary: PrepareSummary, config: PipelineConfig) -> str:
+    rows, cleaning = summary.rows, summary.cleaning
+    return (
+        f"{count(rows.rows_read)} rows, {count(rows.n_refused)} refused ({percent(rows.refused_share)};"
+        f" {percent(config.log.max_refused_share)} allowed); left after cleaning: {count(cleaning.n_users)} users x"
+        f" {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
+    )
+
+
+def _sides(split: Split) -> str:
+    train, held = split.counts["n_train_events"], split.counts["n_holdout_events"]
+    return f"{count(train)} events to train on, {count(held)} held out, {count(len(split.user_ids))} users evaluated"

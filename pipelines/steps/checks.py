@@ -1,0 +1,75 @@
+"""What shows that a job cannot work before the rows of its log are read."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from recsys.artifacts.bundle import read_record
+from recsys.artifacts.registry import Registry
+from recsys.data.ingest.file_source import FileSource
+from recsys.data.ingest.source import Columns
+from recsys.errors import ConfigError
+from recsys.evaluation.gates import check_metric
+from recsys.models.registry import check_algorithms
+from recsys.pipeline_config import PipelineConfig
+
+
+def check_names(config: PipelineConfig) -> None:
+    """Raise ConfigError for an unknown metric, model or baseline, or a metric whose cut-off is not evaluated."""
+    check_metric(config.publish, config.evaluate)
+    check_algorithms(config.model, config.evaluate)
+
+
+def wrong_names(config: PipelineConfig) -> Iterator[str]:
+    """Every message that `check_names` could raise, not only the first."""
+    one_by_one = [config.evaluate.model_copy(update={"baselines": (name,)}) for name in config.evaluate.baselines]
+    checks: list[Callable[[], None]] = [partial(check_metric, config.publish, config.evaluate)]
+    checks += [partial(check_algorithms, config.model, each) for each in (*one_by_one, config.evaluate)]
+    messages = dict.fromkeys(message for check in checks if (message := _message_of(check)))
+    yield from messages
+
+
+def _message_of(check: Callable[[], None]) -> str | None:
+    try:
+        check()
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def check_folders(config: PipelineConfig) -> None:
+    """Raise ConfigError if the workspace or the store cannot be written. Makes no folder that stays."""
+    for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):
+        try:
+            if folder.exists() and not folder.is_dir():
+                raise NotADirectoryError(0, "it is not a folder")
+            with TemporaryDirectory(prefix=".check-", dir=existing(folder)):
+                pass
+        except OSError as error:
+            raise ConfigError(f"{key}: {folder} cannot be written: {error.strerror}") from error
+
+
+def existing(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that exists."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
+
+
+def check_store(config: PipelineConfig) -> str | None:
+    """The version that the new one is compared with, None for the first. Raises ArtifactError if it is damaged."""
+    registry = Registry(config.publish.store)
+    if (current := registry.current()) is not None:
+        read_record(registry.path(current))
+    return current
+
+
+def check_log_columns(config: PipelineConfig) -> None:
+    """Look at the start of every file of the log. Raises DataError for one without a column that `[log]` names."""
+    FileSource.of(config.log).check(Columns.of(config.log))
+
+
+def check_holdout_columns(config: PipelineConfig) -> None:
+    """Look at the start of every held-out file. Raises as `check_log_columns` does."""
+    if config.evaluate.holdout_paths:
+        source = FileSource.of(config.log.model_copy(update={"paths": config.evaluate.holdout_paths}))
+        source.check(Columns.of(config.log))
