@@ -140,7 +140,7 @@ def tune(
 
 _LISTS = "`recsys recommend --store runs/demo/store --user u0000505 -k 5`"
 _VISITOR = "`recsys recommend --store runs/demo/store --did b000773 --did b000774 --explain`"
-_ROLLBACK = "`recsys rollback --store store`, `recsys rollback --store store v0123456789abcdef`"
+_ROLLBACK = "`recsys rollback --store store`, `recsys rollback --store store v0123456789abcdef --hold`"
 app.command(epilog=f"Examples: {_LISTS}, {_VISITOR}")(ask.recommend)
 app.command(epilog="Example: `recsys similar --store runs/demo/store --item b000773`")(ask.similar)
 app.command(epilog="Example: `recsys export --store runs/demo/store --out lists.parquet -k 50`")(store.export)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipelines.commands.doctor import Diagnosis
     from pipelines.datasets.cards import Card
     from pipelines.forecast.finding import Finding
-    from pipelines.steps.summaries import JobSummary, StepSummary
+    from pipelines.steps.summaries import JobSummary, PublishSummary, StepSummary
     from recsys.artifacts.inventory import Inventory, StoredVersion
     from recsys.artifacts.manifest import Manifest
     from recsys.pipeline_config import PipelineConfig
@@ -57,7 +57,7 @@ def published(config: "PipelineConfig", done: "JobSummary") -> None:
     """Where the results of a whole run are, and the next command."""
     store = config.publish.store
     n_refused = done.prepare.rows.n_refused if "prepare" in done else 0
-    line(f"\n{done.publish.version} serves from {store}")
+    line(f"\n{_what_serves(store, done.publish)}")
     line(f"report:  {config.workspace / 'report.html'} (report.md as text, report.json for programs)")
     if n_refused:
         kept = min(n_refused, config.log.quarantine_rows)
@@ -65,8 +65,17 @@ def published(config: "PipelineConfig", done: "JobSummary") -> None:
     line(f"next:    recsys serve --store {store}")
 
 
+def _what_serves(store: "Path", published: "PublishSummary") -> str:
+    if published.held is None:
+        return f"{published.version} serves from {store}"
+    return (
+        f"{published.version} is sealed in {store}, but {published.held} is held and serves on;"
+        f" `recsys rollback --store {store} --release` ends the hold"
+    )
+
+
 def versions(store: "Path", found: "Inventory") -> None:
-    """The versions of a store; `*` marks the one that serves."""
+    """The versions of a store; `*` marks the one that serves. A hold is told below."""
     rows = table(f"Versions in {store}", "", "version", "published", "users", "items", "metric", "verdict")
     for stored in found.versions:
         if (manifest := stored.manifest) is None:
@@ -77,6 +86,9 @@ def versions(store: "Path", found: "Inventory") -> None:
         facts = manifest.created_at, n_users, n_items, _headline(manifest), manifest.verdict
         rows.add_row(mark, stored.version, *map(escape, facts))
     out.print(rows)
+    if found.hold is not None:
+        reason = f" ({found.hold.reason})" if found.hold.reason else ""
+        line(f"{found.hold.version} is held since {found.hold.at}{reason}: nights seal new versions, and none serves")
 
 
 def faults(store: "Path", found: "Inventory") -> None:

@@ -55,16 +55,43 @@ def rollback(
     version: Annotated[
         str | None, typer.Argument(help="default: the version that served before", show_default=False)
     ] = None,
+    hold: Annotated[bool, typer.Option("--hold", help="keep this version: no night replaces it")] = False,
+    reason: Annotated[str, typer.Option(help="why it is held, shown by `recsys models`", show_default=False)] = "",
+    release: Annotated[bool, typer.Option("--release", help="end a hold; the pointer does not move")] = False,
 ) -> None:
-    """Let an earlier version serve again, after every file of it is verified."""
+    """Let an earlier version serve again, after every file of it is verified.
+
+    With --hold, runs go on to seal new versions, but none of them serves until --release.
+    """
     registry = registry_of(store)
+    if release:
+        if hold or reason or version is not None:
+            raise ConfigError("--release: takes no version, no --hold and no --reason")
+        return _release(registry, as_json)
+    if reason and not hold:
+        raise ConfigError("--reason: needs --hold")
     if version is not None and version not in registry.names():
         raise ConfigError(f"{store}: no version {version!r}; `recsys models --store {store}` lists the versions")
-    serving = registry.rollback(version)
+    serving = registry.hold(version, reason=reason) if hold else registry.rollback(version)
+    return _now_serving(registry, serving, as_json)
+
+
+def _release(registry: "Registry", as_json: bool) -> None:
+    registry.release()
     if as_json:
-        rendering.json_document({"store": str(store), "version": serving})
-    else:
-        rendering.line(f"{serving} serves from {store}; the next run publishes a new version again")
+        return rendering.json_document({"store": str(registry.store), "version": registry.current(), "held": False})
+    return rendering.line(f"{registry.store}: nothing is held; the next run publishes a new version again")
+
+
+def _now_serving(registry: "Registry", version: str, as_json: bool) -> None:
+    store, held = registry.store, registry.held() is not None
+    if as_json:
+        return rendering.json_document({"store": str(store), "version": version, "held": held})
+    if held:
+        return rendering.line(
+            f"{version} serves from {store} and is held; `recsys rollback --store {store} --release` ends the hold"
+        )
+    return rendering.line(f"{version} serves from {store}; the next run publishes a new version again")
 
 
 def serve(options: typer.Context) -> None:

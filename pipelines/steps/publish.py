@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> PublishSummary:
-    """Seal what the steps before made, and let it serve if every gate passes.
+    """Seal what the steps before made, and let it serve if every gate passes and no other version is held.
 
     Raises GateError if a gate fails. The report says why, and the serving version stays.
     """
@@ -53,10 +53,12 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         progress("seal the version", 0, 1)
         version, serving = _seal(config, workspace, report, evidence.record).version, registry.current()
         _write_report(replace(report, version=version), plots, workspace)
-        registry.publish(version)
+        held = None if registry.publish(version) else registry.held()
         progress("seal the version", 1, 1)
-        output.summary = PublishSummary(version=version, verdict=report.verdict or "", unchanged=version == serving)
-    log.info("published version=%s", version)
+        output.summary = PublishSummary(
+            version=version, verdict=report.verdict or "", unchanged=version == serving, held=held
+        )
+    log.info("sealed version=%s held=%s", version, held)
     return output.summary
 
 

@@ -138,16 +138,19 @@ class IndexStepSummary(IndexSummary, StepSummary):
 
 
 class PublishSummary(StepSummary):
-    """`unchanged`: this very version served before."""
+    """`unchanged`: this very version served before. `held`: another version, which is held and serves on."""
 
     step = "publish"
 
     version: str
     verdict: str
     unchanged: bool
+    held: OrAbsent[str] = None
 
     def sentence(self) -> str:
-        """The version, and whether it is new."""
+        """The version, whether it is new, and whether it serves."""
+        if self.held is not None:
+            return f"{self.version} accepted and sealed, but {self.held} is held and serves on"
         return f"{self.version} " + ("serves already: nothing changed" if self.unchanged else "accepted")
 
 

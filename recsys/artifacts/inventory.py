@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from recsys.artifacts.history import HistoryEntry
+from recsys.artifacts.hold import Hold
 from recsys.artifacts.manifest import Manifest, read_manifest
 from recsys.artifacts.registry import CURRENT, HISTORY, Registry
 from recsys.errors import ArtifactError
@@ -25,17 +26,26 @@ class StoredVersion:
 class Inventory:
     """Every version of a store: latest published first, then those never published, newest first.
 
-    `serving`: the version that CURRENT names, None if it names none that can serve. `faults`: what is wrong with the
-    store apart from damaged versions, as sentences.
+    `serving`: the version that CURRENT names, None if it names none that can serve. `hold`: the version that is held,
+    None without a hold. `faults`: what is wrong with the store apart from damaged versions, as sentences.
     """
 
     versions: tuple[StoredVersion, ...]
     serving: str | None
+    hold: Hold | None
     faults: tuple[str, ...]
 
+    @property
+    def held(self) -> str | None:
+        """The version that is held, None without a hold."""
+        return None if self.hold is None else self.hold.version
+
     def to_list(self) -> list[dict[str, Any]]:
-        """As plain JSON values: of each version the manifest, or name and damage, and whether it is `serving`."""
-        return [{**_plain(stored), "serving": stored.version == self.serving} for stored in self.versions]
+        """As plain JSON values: of each version the manifest, or name and damage, and if it is `serving`, `held`."""
+        return [
+            {**_plain(stored), "serving": stored.version == self.serving, "held": stored.version == self.held}
+            for stored in self.versions
+        ]
 
 
 def _plain(stored: StoredVersion) -> dict[str, Any]:
@@ -53,7 +63,9 @@ def take_inventory(registry: Registry) -> Inventory:
         key=lambda it: (order.get(it.version, -1), (it.manifest and it.manifest.created_at) or ""), reverse=True
     )
     serving, astray = _serving(registry, {it.version: it for it in stored}, history or [])
-    return Inventory(tuple(stored), serving, tuple(fault for fault in (astray, unreadable) if fault))
+    hold, unclear = _read_or_fault(registry.hold_now)
+    faults = tuple(fault for fault in (astray, unreadable, unclear) if fault)
+    return Inventory(tuple(stored), serving, hold, faults)
 
 
 def _stored(registry: Registry, version: str) -> StoredVersion:

@@ -10,11 +10,12 @@ from typing import Literal
 from recsys.artifacts.bundle import VERSIONS, Bundle, load_bundle
 from recsys.artifacts.files import replace_durably
 from recsys.artifacts.history import HistoryEntry, ancestry, parse_history
+from recsys.artifacts.hold import Hold, read_hold, remove_hold, write_hold
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
 from recsys.errors import ArtifactError
 
-CURRENT, HISTORY = "CURRENT", "HISTORY"
+CURRENT, HISTORY, HOLD = "CURRENT", "HISTORY", "HOLD"
 
 _LOCK = ".pointer.lock"
 
@@ -65,27 +66,57 @@ class Registry:
         version = self.current()
         return None if version is None else read_manifest(self.path(version))
 
-    def publish(self, version: str) -> None:
-        """Verify and load a sealed version, then let it serve.
+    def publish(self, version: str) -> bool:
+        """Verify and load a sealed version, then let it serve; False if another version is held and serves on.
 
         Raises ArtifactError if it is damaged; the serving version stays the same.
         """
         load_bundle(self.path(version))
         with self._turn():
+            if self.held() not in (None, version):
+                return False
             self._point_to(version, "publish", previous=self.current())
+        return True
 
     def rollback(self, version: str | None = None) -> str:
         """Verify and load an earlier version, by default the one that served before, then let it serve again.
 
         Rolling back twice goes two versions back. A version given by name serves again even if CURRENT is damaged.
+        A hold goes on with the version that serves now.
         Returns the version that serves now. Raises ArtifactError if there is none or it is damaged; the serving
         version then stays the same.
         """
         with self._turn():
-            target = version or self._before_current()
-            load_bundle(self.path(target))
-            self._point_to(target, "rollback", previous=self._served_last())
+            target = self._go_back_to(version or self._before_current())
+            if (hold := self.hold_now()) is not None:
+                write_hold(self.store / HOLD, hold.model_copy(update={"version": target}))
         return target
+
+    def held(self) -> str | None:
+        """The version that is held, None if publishing moves the pointer. Raises ArtifactError if HOLD is damaged."""
+        hold = self.hold_now()
+        return None if hold is None else hold.version
+
+    def hold_now(self) -> Hold | None:
+        """The held version with the date and the reason. Raises ArtifactError if HOLD is damaged."""
+        return read_hold(self.store / HOLD)
+
+    def hold(self, version: str | None = None, *, reason: str = "") -> str:
+        """Let a version serve as `rollback` does, and keep it: publishing moves the pointer only after `release`.
+
+        Returns the version. Raises ArtifactError as `rollback` does.
+        """
+        with self._turn():
+            target = version or self._before_current()
+            if target != self._named():
+                self._go_back_to(target)
+            write_hold(self.store / HOLD, Hold.of(target, reason))
+        return target
+
+    def release(self) -> None:
+        """End a hold, a damaged one too; the pointer stays until the next publish. Raises ArtifactError."""
+        with self._turn():
+            remove_hold(self.store / HOLD)
 
     def history(self) -> list[HistoryEntry]:
         """Every publish and rollback, oldest first. Raises ArtifactError if HISTORY is damaged."""
@@ -118,6 +149,11 @@ class Registry:
         with suppress(ArtifactError):
             return next((entry.version for entry in reversed(self.history())), None)
         return None
+
+    def _go_back_to(self, target: str) -> str:
+        load_bundle(self.path(target))
+        self._point_to(target, "rollback", previous=self._served_last())
+        return target
 
     def _before_current(self) -> str:
         current = self._serving()

@@ -213,6 +213,37 @@ class TestVersions:
         assert first in recsys("rollback", "--store", store).stdout
         assert Registry(store).current() == first
 
+    def test_a_held_version_serves_until_it_is_released(self, recsys: Any, published: Path, engine: Engine) -> None:
+        store, first = published.parent / "store", engine.version
+        held = recsys("rollback", "--store", store, first, "--hold", "--reason", "Christmas")
+        assert held.returncode == 0, held.stderr
+        assert f"{first} serves from {store} and is held" in held.stdout
+        another = (
+            "run",
+            published,
+            "--from",
+            "train",
+            "--set",
+            "model.seed=2",
+            "--set",
+            "publish.max_metric_drop=1.0",
+        )
+        ran = recsys("run", published, "--set", "model.seed=2", "--set", "publish.max_metric_drop=1.0")
+        assert ran.returncode == 0, ran.stderr
+        assert f"but {first} is held and serves on" in ran.stdout
+        assert Registry(store).current() == first
+        shown = recsys("models", "--store", store).stdout
+        assert f"{first} is held since 20" in shown
+        assert "(Christmas)" in shown
+        assert [it["held"] for it in json.loads(recsys("models", "--store", store, "--json").stdout)] == [True, False]
+        assert recsys("rollback", "--store", store, "--release").returncode == 0
+        ran = recsys(*another, "--json")
+        assert Registry(store).current() == json.loads(ran.stdout)["steps"]["publish"]["version"] != first
+
+    @pytest.mark.parametrize("options", [["--release", "--hold"], ["--release", "v0"], ["--reason", "x"]])
+    def test_options_of_a_hold_that_contradict_each_other_are_2(self, recsys: Any, store: Path, options: Any) -> None:
+        assert recsys("rollback", "--store", store, *options).returncode == 2
+
     def test_a_version_that_is_not_there_is_named(self, recsys: Any, store: Path) -> None:
         result = recsys("rollback", "--store", store, "v0123456789abcdef")
         assert (result.returncode, result.stdout) == (2, "")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from recsys.artifacts.inventory import take_inventory
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.manifest import Manifest
 from recsys.artifacts.registry import Registry
@@ -264,3 +265,50 @@ def test_a_disk_that_refuses_any_step_leaves_the_old_version_or_the_new(
         raise AssertionError("the job never got through")
     assert allowed > 40  # every durable step of sealing and publishing has been refused once
     assert reported_moved == 1  # only the last fsync comes after the rename
+
+
+class TestHold:
+    def test_a_held_version_serves_on_and_the_new_one_is_kept(
+        self, registry: Registry, versions: list[str], seal: Seal
+    ) -> None:
+        assert registry.held() is None
+        assert registry.hold(reason="sale") == versions[1] == registry.current() == registry.held()
+        new = seal(9).version
+        before = registry.history()
+        assert registry.publish(new) is False
+        assert registry.publish(versions[1]) is True
+        assert (registry.current(), new in registry.names()) == (versions[1], True)
+        assert [entry.version for entry in registry.history()[len(before) :]] == [versions[1]]
+        registry.release()
+        assert (registry.held(), registry.current()) == (None, versions[1])
+        assert registry.publish(new) is True
+        assert registry.current() == new
+
+    def test_holding_what_serves_moves_nothing(self, registry: Registry, versions: list[str]) -> None:
+        before = registry.history()
+        registry.hold(versions[2])
+        assert (registry.held(), registry.history()) == (versions[2], before)
+
+    def test_a_rollback_takes_the_hold_with_it(self, registry: Registry, versions: list[str]) -> None:
+        registry.hold(versions[2], reason="sale")
+        registry.rollback()
+        hold = registry.hold_now()
+        assert hold is not None
+        assert (hold.version, hold.reason, registry.current()) == (versions[1], "sale", versions[1])
+
+    def test_a_damaged_version_is_not_held(self, registry: Registry, versions: list[str]) -> None:
+        damage(registry, versions[0])
+        with pytest.raises(ArtifactError):
+            registry.hold(versions[0])
+        assert (registry.held(), registry.current()) == (None, versions[2])
+
+    def test_a_damaged_hold_publishes_nothing_until_it_is_released(
+        self, registry: Registry, versions: list[str]
+    ) -> None:
+        (registry.store / "HOLD").write_text("{")
+        with pytest.raises(ArtifactError, match=r"HOLD: cannot be read.*--release"):
+            registry.publish(versions[0])
+        assert registry.current() == versions[2]
+        assert any("HOLD" in fault for fault in take_inventory(registry).faults)
+        registry.release()
+        assert registry.publish(versions[0]) is True

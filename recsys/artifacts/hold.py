@@ -1,0 +1,54 @@
+"""HOLD: the version that keeps serving whatever the nights publish, one JSON document in the store."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recsys.artifacts.files import replace_durably, sync
+from recsys.artifacts.manifest import VersionName
+from recsys.errors import ArtifactError
+
+
+class Hold(BaseModel):
+    """`version` is held since `at` (UTC, ISO 8601), for `reason`, which may be empty."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: VersionName
+    at: str
+    reason: str = ""
+
+    @staticmethod
+    def of(version: str, reason: str = "") -> "Hold":
+        """A hold that begins now."""
+        return Hold(version=version, at=datetime.now(UTC).isoformat(timespec="seconds"), reason=reason)
+
+
+def read_hold(path: Path) -> Hold | None:
+    """The hold in the file `path`, None if there is no file. Raises ArtifactError if it is damaged."""
+    try:
+        return Hold.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise ArtifactError(
+            f"{path}: cannot be read, so no version is published; `recsys rollback --release` removes it: {error}"
+        ) from error
+
+
+def write_hold(path: Path, hold: Hold) -> None:
+    """Write the file in one rename, durably. Raises ArtifactError if the disk refuses."""
+    try:
+        replace_durably(path, hold.model_dump_json().encode() + b"\n")
+    except OSError as error:
+        raise ArtifactError(f"{path}: could not be written: {error.strerror}") from error
+
+
+def remove_hold(path: Path) -> None:
+    """Remove the file, durably; nothing happens if there is none. Raises ArtifactError if the disk refuses."""
+    try:
+        path.unlink(missing_ok=True)
+        sync(path.parent)
+    except OSError as error:
+        raise ArtifactError(f"{path}: could not be removed: {error.strerror}") from error
