@@ -24,6 +24,7 @@ from recsys.engine.question import (
     MAX_LISTED,
     MAX_TIMESTAMP,
     MAX_VALUE,
+    MAX_VIEWED,
 )
 from recsys.errors import InvalidRequestError
 
@@ -36,8 +37,17 @@ BODY_SECONDS = 10.0
 MAX_BATCH, MAX_BATCH_ITEMS = 1_000, 20_000
 """The most requests of a batch, and the most items that they may ask for together."""
 
+MAX_FIELDS = 100
+"""The most attributes that are listed with each item."""
+
 Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES)]
 K = Annotated[int, Field(ge=1, le=MAX_K, description="number of items wanted")]
+
+
+FieldNames = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES)]],
+    Field(max_length=MAX_FIELDS, description="attributes to list with each item"),
+]
 
 
 class Body(BaseModel):
@@ -96,6 +106,7 @@ class QuestionBody(ProfileBody):
     )
     explain: bool = Field(False, description="list each item's reasons")
     strict: bool = Field(False, description="an error instead of a fallback, a short list or unknown items")
+    fields: FieldNames = []
 
     def question(self) -> Question:
         """The question as the engine takes it."""
@@ -111,6 +122,7 @@ class QuestionBody(ProfileBody):
             diversity=self.diversity,
             explain=self.explain,
             strict=self.strict,
+            fields=tuple(self.fields),
         )
 
 
@@ -127,6 +139,13 @@ class SimilarBody(Body):
     negative: list[Id] = Field([], max_length=MAX_COMPARED, description="items to be dissimilar to")
     k: K = 10
     filter: FilterText = None
+    fields: FieldNames = []
+
+
+class ItemsBody(Body):
+    """Items to be shown."""
+
+    item_ids: list[Id] = Field(min_length=1, max_length=MAX_VIEWED, description="the items; repeats count once")
 
 
 class RankBody(ProfileBody):
@@ -209,5 +228,5 @@ _ENDS = ("boosts", "timestamp")
 _MAX_SHOWN = 10
 
 
-BODIES: tuple[type[Body], ...] = (QuestionBody, BatchBody, SimilarBody, RankBody)
+BODIES: tuple[type[Body], ...] = (QuestionBody, BatchBody, SimilarBody, ItemsBody, RankBody)
 """Every body that a route takes."""

@@ -38,11 +38,15 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 
 @dataclass(frozen=True)
 class ServingModel:
-    """What is exposed of the version that serves. `recall`: by kind, None if unknown."""
+    """What is exposed of the version that serves.
+
+    `recall`: by kind, None if unknown. `newest_event`: when its log ends, None if the log has no times.
+    """
 
     version: str
     created_at: datetime
     recall: Mapping[SearchKind, float | None]
+    newest_event: datetime | None = None
 
 
 class Metrics:
@@ -139,6 +143,12 @@ class _ModelCollector(Collector):
         yield info
         age = (datetime.now(model.created_at.tzinfo) - model.created_at).total_seconds()
         yield GaugeMetricFamily("recsys_model_age_seconds", "Time since the version was sealed", value=age)
+        if model.newest_event is not None:
+            yield GaugeMetricFamily(
+                "recsys_newest_event_timestamp_seconds",
+                "When the log of the version ends, seconds since 1970",
+                value=model.newest_event.timestamp(),
+            )
         recall = GaugeMetricFamily("recsys_recall", "Share of exact lists' items that were listed", labels=["kind"])
         for kind, share in model.recall.items():
             if share is not None:

@@ -19,6 +19,9 @@ Query = TypeVar("Query", bound=BaseModel)
 
 ID_IN_PATH = f"as the log spells it, percent-encoded; up to {MAX_ID_BYTES} bytes"
 
+MAX_FIELDS_BYTES = 1_000
+"""The longest list of attributes in a query."""
+
 # Most requests repeat the query of an earlier one. What it parses to is frozen.
 _CACHED_QUERIES = 256
 
@@ -66,11 +69,22 @@ class NoQuery(BaseModel):
         return given
 
 
+Fields = Annotated[
+    str, Field(max_length=MAX_FIELDS_BYTES, description="attributes to list with each item, such as `price,category`")
+]
+
+
 class ListQuery(NoQuery):
     """The query of a list."""
 
     k: K = 10
     filter: FilterText = None
+    fields: Fields = ""
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The names in `fields`."""
+        return tuple(name.strip() for name in self.fields.split(",") if name.strip())
 
 
 class RecommendationQuery(ListQuery):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from recsys.artifacts.manifest import Manifest
+from recsys.artifacts.manifest import Manifest, newest_event_of
 from recsys.engine import Answer, Candidate, CandidateAnswer, ItemView, Ranked, RankedUser, UserAnswer, UserStatus
 
 PUBLIC_CONFIG = ("prepare", "evaluate", "model", "index")
@@ -167,8 +167,10 @@ class ItemsSimilarToSeveral(Reply):
         return cls.model_validate({"positive": tuple(positive), "negative": tuple(negative), **_list_fields(answer)})
 
 
-class ItemReply(Reply):
+class ItemDescription(BaseModel):
     """What is known of one item."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     item_id: str
     title: str | None = Field(None, description="left out if unknown")
@@ -178,17 +180,27 @@ class ItemReply(Reply):
         description="whether it has a learned vector; without one it is never recommended and has no similar items"
     )
 
+
+class ItemReply(ItemDescription, Reply):
+    """What is known of one item."""
+
     @classmethod
     def of(cls, view: ItemView, *, model_version: str) -> Self:
         """The reply that carries `view`."""
-        return cls(
-            model_version=model_version,
-            item_id=view.item_id,
-            title=view.title,
-            attributes=view.attributes,
-            n_users=view.n_users,
-            has_vector=view.has_vector,
-        )
+        return cls(model_version=model_version, **vars(view))
+
+
+class ItemsReply(Reply):
+    """What is known of several items, in the order asked, each once."""
+
+    items: tuple[ItemDescription, ...]
+    unknown_items: UnknownItems = None
+
+    @classmethod
+    def of(cls, views: Sequence[ItemView], unknown: tuple[str, ...], *, model_version: str) -> Self:
+        """The reply that carries `views`, and the unknown ids."""
+        items = tuple(ItemDescription(**vars(view)) for view in views)
+        return cls(model_version=model_version, items=items, unknown_items=unknown or None)
 
 
 class ModelReply(Reply):
@@ -196,6 +208,9 @@ class ModelReply(Reply):
 
     created_at: str = Field(description="when the version was sealed, ISO 8601, UTC")
     age_seconds: float = Field(description="time since then")
+    newest_event: str | None = Field(
+        None, description="when the log that it was trained on ends, ISO 8601, UTC; left out if the log has no times"
+    )
     config: Mapping[str, object] = Field(description="the settings it was prepared, evaluated and trained with")
     metrics: Mapping[str, object] = Field(description="as evaluated before it was published")
     index: Mapping[str, object] = Field(description="how items are searched, and how exactly")
@@ -206,11 +221,13 @@ class ModelReply(Reply):
     def of(cls, manifest: Manifest) -> Self:
         """The reply that carries the public part of `manifest`, without the configuration's paths."""
         age = datetime.now(UTC) - datetime.fromisoformat(manifest.created_at)
+        newest = newest_event_of(manifest)
         sections = {name: manifest.config[name] for name in PUBLIC_CONFIG if name in manifest.config}
         return cls(
             model_version=manifest.version,
             created_at=manifest.created_at,
             age_seconds=age.total_seconds(),
+            **({} if newest is None else {"newest_event": newest.isoformat()}),
             config={name: _without_paths(section) for name, section in sections.items() if isinstance(section, dict)},
             metrics=manifest.metrics,
             index=manifest.index,

@@ -12,7 +12,7 @@ from api.batching import Batcher
 from api.metrics import ListKind, Metrics, SearchKind, ServingModel
 from api.recall import RecallCheck, RunningRecall
 from recsys.artifacts.bundle import Bundle
-from recsys.artifacts.manifest import Manifest
+from recsys.artifacts.manifest import Manifest, newest_event_of
 from recsys.engine import Answer, CandidateAnswer, Engine, Event, ItemView, Question, UserAnswer
 from recsys.engine.filters import filter_parser
 
@@ -57,7 +57,7 @@ class ServedEngine:
         """What metrics expose of the version."""
         created_at = datetime.fromisoformat(self.manifest.created_at)
         recall = {kind: running.share for kind, running in self._recall.items()}
-        return ServingModel(self.version, created_at, recall)
+        return ServingModel(self.version, created_at, recall, newest_event_of(self.manifest))
 
     @property
     def manifest(self) -> Manifest:
@@ -67,6 +67,10 @@ class ServedEngine:
     def item(self, item_id: str) -> ItemView:
         """See `Engine.item`."""
         return self._engine.item(item_id)
+
+    def items(self, item_ids: Sequence[str]) -> tuple[tuple[ItemView, ...], tuple[str, ...]]:
+        """See `Engine.items`."""
+        return self._engine.items(item_ids)
 
     def warm_up(self) -> None:
         """Ask something, uncounted, so that the first requests find memory warm and the cost of a list known.
@@ -94,15 +98,23 @@ class ServedEngine:
         answers = await run_in_threadpool(self._engine.ask_many, questions)
         return [*map(self._counted_recommendation, questions, answers)]
 
-    async def similar(self, item_id: str, *, k: int, filter: str | None) -> Answer:
+    async def similar(self, item_id: str, *, k: int, filter: str | None, fields: Sequence[str] = ()) -> Answer:
         """See `Engine.similar`."""
-        return await self._similar(partial(Engine.similar, item_id=item_id, k=k, filter=filter), filter)
+        return await self._similar(
+            partial(Engine.similar, item_id=item_id, k=k, filter=filter, fields=fields), filter
+        )
 
     async def similar_to(
-        self, positive: Sequence[str], negative: Sequence[str], *, k: int, filter: str | None
+        self,
+        positive: Sequence[str],
+        negative: Sequence[str],
+        *,
+        k: int,
+        filter: str | None,
+        fields: Sequence[str] = (),
     ) -> Answer:
         """See `Engine.similar_to`."""
-        ask = partial(Engine.similar_to, positive=positive, negative=negative, k=k, filter=filter)
+        ask = partial(Engine.similar_to, positive=positive, negative=negative, k=k, filter=filter, fields=fields)
         return await self._similar(ask, filter)
 
     async def similar_users(self, user_id: str, *, k: int) -> UserAnswer:

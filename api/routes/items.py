@@ -3,12 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
-from api.bodies import SimilarBody, body_of
+from api.bodies import ItemsBody, SimilarBody, body_of
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
 from api.openapi import operation_with_body, operation_with_id
 from api.queries import ListQuery, NoQuery, RequestEngine, engine_of, path_id, query_of
-from api.replies import ItemReply, ItemsSimilarToSeveral, SimilarItems, json_response
+from api.replies import ItemReply, ItemsReply, ItemsSimilarToSeveral, SimilarItems, json_response
 from recsys.errors import InvalidRequestError, UnknownItemError
 
 router = APIRouter(tags=["items"], responses=problem_responses(UnknownItemError, InvalidRequestError, NoModelError))
@@ -23,7 +24,7 @@ async def get_similar_items(request: Request) -> Response:
     """The item's nearest neighbours by cosine of their vectors, best first; never the item itself."""
     engine, item_id = engine_of(request), path_id(request, "item_id")
     query = query_of(request, ListQuery)
-    answer = await engine.similar(item_id, k=query.k, filter=query.filter)
+    answer = await engine.similar(item_id, k=query.k, filter=query.filter, fields=query.field_names)
     return json_response(SimilarItems.of(item_id, answer))
 
 
@@ -54,5 +55,19 @@ async def find_similar_items(
 
     None of these is listed.
     """
-    answer = await engine.similar_to(body.positive, body.negative, k=body.k, filter=body.filter)
+    answer = await engine.similar_to(body.positive, body.negative, k=body.k, filter=body.filter, fields=body.fields)
     return json_response(ItemsSimilarToSeveral.of(body.positive, body.negative, answer))
+
+
+@router.post(
+    "/v1/items:batch",
+    response_model=ItemsReply,
+    responses=problem_responses(*BODY_ERRORS, NoModelError),
+    openapi_extra=operation_with_body(ItemsBody, {"item_ids": ["dune", "ubik"]}),
+)
+async def get_items(
+    body: Annotated[ItemsBody, Depends(body_of(ItemsBody))], query: Annotated[NoQuery, Query()], engine: RequestEngine
+) -> Response:
+    """What is known of several items, in the order asked. Items that this version does not have are named apart."""
+    views, unknown = await run_in_threadpool(engine.items, body.item_ids)
+    return json_response(ItemsReply.of(views, unknown, model_version=engine.version))

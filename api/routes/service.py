@@ -18,7 +18,12 @@ def router_of(metrics: Metrics) -> APIRouter:
     """The routes; probes and metrics ignore query parameters, because some load balancers add their own."""
     router = APIRouter()
 
-    @router.get("/v1/model", tags=["model"], responses=problem_responses(InvalidRequestError, NoModelError))
+    @router.get(
+        "/v1/model",
+        tags=["model"],
+        responses=problem_responses(InvalidRequestError, NoModelError),
+        response_model_exclude_unset=True,  # a log without times has no newest event; metrics may be null
+    )
     async def get_model(query: Annotated[NoQuery, Query()], engine: RequestEngine) -> ModelReply:
         """The version that serves: its age, the settings it was made with, its metrics, its index."""
         return ModelReply.of(engine.manifest)

@@ -25,7 +25,13 @@ async def get_recommendations(request: Request) -> Response:
     """
     engine, user_id = engine_of(request), path_id(request, "user_id")
     query = query_of(request, RecommendationQuery)
-    question = Question(user_id=user_id, k=query.k, exclude_seen=query.exclude_seen, filter=query.filter)
+    question = Question(
+        user_id=user_id,
+        k=query.k,
+        exclude_seen=query.exclude_seen,
+        filter=query.filter,
+        fields=query.field_names,
+    )
     return json_response(Recommendations.of(await engine.ask(question)))
 
 

@@ -82,6 +82,12 @@ class VersionFacts:
     training: Continuity = field(default_factory=Continuity)
 
 
+def newest_event_of(manifest: Manifest) -> datetime | None:
+    """When the version's log ends; None if the log has no times, or its manifest does not say."""
+    newest = manifest.log.get(NEWEST_EVENT)
+    return datetime.fromtimestamp(newest, UTC) if isinstance(newest, int | float) else None
+
+
 def new_manifest(files: dict[str, FileDigest], facts: VersionFacts) -> Manifest:
     """The manifest of `files` as of now. Raises ArtifactError if a fact has no JSON form."""
     try:

@@ -1,14 +1,15 @@
 """What the engine answers: lists in external ids and titles, and warnings about what a list lacks."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import starmap
 from typing import Literal
 
 from recsys.data.arrays import Floats, Indices
 from recsys.data.items import Items
 from recsys.engine.question import Question
-from recsys.errors import IncompleteAnswerError, UnknownItemError, UnknownUserError
+from recsys.errors import IncompleteAnswerError, InvalidRequestError, UnknownItemError, UnknownUserError
+from recsys.suggestions import nearest_name
 
 UserStatus = Literal["known", "folded_in", "fallback"]
 """known: from the user's own vector; folded_in: from a history given with the question; fallback: most popular."""
@@ -31,6 +32,7 @@ class Ranked:
     a weight in a history. Only scores of one list compare.
     If reasons were asked for and the list is not a fallback: `reasons`, the items of the history that add most to the
     score, largest first, and `rest`, what everything else adds; contributions and rest sum to `score`.
+    If fields were asked for: `attributes`, the item's known ones of these.
     """
 
     item_id: str
@@ -39,6 +41,7 @@ class Ranked:
     title: str | None
     reasons: tuple[Reason, ...] | None = None
     rest: float | None = None
+    attributes: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +130,29 @@ def ranked(items: Items, indices: Indices, scores: Floats) -> tuple[Ranked, ...]
     at = indices.tolist()
     places = zip(items.ids.decode(at), scores.tolist(), range(1, len(at) + 1), map(items.title, at), strict=True)
     return tuple(starmap(Ranked, places))
+
+
+def with_fields(
+    listed: tuple[Ranked, ...], items: Items, indices: Indices, fields: Sequence[str]
+) -> tuple[Ranked, ...]:
+    """The list of the items at `indices`, int32 (n,), each with its known attributes of the names `fields`."""
+    if not fields:
+        return listed
+    found = map(items.attributes, indices.tolist())
+    known = [{name: value for name, value in each.items() if name in fields} for each in found]
+    return tuple(replace(item, attributes=each) for item, each in zip(listed, known, strict=True))
+
+
+def check_fields(fields: Sequence[str], items: Items) -> None:
+    """Raise InvalidRequestError unless `fields` are a list of attributes of `items`; "title" is always listed."""
+    if isinstance(fields, str):
+        raise InvalidRequestError("fields: expected a list of names, got one text")
+    known = items.table.column_names
+    for name in fields:
+        if name not in known:
+            nearest = nearest_name(name, known) if isinstance(name, str) else None
+            hint = f"; did you mean {nearest!r}?" if nearest else f"; known: {', '.join(known) or 'none'}"
+            raise InvalidRequestError(f"fields: holds a name that is no attribute of this version's items{hint}")
 
 
 # --- warnings: why a list is a fallback, what was ignored, why it is short

@@ -9,11 +9,20 @@ import numpy as np
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest
 from recsys.data.id_map import IdMap
-from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, UserAnswer, ranked
+from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, UserAnswer, check_fields, ranked
 from recsys.engine.candidates import order_candidates
 from recsys.engine.list_builder import ListBuilder
 from recsys.engine.neighbours import Neighbours
-from recsys.engine.question import MAX_CANDIDATES, MAX_COMPARED, Event, Question, check_id, check_ids, check_k
+from recsys.engine.question import (
+    MAX_CANDIDATES,
+    MAX_COMPARED,
+    MAX_VIEWED,
+    Event,
+    Question,
+    check_id,
+    check_ids,
+    check_k,
+)
 from recsys.engine.ranking import Ranker
 from recsys.engine.selection import Selection
 from recsys.engine.user_profiles import UserProfiles
@@ -137,22 +146,30 @@ class Engine:
             question, profile, known=known, unknown=unknown, ranker=self._ranker, bundle=self._bundle
         )
 
-    def similar(self, item_id: str, *, k: int = 10, filter: str | None = None) -> Answer:
+    def similar(self, item_id: str, *, k: int = 10, filter: str | None = None, fields: Sequence[str] = ()) -> Answer:
         """The items nearest by cosine, never the item itself. Raises UnknownItemError, FilterError."""
         check_id(item_id, "item_id")
-        return self.similar_to([item_id], k=k, filter=filter)
+        return self.similar_to([item_id], k=k, filter=filter, fields=fields)
 
     def similar_to(
-        self, positive: Sequence[str], negative: Sequence[str] = (), *, k: int = 10, filter: str | None = None
+        self,
+        positive: Sequence[str],
+        negative: Sequence[str] = (),
+        *,
+        k: int = 10,
+        filter: str | None = None,
+        fields: Sequence[str] = (),
     ) -> Answer:
         """The items like `positive` and unlike `negative`, by cosine, none of these; see `Neighbours.items`.
 
-        `filter`: a condition on their attributes (docs/filters.md). Unknown items are ignored with a warning.
+        `filter`: a condition on their attributes (docs/filters.md). `fields`: attributes to list with each item.
+        Unknown items are ignored with a warning.
         Raises UnknownItemError if no positive item is known, FilterError.
         """
         check_k(k)
         check_ids(positive, "positive", MAX_COMPARED)
         check_ids(negative, "negative", MAX_COMPARED)
+        check_fields(fields, self._bundle.items)
         if not positive:
             raise InvalidRequestError("positive: holds no id; expected at least one")
         like, not_like = self._selection.positions(positive)
@@ -161,7 +178,7 @@ class Engine:
             raise UnknownItemError(*not_like)
         unknown = tuple(dict.fromkeys((*not_like, *not_unlike)))
         eligible = self._selection.eligible_neighbours(filter)
-        return self._neighbours.items(like, unlike, k=k, eligible=eligible, unknown_items=unknown)
+        return self._neighbours.items(like, unlike, k=k, eligible=eligible, unknown_items=unknown, fields=fields)
 
     def similar_users(self, user_id: str, *, k: int = 10) -> UserAnswer:
         """The users nearest by cosine, never the user. Raises UnknownUserError."""
@@ -170,10 +187,22 @@ class Engine:
 
     def item(self, item_id: str) -> ItemView:
         """What is known of an item. Raises UnknownItemError."""
-        item, items = self._item(item_id), self._bundle.items
+        return self._view(self._item(item_id))
+
+    def items(self, item_ids: Sequence[str]) -> tuple[tuple[ItemView, ...], tuple[str, ...]]:
+        """What is known of several items, in the order asked, each once; and the ids that this version does not have.
+
+        Raises InvalidRequestError for more than 1,000 items.
+        """
+        check_ids(item_ids, "item_ids", MAX_VIEWED)
+        known, unknown = self._selection.positions(item_ids)
+        return tuple(map(self._view, known.tolist())), unknown
+
+    def _view(self, item: int) -> ItemView:
+        items = self._bundle.items
         n_users = int(self._bundle.model.item_degree[item])
         has_vector = bool(self._ranker.has_vector(np.array([item]))[0])
-        return ItemView(item_id, items.title(item), items.attributes(item), n_users, has_vector)
+        return ItemView(items.ids.id_at(item), items.title(item), items.attributes(item), n_users, has_vector)
 
     def history(self, user_id: str, *, limit: int = 100) -> tuple[Ranked, ...]:
         """The user's stored history, largest weight first, at most `limit` items. Raises UnknownUserError."""

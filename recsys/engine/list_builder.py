@@ -8,7 +8,17 @@ import numpy as np
 
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
-from recsys.engine.answers import UNKNOWN_ITEMS, Answer, Ranked, limits_of, ranked, refuse_incomplete, short_list
+from recsys.engine.answers import (
+    UNKNOWN_ITEMS,
+    Answer,
+    Ranked,
+    check_fields,
+    limits_of,
+    ranked,
+    refuse_incomplete,
+    short_list,
+    with_fields,
+)
 from recsys.engine.post_processing import boosted, diversified, explain, pool_size
 from recsys.engine.question import Question
 from recsys.engine.ranking import Ranker, excluding
@@ -76,6 +86,7 @@ class ListBuilder:
 
     def _resolve(self, question: Question) -> ResolvedQuestion:
         question.check()
+        check_fields(question.fields, self._bundle.items)
         profile, eligible = self._profiles.profile(question), self._selection.eligible(question)
         excluded, not_excluded = self._selection.excluded(question, profile.seen)
         boosts, not_boosted = self._boosts(question) if question.boosts else ({}, ())
@@ -105,6 +116,7 @@ class ListBuilder:
         question, profile = resolved.question, resolved.profile
         indices, scores, multiplier = self._post_processed(resolved, indices, scores)
         items = ranked(self._bundle.items, indices, scores)
+        items = with_fields(items, self._bundle.items, indices, question.fields)
         if question.explain and profile.status != "fallback":
             items = self._explained(items, profile, indices=indices, multiplier=multiplier)
         unknown = [UNKNOWN_ITEMS.format(len(resolved.unknown_items))] if resolved.unknown_items else []

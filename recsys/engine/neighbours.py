@@ -1,5 +1,6 @@
 """Neighbours by cosine: of an item, of some items less others, of a user."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +19,7 @@ from recsys.engine.answers import (
     UserAnswer,
     ranked,
     short_list,
+    with_fields,
 )
 from recsys.engine.ranking import excluding
 from recsys.engine.selection import EligibleItems
@@ -47,12 +49,14 @@ class Neighbours:
         k: int,
         eligible: EligibleItems,
         unknown_items: tuple[str, ...] = (),
+        fields: Sequence[str] = (),
     ) -> Answer:
         """The k items nearest to the direction of `positive` and away from `negative`, int32 (m,), none of these.
 
         The direction is the sum of the positive items' vectors, each of length one, less that of the negative ones':
         "king - man + woman" (Mikolov, Yih, Zweig, Linguistic Regularities in Continuous Space Word Representations,
         2013). Vectors are unscaled. `eligible`: which items may be found. `unknown_items`: unknown ids, to be named.
+        `fields`: attributes that each item is listed with.
         """
         like, unlike = self._directions(positive), self._directions(negative)
         direction: Floats = like.sum(axis=0, dtype=np.float32) - unlike.sum(axis=0, dtype=np.float32)
@@ -64,7 +68,8 @@ class Neighbours:
             )
         exclude = excluding([np.union1d(positive, negative)], len(self._bundle.items.ids))
         found = eligible.search.search(normalised(direction[None]), k, exclude=exclude)
-        items = ranked(self._bundle.items, *found.row(0))
+        indices, scores = found.row(0)
+        items = with_fields(ranked(self._bundle.items, indices, scores), self._bundle.items, indices, fields)
         without_vector = int((~like.any(axis=1)).sum() + (~unlike.any(axis=1)).sum())
         warnings = [ITEMS_WITHOUT_VECTOR.format(without_vector)] if without_vector else []
         if len(items) < k:

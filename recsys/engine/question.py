@@ -33,6 +33,9 @@ MAX_BOOST = 1_000.0
 MAX_CANDIDATES = 10_000
 """The most items that `Engine.rank` puts in order at once."""
 
+MAX_VIEWED = 1_000
+"""The most items of `Engine.items`."""
+
 MAX_COMPARED = 1_000
 """The most positive and the most negative items of `Engine.similar_to`."""
 
@@ -62,8 +65,9 @@ class Question:
     `exclude`: these may not. `boosts`: a factor per item id, which multiplies the item's score; a factor above 1
     always lifts an item, below 1 always lowers it, because a score below zero is divided instead. `diversity`: from
     0 to 1, how much an item counts for being unlike those before it (`diversified`).
-    `explain`: give each item its reasons. `strict`: raise instead of warn if the answer would be a fallback or short,
-    or if the question names unknown items.
+    `explain`: give each item its reasons. `fields`: list each item with its attributes of these names.
+    `strict`: raise instead of warn if the answer would be a fallback or short, or if the question names
+    unknown items.
     """
 
     user_id: str | None = None
@@ -77,6 +81,7 @@ class Question:
     diversity: float = 0.0
     explain: bool = False
     strict: bool = False
+    fields: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise InvalidRequestError if a bound is exceeded; events and filter are checked when they are read."""

@@ -83,7 +83,7 @@ def _publish(store: Path, *, seed: int = 1) -> str:
                 "evaluate": {"split": "given", "holdout_paths": ["/secret/place/test.csv"]},
                 "log": {"paths": ["/secret/place/log.csv"]},
             },
-            log={"fingerprint": "f" * 64},
+            log={"fingerprint": "f" * 64, "newest_event": 1_700_000_000},
             counts={"n_users": matrix.n_users},
             metrics={"ndcg@20": 0.25},
             verdict="published",

@@ -69,7 +69,11 @@ def test_an_unknown_parameter_is_an_error_that_does_not_repeat_it(service, path,
 
 @pytest.mark.parametrize(
     ("path", "known"),
-    [(LIST, "only k, filter, exclude_seen"), ("/v1/items/dune/similar", "only k, filter"), ("/v1/model", "none")],
+    [
+        (LIST, "only k, filter, fields, exclude_seen"),
+        ("/v1/items/dune/similar", "only k, filter, fields"),
+        ("/v1/model", "none"),
+    ],
 )
 def test_an_unknown_parameter_is_answered_with_the_known_ones(service, path, known):
     detail = service.get(f"{path}?hunter2=1&hunter2=2").json()["detail"]

@@ -55,3 +55,48 @@ def test_an_escaped_slash_parts_no_segments(service):
 
 def test_lower_case_escapes_are_the_same(service):
     assert service.get("/v1/items/AC%2fDC").json()["item_id"] == "AC/DC"
+
+
+def test_a_list_carries_the_attributes_that_are_asked_for(service):
+    for path in ("/v1/users/ada/recommendations", "/v1/items/dune/similar"):
+        plain, priced = (service.get(path, params=query).json()["items"] for query in ({}, {"fields": "price"}))
+        assert all("attributes" not in item for item in plain)
+        known = {item["item_id"]: item["attributes"] for item in priced}
+        assert [item["item_id"] for item in priced] == [item["item_id"] for item in plain]
+        assert {"price": 9.5} in known.values()
+        for item, attributes in known.items():
+            assert attributes == service.get(f"/v1/items/{quote(item, safe='')}").json()["attributes"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/recommendations", {"user_id": "ada", "k": 3}),
+        ("/v1/items:similar", {"positive": ["dune"], "k": 3}),
+    ],
+)
+def test_a_body_asks_for_attributes_by_a_list_of_names(service, path, body):
+    listed = service.send("POST", path, json=body | {"fields": ["price"]}).json()["items"]
+    assert {"price": 9.5} in [item["attributes"] for item in listed]
+
+
+def test_an_unknown_field_is_refused_with_the_nearest_name(service):
+    for reply in (
+        service.get("/v1/items/dune/similar", params={"fields": "prise"}),
+        service.get("/v1/users/ada/recommendations", params={"fields": "price,prise"}),
+        service.send("POST", "/v1/recommendations", json={"user_id": "ada", "fields": ["prise"]}),
+    ):
+        assert reply.status_code == 422
+        assert "did you mean 'price'?" in reply.json()["detail"]
+
+
+def test_several_items_at_once_are_as_each_alone(service):
+    body = service.send("POST", "/v1/items:batch", json={"item_ids": ["AC/DC", "nothing", "dune", "dune"]}).json()
+    alone = [service.get(f"/v1/items/{item}").json() for item in ("AC%2FDC", "dune")]
+    assert [{"model_version": body["model_version"], **item} for item in body["items"]] == alone
+    assert body["unknown_items"] == ["nothing"]
+
+
+def test_items_at_once_are_bounded(service):
+    for ids in ([], ["dune"] * 1001):
+        assert service.send("POST", "/v1/items:batch", json={"item_ids": ids}).status_code == 422

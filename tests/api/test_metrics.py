@@ -110,7 +110,7 @@ def test_every_list_that_an_engine_gives_is_counted(store):
 def test_an_engine_gives_no_list_otherwise():
     """Its other public names are known, and none of them answers a question."""
     public = {name for name in dir(ServedEngine) if name[0] != "_"} - CALLS.keys()
-    assert public == {"item", "manifest", "serving_model", "version", "warm_up"}
+    assert public == {"item", "items", "manifest", "serving_model", "version", "warm_up"}
 
 
 def test_every_route_that_replies_with_lists_is_counted(shop):
@@ -120,7 +120,7 @@ def test_every_route_that_replies_with_lists_is_counted(shop):
             if method == "head" or "application/json" not in (content := operation["responses"]["200"]["content"]):
                 continue
             reply = document["components"]["schemas"][content["application/json"]["schema"]["$ref"].split("/")[-1]]
-            gives_lists = bool(reply["properties"].keys() & {"items", "users", "answers"})
+            gives_lists = bool(reply["properties"].keys() & {"requested", "returned", "answers"})
             before = total(read(shop), "recsys_lists_total")
             example = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
             options = {} if example is None else {"json": example}

@@ -21,6 +21,7 @@ PATHS = {
     ("post", "/v1/recommendations"): BODY | {"404", "409"},
     ("post", "/v1/recommendations:batch"): BODY | {"404", "409"},
     ("post", "/v1/items:similar"): BODY | {"404"},
+    ("post", "/v1/items:batch"): BODY | {"404"},
     ("post", "/v1/rank"): BODY,
     ("get", "/livez"): ALL,
     ("get", "/readyz"): ALL | {"503"},
@@ -86,7 +87,7 @@ def test_headers_are_documented(schema_with_admin):
 def test_what_is_left_out_of_a_reply_is_neither_required_nor_null(schema):
     schemas = schema["components"]["schemas"]
     for name, optional in {
-        "Ranked": {"title", "reasons", "rest"},
+        "Ranked": {"title", "reasons", "rest", "attributes"},
         "Candidate": {"title", "score"},
         "Reason": {"title"},
         "User": {"id"},
