@@ -53,7 +53,7 @@ def publish(store: Path, histories: Csr, factors: int) -> Engine:
             users=IdMap.of([f"u{number:07d}" for number in range(n_users)])[0],
             items=Items.without_attributes(IdMap.of([f"b{number:06d}" for number in range(n_items)])[0]),
             model=model,
-            seen=histories,
+            history=histories,
             popularity=model.item_degree,
             index=build_index(items),
             similar=build_index(normalised(items)),

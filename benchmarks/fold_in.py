@@ -135,7 +135,7 @@ def synthetic_bundle(n_items: int, factors: int, rng: np.random.Generator) -> Bu
         users=IdMap.of([f"user {number:06}" for number in range(N_USERS)])[0],
         items=Items.without_attributes(IdMap.of([f"item {number:06}" for number in range(n_items)])[0]),
         model=model,
-        seen=seen,
+        history=seen,
         popularity=model.item_degree,
         index=build_index(embeddings.scoring_items),
         similar=build_index(normalised(items)),

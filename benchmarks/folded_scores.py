@@ -20,7 +20,7 @@ def differences(bundle: Bundle, *, n_users: int, k: int = 10) -> Floats:
     """Float32 (n_users * k,): |folded-in - trained score| / |trained score|."""
     rng = np.random.default_rng(1)
     users = np.sort(rng.choice(len(bundle.users), min(n_users, len(bundle.users)), replace=False))
-    embeddings, history = bundle.model.embeddings, bundle.seen[users]
+    embeddings, history = bundle.model.embeddings, bundle.history[users]
     items = embeddings.scoring_items
     trained, folded = embeddings.users[users] @ items.T, bundle.model.fold_in(history) @ items.T
     trained[history.nonzero()] = -np.inf

@@ -49,7 +49,7 @@ def seal(store: Path, n_users: int, *, items: Floats, sample: Sample, seed: int 
             users=IdMap.of(pa.array([user_id(number) for number in range(n_users)]))[0],
             items=_catalogue(len(items), initial),
             model=model,
-            seen=seen,
+            history=seen,
             popularity=weighting.item_degree,
             index=choice.index,
             similar=choose_index(alike, alike[: len(sample.vectors)], config).index,

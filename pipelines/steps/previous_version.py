@@ -27,7 +27,7 @@ class PreviousVersion:
 
     manifest: Manifest
     earlier: EarlierEmbeddings
-    seen: Csr
+    history: Csr
 
     @property
     def version(self) -> str:
@@ -57,7 +57,7 @@ def find_previous_version(config: PipelineConfig, matrix: InteractionMatrix, *, 
         raise ArtifactError(f"{version} has {factors} factors, model.factors asks for {config.model.factors}")
     if (share := share_of_entries(earlier.items, matrix)) < _SHARED_ENTRIES:
         raise ArtifactError(f"{version} knows the items of {share:.0%} of the entries, expected half at least")
-    return PreviousVersion(bundle.manifest, earlier, bundle.seen)
+    return PreviousVersion(bundle.manifest, earlier, bundle.history)
 
 
 def _version(registry: Registry, config: PipelineConfig, log: str) -> str | None:

@@ -89,7 +89,7 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: 
             users=matrix.users,
             items=Items.load(prepared / "items.arrow", matrix.items),
             model=model,
-            seen=matrix.csr,
+            history=matrix.csr,
             popularity=np.asarray(model.item_degree),
             index=read_index(indexed, "index", shape),
             similar=read_index(indexed, "similar", shape),

@@ -108,7 +108,7 @@ def _warm(matrix: InteractionMatrix, warm: WarmStartConfig, previous: PreviousVe
         "warm_nights": previous.warm_nights + 1,
         "iterations": fewer.iterations,
         "training_recall": training_recall(model.embeddings, matrix.csr),
-        "training_recall_before": training_recall(previous.earlier.embeddings, previous.seen),
+        "training_recall_before": training_recall(previous.earlier.embeddings, previous.history),
     }
     return model, _compared(model, matrix, previous).model_copy(update=continued)
 

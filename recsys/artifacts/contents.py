@@ -17,7 +17,7 @@ from recsys.retrieval.index_files import load_index, parsed_files, save_index
 from recsys.retrieval.search import VectorIndex
 
 _USERS, _ITEMS, _CATALOGUE = "users.arrow", "items.arrow", "catalogue.arrow"
-_MODEL, _SEEN, _POPULARITY = "model", "seen", "popularity.npy"
+_MODEL, _HISTORY, _SEEN, _POPULARITY = "model", "seen", "left_out", "popularity.npy"
 _INDEX, _SIMILAR = "index", "similar"
 
 PARSED_FROM_BYTES = parsed_files(_INDEX) | parsed_files(_SIMILAR)
@@ -28,8 +28,10 @@ PARSED_FROM_BYTES = parsed_files(_INDEX) | parsed_files(_SIMILAR)
 class Contents:
     """What one version holds; its large arrays may be mapped files, shared by the processes that load it.
 
-    `users`: the rows. `items`: the columns, with titles and attributes. `seen`: canonical float32 CSR
-    (n_users, n_items), each user's history. `popularity`: float32 (n_items,), what the fallback ranks by.
+    `users`: the rows. `items`: the columns, with titles and attributes. `history`: canonical float32 CSR
+    (n_users, n_items), the weights of each user's items. `seen`: canonical float32 CSR (n_users, n_items), the items
+    that lists leave out; None if those are the histories. `popularity`: float32 (n_items,), what the fallback
+    ranks by.
     `index`: searched by inner product with user vectors. `similar`: item vectors of length one, searched by cosine.
     Raises ArtifactError if shapes, dtypes or values do not match.
     """
@@ -37,7 +39,8 @@ class Contents:
     users: IdMap
     items: Items
     model: FactorModel
-    seen: Csr
+    history: Csr
+    seen: Csr | None = None
     popularity: Floats
     index: VectorIndex
     similar: VectorIndex
@@ -48,11 +51,22 @@ class Contents:
                 raise ArtifactError(f"bundle: {name} {found}, expected {expected} from the id maps")
         if self.popularity.dtype != np.float32 or not np.isfinite(self.popularity).all():
             raise ArtifactError(f"bundle: popularity is {self.popularity.dtype}, expected finite float32")
-        try:
-            check_canonical(self.seen)
-        except (DataError, ValueError) as error:
-            raise ArtifactError(f"bundle: seen items: {error}") from error
+        _check_rows("histories", self.history)
+        if self.seen is not None:
+            _check_rows("seen items", self.seen)
         object.__setattr__(self, "popularity", read_only(self.popularity))
+
+    @property
+    def left_out(self) -> Csr:
+        """The items that lists leave out: `seen`, or else the histories."""
+        return self.history if self.seen is None else self.seen
+
+
+def _check_rows(name: str, rows: Csr) -> None:
+    try:
+        check_canonical(rows)
+    except (DataError, ValueError) as error:
+        raise ArtifactError(f"bundle: {name}: {error}") from error
 
 
 def _shapes(parts: Contents) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -63,7 +77,8 @@ def _shapes(parts: Contents) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
         "user vectors": (vectors.users.shape, (n_users, vectors.factors)),
         "item vectors": (vectors.items.shape, (n_items, vectors.factors)),
         "item degrees": (parts.model.item_degree.shape, (n_items,)),
-        "seen items": (parts.seen.shape, (n_users, n_items)),
+        "histories": (parts.history.shape, (n_users, n_items)),
+        "seen items": (parts.left_out.shape, (n_users, n_items)),
         "popularity": (parts.popularity.shape, (n_items,)),
         "index": ((parts.index.n_items,), (n_items,)),
         "similar items": ((parts.similar.n_items,), (n_items,)),
@@ -71,12 +86,14 @@ def _shapes(parts: Contents) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
 
 
 def save_contents(contents: Contents, folder: Path) -> None:
-    """Write every part into `folder`. Raises OSError."""
+    """Write every part into `folder`, the seen items only if they are apart. Raises OSError."""
     contents.users.save(folder / _USERS)
     contents.items.ids.save(folder / _ITEMS)
     contents.items.save(folder / _CATALOGUE)
     contents.model.save(folder / _MODEL)
-    save_csr(contents.seen, folder / _SEEN)
+    save_csr(contents.history, folder / _HISTORY)
+    if contents.seen is not None:
+        save_csr(contents.seen, folder / _SEEN)
     np.save(folder / _POPULARITY, contents.popularity, allow_pickle=False)
     save_index(contents.index, folder, _INDEX)
     save_index(contents.similar, folder, _SIMILAR)
@@ -87,11 +104,14 @@ def load_contents(folder: Path, verified: Mapping[str, bytes | memoryview]) -> C
     users, ids = IdMap.load(folder / _USERS), IdMap.load(folder / _ITEMS)
     model = load_model(folder / _MODEL)
     shape = (len(ids), model.embeddings.factors)
+    history = load_csr(folder / _HISTORY, (len(users), len(ids)))
+    seen_apart = (folder / f"{_SEEN}.indptr.npy").exists()
     return Contents(
         users=users,
         items=Items.load(folder / _CATALOGUE, ids),
         model=model,
-        seen=load_csr(folder / _SEEN, (len(users), len(ids))),
+        history=history,
+        seen=load_csr(folder / _SEEN, history.shape) if seen_apart else None,
         popularity=_load_array(folder / _POPULARITY),
         index=load_index(folder, _INDEX, shape, verified=verified),
         similar=load_index(folder, _SIMILAR, shape, verified=verified),

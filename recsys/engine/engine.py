@@ -46,7 +46,7 @@ class Engine:
         self._ranker = Ranker(bundle)
         self._neighbours = Neighbours(bundle)
         self._use(Selection(bundle))
-        bundle.model.fold_in(bundle.seen[:0])  # makes what every fold-in needs, so that no question waits for it
+        bundle.model.fold_in(bundle.history[:0])  # makes what every fold-in needs, so that no question waits for it
 
     def __repr__(self) -> str:
         bundle = self._bundle
@@ -124,7 +124,7 @@ class Engine:
         def ranked(start: int) -> tuple[list[str], TopK]:
             ids = self.user_ids.ids.slice(start, batch).to_pylist()
             rows = slice(start, start + len(ids))
-            vectors, seen = self._bundle.model.embeddings.users[rows], self._bundle.seen[rows]
+            vectors, seen = self._bundle.model.embeddings.users[rows], self._bundle.left_out[rows]
             return ids, self._ranker.rank(vectors, k, exclude=seen, search=eligible.search, allowed=eligible.allowed)
 
         yield from map_blas(ranked, range(0, len(self.user_ids), batch))

@@ -24,11 +24,13 @@ class EventHistory:
     """The weights of the items of some events.
 
     `item_idx`: int32 (m,), the known items, ascending. `weight`: float32 (m,), zero or below if nothing is left
-    (returned, or decayed away). `unknown_items`: ids, each once, in the order in which they came.
+    (returned, or decayed away). `seen_idx`: int32 (s,), ascending, the items that lists leave out. `unknown_items`:
+    ids, each once, in the order in which they came.
     """
 
     item_idx: Indices
     weight: Floats
+    seen_idx: Indices
     unknown_items: tuple[str, ...] = ()
 
 
@@ -62,7 +64,7 @@ def weigh(events: Sequence[Event], items: IdMap, weights: EventWeights) -> Event
         [event for event, is_known in zip(events, known, strict=True) if is_known], positions, items, weights=weights
     )
     pairs = weights.merge(rows)
-    return EventHistory(pairs.item_idx, pairs.weight, tuple(dict.fromkeys(unknown)))
+    return EventHistory(pairs.item_idx, pairs.weight, pairs.item_idx, tuple(dict.fromkeys(unknown)))
 
 
 def _check(events: Sequence[Event], weights: EventWeights) -> None:

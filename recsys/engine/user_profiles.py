@@ -24,8 +24,9 @@ class UserProfile:
     """What is known of the user of a question.
 
     `vector`: float32 (d,), all zero for a fallback. `history`: what it comes from, item positions int32 (m,),
-    ascending, and weights float32 (m,), above zero. `seen`: int32 (s,), ascending: the items of the history, and
-    those of events that have no weight left. `warnings`: about the user. `unknown_items`: unknown ids of events.
+    ascending, and weights float32 (m,), above zero. `seen`: int32 (s,), ascending: the items that lists leave out,
+    those of events without any weight left among them. `warnings`: about the user. `unknown_items`: unknown ids of
+    events.
     """
 
     vector: Floats
@@ -42,8 +43,8 @@ class UserProfiles:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         # A row of a mapped array is many times slower to take than one of the same memory as a plain array.
-        seen, self._vectors = bundle.seen, np.asarray(bundle.model.embeddings.users)
-        self._indptr, self._indices, self._weights = map(np.asarray, (seen.indptr, seen.indices, seen.data))
+        self._vectors = np.asarray(bundle.model.embeddings.users)
+        self._history, self._seen = _Rows.of(bundle.history), _Rows.of(bundle.left_out)
         self._event_weights = weights_of(bundle.manifest)
 
     def profile(self, question: Question) -> UserProfile:
@@ -60,28 +61,29 @@ class UserProfiles:
 
     def history(self, user: int) -> tuple[Indices, Floats]:
         """The stored history of one user: item positions int32 (m,), ascending, and weights float32 (m,)."""
-        stored = slice(self._indptr[user], self._indptr[user + 1])
-        return self._indices[stored], self._weights[stored]
+        return self._history.row(user)
 
     def _known(self, user: int) -> UserProfile:
         vector, stored = self._vectors[user], self.history(user)
         known = bool(vector.any())
         warnings = () if known else (USER_WITHOUT_VECTOR,)
-        return UserProfile(vector, stored, stored[0], "known" if known else "fallback", warnings)
+        seen = self._seen.row(user)[0]
+        return UserProfile(vector, stored, seen, "known" if known else "fallback", warnings)
 
     def _folded_in(self, question: Question, user: int | None) -> UserProfile:
         weighed = weigh(question.events, self._bundle.items.ids, self._event_weights)
         if user is not None and len(weighed.item_idx) == 0:
             return replace(self._known(user), unknown_items=weighed.unknown_items)
         stored = _NO_HISTORY if user is None else self.history(user)
+        seen = _NO_HISTORY[0] if user is None else self._seen.row(user)[0]
         history = self._event_weights.combine(stored, (weighed.item_idx, weighed.weight))
-        vector = self._bundle.model.fold_in(row_of(*history, n_items=self._bundle.seen.shape[1]))[0]
+        vector = self._bundle.model.fold_in(row_of(*history, n_items=self._bundle.history.shape[1]))[0]
         known = bool(vector.any())
         only_events = (ONLY_EVENTS,) if question.user_id is not None and user is None else ()
         return UserProfile(
             vector,
             history,
-            np.union1d(stored[0], weighed.item_idx),
+            np.union1d(seen, weighed.seen_idx),
             "folded_in" if known else "fallback",
             (*only_events, *(() if known else (NO_USABLE_EVENT,))),
             weighed.unknown_items,
@@ -90,6 +92,23 @@ class UserProfiles:
     def _fallback(self, warning: str) -> UserProfile:
         zero = np.zeros(self._bundle.model.embeddings.factors, np.float32)
         return UserProfile(zero, _NO_HISTORY, _NO_HISTORY[0], "fallback", (warning,))
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The arrays of a CSR matrix. A row of a mapped array is many times slower to take than one of a plain array."""
+
+    indptr: Indices
+    indices: Indices
+    data: Floats
+
+    @staticmethod
+    def of(csr: Csr) -> "_Rows":
+        return _Rows(*map(np.asarray, (csr.indptr, csr.indices, csr.data)))
+
+    def row(self, at: int) -> tuple[Indices, Floats]:
+        stored = slice(self.indptr[at], self.indptr[at + 1])
+        return self.indices[stored], self.data[stored]
 
 
 def row_of(item_idx: Indices, weight: Floats, *, n_items: int) -> Csr:

@@ -72,7 +72,7 @@ def _publish(store: Path, *, seed: int = 1) -> str:
             users=matrix.users,
             items=_catalogue(matrix.items),
             model=model,
-            seen=matrix.csr,
+            history=matrix.csr,
             popularity=np.bincount(matrix.csr.indices, minlength=matrix.n_items).astype(np.float32),
             index=build_index(vectors.scoring_items, progress=silent),
             similar=build_index(normalised(vectors.items), progress=silent),

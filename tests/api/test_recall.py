@@ -68,7 +68,7 @@ def publish(store, effort, *, seed=1):
             users=IdMap.of(USERS)[0],
             items=Items(ids, pa.table({"price": np.linspace(0, 1, N_ITEMS)})),
             model=AlsModel(embeddings, fit_confidence(seen, AlsConfig()), 30.0, ()),
-            seen=seen,
+            history=seen,
             popularity=np.ones(N_ITEMS, np.float32),
             index=index(embeddings.scoring_items),
             similar=index(normalised(items)),
@@ -150,7 +150,9 @@ def test_the_metric_is_the_recall_that_sorting_all_scores_finds(start_eager, has
     query = f"?k={k}" + (f"&filter={condition}" if condition else "")
     lists = listed(service, [path + query for path in LISTS[:20]])
     vectors = bundle.model.embeddings
-    exact = [best(vectors.items @ vectors.users[user], [*bundle.seen[user].indices, *fails], k) for user in range(20)]
+    exact = [
+        best(vectors.items @ vectors.users[user], [*bundle.history[user].indices, *fails], k) for user in range(20)
+    ]
     assert_counted(figures(service), "recommendations", lists, exact)
     assert figures(service)["checks_total", "similar_items", "done"] == 0
 

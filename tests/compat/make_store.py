@@ -66,7 +66,7 @@ def seal(store: Path, matrix: InteractionMatrix, name: str) -> str:
             users=matrix.users,
             items=Items(matrix.items, table),
             model=model,
-            seen=matrix.csr,
+            history=matrix.csr,
             popularity=np.asarray(model.item_degree),
             index=build_index(model.embeddings.scoring_items),
             similar=build_index(normalised(model.embeddings.items)),

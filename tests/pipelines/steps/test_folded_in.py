@@ -39,5 +39,5 @@ def test_the_rows_of_the_log_weigh_what_was_stored(shop: Path) -> None:
     assert weights.now == events.timestamp.max()
     for user in range(0, len(bundle.users), 29):
         weighed = weigh(rows_of(events, bundle.users.id_at(user)), bundle.items.ids, weights)
-        np.testing.assert_array_equal(weighed.item_idx, bundle.seen[user].indices)
-        np.testing.assert_allclose(weighed.weight, bundle.seen[user].data, rtol=1e-6)
+        np.testing.assert_array_equal(weighed.item_idx, bundle.history[user].indices)
+        np.testing.assert_allclose(weighed.weight, bundle.history[user].data, rtol=1e-6)

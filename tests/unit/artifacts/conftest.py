@@ -43,7 +43,7 @@ def parts() -> dict[str, Any]:
             item_ids, pa.table({"title": ["one", None, "three", "four", "five"], "price": [1, 2, 3, 4, 5]})
         ),
         "model": AlsModel(embeddings, fit_confidence(seen, AlsConfig()), 30.0, (2.0, 1.0)),
-        "seen": seen,
+        "history": seen,
         "popularity": np.asarray(seen.sum(axis=0), np.float32).ravel(),
         "index": build_index(embeddings.scoring_items),
         "similar": build_index(normalised(embeddings.items)),
@@ -74,7 +74,7 @@ def seal(store: Path, parts: dict[str, Any], facts: dict[str, Any]) -> Seal:
 
     def sealed(seed: int = 0, **changes: Any) -> Manifest:
         record, index = changes.pop("record", None), changes.pop("index_facts", {})
-        contents = {name: changes.pop(name, part) for name, part in parts.items()}
+        contents = {name: changes.pop(name, part) for name, part in {"seen": None, **parts}.items()}
         told = VersionFacts(index=index, **(facts | {"config": {"seed": seed}} | changes))
         return seal_bundle(store, Contents(**contents), told, record=record)
 

@@ -54,7 +54,7 @@ def test_a_loaded_version_is_what_was_sealed(folder: Path, parts: dict[str, Any]
     assert bundle.users.ids.equals(parts["users"].ids)
     assert bundle.items.ids.ids.equals(parts["items"].ids.ids)
     assert bundle.items.table.equals(parts["items"].table)
-    assert (bundle.seen != parts["seen"]).nnz == 0
+    assert (bundle.history != parts["history"]).nnz == 0
     np.testing.assert_array_equal(bundle.popularity, parts["popularity"])
     for name in ("users", "items", "item_scale"):
         np.testing.assert_array_equal(
@@ -275,14 +275,21 @@ def test_verifying_alone_finds_the_same_damage(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("part", "message"),
-    [("popularity", "popularity"), ("seen", "seen items"), ("users", "user vectors"), ("similar", "similar items")],
+    [
+        ("popularity", "popularity"),
+        ("history", "histories"),
+        ("seen", "seen items"),
+        ("users", "user vectors"),
+        ("similar", "similar items"),
+    ],
 )
 def test_parts_of_different_sizes_are_refused_before_anything_is_written(
     store: Path, seal: Seal, parts: dict[str, Any], part: str, message: str
 ) -> None:
     cut = {
         "popularity": lambda: parts["popularity"][1:],
-        "seen": lambda: parts["seen"][1:],
+        "history": lambda: parts["history"][1:],
+        "seen": lambda: parts["history"][1:],
         "users": lambda: parts["users"].take(np.arange(3, dtype=np.int32)),
         "similar": lambda: _index_of(parts["model"].embeddings.items[1:]),
     }
@@ -303,11 +310,25 @@ def test_popularity_that_is_not_a_number_is_refused(seal: Seal, parts: dict[str,
         seal(popularity=popularity)
 
 
-def test_seen_items_must_be_canonical(seal: Seal, parts: dict[str, Any]) -> None:
-    seen = parts["seen"].copy()
-    seen.data[0] = 0
-    with pytest.raises(ArtifactError, match="seen items"):
-        seal(seen=seen)
+@pytest.mark.parametrize(("part", "message"), [("history", "histories"), ("seen", "seen items")])
+def test_histories_and_seen_items_must_be_canonical(
+    seal: Seal, parts: dict[str, Any], part: str, message: str
+) -> None:
+    rows = parts["history"].copy()
+    rows.data[0] = 0
+    with pytest.raises(ArtifactError, match=message):
+        seal(**{part: rows})
+
+
+def test_seen_items_are_the_histories_unless_they_are_given(store: Path, seal: Seal, parts: dict[str, Any]) -> None:
+    together = load_bundle(store / "versions" / seal().version)
+    assert together.left_out is together.history
+    fewer = parts["history"].copy()
+    fewer.data[fewer.indptr[0] : fewer.indptr[1]] = 0
+    fewer.eliminate_zeros()
+    apart = load_bundle(store / "versions" / seal(seen=fewer).version)
+    assert (apart.left_out != fewer).nnz == 0
+    assert (apart.history != parts["history"]).nnz == 0
 
 
 def test_a_bundle_is_its_contents_and_a_manifest(folder: Path) -> None:

@@ -49,7 +49,7 @@ def _bundle(
         users=user_ids,
         items=Items(item_ids, table) if table is not None else Items.without_attributes(item_ids),
         model=model,
-        seen=seen,
+        history=seen,
         popularity=model.item_degree if popularity is None else np.asarray(popularity, np.float32),
         index=build_index(embeddings.scoring_items),
         similar=build_index(normalised(embeddings.items)),
@@ -108,7 +108,7 @@ def nearly_tied() -> Bundle:
 def other_kernel(nearly_tied: Bundle) -> Bundle:
     """`nearly_tied` with its dimensions in another order: the same products, added up as another kernel might."""
     embeddings, order = nearly_tied.model.embeddings, np.random.default_rng(13).permutation(16)
-    return _bundle(nearly_tied.seen, embeddings.users[:, order].copy(), embeddings.items[:, order].copy())
+    return _bundle(nearly_tied.history, embeddings.users[:, order].copy(), embeddings.items[:, order].copy())
 
 
 @pytest.fixture(scope="session")

@@ -133,7 +133,7 @@ def test_an_export_holds_every_users_list(large_engine: Engine, batch: int) -> N
 def test_lists_are_those_of_a_plain_product(large: Bundle, large_engine: Engine) -> None:
     """The slow reference: all inner products, seen ones struck out, sorted."""
     product = large.model.embeddings.users.astype(np.float64) @ large.model.embeddings.scoring_items.T
-    product[large.seen.nonzero()] = -np.inf
+    product[large.history.nonzero()] = -np.inf
     for user in (1, 2, 3, 159):
         remaining = int(np.isfinite(product[user]).sum())
         best = np.argsort(-product[user], kind="stable")[: min(50, remaining)]
@@ -145,7 +145,7 @@ def test_lists_are_those_of_a_plain_product(large: Bundle, large_engine: Engine)
 def test_no_list_holds_a_seen_or_repeated_item(large: Bundle, large_engine: Engine) -> None:
     for user, answer in enumerate(large_engine.recommend_many([f"u{number:04}" for number in range(160)], k=50)):
         listed = [int(item_id[1:]) for item_id in ids(answer)]
-        assert not set(listed) & set(large.seen[user].indices.tolist())
+        assert not set(listed) & set(large.history[user].indices.tolist())
         assert len(set(listed)) == len(listed)
         assert [item.rank for item in answer.items] == list(range(1, len(listed) + 1))
 
@@ -226,7 +226,7 @@ def test_the_manifest_is_that_of_the_version(small: Bundle, engine: Engine) -> N
 def test_a_version_from_disk_answers_as_the_one_in_memory(
     tmp_path: Path, large: Bundle, large_engine: Engine
 ) -> None:
-    parts = ("users", "items", "model", "seen", "popularity", "index", "similar")
+    parts = ("users", "items", "model", "history", "popularity", "index", "similar")
     facts = ("config", "log", "counts", "metrics", "gates", "verdict")
     manifest = seal_bundle(
         tmp_path,

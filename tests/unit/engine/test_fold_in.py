@@ -92,7 +92,7 @@ def _shop(weighting: Any) -> Shop:
         users=matrix.users,
         items=titles,
         model=model,
-        seen=matrix.csr,
+        history=matrix.csr,
         popularity=model.item_degree,
         **parts,
     )

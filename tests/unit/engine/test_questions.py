@@ -90,7 +90,7 @@ def _brute(bundle: Bundle, user: int, allowed: Any, boosts: dict[int, float]) ->
     for item, factor in boosts.items():
         scores[item] *= factor if scores[item] > 0 else 1 / factor
     left = [item for item in np.argsort(-scores, kind="stable") if allowed[item]]
-    return [int(item) for item in left if item not in set(bundle.seen[user].indices.tolist())]
+    return [int(item) for item in left if item not in set(bundle.history[user].indices.tolist())]
 
 
 @settings(max_examples=30, deadline=None)
