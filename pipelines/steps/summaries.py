@@ -58,8 +58,8 @@ class PrepareSummary(StepSummary):
     def sentence(self) -> str:
         """Rows by reason, and the size of the matrix."""
         rows, cleaning = self.rows, self.cleaning
-        reasons = {**rows.refused, **({"merged": rows.merged} if rows.merged else {})}
-        refused = "".join(f"; {count(n)} {reason}" for reason, n in reasons.items())
+        others = {"merged": rows.merged, "lines within quotes": rows.quoted_lines, "blank lines": rows.blank_lines}
+        refused = "".join(f"; {count(n)} {reason}" for reason, n in {**rows.refused, **others}.items() if n)
         more = (
             f"; {count(self.items_without_events)} more items in the catalogue" if self.items_without_events else ""
         )

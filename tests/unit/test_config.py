@@ -172,7 +172,10 @@ def test_every_mistake_is_told(tmp_path):
         ("prepare", "repeats", "mean", ["got 'mean'", "'sum', 'max' or 'last'"]),
         ("log", "event_weights", {"view": 0}, ["log.event_weights.view", "got 0"]),
         ("log", "paths", [], ["log.paths"]),
-        ("log", "delimiter", ";;", ["log.delimiter", "got ';;'"]),
+        ("log", "delimiter", "\n", ["log.delimiter", "without quotes and line ends"]),
+        ("log", "encoding", "latin-2x", ["log.encoding", "got 'latin-2x'", "did you mean 'latin-1'?"]),
+        ("log", "encoding", "base64", ["log.encoding", "expected an encoding"]),
+        ("log", "columns", ["a", "b", "a"], ["'a' is named more than once"]),
     ],
 )
 def test_values_out_of_range_name_key_and_value(tmp_path, section, key, value, parts):

@@ -1,6 +1,7 @@
 """Accounting: how many rows were read, accepted, refused and merged; the quarantine of the refused ones."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from recsys.data.ingest.timestamps import unit_that_fits
 from recsys.errors import DataError, TooManyRefusedError
 
 _EXAMPLES = 3
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
 _SHOWN_CHARACTERS = 60
 _COLUMN_AT_FAULT = {
     Reason.BAD_TIME: TIMESTAMP,
@@ -33,12 +35,16 @@ class RowCounts:
 
     `refused`: rows by reason (`recsys.data.ingest.refusals.Reason`), zeros left out. `merged`: rows that repeat an
     accepted one and were merged into it. Raises DataError if the sum does not hold.
+    `blank_lines`, `quoted_lines`: lines of text files that hold no row of their own: empty ones, and those that
+    continue a row within quotes.
     """
 
     rows_read: int
     accepted: int
     refused: Mapping[str, int] = field(default_factory=dict)
     merged: int = 0
+    blank_lines: int = 0
+    quoted_lines: int = 0
 
     def __post_init__(self) -> None:
         refused = {str(reason): int(count) for reason, count in self.refused.items() if count}
@@ -62,12 +68,14 @@ class RowCounts:
         return self.n_refused / self.rows_read if self.rows_read else 0.0
 
     def to_dict(self) -> dict[str, int | dict[str, int]]:
-        """The counts as JSON holds them, by field name."""
+        """The counts as JSON holds them, by field name; lines without a row only if there are any."""
+        lines = {"blank_lines": self.blank_lines, "quoted_lines": self.quoted_lines}
         return {
             "rows_read": self.rows_read,
             "accepted": self.accepted,
             "refused": dict(self.refused),
             "merged": self.merged,
+            **{name: n for name, n in lines.items() if n},
         }
 
 
@@ -77,10 +85,12 @@ class Quarantine:
     The file holds one JSON object per row, {"source", "position", "reason", "row"}, up to `limit` of them, in the
     order of the log; `position` is the line in a text file, else the row. It is written even if nothing is refused,
     so that no file of an earlier run remains. Use it as a context manager; without a `path` it only counts.
+    `section`: of the configuration, whose keys its messages name.
     """
 
-    def __init__(self, path: Path | None, *, limit: int) -> None:
+    def __init__(self, path: Path | None, *, limit: int, section: str = "log") -> None:
         self._path = path
+        self._section = section
         self._left = limit
         self._examples: dict[Reason, list[str]] = {}
         self._values = OffendingValues()
@@ -138,7 +148,8 @@ class Quarantine:
         return "\n".join(self._line(Reason(reason), count) for reason, count in self.counts.most_common())
 
     def _line(self, reason: Reason, count: int) -> str:
-        parts = [reason.meaning, self._values.describe(reason), ", ".join(self._examples[reason])]
+        meaning = reason.meaning.replace("log.", f"{self._section}.")
+        parts = [meaning, self._values.describe(reason), ", ".join(self._examples[reason])]
         return f"  {count:,} x {reason}: {'; '.join(part for part in parts if part)}"
 
 
@@ -182,4 +193,9 @@ class OffendingValues:
         shown = "found " + ", ".join(repr(value[:_SHOWN_CHARACTERS]) for value in found)
         unit = unit_that_fits(found[0]) if reason in (Reason.BAD_TIME, Reason.TIME_OUT_OF_RANGE) else None
         fits = f', a time if log.timestamp_unit = "{unit}"' if unit is not None else ""
-        return shown + fits
+        return shown + fits + _decimal_hint(reason, found[0])
+
+
+def _decimal_hint(reason: Reason, value: str) -> str:
+    is_number = reason in (Reason.BAD_VALUE, Reason.BAD_TIME) and _DECIMAL_COMMA.fullmatch(value)
+    return ', a number if log.decimal = ","' if is_number else ""

@@ -14,8 +14,9 @@ from recsys.data.ingest.accounting import Quarantine
 from recsys.data.ingest.columns import EXACT_FLOATS, as_text, cast_or_null, is_blank, texts_of
 from recsys.data.ingest.external_ids import code_ids, without_float_tails
 from recsys.data.ingest.file_source import FileSource
+from recsys.data.ingest.line_tally import LineTally
 from recsys.data.ingest.refusals import NO_FAULT, Reason, Refusals, first_fault
-from recsys.data.ingest.source import ITEM_ID, Columns, RawBatch
+from recsys.data.ingest.source import ITEM_ID, LONGEST_TEXT, Columns, RawBatch
 from recsys.data.ingest.text_blocks import BLOCK_BYTES
 from recsys.data.items import TITLE, Items
 from recsys.errors import ConfigError, DataError
@@ -23,6 +24,7 @@ from recsys.errors import ConfigError, DataError
 logger = logging.getLogger(__name__)
 
 _ATTRIBUTE = "attributes."
+_DAMAGED = "\ufffd"
 _LEADING_ZERO = r"^-?0\d"
 _WHOLE = r"^-?\d{1,18}(\.0+)?$"
 _NUMBER = r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$"
@@ -39,14 +41,17 @@ def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     """
     columns, source = _columns(config), FileSource((config.path,), config, "items", block_bytes)
     path = _one_file(source)
-    with Quarantine(None, limit=0) as refused:
-        blocks = [_checked(parse(), refused) for parse in source.batches(columns)]
+    lines = LineTally()
+    with Quarantine(None, limit=0, section="items") as refused:
+        blocks = [_checked(parse(), refused, lines) for parse in source.batches(columns)]
+    lines.warn()
     if refused.counts:
         logger.warning("%s: rows left out:\n%s", path, refused.summary())
     if not sum(len(block[ITEM_ID]) for block in blocks):
         raise DataError(f"{path}: no row has a usable id in column {config.id!r}")
     ids, firsts = _first_of_each({key: _joined([block[key] for block in blocks]) for key in columns.names})
     known = {_name(key): _typed(key, column) for key, column in firsts.items()}
+    _warn_of_damaged_text(path, known, config)
     return Items(ids, pa.table(known)) if known else Items.without_attributes(ids)
 
 
@@ -68,8 +73,9 @@ def _name(key: str) -> str:
     return key.removeprefix(_ATTRIBUTE)
 
 
-def _checked(rows: RawBatch, refused: Quarantine) -> dict[str, pa.Array]:
-    """The columns of the rows with a usable id, cleaned; `refused` counts the others."""
+def _checked(rows: RawBatch, refused: Quarantine, lines: LineTally) -> dict[str, pa.Array]:
+    """The columns of the rows with a usable id, cleaned; `refused` and `lines` count the others."""
+    lines.add(rows.origin, rows.lines)
     ids, faults = code_ids(rows.column(ITEM_ID), Reason.MISSING_ITEM)
     faults = first_fault(rows.faults, faults)
     columns = {key: _cleaned(rows.column(key)) for key in rows.rows.schema.names if key != ITEM_ID}
@@ -104,6 +110,25 @@ def _decoded(text: pa.StringArray) -> pa.StringArray:
         None if value is None else value.decode("utf-8", "replace") for value in text.view(pa.binary()).to_pylist()
     ]
     return pa.array(shown, pa.string())
+
+
+def _warn_of_damaged_text(path: Path, known: dict[str, pa.Array], config: ItemsConfig) -> None:
+    """Warn of texts with bytes that the encoding of the file does not have."""
+    for name, column in known.items():
+        if not pa.types.is_string(column.type):
+            continue
+        damaged = column.filter(pc.match_substring(column, _DAMAGED))
+        if len(damaged):
+            logger.warning(
+                "%s: %d of %d values of %r hold bytes that are not %s, shown as in %r; set items.encoding, such as "
+                '"cp1252"',
+                path,
+                len(damaged),
+                len(column),
+                name,
+                config.encoding,
+                damaged[0].as_py()[:LONGEST_TEXT],
+            )
 
 
 def _joined(parts: list[pa.Array]) -> pa.Array:

@@ -52,6 +52,18 @@ def numbers(text: pa.StringArray) -> pa.DoubleArray:
         return cast_or_null(only(text, _NUMBER), pa.float64())
 
 
+def with_decimal_point(column: pa.Array, decimal: str, *, no_points: bool = False) -> pa.Array:
+    """A column of text whose decimal sign is `decimal`, with points; a column of another type as it is.
+
+    `no_points`: a number with a point is no number, because the point may separate thousands.
+    """
+    text = None if decimal == "." else as_text(column)
+    if text is None:
+        return column
+    text = pc.replace_substring(text.view(pa.binary()), ".", "_") if no_points else text.view(pa.binary())
+    return pc.replace_substring(text, decimal, ".").view(pa.string())
+
+
 def only(text: pa.StringArray, pattern: str) -> pa.StringArray:
     """The texts without white space around them, null where they do not match a regular expression."""
     trimmed = pc.ascii_trim_whitespace(text)

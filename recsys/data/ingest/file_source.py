@@ -13,22 +13,23 @@ import pyarrow.parquet as pq
 
 from recsys.config import FileFormat, LogFiles
 from recsys.data.ingest.csv_blocks import csv_blocks
+from recsys.data.ingest.csv_header import layout_hint
 from recsys.data.ingest.jsonl_blocks import jsonl_blocks
 from recsys.data.ingest.parquet_blocks import parquet_blocks
 from recsys.data.ingest.source import Batches, Columns
 from recsys.data.ingest.text_blocks import BLOCK_BYTES, COMPRESSIONS, Advance, open_bytes
-from recsys.errors import DataError
+from recsys.errors import ConfigError, DataError
 from recsys.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
 _AS_NAMED = FileFormat()
-_SEPARATORS = {"csv": ",", "tsv": "\t"}
 
 # A compressed stream reads about 64 KiB ahead, which is little compared with this.
 _SAMPLE_BYTES = 16 << 20
 _SAMPLED_FILES = 8
 _HEADER_BYTES = 1 << 16
+_LINE_BYTES = 1 << 12
 
 _FORMATS = {
     ".csv": "csv",
@@ -80,9 +81,18 @@ def format_of(path: Path, declared: str = "auto", *, section: str = "log") -> st
     if suffix.lower() not in _FORMATS:
         raise DataError(
             f"{path}: the name does not show the format; expected {', '.join(_FORMATS)}, plain or with "
-            f"{' or '.join(COMPRESSIONS)} (or set {section}.format)"
+            f"{' or '.join(COMPRESSIONS)} (or set {section}.format){_first_line_hint(path, section)}"
         )
     return _FORMATS[suffix.lower()]
+
+
+def _first_line_hint(path: Path, section: str) -> str:
+    """What the first line of a file looks like; empty if there is no file."""
+    if not path.is_file():
+        return ""
+    with open_bytes(path) as (stream, _):
+        line = stream.read(_LINE_BYTES).partition(b"\n")[0]
+    return layout_hint(line, section)
 
 
 @dataclass(frozen=True)
@@ -137,7 +147,7 @@ class FileSource:
         """
         parquet = [file for file in self.files if self._format_of(file) == "parquet"]
         text = [file for file in self.files if file not in parquet]
-        return sum(map(_parquet_rows, parquet)) + _text_rows(text, self._format_of)
+        return sum(map(_parquet_rows, parquet)) + _text_rows(text, self._has_header)
 
     def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
         """The rows of all files; `progress` counts bytes on disk. A file without rows is logged as a warning."""
@@ -164,7 +174,15 @@ class FileSource:
         return source._batches_of(path, columns, _nobody)
 
     def _format_of(self, path: Path) -> str:
-        return format_of(path, self.layout.format, section=self.section)
+        kind = format_of(path, self.layout.format, section=self.section)
+        if self.layout.columns and kind not in ("csv", "tsv"):
+            raise ConfigError(
+                f"{self.section}.columns: is for csv and tsv files; {path} has names of its own ({kind})"
+            )
+        return kind
+
+    def _has_header(self, path: Path) -> bool:
+        return self._format_of(path) in ("csv", "tsv") and not self.layout.columns
 
     def _batches_of(self, path: Path, columns: Columns, advance: Advance) -> Batches:
         kind = self._format_of(path)
@@ -172,8 +190,7 @@ class FileSource:
             return parquet_blocks(path, columns, advance=advance)
         if kind == "jsonl":
             return jsonl_blocks(path, columns, advance=advance, block_bytes=self.block_bytes)
-        delimiter = self.layout.delimiter or _SEPARATORS[kind]
-        return csv_blocks(path, columns, delimiter=delimiter, advance=advance, block_bytes=self.block_bytes)
+        return csv_blocks(path, columns, self.layout, kind=kind, advance=advance, block_bytes=self.block_bytes)
 
 
 def _nobody(position: float) -> None:
@@ -191,9 +208,9 @@ def _parquet_rows(path: Path) -> int:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
 
 
-def _text_rows(files: Sequence[Path], format_of: Callable[[Path], str]) -> int:
+def _text_rows(files: Sequence[Path], has_header: Callable[[Path], bool]) -> int:
     sampled = files[:: -(-len(files) // _SAMPLED_FILES) or 1]
-    rows = sum(_rows_of(file, has_header=format_of(file) != "jsonl") for file in sampled)
+    rows = sum(_rows_of(file, has_header=has_header(file)) for file in sampled)
     size, seen = (sum(file.stat().st_size for file in group) for group in (files, sampled))
     return round(rows * size / max(seen, 1))
 

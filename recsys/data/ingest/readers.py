@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from recsys.config import LogSchema
 from recsys.data.ingest.accounting import Quarantine, RowCounts
 from recsys.data.ingest.assembly import InteractionsBuilder
 from recsys.data.ingest.frame_source import FrameSource
+from recsys.data.ingest.line_tally import LineTally
 from recsys.data.ingest.row_checks import CheckedRows, Rules, check_rows
 from recsys.data.ingest.source import Batches, Columns, Parse, Source
 from recsys.data.ingest.timestamps import AUTO
@@ -44,13 +46,15 @@ def read_log(
     if more than `log.max_refused_share` of the rows are refused.
     """
     started = time.monotonic()
-    builder, n_rows = InteractionsBuilder(), 0
+    builder, lines, n_rows = InteractionsBuilder(), LineTally(), 0
     with Quarantine(quarantine, limit=log.quarantine_rows) as refused:
         for rows in read_batches(source, log, now=now, progress=progress):
             builder.add(rows)
             refused.add(rows.refused)
+            lines.add(rows.refused.origin, rows.lines)
             n_rows += len(rows.users) + len(rows.refused)
-    counts = RowCounts(n_rows, builder.n_rows, refused.counts)
+    counts = RowCounts(n_rows, builder.n_rows, refused.counts, blank_lines=lines.blank, quoted_lines=lines.quoted)
+    lines.warn()
     if not n_rows:
         raise DataError(f"{source.description}: holds no rows")
     refused.check(counts, max_share=log.max_refused_share)
@@ -102,7 +106,7 @@ def _merged(events: Interactions, counts: RowCounts) -> tuple[Interactions, RowC
     merged = len(first) - accepted
     return (
         events.select(first) if merged else events,
-        RowCounts(counts.rows_read, accepted, counts.refused, merged),
+        replace(counts, accepted=accepted, merged=merged),
     )
 
 

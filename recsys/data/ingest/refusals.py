@@ -13,7 +13,9 @@ MAX_ID_BYTES = 256
 class Reason(StrEnum):
     """A row that fails several checks is refused once, for the first of them in this order."""
 
+    STRAY_QUOTE = "stray_quote"
     BAD_FIELD_COUNT = "bad_field_count"
+    REPEATED_HEADER = "repeated_header"
     BAD_JSON = "bad_json"
     ID_NOT_TEXT = "id_not_text"
     BAD_UTF8 = "bad_utf8"
@@ -33,15 +35,23 @@ class Reason(StrEnum):
 
     @property
     def meaning(self) -> str:
-        """What a row refused for this reason looks like, in one line."""
+        """What a row refused for this reason looks like, in one line; it names keys of `[log]`."""
         return _MEANINGS[self]
 
 
 _MEANINGS = {
-    Reason.BAD_FIELD_COUNT: "the line has more or fewer fields than the header",
+    Reason.STRAY_QUOTE: (
+        "a quote opens a field and does not close it, so the line is left out alone; "
+        'if quotes are text in this file, set log.quoting = "none"'
+    ),
+    Reason.BAD_FIELD_COUNT: "the line has more or fewer fields than the header, or than log.columns names",
+    Reason.REPEATED_HEADER: "the line repeats the header, as in files that were joined",
     Reason.BAD_JSON: "the line is not one JSON object",
     Reason.ID_NOT_TEXT: "an id is neither text nor a whole number",
-    Reason.BAD_UTF8: "an id or an event is not valid UTF-8",
+    Reason.BAD_UTF8: (
+        "an id or an event is not text in the file's encoding; "
+        'if that is not UTF-8, set log.encoding, such as "cp1252"'
+    ),
     Reason.MISSING_USER: "the user's id is empty",
     Reason.MISSING_ITEM: "the item's id is empty",
     Reason.ID_TOO_LONG: f"an id is longer than {MAX_ID_BYTES} bytes",

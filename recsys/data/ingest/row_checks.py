@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from recsys.config import LogSchema
 from recsys.data.arrays import Floats, Seconds
-from recsys.data.ingest.columns import as_text, is_blank, mask, numbers
+from recsys.data.ingest.columns import as_text, is_blank, mask, numbers, with_decimal_point
 from recsys.data.ingest.external_ids import code_ids, known_kinds
 from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, Refusals, first_fault, marked
-from recsys.data.ingest.source import EVENT, ITEM, TIMESTAMP, USER, VALUE, RawBatch
+from recsys.data.ingest.source import EVENT, ITEM, ONE_LINE_PER_ROW, TIMESTAMP, USER, VALUE, LineCounts, RawBatch
 from recsys.data.ingest.timestamps import AUTO, ISO, detect_unit, read_times
 
 
@@ -38,7 +38,7 @@ class Rules:
 
     def with_unit_of(self, batch: RawBatch) -> "Rules":
         """The same rules with the unit of time detected in `batch`, if any."""
-        unit = detect_unit(batch.column(TIMESTAMP)) if self.unit == AUTO else None
+        unit = detect_unit(_time_column(batch)) if self.unit == AUTO else None
         return self if unit is None else replace(self, unit=unit)
 
 
@@ -47,7 +47,7 @@ class CheckedRows:
     """The accepted rows of a batch, and the refused ones.
 
     `users`, `items`, `events`: (n,) of int32 and binary. `times`: int64 (n,), UTC seconds. `values`: float32 (n,).
-    None for a column that the log does not have.
+    None for a column that the log does not have. `lines`: of a text, those without a row of their own.
     """
 
     users: pa.DictionaryArray
@@ -56,6 +56,7 @@ class CheckedRows:
     values: Floats | None
     events: pa.DictionaryArray | None
     refused: Refusals
+    lines: LineCounts = ONE_LINE_PER_ROW
 
 
 def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
@@ -67,7 +68,7 @@ def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
     events, event_faults = _events(rows, rules)
     faults = first_fault(rows.faults, user_faults, item_faults, time_faults, value_faults, event_faults)
     if faults is None:
-        return CheckedRows(users, items, times, values, events, _refused(rows, None, keep=0))
+        return CheckedRows(users, items, times, values, events, _refused(rows, None, keep=0), rows.lines)
     good = faults == NO_FAULT
     return CheckedRows(
         users=users.filter(pa.array(good)),
@@ -76,17 +77,25 @@ def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
         values=None if values is None else values[good],
         events=None if events is None else events.filter(pa.array(good)),
         refused=_refused(rows, faults, keep=rules.keep),
+        lines=rows.lines,
     )
 
 
 def _times(rows: RawBatch, rules: Rules) -> tuple[Seconds | None, Faults | None]:
-    if (column := rows.column(TIMESTAMP)) is None:
+    if (column := _time_column(rows)) is None:
         return None, None
     return read_times(column, rules.unit, latest=rules.latest)
 
 
+def _time_column(rows: RawBatch) -> pa.Array | None:
+    column = rows.column(TIMESTAMP)
+    return None if column is None else with_decimal_point(column, rows.decimal)
+
+
 def _values(rows: RawBatch, rules: Rules) -> tuple[Floats | None, Faults | None]:
-    return (None, None) if (column := rows.column(VALUE)) is None else read_values(column, net=rules.net)
+    if (column := rows.column(VALUE)) is None:
+        return None, None
+    return read_values(with_decimal_point(column, rows.decimal, no_points=True), net=rules.net)
 
 
 def _events(rows: RawBatch, rules: Rules) -> tuple[pa.DictionaryArray | None, Faults | None]:

@@ -46,27 +46,43 @@ class Columns:
         names = {key: getattr(log, key) for key in keys if getattr(log, key) is not None}
         return Columns("log", names, log.quarantine_rows)
 
-    def places(self, origin: str, found: Sequence[str]) -> dict[str, int]:
+    def places(self, origin: str, found: Sequence[str], *, advice: str = "") -> dict[str, int]:
         """Position in `found` of the column of each key; white space around a name in `found` is ignored.
 
-        Raises DataError if a column is missing or its name occurs more than once; `origin` names the source.
+        Raises DataError if a column is missing or its name occurs more than once; `origin` names the source, and
+        `advice` ends the message.
         """
         missing = set(self.names.values()).difference(found)
         found = [name.strip() if name.strip() in missing else name for name in found]
         for key, name in self.names.items():
             if found.count(name) != 1:
                 problem = f"no column {name!r}" if name not in found else f"more than one column {name!r}"
-                raise DataError(f"{origin}: {problem} ({self.section}.{key}){_hint(name, found, self.section)}")
+                hint = _hint(name, found, unsplit=len(found) == 1 and advice != "")
+                raise DataError(f"{origin}: {problem} ({self.section}.{key}){hint}{advice}")
         return {key: found.index(name) for key, name in self.names.items()}
 
 
-def _hint(name: str, found: Sequence[str], section: str) -> str:
-    close = nearest_name(name, found)
+def _hint(name: str, found: Sequence[str], *, unsplit: bool) -> str:
+    close = None if unsplit else nearest_name(name, found)
     nearest = f"; did you mean {close!r}?" if close not in (None, name) else ""
     shown = ", ".join(repr(column[:60]) for column in found[:40]) + (", ..." if len(found) > 40 else "")
-    unsplit = len(found) == 1 and any(separator in found[0] for separator in ",;|\t")
-    split = f"; are they separated by something else ({section}.delimiter)?" if unsplit else ""
-    return f"{nearest}; columns found: {shown}{split}"
+    return f"{nearest}; columns found: {shown}"
+
+
+@dataclass(frozen=True)
+class LineCounts:
+    """Lines of a text that hold no row of their own.
+
+    `blank`: empty lines. `quoted`: line ends within quotes. `longest`: the line where the row that spans most lines
+    starts, and how many it spans; None if every row is one line.
+    """
+
+    blank: int = 0
+    quoted: int = 0
+    longest: tuple[int, int] | None = None
+
+
+ONE_LINE_PER_ROW = LineCounts()
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +92,8 @@ class RawBatch:
     `origin`: the name of the source, or of its file, in messages about a row. `rows`: pyarrow RecordBatch (n
     rows), one column of any type per key of `Columns`. `positions`: int64 (n,), increasing: the line in a text file
     (the header is line 1), else the row, counted from 1. `faults`: reasons found while parsing (the columns of
-    such a row are null); `texts`: the text of the first such rows, by their place in the batch.
+    such a row are null); `texts`: the text of the first such rows, by their place in the batch. `lines`: of a text.
+    `decimal`: the decimal sign of numbers in columns of text.
     """
 
     origin: str
@@ -84,6 +101,8 @@ class RawBatch:
     positions: NDArray[np.int64]
     faults: Faults | None = None
     texts: Mapping[int, str] = field(default_factory=dict)
+    lines: LineCounts = ONE_LINE_PER_ROW
+    decimal: str = "."
 
     @staticmethod
     def of(

@@ -1,5 +1,7 @@
 """Plain and compressed text files as blocks of whole records."""
 
+import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,16 +12,24 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from recsys.data.ingest.recoding import Recode, byte_order, recoding
 from recsys.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 LF, CR = ord("\n"), ord("\r")
 BLOCK_BYTES = 16 << 20
 LONGEST_RECORD = 64 << 20
 _PIECE = 1 << 18
 _UTF8_MARK = b"\xef\xbb\xbf"
+_MARK_WITHIN = re.compile(rb"([\r\n])(?:\xef\xbb\xbf)+")
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+# Every other byte of UTF-16 is mostly zero; this many pairs of bytes are enough to tell.
+_FEWEST_PAIRS = 8
+_LOOKED_AT = 1024
 
 Bytes = NDArray[np.uint8]
 """Text as bytes, uint8 (n,)."""
@@ -72,54 +82,87 @@ def text_blocks(
     end_of_records: EndOfRecords,
     *,
     advance: Advance,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    section: str = "log",
     block_bytes: int = BLOCK_BYTES,
+    first_bytes: int | None = None,
     longest_record: int = LONGEST_RECORD,
 ) -> Iterator[TextBlock]:
-    """Cut a plain or compressed file into blocks of about `block_bytes`.
+    """Cut a plain or compressed file into blocks of about `block_bytes`; the first is of about `first_bytes`.
 
-    Raises DataError for a damaged file, one that is not UTF-8, and a record longer than `longest_record` bytes.
+    `encoding`, `delimiter`: as `recoding` takes them; the blocks are UTF-8. Byte-order marks are left out, also at
+    the start of a later line. `section`: of the configuration, for messages.
+    Raises DataError for a damaged file, one that looks like UTF-16 if another encoding is expected, and a record
+    longer than `longest_record` bytes.
     """
-    rest, line = _NOTHING, 1
+    _check_start(path, encoding, section=section)
+    recode, joined = recoding(encoding, delimiter), list[int]()
+    rest, line, more, n_bytes = _NOTHING, 1, True, first_bytes or block_bytes
     with open_bytes(path) as (stream, file):
-        while len(data := _read_more(stream, rest, block_bytes)) > len(rest):
-            data = _without_mark(data, path) if line == 1 else data
-            end = end_of_records(data)
+        while more:
+            data, more = _read_more(stream, rest, n_bytes, recode=recode)
+            data, marks = _without_marks(data)
+            joined += [line + int(np.count_nonzero(data[:mark] == LF)) for mark in marks if mark or line > 1]
+            end = end_of_records(data) if more else 0
             if end:
                 block = TextBlock(data[:end], line)
                 yield block
                 line += block.n_lines
-            rest = data[end:].copy()
+            rest, n_bytes = data[end:].copy(), block_bytes
             if len(rest) > longest_record:
-                raise _endless(path, line)
+                raise DataError(
+                    f"{path}:{line}: the row that starts here is longer than {longest_record >> 20} MiB; "
+                    "is this a text file with line ends?"
+                )
             advance(file.tell())
+    if joined:
+        logger.warning(
+            "%s:%d: a byte-order mark is left out here (%d in all); the file seems to be several, joined",
+            path,
+            joined[0],
+            len(joined),
+        )
     if len(rest):
-        yield _last_block(rest, line, path=path, end_of_records=end_of_records)
+        yield TextBlock(rest if rest[-1] == LF else np.append(rest, np.uint8(LF)), line)
 
 
-def _read_more(stream: pa.NativeFile, rest: Bytes, block_bytes: int) -> Bytes:
-    """The rest of the last block and the next bytes of the file, in a new array."""
-    room = np.empty(len(rest) + block_bytes, np.uint8)
+def _read_more(stream: pa.NativeFile, rest: Bytes, n_bytes: int, *, recode: Recode | None) -> tuple[Bytes, bool]:
+    """The rest of the last block and the next bytes of the file, in a new array; False if there are none."""
+    if recode is not None:
+        read = stream.read(n_bytes)
+        return np.concatenate([rest, np.frombuffer(recode(read, not read), np.uint8)]), len(read) > 0
+    room = np.empty(len(rest) + n_bytes, np.uint8)
     room[: len(rest)] = rest
-    return room[: len(rest) + stream.readinto(room[len(rest) :])]
+    n_read = stream.readinto(room[len(rest) :])
+    return room[: len(rest) + n_read], n_read > 0
 
 
-def _without_mark(start: Bytes, path: Path) -> Bytes:
-    mark = start[: len(_UTF8_MARK)].tobytes()
-    if mark.startswith(_UTF16_MARKS):
-        raise DataError(f"{path}: starts as UTF-16 does; expected UTF-8")
-    return start[len(_UTF8_MARK) :] if mark == _UTF8_MARK else start
+def _check_start(path: Path, encoding: str, *, section: str) -> None:
+    """Raise DataError if the start of a file looks like UTF-16, and that is not what is expected."""
+    if encoding.startswith(("utf-16", "utf-32")):
+        return
+    with open_bytes(path) as (stream, _):
+        start = stream.read(_LOOKED_AT)
+    zeros = max(start[0::2].count(0), start[1::2].count(0))
+    if start.startswith(_UTF16_MARKS):
+        found = "utf-16"
+    elif 2 * zeros > len(start) // 2 >= _FEWEST_PAIRS:
+        found = byte_order(start, "utf-16")
+    else:
+        return
+    raise DataError(f'{path}: the file looks like UTF-16, expected {encoding}: set {section}.encoding = "{found}"')
 
 
-def _last_block(rest: Bytes, line: int, *, path: Path, end_of_records: EndOfRecords) -> TextBlock:
-    data = rest if rest[-1] == LF else np.append(rest, np.uint8(LF))
-    end = end_of_records(data)
-    if end != len(data):
-        raise _endless(path, line + TextBlock(data[:end], line).n_lines)
-    return TextBlock(data, line)
-
-
-def _endless(path: Path, line: int) -> DataError:
-    return DataError(f"{path}:{line}: the row that starts here never ends; is a quote opened and not closed?")
+def _without_marks(data: Bytes) -> tuple[Bytes, list[int]]:
+    """Without byte-order marks at the start of lines, and where they were: positions in `data`."""
+    if not holds(data, _UTF8_MARK[0]):
+        return data, []
+    start = len(_UTF8_MARK) if data[: len(_UTF8_MARK)].tobytes() == _UTF8_MARK else 0
+    marks = [0] * (start > 0) + [mark.end() for mark in _MARK_WITHIN.finditer(data.data)]
+    if marks in ([], [0]):
+        return data[start:], marks
+    return np.frombuffer(_MARK_WITHIN.sub(rb"\1", data[start:].tobytes()), np.uint8), marks
 
 
 @contextmanager

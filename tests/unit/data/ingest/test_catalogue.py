@@ -142,6 +142,16 @@ def test_the_catalogue_has_a_format_and_a_delimiter_of_its_own(tmp_path: Path) -
     assert items.title(0) == "Lamp"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_titles_in_another_encoding_are_counted(
+    tmp_path: Path, encoding: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.csv").write_text("sku,name\na,Café\nb,Lamp\n", encoding="latin-1")
+    items = read_items(ItemsConfig(path=tmp_path / "a.csv", encoding=encoding, id="sku", title="name"))
+    assert items.title(0) == ("Café" if encoding == "latin-1" else "Caf\ufffd")
+    assert ("1 of 2 values of 'title' hold bytes that are not utf-8" in caplog.text) == (encoding == "utf-8")
+
+
 def test_a_pattern_of_many_files_is_no_catalogue(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("sku\na\n")

@@ -74,18 +74,20 @@ def test_format_and_delimiter(tmp_path: Path, name: str, declared: Any, delimite
     assert [str(user) for user in parse().column("user").cast("string")] == ["a"]
 
 
-@pytest.mark.parametrize("delimiter", ['"', "\n", "é"])
+@pytest.mark.parametrize("delimiter", ['"', "a\nb", "\r"])
 def test_what_cannot_delimit(delimiter: str) -> None:
-    with pytest.raises(ValidationError, match="no quote or line end"):
+    with pytest.raises(ValidationError, match="without quotes and line ends"):
         FileFormat(delimiter=delimiter)
 
 
 @pytest.mark.parametrize("section", ["log", "items"])
 def test_advice_names_the_key_of_the_section(tmp_path: Path, section: str) -> None:
     (tmp_path / "a.dat").write_text("user;item\na;x\n")
-    with pytest.raises(DataError, match=rf"set {section}\.format"):
+    with pytest.raises(
+        DataError, match=rf"set {section}\.format.*{section}\.format = \"csv\" and {section}\.delimiter = \";\""
+    ):
         list(FileSource((tmp_path / "a.dat",), section=section).batches(USERS))
-    with pytest.raises(DataError, match=rf"\({section}\.delimiter\)"):
+    with pytest.raises(DataError, match=rf"set {section}\.delimiter = \";\""):
         columns = Columns(section, {"user": "user"}, keep=0)
         list(FileSource((tmp_path / "a.dat",), FileFormat(format="csv"), section).batches(columns))
 

@@ -332,3 +332,28 @@ def test_columns_are_read_only(tmp_path: Path) -> None:
     events, _ = read_files(log_of(tmp_path / "a.csv"))
     with pytest.raises(ValueError, match="read-only"):
         events.value[0] = np.float32(2)
+
+
+def test_decimal_commas(tmp_path: Path) -> None:
+    rows = ["u,i,1577836800,view,1,5", "u,j,1577836800,5,view,2", "u,k,1577836800,view,1.000"]
+    (tmp_path / "a.csv").write_text(
+        "\n".join(row.replace(",", ";") for row in rows).replace("1;5", "1,5").replace("0;5", "0,5")
+    )
+    settings = {"delimiter": ";", "decimal": ",", "columns": COLUMNS, "max_refused_share": 1}
+    events, counts = read_files(log_of(tmp_path / "a.csv", **settings))
+    assert listed(events) == [("u", "i", START, "view", 1.5), ("u", "j", START, "view", 2.0)]
+    assert counts.refused == {Reason.BAD_VALUE: 1}
+
+
+def test_decimal_commas_are_recognised(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user;item;value\nu;i;1,5\n")
+    with pytest.raises(DataError, match=r'found \'1,5\', a number if log\.decimal = ","'):
+        read_files(log_of(tmp_path / "a.csv", delimiter=";", timestamp=None, event=None))
+
+
+def test_a_row_that_spans_many_lines_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = "a\n" * 11
+    (tmp_path / "a.csv").write_text(f'user,item,note\nu,i,x\nu,j,"{text}"\n\n')
+    _, counts = read_files(log_of(tmp_path / "a.csv", timestamp=None, event=None, value=None))
+    assert (counts.rows_read, counts.accepted, counts.quoted_lines, counts.blank_lines) == (2, 2, 11, 1)
+    assert "a.csv:3: the row that starts here spans 12 lines" in caplog.text

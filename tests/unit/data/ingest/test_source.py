@@ -24,7 +24,6 @@ def test_only_the_columns_that_the_configuration_names_are_read() -> None:
         (["customer id", "StockCode", "Quantity"], "no column 'Customer ID' (log.user); did you mean 'customer id'?"),
         (["Customer ID", "sku", "Quantity"], "no column 'StockCode' (log.item); columns found: 'Customer ID', 'sku'"),
         (["Customer ID", "StockCode", "Quantity", "Quantity"], "more than one column 'Quantity' (log.value)"),
-        (["Customer ID;StockCode;Quantity"], "are they separated by something else (log.delimiter)?"),
     ],
 )
 def test_a_missing_column_is_named_with_its_key_and_the_nearest(found: list[str], message: str) -> None:
