@@ -13,7 +13,9 @@ from recsys.evaluation.comparison import Estimate, Estimates, compare
 from recsys.evaluation.definitions import definitions_tree, sorted_metrics
 from recsys.evaluation.examples import SERVING, Example, Regressions
 from recsys.evaluation.gates import Gate, verdict
+from recsys.evaluation.outcome import Outcome, Statement
 from recsys.evaluation.provenance import Provenance
+from recsys.evaluation.reporting.outcome_of import outcome_of
 from recsys.evaluation.reporting.reasons import explain
 from recsys.evaluation.results import Evaluation
 from recsys.evaluation.serving_comparison import ServingComparison
@@ -53,6 +55,7 @@ class Report:
     `version`: its name, once it is sealed. `metric`: the one that the gates use. `models`, `differences`: metrics of
     every model, and of the model minus each baseline and the serving version. `short_lists`: model to the number of
     users whose list is shorter than the largest cut-off. `reasons`: every reason for leaving something out, in words.
+    `notes`: what else to know about the night.
     """
 
     version: str | None = None
@@ -67,12 +70,18 @@ class Report:
     provenance: Provenance
     details: Details
     reasons: Mapping[str, str]
+    notes: tuple[Statement, ...] = ()
     definitions: Mapping[str, Mapping[str, str]] = field(default_factory=definitions_tree)
 
     @property
     def verdict(self) -> str | None:
         """ "accepted" or "refused"; None before the gates."""
         return verdict(self.judgement.gates) if self.judgement.gates else None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The report in a few sentences."""
+        return outcome_of(self)
 
     def to_json(self) -> str:
         """JSON text: keys in a fixed order, floats with eight significant digits, NaN as null."""
@@ -87,6 +96,7 @@ def build_report(
     evaluate: EvaluateConfig,
     judgement: Judgement | None = None,
     details: Details | None = None,
+    notes: Sequence[Statement] = (),
 ) -> Report:
     """The report of `evaluations`: the model first, then its baselines, on the same users.
 
@@ -107,6 +117,7 @@ def build_report(
         provenance=_timed(provenance, evaluations),
         details=details or Details(),
         reasons={reason: explain(reason) for reason in _reasons(provenance)},
+        notes=tuple(notes),
     )
 
 
@@ -146,6 +157,7 @@ def _tree(report: Report) -> dict[str, object]:
     return {
         "version": report.version,
         "verdict": report.verdict,
+        "outcome": {"light": report.outcome.light, **report.outcome.model_dump(mode="json")},
         "gates": report.judgement.gates,
         "log": provenance.log and {**vars(provenance.log), "newest": utc_text(provenance.log.newest)},
         "model": report.model,

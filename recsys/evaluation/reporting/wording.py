@@ -1,20 +1,12 @@
 """The sentences of the report, the same in every page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from recsys.evaluation.examples import SERVING
-from recsys.evaluation.gates import REFUSED
 from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.provenance import Continuity
 from recsys.evaluation.reporting.report import Report, utc_text
 from recsys.evaluation.significance import MIN_TRUSTED_USERS
-
-VERDICTS = {
-    "accepted": "Accepted: this version may be published.",
-    "refused": "Refused: the serving version stays.",
-    "first": "Refused: this version may not be published, and no other one serves yet.",
-    "none": "Not judged yet: the gates are checked when a version is published.",
-}
 
 SPLITS = {
     "temporal": "The newest part of the log is held out",
@@ -56,13 +48,6 @@ NOTES = {
 _NAMED_FILES = 5
 
 
-def verdict_sentence(report: Report) -> str:
-    """What the verdict means for the store."""
-    if report.verdict == REFUSED and report.judgement.serving is None:
-        return VERDICTS["first"]
-    return VERDICTS[report.verdict or "none"]
-
-
 def subject(report: Report) -> str | None:
     """Which version and which log the report is about; None if neither is known."""
     version = f"Version {report.version}." if report.version else None
@@ -76,17 +61,6 @@ def _log_sentence(report: Report) -> str | None:
     names = ", ".join(log.files[:_NAMED_FILES]) + (f" and {count(more)} more" if more > 0 else "")
     newest = f", newest event {utc_text(log.newest)}" if log.newest is not None else ""
     return f"Log: {names}{newest}, fingerprint {log.fingerprint[:12]}."
-
-
-def better_baselines(report: Report) -> Iterator[str]:
-    """One sentence for every baseline that is clearly better in the primary metric."""
-    model, metric, confidence = report.model, report.metric, percent(report.intervals.confidence)
-    for name in report.models:
-        difference = report.differences.get(f"{model} minus {name}", {}).get(metric)
-        if difference and difference.mean is not None and difference.low is not None and (difference.high or 0) < 0:
-            lead, most = figure(-difference.mean), figure(-difference.low)
-            least = figure(-(difference.high or 0))
-            yield f"{name} is ahead of {model} in {metric} by {lead} ({confidence} interval {least} to {most})"
 
 
 def how_measured(report: Report, *, where: str) -> str:

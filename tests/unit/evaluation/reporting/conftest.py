@@ -32,9 +32,12 @@ def built() -> Callable[..., Report]:
         def pick(kind: type) -> dict[str, Any]:
             return {field.name: parts.pop(field.name) for field in fields(kind) if field.name in parts}
 
+        notes = parts.pop("notes", ())
         told = Provenance(**{"split": SPLIT, **pick(Provenance)})
         judgement, details = Judgement(**pick(Judgement)), Details(**pick(Details))
         assert not parts
-        return build_report(evaluations, told, metric=metric, evaluate=evaluate, judgement=judgement, details=details)
+        return build_report(
+            evaluations, told, metric=metric, evaluate=evaluate, judgement=judgement, details=details, notes=notes
+        )
 
     return make

@@ -106,9 +106,9 @@ def test_a_report_before_the_gates_has_no_verdict(report_of):
 
 def test_markdown_says_the_verdict_first_and_why(full):
     lines = render_markdown(full).splitlines()
-    assert lines[2] == "**Refused: this version may not be published, and no other one serves yet.**"
-    assert lines[4] == "* passed: als beats popular on ndcg@20 by +0.0310"
-    assert lines[5].startswith("* **failed**: ndcg@20 0.1010 is 2.88 % below")
+    assert lines[2] == "**✗ Refused: this version may not be published, and no other one serves yet.**"
+    failed = next(line for line in lines if line.startswith("* ✗ ndcg@20 0.1010 is 2.88 % below"))
+    assert lines.index(failed) < lines.index("* ✓ passed: als beats popular on ndcg@20 by +0.0310.")
 
 
 def test_markdown_puts_the_best_accuracy_in_bold_and_nothing_else(full):
@@ -171,9 +171,9 @@ def test_a_baseline_that_is_clearly_better_is_told(evaluation_of, built, lead, t
     als = np.linspace(0.2, 0.4, 40)
     models = [evaluation_of("als", {"ndcg@10": als}), evaluation_of("item_knn", {"ndcg@10": als + lead})]
     report = built(models, metric="ndcg@10", evaluate=EVALUATE)
-    sentence = "item_knn is ahead of als in ndcg@10 by 0.2500 (95 % interval 0.2500 to 0.2500)"
-    assert (f"* {sentence}\n" in render_markdown(report)) is told
-    assert (sentence in html_of(report)) is told
+    sentence = "item_knn is ahead of als in ndcg@10 by 0.2500 (95 % interval 0.2500 to 0.2500): 0.3000 against 0.5500"
+    assert (f"* ⚠ {sentence}: `recsys tune" in render_markdown(report).replace("\\", "")) is told
+    assert (f"<b>⚠</b> {sentence}: `recsys tune" in html_of(report)) is told
 
 
 def test_few_users_are_said_not_to_be_trusted(report_of, evaluation_of, built):

@@ -1,0 +1,137 @@
+"""The outcome of a report: its verdict, a headline in plain words, and what to look at."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from recsys.evaluation.comparison import Estimate
+from recsys.evaluation.definitions import split_name
+from recsys.evaluation.gates import ACCEPTED
+from recsys.evaluation.number_format import count, figure, percent
+from recsys.evaluation.outcome import Outcome, Statement
+from recsys.evaluation.significance import MIN_TRUSTED_USERS
+
+if TYPE_CHECKING:
+    from recsys.evaluation.reporting.report import Report
+
+_FOUND = {
+    "temporal": "an item they later took",
+    "last_n": "an item they later took",
+    "held_out_users": "an item of theirs that was kept from the model",
+    "given": "an item of the given holdout",
+}
+TUNE = "`recsys tune CONFIG` searches better settings"
+
+
+def outcome_of(report: "Report") -> Outcome:
+    """What the report says in a few sentences, the important first."""
+    standing = standing_of(report)
+    statements = (*([standing] if standing else []), *_failed(report), *report.notes)
+    return Outcome(verdict=verdict_of(report), headline=headline_of(report), statements=statements)
+
+
+def verdict_of(report: "Report") -> Statement:
+    """What the gates decided, and what that means for the store."""
+    if report.verdict is None:
+        return Statement(light="open", text="Not judged yet: the gates are checked when a version is published")
+    if report.verdict == ACCEPTED:
+        return Statement(light="good", text="Accepted: this version may be published")
+    if report.judgement.serving is None:
+        return Statement(light="bad", text="Refused: this version may not be published, and no other one serves yet")
+    return Statement(light="bad", text="Refused: the serving version stays")
+
+
+def headline_of(report: "Report") -> str | None:
+    """The share of users whose list held something they took, at the cut-off of the metric of the gates."""
+    k = split_name(report.metric)[1]
+    share = _mean(report, report.model, f"hit_rate@{k}")
+    if share is None:
+        return None
+    popular = None if report.model == "popular" else _mean(report, "popular", f"hit_rate@{k}")
+    beside = (
+        f"; with the most popular items for everybody it would be {_whole(popular)}" if popular is not None else ""
+    )
+    found = _FOUND.get(report.provenance.split.kind, "a held-out item")
+    return f"{_whole(share)} of users found {found} among the first {k}{beside} ({_measured_on(report)})"
+
+
+def _measured_on(report: "Report") -> str:
+    """The users and the holdout that the share is of."""
+    n_users, split, log = report.n_users, report.provenance.split, report.provenance.log
+    users = f"{count(n_users)} user{'' if n_users == 1 else 's'}"
+    few = ": too few to rely on" if n_users < MIN_TRUSTED_USERS else ""
+    if split.cut is None:
+        return users + few
+    end = f" to {_day(log.newest)}" if log is not None and log.newest is not None else " on"
+    return f"{users}, holdout {_day(split.cut)}{end}{few}"
+
+
+def standing_of(report: "Report") -> Statement | None:
+    """The model beside the best of its baselines; None without baselines."""
+    means = {name: mean for name in report.models if (mean := _mean(report, name, report.metric)) is not None}
+    own = means.pop(report.model, None)
+    if own is None or not means:
+        return None
+    best = max(means, key=lambda name: means[name])
+    ahead = [name for name in sorted(means, key=lambda name: -means[name]) if _lead(report, name) < 0]
+    values = f"{figure(own)} against {figure(means[best])}"
+    if ahead:
+        subject = f"{_listed(ahead)} {'is' if len(ahead) == 1 else 'are'} ahead of {report.model}"
+        text = f"{subject} in {report.metric} by {_by(report, ahead[0], -1)}: {values}"
+        return Statement(light="attention", text=text, remedy=TUNE)
+    if _lead(report, best) > 0:
+        text = f"{report.model} is ahead of {best}, the best baseline, in {report.metric} by {_by(report, best, 1)}"
+        return Statement(light="good", text=f"{text}: {values}")
+    text = f"{report.model} and {best}, the best baseline, differ in {report.metric} by no more than chance: {values}"
+    return Statement(light="good", text=text)
+
+
+def _lead(report: "Report", baseline: str) -> int:
+    """1 if the model is certainly ahead of `baseline`, -1 if it is certainly behind, 0 if it may be chance.
+
+    Without intervals the means decide.
+    """
+    difference = _difference(report, baseline)
+    if difference.mean is None:
+        return 0
+    low, high = (difference.mean if bound is None else bound for bound in (difference.low, difference.high))
+    return int(low > 0) - int(high < 0)
+
+
+def _by(report: "Report", baseline: str, sign: int) -> str:
+    """The difference times `sign`, such as "0.0400 (95 % interval 0.0200 to 0.0600)"."""
+    difference = _difference(report, baseline)
+    bounds = [sign * bound for bound in (difference.low, difference.high) if bound is not None]
+    lead = figure(sign * (difference.mean or 0))
+    if not bounds:
+        return lead
+    return f"{lead} ({percent(report.intervals.confidence)} interval {figure(min(bounds))} to {figure(max(bounds))})"
+
+
+def _difference(report: "Report", baseline: str) -> Estimate:
+    return report.differences.get(f"{report.model} minus {baseline}", {}).get(report.metric, Estimate())
+
+
+def _failed(report: "Report") -> Iterator[Statement]:
+    for gate in report.judgement.gates:
+        if not gate.passed:
+            yield Statement(light="bad", text=gate.detail)
+
+
+def _mean(report: "Report", name: str, metric: str) -> float | None:
+    return report.models.get(name, {}).get(metric, Estimate()).mean
+
+
+def _whole(share: float) -> str:
+    """A share as a whole percentage; never 0 % or 100 % unless it is exactly that."""
+    if 0 < share < 0.01:
+        return "less than 1 %"
+    return f"{min(99, round(100 * share)) if share < 1 else 100} %"
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
