@@ -9,13 +9,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from pipelines.commands import ask, rendering, rendering_lists, store
+from pipelines.commands import ask, rendering, rendering_lists, rendering_night, store
 from pipelines.commands.options import Config, Json, Overrides, parse_overrides, require_extra
 from recsys.errors import GateError, RecsysError
+
+if TYPE_CHECKING:
+    from recsys.pipeline_config import PipelineConfig
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -85,15 +88,25 @@ def _run_steps(path: Path, steps: tuple[str, ...], overrides: list[str] | None, 
         with listener() as progress:
             done = run_steps(config, steps=steps, progress=progress, announce=rendering.step)
     except GateError as error:
-        if as_json:
-            refusal = {"workspace": str(config.workspace), "verdict": "refused", "detail": str(error)}
-            rendering.json_document(refusal)
-        raise
+        _refuse(config, path, error, as_json)
     if as_json:
         folders = {"workspace": str(config.workspace), "store": str(config.publish.store)}
         rendering.json_document({**folders, "steps": done.to_dict()})
     elif "publish" in done:
-        rendering.published(config, done)
+        rendering_night.published(config, done, path)
+
+
+def _refuse(config: "PipelineConfig", path: Path, error: GateError, as_json: bool) -> NoReturn:
+    """Say why nothing was published, from the report that says so; ends with exit code 3."""
+    from pipelines.steps.report import read_outcome
+    from pipelines.steps.workspace import Workspace
+
+    found = read_outcome(Workspace(config.workspace))
+    if as_json:
+        refusal = {"workspace": str(config.workspace), "verdict": "refused", "detail": str(error)}
+        rendering.json_document({**refusal, "outcome": found.model_dump(mode="json")})
+    rendering_night.refused(config, found, path)
+    raise typer.Exit(3) from error
 
 
 @app.command(epilog="Example: `recsys tune pipeline.toml --trials 40 --timeout 1800`")
@@ -141,11 +154,13 @@ def tune(
 _LISTS = "`recsys recommend --store runs/demo/store --user u0000505 -k 5`"
 _VISITOR = "`recsys recommend --store runs/demo/store --did b000773 --did b000774 --explain`"
 _ROLLBACK = "`recsys rollback --store store`, `recsys rollback --store store v0123456789abcdef --hold`"
+_REPORT = "`recsys report`, `recsys report v0123456789abcdef --store store --out report.html`"
 app.command(epilog=f"Examples: {_LISTS}, {_VISITOR}")(ask.recommend)
 app.command(epilog="Example: `recsys similar --store runs/demo/store --item b000773`")(ask.similar)
 app.command(epilog="Example: `recsys export --store runs/demo/store --out lists.parquet -k 50`")(store.export)
 app.command(epilog="Example: `recsys models --store runs/demo/store`")(store.models)
 app.command(epilog=f"Examples: {_ROLLBACK}")(store.rollback)
+app.command(epilog=f"Examples: {_REPORT}")(store.report)
 app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     store.serve
 )

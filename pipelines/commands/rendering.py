@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from pipelines.commands.doctor import Diagnosis
     from pipelines.datasets.cards import Card
     from pipelines.forecast.finding import Finding
-    from pipelines.steps.summaries import JobSummary, PublishSummary, StepSummary
+    from pipelines.steps.summaries import StepSummary
     from recsys.artifacts.inventory import Inventory, StoredVersion
     from recsys.artifacts.manifest import Manifest
-    from recsys.pipeline_config import PipelineConfig
 
 # Lines are not folded in a file or a pipe.
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
@@ -53,25 +52,9 @@ def step(summary: "StepSummary", seconds: float) -> None:
     err.print(f"[bold]{summary.step:<9}[/] {escape(summary.sentence())} [dim]({seconds:.1f} s)[/]")
 
 
-def published(config: "PipelineConfig", done: "JobSummary") -> None:
-    """Where the results of a whole run are, and the next command."""
-    store = config.publish.store
-    n_refused = done.prepare.rows.n_refused if "prepare" in done else 0
-    line(f"\n{_what_serves(store, done.publish)}")
-    line(f"report:  {config.workspace / 'report.html'} (report.md as text, report.json for programs)")
-    if n_refused:
-        kept = min(n_refused, config.log.quarantine_rows)
-        line(f"refused: {kept:,} of {n_refused:,} rows, by file and line, in {config.workspace / 'quarantine.jsonl'}")
-    line(f"next:    recsys serve --store {store}")
-
-
-def _what_serves(store: "Path", published: "PublishSummary") -> str:
-    if published.held is None:
-        return f"{published.version} serves from {store}"
-    return (
-        f"{published.version} is sealed in {store}, but {published.held} is held and serves on;"
-        f" `recsys rollback --store {store} --release` ends the hold"
-    )
+def text(whole: str) -> None:
+    """A whole page on standard output, as it is."""
+    out.file.write(whole)
 
 
 def versions(store: "Path", found: "Inventory") -> None:

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -49,6 +49,37 @@ def models(store: Store, as_json: Json = False) -> None:
         raise typer.Exit(2)
 
 
+def report(
+    version: Annotated[
+        str | None, typer.Argument(help="default: the version that serves", show_default=False)
+    ] = None,
+    store: Annotated[Path, typer.Option("--store", help="folder of the published versions")] = Path("store"),
+    kind: Annotated[Literal["md", "html", "json"], typer.Option("--format", help="of the page")] = "md",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="write it to this file; its ending gives the format", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the evaluation report that is kept with a version."""
+    from recsys.artifacts.bundle import read_report
+    from recsys.artifacts.manifest import REPORTS
+
+    registry = registry_of(store)
+    version = known_version(registry, version)
+    ending = out.suffix.lstrip(".") if out is not None else ""
+    name = REPORTS["json" if as_json else ending if ending in REPORTS else kind]
+    if (text := read_report(registry.path(version), name)) is None:
+        raise ConfigError(f"{store}: {version} was sealed without a report")
+    if out is None:
+        return rendering.text(text)
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--out {out}: cannot be written: {error.strerror}") from error
+    return rendering.line(f"the report of {version} is in {out}")
+
+
 def rollback(
     store: Store,
     as_json: Json = False,
@@ -70,8 +101,8 @@ def rollback(
         return _release(registry, as_json)
     if reason and not hold:
         raise ConfigError("--reason: needs --hold")
-    if version is not None and version not in registry.names():
-        raise ConfigError(f"{store}: no version {version!r}; `recsys models --store {store}` lists the versions")
+    if version is not None:
+        known_version(registry, version)
     serving = registry.hold(version, reason=reason) if hold else registry.rollback(version)
     return _now_serving(registry, serving, as_json)
 
@@ -113,6 +144,16 @@ def registry_of(store: Path) -> "Registry":
     from recsys.artifacts.registry import Registry
 
     return Registry(store)
+
+
+def known_version(registry: "Registry", version: str | None) -> str:
+    """`version`, by default the one that serves. Raises ConfigError if it is not in the store or none serves."""
+    store, wanted = registry.store, version or registry.current()
+    if wanted is None:
+        raise ConfigError(f"{store}: no version serves; `recsys models --store {store}` lists the versions")
+    if wanted not in registry.names():
+        raise ConfigError(f"{store}: no version {wanted!r}; `recsys models --store {store}` lists the versions")
+    return wanted
 
 
 def engine_of(store: Path) -> "Engine":

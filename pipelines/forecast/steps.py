@@ -40,6 +40,9 @@ _SERVICE = 185 * MIB
 _REPORT = 40 * MIB
 """matplotlib and jinja2, which only publish loads."""
 
+_PAGES = 200 * 2**10
+"""Bytes of the report in its three formats; hardly anything in it grows with the log."""
+
 
 def whole(size: JobSize) -> Shape:
     """The matrix of the whole log, which train factorises."""
@@ -166,6 +169,5 @@ def version_bytes(size: JobSize, config: PipelineConfig) -> int:
     """Bytes of one published version."""
     shape = whole(size)
     record = size.eval_users * (80 + 4 * _FIGURES * len(config.evaluate.cutoffs))
-    return round(
-        vectors_bytes(shape, config.model) + matrix_bytes(shape) + 2 * _items(size, config) + id_bytes(size) + record
-    )
+    arrays = vectors_bytes(shape, config.model) + matrix_bytes(shape) + 2 * _items(size, config)
+    return round(arrays + id_bytes(size) + record + _PAGES)

@@ -1,9 +1,9 @@
 """prepare: the log and the catalogue, read once, checked, and written as arrays."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
+from pipelines.steps.inputs import Snapshot, sources_of
 from pipelines.steps.memory import give_back
 from pipelines.steps.summaries import Fingerprints, PrepareSummary
 from pipelines.steps.workspace import Workspace
@@ -12,7 +12,6 @@ from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.ingest.catalogue import read_items
-from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.source import Source
 from recsys.data.interactions import Interactions
@@ -28,10 +27,11 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
 
     A given holdout and the catalogue are read before the log, so that what is wrong with them shows early.
     """
-    weights, source = EventWeights.of(config.log, config.prepare), FileSource.of(config.log)
+    weights, inputs = EventWeights.of(config.log, config.prepare), Snapshot.of(sources_of(config))
+    source = inputs.sources["log"]
     with workspace.output("prepare", config) as output:
         catalogue = None if config.items is None else read_items(config.items)
-        holdout_rows, holdout_fingerprint = _read_holdout(source, config, workspace, output.folder, progress)
+        holdout_rows = _read_holdout(inputs, config, workspace, output.folder, progress)
         events, rows = _read(source, config, quarantine=workspace.quarantine, progress=progress)
         newest = _newest(events)
         matrix, cleaning = build_matrix(events, config.prepare, weights=weights.at(newest))
@@ -46,26 +46,26 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             rows=rows,
             cleaning=cleaning,
             items_without_events=matrix.n_items - cleaning.n_items,
-            fingerprints=Fingerprints(log=source.fingerprint(), holdout=holdout_fingerprint),
+            fingerprints=Fingerprints(**{what: each.fingerprint() for what, each in inputs.sources.items()}),
             newest_event=newest,
             holdout_rows=holdout_rows,
         )
         output.inputs.update(output.summary.fingerprints.model_dump())
+        inputs.save(output.folder)
     log.info("prepared rows=%s entries=%d", rows.to_dict(), cleaning.entries)
     return output.summary
 
 
 def _read_holdout(
-    source: FileSource, config: PipelineConfig, workspace: Workspace, folder: Path, progress: Progress
-) -> tuple[RowCounts | None, str | None]:
-    """Write the events of a given holdout; its rows and its fingerprint, None if there is none."""
-    if not config.evaluate.holdout_paths:
-        return None, None
-    given = replace(source, paths=config.evaluate.holdout_paths)
+    inputs: Snapshot, config: PipelineConfig, workspace: Workspace, folder: Path, progress: Progress
+) -> RowCounts | None:
+    """Write the events of a given holdout; its rows, None if there is none."""
+    if (given := inputs.sources.get("holdout")) is None:
+        return None
     quarantine = workspace.quarantine.with_stem("quarantine-holdout")
     holdout, rows = _read(given, config, quarantine=quarantine, progress=progress)
     holdout.save(folder / "holdout")
-    return rows, given.fingerprint()
+    return rows
 
 
 def _newest(events: Interactions) -> int | None:

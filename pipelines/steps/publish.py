@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 
@@ -15,13 +16,14 @@ from pipelines.steps.summaries import (
     TrainSummary,
 )
 from pipelines.steps.workspace import Workspace
-from recsys.artifacts.bundle import read_record, seal_bundle
+from recsys.artifacts.bundle import Pages, read_record, seal_bundle
 from recsys.artifacts.contents import Contents
-from recsys.artifacts.manifest import NEWEST_EVENT, Manifest, VersionFacts
+from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts
 from recsys.artifacts.registry import Registry
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import GateError
+from recsys.evaluation.outcome import Statement
 from recsys.evaluation.record import Record
 from recsys.evaluation.reporting.pages import render_html, render_markdown
 from recsys.evaluation.reporting.report import Report
@@ -45,27 +47,50 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     evidence = load_evidence(config, workspace)
     report = compose_report(config, workspace, evidence, serving=_serving(registry))
     plots = report_plots(report)
-    _write_report(report, plots, workspace)  # also for a refused version; written again once the version has its name
+    _write(
+        _pages(report, plots), workspace
+    )  # also for a refused version; written again once the version has its name
     refusals = [gate.detail for gate in report.judgement.gates if not gate.passed]
     if refusals:
         raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_html}")
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)
-        version, serving = _seal(config, workspace, report, evidence.record).version, registry.current()
-        _write_report(replace(report, version=version), plots, workspace)
+        pages = partial(_pages, report, plots)
+        version, serving = _seal(config, workspace, report, evidence.record, pages).version, registry.current()
+        _write(pages(version), workspace)
         held = None if registry.publish(version) else registry.held()
         progress("seal the version", 1, 1)
         output.summary = PublishSummary(
-            version=version, verdict=report.verdict or "", unchanged=version == serving, held=held
+            version=version,
+            verdict=report.verdict or "",
+            unchanged=version == serving,
+            held=held,
+            outcome=report.outcome if held is None else report.outcome.noting(_held(held)),
+            changed_inputs=workspace.changed_inputs,
         )
     log.info("sealed version=%s held=%s", version, held)
     return output.summary
 
 
-def _write_report(report: Report, plots: Mapping[str, str | None], workspace: Workspace) -> None:
-    workspace.report_json.write_text(report.to_json(), encoding="utf-8")
-    workspace.report_markdown.write_text(render_markdown(report), encoding="utf-8")
-    workspace.report_html.write_text(render_html(report, plots), encoding="utf-8")
+def _held(version: str) -> Statement:
+    """What to know if another version is held."""
+    return Statement(
+        light="attention",
+        text=f"{version} is held and serves on",
+        remedy="`recsys rollback --store STORE --release` ends the hold",
+    )
+
+
+def _pages(report: Report, plots: Mapping[str, str | None], version: str | None = None) -> dict[str, str]:
+    """The report of `version` in every format, by the names of REPORTS."""
+    report = replace(report, version=version)
+    rendered = {"json": report.to_json(), "md": render_markdown(report), "html": render_html(report, plots)}
+    return {REPORTS[kind]: text for kind, text in rendered.items()}
+
+
+def _write(pages: Mapping[str, str], workspace: Workspace) -> None:
+    for name, text in pages.items():
+        (workspace.root / name).write_text(text, encoding="utf-8")
 
 
 def _serving(registry: Registry) -> ServingVersion | None:
@@ -77,7 +102,7 @@ def _serving(registry: Registry) -> ServingVersion | None:
     return ServingVersion(current, means, record, evaluate if isinstance(evaluate, dict) else {})
 
 
-def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: Record) -> Manifest:
+def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: Record, pages: Pages) -> Manifest:
     prepared, indexed = workspace.folder("prepare"), workspace.folder("index")
     model = load_model(workspace.folder("train") / "model")
     matrix = InteractionMatrix.load(prepared / "matrix")
@@ -109,4 +134,5 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: 
             training=workspace.summary(TrainSummary).training,
         ),
         record=record,
+        pages=pages,
     )

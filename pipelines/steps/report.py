@@ -1,19 +1,25 @@
 """The evaluation report, put together from what the steps left in the workspace."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from pipelines.steps.inputs import READ_AGAIN
 from pipelines.steps.summaries import EvaluateSummary, IndexStepSummary, PrepareSummary, TrainSummary
 from pipelines.steps.workspace import Workspace
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
+from recsys.errors import DataError
 from recsys.evaluation.definitions import split_name
 from recsys.evaluation.examples import regressions, show_users, spread_rows
 from recsys.evaluation.gates import check_gates
+from recsys.evaluation.outcome import Outcome, Statement
 from recsys.evaluation.provenance import LogSource, Provenance, SplitSummary
 from recsys.evaluation.record import Record
 from recsys.evaluation.reporting.report import Details, Judgement, Report, build_report
+from recsys.evaluation.reporting.report_ids import named
 from recsys.evaluation.results import Cohort, Evaluation
 from recsys.evaluation.serving_comparison import ServingComparison, ServingVersion, compare_with_serving
 from recsys.evaluation.slices import slices_of
@@ -53,7 +59,22 @@ def compose_report(
         evaluate=config.evaluate,
         judgement=judgement,
         details=_details(config, evidence, _catalogue(workspace), provenance.split, judgement.serving),
+        notes=tuple(_notes(workspace)),
     )
+
+
+def _notes(workspace: Workspace) -> Iterator[Statement]:
+    """What else the night should say."""
+    for change in workspace.changed_inputs:
+        yield Statement(light="attention", text=change, remedy=READ_AGAIN)
+
+
+def read_outcome(workspace: Workspace) -> Outcome:
+    """The outcome in the report that publish wrote, also if it refused. Raises DataError if there is none."""
+    try:
+        return Outcome.model_validate(json.loads(workspace.report_json.read_bytes())["outcome"])
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{workspace.report_json}: holds no outcome: {error}") from error
 
 
 def _judge(config: PipelineConfig, evidence: Evidence, serving: ServingVersion | None) -> Judgement:
@@ -72,11 +93,12 @@ def _details(
     config: PipelineConfig, evidence: Evidence, items: Items, split: SplitSummary, serving: ServingComparison | None
 ) -> Details:
     evaluations, cohort, metric = evidence.evaluations, evidence.cohort, config.publish.metric
-    return Details(
+    details = Details(
         slices=slices_of(evaluations, cohort, k=split_name(metric)[1], split=split, evaluate=config.evaluate),
         examples=tuple(show_users(spread_rows(len(cohort.users), _EXAMPLES), cohort, evaluations, items)),
         regressed=regressions(evaluations, cohort, items, metric=metric, serving=serving),
     )
+    return named(details, config.publish.report_ids)
 
 
 def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:

@@ -8,6 +8,7 @@ from typing import Protocol
 from pipelines.steps.checks import check_holdout_columns, check_log_columns, check_names
 from pipelines.steps.evaluate import evaluate
 from pipelines.steps.index import index
+from pipelines.steps.inputs import READ_AGAIN, changed_inputs
 from pipelines.steps.memory import give_back, keep_one_arena
 from pipelines.steps.prepare import prepare
 from pipelines.steps.publish import publish
@@ -56,7 +57,7 @@ def run(
     """
     keep_one_arena()
     _check_before_work(config, steps)
-    workspace = Workspace(config.workspace)
+    workspace = Workspace(config.workspace, () if "prepare" in steps else _changed(config))
     summaries: dict[str, StepSummary] = {}
     seconds: dict[str, float] = {}
     with exclusive(workspace.root / ".lock", doing="running in this workspace"):
@@ -68,6 +69,14 @@ def run(
             give_back()
             announce(summaries[step], seconds[step])
     return JobSummary(summaries, seconds)
+
+
+def _changed(config: PipelineConfig) -> tuple[str, ...]:
+    """What changed in the input files since prepare; each is logged as a warning."""
+    changes = changed_inputs(config, Workspace(config.workspace).folder("prepare"))
+    for change in changes:
+        log.warning("%s; %s", change, READ_AGAIN)
+    return changes
 
 
 def _check_before_work(config: PipelineConfig, steps: tuple[str, ...]) -> None:

@@ -3,11 +3,12 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
-from pydantic import ConfigDict, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from recsys.evaluation.number_format import count, figure
+from recsys.evaluation.outcome import Outcome
 from recsys.evaluation.provenance import (
     Cleaning,
     Continuity,
@@ -34,9 +35,10 @@ AnySummary = TypeVar("AnySummary", bound=StepSummary)
 
 
 class Fingerprints(Summary):
-    """Of the log, and of the files of a given holdout."""
+    """Of the files of the log, of the catalogue, and of a given holdout."""
 
     log: str
+    catalogue: OrAbsent[str] = None
     holdout: OrAbsent[str] = None
 
 
@@ -138,7 +140,11 @@ class IndexStepSummary(IndexSummary, StepSummary):
 
 
 class PublishSummary(StepSummary):
-    """`unchanged`: this very version served before. `held`: another version, which is held and serves on."""
+    """`unchanged`: this very version served before. `held`: another version, which is held and serves on.
+
+    `outcome`: the report in a few sentences. `changed_inputs`: what changed in the files of the log and the catalogue
+    since prepare read them.
+    """
 
     step = "publish"
 
@@ -146,12 +152,18 @@ class PublishSummary(StepSummary):
     verdict: str
     unchanged: bool
     held: OrAbsent[str] = None
+    outcome: OrAbsent[Outcome] = None
+    changed_inputs: Annotated[tuple[str, ...], Field(exclude_if=lambda value: not value)] = ()
 
     def sentence(self) -> str:
-        """The version, whether it is new, and whether it serves."""
+        """The version, whether it is new and serves, and if it is not new, what is equal."""
         if self.held is not None:
             return f"{self.version} accepted and sealed, but {self.held} is held and serves on"
-        return f"{self.version} " + ("serves already: nothing changed" if self.unchanged else "accepted")
+        if not self.unchanged:
+            return f"{self.version} accepted"
+        if self.changed_inputs:
+            return f"{self.version} serves already: equal as prepare read its input files, which have changed since"
+        return f"{self.version} serves already: settings, log, catalogue and vectors are equal to its own"
 
 
 @dataclass(frozen=True)

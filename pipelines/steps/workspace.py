@@ -31,9 +31,13 @@ _RECORD = "step.json"
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder of one job's intermediate results and of its report."""
+    """The folder of one job's intermediate results and of its report.
+
+    `changed_inputs`: what changed in the input files since prepare read them, in sentences.
+    """
 
     root: Path
+    changed_inputs: tuple[str, ...] = ()
 
     def folder(self, step: str) -> Path:
         """The outputs of one step; it exists only if the step ended without an error."""

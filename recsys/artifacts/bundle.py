@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,13 +49,24 @@ class Bundle(Contents):
     manifest: Manifest
 
 
-def seal_bundle(store: Path, contents: Contents, facts: VersionFacts, *, record: Record | None = None) -> Manifest:
+Pages = Callable[[str], Mapping[str, str]]
+"""The texts of a version's report, by the names of REPORTS, given the version's name."""
+
+
+def seal_bundle(
+    store: Path,
+    contents: Contents,
+    facts: VersionFacts,
+    *,
+    record: Record | None = None,
+    pages: Pages | None = None,
+) -> Manifest:
     """Write a version below `store`; it serves after it is published.
 
     `facts`: for the manifest; the index's kind is added to `facts.index`. `record`: how the version was evaluated, so
-    that the next one can be compared with it. The version appears in one rename, complete and synced to disk, or not
-    at all. Its name follows from its files (except the record), `config` and `log`: sealing the same again verifies
-    the existing folder and changes nothing.
+    that the next one can be compared with it. `pages`: its report. The version appears in one rename, complete and
+    synced to disk, or not at all. Its name follows from its files (except record and report), `config` and `log`:
+    sealing the same again verifies the existing folder and changes nothing.
     Raises ArtifactError if another process is sealing or the disk refuses.
     """
     facts = replace(facts, index={"kind": contents.index.kind, **facts.index})
@@ -66,9 +77,20 @@ def seal_bundle(store: Path, contents: Contents, facts: VersionFacts, *, record:
             save_contents(contents, folder)
             if record is not None:
                 record.save(folder / RECORD)
-            return _commit(folder, new_manifest(_digests(folder), facts))
+            return _commit(folder, _with_pages(new_manifest(_digests(folder), facts), pages, folder))
     except OSError as error:
         raise ArtifactError(f"{versions}: the version could not be written: {error}") from error
+
+
+def _with_pages(manifest: Manifest, pages: Pages | None, folder: Path) -> Manifest:
+    """Write the pages into `folder`; the manifest lists them too."""
+    if pages is None:
+        return manifest
+    written = {name: text.encode() for name, text in pages(manifest.version).items()}
+    for name, content in written.items():
+        (folder / name).write_bytes(content)
+    digests = {name: FileDigest.of(content) for name, content in written.items()}
+    return manifest.model_copy(update={"files": {**manifest.files, **digests}})
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -88,13 +110,26 @@ def read_record(folder: Path) -> tuple[Manifest, Record | None]:
     Raises ArtifactError as `load_bundle` does.
     """
     manifest = read_manifest(folder)
-    if RECORD not in manifest.files:
-        return manifest, None
+    content = _verified_file(folder, RECORD, manifest)
+    return manifest, None if content is None else Record.from_bytes(content)
+
+
+def read_report(folder: Path, name: str) -> str | None:
+    """One page of a version's report, only that file verified; None if the version has none. `name`: of REPORTS.
+
+    Raises ArtifactError as `load_bundle` does.
+    """
+    content = _verified_file(folder, name, read_manifest(folder))
+    return None if content is None else content.decode()
+
+
+def _verified_file(folder: Path, name: str, manifest: Manifest) -> bytes | None:
+    if name not in manifest.files:
+        return None
     try:
-        content = verify_files(folder, {RECORD: manifest.files[RECORD]}, keep=frozenset({RECORD}))[RECORD]
+        return bytes(verify_files(folder, {name: manifest.files[name]}, keep=frozenset({name}))[name])
     except OSError as error:
-        raise ArtifactError(f"{folder / RECORD}: cannot be read: {error.strerror}") from error
-    return manifest, Record.from_bytes(bytes(content))
+        raise ArtifactError(f"{folder / name}: cannot be read: {error.strerror}") from error
 
 
 def verify_bundle(folder: Path) -> Manifest:

@@ -28,6 +28,11 @@ MANIFEST, CHECKSUM = "manifest.json", "manifest.json.sha256"
 RECORD = "evaluation.arrow"
 """How the version was evaluated, user by user. A version that was sealed without an evaluation has none."""
 
+REPORTS = {"json": "report.json", "md": "report.md", "html": "report.html"}
+"""The evaluation report of the version by format. A version that was sealed without a report has none."""
+
+_NOT_IN_THE_NAME = frozenset({RECORD, *REPORTS.values()})
+
 NEWEST_EVENT = "newest_event"
 """Key of a manifest's `log`: UTC seconds of the newest event, None for a log without times, missing in old ones."""
 
@@ -44,8 +49,8 @@ VersionName = Annotated[str, Field(pattern=f"^{VERSION_PATTERN}$")]
 class Manifest(BaseModel):
     """One version's manifest.json; frozen, nothing unknown in it.
 
-    `version` is derived from `schema_version`, `config`, `log` and `files` except RECORD. Its date, library
-    versions and evaluation do not change its name.
+    `version` is derived from `schema_version`, `config`, `log` and `files` except RECORD and REPORTS. Its date,
+    library versions, evaluation and report do not change its name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -105,9 +110,9 @@ def new_manifest(files: dict[str, FileDigest], facts: VersionFacts) -> Manifest:
 
 
 def version_name(fields: Mapping[str, Any]) -> str:
-    """The name that goes with a manifest's `schema_version`, `config`, `log` and `files` except RECORD."""
+    """The name that goes with a manifest's `schema_version`, `config`, `log` and named `files`."""
     identity = {name: fields[name] for name in ("schema_version", "config", "log")}
-    identity["files"] = {name: digest for name, digest in fields["files"].items() if name != RECORD}
+    identity["files"] = {name: digest for name, digest in fields["files"].items() if name not in _NOT_IN_THE_NAME}
     canonical = json.dumps(to_jsonable_python(identity), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f"v{hashlib.sha256(canonical.encode()).hexdigest()[:16]}"
 

@@ -1,6 +1,7 @@
 """`[publish]`: where versions go, and what a new one must not lose."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -17,5 +18,10 @@ class PublishConfig(Section):
         ge=0,
         le=1,
         description="share of the serving version's metric, and of its coverage, that a new one may lose",
+    )
+    report_ids: Literal["plain", "hashed", "none"] = Field(
+        "plain",
+        description="ids of the few users whose lists the report shows: as they are; the first 12 digits of their "
+        "SHA-256, which whoever knows an id can find again; or numbers",
     )
     must_beat_popular: bool = Field(True, description="refuse a model that does not beat most-popular")

@@ -29,22 +29,29 @@ class Statement(Summary):
 
 
 class Outcome(Summary):
-    """How a night ended. `verdict`: what the gates decided.
+    """How a night ended. `verdict`: what the gates decided. `light`: the most serious one of all sentences.
 
     `headline`: the share of users the lists worked for, None if it was not measured. `statements`: how the model
     stands beside its baselines, what failed or was lost, what else to know.
     """
 
+    light: Light
     verdict: Statement
     headline: OrAbsent[str] = None
     statements: Annotated[tuple[Statement, ...], Field(exclude_if=lambda value: not value)] = ()
 
-    @property
-    def light(self) -> Light:
-        """The most serious light of all sentences."""
-        return max((each.light for each in (self.verdict, *self.statements)), key=_ORDER.index)
+    @staticmethod
+    def of(verdict: Statement, *, headline: str | None, statements: tuple[Statement, ...]) -> "Outcome":
+        """The outcome of these sentences, the most serious first."""
+        ordered = tuple(sorted(statements, key=lambda each: -_ORDER.index(each.light)))
+        light = max((each.light for each in (verdict, *statements)), key=_ORDER.index)
+        return Outcome(light=light, verdict=verdict, headline=headline, statements=ordered)
 
     @property
     def symbol(self) -> str:
         """The sign of `light`."""
         return SYMBOLS[self.light]
+
+    def noting(self, statement: Statement) -> "Outcome":
+        """The same with one more statement."""
+        return Outcome.of(self.verdict, headline=self.headline, statements=(*self.statements, statement))

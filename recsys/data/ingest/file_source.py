@@ -132,11 +132,14 @@ class FileSource:
         """
         base = Path(os.path.commonpath([file.parent for file in self.files]))
         total = hashlib.sha256()
-        for file in self.files:
-            with file.open("rb") as content:
-                digest = hashlib.file_digest(content, "sha256").hexdigest()
+        for file, digest in self.digests.items():
             total.update(f"{file.relative_to(base).as_posix()}\0{file.stat().st_size}\0{digest}\n".encode())
         return total.hexdigest()
+
+    @cached_property
+    def digests(self) -> dict[Path, str]:
+        """sha256 of every file, in hexadecimal; each file is read once."""
+        return {file: _sha256(file) for file in self.files}
 
     def estimate_rows(self) -> int:
         """Rows in the files, refused ones included.
@@ -191,6 +194,11 @@ class FileSource:
         if kind == "jsonl":
             return jsonl_blocks(path, columns, advance=advance, block_bytes=self.block_bytes)
         return csv_blocks(path, columns, self.layout, kind=kind, advance=advance, block_bytes=self.block_bytes)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _nobody(position: float) -> None:

@@ -26,8 +26,8 @@ TUNE = "`recsys tune CONFIG` searches better settings"
 def outcome_of(report: "Report") -> Outcome:
     """What the report says in a few sentences, the important first."""
     standing = standing_of(report)
-    statements = (*([standing] if standing else []), *_failed(report), *report.notes)
-    return Outcome(verdict=verdict_of(report), headline=headline_of(report), statements=statements)
+    statements = (*_failed(report), *report.notes, *([standing] if standing else []))
+    return Outcome.of(verdict_of(report), headline=headline_of(report), statements=statements)
 
 
 def verdict_of(report: "Report") -> Statement:

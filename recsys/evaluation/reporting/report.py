@@ -157,7 +157,7 @@ def _tree(report: Report) -> dict[str, object]:
     return {
         "version": report.version,
         "verdict": report.verdict,
-        "outcome": {"light": report.outcome.light, **report.outcome.model_dump(mode="json")},
+        "outcome": report.outcome,
         "gates": report.judgement.gates,
         "log": provenance.log and {**vars(provenance.log), "newest": utc_text(provenance.log.newest)},
         "model": report.model,

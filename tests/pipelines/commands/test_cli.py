@@ -230,7 +230,7 @@ class TestVersions:
         )
         ran = recsys("run", published, "--set", "model.seed=2", "--set", "publish.max_metric_drop=1.0")
         assert ran.returncode == 0, ran.stderr
-        assert f"but {first} is held and serves on" in ran.stdout
+        assert f"⚠ {first} is held and serves on" in ran.stdout
         assert Registry(store).current() == first
         shown = recsys("models", "--store", store).stdout
         assert f"{first} is held since 20" in shown
@@ -314,7 +314,8 @@ class TestHelp:
         assert f"recsys {command}" in shown.partition("Example")[2]
 
     def test_all_of_them_are_there(self) -> None:
-        others = ["demo", "doctor", "export", "fetch", "models", "recommend", "rollback", "run", "serve", "similar"]
+        others = ["demo", "doctor", "export", "fetch", "models", "recommend", "report", "rollback"]
+        others += ["run", "serve", "similar"]
         assert sorted([*STEPS, *others, "tune"]) == COMMANDS
 
     def test_serve_shows_the_options_of_the_service(self, recsys: Any, recsys_process: Any) -> None:

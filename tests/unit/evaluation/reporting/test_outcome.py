@@ -11,6 +11,7 @@ from recsys.evaluation.reporting.pages import render_html, render_markdown
 
 EVALUATE = EvaluateConfig(cutoffs=(20,), bootstrap=50)
 DAY = 86_400
+PASSED = (Gate("g", True, "fine"),)
 FOUND = np.repeat([1.0, 0.0], [51, 49])
 SPLIT = SplitSummary(kind="temporal", cut=20_000 * DAY, counts={}, dropped={}, dropped_users={})
 LOG = LogSource(fingerprint="f", files=("log.csv",), newest=20_028 * DAY)
@@ -18,7 +19,7 @@ LOG = LogSource(fingerprint="f", files=("log.csv",), newest=20_028 * DAY)
 
 @pytest.fixture
 def report_of(evaluation_of, built):
-    def make(lead=0.1, *, found=FOUND, gates=(Gate("g", True, "fine"),), **parts):
+    def make(lead=0.1, *, found=FOUND, gates=PASSED, **parts):
         ndcg = np.linspace(0.2, 0.4, len(found))
         models = [
             evaluation_of("als", {"ndcg@20": ndcg, "hit_rate@20": found}),

@@ -1,0 +1,69 @@
+"""What a night ends with on the console: verdict, headline, what to look at, and where its results are."""
+
+import re
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from pipelines.commands.rendering import err, line, notice, out
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from pipelines.steps.summaries import JobSummary
+    from recsys.evaluation.outcome import Light, Outcome
+    from recsys.pipeline_config import PipelineConfig
+
+
+def published(config: "PipelineConfig", done: "JobSummary", path: "Path") -> None:
+    """How the night ended, where its results are, and the next command. `path`: of the configuration."""
+    store, publish = config.publish.store, done.publish
+    if (found := publish.outcome) is not None:
+        out.print()
+        serves = "serves from" if publish.held is None else "is sealed in"
+        outcome(out, found, f"Accepted: {publish.version} {serves} {store}", _names(config, path))
+    line(f"report:  {config.workspace / 'report.html'} (`recsys report --store {store}` shows it as text)")
+    n_refused = done.prepare.rows.n_refused if "prepare" in done else 0
+    if n_refused:
+        kept = min(n_refused, config.log.quarantine_rows)
+        line(f"refused: {kept:,} of {n_refused:,} rows, by file and line, in {config.workspace / 'quarantine.jsonl'}")
+    line(f"next:    recsys serve --store {store}")
+
+
+def refused(config: "PipelineConfig", found: "Outcome", path: "Path") -> None:
+    """How a night ended whose version was not published, on standard error. `path`: of the configuration."""
+    outcome(err, found, found.verdict.text.replace("Refused:", "Refused, not published:"), _names(config, path))
+    notice(f"report:  {config.workspace / 'report.html'}")
+
+
+def _names(config: "PipelineConfig", path: "Path") -> dict[str, str]:
+    """What the words of a remedy stand for in this run."""
+    return {"CONFIG": str(path), "STORE": str(config.publish.store)}
+
+
+def outcome(console: "Console", found: "Outcome", verdict: str, names: "Mapping[str, str]") -> None:
+    """The verdict with its icon, the headline, and what to look at. `names`: for the words of remedies."""
+    console.print(f"[bold]{_icon(console, found.symbol, found.light)} {escape(verdict)}[/]")
+    if found.headline:
+        console.print(f"  {escape(found.headline)}")
+    for statement in found.statements:
+        console.print(f"  {_icon(console, statement.symbol, statement.light)} {escape(statement.text)}")
+        if statement.remedy:
+            remedy = re.sub(r"\b[A-Z]+\b", lambda word: names.get(word[0], word[0]), statement.remedy)
+            console.print(f"    [bold]->[/] {escape(remedy)}")
+
+
+_COLOURS = {"good": "green", "attention": "yellow", "bad": "red", "open": "dim"}
+_PLAIN_ICONS = {"good": "OK", "attention": "!", "bad": "X", "open": "-"}
+"""Icons for an output that has ASCII only."""
+
+
+def _icon(console: "Console", symbol: str, light: "Light") -> str:
+    try:
+        symbol.encode(console.encoding)
+    except UnicodeEncodeError:
+        symbol = _PLAIN_ICONS[light]
+    return f"[bold {_COLOURS[light]}]{symbol}[/]"
