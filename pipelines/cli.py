@@ -153,6 +153,7 @@ def tune(
 
 _LISTS = "`recsys recommend --store runs/demo/store --user u0000505 -k 5`"
 _VISITOR = "`recsys recommend --store runs/demo/store --did b000773 --did b000774 --explain`"
+_PRUNE = "`recsys prune --store store --keep 14 --dry-run`, `recsys prune --store store --keep 14`"
 _ROLLBACK = "`recsys rollback --store store`, `recsys rollback --store store v0123456789abcdef --hold`"
 _REPORT = "`recsys report`, `recsys report v0123456789abcdef --store store --out report.html`"
 app.command(epilog=f"Examples: {_LISTS}, {_VISITOR}")(ask.recommend)
@@ -161,6 +162,7 @@ app.command(epilog="Example: `recsys export --store runs/demo/store --out lists.
 app.command(epilog="Example: `recsys models --store runs/demo/store`")(store.models)
 app.command(epilog=f"Examples: {_ROLLBACK}")(store.rollback)
 app.command(epilog=f"Examples: {_REPORT}")(store.report)
+app.command(epilog=f"Examples: {_PRUNE}")(store.prune)
 app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     store.serve
 )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipelines.steps.summaries import StepSummary
     from recsys.artifacts.inventory import Inventory, StoredVersion
     from recsys.artifacts.manifest import Manifest
+    from recsys.artifacts.pruning import Pruning
 
 # Lines are not folded in a file or a pipe.
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
@@ -72,6 +73,19 @@ def versions(store: "Path", found: "Inventory") -> None:
     if found.hold is not None:
         reason = f" ({found.hold.reason})" if found.hold.reason else ""
         line(f"{found.hold.version} is held since {found.hold.at}{reason}: nights seal new versions, and none serves")
+
+
+def pruned(store: "Path", found: "Pruning", *, dry_run: bool) -> None:
+    """What was removed, what stays, and why."""
+    verb = "would be removed" if dry_run else "removed"
+    for version in found.removed:
+        line(f"{version} {verb}")
+    for version in found.protected:
+        line(f"{version} stays: it serves, is held, or a rollback would go to it")
+    for version in found.damaged:
+        line(f"{version} stays: its manifest cannot be read; `recsys models --store {store}` says why")
+    freed = f"{found.freed / 2**20:,.1f} MiB {'would be ' if dry_run else ''}freed"
+    line(f"{store}: {len(found.kept) + len(found.protected)} versions stay, {len(found.removed)} {verb}, {freed}")
 
 
 def faults(store: "Path", found: "Inventory") -> None:

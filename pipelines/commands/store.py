@@ -1,4 +1,4 @@
-"""The commands about the published versions of a store: `recsys export`, `models`, `rollback` and `serve`."""
+"""The commands about the versions of a store: `recsys export`, `models`, `rollback`, `prune` and `serve`."""
 
 import os
 import sys
@@ -123,6 +123,27 @@ def _now_serving(registry: "Registry", version: str, as_json: bool) -> None:
             f"{version} serves from {store} and is held; `recsys rollback --store {store} --release` ends the hold"
         )
     return rendering.line(f"{version} serves from {store}; the next run publishes a new version again")
+
+
+def prune(
+    store: Store,
+    keep: Annotated[
+        int, typer.Option("--keep", min=1, help="how many of the newest versions stay", show_default=False)
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would be removed")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove old versions, but never one that serves, is held, or that a rollback would go to.
+
+    `publish.keep` in a pipeline.toml does the same after each publish.
+    """
+    registry = registry_of(store)
+    from recsys.artifacts.pruning import prune as prune_store
+
+    found = prune_store(registry, keep, dry_run=dry_run)
+    if as_json:
+        return rendering.json_document({"store": str(store), "dry_run": dry_run, **found.to_dict()})
+    return rendering.pruned(store, found, dry_run=dry_run)
 
 
 def serve(options: typer.Context) -> None:

@@ -19,10 +19,11 @@ from pipelines.steps.workspace import Workspace
 from recsys.artifacts.bundle import Pages, read_record, seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts
+from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
-from recsys.errors import GateError
+from recsys.errors import ArtifactError, GateError
 from recsys.evaluation.outcome import Statement
 from recsys.evaluation.record import Record
 from recsys.evaluation.reporting.pages import render_html, render_markdown
@@ -67,6 +68,7 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             held=held,
             outcome=report.outcome if held is None else report.outcome.noting(_held(held)),
             changed_inputs=workspace.changed_inputs,
+            pruned=_pruned(registry, config.publish.keep),
         )
     log.info("sealed version=%s held=%s", version, held)
     return output.summary
@@ -91,6 +93,15 @@ def _pages(report: Report, plots: Mapping[str, str | None], version: str | None 
 def _write(pages: Mapping[str, str], workspace: Workspace) -> None:
     for name, text in pages.items():
         (workspace.root / name).write_text(text, encoding="utf-8")
+
+
+def _pruned(registry: Registry, keep: int | None) -> tuple[str, ...]:
+    """The versions that were removed. A store that cannot be pruned is a warning: the new version serves."""
+    try:
+        return () if keep is None else prune(registry, keep).removed
+    except ArtifactError as error:
+        log.warning("publish.keep: %s", error)
+        return ()
 
 
 def _serving(registry: Registry) -> ServingVersion | None:

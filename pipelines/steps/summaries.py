@@ -144,6 +144,7 @@ class PublishSummary(StepSummary):
 
     `outcome`: the report in a few sentences. `changed_inputs`: what changed in the files of the log and the catalogue
     since prepare read them.
+    `pruned`: versions that `publish.keep` removed from the store.
     """
 
     step = "publish"
@@ -153,10 +154,15 @@ class PublishSummary(StepSummary):
     unchanged: bool
     held: OrAbsent[str] = None
     outcome: OrAbsent[Outcome] = None
+    pruned: Annotated[tuple[str, ...], Field(exclude_if=lambda value: not value)] = ()
     changed_inputs: Annotated[tuple[str, ...], Field(exclude_if=lambda value: not value)] = ()
 
     def sentence(self) -> str:
-        """The version, whether it is new and serves, and if it is not new, what is equal."""
+        """The version, whether it is new and serves, what is equal if it is not new, and what was pruned."""
+        pruned = f"; {len(self.pruned)} older removed (publish.keep)" if self.pruned else ""
+        return self._state() + pruned
+
+    def _state(self) -> str:
         if self.held is not None:
             return f"{self.version} accepted and sealed, but {self.held} is held and serves on"
         if not self.unchanged:

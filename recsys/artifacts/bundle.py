@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -148,12 +148,22 @@ def _verify(folder: Path, *, keep: frozenset[str]) -> tuple[Manifest, dict[str, 
         raise ArtifactError(f"{error.filename or folder}: cannot be read: {error.strerror}") from error
 
 
-@contextmanager
-def _staging(versions: Path) -> Iterator[Path]:
-    """An empty folder to fill, removed at the end unless renamed. The caller holds the lock, so others are stale."""
+def remove_staging(store: Path) -> None:
+    """Remove what sealing left if its job was stopped. Nothing happens while another process seals a version."""
+    with suppress(ArtifactError), exclusive(store / _LOCK, doing="removing leftovers"):
+        _remove_stale(store / VERSIONS)
+
+
+def _remove_stale(versions: Path) -> None:
     for stale in versions.glob(f"{_STAGING}*"):
         logger.warning("removing %s, left by a job that was stopped", stale)
         shutil.rmtree(stale)
+
+
+@contextmanager
+def _staging(versions: Path) -> Iterator[Path]:
+    """An empty folder to fill, removed at the end unless renamed. The caller holds the lock, so others are stale."""
+    _remove_stale(versions)
     folder = versions / f"{_STAGING}{os.getpid()}"
     folder.mkdir()
     try:

@@ -72,7 +72,7 @@ class Registry:
         Raises ArtifactError if it is damaged; the serving version stays the same.
         """
         load_bundle(self.path(version))
-        with self._turn():
+        with self.locked():
             if self.held() not in (None, version):
                 return False
             self._point_to(version, "publish", previous=self.current())
@@ -86,7 +86,7 @@ class Registry:
         Returns the version that serves now. Raises ArtifactError if there is none or it is damaged; the serving
         version then stays the same.
         """
-        with self._turn():
+        with self.locked():
             target = self._go_back_to(version or self._before_current())
             if (hold := self.hold_now()) is not None:
                 write_hold(self.store / HOLD, hold.model_copy(update={"version": target}))
@@ -106,7 +106,7 @@ class Registry:
 
         Returns the version. Raises ArtifactError as `rollback` does.
         """
-        with self._turn():
+        with self.locked():
             target = version or self._before_current()
             if target != self._named():
                 self._go_back_to(target)
@@ -115,7 +115,7 @@ class Registry:
 
     def release(self) -> None:
         """End a hold, a damaged one too; the pointer stays until the next publish. Raises ArtifactError."""
-        with self._turn():
+        with self.locked():
             remove_hold(self.store / HOLD)
 
     def history(self) -> list[HistoryEntry]:
@@ -155,12 +155,28 @@ class Registry:
         self._point_to(target, "rollback", previous=self._served_last())
         return target
 
+    def rollback_target(self) -> str | None:
+        """The version that a rollback would return to, None if there is none.
+
+        Versions that are no longer in the store are passed over, with a warning. Raises ArtifactError if CURRENT or
+        HISTORY is damaged.
+        """
+        for version in reversed(ancestry(self.history(), self.current())[:-1]):
+            if self.path(version).is_dir():
+                return version
+            logger.warning("%s served before, but is no longer in %s; it is passed over", version, self.store)
+        return None
+
     def _before_current(self) -> str:
         current = self._serving()
-        behind = ancestry(self.history(), current)[:-1]
-        if not behind:
-            raise ArtifactError(f"{self.store / HISTORY}: no version served before {current}; name one to go to")
-        return behind[-1]
+        if (target := self.rollback_target()) is None:
+            none = (
+                "none that served before {} is left"
+                if ancestry(self.history(), current)[:-1]
+                else "no version served before {}"
+            )
+            raise ArtifactError(f"{self.store / HISTORY}: {none.format(current)}; name one to go to")
+        return target
 
     def _history_bytes(self) -> bytes:
         path = self.store / HISTORY
@@ -171,7 +187,11 @@ class Registry:
         except OSError as error:
             raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
 
-    def _turn(self) -> AbstractContextManager[None]:
+    def locked(self) -> AbstractContextManager[None]:
+        """While it lasts, no other process moves the pointer or prunes.
+
+        Raises ArtifactError if another one does for longer than `lock_wait_seconds`.
+        """
         return exclusive(self.store / _LOCK, doing="moving the pointer", wait=self._lock_wait_seconds)
 
     def _point_to(self, version: str, action: Literal["publish", "rollback"], *, previous: str | None) -> None:

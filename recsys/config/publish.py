@@ -12,6 +12,12 @@ class PublishConfig(Section):
     """`[publish]`: where versions go, and what a new one must not lose."""
 
     store: FilePath = Field(Path("store"), description="folder of the published versions")
+    keep: int | None = Field(
+        None,
+        ge=1,
+        description="number of versions that stay in the store after a publish: the newest, and whichever serves, is "
+        "held, or a rollback would go to; default: all",
+    )
     metric: str = Field("ndcg@20", description="the metric that the gates use")
     max_metric_drop: float = Field(
         0.02,

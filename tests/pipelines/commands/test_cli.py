@@ -240,6 +240,21 @@ class TestVersions:
         ran = recsys(*another, "--json")
         assert Registry(store).current() == json.loads(ran.stdout)["steps"]["publish"]["version"] != first
 
+    def test_old_versions_are_pruned_by_hand_or_after_each_publish(self, recsys: Any, published: Path) -> None:
+        store = published.parent / "store"
+        for seed, keep in (("2", ()), ("3", ()), ("4", ("--set", "publish.keep=2"))):
+            loose = ("--set", f"model.seed={seed}", "--set", "publish.max_metric_drop=1.0")
+            ran = recsys(
+                "run", published, "--from", "prepare" if seed == "2" else "evaluate", *loose, *keep, "--json"
+            )
+            assert ran.returncode == 0, ran.stderr
+        assert len(json.loads(ran.stdout)["steps"]["publish"]["pruned"]) == 2
+        assert len(Registry(store).names()) == 2
+        planned = recsys("prune", "--store", store, "--keep", "1", "--dry-run")
+        assert "2 versions stay, 0 would be removed" in planned.stdout
+        found = json.loads(recsys("prune", "--store", store, "--keep", "1", "--json").stdout)
+        assert (len(found["kept"]), len(found["protected"]), found["removed"]) == (1, 1, [])
+
     @pytest.mark.parametrize("options", [["--release", "--hold"], ["--release", "v0"], ["--reason", "x"]])
     def test_options_of_a_hold_that_contradict_each_other_are_2(self, recsys: Any, store: Path, options: Any) -> None:
         assert recsys("rollback", "--store", store, *options).returncode == 2
@@ -314,7 +329,7 @@ class TestHelp:
         assert f"recsys {command}" in shown.partition("Example")[2]
 
     def test_all_of_them_are_there(self) -> None:
-        others = ["demo", "doctor", "export", "fetch", "models", "recommend", "report", "rollback"]
+        others = ["demo", "doctor", "export", "fetch", "models", "prune", "recommend", "report", "rollback"]
         others += ["run", "serve", "similar"]
         assert sorted([*STEPS, *others, "tune"]) == COMMANDS
 
