@@ -11,7 +11,10 @@ from recsys.config.files import FileFormat
 class LogFiles(FileFormat):
     """The files of a log."""
 
-    paths: tuple[FilePath, ...] = Field(min_length=1, description="files or globs, read in sorted order")
+    paths: tuple[FilePath, ...] = Field(
+        min_length=1,
+        description="files, folders or patterns such as `events/**/*.parquet`, read in the order of their paths",
+    )
 
 
 class LogSchema(Section):

@@ -1,11 +1,12 @@
-"""FileSource: the files of a log, found by name or glob, of any format, plain or compressed."""
+"""FileSource: the files of a log, of any format, plain or compressed."""
 
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import accumulate
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,8 +15,10 @@ import pyarrow.parquet as pq
 from recsys.config import FileFormat, LogFiles
 from recsys.data.ingest.csv_blocks import csv_blocks
 from recsys.data.ingest.csv_header import layout_hint
+from recsys.data.ingest.file_finding import FoundFiles, find_files
 from recsys.data.ingest.jsonl_blocks import jsonl_blocks
-from recsys.data.ingest.parquet_blocks import parquet_blocks
+from recsys.data.ingest.parquet_blocks import BLOCK_ROWS, parquet_blocks
+from recsys.data.ingest.partitions import PartitionColumns, above_partitions, partitions_of
 from recsys.data.ingest.source import Batches, Columns
 from recsys.data.ingest.text_blocks import BLOCK_BYTES, COMPRESSIONS, Advance, open_bytes
 from recsys.errors import ConfigError, DataError
@@ -30,6 +33,8 @@ _SAMPLE_BYTES = 16 << 20
 _SAMPLED_FILES = 8
 _HEADER_BYTES = 1 << 16
 _LINE_BYTES = 1 << 12
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+_NAMED = 3
 
 _FORMATS = {
     ".csv": "csv",
@@ -39,35 +44,6 @@ _FORMATS = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-
-
-def log_files(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """The files that `paths` (files and globs) name, sorted, each once.
-
-    Raises DataError for a path that names no file, a directory, and an empty file.
-    """
-    found = sorted({file for path in paths for file in _matches(path)})
-    for file in found:
-        if file.stat().st_size == 0:
-            raise DataError(f"{file}: the file is empty (0 bytes)")
-    return tuple(found)
-
-
-def _matches(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        raise DataError(f"{path}: is a directory; name its files, such as {path / '*.csv'}")
-    files = [match for match in _glob(path) if match.is_file() and not match.name.startswith(".")]
-    if not files:
-        is_glob = any(sign in str(path) for sign in "*?[")
-        raise DataError(f"{path}: {'no file matches this pattern' if is_glob else 'no such file'}")
-    return files
-
-
-def _glob(path: Path) -> Iterator[Path]:
-    whole = path.absolute()
-    return Path(whole.anchor).glob(str(whole.relative_to(whole.anchor)))
 
 
 def format_of(path: Path, declared: str = "auto", *, section: str = "log") -> str:
@@ -81,7 +57,8 @@ def format_of(path: Path, declared: str = "auto", *, section: str = "log") -> st
     if suffix.lower() not in _FORMATS:
         raise DataError(
             f"{path}: the name does not show the format; expected {', '.join(_FORMATS)}, plain or with "
-            f"{' or '.join(COMPRESSIONS)} (or set {section}.format){_first_line_hint(path, section)}"
+            f"{' or '.join(COMPRESSIONS)} (set {section}.format, or name the files by a pattern such as "
+            f"{path.with_name('*.csv')}){_first_line_hint(path, section)}"
         )
     return _FORMATS[suffix.lower()]
 
@@ -99,9 +76,10 @@ def _first_line_hint(path: Path, section: str) -> str:
 class FileSource:
     """Files in sorted order, as one log.
 
-    `paths`: files and globs. `layout`: how they are written. `section`: the section of the configuration that says
-    so, for messages that name its keys. `block_bytes`: size of the blocks that text files are read in.
-    Its methods raise DataError for files that are missing, empty, damaged or of no known format.
+    `paths`: files, folders and patterns (`find_files`). `layout`: how they are written. `section`: the section of the
+    configuration that says so, for messages that name its keys. `block_bytes`: size of the blocks that text files are
+    read in. Columns that are in the names of folders (`date=2024-01-01/`) are read like those in the files.
+    Its methods raise DataError for files that are missing, damaged or of no known format.
     """
 
     paths: tuple[Path, ...]
@@ -114,10 +92,15 @@ class FileSource:
         """The files that a log's configuration names."""
         return FileSource(log.paths, log)
 
-    @cached_property
+    @property
     def files(self) -> tuple[Path, ...]:
+        """The files, in the order of their paths."""
+        return self._found.files
+
+    @cached_property
+    def _found(self) -> FoundFiles:
         """The files, found once."""
-        return log_files(self.paths)
+        return find_files(self.paths)
 
     @property
     def description(self) -> str:
@@ -128,12 +111,13 @@ class FileSource:
     def fingerprint(self) -> str:
         """sha256, in hexadecimal, over the name, size and content of every file.
 
-        Names are relative to the deepest folder that holds all files, so that a log may move as a whole.
+        Names are relative to the deepest folder that holds all files, so that a log may move as a whole, but have
+        every folder of a partition.
         """
-        base = Path(os.path.commonpath([file.parent for file in self.files]))
+        base = above_partitions(Path(os.path.commonpath([file.parent for file in self.files])))
         total = hashlib.sha256()
         for file, digest in self.digests.items():
-            total.update(f"{file.relative_to(base).as_posix()}\0{file.stat().st_size}\0{digest}\n".encode())
+            total.update(f"{file.relative_to(base).as_posix()}\0{_size(file)}\0{digest}\n".encode())
         return total.hexdigest()
 
     @cached_property
@@ -148,20 +132,32 @@ class FileSource:
         rest of them, and the other files, are assumed to have as many rows per byte on disk. A line end within
         quotes counts as a row.
         """
-        parquet = [file for file in self.files if self._format_of(file) == "parquet"]
-        text = [file for file in self.files if file not in parquet]
+        filled = [file for file in self.files if _size(file)]
+        kinds = [self._format_of(file) for file in filled]
+        parquet = [file for file, kind in zip(filled, kinds, strict=True) if kind == "parquet"]
+        text = [file for file, kind in zip(filled, kinds, strict=True) if kind != "parquet"]
         return sum(map(_parquet_rows, parquet)) + _text_rows(text, self._has_header)
 
     def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
-        """The rows of all files; `progress` counts bytes on disk. A file without rows is logged as a warning."""
-        sizes = [file.stat().st_size for file in self.files]
-        for number, file in enumerate(self.files):
-            before, n_batches = sum(sizes[:number]), 0
-            for parse in self._batches_of(file, columns, partial(_report, progress, before, sum(sizes))):
+        """The rows of all files; `progress` counts bytes on disk.
+
+        Files without rows, that changed while they were read, or that hold the same are logged as warnings.
+        """
+        for note in self._found.notes:
+            logger.warning("%s", note)
+        sizes, in_folders = [_size(file) for file in self.files], PartitionColumns()
+        starts, empty = [0, *accumulate(sizes)], list[Path]()
+        for file, size, before in zip(self.files, sizes, starts, strict=False):
+            n_batches, report = 0, partial(_report, progress, before, starts[-1])
+            for parse in self._batches_of(file, columns, report, in_folders):
                 n_batches += 1
                 yield parse
             if not n_batches:
-                logger.warning("%s: the file holds no rows", file)
+                empty.append(file)
+            if _size(file) != size:
+                logger.warning("%s: had %d bytes and has %d after it was read", file, size, _size(file))
+        if empty:
+            logger.warning("%s", _empty(empty, len(self.files)))
 
     def check(self, columns: Columns) -> None:
         """Look at the start of every file. Raises DataError if one lacks a column or cannot be read."""
@@ -171,10 +167,8 @@ class FileSource:
     def _start_of(self, path: Path, columns: Columns) -> Batches:
         """As `_batches_of`, for its first batch only; keys of JSON objects are looked for in a whole block."""
         kind = self._format_of(path)
-        if kind == "parquet":
-            return parquet_blocks(path, columns, advance=_nobody, block_rows=1)
-        source = self if kind == "jsonl" else replace(self, block_bytes=_HEADER_BYTES)
-        return source._batches_of(path, columns, _nobody)
+        block_bytes = self.block_bytes if kind in ("jsonl", "parquet") else _HEADER_BYTES
+        return replace(self, block_bytes=block_bytes)._batches_of(path, columns, _nobody, PartitionColumns(), 1)
 
     def _format_of(self, path: Path) -> str:
         kind = format_of(path, self.layout.format, section=self.section)
@@ -187,18 +181,25 @@ class FileSource:
     def _has_header(self, path: Path) -> bool:
         return self._format_of(path) in ("csv", "tsv") and not self.layout.columns
 
-    def _batches_of(self, path: Path, columns: Columns, advance: Advance) -> Batches:
+    def _batches_of(
+        self,
+        path: Path,
+        columns: Columns,
+        advance: Advance,
+        in_folders: PartitionColumns,
+        block_rows: int = BLOCK_ROWS,
+    ) -> Batches:
         kind = self._format_of(path)
+        if _is_blank(path, kind):
+            return iter(())
+        columns = replace(columns, in_path=partitions_of(path))
         if kind == "parquet":
-            return parquet_blocks(path, columns, advance=advance)
-        if kind == "jsonl":
-            return jsonl_blocks(path, columns, advance=advance, block_bytes=self.block_bytes)
-        return csv_blocks(path, columns, self.layout, kind=kind, advance=advance, block_bytes=self.block_bytes)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+            batches = parquet_blocks(path, columns, advance=advance, block_rows=block_rows)
+        elif kind == "jsonl":
+            batches = jsonl_blocks(path, columns, advance=advance, block_bytes=self.block_bytes)
+        else:
+            batches = csv_blocks(path, columns, self.layout, kind=kind, advance=advance, block_bytes=self.block_bytes)
+        return in_folders.added(batches, columns, path)
 
 
 def _nobody(position: float) -> None:
@@ -207,6 +208,39 @@ def _nobody(position: float) -> None:
 
 def _report(progress: Progress, before: int, total: int, position: float) -> None:
     progress("read", before + position, total)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _is_blank(path: Path, kind: str) -> bool:
+    """Whether a file has no byte, or a text file nothing but blank lines."""
+    if kind == "parquet" or not _size(path):
+        return not _size(path)
+    with open_bytes(path) as (stream, _):
+        while piece := stream.read(_HEADER_BYTES):
+            if piece.strip(_BLANK):
+                return False
+    return True
+
+
+def _empty(files: Sequence[Path], n_files: int) -> str:
+    if n_files == 1:
+        return f"{files[0]}: the file holds no rows"
+    shown = ", ".join(map(str, files[:_NAMED])) + (", ..." if len(files) > _NAMED else "")
+    return f"{len(files)} of {n_files} files hold no rows: {shown}"
 
 
 def _parquet_rows(path: Path) -> int:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -49,7 +50,8 @@ def jsonl_blocks(path: Path, columns: Columns, *, advance: Advance, block_bytes:
     """
     blocks = text_blocks(path, _end_of_lines, advance=advance, block_bytes=block_bytes)
     first = next(blocks)
-    columns.places(str(path), _keys(first.data.tobytes()))
+    found = columns.places(str(path), _keys(first.data.tobytes()))
+    columns = replace(columns, names={key: columns.names[key] for key in found})
     return (partial(_parse, block, path, columns) for block in chain([first], blocks))
 
 

@@ -11,10 +11,10 @@ from recsys.data.ingest.source import ITEM, USER, Batches, Columns, Parse, RawBa
 from recsys.data.ingest.text_blocks import Advance
 from recsys.errors import DataError
 
-_BLOCK_ROWS = 1 << 19
+BLOCK_ROWS = 1 << 19
 
 
-def parquet_blocks(path: Path, columns: Columns, *, advance: Advance, block_rows: int = _BLOCK_ROWS) -> Batches:
+def parquet_blocks(path: Path, columns: Columns, *, advance: Advance, block_rows: int = BLOCK_ROWS) -> Batches:
     """The rows of a file, counted from 1; only `columns` are read, up to `block_rows` rows at a time.
 
     Raises DataError if the file lacks a column, or is not a complete Parquet file.

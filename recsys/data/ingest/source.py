@@ -33,11 +33,13 @@ class Columns:
     """The columns to read: `names` maps a key of the configuration's `section` to the name of its column.
 
     `keep`: up to this many rows per batch that cannot be split into columns are kept as text, for the quarantine.
+    `in_path`: further columns, whose values are in the names of the folders of a file (None is a null).
     """
 
     section: str
     names: Mapping[str, str]
     keep: int
+    in_path: Mapping[str, bytes | None] = field(default_factory=dict)
 
     @staticmethod
     def of(log: LogSchema) -> "Columns":
@@ -49,17 +51,20 @@ class Columns:
     def places(self, origin: str, found: Sequence[str], *, advice: str = "") -> dict[str, int]:
         """Position in `found` of the column of each key; white space around a name in `found` is ignored.
 
-        Raises DataError if a column is missing or its name occurs more than once; `origin` names the source, and
-        `advice` ends the message.
+        A key whose column is in the path only has none. Raises DataError if a column is missing or its name occurs
+        more than once; `origin` names the source, and `advice` ends the message.
         """
         missing = set(self.names.values()).difference(found)
         found = [name.strip() if name.strip() in missing else name for name in found]
-        for key, name in self.names.items():
+        in_file = {key: name for key, name in self.names.items() if name in found or name not in self.in_path}
+        if not in_file:
+            raise DataError(f"{origin}: none of its columns is read; all are in the names of its folders")
+        for key, name in in_file.items():
             if found.count(name) != 1:
                 problem = f"no column {name!r}" if name not in found else f"more than one column {name!r}"
-                hint = _hint(name, found, unsplit=len(found) == 1 and advice != "")
+                hint = _hint(name, [*found, *self.in_path], unsplit=len(found) == 1 and advice != "")
                 raise DataError(f"{origin}: {problem} ({self.section}.{key}){hint}{advice}")
-        return {key: found.index(name) for key, name in self.names.items()}
+        return {key: found.index(name) for key, name in in_file.items()}
 
 
 def _hint(name: str, found: Sequence[str], *, unsplit: bool) -> str:

@@ -1,4 +1,4 @@
-"""Files as a source: found by name and glob, of every format, fingerprinted and counted."""
+"""Files as a source: of every format, fingerprinted and counted."""
 
 import gzip
 import os
@@ -11,34 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from recsys.config import FileFormat
-from recsys.data.ingest.file_source import FileSource, format_of, log_files
+from recsys.config import FileFormat, LogSchema
+from recsys.data.ingest.file_source import FileSource, format_of
+from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.source import Columns
 from recsys.errors import DataError
-
-
-def test_globs_and_names_give_each_file_once_in_order(tmp_path: Path) -> None:
-    for name in ("b.csv", "a.csv", "sub/c.csv", ".hidden.csv", "notes.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("x")
-    found = log_files([tmp_path / "**" / "*.csv", tmp_path / "a.csv"])
-    assert [str(file.relative_to(tmp_path)) for file in found] == ["a.csv", "b.csv", "sub/c.csv"]
-
-
-def test_a_name_with_glob_signs_is_a_name_first(tmp_path: Path) -> None:
-    (tmp_path / "a[1].csv").write_text("x")
-    assert log_files([tmp_path / "a[1].csv"]) == (tmp_path / "a[1].csv",)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("*.csv", "no file matches"), ("gone.csv", "no such file"), (".", "is a directory"), ("empty.log", "0 bytes")],
-)
-def test_what_is_not_there_is_named(tmp_path: Path, name: str, expected: str) -> None:
-    (tmp_path / "empty.log").touch()
-    with pytest.raises(DataError, match=expected) as caught:
-        log_files([tmp_path / name])
-    assert str(tmp_path) in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -177,3 +154,48 @@ def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "log.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(DataError, match=r"log\.parquet: cannot be read as Parquet"):
         estimate_rows(tmp_path / "log.parquet")
+
+
+EMPTY = {
+    "0.csv": b"",
+    "1.csv": b"user,item\n",
+    "2.csv.gz": b"",
+    "3.csv.gz": gzip.compress(b""),
+    "4.jsonl": b"\n\n",
+    "5.jsonl.gz": gzip.compress(b""),
+    "6.tsv": b"\xef\xbb\xbf\r\n",
+    "7.parquet": b"",
+}
+
+
+def test_files_without_rows_are_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name, content in EMPTY.items():
+        (tmp_path / name).write_bytes(content)
+    pq.write_table(pa.table({"user": pa.array([], pa.string()), "item": []}), tmp_path / "8.parquet")
+    source = FileSource((tmp_path,))
+    with pytest.raises(DataError, match="holds no rows"):
+        read_log(source, LogSchema())
+    assert source.estimate_rows() <= 3  # blank lines
+    caplog.clear()
+    (tmp_path / "9.csv").write_text("user,item\na,x\n")
+    source = FileSource((tmp_path,))
+    source.check(USERS)
+    assert len(read_log(source, LogSchema())[0]) == 1
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith(f"9 of 10 files hold no rows: {tmp_path / '0.csv'}, ")
+
+
+def test_a_file_that_vanishes_or_grows_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("user,item\na,x\n")
+    source = FileSource((tmp_path,))
+    batches = source.batches(USERS)
+    next(batches)
+    (tmp_path / "a.csv").write_text("user,item\na,x\nb,x\n")
+    list(batches)
+    assert "a.csv: had 14 bytes and has 18 after it was read" in caplog.text
+    assert source.files[1:]
+    (tmp_path / "b.csv").unlink()
+    for read in (source.fingerprint, source.estimate_rows, lambda: list(source.batches(USERS))):
+        with pytest.raises(DataError, match=r"b\.csv: cannot be read: No such file"):
+            read()

@@ -301,7 +301,7 @@ def test_one_file_without_rows_among_others_is_a_warning(tmp_path: Path, caplog:
     (tmp_path / "b.csv").write_text("user,item\nu,i\n")
     events, _ = read_files(LogConfig(paths=(tmp_path / "*.csv",)))
     assert len(events) == 1
-    assert f"{tmp_path / 'a.csv'}: the file holds no rows" in caplog.text
+    assert f"1 of 2 files hold no rows: {tmp_path / 'a.csv'}" in caplog.text
 
 
 def test_a_frame_without_rows_is_an_error() -> None:

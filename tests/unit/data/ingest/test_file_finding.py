@@ -1,0 +1,155 @@
+"""Files found by name, in folders and by patterns: in order, each once, markers of writers skipped."""
+
+import gzip
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from recsys.data.ingest.file_finding import FoundFiles, find_files
+from recsys.errors import DataError
+
+Find = Callable[..., list[str]]
+
+MARKERS = (
+    "_SUCCESS",
+    ".hidden.csv",
+    "_temporary/0/part-9.csv",
+    "date=2024-01-01/.part-0.csv.crc",
+    "date=2024-01-01/_metadata",
+)
+FILES = ("a[1].csv", "date=2024-01-01/part-0.csv", "date=2024-01-02/part-0.csv", "out.csv/000000_0", "top.csv")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in (*MARKERS, *FILES):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"user,item\n{name},x\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        ((".",), FILES),
+        (("*",), FILES),
+        (("**",), FILES),
+        (("**/*",), FILES),
+        (("**/*.csv", "top.csv", "./date=2024-01-01/../top.csv"), FILES),
+        (("date=*",), FILES[1:3]),
+        (("date=*/*",), FILES[1:3]),
+        (("**/part-[0-9].csv",), FILES[1:3]),
+        (("date=2024-01-0?/part-0.csv", "date=2024-01-02"), FILES[1:3]),
+        (("*.csv",), (FILES[0], *FILES[3:])),
+        (("a[1].csv",), FILES[:1]),
+        (("_SUCCESS", ".hidden.csv"), (".hidden.csv", "_SUCCESS")),
+        (("_temp*/**/*.csv",), ("_temporary/0/part-9.csv",)),
+        (("date=*/_*",), ("date=2024-01-01/_metadata",)),
+        (("top.csv", "out.csv"), FILES[3:]),
+    ],
+)
+def test_names_folders_and_patterns(folder: Path, patterns: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    found = find_files([folder / pattern for pattern in patterns])
+    assert found == FoundFiles(tuple(folder / name for name in expected))
+
+
+def test_a_relative_pattern_starts_in_the_working_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert find_files([Path("date=*")]).files == (Path(FILES[1]), Path(FILES[2]))
+
+
+def test_a_name_that_is_not_utf8_is_found(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.csv")
+    (tmp_path / name).write_text("x")
+    assert find_files([tmp_path / "*.csv"]).files == (tmp_path / name,)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("*.tsv", r"\*\.tsv: no file matches this pattern"),
+        ("empty/*", r"no file matches this pattern"),
+        ("gone.csv", r"gone\.csv: no such file"),
+        ("gone/*.csv", r"no file matches this pattern"),
+        ("top.csv/*", r"no file matches this pattern"),
+        ("empty", r"empty: the folder holds no file"),
+        ("markers", r"markers: the folder holds no file; names that start with _ or \. are skipped"),
+        ("dangling.csv", r"dangling\.csv: is a link to nowhere\.csv, which does not exist"),
+        ("*ling.csv", r"dangling\.csv: is a link to nowhere\.csv"),
+        ("pipe", r"pipe: is not a regular file"),
+    ],
+)
+def test_what_is_not_there_is_named(folder: Path, name: str, expected: str) -> None:
+    (folder / "empty" / "inner").mkdir(parents=True)
+    (folder / "markers").mkdir()
+    (folder / "markers" / "_SUCCESS").touch()
+    (folder / "dangling.csv").symlink_to("nowhere.csv")
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(DataError, match=expected) as caught:
+        find_files([folder / name])
+    assert str(folder) in str(caught.value)
+
+
+def test_a_folder_within_itself_is_read_once(folder: Path) -> None:
+    (folder / "out.csv" / "again").symlink_to("..")
+    assert find_files([folder]).files == find_files([folder / "**"]).files == tuple(folder / name for name in FILES)
+
+
+@pytest.mark.parametrize("link", ["file link", "folder link", "hard link", "compressed", "compressed twice"])
+def test_the_same_file_twice_is_read_once_and_named(folder: Path, link: str) -> None:
+    real, text = folder / FILES[1], (folder / FILES[1]).read_bytes()
+    left_out = [folder / "again.csv"]
+    match link:
+        case "file link":
+            left_out[0].symlink_to(real)
+        case "folder link":
+            left_out = [folder / "current" / "part-0.csv"]
+            left_out[0].parent.symlink_to(real.parent)
+        case "hard link":
+            left_out = [folder / "zzz.csv"]
+            left_out[0].hardlink_to(real)
+        case "compressed":
+            left_out = [real.with_name("part-0.csv.gz")]
+            left_out[0].write_bytes(gzip.compress(text))
+        case "compressed twice":
+            left_out = [real.with_name("part-0.csv.gz"), real.with_name("part-0.csv.GZ")]
+            for number, path in enumerate(left_out):
+                path.write_bytes(gzip.compress(text, mtime=number))
+    found = find_files([folder])
+    assert found.files == tuple(folder / name for name in FILES)
+    told = "\n".join(found.notes)
+    assert "it is read once" in told
+    assert all(str(path) in told for path in (real, *left_out))
+
+
+def test_of_a_link_alone_the_link_is_read(folder: Path) -> None:
+    (folder / "again.csv").symlink_to(folder / FILES[1])
+    assert find_files([folder / "again.csv"]) == FoundFiles((folder / "again.csv",))
+
+
+def test_a_file_that_goes_on_after_its_compressed_copy_is_refused(folder: Path) -> None:
+    text = (folder / "top.csv").read_bytes()
+    (folder / "top.csv.gz").write_bytes(gzip.compress(text[: text.index(b"\n") + 1]))
+    with pytest.raises(DataError, match=r"top\.csv and .*top\.csv\.gz: one is the beginning of the other"):
+        find_files([folder])
+
+
+def test_one_name_with_different_content_and_copies_are_told_and_read(folder: Path) -> None:
+    (folder / "top.csv.gz").write_bytes(gzip.compress(b"user,item\nother,x\n"))
+    (folder / "copy.csv").write_bytes((folder / "top.csv").read_bytes())
+    (folder / "empty-1.csv").touch()
+    (folder / "empty-2.csv").touch()
+    (folder / "header-1.csv").write_text("user,item\n")
+    (folder / "header-2.csv").write_text("user,item\n")
+    found = find_files([folder / "*.csv*"])
+    assert len(found.files) == 9
+    different, copies = found.notes
+    assert different.startswith(f"{folder / 'top.csv'} and {folder / 'top.csv.gz'}: have one name and different")
+    assert copies.endswith(f"all of which are read: {folder / 'copy.csv'} and {folder / 'top.csv'}")
+
+
+def test_days_of_equal_content_are_not_copies(folder: Path) -> None:
+    (folder / FILES[2]).write_bytes((folder / FILES[1]).read_bytes())
+    assert find_files([folder]).notes == ()
