@@ -4,8 +4,6 @@ Exit codes: 0 done; 1 unexpected; 2 the config, the data or an argument is wrong
 130 interrupted.
 """
 
-import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from pipelines.commands import ask, rendering, rendering_lists, rendering_night, store
-from pipelines.commands.options import Config, Json, Overrides, parse_overrides, require_extra
+from pipelines.commands import ask, log, rendering, rendering_lists, rendering_night, store
+from pipelines.commands.options import Config, Json, LogFormat, Overrides, parse_overrides, require_extra
 from recsys.errors import GateError, RecsysError
 
 if TYPE_CHECKING:
@@ -30,6 +28,29 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
+
+
+def _show_releases(wanted: bool) -> None:
+    if wanted:
+        from pipelines.commands.releases import releases
+
+        rendering.line(releases())
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_show_releases,
+            help="show the releases of recsys, Python and the main libraries",
+        ),
+    ] = False,
+) -> None:
+    """Nightly recommendations from an interaction log. Start with `recsys demo`."""
 
 
 @app.command(epilog="Examples: `recsys demo`, `recsys demo --serve`")
@@ -53,9 +74,11 @@ def run(
     config: Config,
     first: Annotated[str, typer.Option("--from", metavar="STEP", help="start at this step")] = "prepare",
     overrides: Overrides = None,
+    log_format: LogFormat = None,
     as_json: Json = False,
 ) -> None:
     """Run the nightly job: prepare, evaluate, train, index, publish."""
+    log.configure(log_format)
     from pipelines.steps.workspace import STEPS
 
     if first not in STEPS:
@@ -65,7 +88,10 @@ def run(
 
 def _step_command(step: str, text: str) -> None:
     @app.command(step, help=text, epilog=f"Example: `recsys {step} pipeline.toml`")
-    def command(config: Config, overrides: Overrides = None, as_json: Json = False) -> None:
+    def command(
+        config: Config, overrides: Overrides = None, log_format: LogFormat = None, as_json: Json = False
+    ) -> None:
+        log.configure(log_format)
         _run_steps(config, (step,), overrides, as_json)
 
 
@@ -245,12 +271,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Turns the library's errors into a message and an exit code: ends with SystemExit.
     """
-    logging.basicConfig(
-        level=os.environ.get("RECSYS_LOG_LEVEL", "WARNING").upper(),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
     try:
+        log.configure()
         app(arguments, prog_name="recsys")
     except GateError as error:
         rendering.problem(error)

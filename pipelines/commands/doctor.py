@@ -5,12 +5,12 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from pipelines.commands.releases import libraries
 from pipelines.forecast.finding import Finding
 from pipelines.forecast.forecast import Forecast, forecast, reloading_bytes
 from pipelines.forecast.rehearsal import LOG, SPLIT, before_reading, rehearse, unchecked
@@ -21,7 +21,6 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.retrieval.flat_index import build_index
 
-_LIBRARIES = ("implicit", "faiss-cpu", "numpy", "scipy", "pandas", "pyarrow", "fastapi", "uvicorn")
 _NAMED_TERMS = 3
 
 
@@ -83,7 +82,7 @@ def examine() -> tuple[Finding, ...]:
     """Check Python, the libraries and the cores, and try each compiled part on a small case."""
     return (
         _finding("python", sys.version_info >= (3, 11), f"{platform.python_version()} on {platform.platform()}"),
-        Finding("libraries", "ok", ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)),
+        Finding("libraries", "ok", libraries()),
         Finding("cores", "ok", f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores available"),
         _try("training", _train),
         _try("search", _search),

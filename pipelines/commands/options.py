@@ -21,6 +21,16 @@ Overrides = Annotated[
 Store = Annotated[Path, typer.Option("--store", help="folder of the published versions", show_default=False)]
 Count = Annotated[int, typer.Option("-k", help="length of a list, 1 to 1000")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
+LogFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--log-format",
+        metavar="auto|text|json",
+        help="of standard error: text has the time before every line, json one object per line; "
+        "default: $RECSYS_LOG_FORMAT, or auto: text without the time on a terminal",
+        show_default=False,
+    ),
+]
 Condition = Annotated[
     str | None,
     typer.Option(

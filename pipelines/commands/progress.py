@@ -2,10 +2,14 @@
 
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from pipelines.commands.log import is_json, stamp
+from recsys import progress
 
 _LINE_EVERY_SECONDS = 10.0
 
@@ -53,7 +57,7 @@ class Lines:
             return
         self._printed[stage] = now
         share = f"{done / total:4.0%}" if total else f"{done:,.0f}"
-        sys.stderr.write(f"  {stage}: {share}\n")
+        sys.stderr.write(f"{stamp()}  {stage}: {share}\n")
 
     def __enter__(self) -> "Lines":
         return self
@@ -64,7 +68,9 @@ class Lines:
         sys.stderr.flush()
 
 
-def listener() -> Terminal | Lines:
-    """Bars if standard error is a terminal, lines if not."""
+def listener() -> AbstractContextManager[progress.Progress]:
+    """Bars if standard error is a terminal, lines if not; nothing if the log is JSON."""
+    if is_json():
+        return nullcontext(progress.silent)
     console = Console(stderr=True)
     return Terminal(console) if console.is_terminal else Lines()

@@ -4,6 +4,7 @@ Results go to standard output, everything else to standard error.
 """
 
 import json
+import logging
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from pipelines.commands import log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +38,9 @@ def line(text: str) -> None:
 
 def notice(text: str) -> None:
     """One line on standard error."""
-    err.print(text, markup=False)
+    if log.is_json():
+        return log.log_line(logging.INFO, text)
+    return err.print(f"{log.stamp()}{text}", markup=False)
 
 
 def json_document(tree: Any) -> None:
@@ -45,12 +50,15 @@ def json_document(tree: Any) -> None:
 
 def problem(error: Exception) -> None:
     """An error, on standard error."""
-    err.print(f"[bold red]error:[/] {escape(str(error))}")
+    if log.is_json():
+        return log.log_line(logging.ERROR, str(error), error=type(error).__name__)
+    return err.print(f"[bold red]error:[/] {escape(str(error))}")
 
 
 def step(summary: "StepSummary", seconds: float) -> None:
-    """One line about a finished step, on standard error."""
-    err.print(f"[bold]{summary.step:<9}[/] {escape(summary.sentence())} [dim]({seconds:.1f} s)[/]")
+    """One line about a finished step, on standard error; in JSON the step itself logs it."""
+    if not log.is_json():
+        err.print(f"{log.stamp()}[bold]{summary.step:<9}[/] {escape(summary.sentence())} [dim]({seconds:.1f} s)[/]")
 
 
 def text(whole: str) -> None:

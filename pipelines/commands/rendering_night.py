@@ -1,11 +1,13 @@
 """What a night ends with on the console: verdict, headline, what to look at, and where its results are."""
 
+import logging
 import re
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from pipelines.commands.rendering import err, line, notice, out
+from pipelines.commands import log
+from pipelines.commands.rendering import err, line, out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,8 @@ def published(config: "PipelineConfig", done: "JobSummary", path: "Path") -> Non
         out.print()
         serves = "serves from" if publish.held is None else "is sealed in"
         outcome(out, found, f"Accepted: {publish.version} {serves} {store}", _names(config, path))
+        if log.is_json():
+            log.log_line(logging.INFO, found.verdict.text, outcome=found.model_dump(mode="json"))
     line(f"report:  {config.workspace / 'report.html'} (`recsys report --store {store}` shows it as text)")
     n_refused = done.prepare.rows.n_refused if "prepare" in done else 0
     if n_refused:
@@ -35,8 +39,10 @@ def published(config: "PipelineConfig", done: "JobSummary", path: "Path") -> Non
 
 def refused(config: "PipelineConfig", found: "Outcome", path: "Path") -> None:
     """How a night ended whose version was not published, on standard error. `path`: of the configuration."""
+    if log.is_json():
+        return log.log_line(logging.ERROR, found.verdict.text, outcome=found.model_dump(mode="json"))
     outcome(err, found, found.verdict.text.replace("Refused:", "Refused, not published:"), _names(config, path))
-    notice(f"report:  {config.workspace / 'report.html'}")
+    return err.print(f"report:  {config.workspace / 'report.html'}", markup=False)
 
 
 def _names(config: "PipelineConfig", path: "Path") -> dict[str, str]:

@@ -1,6 +1,5 @@
 """evaluate: the model and its baselines on a holdout that none of them has seen."""
 
-import logging
 from collections.abc import Iterator
 
 from pipelines.steps.memory import give_back
@@ -19,8 +18,6 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.exact import ExactSearch
 from recsys.tuning.early_stopping import stop_on_validation
-
-log = logging.getLogger(__name__)
 
 
 def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> EvaluateSummary:
@@ -47,7 +44,6 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             means[recommender.name] = evaluation.means()
         Cohort.of(split).save(output.folder / "cohort")
         output.summary = _summary(split, means, config, stopping)
-    log.info("evaluated users=%d", len(split.user_ids))
     return output.summary
 
 

@@ -52,7 +52,6 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         )
         output.inputs.update(output.summary.fingerprints.model_dump())
         inputs.save(output.folder)
-    log.info("prepared rows=%s entries=%d", rows.to_dict(), cleaning.entries)
     return output.summary
 
 

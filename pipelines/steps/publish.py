@@ -1,6 +1,5 @@
 """publish: check the gates, write the report, seal the version, and at last move the pointer."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -35,8 +34,6 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.index_files import read_index
 
-log = logging.getLogger(__name__)
-
 
 def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> PublishSummary:
     """Seal what the steps before made, and let it serve if every gate passes and no other version is held.
@@ -70,7 +67,6 @@ def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             changed_inputs=workspace.changed_inputs,
             pruned=_pruned(registry, config.publish.keep),
         )
-    log.info("sealed version=%s held=%s", version, held)
     return output.summary
 
 

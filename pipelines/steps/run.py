@@ -17,6 +17,7 @@ from pipelines.steps.train import train
 from pipelines.steps.workspace import STEPS, Workspace
 from recsys.artifacts.lock import exclusive
 from recsys.errors import ConfigError
+from recsys.json_log import FIELDS
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 
@@ -65,10 +66,16 @@ def run(
             started = time.perf_counter()
             summaries[step] = _STEPS[step](config, workspace, progress=progress)
             seconds[step] = round(time.perf_counter() - started, 2)
-            log.info("%s took %.2f s", step, seconds[step])
+            _log(summaries[step], seconds[step], workspace.identity(step))
             give_back()
             announce(summaries[step], seconds[step])
     return JobSummary(summaries, seconds)
+
+
+def _log(summary: StepSummary, seconds: float, fingerprint: str) -> None:
+    """One structured line about a finished step: rows in and out, duration, fingerprint."""
+    fields = {"step": summary.step, **summary.log_fields(), "seconds": seconds, "fingerprint": fingerprint[:16]}
+    log.info("%s", " ".join(f"{name}={value}" for name, value in fields.items()), extra={FIELDS: fields})
 
 
 def _changed(config: PipelineConfig) -> tuple[str, ...]:

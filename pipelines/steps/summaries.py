@@ -30,6 +30,10 @@ class StepSummary(Summary):
     def sentence(self) -> str:
         """One line for people."""
 
+    @abstractmethod
+    def log_fields(self) -> dict[str, JsonValue]:
+        """What the log of the night says: `rows_in`, `rows_out`, and a few more counts; never an id of a user."""
+
 
 AnySummary = TypeVar("AnySummary", bound=StepSummary)
 
@@ -56,6 +60,17 @@ class PrepareSummary(StepSummary):
     fingerprints: Fingerprints
     newest_event: int | None
     holdout_rows: OrAbsent[Rows] = None
+
+    def log_fields(self) -> dict[str, JsonValue]:
+        """Rows of the log, and the matrix that they became."""
+        rows, matrix = self.rows, self.cleaning
+        counts = {
+            "rows_in": rows.rows_read,
+            "rows_out": rows.accepted,
+            "refused": rows.n_refused,
+            "merged": rows.merged,
+        }
+        return {**counts, "users": matrix.n_users, "items": matrix.n_items, "entries": matrix.entries}
 
     def sentence(self) -> str:
         """Rows by reason, and the size of the matrix."""
@@ -87,6 +102,15 @@ class EvaluateSummary(StepSummary):
     split: SplitSummary
     stopping: Stopping | None
 
+    def log_fields(self) -> dict[str, JsonValue]:
+        """Events on both sides of the split, evaluated users, and the metric of every model."""
+        counts = self.split.counts
+        rows = {
+            "rows_in": counts.get("n_train_events", 0) + counts.get("n_holdout_events", 0),
+            "rows_out": self.n_users,
+        }
+        return {**rows, **{f"{self.metric}/{name}": round(mean, 6) for name, mean in self.means.items()}}
+
     def sentence(self) -> str:
         """The primary metric of every model, and when training stopped."""
         means = ", ".join(f"{name} {mean:.4f}" for name, mean in self.means.items())
@@ -112,6 +136,11 @@ class TrainSummary(StepSummary):
     losses: tuple[float, ...]
     training: Continuity
 
+    def log_fields(self) -> dict[str, JsonValue]:
+        """Entries of the matrix, and vectors made of them."""
+        sizes = {"users": self.n_users, "items": self.n_items, "factors": self.factors}
+        return {"rows_in": self.entries, "rows_out": self.n_users + self.n_items, **sizes}
+
     def sentence(self) -> str:
         """The size of the model, and what its vectors are tied to."""
         return f"{self.factors} factors for {count(self.n_users)} users and {count(self.n_items)} items{self._tied()}"
@@ -132,6 +161,10 @@ class IndexStepSummary(IndexSummary, StepSummary):
 
     model_config = ConfigDict(extra="allow")
     step = "index"
+
+    def log_fields(self) -> dict[str, JsonValue]:
+        """Kind and recall of the index."""
+        return {"kind": self.kind, "recall@100": self.facts.get("recall@100")}
 
     def sentence(self) -> str:
         """The kind of the index and its recall."""
@@ -156,6 +189,10 @@ class PublishSummary(StepSummary):
     outcome: OrAbsent[Outcome] = None
     pruned: Annotated[tuple[str, ...], Field(exclude_if=lambda value: not value)] = ()
     changed_inputs: Annotated[tuple[str, ...], Field(exclude_if=lambda value: not value)] = ()
+
+    def log_fields(self) -> dict[str, JsonValue]:
+        """The version, and whether it is new."""
+        return {"version": self.version, "verdict": self.verdict, "unchanged": self.unchanged, "held": self.held}
 
     def sentence(self) -> str:
         """The version, whether it is new and serves, what is equal if it is not new, and what was pruned."""

@@ -70,6 +70,10 @@ class Workspace:
         except ValidationError as error:
             raise DataError(f"{self._record_path(kind.step)}: not a summary of {kind.step}: {error}") from error
 
+    def identity(self, step: str) -> str:
+        """A hash of the settings and inputs that a step's outputs were made from. Raises DataError as `summary`."""
+        return self._record(step).identity
+
     def require(self, step: str, config: PipelineConfig) -> Path:
         """The folder of a step that ran with these settings, on the present outputs of the steps before it.
 
