@@ -1,5 +1,6 @@
 """publish: check the gates, write the report, seal the version, and at last move the pointer."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -33,6 +34,8 @@ from recsys.models.registry import load_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.index_files import read_index
+
+log = logging.getLogger(__name__)
 
 
 def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> PublishSummary:
