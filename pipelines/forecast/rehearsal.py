@@ -22,6 +22,7 @@ from pipelines.steps.prepare import foreign_catalogue, prepare
 from pipelines.steps.summaries import PrepareSummary
 from pipelines.steps.workspace import Workspace
 from recsys.config import ItemsConfig
+from recsys.data.ingest.accounting import RowCounts
 from recsys.data.ingest.catalogue import read_items
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
@@ -170,9 +171,13 @@ def _rows(summary: PrepareSummary, config: PipelineConfig) -> str:
     rows, cleaning = summary.rows, summary.cleaning
     return (
         f"{count(rows.rows_read)} rows, {count(rows.n_refused)} refused ({percent(rows.refused_share)};"
-        f" {percent(config.log.max_refused_share)} allowed); left after cleaning: {count(cleaning.n_users)} users x"
-        f" {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
+        f" {percent(config.log.max_refused_share)} allowed){_ignored(rows)}; left after cleaning:"
+        f" {count(cleaning.n_users)} users x {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
     )
+
+
+def _ignored(rows: RowCounts) -> str:
+    return f", {count(rows.n_ignored)} ignored" if rows.n_ignored else ""
 
 
 def _sides(split: Split) -> str:

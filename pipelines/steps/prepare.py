@@ -7,7 +7,7 @@ from pipelines.steps.inputs import Snapshot, sources_of
 from pipelines.steps.memory import give_back
 from pipelines.steps.summaries import Fingerprints, PrepareSummary
 from pipelines.steps.workspace import Workspace
-from recsys.config import ItemsConfig
+from recsys.config import ItemsConfig, LogSchema
 from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
@@ -18,6 +18,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
+from recsys.suggestions import nearest_name
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         events.save(output.folder / "events")
         if config.items is not None and catalogue is not None:
             _warn(foreign_catalogue(config.items, catalogue, events))
+        _warn(absent_ignored_kinds(config.log, rows, events))
         items = Items.without_attributes(matrix.items) if catalogue is None else catalogue
         matrix = matrix.with_items(items.ids)
         matrix.save(output.folder / "matrix")
@@ -81,6 +83,16 @@ def foreign_catalogue(config: ItemsConfig, catalogue: Items, events: Interaction
         f"{config.path}: none of its {len(catalogue.ids)} items is in the log; its ids, such as {shown}, are from"
         f" column {config.id!r} (items.id)"
     )
+
+
+def absent_ignored_kinds(log: LogSchema, rows: RowCounts, events: Interactions) -> str | None:
+    """A sentence if no row is of a kind in `log.ignore_events`, which may be a misspelling, and every kind counts."""
+    absent = [kind for kind in log.ignore_events if kind not in rows.ignored]
+    if log.event_weights or not absent:
+        return None
+    nearest = nearest_name(absent[0], events.event_names)
+    hint = f"did you mean {nearest!r}?" if nearest else f"its kinds are {', '.join(map(repr, events.event_names))}"
+    return f"log.ignore_events: the log has no event of kind {absent[0]!r}; {hint}"
 
 
 def _warn(sentence: str | None) -> None:

@@ -102,7 +102,7 @@ def _learned_by(settings: Mapping[str, Any]) -> dict[str, Any]:
     sections = {
         "model": _model_of(settings).learned_by(),
         "prepare": PrepareConfig.model_validate(settings["prepare"]).model_dump(),
-        "log": {key: settings["log"][key] for key in ("event_weights", "non_positive")},
+        "log": {key: settings["log"].get(key) or None for key in ("event_weights", "ignore_events", "non_positive")},
     }
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
 

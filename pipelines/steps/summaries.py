@@ -75,8 +75,10 @@ class PrepareSummary(StepSummary):
     def sentence(self) -> str:
         """Rows by reason, and the size of the matrix."""
         rows, cleaning = self.rows, self.cleaning
+        ignored = {f"{name} ignored": n for name, n in rows.ignored.items()}
         others = {"merged": rows.merged, "lines within quotes": rows.quoted_lines, "blank lines": rows.blank_lines}
-        refused = "".join(f"; {count(n)} {reason}" for reason, n in {**rows.refused, **others}.items() if n)
+        reasons = {**rows.refused, **others, **ignored}
+        refused = "".join(f"; {count(n)} {reason}" for reason, n in reasons.items() if n)
         more = (
             f"; {count(self.items_without_events)} more items in the catalogue" if self.items_without_events else ""
         )

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from recsys.config.base import Duration, FilePath, Section
 from recsys.config.files import FileFormat
+from recsys.suggestions import unknown_key_hint
 
 
 class LogFiles(FileFormat):
@@ -33,8 +34,20 @@ class LogSchema(Section):
     )
     event: str | None = Field(None, description="column with the kind of the event")
     value: str | None = Field(None, description="column with a quantity, rating, play count ...")
-    event_weights: dict[str, Annotated[float, Field(gt=0)]] = Field(
-        default_factory=dict, description="weight of each kind of event; a kind that is not named is refused"
+    event_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="weight of each kind of event; a kind that is not named is refused, one of weight 0 ignored",
+    )
+    ignore_events: tuple[str, ...] = Field(
+        (), description="kinds of event that are left out, such as impressions: counted as ignored, never refused"
+    )
+    seen_events: tuple[str, ...] = Field(
+        (),
+        description="kinds of event that make an item seen, such as `purchase`: lists leave out seen items only; "
+        "every kind if unset",
+    )
+    anonymous: Literal["refuse", "ignore"] = Field(
+        "refuse", description="rows without a user: refused, or counted as ignored and left out"
     )
     non_positive: Literal["refuse", "net"] = Field(
         "refuse",
@@ -42,16 +55,57 @@ class LogSchema(Section):
         "same user's other values for the item, and only zeros are refused",
     )
     max_refused_share: float = Field(
-        0.05, ge=0, le=1, description="a larger share of refused rows stops the job (exit code 2)"
+        0.05,
+        ge=0,
+        le=1,
+        description="a larger share of refused rows, of those that are not ignored, stops the job (exit code 2)",
     )
     quarantine_rows: int = Field(
         10_000, ge=0, description="number of refused rows that are kept in quarantine.jsonl, with file and line"
     )
 
+    @property
+    def weighed_kinds(self) -> dict[str, float]:
+        """Weight by kind of event, without those of weight 0; empty if every kind counts 1."""
+        return {kind: weight for kind, weight in self.event_weights.items() if weight > 0}
+
+    @property
+    def ignored_kinds(self) -> frozenset[str]:
+        """The kinds of event that are left out: those of `ignore_events`, and those of weight 0."""
+        return frozenset(self.ignore_events) | {kind for kind, weight in self.event_weights.items() if not weight}
+
     @model_validator(mode="after")
-    def _weights_need_a_column(self) -> Self:
-        if self.event_weights and self.event is None:
-            raise ValueError("event_weights needs `event`, the column that says which kind a row is")
+    def _kinds_need_a_column(self) -> Self:
+        for key in ("event_weights", "ignore_events", "seen_events"):
+            if getattr(self, key) and self.event is None:
+                raise ValueError(f"{key} needs `event`, the column that says which kind a row is")
+        return self
+
+    @model_validator(mode="after")
+    def _some_kind_counts(self) -> Self:
+        if self.event_weights and not self.weighed_kinds:
+            raise ValueError(
+                "event_weights: every kind has weight 0; name the kinds that count too, "
+                "or leave event_weights out and name the others in ignore_events"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ignored_kinds_have_no_weight(self) -> Self:
+        if both := sorted(set(self.ignore_events) & set(self.weighed_kinds)):
+            raise ValueError(
+                f"ignore_events: {both[0]!r} has a weight above 0 in event_weights; expected one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _seen_kinds_count(self) -> Self:
+        for kind in self.seen_events:
+            if kind in self.ignored_kinds:
+                raise ValueError(f"seen_events: {kind!r} is ignored (ignore_events, or weight 0 in event_weights)")
+            if self.event_weights and kind not in self.weighed_kinds:
+                hint = unknown_key_hint(kind, self.weighed_kinds)
+                raise ValueError(f"seen_events: {kind!r} is no kind of event_weights{hint}")
         return self
 
     @model_validator(mode="after")

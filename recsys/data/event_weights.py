@@ -51,7 +51,7 @@ class EventWeights:
     def of(log: LogSchema, prepare: PrepareConfig, *, now: int | None = None) -> "EventWeights":
         """The weights that a configuration asks for."""
         return EventWeights(
-            kinds=log.event_weights,
+            kinds=log.weighed_kinds,
             half_life_days=prepare.half_life_days,
             repeats=prepare.repeats,
             net=log.non_positive == "net",

@@ -1,5 +1,7 @@
 """pipeline.toml: what it may say, and what is said where it may not."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -170,7 +172,7 @@ def test_every_mistake_is_told(tmp_path):
         ("evaluate", "holdout", True, ["got True"]),
         ("prepare", "half_life_days", 0, ["got 0"]),
         ("prepare", "repeats", "mean", ["got 'mean'", "'sum', 'max' or 'last'"]),
-        ("log", "event_weights", {"view": 0}, ["log.event_weights.view", "got 0"]),
+        ("log", "event_weights", {"view": -1}, ["log.event_weights.view", "got -1"]),
         ("log", "paths", [], ["log.paths"]),
         ("log", "delimiter", "\n", ["log.delimiter", "without quotes and line ends"]),
         ("log", "encoding", "latin-2x", ["log.encoding", "got 'latin-2x'", "did you mean 'latin-1'?"]),
@@ -274,3 +276,22 @@ def test_every_setting_is_described(section):
     assert section.__doc__
     if section is not PipelineConfig:  # its keys are sections, which describe themselves
         assert [name for name, field in section.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("log", "message"),
+    [
+        ('ignore_events = ["view"]', "ignore_events needs `event`"),
+        ('seen_events = ["view"]', "seen_events needs `event`"),
+        ('event = "e"\nignore_events = ["view"]\nevent_weights = {view = 1}', "'view' has a weight above 0"),
+        ('event = "e"\nevent_weights = {view = 0}', "every kind has weight 0"),
+        ('event = "e"\nseen_events = ["purchas"]\nevent_weights = {purchase = 1}', "did you mean 'purchase'"),
+        ('event = "e"\nseen_events = ["view"]\nevent_weights = {view = 0, buy = 1}', "'view' is ignored"),
+        ('event = "e"\nseen_events = ["view"]\nignore_events = ["view"]', "'view' is ignored"),
+    ],
+)
+def test_kinds_of_event_that_contradict_each_other(tmp_path: Path, log: str, message: str) -> None:
+    path = tmp_path / "pipeline.toml"
+    path.write_text(f'[log]\npaths = ["a.csv"]\ntimestamp = "t"\n{log}\n')
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)

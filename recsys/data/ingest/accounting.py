@@ -1,4 +1,4 @@
-"""Accounting: how many rows were read, accepted, refused and merged; the quarantine of the refused ones."""
+"""Accounting: how many rows were read, accepted, refused, merged and ignored; the quarantine of the refused ones."""
 
 import json
 import re
@@ -31,10 +31,11 @@ _KEPT_VALUES = {Reason.UNKNOWN_EVENT: 10}
 
 @dataclass(frozen=True)
 class RowCounts:
-    """Counts of rows: rows_read = accepted + refused (by reason) + merged, so that no row is dropped silently.
+    """Counts of rows: rows_read = accepted + refused + merged + ignored, so that no row is dropped silently.
 
     `refused`: rows by reason (`recsys.data.ingest.refusals.Reason`), zeros left out. `merged`: rows that repeat an
-    accepted one and were merged into it. Raises DataError if the sum does not hold.
+    accepted one and were merged into it. `ignored`: rows that are left out as the configuration asks, by kind of
+    event, or "anonymous" for rows without a user; zeros left out. Raises DataError if the sum does not hold.
     `blank_lines`, `quoted_lines`: lines of text files that hold no row of their own: empty ones, and those that
     continue a row within quotes.
     """
@@ -43,18 +44,21 @@ class RowCounts:
     accepted: int
     refused: Mapping[str, int] = field(default_factory=dict)
     merged: int = 0
+    ignored: Mapping[str, int] = field(default_factory=dict)
     blank_lines: int = 0
     quoted_lines: int = 0
 
     def __post_init__(self) -> None:
-        refused = {str(reason): int(count) for reason, count in self.refused.items() if count}
-        object.__setattr__(self, "refused", MappingProxyType(refused))
-        if min(self.rows_read, self.accepted, self.merged, *refused.values()) < 0:
+        for name in ("refused", "ignored"):
+            counts = {str(reason): int(count) for reason, count in getattr(self, name).items() if count}
+            object.__setattr__(self, name, MappingProxyType(counts))
+        if min(self.rows_read, self.accepted, self.merged, *self.refused.values(), *self.ignored.values()) < 0:
             raise DataError(f"row counts: {self.to_dict()} holds a negative count")
-        if self.rows_read != self.accepted + self.n_refused + self.merged:
+        if self.rows_read != self.accepted + self.n_refused + self.merged + self.n_ignored:
             raise DataError(
                 f"row counts: {self.rows_read} rows read, but {self.accepted} accepted + {self.n_refused} refused "
-                f"+ {self.merged} merged = {self.accepted + self.n_refused + self.merged}"
+                f"+ {self.merged} merged + {self.n_ignored} ignored = "
+                f"{self.accepted + self.n_refused + self.merged + self.n_ignored}"
             )
 
     @property
@@ -63,9 +67,19 @@ class RowCounts:
         return sum(self.refused.values())
 
     @property
+    def n_ignored(self) -> int:
+        """Rows ignored, of every kind."""
+        return sum(self.ignored.values())
+
+    @property
+    def wanted(self) -> int:
+        """Rows that are meant to count: all but the ignored ones."""
+        return self.rows_read - self.n_ignored
+
+    @property
     def refused_share(self) -> float:
-        """n_refused / rows_read; 0 if nothing was read."""
-        return self.n_refused / self.rows_read if self.rows_read else 0.0
+        """n_refused / wanted, so that ignored rows do not hide refused ones; 0 if no row is wanted."""
+        return self.n_refused / self.wanted if self.wanted else 0.0
 
     def to_dict(self) -> dict[str, int | dict[str, int]]:
         """The counts as JSON holds them, by field name; lines without a row only if there are any."""
@@ -75,6 +89,7 @@ class RowCounts:
             "accepted": self.accepted,
             "refused": dict(self.refused),
             "merged": self.merged,
+            **({"ignored": dict(self.ignored)} if self.ignored else {}),
             **{name: n for name, n in lines.items() if n},
         }
 
@@ -138,8 +153,8 @@ class Quarantine:
             return
         kept = f"\nThe refused rows are in {self._path}." if self._path is not None else ""
         raise TooManyRefusedError(
-            f"{counts.n_refused:,} of {counts.rows_read:,} rows ({counts.refused_share:.1%}) are refused; "
-            f"log.max_refused_share allows {max_share:.1%}:\n{self.summary()}{kept}\n"
+            f"{counts.n_refused:,} of {counts.wanted:,} rows ({counts.refused_share:.1%}) are refused"
+            f"{_beside(counts)}; log.max_refused_share allows {max_share:.1%}:\n{self.summary()}{kept}\n"
             f"Correct the log or the settings of [log]{_higher_share_hint(counts)}."
         )
 
@@ -151,6 +166,10 @@ class Quarantine:
         meaning = reason.meaning.replace("log.", f"{self._section}.")
         parts = [meaning, self._values.describe(reason), ", ".join(self._examples[reason])]
         return f"  {count:,} x {reason}: {'; '.join(part for part in parts if part)}"
+
+
+def _beside(counts: RowCounts) -> str:
+    return f" ({counts.n_ignored:,} more are ignored)" if counts.n_ignored else ""
 
 
 def _higher_share_hint(counts: RowCounts) -> str:

@@ -1,7 +1,8 @@
-"""Readers: a source of events to Interactions, with every row counted as accepted, refused or merged."""
+"""Readers: a source of events to Interactions, with every row counted as accepted, refused, merged or ignored."""
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -47,19 +48,28 @@ def read_log(
     """
     started = time.monotonic()
     builder, lines, n_rows = InteractionsBuilder(), LineTally(), 0
+    ignored: Counter[str] = Counter()
     with Quarantine(quarantine, limit=log.quarantine_rows) as refused:
         for rows in read_batches(source, log, now=now, progress=progress):
             builder.add(rows)
             refused.add(rows.refused)
             lines.add(rows.refused.origin, rows.lines)
-            n_rows += len(rows.users) + len(rows.refused)
-    counts = RowCounts(n_rows, builder.n_rows, refused.counts, blank_lines=lines.blank, quoted_lines=lines.quoted)
+            ignored.update(rows.ignored)
+            n_rows += rows.n_rows
+    counts = RowCounts(
+        n_rows,
+        builder.n_rows,
+        refused.counts,
+        ignored=ignored,
+        blank_lines=lines.blank,
+        quoted_lines=lines.quoted,
+    )
     lines.warn()
     if not n_rows:
         raise DataError(f"{source.description}: holds no rows")
     refused.check(counts, max_share=log.max_refused_share)
     if not counts.accepted:
-        raise DataError(f"{source.description}: all {n_rows:,} rows are refused:\n{refused.summary()}")
+        raise DataError(f"{source.description}: {_nothing_left(counts, refused)}")
     events, counts = _merged(builder.finish(), counts) if deduplicate else (builder.finish(), counts)
     _log_counts(source, counts, refused, seconds=time.monotonic() - started)
     return events, counts
@@ -110,15 +120,27 @@ def _merged(events: Interactions, counts: RowCounts) -> tuple[Interactions, RowC
     )
 
 
+def _nothing_left(counts: RowCounts, refused: Quarantine) -> str:
+    """Why no row of a log is accepted."""
+    if not counts.n_ignored:
+        return f"all {counts.rows_read:,} rows are refused:\n{refused.summary()}"
+    ignored = ", ".join(f"{n:,} {name}" for name, n in counts.ignored.items())
+    why = f"{ignored} rows are ignored (log.ignore_events, log.event_weights of 0, log.anonymous)"
+    if not counts.n_refused:
+        return f"all {counts.rows_read:,} rows are left out: {why}; at least one kind of event must count"
+    return f"none of the {counts.rows_read:,} rows is accepted: {why}; the others are refused:\n{refused.summary()}"
+
+
 def _log_counts(source: Source, counts: RowCounts, refused: Quarantine, *, seconds: float) -> None:
     logger.info(
-        "%s: %d rows read in %.1f s = %d accepted + %d refused + %d merged",
+        "%s: %d rows read in %.1f s = %d accepted + %d refused + %d merged + %d ignored",
         source.description,
         counts.rows_read,
         seconds,
         counts.accepted,
         counts.n_refused,
         counts.merged,
+        counts.n_ignored,
     )
     if counts.n_refused:
         logger.info("%s: refused rows:\n%s", source.description, refused.summary())

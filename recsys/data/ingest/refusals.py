@@ -67,7 +67,9 @@ _MEANINGS = {
     Reason.NON_FINITE_VALUE: "the value is NaN or infinite",
     Reason.NON_POSITIVE_VALUE: 'the value is zero or below; only zero if log.non_positive = "net"',
     Reason.MISSING_EVENT: "the kind of event is empty",
-    Reason.UNKNOWN_EVENT: "the kind of event is not in log.event_weights",
+    Reason.UNKNOWN_EVENT: (
+        "the kind of event is not in log.event_weights; kinds that are not wanted belong into log.ignore_events"
+    ),
 }
 
 REASONS = tuple(Reason)

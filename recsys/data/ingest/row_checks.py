@@ -1,6 +1,7 @@
 """Row checks: raw rows become accepted ones; a row that fails several checks is refused for the first."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ from recsys.config import LogSchema
 from recsys.data.arrays import Floats, Seconds
 from recsys.data.ingest.columns import as_text, is_blank, mask, numbers, with_decimal_point
 from recsys.data.ingest.external_ids import code_ids, known_kinds
+from recsys.data.ingest.ignored_rows import IgnoredRows, anonymous_rows, either, ignored_kinds
 from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, Refusals, first_fault, marked
 from recsys.data.ingest.source import EVENT, ITEM, ONE_LINE_PER_ROW, TIMESTAMP, USER, VALUE, LineCounts, RawBatch
 from recsys.data.ingest.timestamps import AUTO, ISO, detect_unit, read_times
@@ -19,8 +21,9 @@ class Rules:
     """The rules by which rows are accepted.
 
     `unit`: of the time column, AUTO until it is detected. `latest`: the latest accepted time, UTC seconds. `net`:
-    negative values are accepted. `kinds`: the known kinds of event, None for all. `keep`: the content of up to this
-    many refused rows per batch is kept.
+    negative values are accepted. `kinds`: the known kinds of event, ignored ones among them, None for all. `keep`:
+    the content of up to this many refused rows per batch is kept. `ignored`: the kinds of event that are left out.
+    `skip_anonymous`: rows without a user are left out, not refused.
     """
 
     unit: str
@@ -28,13 +31,23 @@ class Rules:
     net: bool
     kinds: frozenset[bytes] | None
     keep: int
+    ignored: frozenset[bytes] = frozenset()
+    skip_anonymous: bool = False
 
     @staticmethod
     def of(log: LogSchema, *, now: int) -> "Rules":
         """The rules that a log's configuration sets. `now`: UTC seconds; `log.max_future` counts from it."""
-        kinds = frozenset(kind.encode() for kind in log.event_weights) or None
-        unit = log.timestamp_unit if log.timestamp is not None else ISO
-        return Rules(unit, now + log.max_future, log.non_positive == "net", kinds, log.quarantine_rows)
+        ignored = log.ignored_kinds
+        known = {*log.event_weights, *ignored} if log.event_weights else ()
+        return Rules(
+            unit=log.timestamp_unit if log.timestamp is not None else ISO,
+            latest=now + log.max_future,
+            net=log.non_positive == "net",
+            kinds=frozenset(kind.encode() for kind in known) or None,
+            keep=log.quarantine_rows,
+            ignored=frozenset(kind.encode() for kind in ignored),
+            skip_anonymous=log.anonymous == "ignore",
+        )
 
     def with_unit_of(self, batch: RawBatch) -> "Rules":
         """The same rules with the unit of time detected in `batch`, if any."""
@@ -44,10 +57,11 @@ class Rules:
 
 @dataclass(frozen=True, eq=False)
 class CheckedRows:
-    """The accepted rows of a batch, and the refused ones.
+    """The accepted rows of a batch, the refused ones, and the number of those that are ignored.
 
     `users`, `items`, `events`: (n,) of int32 and binary. `times`: int64 (n,), UTC seconds. `values`: float32 (n,).
-    None for a column that the log does not have. `lines`: of a text, those without a row of their own.
+    None for a column that the log does not have. `lines`: of a text, those without a row of their own. `ignored`:
+    rows by kind of event, or ANONYMOUS.
     """
 
     users: pa.DictionaryArray
@@ -57,19 +71,28 @@ class CheckedRows:
     events: pa.DictionaryArray | None
     refused: Refusals
     lines: LineCounts = ONE_LINE_PER_ROW
+    ignored: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def n_rows(self) -> int:
+        """All rows of the batch."""
+        return len(self.users) + len(self.refused) + sum(self.ignored.values())
 
 
 def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
-    """Read and check the columns of a batch."""
+    """Read and check the columns of a batch. A row that is ignored is not refused, whatever else is wrong with it."""
     users, user_faults = code_ids(rows.column(USER), Reason.MISSING_USER)
     items, item_faults = code_ids(rows.column(ITEM), Reason.MISSING_ITEM)
     times, time_faults = _times(rows, rules)
     values, value_faults = _values(rows, rules)
     events, event_faults = _events(rows, rules)
     faults = first_fault(rows.faults, user_faults, item_faults, time_faults, value_faults, event_faults)
+    ignored = _ignored(rows, rules, users=user_faults, events=(events, event_faults))
+    if ignored is not None:
+        faults = ignored.refused_among(faults)
     if faults is None:
         return CheckedRows(users, items, times, values, events, _refused(rows, None, keep=0), rows.lines)
-    good = faults == NO_FAULT
+    good = faults == NO_FAULT if ignored is None else (faults == NO_FAULT) & ~ignored.rows
     return CheckedRows(
         users=users.filter(pa.array(good)),
         items=items.filter(pa.array(good)),
@@ -78,6 +101,7 @@ def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
         events=None if events is None else events.filter(pa.array(good)),
         refused=_refused(rows, faults, keep=rules.keep),
         lines=rows.lines,
+        ignored={} if ignored is None else ignored.counts,
     )
 
 
@@ -104,6 +128,13 @@ def _events(rows: RawBatch, rules: Rules) -> tuple[pa.DictionaryArray | None, Fa
     events, faults = code_ids(column, Reason.MISSING_EVENT)
     unknown = None if rules.kinds is None else known_kinds(events, rules.kinds)
     return events, first_fault(faults, unknown)
+
+
+def _ignored(
+    rows: RawBatch, rules: Rules, *, users: Faults | None, events: tuple[pa.DictionaryArray | None, Faults | None]
+) -> IgnoredRows | None:
+    unwanted = ignored_kinds(*events, rules.ignored)
+    return either(unwanted, anonymous_rows(users, rows.faults)) if rules.skip_anonymous else unwanted
 
 
 def _refused(rows: RawBatch, faults: Faults | None, *, keep: int) -> Refusals:

@@ -147,7 +147,7 @@ class _Tally:
     lengths: list[tuple[float, float]] = field(default_factory=list)
 
     def add(self, rows: CheckedRows) -> None:
-        self.rows += len(rows.users) + len(rows.refused)
+        self.rows += rows.n_rows
         self.accepted += len(rows.users)
         if not len(rows.users):
             return

@@ -1,5 +1,6 @@
 """Explanations of the reasons for which something is left out."""
 
+from recsys.data.ingest.ignored_rows import ANONYMOUS
 from recsys.data.ingest.refusals import REASONS
 
 _REASONS = {
@@ -22,6 +23,14 @@ _REASONS = {
 }
 
 
+IGNORED = "ignored: "
+"""Stands before the kind of event, or ANONYMOUS, of rows that are ignored."""
+
+
 def explain(reason: str) -> str:
     """The explanation of a reason; the name itself if the reason is unknown."""
+    if reason == IGNORED + ANONYMOUS:
+        return "the row has no user and is left out (log.anonymous)"
+    if reason.startswith(IGNORED):
+        return "the kind of event is left out (log.ignore_events, or weight 0 in log.event_weights)"
     return _REASONS.get(reason, reason.replace("_", " "))

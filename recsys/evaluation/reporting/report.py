@@ -16,7 +16,7 @@ from recsys.evaluation.gates import Gate, verdict
 from recsys.evaluation.outcome import Outcome, Statement
 from recsys.evaluation.provenance import Provenance
 from recsys.evaluation.reporting.outcome_of import outcome_of
-from recsys.evaluation.reporting.reasons import explain
+from recsys.evaluation.reporting.reasons import IGNORED, explain
 from recsys.evaluation.results import Evaluation
 from recsys.evaluation.serving_comparison import ServingComparison
 from recsys.evaluation.slices import Slices
@@ -144,6 +144,7 @@ def _reasons(provenance: Provenance) -> Iterable[str]:
     for rows in (provenance.ingest, provenance.holdout_ingest):
         if rows is not None:
             yield from rows.refused
+            yield from (f"{IGNORED}{name}" for name in rows.ignored)
 
 
 def utc_text(seconds: int | None) -> str | None:

@@ -10,6 +10,7 @@ from recsys.evaluation.comparison import Estimates
 from recsys.evaluation.definitions import DEFINITIONS, split_name
 from recsys.evaluation.number_format import count
 from recsys.evaluation.provenance import IndexCandidate, IndexSummary, Provenance
+from recsys.evaluation.reporting.reasons import IGNORED
 from recsys.evaluation.reporting.report import Report
 
 _DESCRIBING = ("coverage", "novelty", "diversity", "popularity_bias")
@@ -85,7 +86,8 @@ def accounts(provenance: Provenance) -> Iterator[Account]:
         ("Rows of the held-out files", provenance.holdout_ingest),
     ):
         if rows is not None:
-            yield Account(title, "rows", rows.rows_read, _nonzero({**rows.refused, MERGED: rows.merged}))
+            ignored = {f"{IGNORED}{name}": n for name, n in rows.ignored.items()}
+            yield Account(title, "rows", rows.rows_read, _nonzero({**rows.refused, MERGED: rows.merged, **ignored}))
     if (cleaning := provenance.cleaning) is not None:
         note = (
             f"The matrix has {count(cleaning.entries)} distinct user-item pairs of {count(cleaning.n_users)} users"

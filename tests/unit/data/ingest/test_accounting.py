@@ -16,14 +16,20 @@ COUNTS = st.integers(0, 10**9)
 
 
 @settings(max_examples=25, deadline=None)
-@given(accepted=COUNTS, merged=COUNTS, refused=st.dictionaries(st.sampled_from(["bad_time", "bad_utf8"]), COUNTS))
-def test_counts_survive_json(accepted: int, merged: int, refused: dict[str, int]) -> None:
-    counts = RowCounts(accepted + merged + sum(refused.values()), accepted, refused, merged)
+@given(
+    accepted=COUNTS,
+    merged=COUNTS,
+    refused=st.dictionaries(st.sampled_from(["bad_time", "bad_utf8"]), COUNTS),
+    ignored=st.dictionaries(st.sampled_from(["impression", "anonymous"]), COUNTS),
+)
+def test_counts_survive_json(accepted: int, merged: int, refused: dict[str, int], ignored: dict[str, int]) -> None:
+    n_rows = accepted + merged + sum(refused.values()) + sum(ignored.values())
+    counts = RowCounts(n_rows, accepted, refused, merged, ignored)
     assert RowCounts(**json.loads(json.dumps(counts.to_dict()))) == counts
 
 
 def test_a_row_that_is_not_accounted_for_is_an_error() -> None:
-    with pytest.raises(DataError, match=r"10 rows read.* 5 accepted \+ 3 refused \+ 1 merged = 9"):
+    with pytest.raises(DataError, match=r"10 rows read.* 5 accepted \+ 3 refused \+ 1 merged \+ 0 ignored = 9"):
         RowCounts(10, 5, {"bad_time": 3}, 1)
 
 
@@ -38,6 +44,13 @@ def test_share_and_zeros() -> None:
     assert counts.n_refused == 2
     assert counts.refused == {"bad_time": 2}
     assert RowCounts(0, 0).refused_share == 0.0
+
+
+def test_ignored_rows_do_not_hide_refused_ones() -> None:
+    counts = RowCounts(1_000, 8, {"bad_time": 2}, ignored={"impression": 990, "anonymous": 0})
+    assert (counts.n_ignored, counts.wanted, counts.refused_share) == (990, 10, 0.2)
+    assert counts.ignored == {"impression": 990}
+    assert RowCounts(5, 0, ignored={"impression": 5}).refused_share == 0.0
 
 
 def test_refused_cannot_be_changed() -> None:
