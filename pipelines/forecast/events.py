@@ -5,8 +5,10 @@ from pathlib import Path
 
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import Phase, Term
+from recsys.config import ItemsConfig
 from recsys.data.ingest.file_source import FileSource, format_of
 from recsys.data.ingest.text_blocks import BLOCK_BYTES
+from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig
 
 # A block of text, the columns pyarrow makes of it, its ids coded and its times parsed: measured.
@@ -38,8 +40,15 @@ def prepare_phases(size: JobSize, config: PipelineConfig) -> list[Phase]:
         # first_of_equal_rows: marks, their order and the marks in that order, 8 bytes per row each, and a flag.
         sort = Term.of("sorting to find duplicates", 25 * size.accepted)
         phases.append(Phase("deduplicate", (events, sort)))
-    catalogue = 3 * config.items.path.stat().st_size if config.items is not None and config.items.path.exists() else 0
-    return [*phases, Phase("catalogue", (events, Term.of("catalogue", catalogue)))]
+    return [*phases, Phase("catalogue", (events, Term.of("catalogue", 3 * _catalogue_bytes(config.items))))]
+
+
+def _catalogue_bytes(items: ItemsConfig | None) -> int:
+    """0 if it cannot be read, which the check of the catalogue says."""
+    try:
+        return 0 if items is None else sum(file.stat().st_size for file in FileSource.of_items(items).files)
+    except (DataError, OSError):
+        return 0
 
 
 def split_phases(size: JobSize, config: PipelineConfig) -> list[Phase]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from recsys.config import EvaluateConfig, ItemsConfig
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.survey import Sample, Survey
+from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -147,9 +148,11 @@ def job_size(surveyed: SampledSurvey, config: PipelineConfig, *, rows: int) -> J
 
 
 def _catalogue_rows(items: ItemsConfig | None) -> int:
-    return (
-        0 if items is None or not items.path.exists() else FileSource((items.path,), items, "items").estimate_rows()
-    )
+    """0 if it cannot be read, which the check of the catalogue says."""
+    try:
+        return 0 if items is None else FileSource.of_items(items).estimate_rows()
+    except DataError:
+        return 0
 
 
 def _whole(survey: Survey, rows: int) -> tuple[float, float, float]:

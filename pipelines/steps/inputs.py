@@ -50,7 +50,7 @@ def sources_of(config: PipelineConfig) -> dict[str, FileSource]:
     """What prepare reads, by what it is."""
     found = {"log": FileSource.of(config.log)}
     if config.items is not None:
-        found["catalogue"] = FileSource((config.items.path,), config.items, "items")
+        found["catalogue"] = FileSource.of_items(config.items)
     if config.evaluate.holdout_paths:
         found["holdout"] = FileSource(config.evaluate.holdout_paths, config.log)
     return found

@@ -79,9 +79,10 @@ def foreign_catalogue(config: ItemsConfig, catalogue: Items, events: Interaction
     if events.items.encode(catalogue.ids.ids)[1].any():
         return None
     shown = ", ".join(catalogue.ids.decode(range(min(3, len(catalogue.ids)))))
+    paths = ", ".join(map(str, config.path))
     return (
-        f"{config.path}: none of its {len(catalogue.ids)} items is in the log; its ids, such as {shown}, are from"
-        f" column {config.id!r} (items.id)"
+        f"{paths}: none of its {len(catalogue.ids)} items is in the log; its ids, such as {shown}, are from column"
+        f" {config.id!r} (items.id)"
     )
 
 

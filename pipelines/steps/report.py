@@ -133,5 +133,5 @@ def portable_settings(config: PipelineConfig) -> dict[str, JsonValue]:
     tree["log"]["paths"] = [path.name for path in config.log.paths]
     tree["evaluate"]["holdout_paths"] = [path.name for path in config.evaluate.holdout_paths]
     if config.items is not None:
-        tree["items"]["path"] = config.items.path.name
+        tree["items"]["path"] = [path.name for path in config.items.path]
     return tree

@@ -17,7 +17,9 @@ class EvaluateConfig(Section):
     last_n: int = Field(1, ge=1, description="last_n: each user's last n items are held out")
     user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
     item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")
-    holdout_paths: tuple[FilePath, ...] = Field((), description="given: files or globs of the held-out events")
+    holdout_paths: tuple[FilePath, ...] = Field(
+        (), description="given: files, folders or patterns of the held-out events"
+    )
     new_items: Literal["drop", "measure"] = Field(
         "drop",
         description="items of the holdout without a train event: `drop` leaves out their pairs and counts them; "

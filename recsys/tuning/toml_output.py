@@ -111,7 +111,10 @@ def _moved(tree: Mapping[str, dict[str, list[str]]], config: PipelineConfig) -> 
     if "paths" in tree["log"]:
         moved["log"] = {"paths": _resolved(tree["log"]["paths"], config.log.paths)}
     if config.items is not None:
-        moved["items"] = {"path": _resolved([str(tree["items"]["path"])], [config.items.path])[0]}
+        written = tree["items"]["path"]
+        listed = written if isinstance(written, list) else [str(written)]
+        paths = _resolved(listed, config.items.path)
+        moved["items"] = {"path": paths if isinstance(written, list) else paths[0]}
     if config.evaluate.holdout_paths:
         holdout = tree["evaluate"]["holdout_paths"]
         moved["evaluate"] = {"holdout_paths": _resolved(holdout, config.evaluate.holdout_paths)}

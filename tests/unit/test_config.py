@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from recsys.config import DATA_DIR_VARIABLE, EvaluateConfig, LogConfig, Section, duration_text
+from recsys.config import DATA_DIR_VARIABLE, EvaluateConfig, ItemsConfig, LogConfig, Section, duration_text
 from recsys.errors import ConfigError
 from recsys.models.registry import publishable
 from recsys.pipeline_config import PipelineConfig, load_config, parse_config
@@ -69,7 +69,9 @@ def test_a_whole_file(write, tmp_path):
 def test_relative_paths_start_at_the_file(write, tmp_path):
     config = load_config(write(FULL))
     assert [str(path) for path in config.log.paths] == [str(tmp_path / "events/*.csv.gz"), "/abs/more.csv"]
-    assert config.items.path == tmp_path / "items.csv"
+    assert config.items.path == (tmp_path / "items.csv",)
+    several = ItemsConfig.model_validate({"path": ["a.csv", "parts"]}, context={"base": tmp_path})
+    assert several.path == (tmp_path / "a.csv", tmp_path / "parts")
     assert config.publish.store == tmp_path / "versions"
     assert config.workspace == tmp_path / "work"
 

@@ -1,7 +1,7 @@
-"""The catalogue: titles and attributes of items, from one file."""
+"""The catalogue: titles and attributes of items, from one or several files."""
 
 import logging
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from recsys.data.ingest.external_ids import code_ids, without_float_tails
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.line_tally import LineTally
 from recsys.data.ingest.refusals import NO_FAULT, Reason, Refusals, first_fault
+from recsys.data.ingest.repeated_items import RowPlaces, tell_repeated
 from recsys.data.ingest.source import ITEM_ID, LONGEST_TEXT, Columns, RawBatch
 from recsys.data.ingest.text_blocks import BLOCK_BYTES
 from recsys.data.items import TITLE, Items
@@ -31,34 +32,33 @@ _NUMBER = r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$"
 
 
 def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
-    """Read titles and attributes of items, `block_bytes` of the file at a time.
+    """Read titles and attributes of items, `block_bytes` of a file at a time.
 
-    Ids are read as those of the log. If an id is repeated, the first value that is not empty counts, per column.
+    Ids are read as those of the log. If an id is repeated, the first value that is not empty counts, per column; such
+    ids are counted, with a warning if they are in several files.
     An attribute whose values are all numbers becomes an int64 or float64 column,
     unless leading zeros show that they are codes; other values are text. Rows without a usable id are left out, and
     a warning says how many, and names a few of them.
-    Raises DataError if the file is missing, damaged, lacks a column, or has no usable row.
+    Raises DataError if a file is missing, damaged, lacks a column, or has no usable row.
     """
-    columns, source = _columns(config), FileSource((config.path,), config, "items", block_bytes)
-    path = _one_file(source)
+    columns, source = _columns(config), replace(FileSource.of_items(config), block_bytes=block_bytes)
+    path = source.description
     lines = LineTally()
     with Quarantine(None, limit=0, section="items") as refused:
-        blocks = [_checked(parse(), refused, lines) for parse in source.batches(columns)]
+        places: list[RowPlaces] = []
+        blocks = [_checked(parse(), refused, lines, places) for parse in source.batches(columns)]
     lines.warn()
     if refused.counts:
         logger.warning("%s: rows left out:\n%s", path, refused.summary())
     if not sum(len(block[ITEM_ID]) for block in blocks):
         raise DataError(f"{path}: no row has a usable id in column {config.id!r}")
-    ids, firsts = _first_of_each({key: _joined([block[key] for block in blocks]) for key in columns.names})
+    joined = {key: _joined([block[key] for block in blocks]) for key in columns.names}
+    ids, item_idx = IdMap.of(without_float_tails(joined.pop(ITEM_ID)))
+    tell_repeated(ids, item_idx, places)
+    firsts = {key: _first_known(column, item_idx, len(ids)) for key, column in joined.items()}
     known = {_name(key): _typed(key, column) for key, column in firsts.items()}
     _warn_of_damaged_text(path, known, config)
     return Items(ids, pa.table(known)) if known else Items.without_attributes(ids)
-
-
-def _one_file(source: FileSource) -> Path:
-    if len(source.files) > 1:
-        raise DataError(f"{source.paths[0]}: {len(source.files)} files match; a catalogue is one file")
-    return source.files[0]
 
 
 def _columns(config: ItemsConfig) -> Columns:
@@ -73,15 +73,16 @@ def _name(key: str) -> str:
     return key.removeprefix(_ATTRIBUTE)
 
 
-def _checked(rows: RawBatch, refused: Quarantine, lines: LineTally) -> dict[str, pa.Array]:
+def _checked(rows: RawBatch, refused: Quarantine, lines: LineTally, places: list[RowPlaces]) -> dict[str, pa.Array]:
     """The columns of the rows with a usable id, cleaned; `refused` and `lines` count the others."""
     lines.add(rows.origin, rows.lines)
     ids, faults = code_ids(rows.column(ITEM_ID), Reason.MISSING_ITEM)
     faults = first_fault(rows.faults, faults)
     columns = {key: _cleaned(rows.column(key)) for key in rows.rows.schema.names if key != ITEM_ID}
     columns[ITEM_ID] = ids.dictionary_decode()
+    bad = np.zeros(len(rows), np.bool_) if faults is None else faults != NO_FAULT
+    places.append(RowPlaces(rows.origin, rows.positions[~bad]))
     if faults is not None:
-        bad = faults != NO_FAULT
         refused.add(Refusals(rows.origin, rows.positions[bad], faults[bad], ()))
         columns = {key: column.filter(pa.array(~bad)) for key, column in columns.items()}
     return columns | {ITEM_ID: columns[ITEM_ID].cast(pa.string())}
@@ -112,7 +113,7 @@ def _decoded(text: pa.StringArray) -> pa.StringArray:
     return pa.array(shown, pa.string())
 
 
-def _warn_of_damaged_text(path: Path, known: dict[str, pa.Array], config: ItemsConfig) -> None:
+def _warn_of_damaged_text(path: str, known: dict[str, pa.Array], config: ItemsConfig) -> None:
     """Warn of texts with bytes that the encoding of the file does not have."""
     for name, column in known.items():
         if not pa.types.is_string(column.type):
@@ -138,14 +139,8 @@ def _joined(parts: list[pa.Array]) -> pa.Array:
     return pa.concat_arrays(parts)
 
 
-def _first_of_each(columns: dict[str, pa.Array]) -> tuple[IdMap, dict[str, pa.Array]]:
-    """The id map, and for every other column the first known value of each id, in the order of the map."""
-    ids, row = IdMap.of(without_float_tails(columns[ITEM_ID]))
-    others = {key: column for key, column in columns.items() if key != ITEM_ID}
-    return ids, {key: _first_known(column, row, len(ids)) for key, column in others.items()}
-
-
 def _first_known(column: pa.Array, row: Indices, n_ids: int) -> pa.Array:
+    """(n_ids,): of each id the first known value."""
     at = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))[::-1]
     first = np.full(n_ids, -1, np.int64)
     # The last of several assignments to one place wins; in reverse order that is the first row's.

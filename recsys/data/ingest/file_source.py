@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys.config import FileFormat, LogFiles
+from recsys.config import FileFormat, ItemsConfig, LogFiles
 from recsys.data.ingest.csv_blocks import csv_blocks
 from recsys.data.ingest.csv_header import layout_hint
 from recsys.data.ingest.file_finding import FoundFiles, find_files
@@ -91,6 +91,11 @@ class FileSource:
     def of(log: LogFiles) -> "FileSource":
         """The files that a log's configuration names."""
         return FileSource(log.paths, log)
+
+    @staticmethod
+    def of_items(items: ItemsConfig) -> "FileSource":
+        """The files that a catalogue's configuration names."""
+        return FileSource(items.path, items, "items")
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -42,7 +42,7 @@ class TestEachCard:
             assert found and all(wanted <= names for names in found)
         if config.items is not None:
             wanted = {config.items.id, config.items.title, *config.items.attributes}
-            assert wanted <= columns[str(config.items.path)]
+            assert wanted <= columns[str(config.items.path[0])]
 
     def test_its_results_go_into_the_ignored_folder(self, name: str) -> None:
         config = load_config(find_card(name).folder / "pipeline.toml")

@@ -55,7 +55,7 @@ def test_goodbooks_and_its_catalogue() -> None:
     assert (len(events.users), len(events.items)) == (53_424, 10_000)
     items = read_items(
         ItemsConfig(
-            path=folder / "books.csv.gz", id="id", title="title", attributes=("original_publication_year", "isbn")
+            path=(folder / "books.csv.gz",), id="id", title="title", attributes=("original_publication_year", "isbn")
         )
     )
     assert len(items.aligned(events.items).ids) == 10_000

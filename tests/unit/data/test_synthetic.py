@@ -362,7 +362,7 @@ class TestReadBack:
 
     def test_items_come_back(self, log: SyntheticLog) -> None:
         attributes = ("genre", "series", "year", "price")
-        items = read_items(ItemsConfig(path=log.items_path, id="item_id", title="title", attributes=attributes))
+        items = read_items(ItemsConfig(path=(log.items_path,), id="item_id", title="title", attributes=attributes))
         assert [items.title(at) for at in range(50)] == list(log.world.catalogue.titles)
         assert np.allclose(items.table.column("price").to_numpy(), log.world.catalogue.price)
 

@@ -113,9 +113,10 @@ def test_a_file_that_was_changed_meanwhile_is_left_alone(path: Path) -> None:
     assert path.read_text() == TEXT.replace("factors = 32", "factors = 64")
 
 
-def test_a_copy_elsewhere_means_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("items", ['"items.csv"', '["items.csv", "more/*.csv"]'])
+def test_a_copy_elsewhere_means_the_same(path: Path, items: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_DATA_DIR", "/data")
-    path.write_text(TEXT + '[items]\npath = "items.csv"\n')
+    path.write_text(TEXT + f"[items]\npath = {items}\n")
     target = path.parent / "workspace" / "tune" / "tuned.toml"
     target.parent.mkdir(parents=True)
     expected = applied(load_config(path), FOUND)

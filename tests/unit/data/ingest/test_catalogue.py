@@ -24,7 +24,7 @@ ROWS = [
 
 
 def config(path: Path, **settings: Any) -> ItemsConfig:
-    return ItemsConfig(path=path, id="sku", title="name", attributes=("price", "year", "code"), **settings)
+    return ItemsConfig(path=(path,), id="sku", title="name", attributes=("price", "year", "code"), **settings)
 
 
 def rows_of(items: Items) -> dict[str, list[Any]]:
@@ -93,7 +93,7 @@ def test_rows_without_a_usable_id_are_left_out_with_a_warning(
 ) -> None:
     (tmp_path / "a.csv").write_bytes(b"sku,name\na,A\n,B\nc\n\xff,D\n")
     with caplog.at_level(logging.WARNING):
-        items = read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku", title="name"))
+        items = read_items(ItemsConfig(path=(tmp_path / "a.csv",), id="sku", title="name"))
     assert rows_of(items) == {"id": ["a"], "title": ["A"]}
     for reason, line in [("missing_item", 3), ("bad_field_count", 4), ("bad_utf8", 5)]:
         assert f"1 x {reason}" in caplog.text
@@ -102,25 +102,25 @@ def test_rows_without_a_usable_id_are_left_out_with_a_warning(
 
 def test_titles_in_another_encoding_keep_what_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("sku,name\na,Caf\xe9\nb,Tea\nc,\n".encode("latin-1"))
-    items = read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku", title="name"))
+    items = read_items(ItemsConfig(path=(tmp_path / "a.csv",), id="sku", title="name"))
     assert items.table.column("title").to_pylist() == ["Caf�", "Tea", None]
 
 
 def test_titles_are_text_even_if_they_are_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("sku,name\na,1984\n")
-    items = read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku", title="name"))
+    items = read_items(ItemsConfig(path=(tmp_path / "a.csv",), id="sku", title="name"))
     assert items.title(0) == "1984"
 
 
 def test_ids_written_as_floats_meet_those_of_the_log(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("sku,name\n12.0,A\n7.0,B\n")
-    items = read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku", title="name"))
+    items = read_items(ItemsConfig(path=(tmp_path / "a.csv",), id="sku", title="name"))
     assert rows_of(items) == {"id": ["12", "7"], "title": ["A", "B"]}
 
 
 def test_ids_alone(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("sku,name\na,A\nb,B\n")
-    items = read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku"))
+    items = read_items(ItemsConfig(path=(tmp_path / "a.csv",), id="sku"))
     assert len(items.ids) == 2
     assert items.title(0) is None
 
@@ -133,12 +133,12 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_items(config(tmp_path / "a.csv"))
     (tmp_path / "a.csv").write_text("sku\n\n")
     with pytest.raises(DataError, match="no row has a usable id in column 'sku'"):
-        read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku"))
+        read_items(ItemsConfig(path=(tmp_path / "a.csv",), id="sku"))
 
 
 def test_the_catalogue_has_a_format_and_a_delimiter_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "a.dat").write_text("sku;name\na;Lamp\n")
-    items = read_items(ItemsConfig(path=tmp_path / "a.dat", format="csv", delimiter=";", id="sku", title="name"))
+    items = read_items(ItemsConfig(path=(tmp_path / "a.dat",), format="csv", delimiter=";", id="sku", title="name"))
     assert items.title(0) == "Lamp"
 
 
@@ -147,21 +147,56 @@ def test_titles_in_another_encoding_are_counted(
     tmp_path: Path, encoding: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "a.csv").write_text("sku,name\na,Café\nb,Lamp\n", encoding="latin-1")
-    items = read_items(ItemsConfig(path=tmp_path / "a.csv", encoding=encoding, id="sku", title="name"))
+    items = read_items(ItemsConfig(path=(tmp_path / "a.csv",), encoding=encoding, id="sku", title="name"))
     assert items.title(0) == ("Café" if encoding == "latin-1" else "Caf\ufffd")
     assert ("1 of 2 values of 'title' hold bytes that are not utf-8" in caplog.text) == (encoding == "utf-8")
 
 
-def test_a_pattern_of_many_files_is_no_catalogue(tmp_path: Path) -> None:
-    for name in ("a.csv", "b.csv"):
-        (tmp_path / name).write_text("sku\na\n")
-    with pytest.raises(DataError, match="2 files match; a catalogue is one file"):
-        read_items(ItemsConfig(path=tmp_path / "*.csv", id="sku"))
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    """A catalogue in a folder: two days of Parquet, with a marker, and products 2 and 3 on both."""
+    for day, ids in (("2024-01-01", [1, 2, 3]), ("2024-01-02", [4, 3, 2])):
+        (tmp_path / f"day={day}").mkdir()
+        names = [f"{day} {number}" for number in ids]
+        pq.write_table(pa.table({"sku": ids, "name": names}), tmp_path / f"day={day}" / "part-0.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize("paths", [(".",), ("day=*",), ("day=2024-01-02", "day=2024-01-01/part-0.parquet")])
+def test_several_files_are_one_catalogue(
+    parts: Path, paths: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    given = tuple(parts / path for path in paths)
+    items = read_items(ItemsConfig(path=given, id="sku", title="name", attributes=("day",)))
+    assert rows_of(items) == {
+        "id": ["1", "2", "3", "4"],
+        "title": ["2024-01-01 1", "2024-01-01 2", "2024-01-01 3", "2024-01-02 4"],
+        "day": ["2024-01-01", "2024-01-01", "2024-01-01", "2024-01-02"],
+    }
+    (told,) = [record.getMessage() for record in caplog.records]
+    first, other = (parts / f"day=2024-01-0{day}" / "part-0.parquet" for day in (1, 2))
+    assert told == (
+        f"2 of 4 items are in more than one file, such as 2 in {first}:2 and {other}:3; "
+        "per column, the first value counts"
+    )
+
+
+def test_an_item_on_several_rows_of_one_file_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.csv").write_bytes(csv_text())
+    (tmp_path / "b.csv").write_text("sku,name,price,year,code\nc,Cup,1,1,1\n")
+    with caplog.at_level(logging.INFO):
+        read_items(ItemsConfig(path=(tmp_path,), id="sku"))
+    (told,) = [record for record in caplog.records if "more than one" in record.getMessage()]
+    assert told.levelno == logging.INFO
+    assert told.getMessage().startswith(
+        f"1 of 3 items are in more than one row, such as a in {tmp_path / 'a.csv'}:3 and"
+    )
 
 
 def test_an_attribute_cannot_take_the_titles_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"items\.attributes: 'title'"):
-        read_items(ItemsConfig(path=tmp_path / "a.csv", id="sku", title="name", attributes=("title",)))
+        read_items(ItemsConfig(path=(tmp_path / "a.csv",), id="sku", title="name", attributes=("title",)))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""Items that more than one row of a catalogue describes."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Indices
+from recsys.data.id_map import IdMap
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class RowPlaces:
+    """Where rows are: `origin` is their file, `positions` int64 (n,) their lines or rows in it."""
+
+    origin: str
+    positions: NDArray[np.int64]
+
+
+def tell_repeated(ids: IdMap, item_idx: Indices, places: Sequence[RowPlaces]) -> None:
+    """Log the number of items that several rows describe, as a warning if these are in several files.
+
+    `item_idx`: int32 (n,), the item of each row. `places`: of these rows, in their order.
+    """
+    names = {origin: number for number, origin in enumerate(dict.fromkeys(each.origin for each in places))}
+    file = np.repeat([names[each.origin] for each in places], [len(each.positions) for each in places])
+    n_rows = np.bincount(item_idx, minlength=len(ids))
+    if (n_rows < 2).all():
+        return
+    in_several = np.zeros(len(ids), np.bool_)
+    first_file = np.full(len(ids), -1, np.int64)
+    first_file[item_idx[::-1]] = file[::-1]
+    in_several[item_idx[file != first_file[item_idx]]] = True
+    told = np.flatnonzero(in_several if in_several.any() else n_rows > 1)
+    first, other = _two_rows(item_idx, file, int(told[0]))
+    positions = np.concatenate([each.positions for each in places])
+    shown = [f"{list(names)[file[row]]}:{positions[row]}" for row in (first, other)]
+    logger.log(
+        logging.WARNING if in_several.any() else logging.INFO,
+        "%d of %d items are in more than one %s, such as %s in %s and %s; per column, the first value counts",
+        len(told),
+        len(ids),
+        "file" if in_several.any() else "row",
+        next(iter(ids.decode([int(told[0])]))),
+        *shown,
+    )
+
+
+def _two_rows(item_idx: Indices, file: NDArray[np.int64], item: int) -> tuple[int, int]:
+    """The first row of an item, and the next one that is in another file, if there is one."""
+    rows = np.flatnonzero(item_idx == item)
+    elsewhere = rows[file[rows] != file[rows[0]]]
+    return int(rows[0]), int(elsewhere[0] if len(elsewhere) else rows[1])
