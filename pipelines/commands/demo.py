@@ -11,6 +11,7 @@ from pipelines.steps.run import Announce, run
 from recsys.artifacts.registry import Registry
 from recsys.config import data_dir
 from recsys.engine import Engine
+from recsys.evaluation.outcome import Outcome
 from recsys.pipeline_config import load_config
 from recsys.progress import Progress
 
@@ -20,9 +21,10 @@ _SHOWN_ITEMS = 1
 
 @dataclass(frozen=True)
 class DemoResult:
-    """The engine on the published version, the users and items to show, and where the files are."""
+    """The engine on the published version, how its run ended, the users and items to show, where the files are."""
 
     engine: Engine
+    outcome: Outcome | None
     users: tuple[str, ...]
     items: tuple[str, ...]
     report: Path
@@ -37,12 +39,13 @@ def run_demo(folder: Path, *, progress: Progress, announce: Announce) -> DemoRes
     config_path = find_card("demo").folder / "pipeline.toml"
     store = folder / "store"
     config = load_config(config_path, overrides={"workspace": str(folder), "publish.store": str(store)})
-    run(config, progress=progress, announce=announce)
+    done = run(config, progress=progress, announce=announce)
     engine = Engine(Registry(store).load())
     users = tuple(engine.user_ids.decode(_spread(len(engine.user_ids), _SHOWN_USERS)))
     items = tuple(item.item_id for item in engine.history(users[0], limit=_SHOWN_ITEMS))
     return DemoResult(
         engine=engine,
+        outcome=done.publish.outcome,
         users=users,
         items=items,
         report=config.workspace / "report.html",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from pipelines.commands.rendering import line, out, table
+from pipelines.commands.rendering_night import outcome
 
 if TYPE_CHECKING:
     from pipelines.commands.demo import DemoResult
@@ -89,9 +90,12 @@ def demo(result: "DemoResult") -> None:
         out.print()
         view = result.engine.item(item_id)
         answer(result.engine.similar(item_id, k=5), f"Similar to {view.title or item_id}")
+    out.print()
+    if result.outcome is not None:
+        verdict = f"Accepted: {result.engine.version} serves from {result.store}"
+        outcome(out, result.outcome, verdict, {"STORE": str(result.store)})
     line("\nThe log is made up. Its broken rows, repeats and bots are planted, to show how they are accounted for.")
     line(f"report:  {result.report}")
-    line(f"store:   {result.store}")
     line("next:    " + "\n         ".join(result.next_commands))
 
 
