@@ -13,7 +13,7 @@ import typer
 
 from pipelines.commands import ask, log, rendering, rendering_lists, rendering_night, store
 from pipelines.commands.options import Config, Json, LogFormat, Overrides, parse_overrides, require_extra
-from recsys.errors import GateError, RecsysError
+from recsys.errors import GateError, RecsysError, StorageError
 
 if TYPE_CHECKING:
     from recsys.pipeline_config import PipelineConfig
@@ -115,11 +115,28 @@ def _run_steps(path: Path, steps: tuple[str, ...], overrides: list[str] | None, 
             done = run_steps(config, steps=steps, progress=progress, announce=rendering.step)
     except GateError as error:
         _refuse(config, path, error, as_json)
+    except StorageError as error:
+        raise StorageError(f"{error}; {_needed(config)}") from error
     if as_json:
         folders = {"workspace": str(config.workspace), "store": str(config.publish.store)}
         rendering.json_document({**folders, "steps": done.to_dict()})
     elif "publish" in done:
         rendering_night.published(config, done, path)
+
+
+def _needed(config: "PipelineConfig") -> str:
+    """What the job needs on disk, by a forecast that reads the beginning of the log."""
+    from pipelines.forecast.forecast import forecast
+    from recsys.progress import silent
+
+    try:
+        found = forecast(config, quick=True, progress=silent)
+    except (RecsysError, OSError):
+        return "`recsys doctor CONFIG` forecasts what the job needs"
+    workspace, version = (max(1, round(size / 2**20)) for size in (found.workspace, found.version))
+    return (
+        f"the job needs about {workspace:,} MiB in the workspace, and {version:,} MiB in the store for each version"
+    )
 
 
 def _refuse(config: "PipelineConfig", path: Path, error: GateError, as_json: bool) -> NoReturn:
@@ -279,6 +296,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(3)
     except RecsysError as error:
         rendering.problem(error)
+        sys.exit(2)
+    except OSError as error:  # of a file that cannot be read or written
+        logging.getLogger(__name__).debug("%s", error, exc_info=True)
+        rendering.problem(StorageError(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
         sys.exit(2)
     except SystemExit as ended:  # typer turns Ctrl-C into this exit code
         if ended.code == _INTERRUPTED:

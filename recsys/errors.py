@@ -6,6 +6,7 @@ RecsysError
 │   └── TooManyRefusedError  more rows were refused than the configuration allows
 ├── ModelError           a model refuses to be fitted, or cannot answer
 ├── ArtifactError        a bundle or a store is damaged, missing or of an unknown schema
+├── StorageError         a folder is full, read-only or missing
 ├── GateError            a gate refused to publish; the version that serves is untouched
 ├── UnknownUserError     no such user in this version
 ├── UnknownItemError     no such item in this version
@@ -39,6 +40,10 @@ class ModelError(RecsysError):
 
 class ArtifactError(RecsysError):
     """A bundle or a store is damaged, missing or of an unknown schema."""
+
+
+class StorageError(RecsysError):
+    """A file cannot be written, or a folder is full, read-only or missing."""
 
 
 class GateError(RecsysError):

@@ -16,6 +16,7 @@ from recsys.engine import Engine
 from recsys.errors import ConfigError
 from recsys.progress import Progress
 from recsys.retrieval.topk import TopK
+from recsys.storage import storage_errors
 
 SCHEMA = pa.schema(
     [
@@ -45,7 +46,11 @@ def export(engine: Engine, out: Path, *, k: int, progress: Progress, filter: str
         raise ConfigError(f"--out {out}: got the ending {out.suffix!r}, expected one of {', '.join(_WRITERS)}")
     if not out.parent.is_dir():
         raise ConfigError(f"--out {out}: the folder {out.parent} does not exist")
-    with _replacing(out) as partial, _WRITERS[out.suffix](partial) as writer:
+    with (
+        storage_errors(out, doing="while the lists were written"),
+        _replacing(out) as partial,
+        _WRITERS[out.suffix](partial) as writer,
+    ):
         rows = done = 0
         for user_ids, top in engine.iter_all(k, batch=_BATCH, filter=filter):
             table = _table(engine, user_ids, top)

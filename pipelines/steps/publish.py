@@ -34,6 +34,7 @@ from recsys.models.registry import load_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.index_files import read_index
+from recsys.storage import storage_errors
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +91,9 @@ def _pages(report: Report, plots: Mapping[str, str | None], version: str | None 
 
 
 def _write(pages: Mapping[str, str], workspace: Workspace) -> None:
-    for name, text in pages.items():
-        (workspace.root / name).write_text(text, encoding="utf-8")
+    with storage_errors(workspace.root, doing="while publish wrote the report"):
+        for name, text in pages.items():
+            (workspace.root / name).write_text(text, encoding="utf-8")
 
 
 def _pruned(registry: Registry, keep: int | None) -> tuple[str, ...]:

@@ -62,6 +62,7 @@ def run(
     summaries: dict[str, StepSummary] = {}
     seconds: dict[str, float] = {}
     with exclusive(workspace.root / ".lock", doing="running in this workspace"):
+        workspace.remove_leftovers()
         for step in steps:
             started = time.perf_counter()
             summaries[step] = _STEPS[step](config, workspace, progress=progress)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from pipelines.steps.summaries import AnySummary, StepSummary
 from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig
+from recsys.storage import storage_errors
 
 STEPS = ("prepare", "evaluate", "train", "index", "publish")
 """The steps of the job, in order; each reads only what the ones before it wrote."""
@@ -27,6 +29,8 @@ _SETTINGS = {
 }
 
 _RECORD = "step.json"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,12 +101,26 @@ class Workspace:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
         output = StepOutput(fresh)
-        yield output
+        try:
+            with storage_errors(self.root, doing=f"while {step} wrote its output"):
+                yield output
+                self._commit(step, config, output)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)  # of a step that failed, so that a full disk is not fuller
+
+    def _commit(self, step: str, config: PipelineConfig, output: "StepOutput") -> None:
+        """Write the step's record, and let its new folder replace the old one."""
         record = self._new_record(step, config, output)
         text = json.dumps(record.model_dump(mode="json"), indent=2) + "\n"
-        (fresh / _RECORD).write_text(text, encoding="utf-8")
+        (output.folder / _RECORD).write_text(text, encoding="utf-8")
         shutil.rmtree(self.folder(step), ignore_errors=True)
-        fresh.rename(self.folder(step))
+        output.folder.rename(self.folder(step))
+
+    def remove_leftovers(self) -> None:
+        """Remove what steps left that were killed. The caller holds the lock of the workspace."""
+        for folder in self.root.glob(".*.new"):
+            log.warning("removing %s, left by a run that was stopped", folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _new_record(self, step: str, config: PipelineConfig, output: "StepOutput") -> "_StepRecord":
         before, settings = _before(step), _settings(step, config)

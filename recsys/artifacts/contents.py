@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.data.arrays import Floats, read_only
+from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import Csr, check_canonical, load_csr, save_csr
@@ -94,7 +94,7 @@ def save_contents(contents: Contents, folder: Path) -> None:
     save_csr(contents.history, folder / _HISTORY)
     if contents.seen is not None:
         save_csr(contents.seen, folder / _SEEN)
-    np.save(folder / _POPULARITY, contents.popularity, allow_pickle=False)
+    save_array(contents.popularity, folder / _POPULARITY)
     save_index(contents.index, folder, _INDEX)
     save_index(contents.similar, folder, _SIMILAR)
 

@@ -1,8 +1,10 @@
-"""Names for the array types that cross module borders."""
+"""Names for the array types that cross module borders, and how an array is written."""
 
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 Array = TypeVar("Array", bound=NDArray[np.generic])
@@ -25,3 +27,14 @@ def read_only(array: Array) -> Array:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def save_array(array: NDArray[np.generic], path: Path) -> None:
+    """Write `array`, C-contiguous, as an npy file. Raises OSError unless every byte was written.
+
+    `numpy.save` leaves the last bytes to C's buffers and does not notice if they no longer fit on the disk.
+    """
+    whole = np.ascontiguousarray(array)
+    with path.open("wb") as file:
+        npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(whole))
+        file.write(whole.data)

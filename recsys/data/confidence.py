@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from recsys.config import Section
-from recsys.data.arrays import Floats, read_only
+from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.matrix import Csr, check_canonical, scale_entries
 from recsys.errors import ArtifactError, DataError
 
@@ -94,7 +94,7 @@ class ConfidenceWeighting:
     def save(self, folder: Path) -> None:
         """Write weighting.json and item_degree.npy into `folder`, which is made if missing."""
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / _DEGREE_FILE, self.item_degree, allow_pickle=False)
+        save_array(self.item_degree, folder / _DEGREE_FILE)
         (folder / _SETTINGS_FILE).write_text(json.dumps(asdict(self.settings), indent=2) + "\n", encoding="utf-8")
 
     @staticmethod

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import Floats, Indices, save_array
 from recsys.data.id_map import IdMap
 from recsys.errors import ArtifactError, DataError
 
@@ -135,7 +135,7 @@ def scale_entries(values: Floats, csr: Csr, *, rows: Floats, columns: Floats) ->
 def save_csr(csr: Csr, prefix: Path) -> None:
     """Write `prefix`.indptr.npy, .indices.npy and .data.npy."""
     for part in _PARTS:
-        np.save(prefix.with_name(f"{prefix.name}.{part}.npy"), getattr(csr, part), allow_pickle=False)
+        save_array(getattr(csr, part), prefix.with_name(f"{prefix.name}.{part}.npy"))
 
 
 def load_csr(prefix: Path, shape: tuple[int, int]) -> Csr:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from recsys.data.arrays import Indices, read_only
+from recsys.data.arrays import Indices, read_only, save_array
 from recsys.data.arrow_file import map_arrow, write_arrow
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, load_csr, save_csr
@@ -134,7 +134,7 @@ class Cohort:
         folder.mkdir(parents=True, exist_ok=True)
         self.users.save(folder / _USERS)
         self.items.save(folder / _ITEMS)
-        np.save(folder / _POPULARITY, self.popularity, allow_pickle=False)
+        save_array(self.popularity, folder / _POPULARITY)
         save_csr(self.history, folder / _HISTORY)
         save_csr(self.holdout, folder / _HOLDOUT)
 

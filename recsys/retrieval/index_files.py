@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from recsys.data.arrays import save_array
 from recsys.errors import ArtifactError, ModelError
 from recsys.retrieval.approximate_index import ApproximateIndex, SearchParameters
 from recsys.retrieval.families.registry import FAMILIES
@@ -35,7 +36,7 @@ def save_index(index: VectorIndex, folder: Path, name: str) -> None:
 
     Raises OSError.
     """
-    np.save(folder / (name + _VECTORS), index.vectors, allow_pickle=False)
+    save_array(index.vectors, folder / (name + _VECTORS))
     if isinstance(index, ApproximateIndex):
         (folder / (name + _STRUCTURE)).write_bytes(index.structure.to_bytes())
         parameters = _Parameters(kind=index.kind, **vars(index.parameters))

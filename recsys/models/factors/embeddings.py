@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.data.arrays import Floats, read_only
+from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError, ModelError
 
@@ -56,7 +56,7 @@ class Embeddings:
         """Write users.npy, items.npy and item_scale.npy into `folder`, which is made if missing."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in _ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+            save_array(getattr(self, name), folder / f"{name}.npy")
 
     @staticmethod
     def load(folder: Path) -> "Embeddings":

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from recsys.data.arrays import Doubles, Floats, Indices, read_only
+from recsys.data.arrays import Doubles, Floats, Indices, read_only, save_array
 from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError, ModelError
 from recsys.models.factors.embeddings import Embeddings, degrees_of_items, popularity_scale
@@ -82,8 +82,8 @@ class LinearFactorModel:
     def save(self, folder: Path) -> None:
         """Write the embeddings, the sources, the degrees and model.json into `folder`, which is made if missing."""
         self.embeddings.save(folder)
-        np.save(folder / _SOURCES, self.sources, allow_pickle=False)
-        np.save(folder / _DEGREE, self.item_degree, allow_pickle=False)
+        save_array(self.sources, folder / _SOURCES)
+        save_array(self.item_degree, folder / _DEGREE)
         write_model_file(folder, self.algorithm, transform=self.transform, losses=list(self.losses))
 
     @staticmethod
