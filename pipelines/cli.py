@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 unexpected; 2 the config, the data or an argument is wrong
 130 interrupted.
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
