@@ -81,7 +81,7 @@ def _random_matrix(shape: Shape) -> InteractionMatrix:
 
 def _ranking_seconds(size: JobSize, config: PipelineConfig) -> float:
     """Rank some of the items for a few users on one core, scaled to all items, all evaluated users and all cores."""
-    items = min(size.n_items, 50_000)
+    items = max(1, min(size.n_items, 50_000))
     rng = np.random.default_rng(1)
     vectors = rng.standard_normal((items, config.model.factors), dtype=np.float32)
     search, k = ExactSearch(vectors), max(config.evaluate.cutoffs)

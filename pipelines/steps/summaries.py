@@ -68,6 +68,7 @@ class PrepareSummary(StepSummary):
             "rows_in": rows.rows_read,
             "rows_out": rows.accepted,
             "refused": rows.n_refused,
+            "ignored": sum(rows.ignored.values()),
             "merged": rows.merged,
         }
         return {**counts, "users": matrix.n_users, "items": matrix.n_items, "entries": matrix.entries}

@@ -56,6 +56,7 @@ FAULTS = {
     "a holdout of all": (_nothing, ["evaluate.holdout=9000d"], "split", "evaluate.holdout"),
     "too many last items": (_nothing, ["evaluate.split=last_n", "evaluate.last_n=500"], "split", "evaluate.last_n"),
     "nobody left": (_nothing, ["prepare.min_user_items=5000"], "log", "prepare.min_user_items"),
+    "no item left": (_nothing, ["prepare.min_item_users=9000"], "log", "prepare.min_item_users"),
     "no holdout": (_nothing, [GIVEN, 'evaluate.holdout_paths=["no.csv"]'], "holdout files", "no.csv"),
     "a holdout's columns": (
         _a_holdout_without_items,
