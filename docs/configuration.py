@@ -41,7 +41,10 @@ def _section(name: str, field: FieldInfo) -> str:
         return _model_section()
     model = _section_type(field.annotation)
     summary = (model.__doc__ or "").partition(": ")[2]
-    return f"\n## [{name}]\n\n{summary[0].upper()}{summary[1:]}\n\n{_table(model.model_fields)}"
+    inner = {key: each for key, each in model.model_fields.items() if _is_section(each.annotation)}
+    plain = {key: each for key, each in model.model_fields.items() if key not in inner}
+    page = f"\n## [{name}]\n\n{summary[0].upper()}{summary[1:]}\n\n{_table(plain)}"
+    return page + "".join(_section(f"{name}.{key}", each) for key, each in inner.items())
 
 
 def _model_section() -> str:
@@ -93,6 +96,10 @@ def _choices(annotation: Any) -> str:
     if typing.get_origin(annotation) is not Literal:
         return ""
     return "one of " + ", ".join(f"`{choice}`" for choice in typing.get_args(annotation))
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
 def _section_type(annotation: Any) -> type[Section]:

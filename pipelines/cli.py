@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from pipelines.commands import ask, log, rendering, rendering_lists, rendering_night, store
-from pipelines.commands.options import Config, Json, LogFormat, Overrides, parse_overrides, require_extra
+from pipelines.commands.options import (
+    Accept,
+    Config,
+    Json,
+    LogFormat,
+    Overrides,
+    names_of,
+    parse_overrides,
+    require_extra,
+)
 from recsys.errors import GateError, RecsysError, StorageError
 
 if TYPE_CHECKING:
@@ -75,6 +84,7 @@ def run(
     config: Config,
     first: Annotated[str, typer.Option("--from", metavar="STEP", help="start at this step")] = "prepare",
     overrides: Overrides = None,
+    accept: Accept = None,
     log_format: LogFormat = None,
     as_json: Json = False,
 ) -> None:
@@ -84,7 +94,7 @@ def run(
 
     if first not in STEPS:
         raise typer.BadParameter(f"got {first!r}, expected one of {', '.join(STEPS)}", param_hint="--from")
-    _run_steps(config, STEPS[STEPS.index(first) :], overrides, as_json)
+    _run_steps(config, STEPS[STEPS.index(first) :], overrides, as_json, accept)
 
 
 def _step_command(step: str, text: str) -> None:
@@ -102,10 +112,30 @@ _step_command(
 )
 _step_command("train", "Fit the model on the whole log.")
 _step_command("index", "Build the search index, and measure it against exact search.")
-_step_command("publish", "Check the gates, write the report, seal a version, and let it serve.")
 
 
-def _run_steps(path: Path, steps: tuple[str, ...], overrides: list[str] | None, as_json: bool) -> None:
+@app.command(
+    epilog="Examples: `recsys publish pipeline.toml`, `recsys publish pipeline.toml --accept users,catalogue`"
+)
+def publish(
+    config: Config,
+    overrides: Overrides = None,
+    accept: Accept = None,
+    log_format: LogFormat = None,
+    as_json: Json = False,
+) -> None:
+    """Check the gates, write the report, seal a version, and let it serve."""
+    log.configure(log_format)
+    _run_steps(config, ("publish",), overrides, as_json, accept)
+
+
+def _run_steps(
+    path: Path,
+    steps: tuple[str, ...],
+    overrides: list[str] | None,
+    as_json: bool,
+    accept: list[str] | None = None,
+) -> None:
     from pipelines.commands.progress import listener
     from pipelines.steps.run import run as run_steps
     from recsys.pipeline_config import load_config
@@ -113,7 +143,7 @@ def _run_steps(path: Path, steps: tuple[str, ...], overrides: list[str] | None, 
     config = load_config(path, overrides=parse_overrides(overrides))
     try:
         with listener() as progress:
-            done = run_steps(config, steps=steps, progress=progress, announce=rendering.step)
+            done = run_steps(config, steps=steps, progress=progress, announce=rendering.step, accept=names_of(accept))
     except GateError as error:
         _refuse(config, path, error, as_json)
     except StorageError as error:

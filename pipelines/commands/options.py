@@ -18,6 +18,14 @@ Overrides = Annotated[
         "--set", metavar="KEY=VALUE", help="override a setting, for example `model.factors=64`; can be repeated"
     ),
 ]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept",
+        metavar="GATES",
+        help="publish although these gates refuse, this once: `users,catalogue`; docs/nights.md names them",
+    ),
+]
 Store = Annotated[Path, typer.Option("--store", help="folder of the published versions", show_default=False)]
 Count = Annotated[int, typer.Option("-k", help="length of a list, 1 to 1000")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
@@ -61,6 +69,11 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def names_of(given: Iterable[str] | None) -> list[str]:
+    """The names in "one,two" texts."""
+    return [name.strip() for text in given or () for name in text.split(",") if name.strip()]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.source import Source
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
+from recsys.data.profile import profile_log
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.suggestions import nearest_name
@@ -50,6 +51,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             items_without_events=matrix.n_items - cleaning.n_items,
             fingerprints=Fingerprints(**{what: each.fingerprint() for what, each in inputs.sources.items()}),
             newest_event=newest,
+            profile=profile_log(events, rows, catalogue, entries=cleaning.entries, newest_event=newest),
             holdout_rows=holdout_rows,
         )
         output.inputs.update(output.summary.fingerprints.model_dump())

@@ -1,13 +1,14 @@
 """publish: check the gates, write the report, seal the version, and at last move the pointer."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
 
-from pipelines.steps.report import compose_report, load_evidence, portable_settings
+from pipelines.steps.night import read_course, this_night
+from pipelines.steps.report import Evidence, NightEvidence, compose_report, load_evidence, portable_settings
 from pipelines.steps.summaries import (
     EvaluateSummary,
     IndexStepSummary,
@@ -24,8 +25,9 @@ from recsys.artifacts.registry import Registry
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ArtifactError, GateError
+from recsys.evaluation.kept_nights import find_comparable
+from recsys.evaluation.night_gates import check_night
 from recsys.evaluation.outcome import Statement
-from recsys.evaluation.record import Record
 from recsys.evaluation.reporting.pages import render_html, render_markdown
 from recsys.evaluation.reporting.report import Report
 from recsys.evaluation.reporting.report_plots import report_plots
@@ -39,26 +41,28 @@ from recsys.storage import storage_errors
 log = logging.getLogger(__name__)
 
 
-def publish(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> PublishSummary:
+def publish(
+    config: PipelineConfig, workspace: Workspace, *, progress: Progress, accepted: Sequence[str] = ()
+) -> PublishSummary:
     """Seal what the steps before made, and let it serve if every gate passes and no other version is held.
 
-    Raises GateError if a gate fails. The report says why, and the serving version stays.
+    `accepted`: names of gates that may refuse for once. Raises GateError if another one refuses; the report says why,
+    and the serving version stays.
     """
     workspace.require("index", config)
     registry = Registry(config.publish.store)
     evidence = load_evidence(config, workspace)
-    report = compose_report(config, workspace, evidence, serving=_serving(registry))
+    night = _night(config, workspace, registry)
+    report = compose_report(config, workspace, evidence, night, accepted=accepted)
     plots = report_plots(report)
-    _write(
-        _pages(report, plots), workspace
-    )  # also for a refused version; written again once the version has its name
-    refusals = [gate.detail for gate in report.judgement.gates if not gate.passed]
-    if refusals:
+    # Also for a refused version; written again once the version has its name.
+    _write(_pages(report, plots), workspace)
+    if refusals := [gate.detail for gate in report.judgement.gates if gate.refuses]:
         raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_html}")
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)
         pages = partial(_pages, report, plots)
-        version, serving = _seal(config, workspace, report, evidence.record, pages).version, registry.current()
+        version, serving = _seal(config, workspace, report, evidence, pages, night).version, registry.current()
         _write(pages(version), workspace)
         held = None if registry.publish(version) else registry.held()
         progress("seal the version", 1, 1)
@@ -105,16 +109,34 @@ def _pruned(registry: Registry, keep: int | None) -> tuple[str, ...]:
         return ()
 
 
-def _serving(registry: Registry) -> ServingVersion | None:
-    if (current := registry.current()) is None:
-        return None
-    manifest, record = read_record(registry.path(current))
+def _night(config: PipelineConfig, workspace: Workspace, registry: Registry) -> NightEvidence:
+    """The night's gates, and the version that its quality is compared with."""
+    night, course = this_night(workspace, registry), read_course(registry)
+    gates = check_night(night, course, config.publish.limits)
+    if course is None:
+        return NightEvidence(night, gates)
+    found = find_comparable(night, course)
+    compared = course.serving if found.night is None else found.night
+    because = None if compared is course.serving else found.because
+    serving = replace(_stored(registry, compared.version), because=because)
+    return NightEvidence(night, gates, serving, found.because if found.night is None else None)
+
+
+def _stored(registry: Registry, version: str) -> ServingVersion:
+    manifest, record = read_record(registry.path(version))
     evaluate = manifest.config.get("evaluate")
     means = {name: value if isinstance(value, float | int) else None for name, value in manifest.metrics.items()}
-    return ServingVersion(current, means, record, evaluate if isinstance(evaluate, dict) else {})
+    return ServingVersion(version, means, record, evaluate if isinstance(evaluate, dict) else {})
 
 
-def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: Record, pages: Pages) -> Manifest:
+def _seal(
+    config: PipelineConfig,
+    workspace: Workspace,
+    report: Report,
+    evidence: Evidence,
+    pages: Pages,
+    night: NightEvidence,
+) -> Manifest:
     prepared, indexed = workspace.folder("prepare"), workspace.folder("index")
     model = load_model(workspace.folder("train") / "model")
     matrix = InteractionMatrix.load(prepared / "matrix")
@@ -144,7 +166,10 @@ def _seal(config: PipelineConfig, workspace: Workspace, report: Report, record: 
             verdict=report.verdict or "",
             index=workspace.summary(IndexStepSummary).model_dump(mode="json"),
             training=workspace.summary(TrainSummary).training,
+            profile=night.night.profile,
+            gone_users=night.night.gone_users,
+            accepted=[gate.name for gate in report.judgement.gates if gate.accepted],
         ),
-        record=record,
+        record=evidence.record,
         pages=pages,
     )

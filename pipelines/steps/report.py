@@ -1,7 +1,7 @@
 """The evaluation report, put together from what the steps left in the workspace."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -12,16 +12,18 @@ from pipelines.steps.workspace import Workspace
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.errors import DataError
+from recsys.evaluation.acceptance import accept
 from recsys.evaluation.definitions import split_name
 from recsys.evaluation.examples import regressions, show_users, spread_rows
-from recsys.evaluation.gates import check_gates
+from recsys.evaluation.gates import Gate, check_gates
+from recsys.evaluation.kept_nights import Night
 from recsys.evaluation.outcome import Outcome, Statement
 from recsys.evaluation.provenance import LogSource, Provenance, SplitSummary
 from recsys.evaluation.record import Record
 from recsys.evaluation.reporting.report import Details, Judgement, Report, build_report
 from recsys.evaluation.reporting.report_ids import named
 from recsys.evaluation.results import Cohort, Evaluation
-from recsys.evaluation.serving_comparison import ServingComparison, ServingVersion, compare_with_serving
+from recsys.evaluation.serving_comparison import ServingComparison, ServingVersion, compare_with_serving, log_differs
 from recsys.evaluation.slices import slices_of
 from recsys.pipeline_config import PipelineConfig
 
@@ -37,6 +39,20 @@ class Evidence:
     record: Record
 
 
+@dataclass(frozen=True, eq=False)
+class NightEvidence:
+    """What is known of the night beside the models: its profile, and its gates before any is accepted.
+
+    `serving`: the version that its quality is compared with, None if none serves. `log_differs`: why its log is not
+    like tonight's, and no other kept version's is; None if it is compared.
+    """
+
+    night: Night
+    gates: tuple[Gate, ...]
+    serving: ServingVersion | None = None
+    log_differs: str | None = None
+
+
 def load_evidence(config: PipelineConfig, workspace: Workspace) -> Evidence:
     """Read it from the workspace. Raises ArtifactError if it is missing or damaged."""
     folder = workspace.folder("evaluate")
@@ -47,10 +63,15 @@ def load_evidence(config: PipelineConfig, workspace: Workspace) -> Evidence:
 
 
 def compose_report(
-    config: PipelineConfig, workspace: Workspace, evidence: Evidence, *, serving: ServingVersion | None
+    config: PipelineConfig,
+    workspace: Workspace,
+    evidence: Evidence,
+    night: NightEvidence,
+    *,
+    accepted: Sequence[str] = (),
 ) -> Report:
-    """The report with its gates judged. `serving`: the version that serves, None if there is none."""
-    judgement = _judge(config, evidence, serving)
+    """The report with its gates judged. `accepted`: names of the gates that are accepted on purpose."""
+    judgement = _judge(config, evidence, night, accepted)
     provenance = _provenance(config, workspace)
     return build_report(
         evidence.evaluations,
@@ -77,8 +98,8 @@ def read_outcome(workspace: Workspace) -> Outcome:
         raise DataError(f"{workspace.report_json}: holds no outcome: {error}") from error
 
 
-def _judge(config: PipelineConfig, evidence: Evidence, serving: ServingVersion | None) -> Judgement:
-    comparison = compare_with_serving(evidence.record, serving, config.evaluate) if serving else None
+def _judge(config: PipelineConfig, evidence: Evidence, night: NightEvidence, accepted: Sequence[str]) -> Judgement:
+    comparison = _compared(config, evidence, night)
     gates = check_gates(
         model=evidence.evaluations[0],
         popular=next((each for each in evidence.evaluations if each.name == "popular"), None),
@@ -86,7 +107,15 @@ def _judge(config: PipelineConfig, evidence: Evidence, serving: ServingVersion |
         publish=config.publish,
         evaluate=config.evaluate,
     )
-    return Judgement(gates, comparison)
+    return Judgement(accept((*gates, *night.gates), accepted), comparison)
+
+
+def _compared(config: PipelineConfig, evidence: Evidence, night: NightEvidence) -> ServingComparison | None:
+    if night.serving is None:
+        return None
+    if night.log_differs is not None:
+        return log_differs(evidence.record, night.serving, night.log_differs)
+    return compare_with_serving(evidence.record, night.serving, config.evaluate)
 
 
 def _details(

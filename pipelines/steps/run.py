@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from pipelines.steps.checks import check_holdout_columns, check_log_columns, check_names
@@ -10,6 +11,7 @@ from pipelines.steps.evaluate import evaluate
 from pipelines.steps.index import index
 from pipelines.steps.inputs import READ_AGAIN, changed_inputs
 from pipelines.steps.memory import give_back, keep_one_arena
+from pipelines.steps.night import foresee
 from pipelines.steps.prepare import prepare
 from pipelines.steps.publish import publish
 from pipelines.steps.summaries import JobSummary, StepSummary
@@ -17,6 +19,7 @@ from pipelines.steps.train import train
 from pipelines.steps.workspace import STEPS, Workspace
 from recsys.artifacts.lock import exclusive
 from recsys.errors import ConfigError
+from recsys.evaluation.acceptance import check_names as check_names_of_gates
 from recsys.json_log import FIELDS
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
@@ -35,13 +38,7 @@ class Step(Protocol):
         """Do the step; returns what it did."""
 
 
-_STEPS: dict[str, Step] = {
-    "prepare": prepare,
-    "evaluate": evaluate,
-    "train": train,
-    "index": index,
-    "publish": publish,
-}
+_STEPS: dict[str, Step] = {"evaluate": evaluate, "train": train, "index": index}
 
 
 def run(
@@ -50,13 +47,15 @@ def run(
     steps: tuple[str, ...] = STEPS,
     progress: Progress,
     announce: Announce = lambda summary, seconds: None,
+    accept: Sequence[str] = (),
 ) -> JobSummary:
-    """Run `steps` in order. `announce` is called after each step.
+    """Run `steps` in order. `announce` is called after each step. `accept`: names of gates that may refuse for once.
 
     A step that fails raises and leaves its earlier outputs in place. Raises ConfigError, before anything is read, for
     whatever the settings alone show to be wrong; ArtifactError if another run uses the same workspace.
     """
     keep_one_arena()
+    accepted = check_names_of_gates(accept)
     _check_before_work(config, steps)
     workspace = Workspace(config.workspace, () if "prepare" in steps else _changed(config))
     summaries: dict[str, StepSummary] = {}
@@ -65,7 +64,7 @@ def run(
         workspace.remove_leftovers()
         for step in steps:
             started = time.perf_counter()
-            summaries[step] = _STEPS[step](config, workspace, progress=progress)
+            summaries[step] = _step(step, accepted)(config, workspace, progress=progress)
             seconds[step] = round(time.perf_counter() - started, 2)
             _log(summaries[step], seconds[step], workspace.identity(step))
             give_back()
@@ -77,6 +76,22 @@ def _log(summary: StepSummary, seconds: float, fingerprint: str) -> None:
     """One structured line about a finished step: rows in and out, duration, fingerprint."""
     fields = {"step": summary.step, **summary.log_fields(), "seconds": seconds, "fingerprint": fingerprint[:16]}
     log.info("%s", " ".join(f"{name}={value}" for name, value in fields.items()), extra={FIELDS: fields})
+
+
+def _step(name: str, accepted: Sequence[str]) -> Step:
+    """The step; prepare and publish are told which gates are accepted."""
+    if name == "publish":
+        return partial(publish, accepted=accepted)
+    return partial(_prepare_and_foresee, accepted=accepted) if name == "prepare" else _STEPS[name]
+
+
+def _prepare_and_foresee(
+    config: PipelineConfig, workspace: Workspace, *, progress: Progress, accepted: Sequence[str]
+) -> StepSummary:
+    summary = prepare(config, workspace, progress=progress)
+    give_back()
+    foresee(config, workspace, accepted)
+    return summary
 
 
 def _changed(config: PipelineConfig) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from recsys.data.profile import LogProfile
 from recsys.evaluation.number_format import count, figure
 from recsys.evaluation.outcome import Outcome
 from recsys.evaluation.provenance import (
@@ -50,6 +51,7 @@ class PrepareSummary(StepSummary):
     """Rows and events by what became of them.
 
     `items_without_events`: items that only the catalogue has. `newest_event`: UTC seconds, None without times.
+    `profile`: what the next nights are compared with.
     """
 
     step = "prepare"
@@ -59,6 +61,7 @@ class PrepareSummary(StepSummary):
     items_without_events: int
     fingerprints: Fingerprints
     newest_event: int | None
+    profile: OrAbsent[LogProfile] = None
     holdout_rows: OrAbsent[Rows] = None
 
     def log_fields(self) -> dict[str, JsonValue]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recsys.artifacts.contents import PARSED_FROM_BYTES, Contents, load_contents, save_contents
+from recsys.artifacts.contents import PARSED_FROM_BYTES, USERS, Contents, load_contents, save_contents
 from recsys.artifacts.files import (
     FileDigest,
     check_names,
@@ -31,6 +31,7 @@ from recsys.artifacts.manifest import (
     read_manifest,
     write_manifest,
 )
+from recsys.data.id_map import IdMap
 from recsys.errors import ArtifactError
 from recsys.evaluation.record import Record
 
@@ -112,6 +113,14 @@ def read_record(folder: Path) -> tuple[Manifest, Record | None]:
     manifest = read_manifest(folder)
     content = _verified_file(folder, RECORD, manifest)
     return manifest, None if content is None else Record.from_bytes(content)
+
+
+def read_users(folder: Path) -> IdMap:
+    """The users of a version, only that file verified. Raises ArtifactError as `load_bundle` does."""
+    manifest = read_manifest(folder)
+    if _verified_file(folder, USERS, manifest) is None:
+        raise ArtifactError(f"{folder / USERS}: is not in the manifest")
+    return IdMap.load(folder / USERS)
 
 
 def read_report(folder: Path, name: str) -> str | None:

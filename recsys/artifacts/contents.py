@@ -16,7 +16,10 @@ from recsys.models.registry import load_model
 from recsys.retrieval.index_files import load_index, parsed_files, save_index
 from recsys.retrieval.search import VectorIndex
 
-_USERS, _ITEMS, _CATALOGUE = "users.arrow", "items.arrow", "catalogue.arrow"
+USERS = "users.arrow"
+"""The ids of a version's users."""
+
+_ITEMS, _CATALOGUE = "items.arrow", "catalogue.arrow"
 _MODEL, _HISTORY, _SEEN, _POPULARITY = "model", "seen", "left_out", "popularity.npy"
 _INDEX, _SIMILAR = "index", "similar"
 
@@ -87,7 +90,7 @@ def _shapes(parts: Contents) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
 
 def save_contents(contents: Contents, folder: Path) -> None:
     """Write every part into `folder`, the seen items only if they are apart. Raises OSError."""
-    contents.users.save(folder / _USERS)
+    contents.users.save(folder / USERS)
     contents.items.ids.save(folder / _ITEMS)
     contents.items.save(folder / _CATALOGUE)
     contents.model.save(folder / _MODEL)
@@ -101,7 +104,7 @@ def save_contents(contents: Contents, folder: Path) -> None:
 
 def load_contents(folder: Path, verified: Mapping[str, bytes | memoryview]) -> Contents:
     """Load what `save_contents` wrote; `verified` holds the files `PARSED_FROM_BYTES`. Raises ArtifactError."""
-    users, ids = IdMap.load(folder / _USERS), IdMap.load(folder / _ITEMS)
+    users, ids = IdMap.load(folder / USERS), IdMap.load(folder / _ITEMS)
     model = load_model(folder / _MODEL)
     shape = (len(ids), model.embeddings.factors)
     history = load_csr(folder / _HISTORY, (len(users), len(ids)))

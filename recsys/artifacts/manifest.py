@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from recsys.artifacts.files import FileDigest, read_file, write_durably
+from recsys.data.profile import LogProfile
 from recsys.errors import ArtifactError
 from recsys.evaluation.provenance import Continuity
 
@@ -49,6 +50,10 @@ VersionName = Annotated[str, Field(pattern=f"^{VERSION_PATTERN}$")]
 class Manifest(BaseModel):
     """One version's manifest.json; frozen, nothing unknown in it.
 
+    `profile`: of the version's log, None in versions that are older than profiles. `gone_users`: share of the users
+    of the version that served before whom the log lacks, None if none served. `accepted`: names of the gates that
+    were accepted on purpose.
+
     `version` is derived from `schema_version`, `config`, `log` and `files` except RECORD and REPORTS. Its date,
     library versions, evaluation and report do not change its name.
     """
@@ -67,6 +72,9 @@ class Manifest(BaseModel):
     index: Json = Field(description="kind of the search index, and its measured recall")
     training: Continuity = Field(Continuity(), description="which version the vectors started from or are aligned to")
     libraries: dict[str, str] = Field(description="versions that wrote it")
+    profile: LogProfile | None = Field(None, description="counts and shares of the log and the catalogue")
+    gone_users: float | None = Field(None, description="share of the earlier version's users whom the log lacks")
+    accepted: tuple[str, ...] = Field((), description="gates that were accepted on purpose")
     files: dict[str, FileDigest] = Field(description="path below the version's folder -> hash and size in bytes")
 
 
@@ -85,6 +93,9 @@ class VersionFacts:
     verdict: str = ""
     index: Mapping[str, object] = field(default_factory=dict)
     training: Continuity = field(default_factory=Continuity)
+    profile: LogProfile | None = None
+    gone_users: float | None = None
+    accepted: Sequence[str] = ()
 
 
 def newest_event_of(manifest: Manifest) -> datetime | None:

@@ -4,6 +4,7 @@ from recsys.config.base import DATA_DIR_VARIABLE, Duration, FilePath, Section, d
 from recsys.config.evaluate import EvaluateConfig
 from recsys.config.files import FileFormat
 from recsys.config.items import ItemsConfig
+from recsys.config.limits import LimitsConfig
 from recsys.config.log import LogConfig, LogFiles, LogSchema
 from recsys.config.prepare import PrepareConfig
 from recsys.config.publish import PublishConfig
@@ -15,6 +16,7 @@ __all__ = [
     "FileFormat",
     "FilePath",
     "ItemsConfig",
+    "LimitsConfig",
     "LogConfig",
     "LogFiles",
     "LogSchema",

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from recsys.config.base import FilePath, Section
+from recsys.config.limits import LimitsConfig
 
 
 class PublishConfig(Section):
@@ -31,3 +32,6 @@ class PublishConfig(Section):
         "SHA-256, which whoever knows an id can find again; or numbers",
     )
     must_beat_popular: bool = Field(True, description="refuse a model that does not beat most-popular")
+    limits: LimitsConfig = Field(
+        LimitsConfig(), description="how much less than the serving version's a night may hold: [publish.limits]"
+    )

@@ -22,11 +22,21 @@ NO_INTERVAL = "no interval: evaluate.bootstrap is 0"
 
 @dataclass(frozen=True)
 class Gate:
-    """One condition: its name, whether it is met, and a sentence with the values."""
+    """One condition: its name, whether it is met, and a sentence with the values.
+
+    `accepted`: it is not met, and was accepted on purpose. `warning`: it is met, but people should look at it.
+    """
 
     name: str
     passed: bool
     detail: str
+    accepted: bool = False
+    warning: bool = False
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it keeps the version from being published."""
+        return not (self.passed or self.accepted)
 
 
 def check_gates(
@@ -65,8 +75,8 @@ def check_metric(publish: PublishConfig, evaluate: EvaluateConfig) -> None:
 
 
 def verdict(gates: Sequence[Gate]) -> str:
-    """ACCEPTED if every gate passed, else REFUSED."""
-    return ACCEPTED if all(gate.passed for gate in gates) else REFUSED
+    """REFUSED if any gate refuses, else ACCEPTED."""
+    return REFUSED if any(gate.refuses for gate in gates) else ACCEPTED
 
 
 def _nearest(metric: str, known: Sequence[str]) -> str:
@@ -127,7 +137,8 @@ def _drop_gate(
     evaluate: EvaluateConfig,
 ) -> Gate:
     if serving.measured_differently:
-        return Gate(name, True, f"{metric}: {serving.measured_differently}, so it is not compared")
+        detail = f"{metric}: {serving.measured_differently}, so it is not compared"
+        return Gate(name, True, detail, warning=serving.log_differs)
     if metric in serving.paired:
         return _paired_gate(name, metric, serving, publish, evaluate)
     return _stored_gate(name, metric, model, serving, publish)
@@ -143,8 +154,8 @@ def _paired_gate(
     certainty = _certainty(difference, serving.n_shared, evaluate)
     limit = _limit("may be lost", publish) + ("" if passed else ", and the loss is certainly larger")
     detail = (
-        f"{metric} {figure(difference.mean, sign=True)} against the serving version's {figure(before)} on the"
-        f" {count(serving.n_shared)} users evaluated for both ({certainty}); {limit}"
+        f"{metric} {figure(difference.mean, sign=True)} against {serving.serving.owner} {figure(before)} on the"
+        f" {count(serving.n_shared)} users evaluated for both ({certainty}); {limit}{_instead(serving)}"
     )
     return Gate(name, passed, detail)
 
@@ -157,10 +168,16 @@ def _stored_gate(
     if now is None or before is None:
         return Gate(name, True, f"the serving version was not measured by {metric}, so nothing is compared")
     allowed = now >= before * (1 - publish.max_metric_drop)
-    detail = f"{metric} {figure(now)} is {_change(now, before)} the serving version's {figure(before)}"
+    detail = f"{metric} {figure(now)} is {_change(now, before)} {serving.serving.owner} {figure(before)}"
     limit = f"; {_limit('is allowed', publish)}" if now < before else ""
     reason = serving.not_paired or "the serving version keeps no record of this metric"
-    return Gate(name, allowed, f"{detail}{limit} (each version over its own users: {reason})")
+    return Gate(name, allowed, f"{detail}{limit} (each version over its own users: {reason}){_instead(serving)}")
+
+
+def _instead(serving: ServingComparison) -> str:
+    """Why an earlier version was compared and not the serving one; empty if it is the serving one."""
+    because = serving.serving.because
+    return "" if because is None else f"; not with the serving version, because {because}"
 
 
 def _limit(verb: str, publish: PublishConfig) -> str:

@@ -24,13 +24,19 @@ class ServingVersion:
     """The serving version, from its manifest and record.
 
     `metrics`: metric to its mean, None if it has none. `evaluate`: the [evaluate] section it was measured with.
-    `record`: None if the version keeps none.
+    `record`: None if the version keeps none. `because`: set if an earlier version is compared in its place; why.
     """
 
     version: str
     metrics: Mapping[str, float | None]
     record: Record | None
     evaluate: Mapping[str, JsonValue] = field(default_factory=dict)
+    because: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """Whose figures these are, in a sentence."""
+        return "the serving version's" if self.because is None else f"the earlier version {self.version}'s"
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ class ServingComparison:
 
     `rows_now`, `rows_before`: int32 (n_shared,), rows of the shared users in the new and in the serving record.
     `paired`: metric to its paired difference; empty if `not_paired` says why the same users could not be compared.
-    `measured_differently`: why even the means cannot be compared; None if they can.
+    `measured_differently`: why even the means cannot be compared; None if they can. `log_differs`: whether that is
+    because no kept version has a log like tonight's.
     """
 
     now: Record
@@ -57,6 +64,7 @@ class ServingComparison:
     paired: Mapping[str, Paired] = field(default_factory=dict)
     not_paired: str | None = None
     measured_differently: str | None = None
+    log_differs: bool = False
 
     @property
     def n_shared(self) -> int:
@@ -85,6 +93,12 @@ def compare_with_serving(
     paired = _accuracy(now, before, rows_now, rows_before, evaluate)
     name, coverage = coverage_difference(now, before, rows_now, rows_before, confidence=evaluate.confidence)
     return ServingComparison(now, serving, rows_now, rows_before, {**paired, name: coverage})
+
+
+def log_differs(now: Record, serving: ServingVersion, difference: str) -> ServingComparison:
+    """No comparison, because of a `difference` between the logs: "its log has 668 users, tonight's 3,341"."""
+    why = f"not comparable with {serving.version}: {difference}, and no kept version has a log like tonight's"
+    return ServingComparison(now, serving, not_paired=why, measured_differently=why, log_differs=True)
 
 
 _PROTOCOL = {

@@ -26,7 +26,7 @@ TUNE = "`recsys tune CONFIG` searches better settings"
 def outcome_of(report: "Report") -> Outcome:
     """What the report says in a few sentences, the important first."""
     standing = standing_of(report)
-    statements = (*_failed(report), *report.notes, *([standing] if standing else []))
+    statements = (*_gates(report), *report.notes, *([standing] if standing else []))
     return Outcome.of(verdict_of(report), headline=headline_of(report), statements=statements)
 
 
@@ -112,10 +112,18 @@ def _difference(report: "Report", baseline: str) -> Estimate:
     return report.differences.get(f"{report.model} minus {baseline}", {}).get(report.metric, Estimate())
 
 
-def _failed(report: "Report") -> Iterator[Statement]:
-    for gate in report.judgement.gates:
-        if not gate.passed:
-            yield Statement(light="bad", text=gate.detail)
+def _gates(report: "Report") -> Iterator[Statement]:
+    """What gates refuse, the last with the command that accepts all of them; what was accepted; their warnings."""
+    gates = report.judgement.gates
+    names = [gate.name for gate in gates if gate.refuses]
+    command = f"if all of this is meant to be so: `recsys publish CONFIG --accept {','.join(names)}` accepts it once"
+    for gate in gates:
+        if gate.refuses:
+            yield Statement(light="bad", text=gate.detail, remedy=command if gate.name == names[-1] else None)
+        elif gate.accepted:
+            yield Statement(light="attention", text=f"accepted on purpose: {gate.detail}")
+        elif gate.warning:
+            yield Statement(light="attention", text=gate.detail)
 
 
 def _mean(report: "Report", name: str, metric: str) -> float | None:

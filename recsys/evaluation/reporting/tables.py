@@ -160,7 +160,11 @@ def toml_text(settings: Mapping[str, JsonValue]) -> str:
 
 def _toml_value(value: JsonValue) -> str:
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml_value(part)}" for key, part in value.items()) + " }"
+        return (
+            "{ "
+            + ", ".join(f"{json.dumps(key)} = {_toml_value(part)}" for key, part in value.items() if part is not None)
+            + " }"
+        )
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -158,6 +158,10 @@ def beside_serving(report: Report) -> str | None:
     if (serving := report.judgement.serving) is None:
         return None
     name = f"the serving version, {serving.serving.version}"
+    if serving.log_differs:
+        return f"{(serving.not_paired or '').capitalize()}."
+    if because := serving.serving.because:
+        name = f"{serving.serving.version} and not with the serving version, because {because}"
     if serving.not_paired:
         return f"Not compared on the same users with {name}: {serving.not_paired}."
     return (
@@ -173,7 +177,8 @@ def losing_users(report: Report) -> str | None:
         return None
     other = regressed.against
     if other == SERVING and serving is not None:
-        other = f"the serving version, {serving.serving.version}"
+        which = "serving" if serving.serving.because is None else "earlier"
+        other = f"the {which} version, {serving.serving.version}"
     return f"Users who lose most against {other}"
 
 

@@ -32,8 +32,8 @@ def test_the_second_night_is_compared_with_the_first_on_the_same_users(published
     assert difference["low"] < difference["mean"] < difference["high"]
     means = [report["models"]["als"]["ndcg@20"]["mean"], report["serving"]["before"]["ndcg@20"]]
     assert difference["mean"] == pytest.approx(means[0] - means[1], abs=1e-5)
-    assert [gate["name"] for gate in report["gates"]] == ["beats_popular", "no_metric_drop", "no_coverage_drop"]
-    assert all("users evaluated for both" in gate["detail"] for gate in report["gates"][1:])
+    assert [gate["name"] for gate in report["gates"][:3]] == ["beats_popular", "no_metric_drop", "no_coverage_drop"]
+    assert all("users evaluated for both" in gate["detail"] for gate in report["gates"][1:3])
     page = (published.parent / "work" / "report.html").read_text(encoding="utf-8")
     assert f"Users who lose most against the serving version, {first}" in page
 
