@@ -1,6 +1,6 @@
 """Items: titles and attributes of items."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.data.arrow_file import TextColumn, map_arrow, one_array, write_arrow
+from recsys.data.attributes import Kind, as_plain, kind_of
 from recsys.data.id_map import IdMap
 from recsys.errors import ArtifactError, DataError
 
@@ -22,7 +23,8 @@ class Items:
     """Titles and attributes of the items of one map.
 
     `table`: pyarrow Table, row i belongs to `ids` position i; column "title" (string) if titles are known,
-    then one column per attribute. A null means unknown. `list_up_to`: up to this many titles are also kept as
+    then one column per attribute: string, int64, float64, bool, date32, timestamp (microseconds, UTC) or a list of
+    strings. A null means unknown. `list_up_to`: up to this many titles are also kept as
     strings, about 100 bytes each. Raises DataError if the lengths differ.
     """
 
@@ -47,13 +49,18 @@ class Items:
         """Items of which only the ids are known."""
         return Items(ids, pa.table({TITLE: pa.nulls(len(ids), pa.string())}))
 
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The kind of every column of `table`."""
+        return {field.name: kind_of(field.type) for field in self.table.schema}
+
     def title(self, position: int) -> str | None:
         """The title of one item, None if it is unknown."""
         return None if self._titles is None else self._titles[position]
 
     def attributes(self, position: int) -> dict[str, Any]:
-        """Every known attribute of one item but the title."""
-        row = {name: self.table.column(name)[position].as_py() for name in self.table.column_names}
+        """Every known attribute of one item but the title, as JSON holds it: dates are ISO 8601 text."""
+        row = {name: as_plain(self.table.column(name)[position].as_py()) for name in self.table.column_names}
         return {name: value for name, value in row.items() if name != TITLE and value is not None}
 
     def aligned(self, ids: IdMap) -> "Items":

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import read_only
 from recsys.data.items import Items
+from recsys.engine.filters.periods import Period, period_of
 from recsys.engine.filters.tree import (
     And,
     Attribute,
@@ -40,7 +41,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 ID = "id"
 """The name of the item's id, unless the catalogue has an attribute of that name."""
 
-Kind: TypeAlias = OneOf["numbers", "texts", "truth values"]
+Kind: TypeAlias = OneOf["numbers", "texts", "truth values", "dates", "lists of texts"]
 
 # Here arrays go to pyarrow as buffers, and come from it by DLPack: for `pa.array`, `pa.scalar` and `to_numpy` pyarrow
 # imports pandas, and the first question with a filter would wait for that.
@@ -68,19 +69,28 @@ _A_VALUE: Mapping[Kind, str] = {
     "numbers": "a number",
     "texts": "a text in quotes",
     "truth values": "`true` or `false`",
+    "dates": 'a date in quotes, such as "2024-05-31", "2024-05" or "2024"',
+    "lists of texts": "a text in quotes",
 }
+_ONLY_EQUAL: Mapping[Kind, str] = {
+    "truth values": "expected `=` or `!=` for an attribute that is true or false",
+    "lists of texts": "expected `=`, `!=`, `in` or `contains` for an attribute that holds lists",
+}
+"""By kind without an order."""
+
+_SPELLED_AS: Mapping[Kind, Kind] = {"dates": "texts", "lists of texts": "texts"}
 
 
 @dataclass(frozen=True, eq=False)
 class Column:
     """One attribute of all items.
 
-    `values`: int64, float64 or bool (n_items,), any number if unknown; a pyarrow string array if `kind` is
-    "texts". `known`: bool (n_items,).
+    `values`: int64, float64 or bool (n_items,), any number if unknown; of "dates" the microseconds since 1970, of
+    "texts" a pyarrow string array, of "lists of texts" a pyarrow list array. `known`: bool (n_items,).
     """
 
     kind: Kind
-    values: NDArray[np.int64] | NDArray[np.float64] | NDArray[np.bool_] | pa.StringArray
+    values: NDArray[np.int64] | NDArray[np.float64] | NDArray[np.bool_] | pa.StringArray | pa.ListArray
     known: NDArray[np.bool_]
 
 
@@ -112,14 +122,26 @@ def _mask(tree: Filter, items: Items) -> Mask:
 
 def _compared(column: Column, comparison: Comparison) -> Mask:
     value, sign = _checked(comparison.value, column.kind), comparison.operator
+    if column.kind in _ONLY_EQUAL and sign != "=":
+        raise FilterError(_ONLY_EQUAL[column.kind], position=comparison.value.position)
     if column.kind == "texts":
         return as_mask(_OF_TEXTS[sign](column.values, texts([value])[0]))
-    if column.kind == "truth values" and sign != "=":
-        raise FilterError(
-            "expected `=` or `!=` for an attribute that is true or false", position=comparison.value.position
-        )
+    if column.kind == "lists of texts":
+        return _has_member(column, lambda members: pc.is_in(members, value_set=texts([value])))
+    if column.kind == "dates":
+        return _in_time(column, sign, value)
     bound = _whole(value, sign) if isinstance(value, float) and _is_whole(column) else value
     mask: Mask = _OF_NUMBERS[sign](column.values, bound) & column.known
+    return mask
+
+
+def _in_time(column: Column, sign: str, period: Period) -> Mask:
+    """`>` is after the whole period, `>=` from its start on."""
+    times = np.asarray(column.values, np.int64)
+    if sign == "=":
+        return (times >= period.start) & (times < period.end) & column.known
+    bound = period.start if sign in ("<", ">=") else period.end
+    mask: Mask = (times < bound if sign in ("<", "<=") else times >= bound) & column.known
     return mask
 
 
@@ -127,6 +149,10 @@ def _is_in(column: Column, literals: tuple[Literal, ...]) -> Mask:
     values = [_checked(literal, column.kind) for literal in literals]
     if column.kind == "texts":
         return as_mask(pc.is_in(column.values, value_set=texts(values)))
+    if column.kind == "lists of texts":
+        return _has_member(column, lambda members: pc.is_in(members, value_set=texts(values)))
+    if column.kind == "dates":
+        return functools.reduce(operator.or_, (_in_time(column, "=", period) for period in values))
     if _is_whole(column):
         limits = np.iinfo(column.values.dtype)
         values = [int(value) for value in values if float(value).is_integer() and limits.min <= value <= limits.max]
@@ -134,21 +160,32 @@ def _is_in(column: Column, literals: tuple[Literal, ...]) -> Mask:
     return mask
 
 
+def _has_member(column: Column, passes: Callable[[pa.StringArray], pa.BooleanArray]) -> Mask:
+    """Whether any member of an item's list passes."""
+    members, items = pc.list_flatten(column.values), pc.list_parent_indices(column.values)
+    mask = np.zeros(len(column.known), np.bool_)
+    mask[np.from_dlpack(items)[as_mask(passes(members))]] = True
+    return mask
+
+
 def _containing(column: Column, contains: Contains) -> Mask:
-    if column.kind != "texts":
-        message = f"expected an attribute that holds texts; this one holds {column.kind}"
+    if column.kind not in ("texts", "lists of texts"):
+        message = f"expected an attribute that holds texts or lists; this one holds {column.kind}"
         raise FilterError(message, position=contains.attribute.position)
-    wanted = pc.utf8_lower(texts([str(contains.text.value)])[0]).as_py()
-    return as_mask(pc.match_substring(pc.utf8_lower(column.values), wanted))
+    wanted = pc.utf8_lower(texts([str(contains.text.value)])[0])
+    if column.kind == "lists of texts":
+        return _has_member(column, lambda members: pc.equal(pc.utf8_lower(members), wanted))
+    return as_mask(pc.match_substring(pc.utf8_lower(column.values), wanted.as_py()))
 
 
 def _checked(literal: Literal, kind: Kind) -> Any:
-    """The value. Raises FilterError if it is not of the kind that the attribute holds."""
+    """The value; of a date its period. Raises FilterError if it is not of the kind that the attribute holds."""
     value = literal.value
     came: Kind = "truth values" if isinstance(value, bool) else "texts" if isinstance(value, str) else "numbers"
-    if came != kind:
+    found = period_of(value) if kind == "dates" and isinstance(value, str) else value
+    if found is None or came != _SPELLED_AS.get(kind, kind):
         raise FilterError(f"expected {_A_VALUE[kind]}, because the attribute holds {kind}", position=literal.position)
-    return value
+    return found
 
 
 def _is_whole(column: Column) -> bool:
@@ -204,6 +241,11 @@ def _typed(found: pa.Array) -> Column:
         whole = pa.types.is_integer(found.type)
         numbers = np.from_dlpack(_filled(found if whole else found.cast(pa.float64())))
         return Column("numbers", numbers, as_mask(found.is_valid()) & ~np.isnan(numbers))
+    if pa.types.is_date(found.type) or pa.types.is_timestamp(found.type):
+        micros = found.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+        return Column("dates", np.from_dlpack(_filled(micros)), as_mask(found.is_valid()))
+    if pa.types.is_list(found.type):
+        return Column("lists of texts", found.cast(pa.list_(pa.string())), as_mask(found.is_valid()))
     return Column("texts", found.cast(pa.string()), as_mask(found.is_valid()))
 
 

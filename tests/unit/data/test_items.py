@@ -1,5 +1,6 @@
 """Items: titles and attributes, by position."""
 
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,26 @@ def test_titles_and_known_attributes() -> None:
     assert [ITEMS.title(position) for position in range(3)] == ["Apple", None, "Cup"]
     assert ITEMS.attributes(0) == {"price": 1.5}
     assert ITEMS.attributes(1) == {"price": 2.0, "kind": "x"}
+
+
+def test_every_column_has_a_kind_and_values_are_those_of_json() -> None:
+    columns = {
+        "title": pa.array(["A", "B", "C"]),
+        "pages": pa.array([1, 2, 3]),
+        "sold": pa.array([True, False, None]),
+        "released": pa.array([date(2010, 1, 2), None, None]),
+        "seen": pa.array([datetime(2010, 1, 2, 3, 4), None, None], pa.timestamp("us")),
+        "tags": pa.array([["x"], [], None]),
+    }
+    items = Items(IDS, pa.table(columns))
+    assert list(items.kinds.values()) == ["text", "number", "boolean", "date", "date", "list"]
+    assert items.attributes(0) == {
+        "pages": 1,
+        "sold": True,
+        "released": "2010-01-02",
+        "seen": "2010-01-02T03:04:00Z",
+        "tags": ["x"],
+    }
 
 
 def test_items_of_which_nothing_is_known() -> None:

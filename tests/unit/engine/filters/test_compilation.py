@@ -1,3 +1,5 @@
+from datetime import date, datetime
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -71,7 +73,10 @@ def test_whole_numbers_are_not_rounded(shop):
             "filter, character 14: expected `true` or `false`, because the attribute holds truth values",
         ),
         ("`in stock` < true", "filter, character 14: expected `=` or `!=` for an attribute that is true or false"),
-        ("year contains '20'", "filter, character 1: expected an attribute that holds texts; this one holds numbers"),
+        (
+            "year contains '20'",
+            "filter, character 1: expected an attribute that holds texts or lists; this one holds numbers",
+        ),
         (
             "title = 'a' and proce < 3",
             "filter, character 17: expected an attribute of the items; did you mean price? "
@@ -112,6 +117,69 @@ def test_other_kinds_of_columns():
     assert passing_ids("byte > -1 and byte in (255, 256, -1) and small < 0.2 and small > 0.1", items) == "x"
     assert passing_ids("day < '2020-01-01' and kind = 'a'", items) == "x"
     assert passing_ids("nothing is missing", items) == "xy"
+
+
+@pytest.fixture(scope="module")
+def films():
+    """Days, times and lists; the fifth film has none of them, the fourth an empty list."""
+    ids, _ = IdMap.of(list("abcde"))
+    days = [date(2009, 12, 31), date(2010, 1, 1), date(2010, 6, 15), date(1905, 1, 1), None]
+    columns = {
+        "released": pa.array(days, pa.date32()),
+        "shown": pa.array(
+            [day and datetime(day.year, day.month, day.day, 12, 30) for day in days], pa.timestamp("us")
+        ),
+        "tags": pa.array([["pop", "rock"], ["k-pop"], ["Pop", None], [], None], pa.list_(pa.string())),
+    }
+    return Items(ids, pa.table(columns))
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("released >= '2010-01-01'", "bc"),
+        ("released > '2010-01-01'", "c"),
+        ("released < '2010'", "ad"),
+        ("released <= '2010'", "abcd"),
+        ("released > '2010'", ""),
+        ("released = '2010'", "bc"),
+        ("released = '2010-06'", "c"),
+        ("released != '2010'", "ade"),
+        ("released in ('1905', '2009-12')", "ad"),
+        ("released between '2009' and '2010-01'", "ab"),
+        ("released is missing", "e"),
+        ("shown >= '2010-01-01T12:30'", "bc"),
+        ("shown > '2010-01-01 12:30:00'", "c"),
+        ("shown = '2010-01-01'", "b"),
+        ("shown = '2010-01-01T14:30+02:00'", "b"),
+        ("shown <= '2010-01-01T12:29:59.999Z'", "ad"),
+        ("tags = 'pop'", "a"),
+        ("tags != 'pop'", "bcde"),
+        ("tags in ('k-pop', 'rock')", "ab"),
+        ("tags not in ('k-pop', 'rock')", "cde"),
+        ("tags contains 'POP'", "ac"),
+        ("not tags contains 'pop'", "bde"),
+        ("tags is missing", "e"),
+    ],
+)
+def test_dates_and_lists(text, ids, films):
+    assert passing_ids(text, films) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("released >= 2010", 'a date in quotes, such as "2024-05-31", "2024-05" or "2024", because .* holds dates'),
+        ("released >= '2010-02-30'", "a date in quotes"),
+        ("released = 'soon'", "a date in quotes"),
+        ("released contains '20'", "an attribute that holds texts or lists; this one holds dates"),
+        ("tags = 3", "a text in quotes, because the attribute holds lists of texts"),
+        ("tags < 'pop'", "`=`, `!=`, `in` or `contains` for an attribute that holds lists"),
+    ],
+)
+def test_what_no_date_or_list_can_pass_is_an_error(text, expected, films):
+    with pytest.raises(FilterError, match=f"expected {expected}"):
+        compile_filter(parse_filter(text), films)
 
 
 def test_masks_are_read_only_and_cover_every_item(shop):

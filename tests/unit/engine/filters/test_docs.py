@@ -1,6 +1,7 @@
 """Every filter that docs/filters.md shows is one."""
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ SPANS = [doubled or single for doubled, single in re.findall(r"`` (.+?) ``|`([^`
 FILTERS = [
     span
     for span in SPANS
-    if re.match(r"(not )?(`Customer Price`|price|category|brand|in_stock|title|released) ", span)
+    if re.match(r"(not )?(`Customer Price`|price|category|brand|in_stock|title|released|tags) ", span)
 ]
 
 
@@ -25,7 +26,7 @@ FILTERS = [
 def example_items():
     ids, _ = IdMap.of(["a"])
     columns = {"price": [1.0], "Customer Price": [1], "category": ["Mugs"], "brand": ["x"], "in_stock": [True]}
-    return Items(ids, pa.table(columns | {"title": ["t"], "released": ["2020-01-01"]}))
+    return Items(ids, pa.table(columns | {"title": ["t"], "released": [date(2020, 1, 1)], "tags": [["pop"]]}))
 
 
 def test_there_are_examples():

@@ -1,0 +1,75 @@
+"""Attributes of items: their kinds, and what became of the values of a catalogue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal, TypeAlias, get_args
+
+import pyarrow as pa
+
+Kind: TypeAlias = Literal["text", "number", "boolean", "date", "list"]
+"""text; int64 or float64; true or false; a day, or a time in UTC; several texts."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def kind_of(column: pa.DataType) -> Kind:
+    """The kind of an attribute's column by its pyarrow type."""
+    if pa.types.is_boolean(column):
+        return "boolean"
+    if pa.types.is_integer(column) or pa.types.is_floating(column):
+        return "number"
+    if pa.types.is_date(column) or pa.types.is_timestamp(column):
+        return "date"
+    return "list" if pa.types.is_list(column) else "text"
+
+
+def as_plain(value: object) -> object:
+    """A value as JSON holds it: days and times as ISO 8601 text, times with a Z because they are in UTC."""
+    if isinstance(value, datetime):
+        return value.isoformat() + "Z"
+    return value.isoformat() if isinstance(value, date) else value
+
+
+@dataclass(frozen=True)
+class AttributeFacts:
+    """How one attribute of a catalogue was read.
+
+    `kind`, `declared`: its kind, and whether `items.types` names it; else it was guessed. `n_rows`: rows of the
+    catalogue with a usable id. `n_unknown`: those without a usable value: empty, or spelled as in `items.nulls`
+    (`null_spellings`: rows per spelling), or unreadable. `n_unreadable`: rows whose value is not of the kind;
+    `unreadable_at`: the file and row of the first of them, `unreadable`: its value.
+    `almost`: a text that was nearly of this other kind; `n_against`, `against_at`, `against`: rows whose value is not
+    of that kind, the place and the value of the first. None and 0 if there is none.
+    """
+
+    kind: Kind
+    declared: bool
+    n_rows: int
+    n_unknown: int
+    n_unreadable: int = 0
+    unreadable_at: str | None = None
+    unreadable: str | None = None
+    null_spellings: Mapping[str, int] = field(default_factory=dict)
+    almost: Kind | None = None
+    n_against: int = 0
+    against_at: str | None = None
+    against: str | None = None
+
+    @property
+    def unknown_share(self) -> float:
+        """n_unknown / n_rows; 0 without rows."""
+        return self.n_unknown / self.n_rows if self.n_rows else 0.0
+
+    def changed_from(self, name: str, earlier: Kind) -> str | None:
+        """A sentence if an attribute called `name` was of the kind `earlier` before; it names the row that did it."""
+        if self.kind == earlier:
+            return None
+        changed = f"attribute {name!r} was of kind {earlier} and is of kind {self.kind} now"
+        if self.almost != earlier:
+            return f"{changed}; set items.types.{name} to the kind that is right"
+        return (
+            f"{changed}: {self.n_against} of {self.n_rows - self.n_unknown} values are no {earlier}, the first"
+            f' {self.against!r} at {self.against_at}; set items.types.{name} = "{earlier}", or add the spelling to'
+            " items.nulls"
+        )
