@@ -136,13 +136,13 @@ def find_quotes(text: Bytes, dialect: Dialect, *, final: bool) -> Quotes:
     if not dialect.quoted or not holds(text, _QUOTE):
         return _NO_QUOTES
     quotes = np.flatnonzero(text == _QUOTE)
-    walk = _Walk(text, dialect, final=final)
+    judge = _Judge(text, dialect, final=final)
     if not _alternate(text, quotes, dialect.delimiter):
-        return walk.quotes_from(0)
-    doubtful = walk.first_doubtful(quotes)
+        return judge.quotes_from(0)
+    doubtful = judge.first_doubtful(quotes)
     if doubtful is None:
         return Quotes(quotes, _NO_QUOTES.strays)
-    return walk.quotes_from(doubtful, before=quotes[quotes < doubtful])
+    return judge.quotes_from(doubtful, before=quotes[quotes < doubtful])
 
 
 def _alternate(text: Bytes, quotes: Positions, delimiter: str) -> bool:
@@ -166,47 +166,70 @@ class _Part(NamedTuple):
     closed: bool
 
 
-class _Walk:
+class _Judge:
     """Judges the quoted parts of one text, one after the other."""
 
     def __init__(self, text: Bytes, dialect: Dialect, *, final: bool) -> None:
         self._text, self._data = text, text.data
         self._dialect, self._final = dialect, final
         self._separator = dialect.delimiter.encode()
-        separators = re.escape(self._separator) + rb"\r\n"
-        self._opening = re.compile(rb'"(?<![^' + separators + rb']")')
+        opening = rb'"(?<![^' + re.escape(self._separator) + rb'\r\n]")'
+        # A part that is closed on its line, or else its opening quote alone, as group 1.
+        self._parts = re.compile(opening + rb'(?:(?:[^"\r\n]++|"")*+"(?=[\x00-\xff])|())')
         self._rest_of_part = re.compile(rb'(?:[^"]++|"")*+("?)')
 
     def first_doubtful(self, quotes: Positions) -> int | None:
         """The start of the first part that is stray or pending, if quotes open and close alternately."""
-        starts, ends = _joined_parts(quotes, len(self._text))
         breaks = np.flatnonzero((self._text == LF) | (self._text == CR))
+        last = self._unfinished(quotes)
+        short = _longest_gap(breaks, len(self._text)) < LONGEST_PART
+        if short and not len(_inside(breaks, quotes[:last])):
+            return None if last == len(quotes) else int(quotes[last])
+        starts, ends = _joined_parts(quotes, len(self._text))
         several = _between(breaks, starts, ends) > 0
         unsure = several | (ends >= len(self._text) - 1) | (ends - starts > LONGEST_PART)
         closed = ends < len(self._text)
         parts = zip(starts[unsure].tolist(), ends[unsure].tolist(), closed[unsure].tolist(), strict=True)
         return next((part[0] for part in parts if self._verdict(_Part(*part)) is not True), None)
 
+    def _unfinished(self, quotes: Positions) -> int:
+        """The place in `quotes` of the opening quote of a part that may go on; the number of quotes if none does."""
+        n = len(quotes)
+        if n % 2 == 0 and (self._final or quotes[-1] < len(self._text) - 1):
+            return n
+        at = n - 2 + n % 2
+        while at > 0 and quotes[at] == quotes[at - 1] + 1:
+            at -= 2
+        return at
+
     def quotes_from(self, at: int, *, before: Positions = _NO_QUOTES.bounds) -> Quotes:
         """The quotes from position `at`, outside any part, and those `before` it."""
         bounds: list[int] = []
         strays: list[int] = []
-        pending = None
-        while opening := self._opening.search(self._data, at):
-            part = self._part(opening.start())
-            verdict = self._verdict(part)
-            if verdict is None:
-                pending = part.start
-                break
-            if verdict:
-                bounds += (part.start, part.end)
-                at = part.end + 1
-            else:
-                strays.append(part.start)
-                line_end = _LINE_END.search(self._data, part.start)
-                at = len(self._text) if line_end is None else line_end.start()
+        next_at: int | None = at
+        while next_at is not None:
+            next_at, pending = self._walk(next_at, bounds, strays)
         found = np.concatenate([before, np.array(bounds, np.int64)])
         return Quotes(found, np.array(strays, np.int64), pending)
+
+    def _walk(self, at: int, bounds: list[int], strays: list[int]) -> tuple[int | None, int | None]:
+        """Walk up to the next part that is not closed on its line; where to go on, or the pending quote."""
+        for found in self._parts.finditer(self._data, at):
+            start, end = found.span()
+            if found[1] is None and end - start <= LONGEST_PART:
+                bounds += (start, end - 1)
+                continue
+            part = self._part(start)
+            verdict = self._verdict(part)
+            if verdict is None:
+                return None, start
+            if verdict:
+                bounds += (start, part.end)
+                return part.end + 1, None
+            strays.append(start)
+            line_end = _LINE_END.search(self._data, start)
+            return len(self._text) if line_end is None else line_end.start(), None
+        return None, None
 
     def _part(self, start: int) -> _Part:
         rest = self._rest_of_part.match(self._data, start + 1, start + 2 + LONGEST_PART)
@@ -235,6 +258,10 @@ class _Walk:
         if len(lines) * separators < _SEPARATORS_OF_RECORDS:
             return False
         return all(line.count(self._separator) == separators for line in lines)
+
+
+def _longest_gap(breaks: Positions, size: int) -> int:
+    return int(np.diff(breaks, prepend=-1, append=size).max())
 
 
 def _joined_parts(quotes: Positions, size: int) -> tuple[Positions, Positions]:
