@@ -25,8 +25,10 @@ _ENCODINGS = (
 class FileFormat(Section):
     """How files are written. `[log]` and `[items]` have these keys, each for its own files."""
 
-    format: Literal["auto", "csv", "tsv", "jsonl", "parquet"] = Field(
-        "auto", description="`auto` takes it from the file's name"
+    format: Literal["auto", "csv", "tsv", "jsonl", "json", "parquet"] = Field(
+        "auto",
+        description="`auto` takes it from the file's name; `jsonl` and `json`: one JSON object per line, or an array "
+        "of objects",
     )
     delimiter: str | None = Field(
         None,

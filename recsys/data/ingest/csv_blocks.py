@@ -19,7 +19,7 @@ from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import mask
 from recsys.data.ingest.csv_header import HEADER_BYTES, Header, advice, fields_of, find_header, looks_like_data
 from recsys.data.ingest.csv_records import Dialect, Records, end_of_records, find_quotes, find_records
-from recsys.data.ingest.recoding import SEPARATOR, restored, restored_column
+from recsys.data.ingest.recoding import SEPARATOR, recoding, restored, restored_column
 from recsys.data.ingest.refusals import Reason, marked
 from recsys.data.ingest.source import LONGEST_TEXT, Batches, Columns, LineCounts, RawBatch
 from recsys.data.ingest.text_blocks import (
@@ -74,7 +74,7 @@ def csv_blocks(
         cut,
         advance=advance,
         encoding=layout.encoding,
-        delimiter=cut.dialect.replaced,
+        recode=recoding(layout.encoding, cut.dialect.replaced),
         section=columns.section,
         block_bytes=block_bytes,
         first_bytes=min(block_bytes, HEADER_BYTES),

@@ -115,7 +115,7 @@ def layout_hint(line: bytes, section: str) -> str:
         return ""
     separator = _likely_separator([text])
     if text.startswith(("{", "[")):
-        keys = f'{section}.format = "jsonl"'
+        keys = f'{section}.format = "json"'
     elif separator == "\t":
         keys = f'{section}.format = "tsv"'
     else:

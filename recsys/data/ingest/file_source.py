@@ -36,11 +36,13 @@ _LINE_BYTES = 1 << 12
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _NAMED = 3
 
+_JSON = ("jsonl", "json")
 _FORMATS = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
@@ -172,7 +174,7 @@ class FileSource:
     def _start_of(self, path: Path, columns: Columns) -> Batches:
         """As `_batches_of`, for its first batch only; keys of JSON objects are looked for in a whole block."""
         kind = self._format_of(path)
-        block_bytes = self.block_bytes if kind in ("jsonl", "parquet") else _HEADER_BYTES
+        block_bytes = self.block_bytes if kind in (*_JSON, "parquet") else _HEADER_BYTES
         return replace(self, block_bytes=block_bytes)._batches_of(path, columns, _nobody, PartitionColumns(), 1)
 
     def _format_of(self, path: Path) -> str:
@@ -200,8 +202,8 @@ class FileSource:
         columns = replace(columns, in_path=partitions_of(path))
         if kind == "parquet":
             batches = parquet_blocks(path, columns, advance=advance, block_rows=block_rows)
-        elif kind == "jsonl":
-            batches = jsonl_blocks(path, columns, advance=advance, block_bytes=self.block_bytes)
+        elif kind in _JSON:
+            batches = jsonl_blocks(path, columns, self.layout, advance=advance, block_bytes=self.block_bytes)
         else:
             batches = csv_blocks(path, columns, self.layout, kind=kind, advance=advance, block_bytes=self.block_bytes)
         return in_folders.added(batches, columns, path)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from enum import Enum
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -12,8 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pa_json
 
+from recsys.config import FileFormat
 from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import ids_of, texts_of
+from recsys.data.ingest.json_array import ElementLines
+from recsys.data.ingest.recoding import Recode, recoding
 from recsys.data.ingest.refusals import Faults, Reason, first_fault, marked
 from recsys.data.ingest.source import (
     EVENT,
@@ -25,11 +29,24 @@ from recsys.data.ingest.source import (
     VALUE,
     Batches,
     Columns,
+    LineCounts,
     RawBatch,
 )
-from recsys.data.ingest.text_blocks import BLOCK_BYTES, LF, Advance, Bytes, TextBlock, last_feed, text_blocks
+from recsys.data.ingest.text_blocks import (
+    BLOCK_BYTES,
+    LF,
+    Advance,
+    Bytes,
+    TextBlock,
+    last_feed,
+    start_of_text,
+    text_blocks,
+)
 
+_START_BYTES = 1 << 16
 _SAMPLE_LINES = 1000
+_NO_OBJECTS = "; the first lines are no JSON objects; expected one object per line, or an array of objects"
+_BRACKETS = re.compile(rb"(?m)^[\[\], \t\r]+$|^[ \t]*\[(?=[ \t]*\{)|(?<=\})[\], \t\r]+$")
 _MOST_BRACKETS = 1000
 _FIRST_OBJECT = re.compile(rb"[ \t\r]*+\{")
 _NO_OBJECT = re.compile(rb"\n[ \t\r]*+[^{ \t\r]")
@@ -43,30 +60,89 @@ Object = Mapping[str, object]
 """One line, parsed."""
 
 
-def jsonl_blocks(path: Path, columns: Columns, *, advance: Advance, block_bytes: int = BLOCK_BYTES) -> Batches:
-    """The rows of a file of one JSON object per line. A key that a line lacks is null; blank lines are skipped.
+def jsonl_blocks(
+    path: Path, columns: Columns, layout: FileFormat, *, advance: Advance, block_bytes: int = BLOCK_BYTES
+) -> Batches:
+    """The rows of a file of one JSON object per line, or of an array of objects.
 
+    A key that an object lacks is null. Blank lines are skipped, and so are the commas and brackets of an array that
+    has one object per line. The objects of another array are numbered from 1; they have no lines.
     Raises DataError if none of the first thousand lines has a key of `columns`, or the file is damaged.
     """
-    blocks = text_blocks(path, _end_of_lines, advance=advance, block_bytes=block_bytes)
-    first = next(blocks)
-    found = columns.places(str(path), _keys(first.data.tobytes()))
+    how = json_layout(start_of_text(path, layout.encoding, _START_BYTES))
+    blocks = text_blocks(
+        path,
+        _end_of_lines,
+        advance=advance,
+        encoding=layout.encoding,
+        recode=_recode(layout, how),
+        section=columns.section,
+        block_bytes=block_bytes,
+    )
+    if how is JsonLayout.LINES_OF_ARRAY:
+        blocks = map(_without_brackets, blocks)
+    first, keys = _first_blocks(blocks, set(columns.names.values()))
+    found = columns.places(str(path), keys, advice="" if keys else _NO_OBJECTS)
     columns = replace(columns, names={key: columns.names[key] for key in found})
-    return (partial(_parse, block, path, columns) for block in chain([first], blocks))
+    return (partial(_parse, block, path, columns, layout.decimal) for block in chain(first, blocks))
+
+
+class JsonLayout(Enum):
+    """How objects are written: one per line; so, with the commas or brackets of an array; or in any other array."""
+
+    LINES = "lines"
+    LINES_OF_ARRAY = "lines of an array"
+    ARRAY = "array"
+
+
+def json_layout(start: bytes) -> JsonLayout:
+    """How the objects of a file are written that starts so."""
+    text = start.lstrip()
+    is_array = text.startswith(b"[")
+    line, _, more = text.removeprefix(b"[").lstrip().partition(b"\n")
+    if is_array and (not more.strip() or _loaded(line.strip(b" \t\r,]")) is None):
+        return JsonLayout.ARRAY
+    has_comma = line.rstrip().endswith(b"},")
+    return JsonLayout.LINES_OF_ARRAY if is_array or has_comma else JsonLayout.LINES
+
+
+def _recode(layout: FileFormat, how: JsonLayout) -> Recode | None:
+    decode = recoding(layout.encoding, None)
+    if how is not JsonLayout.ARRAY:
+        return decode
+    lines = ElementLines()
+    return lines if decode is None else lambda data, final: lines(decode(data, final), final)
+
+
+def _without_brackets(block: TextBlock) -> TextBlock:
+    """The same lines, with spaces for the commas and brackets of an array around them."""
+    data = _BRACKETS.sub(lambda found: b" " * len(found[0]), block.data.tobytes())
+    return TextBlock(np.frombuffer(data, np.uint8), block.first_line)
+
+
+def _first_blocks(blocks: Iterator[TextBlock], names: set[str]) -> tuple[list[TextBlock], list[str]]:
+    """The blocks with the first lines, and every key in these, in order of first occurrence."""
+    first: list[TextBlock] = []
+    keys: dict[str, None] = {}
+    n_lines = 0
+    for block in blocks:
+        first.append(block)
+        keys.update(
+            dict.fromkeys(key for row in _sample(block.data.tobytes(), _SAMPLE_LINES - n_lines) for key in row)
+        )
+        n_lines += block.n_lines
+        if n_lines >= _SAMPLE_LINES or names <= keys.keys():
+            break
+    return first, list(keys)
 
 
 def _end_of_lines(data: Bytes) -> int:
     return last_feed(data, len(data)) + 1
 
 
-def _keys(data: bytes) -> list[str]:
-    """Every key in the first lines, in order of first occurrence."""
-    return list(dict.fromkeys(key for row in _sample(data) for key in row))
-
-
-def _sample(data: bytes) -> Iterator[Object]:
+def _sample(data: bytes, n_lines: int = _SAMPLE_LINES) -> Iterator[Object]:
     """The objects in the first lines; lines without an object are skipped."""
-    for line in islice(_lines(data), _SAMPLE_LINES):
+    for line in islice(_lines(data), n_lines):
         row = _loaded(line)
         if row is not None:
             yield row
@@ -81,15 +157,19 @@ def _lines(data: bytes) -> Iterator[bytes]:
 
 
 def _loaded(line: bytes) -> Object | None:
-    """The object a line holds, {} for null, None if it holds no object."""
+    """The object a line holds, {} for null, None if it holds no object. A comma after it is ignored."""
     try:
-        row = json.loads(line.decode("utf-8", "surrogateescape"))
+        row = json.loads(line.decode("utf-8", "surrogateescape").rstrip(" \t\r,"))
     except (ValueError, RecursionError):
         return None
     return {} if row is None else row if isinstance(row, dict) else None
 
 
-def _parse(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
+def _parse(block: TextBlock, path: Path, columns: Columns, decimal: str) -> RawBatch:
+    return replace(_parsed_block(block, path, columns), decimal=decimal)
+
+
+def _parsed_block(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
     data = block.data.tobytes()
     schema = _schema(data, columns)
     if schema is None or not _is_safe(data):
@@ -163,14 +243,33 @@ def _parse_by_line(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
     """The slow way, for blocks that pyarrow cannot parse."""
     filled = [(number, line) for number, line in enumerate(_lines(block.data.tobytes())) if line.strip()]
     rows = [_loaded(line) for _, line in filled]
-    bad = np.array([row is None for row in rows], np.bool_)
+    names = [b'"%s"' % name.encode() for name in columns.names.values()]
+    twice = [any(line.count(name) > 1 for name in names) and _gives_twice(line, columns) for _, line in filled]
+    bad = np.array([row is None for row in rows], np.bool_) | np.array(twice, np.bool_)
     parsed, faults = _parsed([row or {} for row in rows], columns)
     texts = {
         int(at): filled[at][1][:LONGEST_TEXT].decode("utf-8", "replace") for at in np.flatnonzero(bad)[: columns.keep]
     }
     lines = np.array([number for number, _ in filled], np.int64) + block.first_line
     faults = first_fault(marked((bad, Reason.BAD_JSON)), faults)
-    return RawBatch.of(str(path), parsed, lines, faults=faults, texts=texts)
+    rows_read = RawBatch.of(str(path), parsed, lines, faults=faults, texts=texts)
+    return replace(rows_read, lines=LineCounts(blank=block.n_lines - len(filled)))
+
+
+def _gives_twice(line: bytes, columns: Columns) -> bool:
+    """Whether an object gives two values for one of `columns`."""
+    twice: list[str] = []
+
+    def note(pairs: list[tuple[str, object]]) -> Object:
+        found = [name for name, _ in pairs]
+        twice[:] = [name for name in columns.names.values() if found.count(name) > 1]  # the outermost object is last
+        return dict(pairs)
+
+    try:
+        json.loads(line.decode("utf-8", "surrogateescape").rstrip(" \t\r,"), object_pairs_hook=note)
+    except (ValueError, RecursionError):
+        return False
+    return bool(twice)
 
 
 def _parsed(rows: Sequence[Object], columns: Columns) -> tuple[dict[str, pa.Array], Faults | None]:

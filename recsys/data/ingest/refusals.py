@@ -46,7 +46,7 @@ _MEANINGS = {
     ),
     Reason.BAD_FIELD_COUNT: "the line has more or fewer fields than the header, or than log.columns names",
     Reason.REPEATED_HEADER: "the line repeats the header, as in files that were joined",
-    Reason.BAD_JSON: "the line is not one JSON object",
+    Reason.BAD_JSON: "the line is not one JSON object, or gives a column twice",
     Reason.ID_NOT_TEXT: "an id is neither text nor a whole number",
     Reason.BAD_UTF8: (
         "an id or an event is not text in the file's encoding; "

@@ -83,7 +83,7 @@ def text_blocks(
     *,
     advance: Advance,
     encoding: str = "utf-8",
-    delimiter: str | None = None,
+    recode: Recode | None = None,
     section: str = "log",
     block_bytes: int = BLOCK_BYTES,
     first_bytes: int | None = None,
@@ -91,13 +91,13 @@ def text_blocks(
 ) -> Iterator[TextBlock]:
     """Cut a plain or compressed file into blocks of about `block_bytes`; the first is of about `first_bytes`.
 
-    `encoding`, `delimiter`: as `recoding` takes them; the blocks are UTF-8. Byte-order marks are left out, also at
-    the start of a later line. `section`: of the configuration, for messages.
+    `recode`: makes UTF-8 of the file's `encoding`. Byte-order marks are left out, also at the start of a later line.
+    `section`: of the configuration, for messages.
     Raises DataError for a damaged file, one that looks like UTF-16 if another encoding is expected, and a record
     longer than `longest_record` bytes.
     """
     _check_start(path, encoding, section=section)
-    recode, joined = recoding(encoding, delimiter), list[int]()
+    joined: list[int] = []
     rest, line, more, n_bytes = _NOTHING, 1, True, first_bytes or block_bytes
     with open_bytes(path) as (stream, file):
         while more:
@@ -125,6 +125,14 @@ def text_blocks(
         )
     if len(rest):
         yield TextBlock(rest if rest[-1] == LF else np.append(rest, np.uint8(LF)), line)
+
+
+def start_of_text(path: Path, encoding: str, n_bytes: int) -> bytes:
+    """About the first `n_bytes` of a file as UTF-8, without a byte-order mark."""
+    recode = recoding(encoding, None)
+    with open_bytes(path) as (stream, _):
+        start: bytes = stream.read(n_bytes)
+    return (start if recode is None else recode(start, len(start) < n_bytes)).removeprefix(_UTF8_MARK)
 
 
 def _read_more(stream: pa.NativeFile, rest: Bytes, n_bytes: int, *, recode: Recode | None) -> tuple[Bytes, bool]:
