@@ -33,9 +33,9 @@ class Diagnosis:
 
     @property
     def exit_code(self) -> int:
-        """2 if the job would end with it, 1 if it does not fit into this machine, 0 if all is well."""
-        wrong = [finding for finding in self.findings if not finding.fine]
-        return 0 if not wrong else 2 if any(finding.of_the_job for finding in wrong) else 1
+        """2 or 3 if a run of the job would end with it, 1 if it only does not fit this machine, 0 if all is well."""
+        codes = {finding.exit_code for finding in self.findings if not finding.fine}
+        return next((code for code in (2, 3, 1) if code in codes), 0)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values: the checks, and the forecast if there is one."""

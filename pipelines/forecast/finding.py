@@ -10,14 +10,14 @@ Status = Literal["ok", "problem", "not checked"]
 class Finding:
     """The result of one check: a sentence, and after a problem what to do.
 
-    `of_the_job`: whether the configuration or the data is at fault, so that a run of the job ends with exit code 2.
+    `exit_code`: that of a run of the job with this problem.
     """
 
     name: str
     status: Status
     detail: str
     remedy: str = ""
-    of_the_job: bool = False
+    exit_code: int = 1
 
     @property
     def fine(self) -> bool:

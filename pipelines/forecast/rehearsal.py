@@ -18,6 +18,7 @@ from pipelines.steps.checks import (
     wrong_names,
 )
 from pipelines.steps.evaluate import held_out
+from pipelines.steps.night import refusing
 from pipelines.steps.prepare import foreign_catalogue, prepare
 from pipelines.steps.summaries import PrepareSummary
 from pipelines.steps.workspace import Workspace
@@ -35,7 +36,12 @@ from recsys.progress import Progress
 
 Value = TypeVar("Value")
 
-SETTINGS, FOLDERS, STORE, CATALOGUE, COLUMNS, HOLDOUT, LOG, SPLIT = (
+_WRONG, _REFUSED = 2, 3
+"""Exit codes of a run."""
+
+_ACCEPT = "if it is meant to be so: `recsys run CONFIG --accept {}` accepts it once"
+
+SETTINGS, FOLDERS, STORE, CATALOGUE, COLUMNS, HOLDOUT, LOG, SPLIT, GATES = (
     "settings",
     "folders",
     "store",
@@ -44,6 +50,7 @@ SETTINGS, FOLDERS, STORE, CATALOGUE, COLUMNS, HOLDOUT, LOG, SPLIT = (
     "holdout files",
     "log",
     "split",
+    "night gates",
 )
 """The names of the checks."""
 
@@ -79,7 +86,7 @@ def rehearse(config: PipelineConfig, before: list[Finding], *, progress: Progres
     """Read the log and split it, as far as the checks `before` allow."""
     failed = {finding.name for finding in before if not finding.fine}
     if COLUMNS in failed:
-        return [unchecked(LOG, "the log cannot be read"), unchecked(SPLIT, "the log cannot be read")]
+        return [unchecked(name, "the log cannot be read") for name in (LOG, SPLIT)]
     readable = _without(config, failed)
     try:
         with TemporaryDirectory(prefix=".doctor-", dir=existing(config.workspace)) as folder:
@@ -108,6 +115,8 @@ def _steps(config: PipelineConfig, workspace: Workspace, progress: Progress) -> 
     if passed is None:
         return [*found, unchecked(SPLIT, "prepare leaves nothing to split")]
     joined = [] if passed.items is None else _join(passed.items, workspace)
+    if passed == config and not joined and not config.publish.store.is_file():
+        joined = _gates(config, workspace)
     if passed.evaluate.split == "given" and not passed.evaluate.holdout_paths:
         return [*found, *joined, unchecked(SPLIT, "the held-out files cannot be read")]
     return [*found, *joined, _tried(SPLIT, lambda: held_out(passed, workspace), _sides)]
@@ -138,6 +147,18 @@ def _join(items: ItemsConfig, workspace: Workspace) -> list[Finding]:
     return [_problem(CATALOGUE, foreign)] if foreign else []
 
 
+def _gates(config: PipelineConfig, workspace: Workspace) -> list[Finding]:
+    """What publish would refuse of the log and the catalogue."""
+    try:
+        refused = refusing(config, workspace)
+    except RecsysError as error:
+        return [_problem(STORE, str(error))]
+    found = [
+        Finding(GATES, "problem", gate.detail, _ACCEPT.format(gate.name), exit_code=_REFUSED) for gate in refused
+    ]
+    return found or [Finding(GATES, "ok", "no night gate would refuse this log and catalogue")]
+
+
 def _names(config: PipelineConfig) -> list[Finding]:
     wrong = [_problem(SETTINGS, message) for message in wrong_names(config)]
     return wrong or [Finding(SETTINGS, "ok", "metric, model and baselines are known")]
@@ -151,7 +172,7 @@ def _tried(name: str, check: Callable[[], Value], describe: Callable[[Value], st
 
 
 def _problem(name: str, detail: str) -> Finding:
-    return Finding(name, "problem", detail, _REMEDIES[name], of_the_job=True)
+    return Finding(name, "problem", detail, _REMEDIES[name], exit_code=_WRONG)
 
 
 def _without_lines_about(folder: Path, error: Exception) -> str:

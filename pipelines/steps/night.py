@@ -81,13 +81,18 @@ def _gone_users(serving: IdMap, workspace: Workspace) -> float:
 
 def foresee(config: PipelineConfig, workspace: Workspace, accepted: Sequence[str]) -> tuple[Gate, ...]:
     """The night gates that publish will refuse, known as soon as prepare has run; each is logged as a warning."""
-    registry = Registry(config.publish.store)
     try:
-        gates = check_night(this_night(workspace, registry), read_course(registry), config.publish.limits)
+        refused = refusing(config, workspace, accepted)
     except ArtifactError as error:
         log.warning("%s; what publish will refuse is not known", error)
         return ()
-    refused = tuple(gate for gate in accept(gates, accepted) if gate.refuses)
     for gate in refused:
         log.warning("publish will refuse this night (%s): %s", gate.name, gate.detail)
     return refused
+
+
+def refusing(config: PipelineConfig, workspace: Workspace, accepted: Sequence[str] = ()) -> tuple[Gate, ...]:
+    """The night gates that publish will refuse. Raises ArtifactError if the serving version is damaged."""
+    registry = Registry(config.publish.store)
+    gates = check_night(this_night(workspace, registry), read_course(registry), config.publish.limits)
+    return tuple(gate for gate in accept(gates, accepted) if gate.refuses)

@@ -111,3 +111,14 @@ def test_the_last_file_is_looked_at_before_the_first_is_read(recsys: Any, shop: 
     result = recsys("prepare", shop)
     assert result.returncode == 2
     assert "read:" not in result.stderr
+
+
+def test_what_publish_would_refuse_is_known_before_the_night(recsys: Any, published: Path) -> None:
+    catalogue = published.parent / "items.csv"
+    catalogue.write_bytes(b"".join(catalogue.read_bytes().splitlines(keepends=True)[:11]))
+    result = recsys("doctor", published, "--json")
+    found = [each for each in json.loads(result.stdout)["checks"] if each["status"] == "problem"]
+    assert result.returncode == recsys("run", published).returncode == 3
+    assert {each["name"] for each in found} == {"night gates"}
+    assert "items in the catalogue: 10" in found[0]["detail"]
+    assert "--accept catalogue" in found[0]["remedy"]

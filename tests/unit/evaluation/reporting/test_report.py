@@ -173,8 +173,8 @@ def test_a_baseline_that_is_clearly_better_is_told(evaluation_of, built, lead, t
     models = [evaluation_of("als", {"ndcg@10": als}), evaluation_of("item_knn", {"ndcg@10": als + lead})]
     report = built(models, metric="ndcg@10", evaluate=EVALUATE)
     sentence = "item_knn is ahead of als in ndcg@10 by 0.2500 (95 % interval 0.2500 to 0.2500): 0.3000 against 0.5500"
-    assert (f"* ⚠ {sentence}: `recsys tune" in render_markdown(report).replace("\\", "")) is told
-    assert (f"<b>⚠</b> {sentence}: `recsys tune" in html_of(report)) is told
+    assert (f"* ⚠ {sentence}. → `recsys tune" in render_markdown(report).replace("\\", "")) is told
+    assert (f"<b>⚠</b> {sentence}. → `recsys tune" in html_of(report)) is told
 
 
 def test_few_users_are_said_not_to_be_trusted(report_of, evaluation_of, built):
