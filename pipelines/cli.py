@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 unexpected; 2 the config, the data or an argument is wrong
 """
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -330,7 +331,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
     except OSError as error:  # of a file that cannot be read or written
         logging.getLogger(__name__).debug("%s", error, exc_info=True)
-        rendering.problem(StorageError(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
+        place = error.filename or "the output"
+        rendering.problem(StorageError(f"{place}: {os.strerror(error.errno) if error.errno else error}"))
         sys.exit(2)
     except SystemExit as ended:  # typer turns Ctrl-C into this exit code
         if ended.code == _INTERRUPTED:

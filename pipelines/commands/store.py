@@ -63,7 +63,9 @@ def report(
 ) -> None:
     """Show the evaluation report that is kept with a version."""
     from recsys.artifacts.bundle import read_report
+    from recsys.artifacts.files import replace_durably
     from recsys.artifacts.manifest import REPORTS
+    from recsys.storage import reason
 
     registry = registry_of(store)
     version = known_version(registry, version)
@@ -74,9 +76,9 @@ def report(
     if out is None:
         return rendering.text(text)
     try:
-        out.write_text(text, encoding="utf-8")
+        replace_durably(out, text.encode())
     except OSError as error:
-        raise ConfigError(f"--out {out}: cannot be written: {error.strerror}") from error
+        raise ConfigError(f"--out {out}: cannot be written: {reason(error, out)}") from error
     return rendering.line(f"the report of {version} is in {out}")
 
 

@@ -17,6 +17,7 @@ from recsys.data.interactions import Interactions
 from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
+from recsys.storage import storage_errors
 from recsys.tuning.budget import Deadline, SearchBudget
 from recsys.tuning.outcome import Outcome, trials_table
 from recsys.tuning.search import check_searchable, search_name, search_settings
@@ -41,22 +42,24 @@ def tune(
 
     A search for the same settings, log and budget continues an earlier one. `write`: change `path` too. Ctrl-C ends
     the search with the best so far. Runs prepare if its output is missing or out of date.
-    Raises what `search_settings` raises, and what prepare raises.
+    Raises what `search_settings` raises, what prepare raises, and StorageError if the disk refuses.
     """
     check_searchable(config)
     text, workspace = path.read_bytes().decode(), Workspace(config.workspace)
     events = _prepared(config, workspace, progress, announce)
     log = workspace.summary(PrepareSummary).fingerprints.log
     folder, deadline = workspace.folder("tune") / search_name(config, budget, log=log), Deadline(budget.seconds)
-    with _interruptible(deadline, lambda: announce(_STOPPING)):
+    kept = storage_errors(workspace.root, doing="while tune kept its trials")
+    with kept, _interruptible(deadline, lambda: announce(_STOPPING)):
         outcome = search_settings(
             events, config, budget, folder=folder, deadline=deadline, progress=progress, announce=announce
         )
     tuned = Tuned(config, given, outcome.settings, outcome.notes(datetime.now(UTC).date(), path.name))
-    replace_durably(trials_file(config), trials_table(outcome).encode())
-    write_copy(tuned_file(config), text, tuned)
-    if write and outcome.settings:
-        write_in_place(path, tuned)
+    with storage_errors(workspace.root, doing="while tune wrote what it found"):
+        replace_durably(trials_file(config), trials_table(outcome).encode())
+        write_copy(tuned_file(config), text, tuned)
+        if write and outcome.settings:
+            write_in_place(path, tuned)
     logger.info("tuned trials=%s gain=%s seconds=%.1f", outcome.n_trials, outcome.gain, outcome.seconds)
     return outcome
 

@@ -59,5 +59,7 @@ class StepMemory:
 
 
 def text(size: float) -> str:
-    """A size in MiB or GiB, as text."""
+    """A size in GiB, MiB or, if it is small, KiB, as text."""
+    if size < MIB:
+        return f"{size / 1024:.0f} KiB"
     return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / MIB:.0f} MiB"

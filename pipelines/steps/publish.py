@@ -19,6 +19,7 @@ from pipelines.steps.summaries import (
 from pipelines.steps.workspace import Workspace
 from recsys.artifacts.bundle import Pages, read_record, seal_bundle
 from recsys.artifacts.contents import Contents
+from recsys.artifacts.files import replace_durably
 from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts
 from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
@@ -97,7 +98,7 @@ def _pages(report: Report, plots: Mapping[str, str | None], version: str | None 
 def _write(pages: Mapping[str, str], workspace: Workspace) -> None:
     with storage_errors(workspace.root, doing="while publish wrote the report"):
         for name, text in pages.items():
-            (workspace.root / name).write_text(text, encoding="utf-8")
+            replace_durably(workspace.root / name, text.encode())
 
 
 def _pruned(registry: Registry, keep: int | None) -> tuple[str, ...]:

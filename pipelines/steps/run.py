@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
-from pipelines.steps.checks import check_holdout_columns, check_log_columns, check_names
+from pipelines.steps.checks import check_folders, check_holdout_columns, check_log_columns, check_names
 from pipelines.steps.evaluate import evaluate
 from pipelines.steps.index import index
 from pipelines.steps.inputs import READ_AGAIN, changed_inputs
@@ -110,6 +110,7 @@ def _check_before_work(config: PipelineConfig, steps: tuple[str, ...]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{key}: {folder} cannot be created or is not a folder: {error.strerror}") from error
+    check_folders(config)
     if "prepare" in steps:
         check_log_columns(config)
         check_holdout_columns(config)

@@ -34,6 +34,7 @@ from recsys.artifacts.manifest import (
 from recsys.data.id_map import IdMap
 from recsys.errors import ArtifactError
 from recsys.evaluation.record import Record
+from recsys.storage import reason
 
 VERSIONS = "versions"
 """The store's folder of versions."""
@@ -80,7 +81,7 @@ def seal_bundle(
                 record.save(folder / RECORD)
             return _commit(folder, _with_pages(new_manifest(_digests(folder), facts), pages, folder))
     except OSError as error:
-        raise ArtifactError(f"{versions}: the version could not be written: {error}") from error
+        raise ArtifactError(f"{versions}: the version could not be written: {reason(error, store)}") from error
 
 
 def _with_pages(manifest: Manifest, pages: Pages | None, folder: Path) -> Manifest:

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -44,12 +45,12 @@ def prune(registry: Registry, keep: int, *, dry_run: bool = False) -> Pruning:
     """
     if keep < 1:
         raise ArtifactError(f"keep: got {keep}, expected 1 or more")
+    if dry_run:
+        return _plan(registry, keep)
     with registry.locked():
         found = _plan(registry, keep)
-        if not dry_run:
-            _set_aside(registry.store / VERSIONS, found.removed)
-    if not dry_run:
-        _delete(registry.store)
+        _set_aside(registry.store / VERSIONS, found.removed)
+    _delete(registry.store)
     logger.info("pruned %d versions of %s, %d bytes", len(found.removed), registry.store, found.freed)
     return found
 
@@ -112,4 +113,5 @@ def _delete(store: Path) -> None:
 
 def _delete_set_aside(versions: Path) -> None:
     for folder in versions.glob(f"{_REMOVED}*"):
-        shutil.rmtree(folder)
+        with suppress(FileNotFoundError):  # another process deletes it too
+            shutil.rmtree(folder)

@@ -75,6 +75,8 @@ class Registry:
         with self.locked():
             if self.held() not in (None, version):
                 return False
+            if not self.path(version).is_dir():
+                raise ArtifactError(f"{self.path(version)}: was removed before it could serve; seal it again")
             self._point_to(version, "publish", previous=self.current())
         return True
 

@@ -4,7 +4,8 @@ Optuna proposes the points, ends poor trials early and keeps a journal, so that 
 by a tree-structured Parzen estimator: Bergstra et al., "Algorithms for Hyper-Parameter Optimization" (2011).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -114,15 +115,27 @@ def _run_stage(context: SearchContext, space: Space, first: Sequence[Point], pla
     done = len(stage().trials)
     if not context.deadline.over(plan.share):
         tick = partial(_show_progress, context, plan, study)
-        study.optimize(
-            Objective(context, space, plan.factors, plan.share, tick),
-            n_trials=None if plan.n_trials is None else max(0, plan.n_trials - done),
-            timeout=context.deadline.left(plan.share),
-            catch=RecsysError,
-            callbacks=[announce_best],
-        )
+        with _journal_errors():
+            study.optimize(
+                Objective(context, space, plan.factors, plan.share, tick),
+                n_trials=None if plan.n_trials is None else max(0, plan.n_trials - done),
+                timeout=context.deadline.left(plan.share),
+                catch=RecsysError,
+                callbacks=[announce_best],
+            )
     context.progress(_name(plan), 1.0, 1.0)
     return stage()
+
+
+@contextmanager
+def _journal_errors() -> Iterator[None]:
+    """Raise the OSError of a journal that cannot be written; Optuna fails an assertion of its own instead."""
+    try:
+        yield
+    except AssertionError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def _open_study(folder: Path, factors: int, *, seed: int, n_random: int) -> optuna.Study:

@@ -3,19 +3,23 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, TracebackType
+from typing import TextIO
 
 import numpy as np
 
 from recsys.data.ingest.refusals import REASONS, Reason, Refusals
 from recsys.data.ingest.source import EVENT, TIMESTAMP, VALUE
 from recsys.data.ingest.timestamps import unit_that_fits
-from recsys.errors import DataError, TooManyRefusedError
+from recsys.errors import DataError, StorageError, TooManyRefusedError
+from recsys.storage import storage_errors
 
 _EXAMPLES = 3
+_WRITING = "while refused rows were written"
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
 _SHOWN_CHARACTERS = 60
 _COLUMN_AT_FAULT = {
@@ -110,9 +114,7 @@ class Quarantine:
         self._examples: dict[Reason, list[str]] = {}
         self._values = OffendingValues()
         self.counts: Counter[str] = Counter()
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("w", encoding="utf-8") if path is not None else None
+        self._file = None if path is None else _opened(path)
 
     def __enter__(self) -> "Quarantine":
         return self
@@ -120,8 +122,9 @@ class Quarantine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self._file is not None and self._path is not None:
+            with _removed_if_refused(self._path):
+                self._file.close()
 
     def add(self, refused: Refusals) -> None:
         """Add the refused rows of the next batch of the log."""
@@ -138,14 +141,15 @@ class Quarantine:
             places.append(f"{refused.origin}:{position}")
 
     def _write(self, refused: Refusals) -> None:
-        if self._file is None:
+        if self._file is None or self._path is None:
             return
         shown = list(zip(refused.positions.tolist(), refused.faults.tolist(), refused.rows, strict=False))
         kept = shown[: self._left]
         self._left -= len(kept)
-        for position, number, row in kept:
-            record = {"source": refused.origin, "position": position, "reason": REASONS[number], "row": row}
-            self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        with _removed_if_refused(self._path):
+            for position, number, row in kept:
+                record = {"source": refused.origin, "position": position, "reason": REASONS[number], "row": row}
+                self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
     def check(self, counts: RowCounts, *, max_share: float) -> None:
         """Raise TooManyRefusedError if `counts` refuses a larger share than `max_share`, saying what and where."""
@@ -181,6 +185,23 @@ def _higher_share_hint(counts: RowCounts) -> str:
 
 def _rounded_up(share: float) -> float:
     return min(1.0, int(share * 100 + 1) / 100)
+
+
+def _opened(path: Path) -> TextIO:
+    with storage_errors(path, doing=_WRITING):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w", encoding="utf-8")
+
+
+@contextmanager
+def _removed_if_refused(path: Path) -> Iterator[None]:
+    """Raise StorageError, and leave no part of the file, if the disk refuses to write it."""
+    try:
+        with storage_errors(path, doing=_WRITING):
+            yield
+    except StorageError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 class OffendingValues:

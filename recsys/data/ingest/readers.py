@@ -43,7 +43,8 @@ def read_log(
     later than `log.max_future` after it are refused. `progress` is called with the amount read.
     Returns the accepted events in the order of the source, and the counts of rows. No row is held as a Python object:
     ids are dictionary-coded while they are parsed.
-    Raises DataError if the source cannot be read or lacks a column, and if no row is accepted; TooManyRefusedError
+    Raises DataError if the source cannot be read or lacks a column, and if no row is accepted; StorageError if the
+    quarantine cannot be written; TooManyRefusedError
     if more than `log.max_refused_share` of the rows are refused.
     """
     started = time.monotonic()

@@ -2,6 +2,8 @@
 
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,27 +34,98 @@ def ready(recsys: Any, written: Any, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.mark.parametrize(
-    ("step", "size"),
-    [("prepare", 2_000), ("prepare", 20_000), ("evaluate", 5_000), ("train", 5_000), ("index", 3_000)],
+    ("step", "size", "doing"),
+    [
+        ("prepare", 2_000, "refused rows were written"),
+        ("prepare", 50_000, "prepare wrote its output"),
+        ("evaluate", 5_000, "evaluate wrote its output"),
+        ("train", 5_000, "train wrote its output"),
+        ("index", 3_000, "index wrote its output"),
+    ],
 )
-def test_a_step_that_cannot_write_says_so(recsys: Any, ready: Path, step: str, size: int) -> None:
+def test_a_step_that_cannot_write_says_so(recsys: Any, ready: Path, step: str, size: int, doing: str) -> None:
     work, before = ready.parent / "work", Registry(ready.parent / "store").current()
     with files_of_at_most(size):
         result = recsys("run", ready, "--from", step)
     assert result.returncode == 2
-    assert f"error: {work}: " in result.stderr
-    assert f"while {step} wrote its output (" in result.stderr
+    assert f"error: {work}" in result.stderr
+    assert f"while {doing} (" in result.stderr
     assert "the job needs about 1 MiB in the workspace" in result.stderr
     assert "Traceback" not in result.stderr
     assert list(work.glob(".*.new")) == []
+    assert (work / "quarantine.jsonl").exists() == (size > 2_000)
     assert Registry(ready.parent / "store").current() == before
 
 
 def test_a_report_that_cannot_be_written_says_so(recsys: Any, ready: Path) -> None:
+    before = {path.name for path in (ready.parent / "work").glob("*report*")}
     with files_of_at_most(1_000):
         result = recsys("publish", ready)
     assert result.returncode == 2
     assert "while publish wrote the report" in result.stderr
+    assert {path.name for path in (ready.parent / "work").glob("*report*")} == before
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(recsys: Any, ready: Path, tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    out.write_text("old")
+    with files_of_at_most(1_000):
+        result = recsys("report", "--store", ready.parent / "store", "--out", out)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: --out {out}: cannot be written: ")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_search_that_cannot_be_kept_says_so(recsys: Any, ready: Path) -> None:
+    with files_of_at_most(2_000):
+        result = recsys("tune", ready, "--trials", 2)
+    assert result.returncode == 2
+    assert f"error: {ready.parent / 'work'}: " in result.stderr
+    assert "while tune " in result.stderr
+
+
+@pytest.mark.parametrize("key", ["workspace", "publish.store"])
+@pytest.mark.parametrize("place", ["a file", "below a file"])
+def test_a_folder_that_cannot_be_is_named_before_anything_is_read(
+    recsys: Any, ready: Path, tmp_path: Path, key: str, place: str
+) -> None:
+    file = tmp_path / "taken"
+    file.touch()
+    folder = file if place == "a file" else file / "folder"
+    result = recsys("run", ready, "--set", f'{key}="{folder}"')
+    assert result.returncode == 2
+    assert f"{key}: {folder} cannot be created or is not a folder" in result.stderr
+    assert "read" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("models", "--store", "STORE"),
+        ("rollback", "--store", "STORE"),
+        ("prune", "--store", "STORE", "--keep", "1"),
+        ("recommend", "--store", "STORE", "--user", "u"),
+        ("report", "--store", "STORE"),
+        ("run", "FOLDER"),
+        ("doctor", "FOLDER"),
+        ("tune", "FOLDER"),
+    ],
+)
+def test_a_file_for_a_folder_and_a_folder_for_a_file(recsys: Any, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "STORE").touch()
+    (tmp_path / "FOLDER").mkdir()
+    result = recsys(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+    assert arguments[-1] in result.stderr or "STORE" in result.stderr
+
+
+def test_an_output_that_is_full_is_no_traceback(ready: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "pipelines", "models", "--store", str(ready.parent / "store")]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr == "error: the output: No space left on device\n"
 
 
 @pytest.mark.parametrize("name", ["lists.csv", "lists.jsonl", "lists.parquet"])

@@ -1,6 +1,7 @@
 """Pruning: old versions leave, whatever an operator may still need stays."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -103,3 +104,21 @@ def test_rollback_passes_over_versions_that_are_gone(
     assert registry.rollback() == nights[0]
     with pytest.raises(ArtifactError, match=f"no version served before {nights[0]}"):
         registry.rollback()
+
+
+def test_a_version_that_is_removed_while_it_waits_to_serve_does_not_serve(
+    registry: Registry, nights: list[str]
+) -> None:
+    waiting = Registry(registry.store, lock_wait_seconds=30)
+    with ThreadPoolExecutor(1) as thread:
+        with registry.locked():
+            published = thread.submit(waiting.publish, nights[0])
+            registry.path(nights[0]).rename(registry.store / "removed")
+        with pytest.raises(ArtifactError, match=nights[0]):
+            published.result()
+    assert registry.current() == nights[4]
+
+
+def test_a_dry_run_needs_no_lock(registry: Registry, nights: list[str]) -> None:
+    with registry.locked():
+        assert len(prune(Registry(registry.store, lock_wait_seconds=0), 1, dry_run=True).removed) == 3
