@@ -90,7 +90,8 @@ def rehearse(config: PipelineConfig, before: list[Finding], *, progress: Progres
     readable = _without(config, failed)
     try:
         with TemporaryDirectory(prefix=".doctor-", dir=existing(config.workspace)) as folder:
-            return _steps(readable, Workspace(Path(folder)), progress)
+            found, passed = _steps(readable, workspace := Workspace(Path(folder)), progress)
+            return found + (_gates(config, workspace) if passed == config else [])
     except OSError as error:
         return [_problem(FOLDERS, f"{config.workspace}: cannot be written: {error.strerror}")]
 
@@ -109,17 +110,20 @@ def _without(config: PipelineConfig, failed: set[str]) -> PipelineConfig:
     return config.model_copy(update={"items": items, "evaluate": evaluate})
 
 
-def _steps(config: PipelineConfig, workspace: Workspace, progress: Progress) -> list[Finding]:
-    """Findings of prepare, then of evaluate."""
+def _steps(
+    config: PipelineConfig, workspace: Workspace, progress: Progress
+) -> tuple[list[Finding], PipelineConfig | None]:
+    """Findings of prepare, then of evaluate; and as `_prepared`, None if the catalogue is a foreign one."""
     found, passed = _prepared(config, workspace, progress)
     if passed is None:
-        return [*found, unchecked(SPLIT, "prepare leaves nothing to split")]
+        return [*found, unchecked(SPLIT, "prepare leaves nothing to split")], None
     joined = [] if passed.items is None else _join(passed.items, workspace)
-    if passed == config and not joined and not config.publish.store.is_file():
-        joined = _gates(config, workspace)
+    found += joined
     if passed.evaluate.split == "given" and not passed.evaluate.holdout_paths:
-        return [*found, *joined, unchecked(SPLIT, "the held-out files cannot be read")]
-    return [*found, *joined, _tried(SPLIT, lambda: held_out(passed, workspace), _sides)]
+        found.append(unchecked(SPLIT, "the held-out files cannot be read"))
+    else:
+        found.append(_tried(SPLIT, lambda: held_out(passed, workspace), _sides))
+    return found, None if joined else passed
 
 
 def _prepared(
@@ -149,6 +153,8 @@ def _join(items: ItemsConfig, workspace: Workspace) -> list[Finding]:
 
 def _gates(config: PipelineConfig, workspace: Workspace) -> list[Finding]:
     """What publish would refuse of the log and the catalogue."""
+    if config.publish.store.is_file():
+        return []
     try:
         refused = refusing(config, workspace)
     except RecsysError as error:

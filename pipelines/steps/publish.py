@@ -27,6 +27,7 @@ from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ArtifactError, GateError
 from recsys.evaluation.kept_nights import find_comparable
+from recsys.evaluation.night_changes import changes_since
 from recsys.evaluation.night_gates import check_night
 from recsys.evaluation.outcome import Statement
 from recsys.evaluation.reporting.pages import render_html, render_markdown
@@ -120,7 +121,8 @@ def _night(config: PipelineConfig, workspace: Workspace, registry: Registry) -> 
     compared = course.serving if found.night is None else found.night
     because = None if compared is course.serving else found.because
     serving = replace(_stored(registry, compared.version), because=because)
-    return NightEvidence(night, gates, serving, found.because if found.night is None else None)
+    changes = changes_since(course.serving, night)
+    return NightEvidence(night, gates, serving, found.because if found.night is None else None, changes)
 
 
 def _stored(registry: Registry, version: str) -> ServingVersion:

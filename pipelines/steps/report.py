@@ -44,13 +44,15 @@ class NightEvidence:
     """What is known of the night beside the models: its profile, and its gates before any is accepted.
 
     `serving`: the version that its quality is compared with, None if none serves. `log_differs`: why its log is not
-    like tonight's, and no other kept version's is; None if it is compared.
+    like tonight's, and no other kept version's is; None if it is compared. `changes`: how log and catalogue differ
+    from those of the serving version; None if none serves.
     """
 
     night: Night
     gates: tuple[Gate, ...]
     serving: ServingVersion | None = None
     log_differs: str | None = None
+    changes: Statement | None = None
 
 
 def load_evidence(config: PipelineConfig, workspace: Workspace) -> Evidence:
@@ -80,12 +82,14 @@ def compose_report(
         evaluate=config.evaluate,
         judgement=judgement,
         details=_details(config, evidence, _catalogue(workspace), provenance.split, judgement.serving),
-        notes=tuple(_notes(workspace)),
+        notes=tuple(_notes(workspace, night)),
     )
 
 
-def _notes(workspace: Workspace) -> Iterator[Statement]:
+def _notes(workspace: Workspace, night: NightEvidence) -> Iterator[Statement]:
     """What else the night should say."""
+    if night.changes is not None:
+        yield night.changes
     for change in workspace.changed_inputs:
         yield Statement(light="attention", text=change, remedy=READ_AGAIN)
 

@@ -26,7 +26,7 @@ TUNE = "`recsys tune CONFIG` searches better settings"
 def outcome_of(report: "Report") -> Outcome:
     """What the report says in a few sentences, the important first."""
     standing = standing_of(report)
-    statements = (*_gates(report), *report.notes, *([standing] if standing else []))
+    statements = (*_gates(report), *([standing] if standing else []), *report.notes)
     return Outcome.of(verdict_of(report), headline=headline_of(report), statements=statements)
 
 
