@@ -1,6 +1,7 @@
 """JSON arrays as JSON lines: each element is put on its own line, so that a file of any size is read in blocks."""
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,15 +52,22 @@ class ElementLines:
         self._next = _NEXT_OBJECT if indent is None else re.compile(rb"\n" + indent[1] + rb"(?=\{)")
 
     def _lines(self, text: bytes, starts: Positions, ends: Positions) -> bytes:
-        if self._indented and _any_within(self._starts_of_lines(text), starts, ends):
-            return b"".join(map(_line, self._split(text)))
         data = np.frombuffer(text, np.uint8)
         between = _outside(len(text), starts, ends)
-        if (between & ~_BETWEEN_ELEMENTS[data]).any() or (ends[:-1] + 1 == starts[1:]).any():
-            return _lines_with_others(text, starts, ends)
+        others = (between & ~_BETWEEN_ELEMENTS[data]).any() or (ends[:-1] + 1 == starts[1:]).any()
+        if others or (self._indented and _any_within(self._starts_of_lines(text), starts, ends)):
+            return b"".join(map(_line, self._pieces(text, starts, ends)))
         lines = np.where(between | (data == LF) | (data == CR), _SPACE, data)
         lines[ends[:-1] + 1] = LF
         return lines.astype(np.uint8).tobytes() + b"\n"
+
+    def _pieces(self, text: bytes, starts: Positions, ends: Positions) -> Iterator[bytes]:
+        """The objects, damaged ones in parts, and all that stands between two commas and is no object."""
+        before = 0
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            yield from text[before:start].split(b",")
+            yield from self._split(text[start : end + 1]) if self._indented else [text[start : end + 1]]
+            before = end + 1
 
     def _lines_of_rest(self, *, final: bool) -> bytes:
         pieces = self._split(self._rest)
@@ -104,16 +112,6 @@ def _outside(size: int, starts: Positions, ends: Positions) -> NDArray[np.bool_]
 def _any_within(positions: Positions, starts: Positions, ends: Positions) -> bool:
     at = np.searchsorted(starts, positions, side="left") - 1
     return bool(((at >= 0) & (positions < ends[np.maximum(at, 0)])).any())
-
-
-def _lines_with_others(text: bytes, starts: Positions, ends: Positions) -> bytes:
-    """As lines, with a line for all that stands between two commas and is no object."""
-    lines, before = [], 0
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        lines += [_line(other) for other in text[before:start].split(b",")]
-        lines.append(_line(text[start : end + 1]))
-        before = end + 1
-    return b"".join(lines)
 
 
 def _line(piece: bytes) -> bytes:
