@@ -1,6 +1,6 @@
 """What shows that a job cannot work before the rows of its log are read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +9,7 @@ from recsys.artifacts.bundle import read_record
 from recsys.artifacts.registry import Registry
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.source import Columns
-from recsys.errors import ConfigError
+from recsys.errors import ConfigError, DataError
 from recsys.evaluation.gates import check_metric
 from recsys.models.registry import check_algorithms
 from recsys.pipeline_config import PipelineConfig
@@ -69,7 +69,18 @@ def check_log_columns(config: PipelineConfig) -> None:
 
 
 def check_holdout_columns(config: PipelineConfig) -> None:
-    """Look at the start of every held-out file. Raises as `check_log_columns` does."""
+    """Look at the start of every held-out file. Raises as `check_log_columns` does, and if one is in the log too."""
     if config.evaluate.holdout_paths:
         source = FileSource.of(config.log.model_copy(update={"paths": config.evaluate.holdout_paths}))
+        _check_apart(FileSource.of(config.log).files, source.files)
         source.check(Columns.of(config.log))
+
+
+def _check_apart(log: Sequence[Path], holdout: Sequence[Path]) -> None:
+    trained = {file.resolve() for file in log}
+    for file in holdout:
+        if file.resolve() in trained:
+            raise DataError(
+                f"{file}: is in evaluate.holdout_paths and in log.paths, so that the model would learn what it is "
+                "tested on; name the files of the log so that it is not among them"
+            )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.steps.inputs import Snapshot, sources_of
 from pipelines.steps.memory import give_back
-from pipelines.steps.summaries import Fingerprints, PrepareSummary
+from pipelines.steps.summaries import Fingerprints, LogFileCounts, PrepareSummary
 from pipelines.steps.workspace import Workspace
 from recsys.config import ItemsConfig, LogSchema
 from recsys.data.cleaning import build_matrix
@@ -53,6 +53,9 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             newest_event=newest,
             profile=profile_log(events, rows, catalogue, entries=cleaning.entries, newest_event=newest),
             holdout_rows=holdout_rows,
+            files=LogFileCounts(
+                read=len(source.files), without_rows=len(source.without_rows), repeated=source.n_repeated
+            ),
         )
         output.inputs.update(output.summary.fingerprints.model_dump())
         inputs.save(output.folder)

@@ -47,6 +47,22 @@ class Fingerprints(Summary):
     holdout: OrAbsent[str] = None
 
 
+class LogFileCounts(Summary):
+    """Files of the log: those that were read, those of them without rows, and others that are one of them."""
+
+    read: int
+    without_rows: int
+    repeated: int
+
+    def sentence(self) -> str:
+        """Empty if every file was read and had rows."""
+        parts = {
+            f"of {count(self.read)} files without rows": self.without_rows,
+            "files left out, which are others under a second name": self.repeated,
+        }
+        return "".join(f"; {count(n)} {what}" for what, n in parts.items() if n)
+
+
 class PrepareSummary(StepSummary):
     """Rows and events by what became of them.
 
@@ -63,6 +79,7 @@ class PrepareSummary(StepSummary):
     newest_event: int | None
     profile: OrAbsent[LogProfile] = None
     holdout_rows: OrAbsent[Rows] = None
+    files: OrAbsent[LogFileCounts] = None
 
     def log_fields(self) -> dict[str, JsonValue]:
         """Rows of the log, and the matrix that they became."""
@@ -89,7 +106,7 @@ class PrepareSummary(StepSummary):
         return (
             f"{count(rows.rows_read)} rows read, {count(rows.accepted)} accepted{refused}; matrix"
             f" {count(cleaning.n_users)} users x {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
-            f"{more}"
+            f"{more}{self.files.sentence() if self.files else ''}"
         )
 
 

@@ -12,16 +12,21 @@ from recsys.errors import DataError
 SKIPPED = ("_", ".")
 """Markers and temporary files of writers start like this (`_SUCCESS`, `_temporary/`, `.part-0.crc`)."""
 
+_TABLES = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}
 _GLOB_SIGNS = "*?["
 _ANY_DEPTH = "**"
 
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """`files`: in the order of their paths, each once. `notes`: sentences about files that may be read twice."""
+    """`files`: in the order of their paths, each once. `notes`: sentences about files that are one, or may be.
+
+    `n_repeated`: files that were found and left out, because they are one of `files` under another name.
+    """
 
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
+    n_repeated: int = 0
 
 
 def find_files(paths: Iterable[Path]) -> FoundFiles:
@@ -31,13 +36,15 @@ def find_files(paths: Iterable[Path]) -> FoundFiles:
     `.` are skipped, except if the same part of the pattern starts so too; a file that is named outright is
     read. A folder that a pattern matches is read as a whole. `**` in a pattern is any number of folders.
     Raises DataError for a path that names no file, a link to nothing, a file that is not a regular one, a folder that
-    cannot be read, and two files of which one is the beginning of the other (`without_repeats`).
+    cannot be read or holds files that are no longer valid (Delta Lake, Hudi), and two files of which one is the
+    beginning of the other (`without_repeats`).
     """
     try:
         named: dict[Path, Path] = {}
         for file in (file for path in paths for file in _files_of(path)):
             named.setdefault(Path(os.path.normpath(file.absolute())), file)
-        return FoundFiles(*without_repeats([named[key] for key in sorted(named)]))
+        files, notes = without_repeats([named[key] for key in sorted(named)])
+        return FoundFiles(files, notes, len(named) - len(files))
     except OSError as error:
         raise DataError(f"{error.filename or ''}: cannot be read: {error.strerror or error}") from error
 
@@ -59,9 +66,20 @@ def _below(path: Path, above: tuple[tuple[int, int], ...] = ()) -> Iterator[Path
     status = path.stat()
     here = (status.st_dev, status.st_ino)
     if here not in above:
-        for name in _names(path):
+        names = _names(path)
+        _check_plain(path, names)
+        for name in names:
             if not name.startswith(SKIPPED):
                 yield from _below(path / name, (*above, here))
+
+
+def _check_plain(folder: Path, names: list[str]) -> None:
+    for table in _TABLES.keys() & set(names):
+        raise DataError(
+            f"{folder}: is a {_TABLES[table]} table ({table}), whose files hold rows that were deleted or replaced "
+            "too; export it, or, if rows are only ever added, name its files by a pattern such as "
+            f"{folder / '**/*.parquet'}"
+        )
 
 
 def _checked(path: Path) -> Path:

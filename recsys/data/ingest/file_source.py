@@ -18,7 +18,7 @@ from recsys.data.ingest.csv_header import layout_hint
 from recsys.data.ingest.file_finding import FoundFiles, find_files
 from recsys.data.ingest.jsonl_blocks import jsonl_blocks
 from recsys.data.ingest.parquet_blocks import BLOCK_ROWS, parquet_blocks
-from recsys.data.ingest.partitions import PartitionColumns, above_partitions, partitions_of
+from recsys.data.ingest.partitions import PartitionColumns, above_partitions, joined_times, partitions_of
 from recsys.data.ingest.source import Batches, Columns
 from recsys.data.ingest.text_blocks import BLOCK_BYTES, COMPRESSIONS, Advance, open_bytes
 from recsys.errors import ConfigError, DataError
@@ -110,6 +110,16 @@ class FileSource:
         return find_files(self.paths)
 
     @property
+    def n_repeated(self) -> int:
+        """How many more files were found that are one of `files`."""
+        return self._found.n_repeated
+
+    @cached_property
+    def without_rows(self) -> list[Path]:
+        """The files that had no rows when they were last read."""
+        return []
+
+    @property
     def description(self) -> str:
         """The first file, and how many more there are."""
         more = len(self.files) - 1
@@ -153,7 +163,8 @@ class FileSource:
         for note in self._found.notes:
             logger.warning("%s", note)
         sizes, in_folders = [_size(file) for file in self.files], PartitionColumns()
-        starts, empty = [0, *accumulate(sizes)], list[Path]()
+        starts, empty = [0, *accumulate(sizes)], self.without_rows
+        empty.clear()
         for file, size, before in zip(self.files, sizes, starts, strict=False):
             n_batches, report = 0, partial(_report, progress, before, starts[-1])
             for parse in self._batches_of(file, columns, report, in_folders):
@@ -199,7 +210,8 @@ class FileSource:
         kind = self._format_of(path)
         if _is_blank(path, kind):
             return iter(())
-        columns = replace(columns, in_path=partitions_of(path))
+        in_path = partitions_of(path)
+        columns = replace(columns, in_path={**in_path, **joined_times(in_path, columns.names.values())})
         if kind == "parquet":
             batches = parquet_blocks(path, columns, advance=advance, block_rows=block_rows)
         elif kind in _JSON:

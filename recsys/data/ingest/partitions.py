@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,24 @@ def partitions_of(path: Path) -> Partitions:
     return {
         _decoded(name).decode("utf-8", "replace"): _value(text) for name, equals, text in pairs if equals and name
     }
+
+
+def joined_times(partitions: Partitions, names: Iterable[str]) -> Partitions:
+    """The times of those `names` that join columns of folders by slashes, as `year/month/day/hour` or `date/hour`.
+
+    ISO 8601 text; None if a part is a null. A name is left out if a part of it is not in `partitions`.
+    """
+    parts = {name: [partitions.get(part, b"") for part in name.split("/")] for name in names if "/" in name}
+    return {name: _joined(values) for name, values in parts.items() if b"" not in values}
+
+
+def _joined(values: list[bytes | None]) -> bytes | None:
+    known = [value.zfill(2) for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    n_days = 1 if b"-" in known[0] else 3
+    days, clock = known[:n_days], known[n_days:]
+    return b"-".join(days) + (b"T" + b":".join(clock if len(clock) > 1 else [*clock, b"00"]) if clock else b"")
 
 
 def _decoded(text: str) -> bytes:

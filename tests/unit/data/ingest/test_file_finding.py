@@ -97,6 +97,15 @@ def test_a_folder_within_itself_is_read_once(folder: Path) -> None:
     assert find_files([folder]).files == find_files([folder / "**"]).files == tuple(folder / name for name in FILES)
 
 
+@pytest.mark.parametrize("log", ["_delta_log", ".hoodie"])
+def test_a_table_with_rows_that_were_deleted_is_refused(folder: Path, log: str) -> None:
+    (folder / "table" / log).mkdir(parents=True)
+    (folder / "table" / "part-0.parquet").touch()
+    with pytest.raises(DataError, match=rf"{folder / 'table'}: is a .* table \({log}\), whose files hold rows"):
+        find_files([folder])
+    assert find_files([folder / "table" / "*.parquet"]).files == (folder / "table" / "part-0.parquet",)
+
+
 @pytest.mark.parametrize("link", ["file link", "folder link", "hard link", "compressed", "compressed twice"])
 def test_the_same_file_twice_is_read_once_and_named(folder: Path, link: str) -> None:
     real, text = folder / FILES[1], (folder / FILES[1]).read_bytes()
@@ -119,6 +128,7 @@ def test_the_same_file_twice_is_read_once_and_named(folder: Path, link: str) -> 
                 path.write_bytes(gzip.compress(text, mtime=number))
     found = find_files([folder])
     assert found.files == tuple(folder / name for name in FILES)
+    assert found.n_repeated == len(left_out)
     told = "\n".join(found.notes)
     assert "it is read once" in told
     assert all(str(path) in told for path in (real, *left_out))

@@ -13,7 +13,7 @@ import pytest
 
 from recsys.config import FileFormat, LogSchema
 from recsys.data.ingest.file_source import FileSource
-from recsys.data.ingest.partitions import partitions_of
+from recsys.data.ingest.partitions import joined_times, partitions_of
 from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.source import Columns
 from recsys.data.ingest.survey import survey_log
@@ -71,6 +71,27 @@ def pairs(n: int) -> Rows:
 def test_names_are_decoded() -> None:
     path = Path("/lake/day=1/day=2024-01-02 03%3A00%3A00/a%20b=x%2Fy/c=__HIVE_DEFAULT_PARTITION__/d=/e/f=g.csv")
     assert partitions_of(path) == {"day": b"2024-01-02 03:00:00", "a b": b"x/y", "c": None, "d": b""}
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "expected"),
+    [
+        ("year/month/day", "year=2024/month=1/day=02", b"2024-01-02"),
+        ("year/month/day/hour", "year=2024/month=01/day=02/hour=3", b"2024-01-02T03:00"),
+        ("y/m/d/h/min", "y=2024/m=01/d=02/h=03/min=4", b"2024-01-02T03:04"),
+        ("date/hour", "date=2024-01-02/hour=03", b"2024-01-02T03:00"),
+        ("date/hour", "date=2024-01-02/hour=__HIVE_DEFAULT_PARTITION__", None),
+    ],
+)
+def test_times_may_be_several_folders(name: str, folder: str, expected: bytes | None) -> None:
+    found = partitions_of(Path(folder) / "part-0.csv")
+    assert joined_times(found, [name, "date", "year/quarter"]) == {name: expected}
+
+
+def test_rows_have_the_time_of_their_folders(put: Callable[..., FileSource]) -> None:
+    events, _ = read_log(put("year=2024/month=1/day=2/hour=3", pairs(2)), LogSchema(timestamp="year/month/day/hour"))
+    assert events.timestamp is not None
+    assert events.timestamp.tolist() == [1_704_164_400] * 2
 
 
 def test_columns_of_folders_are_columns_of_their_rows(put: Callable[..., FileSource]) -> None:
