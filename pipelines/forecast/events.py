@@ -17,7 +17,7 @@ _BLOCK_ROWS_BYTES = 40 * 2**20
 """A block of Parquet: 2**19 rows of five columns, coded."""
 
 _MOST_THREADS = 4
-_PLAIN = (".csv", ".tsv", ".jsonl", ".ndjson")
+_PLAIN = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 _GROWTH = 1.125
 """A column that grows by a quarter whenever it is full has an eighth to spare, on average."""
 

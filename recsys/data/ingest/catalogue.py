@@ -47,7 +47,7 @@ def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     with Quarantine(None, limit=0, section="items") as refused:
         places: list[RowPlaces] = []
         blocks = [_checked(parse(), refused, lines, places) for parse in source.batches(columns)]
-    lines.warn()
+    lines.warn("items")
     if refused.counts:
         logger.warning("%s: rows left out:\n%s", path, refused.summary())
     if not sum(len(block[ITEM_ID]) for block in blocks):

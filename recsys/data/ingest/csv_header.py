@@ -10,7 +10,7 @@ import numpy as np
 from recsys.data.ingest.csv_records import Dialect, Records, end_of_records, find_records
 from recsys.data.ingest.recoding import restored
 from recsys.data.ingest.source import Columns
-from recsys.data.ingest.text_blocks import LF, Bytes
+from recsys.data.ingest.text_blocks import LF, Bytes, last_feed
 
 HEADER_BYTES = 1 << 16
 """Nearly every header is in so many first bytes."""
@@ -130,6 +130,17 @@ def _delimiter_key(separator: str | None, section: str) -> str:
 def looks_like_data(names: Sequence[str]) -> bool:
     """Whether a header holds a number of several digits or a date, as rows do; small numbers may be names."""
     return any(_DATUM.fullmatch(name) and len(name.strip()) >= 4 for name in names)
+
+
+def starts_with_names(data: Bytes, dialect: Dialect) -> bool:
+    """Whether the first row holds no number and no date, and the second one does."""
+    data = data[:HEADER_BYTES]
+    whole = data[: last_feed(data, len(data)) + 1]
+    records = find_records(whole, dialect)
+    filled = np.flatnonzero(records.ends > records.starts)[:2]
+    rows = [fields_of(whole[records.starts[at] : records.ends[at]].tobytes(), dialect) for at in filled]
+    has_data = [any(_DATUM.fullmatch(field) for field in row) for row in rows]
+    return has_data == [False, True]
 
 
 def _likely_separator(names: Sequence[str]) -> str | None:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -36,6 +37,7 @@ _LINE_BYTES = 1 << 12
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _NAMED = 3
 
+_NEXT_OBJECT = re.compile(rb"\},\s*\{")
 _JSON = ("jsonl", "json")
 _FORMATS = {
     ".csv": "csv",
@@ -281,4 +283,6 @@ def _rows_of(path: Path, *, has_header: bool) -> float:
         start = stream.read(_SAMPLE_BYTES)
         read, more = file.tell(), len(stream.read(1)) > 0
     lines = int(start.count(b"\n")) + (not more and not start.endswith(b"\n"))
+    if start[:_LINE_BYTES].lstrip().startswith(b"["):
+        lines = max(lines, len(_NEXT_OBJECT.findall(start)) + 1)
     return max(0.0, lines * (path.stat().st_size / read if more else 1.0) - has_header)

@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from enum import Enum
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -17,6 +16,7 @@ from recsys.config import FileFormat
 from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import ids_of, texts_of
 from recsys.data.ingest.json_array import ElementLines
+from recsys.data.ingest.json_layout import JsonLayout, Object, json_layout, loaded, without_brackets
 from recsys.data.ingest.recoding import Recode, recoding
 from recsys.data.ingest.refusals import Faults, Reason, first_fault, marked
 from recsys.data.ingest.source import (
@@ -46,7 +46,6 @@ from recsys.data.ingest.text_blocks import (
 _START_BYTES = 1 << 16
 _SAMPLE_LINES = 1000
 _NO_OBJECTS = "; the first lines are no JSON objects; expected one object per line, or an array of objects"
-_BRACKETS = re.compile(rb"(?m)^[\[\], \t\r]+$|^[ \t]*\[(?=[ \t]*\{)|(?<=\})[\], \t\r]+$")
 _MOST_BRACKETS = 1000
 _FIRST_OBJECT = re.compile(rb"[ \t\r]*+\{")
 _NO_OBJECT = re.compile(rb"\n[ \t\r]*+[^{ \t\r]")
@@ -56,17 +55,15 @@ _ID_KEYS = frozenset((USER, ITEM, ITEM_ID))
 Schema = dict[str, pa.DataType]
 """The pyarrow type of each column to read, by its name."""
 
-Object = Mapping[str, object]
-"""One line, parsed."""
-
 
 def jsonl_blocks(
     path: Path, columns: Columns, layout: FileFormat, *, advance: Advance, block_bytes: int = BLOCK_BYTES
 ) -> Batches:
     """The rows of a file of one JSON object per line, or of an array of objects.
 
-    A key that an object lacks is null. Blank lines are skipped, and so are the commas and brackets of an array that
-    has one object per line. The objects of another array are numbered from 1; they have no lines.
+    Objects that span lines may follow each other without an array. A key that an object lacks is null. Blank lines
+    are skipped, and so are the commas and brackets of an array that has one object per line. The objects of another
+    array are numbered from 1; they have no lines.
     Raises DataError if none of the first thousand lines has a key of `columns`, or the file is damaged.
     """
     how = json_layout(start_of_text(path, layout.encoding, _START_BYTES))
@@ -80,30 +77,11 @@ def jsonl_blocks(
         block_bytes=block_bytes,
     )
     if how is JsonLayout.LINES_OF_ARRAY:
-        blocks = map(_without_brackets, blocks)
+        blocks = map(without_brackets, blocks)
     first, keys = _first_blocks(blocks, set(columns.names.values()))
     found = columns.places(str(path), keys, advice="" if keys else _NO_OBJECTS)
     columns = replace(columns, names={key: columns.names[key] for key in found})
     return (partial(_parse, block, path, columns, layout.decimal) for block in chain(first, blocks))
-
-
-class JsonLayout(Enum):
-    """How objects are written: one per line; so, with the commas or brackets of an array; or in any other array."""
-
-    LINES = "lines"
-    LINES_OF_ARRAY = "lines of an array"
-    ARRAY = "array"
-
-
-def json_layout(start: bytes) -> JsonLayout:
-    """How the objects of a file are written that starts so."""
-    text = start.lstrip()
-    is_array = text.startswith(b"[")
-    line, _, more = text.removeprefix(b"[").lstrip().partition(b"\n")
-    if is_array and (not more.strip() or _loaded(line.strip(b" \t\r,]")) is None):
-        return JsonLayout.ARRAY
-    has_comma = line.rstrip().endswith(b"},")
-    return JsonLayout.LINES_OF_ARRAY if is_array or has_comma else JsonLayout.LINES
 
 
 def _recode(layout: FileFormat, how: JsonLayout) -> Recode | None:
@@ -112,12 +90,6 @@ def _recode(layout: FileFormat, how: JsonLayout) -> Recode | None:
         return decode
     lines = ElementLines()
     return lines if decode is None else lambda data, final: lines(decode(data, final), final)
-
-
-def _without_brackets(block: TextBlock) -> TextBlock:
-    """The same lines, with spaces for the commas and brackets of an array around them."""
-    data = _BRACKETS.sub(lambda found: b" " * len(found[0]), block.data.tobytes())
-    return TextBlock(np.frombuffer(data, np.uint8), block.first_line)
 
 
 def _first_blocks(blocks: Iterator[TextBlock], names: set[str]) -> tuple[list[TextBlock], list[str]]:
@@ -143,7 +115,7 @@ def _end_of_lines(data: Bytes) -> int:
 def _sample(data: bytes, n_lines: int = _SAMPLE_LINES) -> Iterator[Object]:
     """The objects in the first lines; lines without an object are skipped."""
     for line in islice(_lines(data), n_lines):
-        row = _loaded(line)
+        row = loaded(line)
         if row is not None:
             yield row
 
@@ -154,15 +126,6 @@ def _lines(data: bytes) -> Iterator[bytes]:
         end = data.index(b"\n", start)
         yield data[start:end]
         start = end + 1
-
-
-def _loaded(line: bytes) -> Object | None:
-    """The object a line holds, {} for null, None if it holds no object. A comma after it is ignored."""
-    try:
-        row = json.loads(line.decode("utf-8", "surrogateescape").rstrip(" \t\r,"))
-    except (ValueError, RecursionError):
-        return None
-    return {} if row is None else row if isinstance(row, dict) else None
 
 
 def _parse(block: TextBlock, path: Path, columns: Columns, decimal: str) -> RawBatch:
@@ -242,7 +205,7 @@ def _read(data: bytes, schema: Schema) -> pa.Table:
 def _parse_by_line(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
     """The slow way, for blocks that pyarrow cannot parse."""
     filled = [(number, line) for number, line in enumerate(_lines(block.data.tobytes())) if line.strip()]
-    rows = [_loaded(line) for _, line in filled]
+    rows = [loaded(line) for _, line in filled]
     names = [b'"%s"' % name.encode() for name in columns.names.values()]
     twice = [any(line.count(name) > 1 for name in names) and _gives_twice(line, columns) for _, line in filled]
     bad = np.array([row is None for row in rows], np.bool_) | np.array(twice, np.bool_)

@@ -65,7 +65,7 @@ def read_log(
         blank_lines=lines.blank,
         quoted_lines=lines.quoted,
     )
-    lines.warn()
+    lines.warn("log")
     if not n_rows:
         raise DataError(f"{source.description}: holds no rows")
     refused.check(counts, max_share=log.max_refused_share)

@@ -79,12 +79,14 @@ class LineCounts:
     """Lines of a text that hold no row of their own.
 
     `blank`: empty lines. `quoted`: line ends within quotes. `longest`: the line where the row that spans most lines
-    starts, and how many it spans; None if every row is one line.
+    starts, and how many it spans; None if every row is one line. `in_quotes`: ids and other values that are in
+    quotes, although quotes are text in this file.
     """
 
     blank: int = 0
     quoted: int = 0
     longest: tuple[int, int] | None = None
+    in_quotes: int = 0
 
 
 ONE_LINE_PER_ROW = LineCounts()

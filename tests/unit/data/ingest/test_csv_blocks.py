@@ -275,6 +275,28 @@ def test_a_row_that_became_the_header_is_a_warning(file: Path, caplog: pytest.Lo
     assert "the first line is taken as the header and looks like data" in caplog.text
 
 
+def test_a_header_that_became_a_row_is_a_warning(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file.write_text("userId,movieId\n1,7\n2,8\n")
+    assert len(read(file, columns=("user", "item"))) == 3
+    assert "the first line looks like a header" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "quoting", "text", "n_found"),
+    [
+        ("tsv", "auto", b'user\titem\n"a"\t"x"\nb\t"y\n', 2),
+        ("tsv", "none", b'user\titem\n"a"\t"x"\n', 0),
+        ("csv", "auto", b'user,item\n"a","x"\n', 0),
+    ],
+)
+def test_values_in_quotes_that_are_text_are_counted(
+    file: Path, kind: str, quoting: Any, text: bytes, n_found: int
+) -> None:
+    file.write_bytes(text)
+    (parse,) = csv_blocks(file, COLUMNS, FileFormat(quoting=quoting), kind=kind, advance=lambda position: None)
+    assert parse().lines.in_quotes == n_found
+
+
 @pytest.mark.parametrize("delimiter", ["\t", ";", "^", " "])
 def test_other_delimiters(file: Path, size: int, delimiter: str) -> None:
     file.write_text(f"user{delimiter}item\na,b{delimiter}x\n")

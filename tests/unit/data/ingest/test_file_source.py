@@ -135,6 +135,11 @@ def test_json_lines_have_no_header(tmp_path: Path) -> None:
     assert estimate_rows(tmp_path / "log.jsonl") == 50
 
 
+def test_objects_of_an_array_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "log.json").write_text("[" + ", ".join(['{"user": "a", "item": "b"}'] * 50) + "]")
+    assert estimate_rows(tmp_path / "log.json") == 50
+
+
 @pytest.mark.parametrize("name", ["log.csv", "log.csv.gz"])
 def test_a_large_file_is_told_from_its_start(tmp_path: Path, name: str) -> None:
     n, path = 2_500_000, tmp_path / name  # 20 MiB of text; 16 MiB of it are looked at

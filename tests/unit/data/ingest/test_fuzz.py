@@ -217,7 +217,8 @@ def check_lines(data: bytes, layout: Layout, counts: RowCounts) -> None:
     """Rows, blank lines, line ends within quotes and the header are all lines of a text file."""
     if data.startswith(b"\0"):
         return  # UTF-16 with the other order of bytes
-    text = data.decode(layout.settings.get("encoding", "utf-8"), "replace").removeprefix("\ufeff")
+    text = data.decode(layout.settings.get("encoding", "utf-8"), "replace")
+    text = re.sub(r"(?m)^\ufeff+", "", text)
     if "\r" in text.replace("\r\n", "") or text.lstrip().startswith("["):
         return  # rows that are not lines
     header = 0

@@ -148,6 +148,7 @@ ARRAYS = {
     "Windows": (f"\ufeff{good('a')}\r\n\r\n{good('b')}\r\n", [(1, *A), (3, *B)]),
     "indented": (f"[\n{pretty('a')},\n{pretty('b')}\n]\n", [(1, *A), (2, *B)]),
     "indented, tight": (f"[{pretty('a')},{pretty('b')}]", [(1, *A), (2, *B)]),
+    "indented, no array": (f"{pretty('a')}\n{pretty('b')}\n", [(1, *A), (2, *B)]),
     "two arrays": (f"[{good('a')}]\ufeff[{good('b')}{good('c')}]", [(1, *A), (2, *B), (3, *C)]),
     "others": (
         f"[7, {good('a')}, null, [1], {good('b')}]",

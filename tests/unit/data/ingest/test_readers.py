@@ -357,3 +357,10 @@ def test_a_row_that_spans_many_lines_is_named(tmp_path: Path, caplog: pytest.Log
     _, counts = read_files(log_of(tmp_path / "a.csv", timestamp=None, event=None, value=None))
     assert (counts.rows_read, counts.accepted, counts.quoted_lines, counts.blank_lines) == (2, 2, 11, 1)
     assert "a.csv:3: the row that starts here spans 12 lines" in caplog.text
+
+
+def test_values_in_quotes_in_a_tsv_file_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.tsv").write_text('user\titem\n"u"\ti\n"v"\ti\n')
+    read_files(log_of(tmp_path / "a.tsv", timestamp=None, event=None, value=None))
+    assert "a.tsv: 2 values are in quotes" in caplog.text
+    assert 'set log.quoting = "double"' in caplog.text

@@ -1,0 +1,198 @@
+"""The rows of a block of CSV text: pyarrow parses all of it, or only those records that are as wide as the header."""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+from numpy.typing import NDArray
+
+from recsys.data.arrow_file import one_array
+from recsys.data.ingest.columns import mask
+from recsys.data.ingest.csv_header import fields_of
+from recsys.data.ingest.csv_records import Dialect, Records, find_quotes, find_records
+from recsys.data.ingest.recoding import restored, restored_column
+from recsys.data.ingest.refusals import Reason, marked
+from recsys.data.ingest.source import (
+    EVENT,
+    ITEM,
+    ITEM_ID,
+    LONGEST_TEXT,
+    TIMESTAMP,
+    USER,
+    VALUE,
+    LineCounts,
+    RawBatch,
+)
+from recsys.data.ingest.text_blocks import CR, Bytes, TextBlock, holds, last_feed
+from recsys.errors import DataError
+
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+_QUOTE = ord('"')
+_UNQUOTED = frozenset((USER, ITEM, TIMESTAMP, EVENT, VALUE, ITEM_ID))
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RowLayout:
+    """How the rows of a file are read.
+
+    `names`: of all its columns. `places`: by key, the positions of those to read. `keep`: up to this many rows per
+    block that cannot be split into columns are kept as text. `decimal`: the decimal sign. `expects_no_quotes`: values
+    in quotes are counted if quotes are text.
+    """
+
+    path: Path
+    dialect: Dialect
+    names: tuple[str, ...]
+    places: dict[str, int]
+    keep: int
+    decimal: str
+    expects_no_quotes: bool
+
+
+def parse_rows(block: TextBlock, layout: RowLayout) -> RawBatch:
+    """The rows of one block."""
+    try:
+        table = _read(block.data, layout)
+    except pa.ArrowInvalid:
+        return _parse_by_records(block, layout)
+    if not _one_line_per_row(block, table.num_rows) or _ends_open(block, layout.dialect):
+        return _parse_by_records(block, layout)
+    columns = _columns(table, layout)
+    if _may_be_headers(columns, layout).any():
+        return _parse_by_records(block, layout)
+    lines = np.arange(block.first_line, block.first_line + table.num_rows, dtype=np.int64)
+    rows = RawBatch.of(str(layout.path), _restored(columns, block, layout), lines)
+    return replace(rows, lines=LineCounts(in_quotes=_in_quotes(columns, block, layout)), decimal=layout.decimal)
+
+
+def _read(data: Bytes, layout: RowLayout) -> pa.Table:
+    names = sorted({str(place) for place in layout.places.values()})
+    return pa_csv.read_csv(
+        pa.BufferReader(pa.py_buffer(data)),
+        read_options=pa_csv.ReadOptions(
+            use_threads=False,
+            block_size=len(data) + 1,
+            column_names=[str(place) for place in range(len(layout.names))],
+        ),
+        parse_options=pa_csv.ParseOptions(
+            delimiter=layout.dialect.delimiter,
+            quote_char='"' if layout.dialect.quoted else False,
+            newlines_in_values=layout.dialect.quoted,
+        ),
+        convert_options=pa_csv.ConvertOptions(
+            include_columns=names,
+            column_types=dict.fromkeys(names, pa.binary()),
+            strings_can_be_null=False,
+        ),
+    )
+
+
+def _columns(table: pa.Table, layout: RowLayout) -> dict[str, pa.Array]:
+    return {key: one_array(table.column(str(place))) for key, place in layout.places.items()}
+
+
+def _restored(columns: dict[str, pa.Array], block: TextBlock, layout: RowLayout) -> dict[str, pa.Array]:
+    """The columns with delimiters and bytes that recoding replaced as they were in the file."""
+    delimiter = layout.dialect.replaced
+    if delimiter is None or not (holds(block.data, _QUOTE) or holds(block.data, 0xFF)):
+        return columns
+    return {key: restored_column(column, delimiter) for key, column in columns.items()}
+
+
+def _in_quotes(columns: dict[str, pa.Array], block: TextBlock, layout: RowLayout) -> int:
+    """Values in quotes, if quotes are text and no setting says so; only titles and attributes may have some."""
+    if not layout.expects_no_quotes or layout.dialect.quoted or not holds(block.data, _QUOTE):
+        return 0
+    found = (pc.match_substring_regex(columns[key], '^".*"$') for key in columns.keys() & _UNQUOTED)
+    return sum(pc.sum(each).as_py() or 0 for each in found)
+
+
+def _one_line_per_row(block: TextBlock, n_rows: int) -> bool:
+    """False if blank lines, line ends within quotes, or lone carriage returns make lines and rows differ."""
+    returns = holds(block.data, CR) and _LONE_RETURN.search(block.data.data)
+    return n_rows == block.n_lines and not returns
+
+
+def _ends_open(block: TextBlock, dialect: Dialect) -> bool:
+    """Whether the last line opens a quote and does not close it."""
+    start = last_feed(block.data, len(block.data) - 1) + 1
+    return len(find_quotes(block.data[start:], dialect, final=True).strays) > 0
+
+
+def _may_be_headers(columns: dict[str, pa.Array], layout: RowLayout) -> Flags:
+    """bool (n,): the rows whose first column that is read holds its own name, plain or in quotes."""
+    key, place = next(iter(layout.places.items()))
+    name = layout.names[place].strip()
+    found = [pc.equal(columns[key], pa.scalar(each.encode(), pa.binary())) for each in (name, f'"{name}"')]
+    return mask(pc.fill_null(pc.or_(*found), False))
+
+
+def _parse_by_records(block: TextBlock, layout: RowLayout) -> RawBatch:
+    """The slow way: find the records, separate those that cannot be split into columns, and parse the rest."""
+    records = find_records(block.data, layout.dialect)
+    filled = records.ends > records.starts
+    fits = filled & (records.n_fields == len(layout.names)) & ~records.stray
+    columns = _columns(_read_records(block.data, records, fits, layout=layout), layout)
+    headers = np.zeros(len(fits), np.bool_)
+    for at in np.flatnonzero(fits)[np.flatnonzero(_may_be_headers(columns, layout))]:
+        headers[at] = _is_header(block.data[records.starts[at] : records.ends[at]].tobytes(), layout)
+    place = pa.array(np.cumsum(fits[filled]) - 1, mask=~fits[filled])
+    columns = {key: column.take(place) for key, column in columns.items()}
+    wrong = filled & ~fits & ~records.stray
+    rows = RawBatch.of(
+        str(layout.path),
+        _restored(columns, block, layout),
+        block.first_line + records.lines[filled],
+        faults=marked(
+            (records.stray[filled], Reason.STRAY_QUOTE),
+            (wrong[filled], Reason.BAD_FIELD_COUNT),
+            (headers[filled], Reason.REPEATED_HEADER),
+        ),
+        texts=_texts(block.data, records, filled, bad=filled & (headers | ~fits), layout=layout),
+    )
+    counts = replace(_line_counts(block, records, filled), in_quotes=_in_quotes(columns, block, layout))
+    return replace(rows, lines=counts, decimal=layout.decimal)
+
+
+def _is_header(record: bytes, layout: RowLayout) -> bool:
+    fields = fields_of(record, layout.dialect)
+    return [field.strip().strip('"') for field in fields] == [name.strip() for name in layout.names]
+
+
+def _line_counts(block: TextBlock, records: Records, filled: Flags) -> LineCounts:
+    quoted = records.quoted_lines
+    longest = None
+    if quoted.any():
+        at = int(np.argmax(quoted))
+        longest = (block.first_line + int(records.lines[at]), int(quoted[at]) + 1)
+    return LineCounts(int((~filled).sum()), int(quoted.sum()), longest)
+
+
+def _read_records(data: Bytes, records: Records, fits: Flags, *, layout: RowLayout) -> pa.Table:
+    if not fits.any():
+        return pa.table({str(place): pa.array([], pa.binary()) for place in layout.places.values()})
+    steps = np.zeros(len(data) + 1, np.int8)
+    steps[records.starts[fits]] += 1
+    steps[records.nexts[fits]] -= 1
+    kept = data[np.cumsum(steps[:-1], dtype=np.int8).astype(np.bool_)]
+    table = _read(kept, layout)
+    if table.num_rows != int(fits.sum()):
+        raise DataError(f"{layout.path}: {fits.sum()} rows were found in a block and {table.num_rows} were parsed")
+    return table
+
+
+def _texts(data: Bytes, records: Records, filled: Flags, *, bad: Flags, layout: RowLayout) -> dict[int, str]:
+    """The text of the first bad records, by their place among the filled ones."""
+    at = np.flatnonzero(bad)[: layout.keep]
+    rows = np.cumsum(filled)[at] - 1
+    spans = zip(records.starts[at].tolist(), records.ends[at].tolist(), strict=True)
+    texts = (data[start : min(end, start + LONGEST_TEXT)].tobytes() for start, end in spans)
+    delimiter = layout.dialect.replaced
+    shown = (text if delimiter is None else restored(text, delimiter) for text in texts)
+    return {row: text.decode("utf-8", "replace") for row, text in zip(rows.tolist(), shown, strict=True)}
