@@ -3,6 +3,8 @@
 The log is read as prepare reads it, into a folder that is removed afterwards, and split as evaluate splits it.
 """
 
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +37,10 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 
 Value = TypeVar("Value")
+
+_FOLDER = ".doctor-"
+_ABANDONED_AFTER = 2 * 86_400
+"""Seconds; no rehearsal takes as long."""
 
 _WRONG, _REFUSED = 2, 3
 """Exit codes of a run."""
@@ -89,11 +95,20 @@ def rehearse(config: PipelineConfig, before: list[Finding], *, progress: Progres
         return [unchecked(name, "the log cannot be read") for name in (LOG, SPLIT)]
     readable = _without(config, failed)
     try:
-        with TemporaryDirectory(prefix=".doctor-", dir=existing(config.workspace)) as folder:
+        place = existing(config.workspace)
+        _remove_abandoned(place)
+        with TemporaryDirectory(prefix=_FOLDER, dir=place) as folder:
             found, passed = _steps(readable, workspace := Workspace(Path(folder)), progress)
             return found + (_gates(config, workspace) if passed == config else [])
     except OSError as error:
         return [_problem(FOLDERS, f"{config.workspace}: cannot be written: {error.strerror}")]
+
+
+def _remove_abandoned(place: Path) -> None:
+    """Remove what an earlier rehearsal left that was killed."""
+    for folder in place.glob(f"{_FOLDER}*"):
+        if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def unchecked(name: str, why: str) -> Finding:

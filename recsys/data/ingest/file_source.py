@@ -181,14 +181,16 @@ class FileSource:
 
     def check(self, columns: Columns) -> None:
         """Look at the start of every file. Raises DataError if one lacks a column or cannot be read."""
+        brief = replace(self, block_bytes=_HEADER_BYTES)
         for file in self.files:
-            next(iter(self._start_of(file, columns)), None)
+            try:
+                brief._start(file, columns)
+            except DataError:  # a key of JSON objects may be further down in the block that is read
+                self._start(file, columns)
 
-    def _start_of(self, path: Path, columns: Columns) -> Batches:
-        """As `_batches_of`, for its first batch only; keys of JSON objects are looked for in a whole block."""
-        kind = self._format_of(path)
-        block_bytes = self.block_bytes if kind in (*_JSON, "parquet") else _HEADER_BYTES
-        return replace(self, block_bytes=block_bytes)._batches_of(path, columns, _nobody, PartitionColumns(), 1)
+    def _start(self, path: Path, columns: Columns) -> None:
+        """Open a file and find its columns, without parsing more than one row."""
+        next(iter(self._batches_of(path, columns, _nobody, PartitionColumns(), 1)), None)
 
     def _format_of(self, path: Path) -> str:
         kind = format_of(path, self.layout.format, section=self.section)

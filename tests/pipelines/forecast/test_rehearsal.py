@@ -1,6 +1,7 @@
 """`recsys doctor CONFIG`: what prepare and evaluate would fail on, and that green means that they pass."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,8 @@ def test_several_faults_are_named_at_once(recsys: Any, shop: Path) -> None:
 
 def test_green_means_that_the_night_passes(recsys: Any, shop: Path) -> None:
     before = sorted(shop.parent.rglob("*"))
+    (abandoned := shop.parent / ".doctor-killed").mkdir()
+    os.utime(abandoned, (0, 0))
     result = recsys("doctor", shop, "--json")
     assert (result.returncode, json.loads(result.stdout)["fine"]) == (0, True)
     assert sorted(shop.parent.rglob("*")) == before

@@ -204,3 +204,23 @@ def test_a_file_that_vanishes_or_grows_is_named(tmp_path: Path, caplog: pytest.L
     for read in (source.fingerprint, source.estimate_rows, lambda: list(source.batches(USERS))):
         with pytest.raises(DataError, match=r"b\.csv: cannot be read: No such file"):
             read()
+
+
+class TestTheStartOfEveryFile:
+    def test_the_last_file_may_lack_a_column(self, tmp_path: Path) -> None:
+        good, bad = pa.table({"user": ["u"]}), pa.table({"visitor": ["u"]})
+        for name, table in (("a.parquet", good), ("b.parquet", bad)):
+            pq.write_table(table, tmp_path / name)
+        with pytest.raises(DataError, match=r"b\.parquet.*'user'"):
+            FileSource((tmp_path / "*.parquet",)).check(USERS)
+        FileSource((tmp_path / "a.parquet",)).check(USERS)
+
+    def test_a_key_that_is_further_down_than_a_header_is_found(self, tmp_path: Path) -> None:
+        padding = '{"other": "' + "x" * 1_000 + '"}\n'
+        (tmp_path / "a.jsonl").write_text(padding * 100 + '{"user": "u"}\n')
+        FileSource((tmp_path / "a.jsonl",)).check(USERS)
+
+    def test_a_header_longer_than_what_is_looked_at_first(self, tmp_path: Path) -> None:
+        names = ",".join(f"column{n:06d}" for n in range(9_000))
+        (tmp_path / "a.csv").write_text(f"{names},user\n{',' * 9_000}u\n")
+        FileSource((tmp_path / "a.csv",)).check(USERS)
