@@ -13,13 +13,13 @@ from starlette.requests import ClientDisconnect
 from api.errors import BodyTooLargeError, SlowBodyError
 from api.queries import FilterText
 from recsys.engine import Event, Question
+from recsys.engine.ids import MAX_ID_BYTES
 from recsys.engine.question import (
     MAX_BOOST,
     MAX_BOOSTED,
     MAX_CANDIDATES,
     MAX_COMPARED,
     MAX_EVENTS,
-    MAX_ID_BYTES,
     MAX_K,
     MAX_LISTED,
     MAX_TIMESTAMP,

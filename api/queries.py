@@ -12,7 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from api.errors import NoModelError
 from api.middleware import ESCAPED_SLASH, context_of
 from api.served_engine import ServedEngine
-from recsys.engine.question import MAX_ID_BYTES, MAX_K
+from recsys.engine.ids import MAX_ID_BYTES
+from recsys.engine.question import MAX_K
 from recsys.errors import InvalidRequestError
 
 Query = TypeVar("Query", bound=BaseModel)

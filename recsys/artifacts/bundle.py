@@ -50,6 +50,12 @@ class Bundle(Contents):
 
     manifest: Manifest
 
+    def __repr__(self) -> str:
+        return (
+            f"Bundle({self.manifest.version!r}, {len(self.users):,} users, {len(self.items.ids):,} items,"
+            f" {self.model.embeddings.factors} factors, index {self.index.kind})"
+        )
+
 
 Pages = Callable[[str], Mapping[str, str]]
 """The texts of a version's report, by the names of REPORTS, given the version's name."""

@@ -68,6 +68,10 @@ class IdMap:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        first = ", ".join(map(repr, self.ids[:3].to_pylist()))
+        return f"IdMap({len(self):,} ids: {first}{', ...' if len(self) > 3 else ''})"
+
     def __contains__(self, external_id: object) -> bool:
         """Whether the map knows the id."""
         return isinstance(external_id, str) and self.position(external_id) is not None

@@ -36,6 +36,9 @@ class InteractionMatrix:
             )
         check_canonical(self.csr)
 
+    def __repr__(self) -> str:
+        return f"InteractionMatrix({self.n_users:,} users x {self.n_items:,} items, {self.csr.nnz:,} entries)"
+
     @property
     def n_users(self) -> int:
         """Number of rows."""

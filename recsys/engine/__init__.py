@@ -12,6 +12,7 @@ from recsys.engine.answers import (
     UserStatus,
 )
 from recsys.engine.engine import Engine
+from recsys.engine.frames import to_frame
 from recsys.engine.question import Event, Question
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "Reason",
     "UserAnswer",
     "UserStatus",
+    "to_frame",
 ]

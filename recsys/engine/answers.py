@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import starmap
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from recsys.data.arrays import Floats, Indices
 from recsys.data.items import Items
 from recsys.engine.question import Question
 from recsys.errors import IncompleteAnswerError, InvalidRequestError, UnknownItemError, UnknownUserError
 from recsys.suggestions import nearest_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UserStatus = Literal["known", "folded_in", "fallback"]
 """known: from the user's own vector; folded_in: from a history given with the question; fallback: most popular."""
@@ -43,6 +46,11 @@ class Ranked:
     rest: float | None = None
     attributes: Mapping[str, object] | None = None
 
+    def __repr__(self) -> str:
+        """Without what is not known or was not asked for."""
+        told = {name: getattr(self, name) for name in self.__slots__}
+        return f"Ranked({', '.join(f'{name}={value!r}' for name, value in told.items() if value is not None)})"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -60,6 +68,16 @@ class Answer:
     items: tuple[Ranked, ...]
     warnings: tuple[str, ...] = ()
     unknown_items: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """One line, however long the list."""
+        return _line_of(self, f"{len(self.items)} of {self.requested} items")
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per item; see `recsys.engine.to_frame`, which also puts several answers into one frame."""
+        from recsys.engine.frames import to_frame  # noqa: PLC0415  (imports this module)
+
+        return to_frame([self])
 
 
 @dataclass(frozen=True)
@@ -109,6 +127,16 @@ class CandidateAnswer:
     warnings: tuple[str, ...] = ()
     unknown_items: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """One line, however long the list."""
+        return _line_of(self, f"{len(self.items)} items")
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row per item; see `recsys.engine.to_frame`, which also puts several answers into one frame."""
+        from recsys.engine.frames import to_frame  # noqa: PLC0415  (imports this module)
+
+        return to_frame([self])
+
 
 @dataclass(frozen=True)
 class ItemView:
@@ -123,6 +151,22 @@ class ItemView:
     attributes: Mapping[str, object]
     n_users: int
     has_vector: bool
+
+
+def _line_of(answer: Answer | CandidateAnswer, size: str) -> str:
+    first = ", ".join(repr(item.item_id) for item in answer.items[:_SHOWN])
+    told = {
+        "user": repr(answer.user_id) if answer.user_id is not None else None,
+        "status": answer.user_status,
+        size: f"[{first}{', ...' if len(answer.items) > _SHOWN else ''}]",
+        "warnings": str(len(answer.warnings)) if answer.warnings else None,
+        "version": answer.model_version,
+    }
+    parts = (f"{name}: {value}" for name, value in told.items() if value is not None)
+    return f"{type(answer).__name__}({', '.join(parts)})"
+
+
+_SHOWN = 3
 
 
 def ranked(items: Items, indices: Indices, scores: Floats) -> tuple[Ranked, ...]:

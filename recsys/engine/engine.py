@@ -11,6 +11,7 @@ from recsys.artifacts.manifest import Manifest
 from recsys.data.id_map import IdMap
 from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, UserAnswer, check_fields, ranked
 from recsys.engine.candidates import order_candidates
+from recsys.engine.ids import Id, Ids, checked_id, checked_ids, id_text, id_texts
 from recsys.engine.list_builder import ListBuilder
 from recsys.engine.neighbours import Neighbours
 from recsys.engine.question import (
@@ -19,8 +20,6 @@ from recsys.engine.question import (
     MAX_VIEWED,
     Event,
     Question,
-    check_id,
-    check_ids,
     check_k,
 )
 from recsys.engine.ranking import Ranker
@@ -36,8 +35,9 @@ _EXPORT_BATCH = 1024
 class Engine:
     """Answers from one bundle, which never changes: any number of threads may ask at once.
 
-    Every public method raises InvalidRequestError for a k outside 1 to 1000, or for an id that is empty, longer than
-    256 bytes or not encodable in UTF-8.
+    Ids are texts, ints or numpy ints (taken as their digits); lists of ids any list, array or column of them.
+    Every public method raises InvalidRequestError for a k outside 1 to 1000, for one text in the place of a list, and
+    for an id of another kind, empty, longer than 256 bytes or not encodable in UTF-8.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -50,7 +50,10 @@ class Engine:
 
     def __repr__(self) -> str:
         bundle = self._bundle
-        return f"Engine({self.version!r}, {len(bundle.users):,} users, {len(bundle.items.ids):,} items)"
+        return (
+            f"Engine({self.version!r}, {len(bundle.users):,} users, {len(bundle.items.ids):,} items,"
+            f" {bundle.model.embeddings.factors} factors)"
+        )
 
     def with_exact_search(self) -> Self:
         """The same version, which compares every item: the reference that an approximate index is measured by.
@@ -85,14 +88,14 @@ class Engine:
         """The items of this version; positions in a `TopK` of `iter_all` are positions here."""
         return self._bundle.items.ids
 
-    def recommend(self, user_id: str, *, k: int = 10, exclude_seen: bool = True) -> Answer:
+    def recommend(self, user_id: Id, *, k: int = 10, exclude_seen: bool = True) -> Answer:
         """The user's list. An unknown user gets the most popular items, labelled "fallback" and with a warning."""
-        return self.ask(Question(user_id=user_id, k=k, exclude_seen=exclude_seen))
+        return self.ask(Question(user_id=id_text(user_id, "user_id"), k=k, exclude_seen=exclude_seen))
 
-    def recommend_many(self, user_ids: Sequence[str], *, k: int = 10, exclude_seen: bool = True) -> list[Answer]:
+    def recommend_many(self, user_ids: Ids, *, k: int = 10, exclude_seen: bool = True) -> list[Answer]:
         """A list for each user, in the order asked; the same lists as `recommend` gives one by one."""
-        check_k(k)
-        return self.ask_many([Question(user_id=user_id, k=k, exclude_seen=exclude_seen) for user_id in user_ids])
+        k, ids = check_k(k), id_texts(user_ids, "user_ids")
+        return self.ask_many([Question(user_id=user_id, k=k, exclude_seen=exclude_seen) for user_id in ids])
 
     def ask(self, question: Question) -> Answer:
         """The list that `question` asks for; see `Question`.
@@ -118,8 +121,7 @@ class Engine:
         `filter`: a condition on the items' attributes. Yields user ids (n,) and their TopK (n, k) with positions in
         `item_ids`: what `ask` would answer. Raises FilterError.
         """
-        check_k(k)
-        eligible = self._selection.eligible(Question(filter=filter))
+        k, eligible = check_k(k), self._selection.eligible(Question(filter=filter))
 
         def ranked(start: int) -> tuple[list[str], TopK]:
             ids = self.user_ids.ids.slice(start, batch).to_pylist()
@@ -129,32 +131,29 @@ class Engine:
 
         yield from map_blas(ranked, range(0, len(self.user_ids), batch))
 
-    def rank(
-        self, item_ids: Sequence[str], *, user_id: str | None = None, events: Sequence[Event] = ()
-    ) -> CandidateAnswer:
+    def rank(self, item_ids: Ids, *, user_id: Id | None = None, events: Sequence[Event] = ()) -> CandidateAnswer:
         """The given items in the order of their scores for the user of `user_id`, `events` or both; each item once.
 
         Known items without a learned vector come after the scored ones, unknown items last.
         Raises InvalidRequestError for more than 10,000 items.
         """
-        check_ids(item_ids, "item_ids", MAX_CANDIDATES)
-        question = Question(user_id=user_id, events=tuple(events))
+        candidates = checked_ids(item_ids, "item_ids", MAX_CANDIDATES)
+        question = Question(user_id=None if user_id is None else id_text(user_id, "user_id"), events=tuple(events))
         question.check()
-        known, unknown = self._selection.positions(item_ids)
+        known, unknown = self._selection.positions(candidates)
         profile = self._profiles.profile(question)
         return order_candidates(
             question, profile, known=known, unknown=unknown, ranker=self._ranker, bundle=self._bundle
         )
 
-    def similar(self, item_id: str, *, k: int = 10, filter: str | None = None, fields: Sequence[str] = ()) -> Answer:
+    def similar(self, item_id: Id, *, k: int = 10, filter: str | None = None, fields: Sequence[str] = ()) -> Answer:
         """The items nearest by cosine, never the item itself. Raises UnknownItemError, FilterError."""
-        check_id(item_id, "item_id")
-        return self.similar_to([item_id], k=k, filter=filter, fields=fields)
+        return self.similar_to([checked_id(item_id, "item_id")], k=k, filter=filter, fields=fields)
 
     def similar_to(
         self,
-        positive: Sequence[str],
-        negative: Sequence[str] = (),
+        positive: Ids,
+        negative: Ids = (),
         *,
         k: int = 10,
         filter: str | None = None,
@@ -166,36 +165,34 @@ class Engine:
         Unknown items are ignored with a warning.
         Raises UnknownItemError if no positive item is known, FilterError.
         """
-        check_k(k)
-        check_ids(positive, "positive", MAX_COMPARED)
-        check_ids(negative, "negative", MAX_COMPARED)
+        k, wanted = check_k(k), checked_ids(positive, "positive", MAX_COMPARED)
+        unwanted = checked_ids(negative, "negative", MAX_COMPARED)
         check_fields(fields, self._bundle.items)
-        if not positive:
+        if not wanted:
             raise InvalidRequestError("positive: holds no id; expected at least one")
-        like, not_like = self._selection.positions(positive)
-        unlike, not_unlike = self._selection.positions(negative)
+        like, not_like = self._selection.positions(wanted)
+        unlike, not_unlike = self._selection.positions(unwanted)
         if len(like) == 0:
             raise UnknownItemError(*not_like)
         unknown = tuple(dict.fromkeys((*not_like, *not_unlike)))
         eligible = self._selection.eligible_neighbours(filter)
         return self._neighbours.items(like, unlike, k=k, eligible=eligible, unknown_items=unknown, fields=fields)
 
-    def similar_users(self, user_id: str, *, k: int = 10) -> UserAnswer:
+    def similar_users(self, user_id: Id, *, k: int = 10) -> UserAnswer:
         """The users nearest by cosine, never the user. Raises UnknownUserError."""
-        check_k(k)
+        k = check_k(k)
         return self._neighbours.users(self._user(user_id), k=k)
 
-    def item(self, item_id: str) -> ItemView:
+    def item(self, item_id: Id) -> ItemView:
         """What is known of an item. Raises UnknownItemError."""
         return self._view(self._item(item_id))
 
-    def items(self, item_ids: Sequence[str]) -> tuple[tuple[ItemView, ...], tuple[str, ...]]:
+    def items(self, item_ids: Ids) -> tuple[tuple[ItemView, ...], tuple[str, ...]]:
         """What is known of several items, in the order asked, each once; and the ids that this version does not have.
 
         Raises InvalidRequestError for more than 1,000 items.
         """
-        check_ids(item_ids, "item_ids", MAX_VIEWED)
-        known, unknown = self._selection.positions(item_ids)
+        known, unknown = self._selection.positions(checked_ids(item_ids, "item_ids", MAX_VIEWED))
         return tuple(map(self._view, known.tolist())), unknown
 
     def _view(self, item: int) -> ItemView:
@@ -204,23 +201,23 @@ class Engine:
         has_vector = bool(self._ranker.has_vector(np.array([item]))[0])
         return ItemView(items.ids.id_at(item), items.title(item), items.attributes(item), n_users, has_vector)
 
-    def history(self, user_id: str, *, limit: int = 100) -> tuple[Ranked, ...]:
+    def history(self, user_id: Id, *, limit: int = 100) -> tuple[Ranked, ...]:
         """The user's stored history, largest weight first, at most `limit` items. Raises UnknownUserError."""
-        check_k(limit, "limit")
+        limit = check_k(limit, "limit")
         indices, weights = self._profiles.history(self._user(user_id))
         heaviest = np.argsort(-weights, kind="stable")[:limit]
         return ranked(self._bundle.items, indices[heaviest], weights[heaviest])
 
-    def _item(self, item_id: str) -> int:
-        check_id(item_id, "item_id")
-        item = self.item_ids.position(item_id)
+    def _item(self, item_id: Id) -> int:
+        known = checked_id(item_id, "item_id")
+        item = self.item_ids.position(known)
         if item is None:
-            raise UnknownItemError(item_id)
+            raise UnknownItemError(known)
         return item
 
-    def _user(self, user_id: str) -> int:
-        check_id(user_id, "user_id")
-        user = self.user_ids.position(user_id)
+    def _user(self, user_id: Id) -> int:
+        known = checked_id(user_id, "user_id")
+        user = self.user_ids.position(known)
         if user is None:
-            raise UnknownUserError(user_id)
+            raise UnknownUserError(known)
         return user

@@ -4,16 +4,16 @@ Messages name the parameter and what was expected. They never repeat what came: 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from itertools import starmap
+from numbers import Integral
 from types import MappingProxyType
 
+from recsys.engine.ids import check_id, check_ids, id_text, id_texts, is_number, listed
 from recsys.errors import InvalidRequestError
 
 MAX_K = 1000
 """Length of the longest list."""
-
-MAX_ID_BYTES = 256
-"""Length of the longest id, in bytes of UTF-8."""
 
 MAX_EVENTS = 10_000
 """The most events of one question."""
@@ -53,6 +53,9 @@ class Event:
     value: float = 1.0
     timestamp: float | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "item_id", id_text(self.item_id, "item_id"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -68,6 +71,9 @@ class Question:
     `explain`: give each item its reasons. `fields`: list each item with its attributes of these names.
     `strict`: raise instead of warn if the answer would be a fallback or short, or if the question names
     unknown items.
+
+    Ids may be ints or numpy ints, taken as their digits; a list of ids may be any list, array or column of them.
+    Raises InvalidRequestError for an id of another kind, for one text in the place of a list, and for `k`.
     """
 
     user_id: str | None = None
@@ -83,9 +89,28 @@ class Question:
     strict: bool = False
     fields: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        plain: dict[str, object] = {
+            "user_id": None if self.user_id is None else id_text(self.user_id, "user_id"),
+            "events": _events(self.events),
+            "include": None if self.include is None else id_texts(self.include, "include"),
+            "exclude": id_texts(self.exclude, "exclude"),
+            "fields": tuple(listed(self.fields, "fields: expected a list of names")),
+            "k": check_k(self.k),
+        }
+        if self.boosts:
+            plain["boosts"] = _boosts(self.boosts)
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        """Only what differs from the defaults."""
+        asked = {each.name: getattr(self, each.name) for each in fields(self)}
+        usual = vars(_USUAL)
+        return f"Question({', '.join(f'{name}={value!r}' for name, value in asked.items() if value != usual[name])})"
+
     def check(self) -> None:
         """Raise InvalidRequestError if a bound is exceeded; events and filter are checked when they are read."""
-        check_k(self.k)
         if self.user_id is not None:
             check_id(self.user_id, "user_id")
         check_number(self.diversity, "diversity", 0, 1)
@@ -96,6 +121,24 @@ class Question:
         check_ids(tuple(self.boosts), "boosts", MAX_BOOSTED)
         for factor in self.boosts.values():
             check_number(factor, "boosts", 1 / MAX_BOOST, MAX_BOOST)
+
+
+def _events(events: object) -> tuple[Event, ...]:
+    if type(events) is tuple and not events:
+        return events
+    return tuple(starmap(_event, enumerate(listed(events, "events: expected a list of events"))))
+
+
+def _event(at: int, event: object) -> Event:
+    if isinstance(event, Event):
+        return event
+    raise InvalidRequestError(f"events.{at}: expected an Event, got {type(event).__name__}")
+
+
+def _boosts(boosts: object) -> Mapping[str, float]:
+    if not isinstance(boosts, Mapping):
+        raise InvalidRequestError(f"boosts: expected a factor per item id, got {type(boosts).__name__}")
+    return {id_text(item_id, "boosts"): factor for item_id, factor in boosts.items()}
 
 
 def check_events(events: Sequence[Event]) -> None:
@@ -109,31 +152,17 @@ def check_events(events: Sequence[Event]) -> None:
             check_number(event.timestamp, f"events.{at}.timestamp, in UTC seconds", 0, MAX_TIMESTAMP)
 
 
-def check_k(k: int, name: str = "k") -> None:
-    """Raise InvalidRequestError, which calls `k` `name`, unless it is a whole number from 1 to MAX_K."""
-    if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= MAX_K:
+def check_k(k: int, name: str = "k") -> int:
+    """`k` as an int. Raises InvalidRequestError, which calls it `name`, unless it is whole and from 1 to MAX_K."""
+    if not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= k <= MAX_K:
         raise InvalidRequestError(f"{name}: expected a whole number from 1 to {MAX_K}")
-
-
-def check_ids(ids: Sequence[str], name: str, most: int) -> None:
-    """Raise InvalidRequestError, which calls `ids` `name`, if there are more than `most`, or one is not an id."""
-    if len(ids) > most:
-        raise InvalidRequestError(f"{name}: {len(ids)} ids came; expected at most {most}")
-    for external_id in ids:
-        check_id(external_id, name)
-
-
-def check_id(external_id: str, name: str) -> None:
-    """Raise InvalidRequestError, which calls the id `name`, unless it is 1 to MAX_ID_BYTES bytes of UTF-8."""
-    try:
-        size = len(external_id.encode("utf-8"))
-    except UnicodeEncodeError as error:
-        raise InvalidRequestError(f"{name}: holds a character that UTF-8 cannot encode") from error
-    if not 1 <= size <= MAX_ID_BYTES:
-        raise InvalidRequestError(f"{name}: {size} bytes of UTF-8; expected 1 to {MAX_ID_BYTES}")
+    return int(k)
 
 
 def check_number(value: float, name: str, low: float, high: float) -> None:
     """Raise InvalidRequestError, which calls `value` `name`, unless it is a number from `low` to `high`."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+    if not is_number(value) or not low <= value <= high:
         raise InvalidRequestError(f"{name}: expected a number from {low:g} to {high:g}")
+
+
+_USUAL = Question()
