@@ -1,12 +1,13 @@
 """`[log]`: where the events come from, and what their columns mean."""
 
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from recsys.config.base import Duration, FilePath, Section
 from recsys.config.files import FileFormat
-from recsys.suggestions import unknown_key_hint
+from recsys.suggestions import nearest_name, unknown_key_hint
 
 
 class LogFiles(FileFormat):
@@ -24,10 +25,19 @@ class LogSchema(Section):
     user: str = Field("user", min_length=1, description="column with the user's id")
     item: str = Field("item", min_length=1, description="column with the item's id")
     timestamp: str | None = Field(None, description="column with the time of the event")
-    timestamp_unit: Literal["auto", "iso", "s", "ms", "us"] = Field(
+    timestamp_unit: Literal["auto", "iso", "s", "ms", "us", "ns"] = Field(
         "auto",
-        description="ISO 8601 text (UTC if it names no zone) or a number since 1970; "
-        "`auto` decides by the first rows",
+        description="ISO 8601 text or a number since 1970; `auto` decides by the first rows",
+    )
+    timestamp_format: str | None = Field(
+        None,
+        min_length=2,
+        description="form of a time that is text but not ISO 8601, as of Python's strptime: `%d/%m/%Y %H:%M`",
+    )
+    timezone: str = Field(
+        "UTC",
+        description="zone of times that name none, such as `Europe/Berlin`; an hour that the clocks repeat is the "
+        "first of the two, a time that they skip is the moment of the change",
     )
     max_future: Duration = Field(
         86_400, ge=0, description="rows more than this later than the time of the run are refused"
@@ -73,6 +83,25 @@ class LogSchema(Section):
     def ignored_kinds(self) -> frozenset[str]:
         """The kinds of event that are left out: those of `ignore_events`, and those of weight 0."""
         return frozenset(self.ignore_events) | {kind for kind, weight in self.event_weights.items() if not weight}
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        if name != "UTC" and name not in available_timezones():  # which may be empty if the system has none
+            nearest = nearest_name(name, available_timezones())
+            hint = f"; did you mean {nearest!r}?" if nearest else ""
+            raise ValueError(f"expected the name of a time zone, such as 'Europe/Berlin'{hint}")
+        return name
+
+    @model_validator(mode="after")
+    def _format_is_of_text(self) -> Self:
+        if self.timestamp_format is not None and "%" not in self.timestamp_format:
+            raise ValueError("timestamp_format: expected directives of strptime, such as '%d/%m/%Y %H:%M'")
+        if self.timestamp_format is not None and self.timestamp_unit not in ("auto", "iso"):
+            raise ValueError(
+                f"timestamp_format is of text; with timestamp_unit = {self.timestamp_unit!r} leave it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _kinds_need_a_column(self) -> Self:

@@ -232,7 +232,8 @@ class OffendingValues:
             return ""
         shown = "found " + ", ".join(repr(value[:_SHOWN_CHARACTERS]) for value in found)
         unit = unit_that_fits(found[0]) if reason in (Reason.BAD_TIME, Reason.TIME_OUT_OF_RANGE) else None
-        fits = f', a time if log.timestamp_unit = "{unit}"' if unit is not None else ""
+        mixed = "if the other rows are right, the column mixes units"
+        fits = f', a time if log.timestamp_unit = "{unit}"; {mixed}' if unit is not None else ""
         return shown + fits + _decimal_hint(reason, found[0])
 
 

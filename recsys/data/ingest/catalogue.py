@@ -11,6 +11,7 @@ from recsys.config import ItemsConfig
 from recsys.data.arrays import Indices
 from recsys.data.id_map import IdMap
 from recsys.data.ingest.accounting import Quarantine
+from recsys.data.ingest.column_types import plain_columns
 from recsys.data.ingest.columns import EXACT_FLOATS, as_text, cast_or_null, is_blank, texts_of
 from recsys.data.ingest.external_ids import code_ids, without_float_tails
 from recsys.data.ingest.file_source import FileSource
@@ -76,6 +77,7 @@ def _name(key: str) -> str:
 def _checked(rows: RawBatch, refused: Quarantine, lines: LineTally, places: list[RowPlaces]) -> dict[str, pa.Array]:
     """The columns of the rows with a usable id, cleaned; `refused` and `lines` count the others."""
     lines.add(rows.origin, rows.lines)
+    rows = plain_columns(rows)
     ids, faults = code_ids(rows.column(ITEM_ID), Reason.MISSING_ITEM)
     faults = first_fault(rows.faults, faults)
     columns = {key: _cleaned(rows.column(key)) for key in rows.rows.schema.names if key != ITEM_ID}

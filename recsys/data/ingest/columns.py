@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from datetime import date, time
+from decimal import Decimal
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -78,7 +81,7 @@ def mask(flags: pa.BooleanArray) -> NDArray[np.bool_]:
 
 
 def texts_of(values: Sequence[object]) -> pa.BinaryArray:
-    """(n,): text as it is, anything else as JSON, None as null."""
+    """(n,): text as it is, dates and times in ISO 8601, other objects as JSON, None as null."""
     return pa.array([_text(value) for value in values], pa.binary())
 
 
@@ -86,7 +89,7 @@ def ids_of(values: Sequence[object]) -> tuple[pa.BinaryArray, Faults | None]:
     """(n,), and the faults of values that are not ids.
 
     Text is kept as it is, a whole number becomes its digits (12.0 is 12, because a column with missing values
-    becomes float); None and NaN are null. Anything else is refused.
+    becomes float), a UUID its usual text; None and NaN are null. Anything else is refused.
     """
     not_text = np.array([not _is_id(value) for value in values], np.bool_)
     column = [None if bad else _id(value) for value, bad in zip(values, not_text, strict=True)]
@@ -96,7 +99,7 @@ def ids_of(values: Sequence[object]) -> tuple[pa.BinaryArray, Faults | None]:
 def _is_id(value: object) -> bool:
     if isinstance(value, float | np.floating):
         return value != value or (float(value).is_integer() and abs(float(value)) < EXACT_FLOATS)
-    return value is None or (isinstance(value, str | bytes | int | np.integer) and not isinstance(value, bool))
+    return value is None or (isinstance(value, str | bytes | int | np.integer | UUID) and not isinstance(value, bool))
 
 
 def _id(value: object) -> bytes | None:
@@ -109,8 +112,13 @@ def _text(value: object) -> bytes | None:
     if value is None or isinstance(value, bytes):
         return value
     value = value.item() if isinstance(value, np.generic) else value
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return _encoded(text)
+    if isinstance(value, str):
+        return _encoded(value)
+    if isinstance(value, date | time):
+        return value.isoformat().encode()
+    if isinstance(value, UUID | Decimal):
+        return str(value).encode()
+    return _encoded(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _encoded(text: str) -> bytes:

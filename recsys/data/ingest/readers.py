@@ -8,15 +8,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from recsys.config import LogSchema
 from recsys.data.ingest.accounting import Quarantine, RowCounts
 from recsys.data.ingest.assembly import InteractionsBuilder
-from recsys.data.ingest.frame_source import FrameSource
 from recsys.data.ingest.line_tally import LineTally
 from recsys.data.ingest.row_checks import CheckedRows, Rules, check_rows
 from recsys.data.ingest.source import Batches, Columns, Parse, Source
+from recsys.data.ingest.table_source import source_of
 from recsys.data.ingest.timestamps import AUTO
 from recsys.data.interactions import Interactions
 from recsys.data.pairs import first_of_equal_rows
@@ -77,15 +75,19 @@ def read_log(
 
 
 def read_frame(
-    frame: pd.DataFrame,
+    frame: object,
     log: LogSchema,
     *,
     deduplicate: bool = False,
     quarantine: Path | None = None,
     now: int | None = None,
 ) -> tuple[Interactions, RowCounts]:
-    """Read a data frame as `read_log` does any source. Rows are numbered from 1, by position."""
-    return read_log(FrameSource(frame), log, deduplicate=deduplicate, quarantine=quarantine, now=now)
+    """Read a data frame as `read_log` does any source. Rows are numbered from 1, by position.
+
+    `frame`: a pandas DataFrame, a pyarrow Table or RecordBatch, or any object with `__arrow_c_stream__`, such as a
+    polars DataFrame. Raises DataError for anything else, and for a column of a type that cannot be read.
+    """
+    return read_log(source_of(frame), log, deduplicate=deduplicate, quarantine=quarantine, now=now)
 
 
 def read_batches(

@@ -58,7 +58,7 @@ _MEANINGS = {
     Reason.MISSING_TIME: "the time is empty",
     Reason.BAD_TIME: (
         "the time is not of the form that log.timestamp_unit says: ISO 8601 as 2024-05-31T18:30:00Z, "
-        "or a number of s, ms or us since 1970"
+        "or a number of s, ms, us or ns since 1970; log.timestamp_format names any other form, as %d/%m/%Y %H:%M"
     ),
     Reason.TIME_OUT_OF_RANGE: "the time is before 1990 or after 2099",
     Reason.IN_THE_FUTURE: "the time is later than log.max_future after now",

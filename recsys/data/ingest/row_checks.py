@@ -8,25 +8,27 @@ import pyarrow as pa
 
 from recsys.config import LogSchema
 from recsys.data.arrays import Floats, Seconds
+from recsys.data.ingest.column_types import plain_columns
 from recsys.data.ingest.columns import as_text, is_blank, mask, numbers, with_decimal_point
 from recsys.data.ingest.external_ids import code_ids, known_kinds
 from recsys.data.ingest.ignored_rows import IgnoredRows, anonymous_rows, either, ignored_kinds
 from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, Refusals, first_fault, marked
 from recsys.data.ingest.source import EVENT, ITEM, ONE_LINE_PER_ROW, TIMESTAMP, USER, VALUE, LineCounts, RawBatch
-from recsys.data.ingest.timestamps import AUTO, ISO, detect_unit, read_times
+from recsys.data.ingest.timestamps import AUTO, TimeForm, detect_unit, read_times
 
 
 @dataclass(frozen=True)
 class Rules:
     """The rules by which rows are accepted.
 
-    `unit`: of the time column, AUTO until it is detected. `latest`: the latest accepted time, UTC seconds. `net`:
-    negative values are accepted. `kinds`: the known kinds of event, ignored ones among them, None for all. `keep`:
-    the content of up to this many refused rows per batch is kept. `ignored`: the kinds of event that are left out.
+    `form`: of the time column; its unit is AUTO until it is detected. `latest`: the latest accepted time, UTC
+    seconds. `net`: negative values are accepted. `kinds`: the known kinds of event, ignored ones among them, None for
+    all. `keep`: the content of up to this many refused rows per batch is kept. `ignored`: the kinds of event that are
+    left out.
     `skip_anonymous`: rows without a user are left out, not refused.
     """
 
-    unit: str
+    form: TimeForm
     latest: int
     net: bool
     kinds: frozenset[bytes] | None
@@ -34,13 +36,18 @@ class Rules:
     ignored: frozenset[bytes] = frozenset()
     skip_anonymous: bool = False
 
+    @property
+    def unit(self) -> str:
+        """Of the time column."""
+        return self.form.unit
+
     @staticmethod
     def of(log: LogSchema, *, now: int) -> "Rules":
         """The rules that a log's configuration sets. `now`: UTC seconds; `log.max_future` counts from it."""
         ignored = log.ignored_kinds
         known = {*log.event_weights, *ignored} if log.event_weights else ()
         return Rules(
-            unit=log.timestamp_unit if log.timestamp is not None else ISO,
+            form=TimeForm.of(log),
             latest=now + log.max_future,
             net=log.non_positive == "net",
             kinds=frozenset(kind.encode() for kind in known) or None,
@@ -51,8 +58,8 @@ class Rules:
 
     def with_unit_of(self, batch: RawBatch) -> "Rules":
         """The same rules with the unit of time detected in `batch`, if any."""
-        unit = detect_unit(_time_column(batch)) if self.unit == AUTO else None
-        return self if unit is None else replace(self, unit=unit)
+        unit = detect_unit(_time_column(plain_columns(batch))) if self.unit == AUTO else None
+        return self if unit is None else replace(self, form=replace(self.form, unit=unit))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +88,7 @@ class CheckedRows:
 
 def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
     """Read and check the columns of a batch. A row that is ignored is not refused, whatever else is wrong with it."""
+    rows = plain_columns(rows)
     users, user_faults = code_ids(rows.column(USER), Reason.MISSING_USER)
     items, item_faults = code_ids(rows.column(ITEM), Reason.MISSING_ITEM)
     times, time_faults = _times(rows, rules)
@@ -108,7 +116,7 @@ def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
 def _times(rows: RawBatch, rules: Rules) -> tuple[Seconds | None, Faults | None]:
     if (column := _time_column(rows)) is None:
         return None, None
-    return read_times(column, rules.unit, latest=rules.latest)
+    return read_times(column, rules.form, latest=rules.latest)
 
 
 def _time_column(rows: RawBatch) -> pa.Array | None:

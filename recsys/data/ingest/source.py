@@ -5,7 +5,7 @@ not depend on which one is read.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -100,7 +100,7 @@ class RawBatch:
     rows), one column of any type per key of `Columns`. `positions`: int64 (n,), increasing: the line in a text file
     (the header is line 1), else the row, counted from 1. `faults`: reasons found while parsing (the columns of
     such a row are null); `texts`: the text of the first such rows, by their place in the batch. `lines`: of a text.
-    `decimal`: the decimal sign of numbers in columns of text.
+    `decimal`: the decimal sign of numbers in columns of text. `names`: of the columns in the source, by key.
     """
 
     origin: str
@@ -110,6 +110,7 @@ class RawBatch:
     texts: Mapping[int, str] = field(default_factory=dict)
     lines: LineCounts = ONE_LINE_PER_ROW
     decimal: str = "."
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -131,7 +132,9 @@ class RawBatch:
         `places`: as `Columns.places` gives them for the columns of `batch`.
         """
         columns = {key: batch.column(place) for key, place in places.items()}
-        return RawBatch.of(origin, columns, np.arange(first, first + len(batch), dtype=np.int64))
+        positions = np.arange(first, first + len(batch), dtype=np.int64)
+        names = {key: batch.schema.field(place).name for key, place in places.items()}
+        return replace(RawBatch.of(origin, columns, positions), names=names)
 
     def __len__(self) -> int:
         return len(self.positions)

@@ -255,7 +255,7 @@ def test_a_time_in_the_future_has_a_reason_of_its_own(tmp_path: Path) -> None:
 def test_a_bad_time_is_shown_with_what_is_expected(tmp_path: Path) -> None:
     message = refusal_message(tmp_path, [str(START), "31/12/2019" + "9" * 100], timestamp_unit="s")
     assert f"found '31/12/2019{'9' * 50}'; " in message
-    assert "ISO 8601 as 2024-05-31T18:30:00Z, or a number of s, ms or us" in message
+    assert "ISO 8601 as 2024-05-31T18:30:00Z, or a number of s, ms, us or ns" in message
 
 
 @pytest.mark.parametrize(("rows", "said"), [([f"{START}000"] * 2, "ms"), ([f"{START}000000"] * 2, "us")])

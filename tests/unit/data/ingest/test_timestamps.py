@@ -1,6 +1,7 @@
 """Times: every form that is read, and what is refused by which name."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -9,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.data.ingest.refusals import NO_FAULT, REASONS, Reason
-from recsys.data.ingest.timestamps import EARLIEST, LATEST, detect_unit, read_times, unit_that_fits
+from recsys.data.ingest.timestamps import EARLIEST, LATEST, TimeForm, detect_unit, read_times, unit_that_fits
 
 NOON = int(datetime(2009, 12, 1, 12, tzinfo=UTC).timestamp())
 
 
 def read(column: pa.Array, unit: str) -> list[int | Reason]:
     """Each row's seconds, or the reason it is refused for."""
-    times, faults = read_times(column, unit)
+    times, faults = read_times(column, TimeForm(unit))
     assert times.dtype == np.int64
     struck = np.full(len(times), NO_FAULT) if faults is None else faults
     return [int(time) if number == NO_FAULT else REASONS[number] for time, number in zip(times, struck, strict=True)]
@@ -33,6 +34,19 @@ ISO = {
     "2009-12-01 12:00:00.999999999": NOON,
     "2009-12-01T12:00:00Z": NOON,
     "2009-12-01T14:00:00+02:00": NOON,
+    "2009-12-01 12:00:00 UTC": NOON,
+    "2009-12-01 12:00:00.123456 UTC": NOON,
+    "2009-12-01T12:00:00 GMT": NOON,
+    "2009-12-01 12:00 utc": NOON,
+    "2009-12-01 12:00:00 Z": NOON,
+    "2009-12-01t12:00:00z": NOON,
+    "2009-12-01t12:00:00": NOON,
+    "2009-12-01 12:00:00 +0000": NOON,
+    "2009-12-01 14:00:00 +02:00": NOON,
+    "2009-12-01 14:00:00.5 +02": NOON,
+    "2009-12-01 UTC": Reason.BAD_TIME,
+    "2009-12-01 12:00:00 CET": Reason.BAD_TIME,
+    "2009-12-01 12:00:00 UTCZ": Reason.BAD_TIME,
     "2009-12-01T14:00:00.5+0200": NOON,
     "2009-12-01T05:30:00-06:30": NOON,
     "2009-12-01 14:00+02": NOON,
@@ -121,6 +135,7 @@ def test_numbers_where_text_is_expected_and_no_times_at_all() -> None:
         ([str(NOON), "", "x"], "s"),
         ([NOON * 1000], "ms"),
         ([float(NOON * 10**6)], "us"),
+        ([NOON * 10**9], "ns"),
         (["12/13/2009", "0"], None),
         ([None, None], None),
     ],
@@ -130,7 +145,7 @@ def test_the_unit_is_the_one_that_makes_sense_of_most(values: list[object], unit
 
 
 def test_what_is_later_than_the_latest_lies_in_the_future() -> None:
-    _, faults = read_times(pa.array([NOON, NOON + 1, LATEST]), "s", latest=NOON)
+    _, faults = read_times(pa.array([NOON, NOON + 1, LATEST]), TimeForm("s"), latest=NOON)
     assert faults is not None
     struck = [number if number == NO_FAULT else REASONS[number] for number in faults]
     assert struck == [NO_FAULT, Reason.IN_THE_FUTURE, Reason.TIME_OUT_OF_RANGE]
@@ -142,6 +157,7 @@ def test_what_is_later_than_the_latest_lies_in_the_future() -> None:
         (str(NOON), "s"),
         (f"{NOON}000", "ms"),
         (f"{NOON}000000", "us"),
+        (f"{NOON}000000000", "ns"),
         (f"{NOON}.5", "s"),
         ("12", None),
         ("soon", None),
@@ -149,3 +165,65 @@ def test_what_is_later_than_the_latest_lies_in_the_future() -> None:
 )
 def test_the_unit_in_which_a_number_is_a_time(text: str, unit: str | None) -> None:
     assert unit_that_fits(text) == unit
+
+
+def test_decimals_are_numbers() -> None:
+    whole = pa.array([Decimal(NOON), None], pa.decimal128(38, 0))
+    assert read(whole, "s") == [NOON, Reason.MISSING_TIME]
+    assert read(pa.array([Decimal(f"{NOON}.75")], pa.decimal128(20, 2)), "s") == [NOON]
+
+
+BERLIN = TimeForm(timezone="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("local", "utc"),
+    [
+        ("2009-12-01 13:00:00", "2009-12-01T12:00:00"),
+        ("2009-07-01 14:00:00", "2009-07-01T12:00:00"),
+        ("2009-12-01T12:00:00Z", "2009-12-01T12:00:00"),
+        ("2024-10-27 02:30:00", "2024-10-27T00:30:00"),  # occurs twice; the first is in summer time
+        ("2024-10-27 03:00:00", "2024-10-27T02:00:00"),
+        ("2024-03-31 02:30:00", "2024-03-31T01:00:00"),  # is skipped
+        ("2024-03-31 03:00:00", "2024-03-31T01:00:00"),
+    ],
+)
+def test_times_that_name_no_zone_are_those_of_the_timezone(local: str, utc: str) -> None:
+    expected = int(datetime.fromisoformat(f"{utc}+00:00").timestamp())
+    others = ["2009-12-01T12:00:00+01:00", "2009-12-01 13:00:00", "x"]
+    for column in ([local], [local, *others]):
+        assert read_times(pa.array(column), BERLIN)[0][0] == expected
+    if not local.endswith("Z"):
+        typed = pa.array([datetime.fromisoformat(local)], pa.timestamp("us"))
+        assert read_times(typed, BERLIN)[0].tolist() == [expected]
+
+
+def test_a_day_in_a_timezone_begins_at_its_midnight() -> None:
+    for column in (pa.array(["2009-12-01"]), pa.array([date(2009, 12, 1)])):
+        assert read_times(column, BERLIN)[0].tolist() == [NOON - 46_800]
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "expected"),
+    [
+        ("01/12/2009 12:00", "%d/%m/%Y %H:%M", NOON),
+        (" 12/1/2009 12:00 ", "%m/%d/%Y %H:%M", NOON),
+        ("12/1/2009 12:00:00 PM", "%m/%d/%Y %I:%M:%S %p", NOON),
+        ("20091201120000", "%Y%m%d%H%M%S", NOON),
+        ("01.12.2009 14:00 +0200", "%d.%m.%Y %H:%M %z", NOON),
+        ("01.12.2009 12:00:00.123456", "%d.%m.%Y %H:%M:%S.%f", NOON),
+        ("31/12/2009", "%d/%m/%Y %H:%M", Reason.BAD_TIME),
+        ("32/12/2009 12:00", "%d/%m/%Y %H:%M", Reason.BAD_TIME),
+        ("", "%d/%m/%Y %H:%M", Reason.MISSING_TIME),
+    ],
+)
+def test_times_in_a_form_of_their_own(text: str, form: str, expected: int | Reason) -> None:
+    times, faults = read_times(pa.array([text, "x", None]), TimeForm(format=form))
+    struck = [NO_FAULT] * 3 if faults is None else faults
+    assert (int(times[0]) if struck[0] == NO_FAULT else REASONS[struck[0]]) == expected
+    assert [REASONS[number] for number in struck[1:]] == [Reason.BAD_TIME, Reason.MISSING_TIME]
+
+
+def test_a_form_of_its_own_may_name_no_zone() -> None:
+    form = TimeForm(format="%d/%m/%Y %H:%M", timezone="Europe/Berlin")
+    assert read_times(pa.array(["01/12/2009 13:00"]), form)[0].tolist() == [NOON]
