@@ -62,7 +62,9 @@ def csv_blocks(
     )
     header, rows = _header(blocks, cut, path=path)
     places = columns.places(
-        str(path), header.names, advice=advice(header.names, columns, quoted=header.dialect.quoted)
+        str(path),
+        header.names,
+        advice=advice(header.names, columns, quoted=header.dialect.quoted, encoding=layout.encoding),
     )
     if not layout.columns and looks_like_data(header.names):
         logger.warning(

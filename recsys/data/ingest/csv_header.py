@@ -16,7 +16,7 @@ HEADER_BYTES = 1 << 16
 """Nearly every header is in so many first bytes."""
 
 _SEPARATOR_LINE = re.compile(rb'"?sep=([!-~ \t])"?(?:\r\n|\n|\r)', re.IGNORECASE)
-_SEPARATORS = ("::", "||", ";", "\t", "|", ",", "^", " ")
+_SEPARATORS = (" | ", "::", "||", ";", "\t", "|", ",", "^", " ")
 _DATUM = re.compile(r"\s*([+-]?\d+([.,]\d+)?([eE][+-]?\d+)?|\d{4}-\d\d-\d\d.*|\d\d?[./]\d\d?[./]\d{4}.*)\s*")
 
 
@@ -89,20 +89,22 @@ def _split(text: str, dialect: Dialect) -> list[str]:
     return text.split(dialect.delimiter)
 
 
-def advice(names: Sequence[str], columns: Columns, *, quoted: bool) -> str:
+def advice(names: Sequence[str], columns: Columns, *, quoted: bool, encoding: str) -> str:
     """What a header that lacks one of `columns` may be, and the key to set; empty if it looks like a header."""
     found, section = [], columns.section
     separator = _likely_separator(names)
     fields = names[0].split(separator) if separator else names
     if separator:
         found.append(f'its fields look separated by {separator!r}: set {section}.delimiter = "{_written(separator)}"')
-    no_header = f"set {section}.columns to the names of its {len(fields)} columns, in order"
+    no_header = f"set {section}.columns to the names of its columns, in order ({len(fields)})"
     if any(_DATUM.fullmatch(field) for field in fields):
         found.append(f"the first line looks like data; does the file have a header? If not, {no_header}")
     elif not {field.strip() for field in fields} & set(columns.names.values()):
         found.append(f"if the file has no header, {no_header}")
-    if any("\ufffd" in name for name in names):
-        found.append(f'the names are not UTF-8: set {section}.encoding, such as "cp1252"')
+    if encoding != "utf-8" and not any(name.isascii() for name in names):
+        found.append(f'is {section}.encoding = "{encoding}" right?')
+    elif any("\ufffd" in name for name in names):
+        found.append(f'the names are not {encoding}: set {section}.encoding, such as "cp1252"')
     if not quoted and any(name.strip()[:1] == '"' for name in names):
         found.append(f'the names are in quotes: set {section}.quoting = "double"')
     return "".join(f"; {each}" for each in found)
@@ -148,7 +150,7 @@ def _likely_separator(names: Sequence[str]) -> str | None:
     if len(names) != 1:
         return None
     counts = {separator: names[0].count(separator) for separator in _SEPARATORS}
-    best = max(counts, key=lambda each: (counts[each] * len(each), -_SEPARATORS.index(each)))
+    best = max(counts, key=lambda each: (counts[each] > 0 and each != " ", counts[each] * len(each)))
     return best if counts[best] else None
 
 

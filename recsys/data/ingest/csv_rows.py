@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -126,11 +127,11 @@ def _ends_open(block: TextBlock, dialect: Dialect) -> bool:
 
 
 def _may_be_headers(columns: dict[str, pa.Array], layout: RowLayout) -> Flags:
-    """bool (n,): the rows whose first column that is read holds its own name, plain or in quotes."""
+    """bool (n,): the rows whose first column that is read holds its own name, in quotes or not, or another's."""
     key, place = next(iter(layout.places.items()))
-    name = layout.names[place].strip()
-    found = [pc.equal(columns[key], pa.scalar(each.encode(), pa.binary())) for each in (name, f'"{name}"')]
-    return mask(pc.fill_null(pc.or_(*found), False))
+    names = {layout.names[each].strip() for each in layout.places.values()} | {f'"{layout.names[place].strip()}"'}
+    found = (pc.equal(columns[key], pa.scalar(name.encode(), pa.binary())) for name in names)
+    return mask(pc.fill_null(reduce(pc.or_, found), False))
 
 
 def _parse_by_records(block: TextBlock, layout: RowLayout) -> RawBatch:
@@ -141,7 +142,8 @@ def _parse_by_records(block: TextBlock, layout: RowLayout) -> RawBatch:
     columns = _columns(_read_records(block.data, records, fits, layout=layout), layout)
     headers = np.zeros(len(fits), np.bool_)
     for at in np.flatnonzero(fits)[np.flatnonzero(_may_be_headers(columns, layout))]:
-        headers[at] = _is_header(block.data[records.starts[at] : records.ends[at]].tobytes(), layout)
+        text = block.data[records.starts[at] : records.ends[at]].tobytes()
+        headers[at] = _is_header(text, layout, line=block.first_line + int(records.lines[at]))
     place = pa.array(np.cumsum(fits[filled]) - 1, mask=~fits[filled])
     columns = {key: column.take(place) for key, column in columns.items()}
     wrong = filled & ~fits & ~records.stray
@@ -160,9 +162,15 @@ def _parse_by_records(block: TextBlock, layout: RowLayout) -> RawBatch:
     return replace(rows, lines=counts, decimal=layout.decimal)
 
 
-def _is_header(record: bytes, layout: RowLayout) -> bool:
-    fields = fields_of(record, layout.dialect)
-    return [field.strip().strip('"') for field in fields] == [name.strip() for name in layout.names]
+def _is_header(record: bytes, layout: RowLayout, *, line: int) -> bool:
+    fields = [field.strip().strip('"') for field in fields_of(record, layout.dialect)]
+    names = [name.strip() for name in layout.names]
+    if fields != names and sorted(fields) == sorted(names):
+        raise DataError(
+            f"{layout.path}:{line}: another header, with the columns in another order; the file seems to be several, "
+            "joined; give them as files of their own"
+        )
+    return fields == names
 
 
 def _line_counts(block: TextBlock, records: Records, filled: Flags) -> LineCounts:

@@ -45,6 +45,7 @@ from recsys.data.ingest.text_blocks import (
 
 _START_BYTES = 1 << 16
 _SAMPLE_LINES = 1000
+_ONE_OBJECT = "; the file is one object; expected one object per line, or an array of objects"
 _NO_OBJECTS = "; the first lines are no JSON objects; expected one object per line, or an array of objects"
 _MOST_BRACKETS = 1000
 _FIRST_OBJECT = re.compile(rb"[ \t\r]*+\{")
@@ -79,9 +80,15 @@ def jsonl_blocks(
     if how is JsonLayout.LINES_OF_ARRAY:
         blocks = map(without_brackets, blocks)
     first, keys = _first_blocks(blocks, set(columns.names.values()))
-    found = columns.places(str(path), keys, advice="" if keys else _NO_OBJECTS)
+    found = columns.places(str(path), keys, advice=_advice(first, keys))
     columns = replace(columns, names={key: columns.names[key] for key in found})
     return (partial(_parse, block, path, columns, layout.decimal) for block in chain(first, blocks))
+
+
+def _advice(first: Sequence[TextBlock], keys: Sequence[str]) -> str:
+    if not keys:
+        return _NO_OBJECTS
+    return _ONE_OBJECT if sum(block.n_lines for block in first) == 1 else ""
 
 
 def _recode(layout: FileFormat, how: JsonLayout) -> Recode | None:

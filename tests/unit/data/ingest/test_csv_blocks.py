@@ -236,13 +236,17 @@ def test_lines_without_a_row_are_counted(file: Path, size: int, quoted: bool) ->
 ADVICE = {
     b"a;b;c\n": [';set log.delimiter = ";"'],
     b"user::item\n": ['set log.delimiter = "::"'],
+    b"user | item\n": ['set log.delimiter = " | "'],
     b"user||item\n": ['set log.delimiter = "||"'],
     b"user\titem\n": ['set log.delimiter = "\\t"'],
-    b"7,31,1700000000\n": ["the first line looks like data", "set log.columns to the names of its 3 columns"],
+    b"7,31,1700000000\n": [
+        "the first line looks like data",
+        "set log.columns to the names of its columns, in order (3)",
+    ],
     b"u1,i1,2024-01-01\n": ["the first line looks like data"],
-    b"1::2::1700000000\n": ['set log.delimiter = "::"', "log.columns to the names of its 3 columns"],
-    b"u1,i1\n": ["if the file has no header, set log.columns to the names of its 2 columns"],
-    b"us\xe9r,item\n": ["the names are not UTF-8: set log.encoding"],
+    b"1::2::1700000000\n": ['set log.delimiter = "::"', "log.columns to the names of its columns, in order (3)"],
+    b"u1,i1\n": ["if the file has no header, set log.columns to the names of its columns, in order (2)"],
+    b"us\xe9r,item\n": ["the names are not utf-8: set log.encoding"],
 }
 
 
@@ -267,6 +271,18 @@ def test_utf16_is_recognised(file: Path, size: int, encoding: str) -> None:
     with pytest.raises(DataError, match=rf'looks like UTF-16.* set log\.encoding = "{encoding}"'):
         read(file, size)
     assert read(file, size, encoding=encoding) == [(2, "a", "x")]
+
+
+def test_a_second_header_in_another_order_is_an_error(file: Path, size: int) -> None:
+    file.write_text("user,item,n\na,x,1\nitem,n,user\ny,2,b\n")
+    with pytest.raises(DataError, match=r"log\.csv:3: another header, with the columns in another order"):
+        read(file, size)
+
+
+def test_an_encoding_that_does_not_fit_is_recognised(file: Path) -> None:
+    file.write_text("user,item,value\na,x,1\n")
+    with pytest.raises(DataError, match=r'is log\.encoding = "utf-16-le" right'):
+        read(file, encoding="utf-16-le")
 
 
 def test_a_row_that_became_the_header_is_a_warning(file: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -187,7 +187,10 @@ def test_an_array_is_read_in_blocks(file: Path) -> None:
 
 def test_a_file_without_objects_is_recognised(file: Path) -> None:
     file.write_text("user,item\n")
-    with pytest.raises(DataError, match="expected one object per line, or an array of objects"):
+    with pytest.raises(DataError, match="no JSON objects; expected one object per line, or an array of objects"):
+        read(file)
+    file.write_text(f'{{"events": [{GOOD}]}}')
+    with pytest.raises(DataError, match="the file is one object; expected one object per line"):
         read(file)
 
 
