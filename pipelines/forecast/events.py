@@ -6,7 +6,8 @@ from pathlib import Path
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import Phase, Term
 from recsys.config import ItemsConfig
-from recsys.data.ingest.file_source import FileSource, format_of
+from recsys.data.ingest.file_formats import format_of
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.text_blocks import BLOCK_BYTES
 from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig
@@ -92,7 +93,8 @@ def _reading(size: JobSize, config: PipelineConfig) -> Phase:
 
 def _block_bytes(config: PipelineConfig) -> float:
     """Bytes of the largest parsed block of the log's files."""
-    return max(_block_of(file, format_of(file, config.log.format)) for file in FileSource.of(config.log).files)
+    filled = (file for file in FileSource.of(config.log).files if file.stat().st_size)
+    return max((_block_of(file, format_of(file, config.log.format)) for file in filled), default=0)
 
 
 def _block_of(file: Path, kind: str) -> float:

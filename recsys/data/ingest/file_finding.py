@@ -83,11 +83,22 @@ def _check_plain(folder: Path, names: list[str]) -> None:
 
 
 def _checked(path: Path) -> Path:
+    _check_name(path)
     if path.is_file():
         return path
     if path.is_symlink():
         raise DataError(f"{path}: is a link to {path.readlink()}, which does not exist")
     raise DataError(f"{path}: {'is not a regular file' if path.exists() else 'no such file'}")
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise DataError(
+            f"{shown}: the name is not UTF-8, which Parquet's and CSV's readers need; rename it"
+        ) from error
 
 
 def _names(folder: Path) -> list[str]:

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 
 from recsys.config import FileFormat, ItemsConfig, LogFiles
 from recsys.data.ingest.csv_blocks import csv_blocks
-from recsys.data.ingest.csv_header import layout_hint
 from recsys.data.ingest.file_finding import FoundFiles, find_files
+from recsys.data.ingest.file_formats import format_of
 from recsys.data.ingest.jsonl_blocks import jsonl_blocks
 from recsys.data.ingest.parquet_blocks import BLOCK_ROWS, parquet_blocks
 from recsys.data.ingest.partitions import PartitionColumns, above_partitions, joined_times, partitions_of
 from recsys.data.ingest.source import Batches, Columns
-from recsys.data.ingest.text_blocks import BLOCK_BYTES, COMPRESSIONS, Advance, open_bytes
+from recsys.data.ingest.text_blocks import BLOCK_BYTES, Advance, open_bytes
 from recsys.errors import ConfigError, DataError
 from recsys.progress import Progress, silent
 
@@ -33,47 +33,11 @@ _AS_NAMED = FileFormat()
 _SAMPLE_BYTES = 16 << 20
 _SAMPLED_FILES = 8
 _HEADER_BYTES = 1 << 16
-_LINE_BYTES = 1 << 12
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _NAMED = 3
 
 _NEXT_OBJECT = re.compile(rb"\},\s*\{")
 _JSON = ("jsonl", "json")
-_FORMATS = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
-
-
-def format_of(path: Path, declared: str = "auto", *, section: str = "log") -> str:
-    """csv, tsv, jsonl or parquet: as `declared`, else by the file's name.
-
-    Raises DataError for an unknown name; it names the key `format` of the configuration's `section`.
-    """
-    if declared != "auto":
-        return declared
-    suffix = path.with_suffix("").suffix if path.suffix.lower() in COMPRESSIONS else path.suffix
-    if suffix.lower() not in _FORMATS:
-        raise DataError(
-            f"{path}: the name does not show the format; expected {', '.join(_FORMATS)}, plain or with "
-            f"{' or '.join(COMPRESSIONS)} (set {section}.format, or name the files by a pattern such as "
-            f"{path.with_name('*.csv')}){_first_line_hint(path, section)}"
-        )
-    return _FORMATS[suffix.lower()]
-
-
-def _first_line_hint(path: Path, section: str) -> str:
-    """What the first line of a file looks like; empty if there is no file."""
-    if not path.is_file():
-        return ""
-    with open_bytes(path) as (stream, _):
-        line = stream.read(_LINE_BYTES).partition(b"\n")[0]
-    return layout_hint(line, section)
 
 
 @dataclass(frozen=True)
@@ -182,7 +146,7 @@ class FileSource:
     def check(self, columns: Columns) -> None:
         """Look at the start of every file. Raises DataError if one lacks a column or cannot be read."""
         brief = replace(self, block_bytes=_HEADER_BYTES)
-        for file in self.files:
+        for file in filter(_size, self.files):
             try:
                 brief._start(file, columns)
             except DataError:  # a key of JSON objects may be further down in the block that is read
@@ -211,8 +175,8 @@ class FileSource:
         in_folders: PartitionColumns,
         block_rows: int = BLOCK_ROWS,
     ) -> Batches:
-        kind = self._format_of(path)
-        if _is_blank(path, kind):
+        # The format of a file of no bytes does not matter: it may be a marker (`day.done`).
+        if not _size(path) or _is_blank(path, kind := self._format_of(path)):
             return iter(())
         in_path = partitions_of(path)
         columns = replace(columns, in_path={**in_path, **joined_times(in_path, columns.names.values())})
@@ -249,12 +213,13 @@ def _sha256(path: Path) -> str:
 
 
 def _is_blank(path: Path, kind: str) -> bool:
-    """Whether a file has no byte, or a text file nothing but blank lines."""
-    if kind == "parquet" or not _size(path):
-        return not _size(path)
+    """Whether a Parquet file has no row, or a text file nothing but blank lines or an empty array."""
+    if kind == "parquet":
+        return not _parquet_rows(path)
+    blank = _BLANK if kind in ("csv", "tsv") else _BLANK + b"[]"
     with open_bytes(path) as (stream, _):
         while piece := stream.read(_HEADER_BYTES):
-            if piece.strip(_BLANK):
+            if piece.strip(blank):
                 return False
     return True
 

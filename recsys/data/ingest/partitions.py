@@ -64,7 +64,7 @@ def above_partitions(folder: Path) -> Path:
 
 @dataclass(eq=False)
 class PartitionColumns:
-    """Adds the columns in the names of folders to the batches of files, for every key whose column no file has.
+    """Adds the columns in the names of folders to the batches of files, for every key whose column a file lacks.
 
     A column that is in a file too is the file's; the first value that differs from the folder's is logged.
     """
@@ -92,7 +92,7 @@ class PartitionColumns:
             return
         expected = value.decode("utf-8", "replace")
         for row, found in enumerate(batch.rows.column(key)[:_COMPARED_ROWS].to_pylist()):
-            if found is not None and not _is_same(found, expected):
+            if not _is_same(found, expected):
                 self.told = True
                 logger.warning(
                     "%s:%d: column %r is %r, but the folder's name says %r; the files' values are used",

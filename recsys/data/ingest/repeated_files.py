@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from recsys.data.ingest.file_formats import FORMATS, plain_name
 from recsys.data.ingest.partitions import partitions_of
 from recsys.data.ingest.text_blocks import COMPRESSIONS, open_bytes
 from recsys.errors import DataError
@@ -27,6 +28,7 @@ def without_repeats(files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[str,
     notes: list[str] = []
     kept = _without_links(files, notes)
     kept = _without_compressed_copies(kept, notes)
+    _note_formats(kept, notes)
     _note_copies(kept, notes)
     return tuple(kept), tuple(notes)
 
@@ -61,7 +63,7 @@ def _n_links(file: Path) -> int:
 
 def _without_compressed_copies(files: Sequence[Path], notes: list[str]) -> list[Path]:
     left_out: set[Path] = set()
-    for group in _groups((file for file in files if file.stat().st_size), _plain_name):
+    for group in _groups((file for file in files if file.stat().st_size), plain_name):
         kept, *others = sorted(group, key=lambda file: (file.suffix.lower() in COMPRESSIONS, file))
         for other in others:
             if _equal_content(kept, other):
@@ -70,10 +72,6 @@ def _without_compressed_copies(files: Sequence[Path], notes: list[str]) -> list[
             else:
                 notes.append(f"{kept} and {other}: have one name and different content; both are read")
     return [file for file in files if file not in left_out]
-
-
-def _plain_name(file: Path) -> Path:
-    return file.with_suffix("") if file.suffix.lower() in COMPRESSIONS else file
 
 
 def _equal_content(one: Path, other: Path) -> bool:
@@ -91,6 +89,13 @@ def _equal_content(one: Path, other: Path) -> bool:
                 "remove the shorter one, or name the files to read"
             )
         return False
+
+
+def _note_formats(files: Sequence[Path], notes: list[str]) -> None:
+    named = {plain_name(file): file for file in files if plain_name(file).suffix.lower() in FORMATS}
+    for first, *others in _groups(named, lambda name: name.with_suffix("")):
+        shown = _listed([named[other] for other in others])
+        notes.append(f"{named[first]} and {shown}: have one name in several formats; all are read")
 
 
 def _note_copies(files: Sequence[Path], notes: list[str]) -> None:

@@ -60,10 +60,23 @@ def test_a_relative_pattern_starts_in_the_working_folder(folder: Path, monkeypat
     assert find_files([Path("date=*")]).files == (Path(FILES[1]), Path(FILES[2]))
 
 
-def test_a_name_that_is_not_utf8_is_found(tmp_path: Path) -> None:
-    name = os.fsdecode(b"caf\xe9.csv")
-    (tmp_path / name).write_text("x")
-    assert find_files([tmp_path / "*.csv"]).files == (tmp_path / name,)
+@pytest.mark.parametrize("name", [b"caf\xe9.csv", b"\xe9/part-0.csv"])
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x")
+    with pytest.raises(DataError, match=r"\\xe9.*: the name is not UTF-8") as caught:
+        find_files([tmp_path])
+    assert str(caught.value).isascii()
+
+
+def test_one_name_in_several_formats_is_told(folder: Path) -> None:
+    for name in ("top.parquet", "top.2024", "top.2025", "top"):
+        (folder / name).write_text(name)
+    (told,) = find_files([folder]).notes
+    assert (
+        told == f"{folder / 'top.csv'} and {folder / 'top.parquet'}: have one name in several formats; all are read"
+    )
 
 
 @pytest.mark.parametrize(
