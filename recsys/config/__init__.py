@@ -1,6 +1,6 @@
 """The sections of a pipeline.toml as frozen models, each with its keys, bounds and defaults."""
 
-from recsys.config.base import DATA_DIR_VARIABLE, Duration, FilePath, Section, data_dir, duration_text
+from recsys.config.base import DATA_DIR_VARIABLE, Duration, FilePath, FilePaths, Section, data_dir, duration_text
 from recsys.config.evaluate import EvaluateConfig
 from recsys.config.files import FileFormat
 from recsys.config.items import ItemsConfig
@@ -15,6 +15,7 @@ __all__ = [
     "EvaluateConfig",
     "FileFormat",
     "FilePath",
+    "FilePaths",
     "ItemsConfig",
     "LimitsConfig",
     "LogConfig",

@@ -51,6 +51,17 @@ def _resolved(path: Path, info: ValidationInfo) -> Path:
 FilePath = Annotated[Path, AfterValidator(_resolved)]
 """A path; relative ones start at the configuration file's folder."""
 
+
+def _listed(value: Any) -> Any:
+    listed = [value] if isinstance(value, str | Path) else value
+    if not isinstance(listed, list | tuple) or any(not str(path).strip() for path in listed):
+        raise ValueError("expected a path, or a list of paths")
+    return listed
+
+
+FilePaths = Annotated[tuple[FilePath, ...], BeforeValidator(_listed)]
+"""Files, folders and patterns; one alone needs no list."""
+
 Duration = Annotated[int, BeforeValidator(_seconds)]
 """Whole seconds, written as a number or as '28d', '12h', '90m', '30s' or '4w'."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from recsys.config.base import Duration, FilePath, Section
+from recsys.config.base import Duration, FilePaths, Section
 
 
 class EvaluateConfig(Section):
@@ -17,9 +17,7 @@ class EvaluateConfig(Section):
     last_n: int = Field(1, ge=1, description="last_n: each user's last n items are held out")
     user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
     item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")
-    holdout_paths: tuple[FilePath, ...] = Field(
-        (), description="given: files, folders or patterns of the held-out events"
-    )
+    holdout_paths: FilePaths = Field((), description="given: files, folders or patterns of the held-out events")
     new_items: Literal["drop", "measure"] = Field(
         "drop",
         description="items of the holdout without a train event: `drop` leaves out their pairs and counts them; "

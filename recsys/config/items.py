@@ -1,21 +1,15 @@
 """`[items]`: the catalogue."""
 
-from typing import Annotated, Any
+from pydantic import Field
 
-from pydantic import BeforeValidator, Field
-
-from recsys.config.base import FilePath
+from recsys.config.base import FilePaths
 from recsys.config.files import FileFormat
-
-
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else (value,)
 
 
 class ItemsConfig(FileFormat):
     """`[items]`: titles and attributes, used in reports, filters and answers. Items without events have no vector."""
 
-    path: Annotated[tuple[FilePath, ...], BeforeValidator(_listed)] = Field(
+    path: FilePaths = Field(
         min_length=1,
         description="a file, a folder or a pattern, or a list of these; read in the order of their paths",
     )

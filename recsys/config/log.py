@@ -5,7 +5,7 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from recsys.config.base import Duration, FilePath, Section
+from recsys.config.base import Duration, FilePaths, Section
 from recsys.config.files import FileFormat
 from recsys.suggestions import nearest_name, unknown_key_hint
 
@@ -13,7 +13,7 @@ from recsys.suggestions import nearest_name, unknown_key_hint
 class LogFiles(FileFormat):
     """The files of a log."""
 
-    paths: tuple[FilePath, ...] = Field(
+    paths: FilePaths = Field(
         min_length=1,
         description="files, folders or patterns such as `events/**/*.parquet`, read in the order of their paths",
     )

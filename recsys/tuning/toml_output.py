@@ -109,16 +109,20 @@ def _moved(tree: Mapping[str, dict[str, list[str]]], config: PipelineConfig) -> 
     """The paths that would mean something else in another folder, and those that have their defaults."""
     moved: dict[str, object] = {"workspace": str(config.workspace), "publish": {"store": str(config.publish.store)}}
     if "paths" in tree["log"]:
-        moved["log"] = {"paths": _resolved(tree["log"]["paths"], config.log.paths)}
+        moved["log"] = {"paths": _written(tree["log"]["paths"], config.log.paths)}
     if config.items is not None:
-        written = tree["items"]["path"]
-        listed = written if isinstance(written, list) else [str(written)]
-        paths = _resolved(listed, config.items.path)
-        moved["items"] = {"path": paths if isinstance(written, list) else paths[0]}
+        moved["items"] = {"path": _written(tree["items"]["path"], config.items.path)}
     if config.evaluate.holdout_paths:
         holdout = tree["evaluate"]["holdout_paths"]
-        moved["evaluate"] = {"holdout_paths": _resolved(holdout, config.evaluate.holdout_paths)}
+        moved["evaluate"] = {"holdout_paths": _written(holdout, config.evaluate.holdout_paths)}
     return moved
+
+
+def _written(written: object, paths: Sequence[Path]) -> str | list[str]:
+    """The paths as they are written, one alone or a list of them."""
+    if isinstance(written, list):
+        return _resolved(written, paths)
+    return _resolved([str(written)], paths)[0]
 
 
 def _resolved(written: Sequence[str], paths: Sequence[Path]) -> list[str]:

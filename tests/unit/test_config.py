@@ -72,6 +72,7 @@ def test_relative_paths_start_at_the_file(write, tmp_path):
     assert config.items.path == (tmp_path / "items.csv",)
     several = ItemsConfig.model_validate({"path": ["a.csv", "parts"]}, context={"base": tmp_path})
     assert several.path == (tmp_path / "a.csv", tmp_path / "parts")
+    assert LogConfig(paths="events").paths == (Path.cwd() / "events",)
     assert config.publish.store == tmp_path / "versions"
     assert config.workspace == tmp_path / "work"
 
@@ -176,6 +177,10 @@ def test_every_mistake_is_told(tmp_path):
         ("prepare", "repeats", "mean", ["got 'mean'", "'sum', 'max' or 'last'"]),
         ("log", "event_weights", {"view": -1}, ["log.event_weights.view", "got -1"]),
         ("log", "paths", [], ["log.paths"]),
+        ("log", "paths", 5, ["got 5", "expected a path, or a list of paths"]),
+        ("log", "paths", ["a.csv", " "], ["expected a path"]),
+        ("items", "path", "", ["got ''", "expected a path"]),
+        ("items", "path", [5], ["items.path.0", "got 5"]),
         ("log", "delimiter", "\n", ["log.delimiter", "without quotes and line ends"]),
         ("log", "encoding", "latin-2x", ["log.encoding", "got 'latin-2x'", "did you mean 'latin-1'?"]),
         ("log", "encoding", "base64", ["log.encoding", "expected an encoding"]),

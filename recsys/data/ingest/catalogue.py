@@ -51,6 +51,8 @@ def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     lines.warn("items")
     if refused.counts:
         logger.warning("%s: rows left out:\n%s", path, refused.summary())
+    if not blocks:
+        raise DataError(f"{path}: holds no rows")
     if not sum(len(block[ITEM_ID]) for block in blocks):
         raise DataError(f"{path}: no row has a usable id in column {config.id!r}")
     joined = {key: _joined([block[key] for block in blocks]) for key in columns.names}

@@ -33,6 +33,7 @@ _AS_NAMED = FileFormat()
 _SAMPLE_BYTES = 16 << 20
 _SAMPLED_FILES = 8
 _HEADER_BYTES = 1 << 16
+_LINE_BYTES = 1 << 12
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _NAMED = 3
 
@@ -213,9 +214,9 @@ def _sha256(path: Path) -> str:
 
 
 def _is_blank(path: Path, kind: str) -> bool:
-    """Whether a Parquet file has no row, or a text file nothing but blank lines or an empty array."""
+    """Whether a Parquet file has no column, or a text file nothing but blank lines or an empty array."""
     if kind == "parquet":
-        return not _parquet_rows(path)
+        return not _parquet_footer(path).num_columns
     blank = _BLANK if kind in ("csv", "tsv") else _BLANK + b"[]"
     with open_bytes(path) as (stream, _):
         while piece := stream.read(_HEADER_BYTES):
@@ -232,8 +233,12 @@ def _empty(files: Sequence[Path], n_files: int) -> str:
 
 
 def _parquet_rows(path: Path) -> int:
+    return int(_parquet_footer(path).num_rows)
+
+
+def _parquet_footer(path: Path) -> pq.FileMetaData:
     try:
-        return int(pq.read_metadata(path).num_rows)
+        return pq.read_metadata(path)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
 
