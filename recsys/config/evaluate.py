@@ -23,6 +23,11 @@ class EvaluateConfig(Section):
         description="items of the holdout without a train event: `drop` leaves out their pairs and counts them; "
         "`measure` counts them as relevant, and since a model without content cannot find them, they are misses",
     )
+    exclude_seen: bool = Field(
+        True,
+        description="measure lists without seen items; `false`: lists may hold them, and seen items of the holdout "
+        "count as relevant, as in a shop where people buy the same again. The version's lists do the same by default",
+    )
     cutoffs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
         (10, 20, 100), min_length=1, description="the k of every metric"
     )

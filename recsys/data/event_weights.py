@@ -29,8 +29,9 @@ class EventWeights:
     `kinds`: weight by kind of event; if it is empty, every kind counts 1. `half_life_days`: None for no decay. `now`:
     UTC seconds at which decay starts; None for the newest of the events that are weighed. Newer events count in full.
     `net`: values below zero are returns, subtracted from the pair's other events. `deduplicate`: events equal in
-    user, item, kind and time count once. `has_times`, `has_values`: whether the log has these columns.
-    Raises ConfigError if `net` is set and `repeats` is not "sum".
+    user, item, kind and time count once. `has_times`, `has_values`: whether the log has these columns. `seen_kinds`:
+    the kinds of event that make an item seen; if it is empty, every kind does. Raises ConfigError if `net` is set and
+    `repeats` is not "sum".
     """
 
     kinds: Mapping[str, float] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class EventWeights:
     has_times: bool = True
     has_values: bool = True
     now: int | None = None
+    seen_kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds", MappingProxyType(dict(self.kinds)))
@@ -59,6 +61,7 @@ class EventWeights:
             has_times=log.timestamp is not None,
             has_values=log.value is not None,
             now=now,
+            seen_kinds=log.seen_events,
         )
 
     def at(self, now: int | None) -> "EventWeights":

@@ -100,6 +100,13 @@ class IdMap:
         at = pc.index_in(column, value_set=self.ids)
         return at.drop_null().to_numpy().astype(np.int32, copy=False), np.asarray(pc.is_valid(at), np.bool_)
 
+    def lookup(self, other: "IdMap") -> tuple[Indices, NDArray[np.bool_]]:
+        """The position here of each id of `other`: int32 (n,), valid only if the second array, bool (n,), is true."""
+        positions, known = self.encode(other.ids)
+        at = np.zeros(len(other), np.int32)
+        at[known] = positions
+        return at, known
+
     def id_at(self, position: int) -> str:
         """The id at one position. Raises IndexError outside the map, for negative positions too."""
         if not 0 <= position < len(self._strings):

@@ -103,6 +103,11 @@ def csr_from_pairs(row: Indices, col: Indices, weight: Floats, shape: tuple[int,
     return matrix
 
 
+def empty_csr(shape: tuple[int, int]) -> Csr:
+    """Canonical CSR without entries."""
+    return csr_from_pairs(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32), shape)
+
+
 def presence(csr: Csr) -> Csr:
     """The same entries with weight 1. It shares the index arrays of `csr`."""
     return Csr((np.ones(csr.nnz, np.float32), csr.indices, csr.indptr), shape=csr.shape)

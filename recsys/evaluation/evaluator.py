@@ -41,10 +41,10 @@ def evaluate(
 ) -> Evaluation:
     """Get the best max(cutoffs) items of `recommender` for every user of `split`, and measure the lists.
 
-    All items outside a user's history are ranked; nothing is sampled. `item_vectors`: float32 (n_items, d), used for
-    diversity, the same for every model; without them diversity is left out. `scores_per_batch` bounds the memory:
-    a batch has about scores_per_batch / n_items users. `kept_places`: length of the lists that are kept.
-    Raises ModelError if a list holds a seen, repeated or unknown item, DataError if no user can be evaluated.
+    All items that the split does not leave out for a user are ranked; nothing is sampled. `item_vectors`: float32
+    (n_items, d), used for diversity, the same for every model; without them diversity is left out. `scores_per_batch`
+    bounds the memory: a batch has about scores_per_batch / n_items users. `kept_places`: length of the lists that are
+    kept. Raises ModelError if a list holds a seen, repeated or unknown item, DataError if no user can be evaluated.
     """
     _check_evaluable(split)
     started = time.perf_counter()
@@ -94,7 +94,7 @@ def _measure(
     name: str, measures: Measures, recommended: Bools, kept: int, queries: Queries, rows: slice, answer: TopK
 ) -> _Part:
     """Check and measure one batch, and mark its items. Safe in several threads, because marks are only ever set."""
-    check_answer(name, answer, queries.history, measures.cutoffs[-1])
+    check_answer(name, answer, queries.left_out, measures.cutoffs[-1])
     _mark(recommended, answer, measures.cutoffs)
     hits = measures.hits(answer, rows)
     return _Part(
@@ -115,7 +115,7 @@ def _answers(
     recommender: Recommender, split: Split, k: int, scores_per_batch: int, progress: Progress
 ) -> Iterator[tuple[Queries, slice, TopK]]:
     """All queries in batches of bounded size: a batch, its rows of the split, the answer."""
-    queries = Queries(split.queries_history, split.user_idx)
+    queries = Queries(split.queries_history, split.user_idx, split.queries_seen)
     size = min(_MAX_BATCH, max(1, scores_per_batch // split.train.n_items))
     for start in range(0, len(queries), size):
         batch = queries.batch(start, start + size)
@@ -137,20 +137,20 @@ def _columns(parts: Sequence[Mapping[str, Values]], cutoffs: Sequence[int]) -> d
     return {name: columns[name] for name in metric_names(cutoffs) if name in columns}
 
 
-def check_answer(name: str, answer: TopK, history: Csr, k: int) -> None:
-    """Raise ModelError, naming the model, unless `answer` has one valid list per row of `history` (n, n_items).
+def check_answer(name: str, answer: TopK, left_out: Csr, k: int) -> None:
+    """Raise ModelError, naming the model, unless `answer` has one valid list per row of `left_out` (n, n_items).
 
-    A valid list has k places, holds items of the catalogue, none of them twice, and none of the user's history.
+    A valid list has k places, holds items of the catalogue, none of them twice, and none that is left out.
     """
-    if answer.indices.shape != (history.shape[0], k):
-        raise ModelError(f"{name}: lists of shape {answer.indices.shape}, expected ({history.shape[0]}, {k})")
+    if answer.indices.shape != (left_out.shape[0], k):
+        raise ModelError(f"{name}: lists of shape {answer.indices.shape}, expected ({left_out.shape[0]}, {k})")
     items = answer.indices[answer.filled]
-    if len(items) and (items.min() < 0 or items.max() >= history.shape[1]):
+    if len(items) and (items.min() < 0 or items.max() >= left_out.shape[1]):
         raise ModelError(
-            f"{name}: recommended items {items.min()} to {items.max()}, expected 0 to {history.shape[1] - 1}"
+            f"{name}: recommended items {items.min()} to {items.max()}, expected 0 to {left_out.shape[1] - 1}"
         )
     _refuse(name, "the same item twice", _repeated(answer))
-    _refuse(name, "an item of the user's own history", contains(history, answer))
+    _refuse(name, "an item that is left out, because the user has seen it,", contains(left_out, answer))
 
 
 def _repeated(answer: TopK) -> Bools:

@@ -37,16 +37,16 @@ class PopularityRecommender:
         return _ranked(weight, name="popular_weighted")
 
     def recommend(self, queries: Queries, k: int) -> TopK:
-        """The k most popular items outside each history."""
-        groups = fetch_groups(len(queries), k, queries.history)
-        parts = [(rows, self._leading(queries.history[rows], k, width)) for rows, width in groups]
+        """The k most popular items outside what each query leaves out."""
+        groups = fetch_groups(len(queries), k, queries.left_out)
+        parts = [(rows, self._leading(queries.left_out[rows], k, width)) for rows, width in groups]
         return place(parts, len(queries), k)
 
-    def _leading(self, history: Csr, k: int, width: int) -> TopK:
-        shape = (history.shape[0], min(width, len(self.order)))
+    def _leading(self, left_out: Csr, k: int, width: int) -> TopK:
+        shape = (left_out.shape[0], min(width, len(self.order)))
         leading: Indices = np.broadcast_to(self.order[:width], shape)
         score: Floats = np.broadcast_to(self.score[:width], shape)
-        return drop_excluded(leading, score, k, exclude=history)
+        return drop_excluded(leading, score, k, exclude=left_out)
 
 
 def _ranked(popularity: NDArray[np.int64] | NDArray[np.float64], *, name: str) -> PopularityRecommender:

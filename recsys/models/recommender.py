@@ -12,13 +12,20 @@ from recsys.retrieval.topk import TopK
 class Queries:
     """Users to recommend to.
 
-    `history`: float32 CSR (n, n_items), the items of each user; none of them is ever recommended.
+    `history`: float32 CSR (n, n_items), the items of each user.
     `user_idx`: int32 (n,), their rows in the training matrix, or None if they were not in training, so that the model
-    must rank from `history` alone.
+    must rank from `history` alone. `seen`: CSR (n, n_items), the items that are not recommended; None if those are
+    the histories.
     """
 
     history: Csr
     user_idx: Indices | None
+    seen: Csr | None = None
+
+    @property
+    def left_out(self) -> Csr:
+        """The items that are not recommended: `seen`, or else the histories."""
+        return self.history if self.seen is None else self.seen
 
     def __len__(self) -> int:
         return int(self.history.shape[0])
@@ -26,7 +33,8 @@ class Queries:
     def batch(self, start: int, stop: int) -> "Queries":
         """The queries `start` to `stop`."""
         rows = None if self.user_idx is None else self.user_idx[start:stop]
-        return Queries(self.history[start:stop], rows)
+        seen = None if self.seen is None else self.seen[start:stop]
+        return Queries(self.history[start:stop], rows, seen)
 
 
 class Recommender(Protocol):
@@ -37,4 +45,4 @@ class Recommender(Protocol):
         """Its name in reports."""
 
     def recommend(self, queries: Queries, k: int) -> TopK:
-        """The k best items per query outside its history, fewer only if fewer remain."""
+        """The k best items per query outside what it leaves out, fewer only if fewer remain."""

@@ -36,15 +36,16 @@ SCORES_PER_BLOCK = 8 * 2**20
 class ValidationSet:
     """A training matrix, and the held-out events of the validation users.
 
-    `train`: what models are fitted on. `history`, `holdout`: float32 CSR (n_rows, n_items), what a user is known by
-    and the items to find. `user_idx`: int32 (n_rows,), rows of `train`, None if the users are not trained on.
-    `user`: int32 (n_rows,), which of the `n_users` validation users a row is. Settings can leave a user out of
-    training; that user has no row and scores 0. `metric`: as "ndcg@20".
+    `train`: what models are fitted on. `history`, `holdout`, `left_out`: float32 CSR (n_rows, n_items), what a user
+    is known by, the items to find, and those that lists leave out. `user_idx`: int32 (n_rows,), rows of `train`, None
+    if the users are not trained on. `user`: int32 (n_rows,), which of the `n_users` validation users a row is.
+    Settings can leave a user out of training; that user has no row and scores 0. `metric`: as "ndcg@20".
     """
 
     train: InteractionMatrix
     history: Csr
     holdout: Csr
+    left_out: Csr
     user_idx: Indices | None
     user: Indices
     n_users: int
@@ -112,7 +113,7 @@ class _Ranked:
         scores: Floats = vectors @ self.items.T
         scores[~vectors.any(axis=1)] = -np.inf
         scores[:, ~self.items.any(axis=1)] = -np.inf
-        forbid(scores, self.data.history, rows.start)
+        forbid(scores, self.data.left_out, rows.start)
         _, k = split_name(self.data.metric)
         lists = (select_top_k(scores * scale, k) for scale in self.scales)
         return np.stack([score_lists(each, holdout, self.data.metric) for each in lists])
@@ -167,6 +168,7 @@ def _set_of(split: Split, users: IdMap, metric: str) -> ValidationSet:
         train=split.train,
         history=split.queries_history[rows],
         holdout=split.holdout[rows],
+        left_out=split.left_out[rows],
         user_idx=None if split.user_idx is None else split.user_idx[rows],
         user=user,
         n_users=len(users),

@@ -19,7 +19,7 @@ MEANINGS = {
     "no_history": "none of the trained items is in the user's history",
     "new_item": "the item has no train event",
     "item_not_trained": "cleaning ([prepare]) left out all train events of the item",
-    "already_seen": "the pair is in the user's history",
+    "already_seen": "the user had seen the item before the split",
     "sampled_out": "the user is not in the sample of evaluate.max_users",
 }
 """Why pairs of the holdout are not evaluated, in the order in which they are checked."""
@@ -75,15 +75,18 @@ def new_items(cut: EventSplit) -> IdMap:
     )
 
 
-def evaluable(holdout: Holdout, cut: EventSplit, *, items: IdMap, histories: InteractionMatrix) -> Holdout:
+def evaluable(
+    holdout: Holdout, cut: EventSplit, *, items: IdMap, histories: InteractionMatrix, left_out: Csr
+) -> Holdout:
     """The pairs that can be evaluated, renumbered: users are rows of `histories`, items positions in `items`.
 
-    `items`: those of the training matrix. `histories`: of users of the holdout, over the same items.
-    Leaves out, in this order, pairs without a positive value, of unknown users, of unknown items, and in the history.
+    `items`: those of the training matrix. `histories`: of users of the holdout, over the same items. `left_out`: as
+    `histories.csr`, the items that lists leave out.
+    Leaves out, in this order, pairs without a positive value, of unknown users, of unknown items, and in `left_out`.
     """
     held_users, held_items = cut.holdout.users, cut.holdout.items
-    user_at, user_known = _lookup(held_users, histories.users)
-    item_at, item_known = _lookup(held_items, items)
+    user_at, user_known = histories.users.lookup(held_users)
+    item_at, item_known = items.lookup(held_items)
     has_history = user_known & (np.diff(histories.csr.indptr) > 0)[user_at]
     holdout = holdout.keep(holdout.pairs.weight > 0, "not_positive")
     if cut.history is not None:
@@ -96,7 +99,7 @@ def evaluable(holdout: Holdout, cut: EventSplit, *, items: IdMap, histories: Int
     # If new items are measured, `items` holds them, so they are known.
     holdout = holdout.keep((in_train | item_known)[holdout.pairs.item_idx], "new_item")
     holdout = holdout.keep(item_known[holdout.pairs.item_idx], "item_not_trained")
-    return _unseen(_renumbered(holdout, user_at, item_at), histories.csr)
+    return _unseen(_renumbered(holdout, user_at, item_at), left_out)
 
 
 def sampled(holdout: Holdout, max_users: int | None, rng: np.random.Generator) -> Holdout:
@@ -121,23 +124,15 @@ def _renumbered(holdout: Holdout, user_at: Indices, item_at: Indices) -> Holdout
     return Holdout(pairs, holdout.dropped, holdout.dropped_users)
 
 
-def _unseen(holdout: Holdout, histories: Csr) -> Holdout:
-    if len(holdout.pairs) == 0:
+def _unseen(holdout: Holdout, left_out: Csr) -> Holdout:
+    if len(holdout.pairs) == 0 or left_out.nnz == 0:
         return holdout
-    seen = np.asarray(histories[holdout.pairs.user_idx, holdout.pairs.item_idx]).ravel() > 0
+    seen = np.asarray(left_out[holdout.pairs.user_idx, holdout.pairs.item_idx]).ravel() > 0
     return holdout.keep(~seen, "already_seen")
-
-
-def _lookup(ids: IdMap, target: IdMap) -> tuple[Indices, NDArray[np.bool_]]:
-    """Position of each of `ids` in `target`: int32 (n,), valid only if the second array, bool (n,), is true."""
-    positions, known = target.encode(ids.ids)
-    at = np.zeros(len(ids), np.int32)
-    at[known] = positions
-    return at, known
 
 
 def _occurring(ids: IdMap, target: IdMap, positions: Indices) -> NDArray[np.bool_]:
     """bool (n,): which of `ids` occur among `positions`, int32 (n_events,) in `target`."""
-    at, known = _lookup(ids, target)
+    at, known = target.lookup(ids)
     occurring: NDArray[np.bool_] = known & (np.bincount(positions, minlength=len(target)) > 0)[at]
     return occurring

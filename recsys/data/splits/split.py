@@ -11,7 +11,8 @@ from recsys.data.arrays import Indices
 from recsys.data.cleaning import build_history, build_matrix
 from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
-from recsys.data.matrix import Csr, InteractionMatrix, check_canonical
+from recsys.data.matrix import Csr, InteractionMatrix, check_canonical, empty_csr
+from recsys.data.seen import seen_items
 from recsys.data.splits.holdout import Holdout, evaluable, held_out_pairs, new_items, relevance, sampled
 from recsys.data.splits.strategies import EventSplit, split_events
 from recsys.errors import DataError
@@ -25,7 +26,8 @@ class Split:
     entries for each of them. `queries_history`: float32 (n_eval, n_items), the history of each evaluated user.
     `user_idx`: int32 (n_eval,), their rows in `train`, None if they are not in training. `user_ids`: pyarrow string
     array (n_eval,). `holdout`: float32 (n_eval, n_items), 1 where an item is relevant: at least one per row, none of
-    them in that row's history. `cut`: UTC seconds; train events are older, held-out events are not. None if the split
+    them in that row of `left_out`. `queries_seen`: float32 (n_eval, n_items), the items that lists leave out, None if
+    those are the histories. `cut`: UTC seconds; train events are older, held-out events are not. None if the split
     is not by time.
 
     `counts`: n_train_events, n_train_users, n_train_items, n_train_entries; n_new_items, the columns without entries;
@@ -42,7 +44,7 @@ class Split:
     no_history         a held-out user whose history has none of the trained items
     new_item           the item has no train event (counts as relevant if `evaluate.new_items` is "measure")
     item_not_trained   the item has train events, but cleaning left all of them out
-    already_seen       the pair is in the user's history
+    already_seen       lists leave the item out, because the user has seen it
     sampled_out        the user is not in the sample of `evaluate.max_users`
     too_few_items      (users only) no item would be left for the history
 
@@ -58,16 +60,22 @@ class Split:
     dropped: Mapping[str, int]
     cut: int | None = None
     dropped_users: Mapping[str, int] = field(default_factory=dict)
+    queries_seen: Csr | None = None
+
+    @property
+    def left_out(self) -> Csr:
+        """The items that lists leave out: `queries_seen`, or else the histories."""
+        return self.queries_history if self.queries_seen is None else self.queries_seen
 
     def __post_init__(self) -> None:
         shape = (len(self.user_ids), self.train.n_items)
-        for name in ("queries_history", "holdout"):
-            part = getattr(self, name)
+        parts = {"queries_history": self.queries_history, "queries_seen": self.left_out, "holdout": self.holdout}
+        for name, part in parts.items():
             check_canonical(part)
             if part.shape != shape:
                 raise DataError(f"split.{name}: shape {part.shape}, expected {shape}")
-        if self.queries_history.multiply(self.holdout).nnz:
-            raise DataError("split.holdout: holds items of the same user's history")
+        if self.left_out.multiply(self.holdout).nnz:
+            raise DataError("split.holdout: holds items that the same user's list leaves out")
         if not np.diff(self.holdout.indptr).all():
             raise DataError("split.holdout: a row has no relevant item")
         self._check_sum("n_holdout_pairs", "n_holdout_entries", self.dropped)
@@ -102,8 +110,10 @@ def make_split(
     trained, _ = build_matrix(cut.train, prepare, weights=weights)
     train = trained.with_items(new_items(cut)) if evaluate.new_items == "measure" else trained
     histories = train if cut.history is None else _histories(cut.history, trained, weights).with_items(train.items)
+    seen = _seen(cut.train if cut.history is None else cut.history, histories, evaluate, weights)
     whole = held_out_pairs(cut)
-    left = evaluable(whole, cut, items=train.items, histories=histories)
+    left_out = histories.csr if seen is None else seen
+    left = evaluable(whole, cut, items=train.items, histories=histories, left_out=left_out)
     left = sampled(left, evaluate.max_users, rng)
     if len(left.users) == 0:
         raise DataError(f'evaluate.split = "{evaluate.split}": nothing is left to evaluate. {whole.explain(left)}')
@@ -117,7 +127,17 @@ def make_split(
         dropped=left.dropped,
         dropped_users=_above_zero({**left.dropped_users, "too_few_items": cut.too_few_items}),
         cut=cut.at,
+        queries_seen=None if seen is None else seen[left.users],
     )
+
+
+def _seen(
+    events: Interactions, histories: InteractionMatrix, evaluate: EvaluateConfig, weights: EventWeights
+) -> Csr | None:
+    """What lists leave out, if it is not the histories: nothing, or the items of the kinds that make an item seen."""
+    if not evaluate.exclude_seen:
+        return empty_csr(histories.csr.shape)
+    return seen_items(events, histories, weights=weights)
 
 
 def _histories(events: Interactions, train: InteractionMatrix, weights: EventWeights) -> InteractionMatrix:

@@ -87,13 +87,13 @@ class FactorRecommender:
             raise ModelError(f"{self.name}: the search holds {self.search.n_items} items, the model {n_items}")
 
     def recommend(self, queries: Queries, k: int) -> TopK:
-        """The k best items of each query outside its history.
+        """The k best items of each query outside what it leaves out.
 
         A query with `user_idx` gets the trained vector, one without gets its history folded in. A zero vector has no
         answer, because every item would score zero: the caller chooses a fallback.
         Raises ModelError if a `user_idx` is out of range.
         """
-        return search_known(self.search, self._vectors(queries), queries.history, k)
+        return search_known(self.search, self._vectors(queries), queries.left_out, k)
 
     def _vectors(self, queries: Queries) -> Floats:
         if queries.user_idx is None:
@@ -101,12 +101,12 @@ class FactorRecommender:
         return rows_of(self.model.embeddings.users, queries.user_idx, name=self.name)
 
 
-def search_known(search: ItemSearch, vectors: Floats, history: Csr, k: int) -> TopK:
-    """The k best items of each of `vectors`, float32 (n, d), outside its row of `history`; none of a zero vector."""
+def search_known(search: ItemSearch, vectors: Floats, exclude: Csr, k: int) -> TopK:
+    """The k best items of each of `vectors`, float32 (n, d), outside its row of `exclude`; none of a zero vector."""
     known = np.flatnonzero(vectors.any(axis=1))
     if len(known) == len(vectors):
-        return search.search(vectors, k, exclude=history)
-    return place([(known, search.search(vectors[known], k, exclude=history[known]))], len(vectors), k)
+        return search.search(vectors, k, exclude=exclude)
+    return place([(known, search.search(vectors[known], k, exclude=exclude[known]))], len(vectors), k)
 
 
 def rows_of(users: Floats, user_idx: Indices, *, name: str) -> Floats:

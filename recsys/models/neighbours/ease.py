@@ -71,16 +71,15 @@ class EaseRecommender:
         return EaseRecommender(read_only(weights))
 
     def recommend(self, queries: Queries, k: int) -> TopK:
-        """The k best items of each query outside its history; none for an empty history."""
+        """The k best items of each query outside what it leaves out; none for an empty history."""
         known = np.flatnonzero(np.diff(queries.history.indptr))
-        seen = queries.history[known]
-        history = presence(seen)
+        history, left_out = presence(queries.history[known]), queries.left_out[known]
 
         def scores(start: int, stop: int) -> Floats:
             block: Floats = history[start:stop] @ self.weights
             return block
 
-        return place([(known, top_k_by_blocks(scores, seen.shape, k, exclude=seen))], len(queries), k)
+        return place([(known, top_k_by_blocks(scores, history.shape, k, exclude=left_out))], len(queries), k)
 
 
 def check_memory(n_items: int) -> None:

@@ -74,7 +74,7 @@ class ItemKnnRecommender:
         return ItemKnnRecommender.of(shares(similarity), matrix, name="item_knn_bm25")
 
     def recommend(self, queries: Queries, k: int) -> TopK:
-        """The k items most similar to each history, outside of it."""
+        """The k items most similar to each history, outside what the query leaves out."""
         history = presence(queries.history)
 
         def scores(start: int, stop: int) -> Floats:
@@ -82,7 +82,7 @@ class ItemKnnRecommender:
             np.copyto(block, self.backfill, where=block <= 0)
             return block
 
-        return top_k_by_blocks(scores, queries.history.shape, k, exclude=queries.history)
+        return top_k_by_blocks(scores, queries.history.shape, k, exclude=queries.left_out)
 
 
 def _unit_columns(csr: Csr) -> Csr:

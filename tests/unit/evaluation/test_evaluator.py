@@ -116,7 +116,7 @@ def test_batches_change_nothing(split_of, listed):
 
 
 @pytest.mark.parametrize(
-    ("lists", "what"), [([[1], [1]], "own history"), ([[2, 2], [1]], "same item twice"), ([[5], [1]], "items 1 to 5")]
+    ("lists", "what"), [([[1], [1]], "left out"), ([[2, 2], [1]], "same item twice"), ([[5], [1]], "items 1 to 5")]
 )
 def test_a_model_that_answers_wrongly_is_named(split, listed, lists, what):
     with pytest.raises(ModelError, match=f"careless: .*{what}"):
@@ -142,7 +142,7 @@ def test_an_honest_answer_passes(answer_of, rows_of):
 @pytest.mark.parametrize(
     ("lists", "message"),
     [
-        ([[2, 1], [0]], r"als: recommended an item of the user's own history to 1 of 2 users"),
+        ([[2, 1], [0]], r"als: recommended an item that is left out, because the user has seen it, to 1 of 2 users"),
         ([[0, 0], [2, 2]], r"als: recommended the same item twice to 2 of 2 users"),
         ([[3], [0]], r"als: recommended items 0 to 3, expected 0 to 2"),
     ],

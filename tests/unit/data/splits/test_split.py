@@ -281,7 +281,9 @@ def made(**changed):
 @pytest.mark.parametrize(
     ("changed", "complaint"),
     [
-        ({"holdout": sp.csr_matrix(np.float32([[1, 1]]))}, "same user's history"),
+        ({"holdout": sp.csr_matrix(np.float32([[1, 1]]))}, "same user's list leaves out"),
+        ({"queries_seen": sp.csr_matrix(np.float32([[0, 1]]))}, "same user's list leaves out"),
+        ({"queries_seen": sp.csr_matrix(np.float32([[0]]))}, r"split\.queries_seen: shape"),
         ({"holdout": sp.csr_matrix(np.float32([[0, 0]]))}, "no relevant item"),
         ({"holdout": sp.csr_matrix(np.float32([[0, 1, 1]]))}, r"split\.holdout: shape"),
         ({"queries_history": sp.csr_matrix((2, 2), dtype=np.float32)}, r"split\.queries_history: shape"),
