@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from api.errors import BodyTooLargeError, SlowBodyError
-from api.queries import FilterText
+from api.queries import EXCLUDE_SEEN, FilterText
 from recsys.engine import Event, Question
 from recsys.engine.ids import MAX_ID_BYTES
 from recsys.engine.question import (
@@ -90,9 +90,7 @@ class QuestionBody(ProfileBody):
     """A list for a user, with conditions."""
 
     k: K = 10
-    exclude_seen: bool = Field(
-        True, description="leave out items that the user already has, the events' items included"
-    )
+    exclude_seen: bool | None = Field(None, description=f"{EXCLUDE_SEEN}. The events' items count as seen")
     filter: FilterText = None
     include: list[Id] | None = Field(None, min_length=1, max_length=MAX_LISTED, description="list only these items")
     exclude: list[Id] = Field([], max_length=MAX_LISTED, description="never list these items")

@@ -88,10 +88,16 @@ class ListQuery(NoQuery):
         return tuple(name.strip() for name in self.fields.split(",") if name.strip())
 
 
+EXCLUDE_SEEN = (
+    "leave out the items that the user already has; if unset, as the version was evaluated: true by default"
+)
+"""Description of `exclude_seen`."""
+
+
 class RecommendationQuery(ListQuery):
     """The query of a user's list."""
 
-    exclude_seen: bool = Field(True, description="leave out the items that the user already has")
+    exclude_seen: bool | None = Field(None, description=EXCLUDE_SEEN)
 
 
 class SimilarUsersQuery(NoQuery):

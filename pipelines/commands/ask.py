@@ -60,7 +60,7 @@ def recommend(
         user_id=user,
         events=new_events,
         k=k,
-        exclude_seen=not include_seen,
+        exclude_seen=False if include_seen else None,
         filter=condition,
         include=tuple(include) if include else None,
         exclude=tuple(exclude or ()),

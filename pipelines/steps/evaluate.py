@@ -99,6 +99,8 @@ def _summary(
             counts=dict(split.counts),
             dropped=dict(split.dropped),
             dropped_users=dict(split.dropped_users),
+            exclude_seen=config.evaluate.exclude_seen,
+            seen_events=config.log.seen_events,
         ),
         stopping=stopping,
     )

@@ -2,7 +2,8 @@
 
 from pipelines.steps.summaries import IndexStepSummary
 from pipelines.steps.workspace import Workspace
-from recsys.data.matrix import InteractionMatrix
+from recsys.data.matrix import Csr, InteractionMatrix
+from recsys.data.seen import load_seen
 from recsys.models.factors.model import FactorModel
 from recsys.models.registry import load_model
 from recsys.pipeline_config import PipelineConfig
@@ -20,7 +21,11 @@ def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -
     model = load_model(workspace.require("train", config) / "model")
     matrix = InteractionMatrix.load(prepared / "matrix")
     with workspace.output("index", config) as output:
-        chosen = _for_users(model, matrix, config, progress=progress)
+        left_out = None
+        if config.evaluate.exclude_seen:
+            seen = load_seen(prepared, matrix.csr.shape)
+            left_out = matrix.csr if seen is None else seen
+        chosen = _for_users(model, left_out, config, progress=progress)
         save_index(chosen.index, output.folder, "index")
         similar = _for_items(model, config, progress=progress)
         save_index(similar.index, output.folder, "similar")
@@ -28,11 +33,10 @@ def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -
     return output.summary
 
 
-def _for_users(
-    model: FactorModel, matrix: InteractionMatrix, config: PipelineConfig, *, progress: Progress
-) -> Choice:
-    users = _spread(matrix.n_users)
-    vectors, seen = model.embeddings.users[users], matrix.csr[users]
+def _for_users(model: FactorModel, left_out: Csr | None, config: PipelineConfig, *, progress: Progress) -> Choice:
+    """The index for recommendations, measured with the users' vectors. `left_out`: what their lists leave out."""
+    users = _spread(len(model.embeddings.users))
+    vectors, seen = model.embeddings.users[users], None if left_out is None else left_out[users]
     return choose_index(model.embeddings.scoring_items, vectors, config.index, exclude=seen, progress=progress)
 
 

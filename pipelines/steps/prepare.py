@@ -17,6 +17,7 @@ from recsys.data.ingest.source import Source
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.data.profile import profile_log
+from recsys.data.seen import save_seen, seen_items
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.suggestions import nearest_name
@@ -44,6 +45,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         items = Items.without_attributes(matrix.items) if catalogue is None else catalogue
         matrix = matrix.with_items(items.ids)
         matrix.save(output.folder / "matrix")
+        save_seen(seen_items(events, matrix, weights=weights.at(newest)), output.folder)
         items.aligned(matrix.items).save(output.folder / "items.arrow")
         output.summary = PrepareSummary(
             rows=rows,

@@ -25,6 +25,7 @@ from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
+from recsys.data.seen import load_seen
 from recsys.errors import ArtifactError, GateError
 from recsys.evaluation.kept_nights import find_comparable
 from recsys.evaluation.night_changes import changes_since
@@ -127,9 +128,12 @@ def _night(config: PipelineConfig, workspace: Workspace, registry: Registry) -> 
 
 def _stored(registry: Registry, version: str) -> ServingVersion:
     manifest, record = read_record(registry.path(version))
-    evaluate = manifest.config.get("evaluate")
+    evaluate, log_section = (manifest.config.get(name) for name in ("evaluate", "log"))
+    measured = evaluate if isinstance(evaluate, dict) else {}
+    if isinstance(log_section, dict) and "seen_events" in log_section:
+        measured = {**measured, "seen_events": log_section["seen_events"]}
     means = {name: value if isinstance(value, float | int) else None for name, value in manifest.metrics.items()}
-    return ServingVersion(version, means, record, evaluate if isinstance(evaluate, dict) else {})
+    return ServingVersion(version, means, record, measured)
 
 
 def _seal(
@@ -152,6 +156,7 @@ def _seal(
             items=Items.load(prepared / "items.arrow", matrix.items),
             model=model,
             history=matrix.csr,
+            seen=load_seen(prepared, matrix.csr.shape),
             popularity=np.asarray(model.item_degree),
             index=read_index(indexed, "index", shape),
             similar=read_index(indexed, "similar", shape),

@@ -119,7 +119,7 @@ def _compared(config: PipelineConfig, evidence: Evidence, night: NightEvidence) 
         return None
     if night.log_differs is not None:
         return log_differs(evidence.record, night.serving, night.log_differs)
-    return compare_with_serving(evidence.record, night.serving, config.evaluate)
+    return compare_with_serving(evidence.record, night.serving, config.evaluate, seen_events=config.log.seen_events)
 
 
 def _details(

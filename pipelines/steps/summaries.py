@@ -137,7 +137,17 @@ class EvaluateSummary(StepSummary):
     def sentence(self) -> str:
         """The primary metric of every model, and when training stopped."""
         means = ", ".join(f"{name} {mean:.4f}" for name, mean in self.means.items())
-        return f"{self.metric} over {count(self.n_users)} users: {means}{self._stopped()}"
+        return f"{self.metric} over {count(self.n_users)} users: {means}{self._stopped()}{self._mostly_seen()}"
+
+    def _mostly_seen(self) -> str:
+        """What to do if most of the holdout is not measured because the users had seen it before."""
+        n_pairs, n_seen = self.split.counts.get("n_holdout_pairs", 0), self.split.dropped.get("already_seen", 0)
+        if 2 * n_seen <= n_pairs:
+            return ""
+        return (
+            f"; {count(n_seen)} of {count(n_pairs)} held-out pairs were seen before and are not measured: if people"
+            " take the same items again, set evaluate.exclude_seen = false"
+        )
 
     def _stopped(self) -> str:
         if self.stopping is None or not self.stopping.curve:

@@ -104,6 +104,12 @@ def newest_event_of(manifest: Manifest) -> datetime | None:
     return datetime.fromtimestamp(newest, UTC) if isinstance(newest, int | float) else None
 
 
+def excludes_seen(manifest: Manifest) -> bool:
+    """Whether the version was evaluated on lists without seen items, which is then what it serves by default."""
+    evaluate = manifest.config.get("evaluate")
+    return not isinstance(evaluate, dict) or evaluate.get("exclude_seen", True) is not False
+
+
 def new_manifest(files: dict[str, FileDigest], facts: VersionFacts) -> Manifest:
     """The manifest of `files` as of now. Raises ArtifactError if a fact has no JSON form."""
     try:

@@ -30,8 +30,8 @@ class EventWeights:
     UTC seconds at which decay starts; None for the newest of the events that are weighed. Newer events count in full.
     `net`: values below zero are returns, subtracted from the pair's other events. `deduplicate`: events equal in
     user, item, kind and time count once. `has_times`, `has_values`: whether the log has these columns. `seen_kinds`:
-    the kinds of event that make an item seen; if it is empty, every kind does. Raises ConfigError if `net` is set and
-    `repeats` is not "sum".
+    the kinds of event that make an item seen; if it is empty, every kind does. `ignored_kinds`: those left out.
+    Raises ConfigError if `net` is set and `repeats` is not "sum".
     """
 
     kinds: Mapping[str, float] = field(default_factory=dict)
@@ -43,6 +43,7 @@ class EventWeights:
     has_values: bool = True
     now: int | None = None
     seen_kinds: tuple[str, ...] = ()
+    ignored_kinds: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds", MappingProxyType(dict(self.kinds)))
@@ -62,6 +63,7 @@ class EventWeights:
             has_values=log.value is not None,
             now=now,
             seen_kinds=log.seen_events,
+            ignored_kinds=log.ignored_kinds,
         )
 
     def at(self, now: int | None) -> "EventWeights":

@@ -203,6 +203,7 @@ def check_fields(fields: Sequence[str], items: Items) -> None:
 
 UNKNOWN_USER = "this user is not in the model; these are the most popular items"
 ONLY_EVENTS = "this user is not in the model; only the events count"
+IGNORED_EVENTS = "events of kinds that this version ignores: {}"
 NO_USER = "neither a user nor an event was given; these are the most popular items"
 NO_USABLE_EVENT = "none of the events counts for an item with a learned vector; these are the most popular items"
 USER_WITHOUT_VECTOR = "this user has no learned vector; these are the most popular items"
@@ -218,14 +219,14 @@ NO_SIMILAR_USERS = "this user has no learned vector, so there are no similar use
 def limits_of(question: Question, *, has_seen: bool, hides_new: bool) -> list[str]:
     """What can make the list of `question` short.
 
-    `has_seen`: whether the user has a history. `hides_new`: whether eligible items cannot be listed because they
-    have no interactions.
+    `has_seen`: whether items are left out because the user has seen them. `hides_new`: whether eligible items cannot
+    be listed because they have no interactions.
     """
     limits = {
         "the filter": question.filter is not None,
         "`include`": question.include is not None,
         "`exclude`": bool(question.exclude),
-        "what this user has already seen": question.exclude_seen and has_seen,
+        "what this user has already seen": has_seen,
         "items without interactions": hides_new,
     }
     return [limit for limit, applies in limits.items() if applies]

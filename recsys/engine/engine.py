@@ -9,6 +9,7 @@ import numpy as np
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest
 from recsys.data.id_map import IdMap
+from recsys.data.matrix import empty_csr
 from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, UserAnswer, check_fields, ranked
 from recsys.engine.candidates import order_candidates
 from recsys.engine.ids import Id, Ids, checked_id, checked_ids, id_text, id_texts
@@ -88,11 +89,14 @@ class Engine:
         """The items of this version; positions in a `TopK` of `iter_all` are positions here."""
         return self._bundle.items.ids
 
-    def recommend(self, user_id: Id, *, k: int = 10, exclude_seen: bool = True) -> Answer:
-        """The user's list. An unknown user gets the most popular items, labelled "fallback" and with a warning."""
+    def recommend(self, user_id: Id, *, k: int = 10, exclude_seen: bool | None = None) -> Answer:
+        """The user's list. An unknown user gets the most popular items, labelled "fallback" and with a warning.
+
+        `exclude_seen`: as of `Question`.
+        """
         return self.ask(Question(user_id=id_text(user_id, "user_id"), k=k, exclude_seen=exclude_seen))
 
-    def recommend_many(self, user_ids: Ids, *, k: int = 10, exclude_seen: bool = True) -> list[Answer]:
+    def recommend_many(self, user_ids: Ids, *, k: int = 10, exclude_seen: bool | None = None) -> list[Answer]:
         """A list for each user, in the order asked; the same lists as `recommend` gives one by one."""
         k, ids = check_k(k), id_texts(user_ids, "user_ids")
         return self.ask_many([Question(user_id=user_id, k=k, exclude_seen=exclude_seen) for user_id in ids])
@@ -116,17 +120,20 @@ class Engine:
     def iter_all(
         self, k: int, batch: int = _EXPORT_BATCH, *, filter: str | None = None
     ) -> Iterator[tuple[list[str], TopK]]:
-        """Every user's list without seen items, `batch` users at a time, in the order of `user_ids`.
+        """Every user's list, `batch` users at a time, in the order of `user_ids`.
 
         `filter`: a condition on the items' attributes. Yields user ids (n,) and their TopK (n, k) with positions in
         `item_ids`: what `ask` would answer. Raises FilterError.
         """
-        k, eligible = check_k(k), self._selection.eligible(Question(filter=filter))
+        k, question = check_k(k), Question(filter=filter)
+        eligible, left_out = self._selection.eligible(question), self._bundle.left_out
+        if not self._selection.excludes_seen(question):
+            left_out = empty_csr(left_out.shape)
 
         def ranked(start: int) -> tuple[list[str], TopK]:
             ids = self.user_ids.ids.slice(start, batch).to_pylist()
             rows = slice(start, start + len(ids))
-            vectors, seen = self._bundle.model.embeddings.users[rows], self._bundle.left_out[rows]
+            vectors, seen = self._bundle.model.embeddings.users[rows], left_out[rows]
             return ids, self._ranker.rank(vectors, k, exclude=seen, search=eligible.search, allowed=eligible.allowed)
 
         yield from map_blas(ranked, range(0, len(self.user_ids), batch))

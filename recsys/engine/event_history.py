@@ -25,13 +25,14 @@ class EventHistory:
 
     `item_idx`: int32 (m,), the known items, ascending. `weight`: float32 (m,), zero or below if nothing is left
     (returned, or decayed away). `seen_idx`: int32 (s,), ascending, the items that lists leave out. `unknown_items`:
-    ids, each once, in the order in which they came.
+    ids, each once, in the order in which they came. `n_ignored`: events of kinds that the log leaves out.
     """
 
     item_idx: Indices
     weight: Floats
     seen_idx: Indices
     unknown_items: tuple[str, ...] = ()
+    n_ignored: int = 0
 
 
 def weights_of(manifest: Manifest) -> EventWeights:
@@ -53,23 +54,38 @@ def weigh(events: Sequence[Event], items: IdMap, weights: EventWeights) -> Event
     """Weigh and merge `events` as `prepare` did the rows of one user.
 
     Parts that the version's log does not have are ignored: kinds, values, times. An event without a kind counts as
-    the lightest kind; one without a time has just happened. Unknown items have no weight, and are named.
-    Raises InvalidRequestError for a kind without a weight, for a value that `prepare` refuses (not above zero; only
-    zero if values below zero are returns), and for numbers and ids out of bounds.
+    the lightest kind; one without a time has just happened. Unknown items have no weight, and are named. Events of
+    kinds that the log ignores are left out. Only the kinds in `weights.seen_kinds`, if there are any, make items
+    seen. Raises InvalidRequestError for a kind without a weight, for a value that `prepare` refuses (not above zero;
+    only zero if values below zero are returns), and for numbers and ids out of bounds.
     """
     _check(events, weights)
-    positions, known = items.encode([event.item_id for event in events])
-    unknown = [event.item_id for event, is_known in zip(events, known, strict=True) if not is_known]
-    rows = _rows(
-        [event for event, is_known in zip(events, known, strict=True) if is_known], positions, items, weights=weights
+    counted = [event for event in events if event.event not in weights.ignored_kinds]
+    positions, known = items.encode([event.item_id for event in counted])
+    unknown = [event.item_id for event, is_known in zip(counted, known, strict=True) if not is_known]
+    found = [event for event, is_known in zip(counted, known, strict=True) if is_known]
+    pairs = weights.merge(_rows(found, positions, items, weights=weights))
+    seen = np.array([makes_seen(event, weights) for event in found], np.bool_)
+    return EventHistory(
+        pairs.item_idx,
+        pairs.weight,
+        np.unique(positions[seen]),
+        tuple(dict.fromkeys(unknown)),
+        len(events) - len(counted),
     )
-    pairs = weights.merge(rows)
-    return EventHistory(pairs.item_idx, pairs.weight, pairs.item_idx, tuple(dict.fromkeys(unknown)))
+
+
+def makes_seen(event: Event, weights: EventWeights) -> bool:
+    """Whether lists leave out the item of `event`. One without a kind counts as the lightest kind."""
+    kind = event.event or min(weights.kinds, key=weights.kinds.__getitem__, default=None)
+    return not weights.seen_kinds or kind in weights.seen_kinds
 
 
 def _check(events: Sequence[Event], weights: EventWeights) -> None:
     check_events(events)
     for at, event in enumerate(events):
+        if event.event in weights.ignored_kinds:
+            continue
         if weights.kinds and event.event is not None and event.event not in weights.kinds:
             raise InvalidRequestError(f"events.{at}.event: expected one of {', '.join(weights.kinds)}")
         if weights.has_values and _is_refused(np.float32(event.value), net=weights.net):

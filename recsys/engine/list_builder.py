@@ -176,8 +176,9 @@ class ListBuilder:
 
     def _limits(self, resolved: ResolvedQuestion) -> list[str]:
         profile = resolved.profile
+        has_seen = len(profile.seen) > 0 and self._selection.excludes_seen(resolved.question)
         hides_new = self._ranker.hides(profile.vector, resolved.eligible.allowed)
-        return limits_of(resolved.question, has_seen=len(profile.seen) > 0, hides_new=hides_new)
+        return limits_of(resolved.question, has_seen=has_seen, hides_new=hides_new)
 
     def _is_user(self, question: Question) -> bool:
         return question.user_id is None or self._bundle.users.position(question.user_id) is not None

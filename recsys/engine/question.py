@@ -62,7 +62,8 @@ class Question:
     """Who wants a list, and which.
 
     `user_id`: the user whose stored history counts; None for a visitor. `events`: what the user did in addition. If
-    both are given, they are one history. `exclude_seen`: leave out the user's stored items and the items of `events`.
+    both are given, they are one history. `exclude_seen`: leave out the items that the user has seen, in the stored
+    history or in `events`; None for what the version was evaluated with (`evaluate.exclude_seen`).
 
     `filter`: a condition on the items' attributes (docs/filters.md). `include`: only these items may be listed.
     `exclude`: these may not. `boosts`: a factor per item id, which multiplies the item's score; a factor above 1
@@ -79,7 +80,7 @@ class Question:
     user_id: str | None = None
     events: tuple[Event, ...] = ()
     k: int = 10
-    exclude_seen: bool = True
+    exclude_seen: bool | None = None
     filter: str | None = None
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()

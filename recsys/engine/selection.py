@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from recsys.artifacts.bundle import Bundle
+from recsys.artifacts.manifest import excludes_seen
 from recsys.data.arrays import Floats, Indices
 from recsys.engine.filters import FilterCache, Mask, SearchCache
 from recsys.engine.question import Question
@@ -43,6 +44,7 @@ class Selection:
         self._searches = SearchCache(bundle.index, self._gather, factors=embeddings.factors)
         self._similar = SearchCache(bundle.similar, partial(_directions, embeddings), factors=embeddings.factors)
         self._is_exact = False
+        self._excludes_seen = excludes_seen(bundle.manifest)
 
     def with_exact_search(self) -> Self:
         """The same selection, searched by comparing every item; it shares the caches of this one."""
@@ -75,11 +77,15 @@ class Selection:
 
         `seen`: int32 (s,), ascending, what the user has seen.
         """
-        left_out = seen if question.exclude_seen else seen[:0]
+        left_out = seen if self.excludes_seen(question) else seen[:0]
         if not question.exclude:
             return left_out, ()
         listed, unknown = self.positions(question.exclude)
         return np.union1d(left_out, listed), unknown
+
+    def excludes_seen(self, question: Question) -> bool:
+        """Whether the list leaves out seen items: as the question asks, else as the version was evaluated."""
+        return self._excludes_seen if question.exclude_seen is None else question.exclude_seen
 
     def positions(self, item_ids: Iterable[str]) -> tuple[Indices, tuple[str, ...]]:
         """Positions int32 (m,) of the known ids, in their order, and the unknown ids; each id once."""

@@ -8,6 +8,7 @@ from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.engine.answers import (
+    IGNORED_EVENTS,
     NO_USABLE_EVENT,
     NO_USER,
     ONLY_EVENTS,
@@ -72,8 +73,11 @@ class UserProfiles:
 
     def _folded_in(self, question: Question, user: int | None) -> UserProfile:
         weighed = weigh(question.events, self._bundle.items.ids, self._event_weights)
+        ignored = (IGNORED_EVENTS.format(weighed.n_ignored),) if weighed.n_ignored else ()
         if user is not None and len(weighed.item_idx) == 0:
-            return replace(self._known(user), unknown_items=weighed.unknown_items)
+            known_user = self._known(user)
+            warnings = (*ignored, *known_user.warnings)
+            return replace(known_user, unknown_items=weighed.unknown_items, warnings=warnings)
         stored = _NO_HISTORY if user is None else self.history(user)
         seen = _NO_HISTORY[0] if user is None else self._seen.row(user)[0]
         history = self._event_weights.combine(stored, (weighed.item_idx, weighed.weight))
@@ -85,7 +89,7 @@ class UserProfiles:
             history,
             np.union1d(seen, weighed.seen_idx),
             "folded_in" if known else "fallback",
-            (*only_events, *(() if known else (NO_USABLE_EVENT,))),
+            (*ignored, *only_events, *(() if known else (NO_USABLE_EVENT,))),
             weighed.unknown_items,
         )
 

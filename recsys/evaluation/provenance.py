@@ -27,13 +27,19 @@ Cleaning = Annotated[CleaningSummary, PlainSerializer(CleaningSummary.to_dict)]
 
 
 class SplitSummary(Summary):
-    """What was held out: `kind` as in `evaluate.split`, the rest as in `Split`. `cut`: UTC seconds."""
+    """What was held out: `kind` as in `evaluate.split`, the rest as in `Split`. `cut`: UTC seconds.
+
+    `exclude_seen`: whether the measured lists leave out seen items. `seen_events`: the kinds of event that make an
+    item seen; every kind if it is empty.
+    """
 
     kind: str
     cut: int | None
     counts: dict[str, int]
     dropped: dict[str, int]
     dropped_users: dict[str, int]
+    exclude_seen: bool = True
+    seen_events: tuple[str, ...] = ()
 
 
 class Stopping(Summary):

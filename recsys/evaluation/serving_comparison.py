@@ -1,6 +1,6 @@
 """A new version against the serving version, on the users evaluated for both."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 
@@ -73,14 +73,19 @@ class ServingComparison:
 
 
 def compare_with_serving(
-    now: Record, serving: ServingVersion, evaluate: EvaluateConfig, *, min_users: int = MIN_SHARED_USERS
+    now: Record,
+    serving: ServingVersion,
+    evaluate: EvaluateConfig,
+    *,
+    min_users: int = MIN_SHARED_USERS,
+    seen_events: Sequence[str] = (),
 ) -> ServingComparison:
     """Pair `now`, the record of a new version, with that of `serving` by user id.
 
     Each version was measured on the holdout of its day, so the users are the same but not their holdout items. With
-    fewer than `min_users` shared users nothing is paired.
+    fewer than `min_users` shared users nothing is paired. `seen_events`: as in `protocol_changes`.
     """
-    if changes := protocol_changes(serving.evaluate, evaluate):
+    if changes := protocol_changes(serving.evaluate, evaluate, seen_events=seen_events):
         why = f"measured differently ([evaluate] has changed: {', '.join(changes)})"
         return ServingComparison(now, serving, not_paired=why, measured_differently=why)
     if (before := serving.record) is None:
@@ -101,25 +106,32 @@ def log_differs(now: Record, serving: ServingVersion, difference: str) -> Servin
     return ServingComparison(now, serving, not_paired=why, measured_differently=why, log_differs=True)
 
 
+_SEEN = ("exclude_seen", "seen_events")
+
 _PROTOCOL = {
-    "temporal": ("holdout", "new_items"),
-    "last_n": ("last_n", "new_items"),
-    "held_out_users": ("user_share", "item_share", "new_items"),
-    "given": ("new_items",),
+    "temporal": ("holdout", "new_items", *_SEEN),
+    "last_n": ("last_n", "new_items", *_SEEN),
+    "held_out_users": ("user_share", "item_share", "new_items", *_SEEN),
+    "given": ("new_items", *_SEEN),
 }
-"""By kind of split, the other settings of [evaluate] that decide what is held out and counts as relevant.
+"""By kind of split, the other settings of [evaluate], and `log.seen_events`, that decide what counts as relevant.
 
 Cut-offs are not among them because they are part of a metric's name. The files of a given holdout are not either,
 because they change from day to day.
 """
 
 
-def protocol_changes(before: Mapping[str, JsonValue], now: EvaluateConfig) -> tuple[str, ...]:
+def protocol_changes(
+    before: Mapping[str, JsonValue], now: EvaluateConfig, *, seen_events: Sequence[str] = ()
+) -> tuple[str, ...]:
     """ "split was temporal, is last_n" for every changed setting that makes the metrics incomparable.
 
-    `before`: the [evaluate] section of a manifest; a setting that it does not name counts as unchanged.
+    `before`: the [evaluate] section of a manifest; a setting that it does not name counts as unchanged, but lists
+    left out the items of every kind of event if it does not say otherwise. `seen_events`: `log.seen_events`, by whose
+    name `before` has it too.
     """
-    new = now.model_dump(mode="json")
+    before = {"exclude_seen": True, "seen_events": [], **before}
+    new = {**now.model_dump(mode="json"), "seen_events": list(seen_events)}
     keys = ("split",) if before.get("split", now.split) != now.split else _PROTOCOL[now.split]
     changed = [key for key in keys if before.get(key, new[key]) != new[key]]
     return tuple(f"{key} was {_shown(key, before[key])}, is {_shown(key, new[key])}" for key in changed)

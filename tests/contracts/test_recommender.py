@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys.data.matrix import InteractionMatrix
+from recsys.data.matrix import InteractionMatrix, empty_csr
 from recsys.models.algorithm import Baseline
 from recsys.models.factors.model import FactorRecommender
 from recsys.models.neighbours.item_knn import ItemKnnRecommender
@@ -105,6 +105,16 @@ def test_an_empty_history_is_a_question_like_any_other(recommender, queries):
     empty.history.eliminate_zeros()
     expected = 0 if _has_no_answer(recommender.name) else 10
     assert recommender.recommend(empty, 10).counts.tolist() == [expected, expected]
+
+
+def test_what_is_left_out_need_not_be_the_history(recommender, queries):
+    part = queries.batch(0, 5)
+    top = recommender.recommend(Queries(part.history, part.user_idx, empty_csr(part.history.shape)), 900)
+    for query, (indices, _) in enumerate(top.rows()):
+        assert np.isin(_seen(part, query), indices).all()
+    other = Queries(part.history, part.user_idx, queries.history[5:10])
+    for query, (indices, _) in enumerate(recommender.recommend(other, 900).rows()):
+        assert not np.isin(indices, _seen(queries, 5 + query)).any()
 
 
 def test_no_queries_no_answers(recommender, queries):

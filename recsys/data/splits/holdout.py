@@ -19,7 +19,7 @@ MEANINGS = {
     "no_history": "none of the trained items is in the user's history",
     "new_item": "the item has no train event",
     "item_not_trained": "cleaning ([prepare]) left out all train events of the item",
-    "already_seen": "the user had seen the item before the split",
+    "already_seen": "the user had seen the item before; evaluate.exclude_seen = false measures it",
     "sampled_out": "the user is not in the sample of evaluate.max_users",
 }
 """Why pairs of the holdout are not evaluated, in the order in which they are checked."""

@@ -10,7 +10,7 @@ _REASONS = {
     "no_history": "the held-out user has no trained item in their history",
     "new_item": "the item has no event in the training part, so no model can recommend it",
     "item_not_trained": "the item has training events, but cleaning removed all of them",
-    "already_seen": "the user had the item before, and seen items are never recommended",
+    "already_seen": "the user had seen the item before, and the measured lists leave out seen items",
     "sampled_out": "the user is not in the random sample that evaluate.max_users allows",
     "too_few_items": "the user would have no history left beside the holdout",
     "user_above_max_events": "the user has more events than prepare.max_user_events",

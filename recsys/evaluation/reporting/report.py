@@ -200,7 +200,8 @@ def _split_tree(provenance: Provenance) -> dict[str, object]:
     """Kind, cut, counts and dropped pairs in one object."""
     split = provenance.split
     dropped = {"dropped": split.dropped, "dropped_users": split.dropped_users}
-    return {"kind": split.kind, "cut": utc_text(split.cut), **split.counts, **dropped}
+    seen = {"exclude_seen": split.exclude_seen, "seen_events": split.seen_events}
+    return {"kind": split.kind, "cut": utc_text(split.cut), **seen, **split.counts, **dropped}
 
 
 def _jsonable(value: object) -> JsonValue:

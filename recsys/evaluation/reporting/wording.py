@@ -67,13 +67,27 @@ def how_measured(report: Report, *, where: str) -> str:
     """How many users the means are over, and what the intervals are. `where`: how the page shows intervals."""
     intervals, n_users = report.intervals, report.n_users
     users = f"{count(n_users)} user{'' if n_users == 1 else 's'}"
-    text = f"Means over {users}; all items outside a user's history are ranked."
+    text = f"Means over {users}; {_ranked(report)}"
     if n_users < MIN_TRUSTED_USERS:
         text += " With so few users the values are not reliable."
     if intervals.samples:
         confidence, samples = percent(intervals.confidence), count(intervals.samples)
         text += f" {where} {confidence} intervals from {samples} resamples of the users."
     return text
+
+
+def _ranked(report: Report) -> str:
+    """Which items the measured lists could hold."""
+    split = report.provenance.split
+    if not split.exclude_seen:
+        return (
+            "all items are ranked, those that a user has seen too (evaluate.exclude_seen = false), and a seen item of"
+            " the holdout is relevant. The service lists seen items of this version by default as well."
+        )
+    if split.seen_events:
+        kinds = ", ".join(split.seen_events)
+        return f"all items that a user has not seen are ranked; seen by {kinds} (log.seen_events)."
+    return "all items outside a user's history are ranked."
 
 
 def short_lists(report: Report) -> str | None:

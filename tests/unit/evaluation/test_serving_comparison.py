@@ -72,6 +72,8 @@ def test_a_version_without_a_record_is_not_paired(record_of):
         ({"last_n": 3}, {"split": "last_n"}, ("last_n was 3, is 1",)),
         ({}, {"split": "last_n", "new_items": "measure"}, ()),
         ({"new_items": "drop"}, {"new_items": "measure"}, ("new_items was drop, is measure",)),
+        ({"exclude_seen": True}, {"exclude_seen": False}, ("exclude_seen was True, is False",)),
+        ({"seen_events": ["buy"]}, {}, ("seen_events was ['buy'], is []",)),
         (
             {"user_share": 0.2, "item_share": 0.5},
             {"split": "held_out_users"},
@@ -82,7 +84,15 @@ def test_a_version_without_a_record_is_not_paired(record_of):
 def test_settings_that_decide_what_is_held_out_are_the_protocol(before, now, changes):
     now = EvaluateConfig(**now)
     assert protocol_changes({**now.model_dump(mode="json"), **before}, now) == changes
-    assert protocol_changes({}, now) == ()
+    assert protocol_changes({}, now.model_copy(update={"exclude_seen": True})) == ()
+
+
+def test_an_older_version_left_out_every_seen_item():
+    lists_seen = EvaluateConfig(exclude_seen=False)
+    assert protocol_changes({}, lists_seen, seen_events=["buy"]) == (
+        "exclude_seen was True, is False",
+        "seen_events was [], is ['buy']",
+    )
 
 
 def test_a_version_measured_differently_is_not_paired(record_of):

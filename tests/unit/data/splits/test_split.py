@@ -295,3 +295,42 @@ def test_a_split_that_does_not_hold_together_is_refused(changed, complaint):
     made()
     with pytest.raises(DataError, match=complaint):
         made(**changed)
+
+
+AGAIN = [
+    *[("u", item, 1, 1.0, "view") for item in "ab"],
+    ("u", "b", 2, 1.0, "buy"),
+    *[("v", item, 3, 1.0, "buy") for item in "ab"],
+    *[("u", item, 9, 1.0, "buy") for item in "ab"],
+]
+
+
+def again(make_log, *, seen_kinds=(), **settings):
+    evaluate = EvaluateConfig(holdout=5, **settings)
+    return make_split(make_log(AGAIN), evaluate, prepare=PrepareConfig(), weights=EventWeights(seen_kinds=seen_kinds))
+
+
+def test_a_seen_item_is_relevant_if_lists_may_hold_seen_items(make_log):
+    split = again(make_log, exclude_seen=False)
+    assert listed(split, "holdout") == {("u", "a"), ("u", "b")}
+    assert listed(split, "queries_history") == {("u", "a"), ("u", "b")}
+    assert split.left_out.nnz == 0
+    assert split.dropped == {}
+    with pytest.raises(DataError, match="2 because the user had seen the item"):
+        again(make_log)
+
+
+def test_only_the_kinds_that_say_so_make_an_item_seen(make_log):
+    split = again(make_log, seen_kinds=("buy",))
+    assert listed(split, "holdout") == {("u", "a")}
+    assert listed(split, "left_out") == {("u", "b")}
+    assert listed(split, "queries_history") == {("u", "a"), ("u", "b")}
+    assert split.dropped == {"already_seen": 1}
+
+
+def test_held_out_users_are_known_by_all_kinds_and_have_seen_some(make_log):
+    rows = [(user, item, 1, 1.0, "buy" if item == "a" else "view") for user in "uvwx" for item in "abcdef"]
+    evaluate = EvaluateConfig(split="held_out_users", user_share=0.25)
+    split = make_split(make_log(rows), evaluate, prepare=PrepareConfig(), weights=EventWeights(seen_kinds=("buy",)))
+    assert split.queries_history.nnz == 5
+    assert listed(split, "left_out") <= {(split.user_ids[0].as_py(), "a")}
