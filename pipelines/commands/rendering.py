@@ -157,6 +157,18 @@ def diagnosis(found: "Diagnosis") -> None:
         for each in forecast.advice:
             line(f"with {each.setting} it would peak at {text(each.size)}")
         line("docs/scale.md explains what is counted and what else makes a job smaller")
+    line(_conclusion(found))
+
+
+def _conclusion(found: "Diagnosis") -> str:
+    n_problems = sum(not finding.fine for finding in found.findings)
+    left_out = [finding.name for finding in found.findings if finding.status == "not checked"]
+    but = f"; not checked: {', '.join(left_out)}" if left_out else ""
+    if not n_problems:
+        return f"no problem found{but}"
+    problems = "one problem" if n_problems == 1 else f"{n_problems} problems"
+    ends = {1: "the job does not fit", 2: "a run would end with exit code 2", 3: "publish would refuse (exit code 3)"}
+    return f"{problems}: {ends[found.exit_code]}{but}"
 
 
 def table(title: str, *columns: str) -> Table:

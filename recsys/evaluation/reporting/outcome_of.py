@@ -73,17 +73,23 @@ def standing_of(report: "Report") -> Statement | None:
     if own is None or not means:
         return None
     best = max(means, key=lambda name: means[name])
-    ahead = [name for name in sorted(means, key=lambda name: -means[name]) if _lead(report, name) < 0]
     values = f"{figure(own)} against {figure(means[best])}"
-    if ahead:
-        subject = f"{_listed(ahead)} {'is' if len(ahead) == 1 else 'are'} ahead of {report.model}"
-        text = f"{subject} in {report.metric} by {_by(report, ahead[0], -1)}: {values}"
-        return Statement(light="attention", text=text, remedy=TUNE)
+    if means[best] > own:
+        return _behind(report, sorted(means, key=lambda name: -means[name]), values)
     if _lead(report, best) > 0:
         text = f"{report.model} is ahead of {best}, the best baseline, in {report.metric} by {_by(report, best, 1)}"
         return Statement(light="good", text=f"{text}: {values}")
     text = f"{report.model} and {best}, the best baseline, differ in {report.metric} by no more than chance: {values}"
     return Statement(light="good", text=text)
+
+
+def _behind(report: "Report", baselines: list[str], values: str) -> Statement:
+    """The baselines that are certainly ahead, or the best one, whose lead may be chance. `baselines`: best first."""
+    certain = [name for name in baselines if _lead(report, name) < 0]
+    ahead, chance = (certain, "") if certain else (baselines[:1], ", which may be chance")
+    subject = f"{_listed(ahead)} {'is' if len(ahead) == 1 else 'are'} ahead of {report.model} in {report.metric}"
+    text = f"{subject} by {_by(report, ahead[0], -1)}{chance}: {values}"
+    return Statement(light="attention", text=text, remedy=TUNE)
 
 
 def _lead(report: "Report", baseline: str) -> int:

@@ -90,6 +90,7 @@ def test_several_faults_are_named_at_once(recsys: Any, shop: Path) -> None:
     shown = recsys("doctor", shop, *(part for override in wrong for part in ("--set", override))).stdout
     assert shown.count("FAIL") == shown.count("->") == 6  # most-popular is required as well
     assert "quarantine" not in shown
+    assert shown.endswith("6 problems: a run would end with exit code 2\n")
 
 
 def test_green_means_that_the_night_passes(recsys: Any, shop: Path) -> None:
@@ -106,7 +107,9 @@ def test_green_means_that_the_night_passes(recsys: Any, shop: Path) -> None:
 def test_quick_says_what_it_did_not_check(recsys: Any, shop: Path) -> None:
     quick = json.loads(recsys("doctor", shop, "--quick", "--json").stdout)
     assert {each["name"] for each in quick["checks"] if each["status"] == "not checked"} == {"log", "split"}
-    assert "kinds of event" in recsys("doctor", shop, "--quick").stdout
+    shown = recsys("doctor", shop, "--quick").stdout
+    assert "kinds of event" in shown
+    assert shown.endswith("no problem found; not checked: log, split\n")
 
 
 def test_the_last_file_is_looked_at_before_the_first_is_read(recsys: Any, shop: Path) -> None:

@@ -69,6 +69,7 @@ def test_the_headline_says_what_was_found(report_of, kind, said):
         (0.1, "good", "als is ahead of popular, the best baseline, in ndcg@20 by 0.1000"),
         (0.0, "good", "als and popular, the best baseline, differ in ndcg@20 by no more than chance"),
         (-0.1, "attention", "popular is ahead of als in ndcg@20 by 0.1000"),
+        (np.tile([0.3, -0.31], 50), "attention", "popular is ahead of als in ndcg@20 by 0.0050 (95 % interval -0."),
     ],
 )
 def test_how_the_model_stands_beside_the_best_baseline(report_of, lead, light, said):
