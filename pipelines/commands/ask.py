@@ -9,7 +9,7 @@ import typer
 from pipelines.commands import rendering, rendering_lists
 from pipelines.commands.options import Condition, Count, Json, Store, marked_filter_errors
 from pipelines.commands.store import engine_of
-from recsys.errors import ConfigError
+from recsys.errors import ConfigError, InvalidRequestError
 
 if TYPE_CHECKING:
     from recsys.engine import Engine, Event, Question
@@ -163,7 +163,7 @@ def _read_events(path: Path | None) -> "tuple[Event, ...]":
             if not (isinstance(event.item_id, str) and isinstance(event.event, str | None)):
                 raise TypeError("item_id and event are texts")
             events.append(event)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, InvalidRequestError) as error:
             expected = "a JSON object with item_id and optionally event, value, timestamp"
             raise ConfigError(f"{path}, line {number}: expected {expected}: {error}") from error
     return tuple(events)

@@ -108,7 +108,7 @@ class TestConditions:
 
     def test_what_is_wrong_is_said(self, recsys: Any, store: Path, tmp_path: Path) -> None:
         events = tmp_path / "events.jsonl"
-        events.write_text('{"item_id": 5}\n')
+        events.write_text('{"item_id": [5]}\n')
         for options, message in (
             ([], "recommend: expected --user, --did or --events"),
             (["--user", "u", "--filter", "prize > 3"], "did you mean"),
