@@ -22,6 +22,7 @@ BLOCK_BYTES = 16 << 20
 LONGEST_RECORD = 64 << 20
 _PIECE = 1 << 18
 _UTF8_MARK = b"\xef\xbb\xbf"
+_MARKS = re.compile(rb"(?:\xef\xbb\xbf)+")
 _MARK_WITHIN = re.compile(rb"([\r\n])(?:\xef\xbb\xbf)+")
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
@@ -103,7 +104,7 @@ def text_blocks(
         while more:
             data, more = _read_more(stream, rest, n_bytes, recode=recode)
             data, marks = _without_marks(data)
-            joined += [line + int(np.count_nonzero(data[:mark] == LF)) for mark in marks if mark or line > 1]
+            joined += [line + above for above in marks if above or line > 1]
             end = end_of_records(data) if more else 0
             if end:
                 block = TextBlock(data[:end], line)
@@ -163,13 +164,15 @@ def _check_start(path: Path, encoding: str, *, section: str) -> None:
 
 
 def _without_marks(data: Bytes) -> tuple[Bytes, list[int]]:
-    """Without byte-order marks at the start of lines, and where they were: positions in `data`."""
+    """Without byte-order marks at the start of lines, and the number of lines above each of them."""
     if not holds(data, _UTF8_MARK[0]):
         return data, []
-    start = len(_UTF8_MARK) if data[: len(_UTF8_MARK)].tobytes() == _UTF8_MARK else 0
-    marks = [0] * (start > 0) + [mark.end() for mark in _MARK_WITHIN.finditer(data.data)]
-    if marks in ([], [0]):
-        return data[start:], marks
+    at_start = _MARKS.match(data.data)
+    start = 0 if at_start is None else at_start.end()
+    within = [mark.end() for mark in _MARK_WITHIN.finditer(data.data)]
+    if not within:
+        return data[start:], [0] * (start > 0)
+    marks = [0] * (start > 0) + [int(np.count_nonzero(data[:mark] == LF)) for mark in within]
     return np.frombuffer(_MARK_WITHIN.sub(rb"\1", data[start:].tobytes()), np.uint8), marks
 
 

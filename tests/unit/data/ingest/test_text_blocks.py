@@ -43,6 +43,17 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
     assert [block.data.tobytes() for block in blocks(tmp_path / "a")] == [b"user\n"]
 
 
+@pytest.mark.parametrize("size", [1, 4, 5, 1000])
+def test_marks_at_the_start_of_lines_are_no_text(tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture) -> None:
+    mark = b"\xef\xbb\xbf"
+    (tmp_path / "a").write_bytes(mark + b"a\n" + mark * 2 + b"b" + mark + b"\n" + mark * 3 + b"c\n")
+    assert (
+        b"".join(block.data.tobytes() for block in blocks(tmp_path / "a", block_bytes=size))
+        == b"a\nb" + mark + b"\nc\n"
+    )
+    assert "a:2: a byte-order mark is left out here (" in caplog.text
+
+
 def test_utf16_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("user,item\n", encoding="utf-16")
     with pytest.raises(DataError, match="UTF-16"):
