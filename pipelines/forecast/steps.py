@@ -157,6 +157,7 @@ def workspace_bytes(size: JobSize, config: PipelineConfig) -> int:
         "evaluate": n_models * size.eval_users * _figure_bytes(config) + _history_bytes(size),
         "train": vectors_bytes(shape, config.model),
         "index": 2 * _items(size, config),
+        "publish": _PAGES,
     }
     return round(sum(files.values()) + max(files.values()))
 

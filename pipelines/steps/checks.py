@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from recsys.artifacts.bundle import read_record
 from recsys.artifacts.registry import Registry
+from recsys.data.ingest.file_finding import SKIPPED
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.source import Columns
 from recsys.errors import ConfigError, DataError
@@ -39,8 +40,12 @@ def _message_of(check: Callable[[], None]) -> str | None:
 
 
 def check_folders(config: PipelineConfig) -> None:
-    """Raise ConfigError if the workspace or the store cannot be written. Makes no folder that stays."""
+    """Raise ConfigError if the workspace or the store cannot be written, or is in a folder that the next night reads.
+
+    Makes no folder that stays.
+    """
     for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):
+        _check_outside_inputs(key, folder, config)
         try:
             if folder.exists() and not folder.is_dir():
                 raise NotADirectoryError(0, "it is not a folder")
@@ -48,6 +53,15 @@ def check_folders(config: PipelineConfig) -> None:
                 pass
         except OSError as error:
             raise ConfigError(f"{key}: {folder} cannot be written: {error.strerror}") from error
+
+
+def _check_outside_inputs(key: str, folder: Path, config: PipelineConfig) -> None:
+    items = () if config.items is None else config.items.path
+    for read in (*config.log.paths, *items, *config.evaluate.holdout_paths):
+        if not read.is_dir() or not folder.is_relative_to(read):
+            continue
+        if not any(part.startswith(SKIPPED) for part in folder.relative_to(read).parts):
+            raise ConfigError(f"{key}: {folder} is in {read}, so that the next run would read what this one writes")
 
 
 def existing(folder: Path) -> Path:

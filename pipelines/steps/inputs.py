@@ -101,12 +101,17 @@ def _changes(what: str, source: FileSource, recorded: tuple[InputFile, ...]) -> 
     before = {file.path: file for file in recorded if file.what == what}
     for file in before.values():
         if change := file.change():
-            yield f"{file.path.name} {change}"
+            yield f"{_shown(file.path)} {change}"
     try:
         found = source.files
     except DataError:  # a path that names no file any more: what is gone is said above
         return
-    yield from (f"{path.name} is new" for path in found if path not in before)
+    yield from (f"{_shown(path)} is new" for path in found if path not in before)
+
+
+def _shown(path: Path) -> str:
+    """The file's name, with its folder if that is a partition, whose files have the same names."""
+    return f"{path.parent.name}/{path.name}" if "=" in path.parent.name else path.name
 
 
 def _sentence(what: str, changes: list[str]) -> str:

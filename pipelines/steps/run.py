@@ -105,12 +105,12 @@ def _changed(config: PipelineConfig) -> tuple[str, ...]:
 def _check_before_work(config: PipelineConfig, steps: tuple[str, ...]) -> None:
     """Raise for whatever shows, before the rows of the log are read, that the steps cannot work."""
     check_names(config)
+    check_folders(config)
     for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{key}: {folder} cannot be created or is not a folder: {error.strerror}") from error
-    check_folders(config)
     if "prepare" in steps:
         check_log_columns(config)
         check_holdout_columns(config)

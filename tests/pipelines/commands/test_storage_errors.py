@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_is_named_before_anything_is_read(
     folder = file if place == "a file" else file / "folder"
     result = recsys("run", ready, "--set", f'{key}="{folder}"')
     assert result.returncode == 2
-    assert f"{key}: {folder} cannot be created or is not a folder" in result.stderr
+    assert f"{key}: {folder} cannot be written: " in result.stderr
     assert "read" not in result.stderr
 
 

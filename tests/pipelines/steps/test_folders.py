@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from pipelines.steps.inputs import changed_inputs
 from pipelines.steps.run import run
 from pipelines.steps.summaries import PrepareSummary
-from recsys.errors import DataError
+from recsys.errors import ConfigError, DataError
 from recsys.pipeline_config import parse_config
 from recsys.progress import silent
 
@@ -73,3 +74,30 @@ def test_a_held_out_file_is_not_in_the_log(folder: Path, held: str) -> None:
     }
     with pytest.raises(DataError, match=r"is in evaluate\.holdout_paths and in log\.paths"):
         run(parse_config(tree, base=folder), steps=("prepare",), progress=silent)
+
+
+@pytest.mark.parametrize("paths", [["events"], ["."], ["catalogue", "events/"]])
+@pytest.mark.parametrize("key", ["workspace", "store"])
+def test_a_job_does_not_read_what_it_writes(folder: Path, paths: list[str], key: str) -> None:
+    workspace, store = ("events/work", "store") if key == "workspace" else ("work", "events/date=1/store")
+    tree = {
+        "workspace": workspace,
+        "publish": {"store": store},
+        "log": {"paths": paths, "timestamp": "date"},
+    }
+    with pytest.raises(
+        ConfigError, match=r"(workspace|store): .* is in .*, so that the next run would read what this one"
+    ):
+        run(parse_config(tree, base=folder), steps=("prepare",), progress=silent)
+    assert not (folder / "events" / "work").exists()
+    hidden = {**tree, "workspace": "events/.work", "publish": {"store": "events/_store"}}
+    if paths == ["events"]:
+        assert run(parse_config(hidden, base=folder), steps=("prepare",), progress=silent).prepare.rows.accepted == 40
+
+
+def test_a_file_of_a_partition_that_is_new_is_named_with_its_folder(folder: Path) -> None:
+    prepare(folder)
+    write(folder / "events/date=2024-01-04/part-0.csv", "user,item", "u1,i1")
+    tree = {"workspace": "work", "log": {"paths": ["events"], "timestamp": "date"}}
+    (changed,) = changed_inputs(parse_config(tree, base=folder), folder / "work" / "prepare")
+    assert "date=2024-01-04/part-0.csv is new" in changed
