@@ -61,9 +61,9 @@ def _first_record(data: Bytes, dialect: Dialect, *, final: bool) -> tuple[int, i
     for size in sorted({min(HEADER_BYTES, len(data)), len(data)}):
         whole = len(data) if final and size == len(data) else end_of_records(data[:size], dialect)
         records = find_records(data[:whole], dialect)
-        filled = np.flatnonzero(records.ends > records.starts)
-        if len(filled):
-            return _span(records, int(filled[0]))
+        for at in np.flatnonzero(records.ends > records.starts).tolist():
+            if data[records.starts[at] : records.ends[at]].tobytes().strip():
+                return _span(records, at)
     return None
 
 

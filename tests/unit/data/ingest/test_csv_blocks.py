@@ -52,6 +52,7 @@ CASES = {
     "other columns": (b"n,item,user,n\n1,x,a,2\n", [(2, "a", "x")]),
     "bad bytes elsewhere": (b"user,item,n\xff\na,x,\xff\n", [(2, "a", "x")]),
     "blank lines": (b"\n\nuser,item\n\na,x\n\n\nb,y\n\n", [(5, "a", "x"), (8, "b", "y")]),
+    "white space first": (b"  \n\t\nuser,item\na,x\n", [(4, "a", "x")]),
     "empty fields": (b"user,item\n,\na,\n", [(2, "", ""), (3, "a", "")]),
     "words for nothing": (b"user,item\nNA,null\nnan,None\n", [(2, "NA", "null"), (3, "nan", "None")]),
     "quotes": (b'user,item\n"a","x,""y"""\n"",z\n', [(2, "a", 'x,"y"'), (3, "", "z")]),
