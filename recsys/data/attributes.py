@@ -1,7 +1,8 @@
 """Attributes of items: their kinds, and what became of the values of a catalogue."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Literal, TypeAlias, get_args
 
@@ -73,3 +74,18 @@ class AttributeFacts:
             f' {self.against!r} at {self.against_at}; set items.types.{name} = "{earlier}", or add the spelling to'
             " items.nulls"
         )
+
+
+_FACTS = b"attributes"
+
+
+def with_facts(table: pa.Table, facts: Mapping[str, AttributeFacts]) -> pa.Table:
+    """The table of items with `facts`, by attribute, in the metadata of its schema."""
+    text = json.dumps({name: asdict(each) for name, each in facts.items()}, ensure_ascii=False)
+    return table.replace_schema_metadata({_FACTS: text})
+
+
+def facts_in(table: pa.Table) -> dict[str, AttributeFacts]:
+    """The facts that `with_facts` kept; empty if there are none, as in tables of earlier versions."""
+    text = (table.schema.metadata or {}).get(_FACTS, b"{}")
+    return {name: AttributeFacts(**each) for name, each in json.loads(text).items()}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.data.arrow_file import TextColumn, map_arrow, one_array, write_arrow
-from recsys.data.attributes import Kind, as_plain, kind_of
+from recsys.data.attributes import AttributeFacts, Kind, as_plain, facts_in, kind_of
 from recsys.data.id_map import IdMap
 from recsys.errors import ArtifactError, DataError
 
@@ -53,6 +53,11 @@ class Items:
     def kinds(self) -> Mapping[str, Kind]:
         """The kind of every column of `table`."""
         return {field.name: kind_of(field.type) for field in self.table.schema}
+
+    @property
+    def facts(self) -> Mapping[str, AttributeFacts]:
+        """By attribute, how it was read from the catalogue; empty for items of a version that keeps no facts."""
+        return facts_in(self.table)
 
     def title(self, position: int) -> str | None:
         """The title of one item, None if it is unknown."""

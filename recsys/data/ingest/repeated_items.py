@@ -1,8 +1,10 @@
 """Items that more than one row of a catalogue describes."""
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,22 @@ class RowPlaces:
 
     origin: str
     positions: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class RowOf:
+    """Where a row is, by its number from 0 over all `places`: its file, from the folder of all files on, and line."""
+
+    places: Sequence[RowPlaces]
+
+    def __call__(self, row: int) -> str:
+        """Raises IndexError if no file has the row."""
+        folder = os.path.commonpath([Path(each.origin).parent for each in self.places])
+        for each in self.places:
+            if row < len(each.positions):
+                return f"{os.path.relpath(each.origin, folder or None)}:{each.positions[row]}"
+            row -= len(each.positions)
+        raise IndexError(f"no file has {row} more rows")
 
 
 def tell_repeated(ids: IdMap, item_idx: Indices, places: Sequence[RowPlaces]) -> None:
