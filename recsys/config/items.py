@@ -58,9 +58,3 @@ class ItemsConfig(FileFormat):
                 hint = unknown_key_hint(name, self.attributes)
                 raise ValueError(f"types: {name!r} is not in attributes{hint}")
         return self
-
-    @model_validator(mode="after")
-    def _describes_items(self) -> Self:
-        if self.title is None and not self.attributes:
-            raise ValueError("expected a title or attributes; without both, a catalogue says nothing of its items")
-        return self

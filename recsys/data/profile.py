@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from recsys.data.attributes import Kind
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.interactions import Interactions
 from recsys.data.items import TITLE, Items
@@ -16,10 +16,14 @@ class _Facts(BaseModel):
 
 
 class AttributeProfile(_Facts):
-    """`kind`: "number", "text", "boolean" or another kind. `unknown`: share of the catalogue's items without it."""
+    """`kind`: as `recsys.data.attributes.Kind`. `unknown`: share of the catalogue's items without it.
 
-    kind: str
+    `fault`: how many values are not of the kind, or kept the attribute a text, and the first of them.
+    """
+
+    kind: Kind
     unknown: float
+    fault: str | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class CatalogueProfile(_Facts):
@@ -95,16 +99,14 @@ def _share(part: int, whole: int) -> float:
 
 
 def _attributes(catalogue: Items) -> Mapping[str, AttributeProfile]:
-    table, n_items = catalogue.table, len(catalogue.ids)
-    columns = {name: table.column(name) for name in table.column_names}
+    n_items, facts = len(catalogue.ids), catalogue.facts
+    unknown = {name: catalogue.table.column(name).null_count for name in catalogue.kinds}
     return {
-        name: AttributeProfile(kind=_kind(column.type), unknown=_share(column.null_count, n_items))
-        for name, column in columns.items()
-        if name != TITLE or column.null_count < n_items
+        name: AttributeProfile(
+            kind=kind,
+            unknown=_share(unknown[name], n_items),
+            fault=facts[name].fault if name in facts else None,
+        )
+        for name, kind in catalogue.kinds.items()
+        if name != TITLE or unknown[name] < n_items
     }
-
-
-def _kind(column: pa.DataType) -> str:
-    if pa.types.is_boolean(column):
-        return "boolean"
-    return "number" if pa.types.is_integer(column) or pa.types.is_floating(column) else "text"

@@ -186,7 +186,8 @@ def _kind_faults(before: CatalogueProfile, now: CatalogueProfile, limits: Limits
         if found is None:
             yield f"{name} is not in the catalogue any more (publish.limits.same_attribute_kinds)"
         elif found.kind != was.kind:
-            yield f"{name} was {was.kind} and is {found.kind} now (publish.limits.same_attribute_kinds)"
+            why = f": {found.fault}; set items.types.{name}" if found.fault else ""
+            yield f"{name} was {was.kind} and is {found.kind} now{why} (publish.limits.same_attribute_kinds)"
 
 
 def _unknown_faults(now: CatalogueProfile, course: Course, limits: LimitsConfig) -> Iterator[str]:

@@ -62,6 +62,9 @@ def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     typed = {_name(key): _typed(key, column, config, RowOf(places)) for key, column in joined.items()}
     known = {name: _first_known(column, item_idx, len(ids)) for name, (column, _) in typed.items()}
     _warn_of_damaged_text(path, known, config)
+    if not known:
+        logger.warning("%s: items.title and items.attributes name no column, so only ids are read", path)
+        return Items.without_attributes(ids)
     facts = {name: each for name, (_, each) in typed.items() if each is not None}
     tell_facts(facts, known, config)
     return Items(ids, with_facts(pa.table(known), facts))

@@ -215,7 +215,6 @@ def test_facts_and_kinds_are_kept_with_the_items(tmp_path: Path) -> None:
         ({"attributes": ("item",)}, r"attributes: 'item' is the column of the id"),
         ({"title": "x", "attributes": ("x",)}, r"attributes: 'x' is the column of the title"),
         ({"title": "x", "attributes": ("title",)}, "attributes: 'title' is the name of the title's column"),
-        ({"attributes": ()}, "expected a title or attributes"),
         ({"attributes": ("",)}, "at least 1 character"),
         ({"attributes": ("price",), "types": {"prize": "number"}}, "did you mean 'price'"),
         ({"attributes": ("x",), "types": {"x": "money"}}, "'text', 'number', 'boolean', 'date' or 'list'"),

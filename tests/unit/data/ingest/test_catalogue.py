@@ -127,7 +127,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_items(config(tmp_path / "a.csv"))
     (tmp_path / "a.csv").write_text("sku\n\n")
     with pytest.raises(DataError, match="no row has a usable id in column 'sku'"):
-        read_items(ItemsConfig(path=(tmp_path / "a.csv",), id="sku", title="sku"))
+        read_items(ItemsConfig(path=(tmp_path / "a.csv",), id="sku"))
 
 
 def test_the_catalogue_has_a_format_and_a_delimiter_of_its_own(tmp_path: Path) -> None:
@@ -180,9 +180,16 @@ def test_an_item_on_several_rows_of_one_file_is_counted(tmp_path: Path, caplog: 
     (tmp_path / "a.csv").write_bytes(csv_text())
     (tmp_path / "b.csv").write_text("sku,name,price,year,code\nc,Cup,1,1,1\n")
     with caplog.at_level(logging.INFO):
-        read_items(ItemsConfig(path=(tmp_path,), id="sku", title="sku"))
+        read_items(ItemsConfig(path=(tmp_path,), id="sku"))
     (told,) = [record for record in caplog.records if "more than one" in record.getMessage()]
     assert told.levelno == logging.INFO
     assert told.getMessage().startswith(
         f"1 of 3 items are in more than one row, such as a in {tmp_path / 'a.csv'}:3 and"
     )
+
+
+def test_a_catalogue_of_ids_alone_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.csv").write_text("sku,name\na,A\nb,B\n")
+    items = read_items(ItemsConfig(path=(tmp_path / "a.csv",), id="sku"))
+    assert (len(items.ids), items.title(0)) == (2, None)
+    assert "items.title and items.attributes name no column" in caplog.text
