@@ -31,6 +31,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.data.splits.split import Split
 from recsys.errors import RecsysError, TooManyRefusedError
+from recsys.evaluation.gates import too_few_users
 from recsys.evaluation.number_format import count, percent
 from recsys.models.registry import ALGORITHMS
 from recsys.pipeline_config import PipelineConfig
@@ -137,8 +138,20 @@ def _steps(
     if passed.evaluate.split == "given" and not passed.evaluate.holdout_paths:
         found.append(unchecked(SPLIT, "the held-out files cannot be read"))
     else:
-        found.append(_tried(SPLIT, lambda: held_out(passed, workspace), _sides))
+        found.append(_split(passed, workspace))
     return found, None if joined else passed
+
+
+def _split(config: PipelineConfig, workspace: Workspace) -> Finding:
+    """What evaluate says of the split, and publish of the number of users."""
+    try:
+        split = held_out(config, workspace)
+    except RecsysError as error:
+        return _problem(SPLIT, str(error))
+    few = too_few_users(len(split.user_ids), config.publish)
+    if few is None or not (config.publish.must_beat_popular or config.publish.store.is_dir()):
+        return Finding(SPLIT, "ok", _sides(split))
+    return Finding(SPLIT, "problem", f"{_sides(split)}; {few}", _REMEDIES[SPLIT], exit_code=_REFUSED)
 
 
 def _prepared(

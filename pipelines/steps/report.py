@@ -23,7 +23,13 @@ from recsys.evaluation.record import Record
 from recsys.evaluation.reporting.report import Details, Judgement, Report, build_report
 from recsys.evaluation.reporting.report_ids import named
 from recsys.evaluation.results import Cohort, Evaluation
-from recsys.evaluation.serving_comparison import ServingComparison, ServingVersion, compare_with_serving, log_differs
+from recsys.evaluation.serving_comparison import (
+    MIN_SHARED_USERS,
+    ServingComparison,
+    ServingVersion,
+    compare_with_serving,
+    log_differs,
+)
 from recsys.evaluation.slices import slices_of
 from recsys.pipeline_config import PipelineConfig
 
@@ -119,7 +125,13 @@ def _compared(config: PipelineConfig, evidence: Evidence, night: NightEvidence) 
         return None
     if night.log_differs is not None:
         return log_differs(evidence.record, night.serving, night.log_differs)
-    return compare_with_serving(evidence.record, night.serving, config.evaluate, seen_events=config.log.seen_events)
+    return compare_with_serving(
+        evidence.record,
+        night.serving,
+        config.evaluate,
+        min_users=max(MIN_SHARED_USERS, config.publish.min_users),
+        seen_events=config.log.seen_events,
+    )
 
 
 def _details(

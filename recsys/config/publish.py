@@ -31,6 +31,11 @@ class PublishConfig(Section):
         description="ids of the few users whose lists the report shows: as they are; the first 12 digits of their "
         "SHA-256, which whoever knows an id can find again; or numbers",
     )
+    min_users: int = Field(
+        30,
+        ge=1,
+        description="with fewer evaluated users a gate on the metric does not pass, and none compares fewer",
+    )
     must_beat_popular: bool = Field(True, description="refuse a model that does not beat most-popular")
     limits: LimitsConfig = Field(
         LimitsConfig(), description="how much less than the serving version's a night may hold: [publish.limits]"

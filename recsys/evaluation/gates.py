@@ -54,12 +54,34 @@ def check_gates(
     Raises ConfigError if the metric was not computed or most-popular was not evaluated.
     """
     check_metric(publish, evaluate)
+    if (few := too_few_users(model.n_users, publish)) is not None:
+        return _undecided(few, serving, publish)
     gates = [_popular_gate(model, popular, publish, evaluate)] if publish.must_beat_popular else []
     if serving is None:
         return (*gates, Gate("no_metric_drop", True, "no version serves yet"))
     metric = _drop_gate("no_metric_drop", publish.metric, model, serving, publish, evaluate)
     coverage = _drop_gate("no_coverage_drop", _coverage_name(serving, publish), model, serving, publish, evaluate)
     return (*gates, metric, coverage)
+
+
+def too_few_users(n_users: int, publish: PublishConfig) -> str | None:
+    """Why nothing can be decided over `n_users` evaluated users, and what to do; None if they are enough."""
+    if n_users >= publish.min_users:
+        return None
+    users = f"{count(n_users)} user{'' if n_users == 1 else 's'}"
+    return (
+        f"only {users} could be evaluated, and a gate needs {count(publish.min_users)} (publish.min_users): hold out"
+        " more (evaluate.holdout), or set publish.min_users to less"
+    )
+
+
+def _undecided(few: str, serving: ServingComparison | None, publish: PublishConfig) -> tuple[Gate, ...]:
+    """The gates that would decide, none of them passed; the first says why."""
+    if serving is None:
+        first = Gate("no_metric_drop", True, "no version serves yet")
+        return (Gate("beats_popular", False, few), first) if publish.must_beat_popular else (first,)
+    names = ["beats_popular"] * publish.must_beat_popular + ["no_metric_drop", "no_coverage_drop"]
+    return tuple(Gate(name, False, f"not decided, as {names[0]}" if at else few) for at, name in enumerate(names))
 
 
 def check_metric(publish: PublishConfig, evaluate: EvaluateConfig) -> None:
@@ -167,6 +189,9 @@ def _stored_gate(
     now, before = model.means().get(metric), serving.serving.metrics.get(metric)
     if now is None or before is None:
         return Gate(name, True, f"the serving version was not measured by {metric}, so nothing is compared")
+    if serving.n_before is not None and serving.n_before < publish.min_users:
+        few = f"{serving.serving.owner} {metric} is over {count(serving.n_before)} users only, so it is not compared"
+        return Gate(name, True, f"{few} (publish.min_users = {count(publish.min_users)})", warning=True)
     allowed = now >= before * (1 - publish.max_metric_drop)
     detail = f"{metric} {figure(now)} is {_change(now, before)} {serving.serving.owner} {figure(before)}"
     limit = f"; {_limit('is allowed', publish)}" if now < before else ""

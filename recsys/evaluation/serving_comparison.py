@@ -71,6 +71,11 @@ class ServingComparison:
         """Number of users evaluated for both."""
         return len(self.rows_now)
 
+    @property
+    def n_before(self) -> int | None:
+        """Number of users that the serving version was evaluated on; None if it keeps no record of them."""
+        return None if self.serving.record is None else len(self.serving.record.users)
+
 
 def compare_with_serving(
     now: Record,

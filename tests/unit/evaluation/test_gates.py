@@ -78,10 +78,42 @@ def test_a_lead_over_few_users_is_said_to_be_unreliable(evaluation_of, n_users, 
     model, popular = (
         evaluation_of(name, {METRIC: np.full(n_users, mean)}) for name, mean in (("als", 1), ("popular", 0.5))
     )
-    publish = PublishConfig(metric=METRIC)
+    publish = PublishConfig(metric=METRIC, min_users=1)
     gate = check_gates(model=model, popular=popular, serving=None, publish=publish, evaluate=EVALUATE)[0]
     assert gate.passed
     assert gate.detail.endswith(said)
+
+
+def test_with_too_few_users_no_gate_passes(evaluation_of, record_of):
+    model, popular = (evaluation_of(name, {METRIC: np.full(29, mean)}) for name, mean in (("als", 1), ("popular", 0)))
+    before = ServingVersion("v1", {METRIC: 0.1}, None)
+    serving = compare_with_serving(record_of({METRIC: np.zeros(29)}), before, EVALUATE)
+    few = "only 29 users could be evaluated, and a gate needs 30 (publish.min_users): "
+
+    def decided(serving, **publish):
+        asked = {"model": model, "popular": popular, "serving": serving, "evaluate": EVALUATE}
+        return check_gates(publish=PublishConfig(metric=METRIC, **publish), **asked)
+
+    first = decided(None)
+    assert [(gate.name, gate.passed) for gate in first] == [("beats_popular", False), ("no_metric_drop", True)]
+    assert first[0].detail.startswith(few)
+    later = decided(serving)
+    assert [gate.passed for gate in later] == [False, False, False]
+    assert later[0].detail.startswith(few)
+    assert "publish.min_users to less" in later[0].detail
+    assert decided(serving, must_beat_popular=False)[0].detail.startswith(few)
+    assert verdict(decided(serving, min_users=29)) == ACCEPTED
+    assert verdict(decided(None, must_beat_popular=False)) == ACCEPTED  # no gate has anything to decide
+
+
+def test_a_version_that_was_evaluated_on_too_few_users_is_not_compared(judge, record_of):
+    before = ServingVersion("v1", {METRIC: 0.9, "coverage@20": 0.9}, record_of({METRIC: np.ones(7)}))
+    comparison = compare_with_serving(record_of({METRIC: np.zeros(400)}), before, EVALUATE)
+    gates = judge(serving=comparison)
+    assert verdict(gates) == ACCEPTED
+    assert gates[1].warning
+    assert "is over 7 users only, so it is not compared (publish.min_users = 30)" in gates[1].detail
+    assert verdict(judge(serving=comparison, publish=PublishConfig(min_users=7))) == REFUSED
 
 
 def test_a_refusal_names_the_key_that_asks(judge, stored):
