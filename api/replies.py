@@ -214,7 +214,10 @@ class ModelReply(Reply):
     config: Mapping[str, object] = Field(description="the settings it was prepared, evaluated and trained with")
     metrics: Mapping[str, object] = Field(description="as evaluated before it was published")
     index: Mapping[str, object] = Field(description="how items are searched, and how exactly")
-    counts: Mapping[str, object] = Field(description="users, items and entries it was trained on")
+    counts: Mapping[str, object] = Field(
+        description="users, items and entries it was trained on; `folded_in_users` are served from their stored "
+        "history, `fallback_users` of the log have none and get the most popular items"
+    )
     verdict: str = Field(description="the gates' verdict before it was published")
 
     @classmethod

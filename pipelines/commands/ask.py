@@ -159,10 +159,7 @@ def _read_events(path: Path | None) -> "tuple[Event, ...]":
     events = []
     for number, line in enumerate(lines, start=1):
         try:
-            event = Event(**json.loads(line))
-            if not (isinstance(event.item_id, str) and isinstance(event.event, str | None)):
-                raise TypeError("item_id and event are texts")
-            events.append(event)
+            events.append(Event(**json.loads(line)))
         except (ValueError, TypeError, InvalidRequestError) as error:
             expected = "a JSON object with item_id and optionally event, value, timestamp"
             raise ConfigError(f"{path}, line {number}: expected {expected}: {error}") from error

@@ -46,6 +46,7 @@ def export(engine: Engine, out: Path, *, k: int, progress: Progress, filter: str
         raise ConfigError(f"--out {out}: got the ending {out.suffix!r}, expected one of {', '.join(_WRITERS)}")
     if not out.parent.is_dir():
         raise ConfigError(f"--out {out}: the folder {out.parent} does not exist")
+    n_users = len(engine.user_ids) + len(engine.folded_user_ids)
     with (
         storage_errors(out, doing="while the lists were written"),
         _replacing(out) as partial,
@@ -56,7 +57,7 @@ def export(engine: Engine, out: Path, *, k: int, progress: Progress, filter: str
             table = _table(engine, user_ids, top)
             writer.write_table(table)
             rows, done = rows + table.num_rows, done + len(top)
-            progress("export", done, len(engine.user_ids))
+            progress("export", done, n_users)
     return rows
 
 

@@ -1,5 +1,6 @@
 """Recommendations and neighbours as the command line prints them: tables for people, JSON trees for programs."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ from rich.markup import escape
 
 from pipelines.commands.rendering import line, out, table
 from pipelines.commands.rendering_night import outcome
+from recsys.errors import UnknownUserError
 
 if TYPE_CHECKING:
     from pipelines.commands.demo import DemoResult
@@ -74,8 +76,8 @@ def users(engine: "Engine", answer: "UserAnswer", title: str) -> None:
 
 
 def history(engine: "Engine", user_id: str) -> None:
-    """The main items of a known user's history, to judge the list below by."""
-    if engine.user_ids.position(user_id) is not None:
+    """The main items of a user's stored history, to judge the list below by."""
+    with suppress(UnknownUserError):
         seen = engine.history(user_id, limit=_HISTORY)
         out.print(f"[dim]history:[/] {escape(' | '.join(item.title or item.item_id for item in seen))}")
 

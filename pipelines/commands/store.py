@@ -31,7 +31,9 @@ def export(
     engine = engine_of(store)
     with listener() as progress, marked_filter_errors(condition):
         rows = export_lists(engine, out, k=k, progress=progress, filter=condition)
-    rendering.line(f"{rows:,} rows for {len(engine.user_ids):,} users in {out}")
+    known, folded = len(engine.user_ids), len(engine.folded_user_ids)
+    of_whom = f", {folded:,} of them folded in," if folded else ""
+    rendering.line(f"{rows:,} rows for {known + folded:,} users{of_whom} in {out}")
 
 
 def models(store: Store, as_json: Json = False) -> None:

@@ -8,7 +8,7 @@ from pipelines.steps.memory import give_back
 from pipelines.steps.summaries import Fingerprints, LogFileCounts, PrepareSummary
 from pipelines.steps.workspace import Workspace
 from recsys.config import ItemsConfig, LogSchema
-from recsys.data.cleaning import build_matrix
+from recsys.data.cleaning import clean
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.ingest.catalogue import read_items
@@ -37,15 +37,19 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         holdout_rows = _read_holdout(inputs, config, workspace, output.folder, progress)
         events, rows = _read(source, config, quarantine=workspace.quarantine, progress=progress)
         newest = _newest(events)
-        matrix, cleaning = build_matrix(events, config.prepare, weights=weights.at(newest))
+        cleaned = clean(events, config.prepare, weights=weights.at(newest))
+        cleaning = cleaned.summary
         events.save(output.folder / "events")
         if config.items is not None and catalogue is not None:
             _warn(foreign_catalogue(config.items, catalogue, events))
         _warn(absent_ignored_kinds(config.log, rows, events))
-        items = Items.without_attributes(matrix.items) if catalogue is None else catalogue
-        matrix = matrix.with_items(items.ids)
+        items = Items.without_attributes(cleaned.matrix.items) if catalogue is None else catalogue
+        matrix = cleaned.matrix.with_items(items.ids)
         matrix.save(output.folder / "matrix")
         save_seen(seen_items(events, matrix, weights=weights.at(newest)), output.folder)
+        folded_in = cleaned.folded_in.with_items(items.ids)
+        folded_in.save(output.folder / "folded_in")
+        save_seen(seen_items(events, folded_in, weights=weights.at(newest)), output.folder / "folded_in")
         items.aligned(matrix.items).save(output.folder / "items.arrow")
         output.summary = PrepareSummary(
             rows=rows,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from pipelines.steps.workspace import Workspace
 from recsys.artifacts.bundle import Pages, read_record, seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.files import replace_durably
+from recsys.artifacts.folded_users import FoldedUsers
 from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts
 from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
@@ -136,6 +138,13 @@ def _stored(registry: Registry, version: str) -> ServingVersion:
     return ServingVersion(version, means, record, measured)
 
 
+def _folded_in(prepared: Path) -> FoldedUsers | None:
+    """The users whom training left out, None if it left out nobody."""
+    folder = prepared / "folded_in"
+    matrix = InteractionMatrix.load(folder)
+    return FoldedUsers(matrix.users, matrix.csr, load_seen(folder, matrix.csr.shape)) if matrix.n_users else None
+
+
 def _seal(
     config: PipelineConfig,
     workspace: Workspace,
@@ -157,6 +166,7 @@ def _seal(
             model=model,
             history=matrix.csr,
             seen=load_seen(prepared, matrix.csr.shape),
+            folded_in=_folded_in(prepared),
             popularity=np.asarray(model.item_degree),
             index=read_index(indexed, "index", shape),
             similar=read_index(indexed, "similar", shape),
@@ -168,7 +178,13 @@ def _seal(
                 NEWEST_EVENT: prepare.newest_event,
                 **prepare.rows.to_dict(),
             },
-            counts={"users": matrix.n_users, "items": matrix.n_items, "entries": int(matrix.csr.nnz)},
+            counts={
+                "users": matrix.n_users,
+                "folded_in_users": prepare.cleaning.n_folded_in,
+                "fallback_users": prepare.cleaning.n_bots + prepare.cleaning.n_without_history,
+                "items": matrix.n_items,
+                "entries": int(matrix.csr.nnz),
+            },
             metrics=workspace.summary(EvaluateSummary).metrics[config.model.algorithm],
             gates=[asdict(gate) for gate in report.judgement.gates],
             verdict=report.verdict or "",

@@ -19,6 +19,7 @@ from recsys.evaluation.provenance import (
     SplitSummary,
     Stopping,
     Summary,
+    other_users,
 )
 
 
@@ -91,7 +92,13 @@ class PrepareSummary(StepSummary):
             "ignored": sum(rows.ignored.values()),
             "merged": rows.merged,
         }
-        return {**counts, "users": matrix.n_users, "items": matrix.n_items, "entries": matrix.entries}
+        return {
+            **counts,
+            "users": matrix.n_users,
+            "items": matrix.n_items,
+            "entries": matrix.entries,
+            "folded_in": matrix.n_folded_in,
+        }
 
     def sentence(self) -> str:
         """Rows by reason, and the size of the matrix."""
@@ -106,7 +113,8 @@ class PrepareSummary(StepSummary):
         return (
             f"{count(rows.rows_read)} rows read, {count(rows.accepted)} accepted{refused}; matrix"
             f" {count(cleaning.n_users)} users x {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
-            f"{more}{self.files.sentence() if self.files else ''}"
+            f"{more}{'; ' if (others := other_users(cleaning)) else ''}{others}"
+            f"{self.files.sentence() if self.files else ''}"
         )
 
 

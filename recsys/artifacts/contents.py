@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recsys.artifacts.folded_users import FoldedUsers
 from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
@@ -22,6 +23,7 @@ USERS = "users.arrow"
 _ITEMS, _CATALOGUE = "items.arrow", "catalogue.arrow"
 _MODEL, _HISTORY, _SEEN, _POPULARITY = "model", "seen", "left_out", "popularity.npy"
 _INDEX, _SIMILAR = "index", "similar"
+_FOLDED_IN = "folded_in"
 
 PARSED_FROM_BYTES = parsed_files(_INDEX) | parsed_files(_SIMILAR)
 """Files that `load_contents` takes as bytes; it maps the others into memory."""
@@ -33,7 +35,8 @@ class Contents:
 
     `users`: the rows. `items`: the columns, with titles and attributes. `history`: canonical float32 CSR
     (n_users, n_items), the weights of each user's items. `seen`: canonical float32 CSR (n_users, n_items), the items
-    that lists leave out; None if those are the histories. `popularity`: float32 (n_items,), what the fallback
+    that lists leave out; None if those are the histories. `folded_in`: other users, whose vectors are folded in from
+    their histories; None if there are none. `popularity`: float32 (n_items,), what the fallback
     ranks by.
     `index`: searched by inner product with user vectors. `similar`: item vectors of length one, searched by cosine.
     Raises ArtifactError if shapes, dtypes or values do not match.
@@ -44,6 +47,7 @@ class Contents:
     model: FactorModel
     history: Csr
     seen: Csr | None = None
+    folded_in: FoldedUsers | None = None
     popularity: Floats
     index: VectorIndex
     similar: VectorIndex
@@ -57,6 +61,9 @@ class Contents:
         _check_rows("histories", self.history)
         if self.seen is not None:
             _check_rows("seen items", self.seen)
+        if self.folded_in is not None:
+            _check_rows("histories of users to fold in", self.folded_in.history)
+            _check_rows("seen items of users to fold in", self.folded_in.left_out)
         object.__setattr__(self, "popularity", read_only(self.popularity))
 
     @property
@@ -76,7 +83,7 @@ def _shapes(parts: Contents) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
     """By part: its shape, and the shape that follows from the id maps."""
     vectors = parts.model.embeddings
     n_users, n_items = len(parts.users), len(parts.items.ids)
-    return {
+    expected = {
         "user vectors": (vectors.users.shape, (n_users, vectors.factors)),
         "item vectors": (vectors.items.shape, (n_items, vectors.factors)),
         "item degrees": (parts.model.item_degree.shape, (n_items,)),
@@ -86,10 +93,19 @@ def _shapes(parts: Contents) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
         "index": ((parts.index.n_items,), (n_items,)),
         "similar items": ((parts.similar.n_items,), (n_items,)),
     }
+    return expected if parts.folded_in is None else expected | _folded_shapes(parts.folded_in, n_items)
+
+
+def _folded_shapes(folded: FoldedUsers, n_items: int) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    expected = (len(folded.users), n_items)
+    return {
+        "histories of users to fold in": (folded.history.shape, expected),
+        "seen items of users to fold in": (folded.left_out.shape, expected),
+    }
 
 
 def save_contents(contents: Contents, folder: Path) -> None:
-    """Write every part into `folder`, the seen items only if they are apart. Raises OSError."""
+    """Write every part that there is into `folder`. Raises OSError."""
     contents.users.save(folder / USERS)
     contents.items.ids.save(folder / _ITEMS)
     contents.items.save(folder / _CATALOGUE)
@@ -97,6 +113,8 @@ def save_contents(contents: Contents, folder: Path) -> None:
     save_csr(contents.history, folder / _HISTORY)
     if contents.seen is not None:
         save_csr(contents.seen, folder / _SEEN)
+    if contents.folded_in is not None:
+        contents.folded_in.save(folder / _FOLDED_IN)
     save_array(contents.popularity, folder / _POPULARITY)
     save_index(contents.index, folder, _INDEX)
     save_index(contents.similar, folder, _SIMILAR)
@@ -115,6 +133,7 @@ def load_contents(folder: Path, verified: Mapping[str, bytes | memoryview]) -> C
         model=model,
         history=history,
         seen=load_csr(folder / _SEEN, history.shape) if seen_apart else None,
+        folded_in=FoldedUsers.load(folder / _FOLDED_IN, len(ids)) if (folder / _FOLDED_IN).exists() else None,
         popularity=_load_array(folder / _POPULARITY),
         index=load_index(folder, _INDEX, shape, verified=verified),
         similar=load_index(folder, _SIMILAR, shape, verified=verified),

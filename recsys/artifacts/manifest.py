@@ -65,7 +65,7 @@ class Manifest(BaseModel):
     created_at: str = Field(description="UTC, ISO 8601")
     config: Json = Field(description="the resolved configuration")
     log: Json = Field(description="fingerprint and row counts of the log")
-    counts: Json = Field(description="users, items, entries")
+    counts: Json = Field(description="users who were trained on, folded in and neither; items, entries")
     metrics: Json = Field(description="metric name to value")
     gates: list[JsonValue] = Field(description="each gate's name, whether it passed, and why")
     verdict: str

@@ -13,7 +13,7 @@ from recsys.data.event_weights import EventWeights
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix
-from recsys.data.pairs import Pairs
+from recsys.data.pairs import Pairs, run_starts
 from recsys.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,9 @@ class CleaningSummary:
     decayed_away            the events are so old that their weight is zero in float32
     user_below_min_items    the user has fewer than `prepare.min_user_items` items
     item_below_min_users    the item has fewer than `prepare.min_item_users` users
+
+    `n_users`, `n_items`: of the matrix. Of the other users `n_folded_in` have items of the matrix, `n_bots` have too
+    many events, and of `n_without_history` no event with an item of the matrix counts.
     """
 
     events_in: int
@@ -54,6 +57,9 @@ class CleaningSummary:
     removed: Mapping[str, int]
     n_users: int
     n_items: int
+    n_folded_in: int = 0
+    n_bots: int = 0
+    n_without_history: int = 0
 
     def __post_init__(self) -> None:
         if self.events_in != self.events_kept + sum(self.removed.values()):
@@ -64,9 +70,28 @@ class CleaningSummary:
         return {**vars(self), "removed": dict(self.removed)}
 
 
+@dataclass(frozen=True, eq=False)
+class Cleaned:
+    """The entries to train on, those of users who are not trained on, and what became of the events.
+
+    `matrix`: the k-core. `folded_in`: over the items of `matrix`, the users whom the k-core left out and who have any
+    of these items; their vectors can be folded in.
+    """
+
+    matrix: InteractionMatrix
+    folded_in: InteractionMatrix
+    summary: CleaningSummary
+
+
 def build_matrix(
     events: Interactions, prepare: PrepareConfig, *, weights: EventWeights
 ) -> tuple[InteractionMatrix, CleaningSummary]:
+    """The matrix and the summary of `clean`."""
+    cleaned = clean(events, prepare, weights=weights)
+    return cleaned.matrix, cleaned.summary
+
+
+def clean(events: Interactions, prepare: PrepareConfig, *, weights: EventWeights) -> Cleaned:
     """Leave out users with too many events, weigh and merge the rest, and cut to the k-core.
 
     `prepare`: the bounds on users and items. `weights`: how events become weights; with `weights.net`, values at or
@@ -76,19 +101,33 @@ def build_matrix(
     """
     _check_values(events, weights)
     removed = dict.fromkeys(_SETTINGS, 0)
-    kept, removed[USER_ABOVE_MAX_EVENTS] = _without_bots(events, prepare.max_user_events)
+    kept, removed[USER_ABOVE_MAX_EVENTS], n_bots = _without_bots(events, prepare.max_user_events)
     merged = weights.merge(kept)
     del kept
-    pairs, removed[NET_NON_POSITIVE if weights.net else DECAYED_AWAY] = _positive(merged)
-    pairs, below = k_core(pairs, min_user_items=prepare.min_user_items, min_item_users=prepare.min_item_users)
+    n_people = len(run_starts(merged.user_idx))
+    positive, removed[NET_NON_POSITIVE if weights.net else DECAYED_AWAY] = _positive(merged)
+    del merged
+    pairs, below = k_core(positive, min_user_items=prepare.min_user_items, min_item_users=prepare.min_item_users)
     removed = {reason: count for reason, count in (removed | below).items() if count}
     if len(pairs) == 0:
         raise DataError(_nothing_left(len(events), removed))
-    matrix = _matrix(pairs, events.users, events.items)
-    kept_events = int(pairs.n_events.sum(dtype=np.int64))
-    summary = CleaningSummary(len(events), kept_events, len(pairs), removed, matrix.n_users, matrix.n_items)
+    left_out = _of_other_users(positive, pairs, n_users=len(events.users), n_items=len(events.items))
+    del positive
+    kept_items, _ = _renumbered(pairs.item_idx)
+    matrix, folded_in = (_matrix(each, events.users, events.items, kept_items) for each in (pairs, left_out))
+    summary = CleaningSummary(
+        events_in=len(events),
+        events_kept=int(pairs.n_events.sum(dtype=np.int64)),
+        entries=len(pairs),
+        removed=removed,
+        n_users=matrix.n_users,
+        n_items=matrix.n_items,
+        n_folded_in=folded_in.n_users,
+        n_bots=n_bots,
+        n_without_history=n_people - matrix.n_users - folded_in.n_users,
+    )
     logger.info("cleaning: %s", summary.to_dict())
-    return matrix, summary
+    return Cleaned(matrix, folded_in, summary)
 
 
 def build_history(events: Interactions, weights: EventWeights) -> InteractionMatrix:
@@ -135,12 +174,24 @@ def _check_values(events: Interactions, weights: EventWeights) -> None:
         raise DataError(f'events: value {events.value.min()}, expected above zero unless log.non_positive = "net"')
 
 
-def _without_bots(events: Interactions, max_user_events: int | None) -> tuple[Interactions, int]:
+def _without_bots(events: Interactions, max_user_events: int | None) -> tuple[Interactions, int, int]:
+    """The events of users within the bound, and the number of events and of users that are left out."""
     if max_user_events is None:
-        return events, 0
+        return events, 0, 0
     within = within_max_events(events.user_idx, max_user_events)
     n_removed = len(events) - int(np.count_nonzero(within))
-    return (events.select(within) if n_removed else events), n_removed
+    if n_removed == 0:
+        return events, 0, 0
+    return events.select(within), n_removed, len(np.unique(events.user_idx[~within]))
+
+
+def _of_other_users(pairs: Pairs, core: Pairs, *, n_users: int, n_items: int) -> Pairs:
+    """The pairs of users who are not in `core` with items that are. `core`: a part of `pairs`."""
+    if len(core) == len(pairs):
+        return pairs.select(np.zeros(len(pairs), np.bool_))
+    trained = np.bincount(core.user_idx, minlength=n_users) > 0
+    items = np.bincount(core.item_idx, minlength=n_items) > 0
+    return pairs.select(~trained[pairs.user_idx] & items[pairs.item_idx])
 
 
 def _positive(pairs: Pairs) -> tuple[Pairs, int]:
@@ -157,9 +208,12 @@ def _nothing_left(n_events: int, removed: Mapping[str, int]) -> str:
     return f"nothing is left of {n_events} events: {causes}"
 
 
-def _matrix(pairs: Pairs, users: IdMap, items: IdMap) -> InteractionMatrix:
+def _matrix(pairs: Pairs, users: IdMap, items: IdMap, kept_items: Indices) -> InteractionMatrix:
+    """The matrix over the items at `kept_items`, int32, ascending, which hold those of `pairs`."""
     kept_users, user_idx = _renumbered(pairs.user_idx)
-    kept_items, item_idx = _renumbered(pairs.item_idx)
+    column = np.zeros(len(items), np.int32)
+    column[kept_items] = np.arange(len(kept_items), dtype=np.int32)
+    item_idx = column[pairs.item_idx]
     indptr = np.append(0, np.cumsum(np.bincount(user_idx))).astype(np.int32)
     csr = Csr((pairs.weight, item_idx, indptr), shape=(len(kept_users), len(kept_items)))
     return InteractionMatrix(users.take(kept_users), items.take(kept_items), csr)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UserStatus = Literal["known", "folded_in", "fallback"]
-"""known: from the user's own vector; folded_in: from a history given with the question; fallback: most popular."""
+"""known: from the user's own vector; folded_in: from the history of a user who was not trained on, or given with the
+question; fallback: most popular."""
 
 
 @dataclass(frozen=True)

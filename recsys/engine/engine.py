@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from functools import partial
 from typing import Self
 
 import numpy as np
+import pyarrow as pa
 
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest
@@ -25,7 +27,7 @@ from recsys.engine.question import (
 )
 from recsys.engine.ranking import Ranker
 from recsys.engine.selection import Selection
-from recsys.engine.user_profiles import UserProfiles
+from recsys.engine.user_profiles import StoredUser, UserGroup, UserProfiles
 from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
 from recsys.map_ordered import map_blas
 from recsys.retrieval.topk import TopK
@@ -81,8 +83,13 @@ class Engine:
 
     @property
     def user_ids(self) -> IdMap:
-        """The users of this version."""
+        """The users of this version who were trained on."""
         return self._bundle.users
+
+    @property
+    def folded_user_ids(self) -> IdMap:
+        """The users whom training left out, and whose lists come from their stored history."""
+        return _NOBODY if self._bundle.folded_in is None else self._bundle.folded_in.users
 
     @property
     def item_ids(self) -> IdMap:
@@ -120,23 +127,25 @@ class Engine:
     def iter_all(
         self, k: int, batch: int = _EXPORT_BATCH, *, filter: str | None = None
     ) -> Iterator[tuple[list[str], TopK]]:
-        """Every user's list, `batch` users at a time, in the order of `user_ids`.
+        """Every user's list, `batch` users at a time: all of `user_ids`, then `folded_user_ids`.
 
         `filter`: a condition on the items' attributes. Yields user ids (n,) and their TopK (n, k) with positions in
         `item_ids`: what `ask` would answer. Raises FilterError.
         """
         k, question = check_k(k), Question(filter=filter)
-        eligible, left_out = self._selection.eligible(question), self._bundle.left_out
-        if not self._selection.excludes_seen(question):
-            left_out = empty_csr(left_out.shape)
+        eligible, excludes_seen = self._selection.eligible(question), self._selection.excludes_seen(question)
 
-        def ranked(start: int) -> tuple[list[str], TopK]:
-            ids = self.user_ids.ids.slice(start, batch).to_pylist()
-            rows = slice(start, start + len(ids))
-            vectors, seen = self._bundle.model.embeddings.users[rows], left_out[rows]
-            return ids, self._ranker.rank(vectors, k, exclude=seen, search=eligible.search, allowed=eligible.allowed)
+        def ranked(group: UserGroup, start: int) -> tuple[list[str], TopK]:
+            rows = slice(start, start + batch)
+            left_out = group.left_out[rows]
+            exclude = left_out if excludes_seen else empty_csr(left_out.shape)
+            found = self._ranker.rank(
+                group.vectors(rows), k, exclude=exclude, search=eligible.search, allowed=eligible.allowed
+            )
+            return group.users.ids[rows].to_pylist(), found
 
-        yield from map_blas(ranked, range(0, len(self.user_ids), batch))
+        for group in self._profiles.groups():
+            yield from map_blas(partial(ranked, group), range(0, len(group.users), batch))
 
     def rank(self, item_ids: Ids, *, user_id: Id | None = None, events: Sequence[Event] = ()) -> CandidateAnswer:
         """The given items in the order of their scores for the user of `user_id`, `events` or both; each item once.
@@ -188,7 +197,9 @@ class Engine:
     def similar_users(self, user_id: Id, *, k: int = 10) -> UserAnswer:
         """The users nearest by cosine, never the user. Raises UnknownUserError."""
         k = check_k(k)
-        return self._neighbours.users(self._user(user_id), k=k)
+        known = checked_id(user_id, "user_id")
+        user = self._user(known)
+        return self._neighbours.users(known, self._profiles.vector(user), k=k, own=user.trained_at)
 
     def item(self, item_id: Id) -> ItemView:
         """What is known of an item. Raises UnknownItemError."""
@@ -211,7 +222,7 @@ class Engine:
     def history(self, user_id: Id, *, limit: int = 100) -> tuple[Ranked, ...]:
         """The user's stored history, largest weight first, at most `limit` items. Raises UnknownUserError."""
         limit = check_k(limit, "limit")
-        indices, weights = self._profiles.history(self._user(user_id))
+        indices, weights = self._user(checked_id(user_id, "user_id")).history
         heaviest = np.argsort(-weights, kind="stable")[:limit]
         return ranked(self._bundle.items, indices[heaviest], weights[heaviest])
 
@@ -222,9 +233,11 @@ class Engine:
             raise UnknownItemError(known)
         return item
 
-    def _user(self, user_id: Id) -> int:
-        known = checked_id(user_id, "user_id")
-        user = self.user_ids.position(known)
+    def _user(self, user_id: str) -> StoredUser:
+        user = self._profiles.find(user_id)
         if user is None:
-            raise UnknownUserError(known)
+            raise UnknownUserError(user_id)
         return user
+
+
+_NOBODY = IdMap(pa.array([], pa.string()))

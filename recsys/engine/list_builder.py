@@ -181,4 +181,4 @@ class ListBuilder:
         return limits_of(resolved.question, has_seen=has_seen, hides_new=hides_new)
 
     def _is_user(self, question: Question) -> bool:
-        return question.user_id is None or self._bundle.users.position(question.user_id) is not None
+        return question.user_id is None or self._profiles.find(question.user_id) is not None

@@ -77,22 +77,23 @@ class Neighbours:
             warnings.append(short_list(len(items), limits, noun="other item"))
         return self._answer(items, warnings, k=k, unknown_items=unknown_items)
 
-    def users(self, user: int, *, k: int) -> UserAnswer:
-        """The k users whose vectors have the largest cosine with that of `user`, never the user; exact search.
+    def users(self, user_id: str, vector: Floats, *, k: int, own: int | None) -> UserAnswer:
+        """The k users whose trained vectors have the largest cosine with `vector`, float32 (d,), never the user.
 
-        Users without a learned vector are never listed.
+        `user_id`: whose vector it is. `own`: its position among the trained ones, None for a user who was folded in.
+        Users without a trained vector are never listed. The search is exact.
         """
-        vectors, length = self._bundle.model.embeddings.users, self._user_lengths[user]
+        length = np.float32(np.sqrt(squared_lengths(vector[None])[0]))
         found: tuple[RankedUser, ...] = ()
         if length:
-            top = self._nearest_users((vectors[user] / length)[None], user, k)
+            top = self._nearest_users((vector / length)[None], own, k)
             places = enumerate(zip(*top.row(0), strict=True), start=1)
             ids = self._bundle.users
             found = tuple(RankedUser(ids.id_at(int(at)), float(score), rank) for rank, (at, score) in places)
         warning = short_list(len(found), [], noun="other user") if length else NO_SIMILAR_USERS
         return UserAnswer(
             model_version=self._bundle.manifest.version,
-            user_id=self._bundle.users.id_at(user),
+            user_id=user_id,
             requested=k,
             users=found,
             warnings=(warning,) if len(found) < k else (),
@@ -114,10 +115,11 @@ class Neighbours:
         """float32 (m, d): the vectors of the items at `positions`, of length one; zero for those without a vector."""
         return normalised(np.asarray(self._bundle.model.embeddings.items[positions]))
 
-    def _nearest_users(self, direction: Floats, user: int, k: int) -> TopK:
-        """The best by cosine with `direction`, float32 (1, d), but for `user`; near-ties settled as in a search."""
+    def _nearest_users(self, direction: Floats, own: int | None, k: int) -> TopK:
+        """The best by cosine with `direction`, float32 (1, d), but for `own`; near-ties settled as in a search."""
         cosines = self._cosines(direction[0])
-        cosines[user] = -np.inf
+        if own is not None:
+            cosines[own] = -np.inf
         near = near_top_k(cosines[None], k, rounding_slack(direction, longest=1.0))
         users, lengths = self._bundle.model.embeddings.users, self._user_lengths
         settled = inner_products(direction, users, near.indices) / lengths[near.indices]

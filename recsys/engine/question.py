@@ -55,6 +55,8 @@ class Event:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "item_id", id_text(self.item_id, "item_id"))
+        if not isinstance(self.event, str | None):
+            raise InvalidRequestError(f"event: expected a text, got {type(self.event).__name__}")
 
 
 @dataclass(frozen=True, kw_only=True)

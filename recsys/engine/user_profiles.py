@@ -1,11 +1,13 @@
 """UserProfile: the vector a list is made for, and what it comes from."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
+from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr
 from recsys.engine.answers import (
     IGNORED_EVENTS,
@@ -45,43 +47,61 @@ class UserProfiles:
         self._bundle = bundle
         # A row of a mapped array is many times slower to take than one of the same memory as a plain array.
         self._vectors = np.asarray(bundle.model.embeddings.users)
-        self._history, self._seen = _Rows.of(bundle.history), _Rows.of(bundle.left_out)
+        self._trained = _Histories.of(bundle.users, bundle.history, bundle.left_out)
+        folded = bundle.folded_in
+        self._folded = None if folded is None else _Histories.of(folded.users, folded.history, folded.left_out)
         self._event_weights = weights_of(bundle.manifest)
 
     def profile(self, question: Question) -> UserProfile:
-        """The user of `question`: a known user by the trained vector, or folded in if there are events.
+        """The user of `question`: by the trained vector, or folded in if there is none or there are events.
 
         Raises InvalidRequestError if this version's log could not have held the events.
         """
-        user = None if question.user_id is None else self._bundle.users.position(question.user_id)
+        user = None if question.user_id is None else self.find(question.user_id)
         if question.events:
-            return self._folded_in(question, user)
+            return self._with_events(question, user)
         if user is not None:
-            return self._known(user)
+            return self._stored(user)
         return self._fallback(NO_USER if question.user_id is None else UNKNOWN_USER)
 
-    def history(self, user: int) -> tuple[Indices, Floats]:
-        """The stored history of one user: item positions int32 (m,), ascending, and weights float32 (m,)."""
-        return self._history.row(user)
+    def find(self, user_id: str) -> "StoredUser | None":
+        """What the version stores of a user, trained or not; None if that is nothing."""
+        if (at := self._trained.users.position(user_id)) is not None:
+            return StoredUser(self._trained.history.row(at), self._trained.seen.row(at)[0], at)
+        if self._folded is None or (at := self._folded.users.position(user_id)) is None:
+            return None
+        return StoredUser(self._folded.history.row(at), self._folded.seen.row(at)[0])
 
-    def _known(self, user: int) -> UserProfile:
-        vector, stored = self._vectors[user], self.history(user)
-        known = bool(vector.any())
-        warnings = () if known else (USER_WITHOUT_VECTOR,)
-        seen = self._seen.row(user)[0]
-        return UserProfile(vector, stored, seen, "known" if known else "fallback", warnings)
+    def vector(self, user: "StoredUser") -> Floats:
+        """float32 (d,): trained, or folded in; all zero if no item of the history has a learned vector."""
+        return self._fold_in(user.history) if user.trained_at is None else self._vectors[user.trained_at]
 
-    def _folded_in(self, question: Question, user: int | None) -> UserProfile:
+    def groups(self) -> "Iterator[UserGroup]":
+        """The trained users, then those who are folded in."""
+        bundle = self._bundle
+        yield UserGroup(bundle.users, bundle.left_out, lambda rows: bundle.model.embeddings.users[rows])
+        if (folded := bundle.folded_in) is not None:
+            yield UserGroup(folded.users, folded.left_out, lambda rows: bundle.model.fold_in(folded.history[rows]))
+
+    def _stored(self, user: "StoredUser") -> UserProfile:
+        vector = self.vector(user)
+        if not vector.any():
+            return UserProfile(vector, user.history, user.seen, "fallback", (USER_WITHOUT_VECTOR,))
+        return UserProfile(vector, user.history, user.seen, "known" if user.trained_at is not None else "folded_in")
+
+    def _fold_in(self, history: tuple[Indices, Floats]) -> Floats:
+        folded: Floats = self._bundle.model.fold_in(row_of(*history, n_items=self._bundle.history.shape[1]))[0]
+        return folded
+
+    def _with_events(self, question: Question, user: "StoredUser | None") -> UserProfile:
         weighed = weigh(question.events, self._bundle.items.ids, self._event_weights)
         ignored = (IGNORED_EVENTS.format(weighed.n_ignored),) if weighed.n_ignored else ()
         if user is not None and len(weighed.item_idx) == 0:
-            known_user = self._known(user)
-            warnings = (*ignored, *known_user.warnings)
-            return replace(known_user, unknown_items=weighed.unknown_items, warnings=warnings)
-        stored = _NO_HISTORY if user is None else self.history(user)
-        seen = _NO_HISTORY[0] if user is None else self._seen.row(user)[0]
-        history = self._event_weights.combine(stored, (weighed.item_idx, weighed.weight))
-        vector = self._bundle.model.fold_in(row_of(*history, n_items=self._bundle.history.shape[1]))[0]
+            stored = self._stored(user)
+            return replace(stored, unknown_items=weighed.unknown_items, warnings=(*ignored, *stored.warnings))
+        before, seen = (_NO_HISTORY, _NO_HISTORY[0]) if user is None else (user.history, user.seen)
+        history = self._event_weights.combine(before, (weighed.item_idx, weighed.weight))
+        vector = self._fold_in(history)
         known = bool(vector.any())
         only_events = (ONLY_EVENTS,) if question.user_id is not None and user is None else ()
         return UserProfile(
@@ -96,6 +116,39 @@ class UserProfiles:
     def _fallback(self, warning: str) -> UserProfile:
         zero = np.zeros(self._bundle.model.embeddings.factors, np.float32)
         return UserProfile(zero, _NO_HISTORY, _NO_HISTORY[0], "fallback", (warning,))
+
+
+@dataclass(frozen=True, eq=False)
+class StoredUser:
+    """One user of a version.
+
+    `history`: item positions int32 (m,), ascending, and weights float32 (m,). `seen`: int32 (s,), ascending, the
+    items that lists leave out. `trained_at`: position of the trained vector; None if the user is folded in.
+    """
+
+    history: tuple[Indices, Floats]
+    seen: Indices
+    trained_at: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class UserGroup:
+    """Users of one kind: what their lists leave out, CSR (n, n_items), and vectors float32 (m, d) of some rows."""
+
+    users: IdMap
+    left_out: Csr
+    vectors: Callable[[slice], Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class _Histories:
+    users: IdMap
+    history: "_Rows"
+    seen: "_Rows"
+
+    @staticmethod
+    def of(users: IdMap, history: Csr, left_out: Csr) -> "_Histories":
+        return _Histories(users, _Rows.of(history), _Rows.of(left_out))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 
 from recsys.data.cleaning import CleaningSummary
 from recsys.data.ingest.accounting import RowCounts
+from recsys.evaluation.number_format import count
 from recsys.models.factors.config import FactorModelConfig
 
 Value = TypeVar("Value")
@@ -24,6 +25,17 @@ class Summary(BaseModel):
 
 Rows = Annotated[RowCounts, PlainSerializer(RowCounts.to_dict)]
 Cleaning = Annotated[CleaningSummary, PlainSerializer(CleaningSummary.to_dict)]
+
+
+def other_users(cleaning: CleaningSummary) -> str:
+    """How many users of the log were not trained on, and what they are served; empty if there are none."""
+    parts = (
+        (cleaning.n_folded_in, "folded in"),
+        (cleaning.n_bots, "with too many events"),
+        (cleaning.n_without_history, "without a trained item"),
+    )
+    told = ", ".join(f"{count(n)} {what}" for n, what in parts if n)
+    return f"other users: {told}" if told else ""
 
 
 class SplitSummary(Summary):

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from recsys.data.cleaning import CleaningSummary
 from recsys.evaluation.comparison import Estimates
 from recsys.evaluation.definitions import DEFINITIONS, split_name
 from recsys.evaluation.number_format import count
-from recsys.evaluation.provenance import IndexCandidate, IndexSummary, Provenance
+from recsys.evaluation.provenance import IndexCandidate, IndexSummary, Provenance, other_users
 from recsys.evaluation.reporting.reasons import IGNORED
 from recsys.evaluation.reporting.report import Report
 
@@ -91,9 +92,17 @@ def accounts(provenance: Provenance) -> Iterator[Account]:
     if (cleaning := provenance.cleaning) is not None:
         note = (
             f"The matrix has {count(cleaning.entries)} distinct user-item pairs of {count(cleaning.n_users)} users"
-            f" and {count(cleaning.n_items)} items."
+            f" and {count(cleaning.n_items)} items.{_of_others(cleaning)}"
         )
         yield Account("Cleaning of the whole log", "events", cleaning.events_in, _nonzero(cleaning.removed), note)
+
+
+def _of_others(cleaning: CleaningSummary) -> str:
+    """What the users who were not trained on are served."""
+    if not (others := other_users(cleaning)):
+        return ""
+    lists = "Lists of those folded in come from their history, the others get popular items."
+    return f" {others.capitalize()}. {lists}"
 
 
 def _nonzero(reasons: Mapping[str, int]) -> dict[str, int]:

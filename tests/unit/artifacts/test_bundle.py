@@ -12,7 +12,10 @@ import pytest
 
 from recsys.artifacts.bundle import Bundle, load_bundle, verify_bundle
 from recsys.artifacts.contents import Contents
+from recsys.artifacts.folded_users import FoldedUsers
 from recsys.artifacts.manifest import CHECKSUM, MANIFEST, Manifest
+from recsys.data.id_map import IdMap
+from recsys.data.matrix import presence
 from recsys.errors import ArtifactError
 from recsys.progress import silent
 from recsys.retrieval.approximate_index import build_approximate
@@ -334,3 +337,29 @@ def test_seen_items_are_the_histories_unless_they_are_given(store: Path, seal: S
 def test_a_bundle_is_its_contents_and_a_manifest(folder: Path) -> None:
     assert issubclass(Bundle, Contents)
     assert load_bundle(folder).manifest.version == folder.name
+
+
+# --- users whom training left out ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("has_seen", [False, True])
+def test_users_to_fold_in_are_sealed_too(store: Path, seal: Seal, parts: dict[str, Any], has_seen: bool) -> None:
+    history = parts["history"][:2] * 2
+    others = FoldedUsers(IdMap.of(["x", "y"])[0], history, presence(history[:, :]) if has_seen else None)
+    folder = store / "versions" / seal(folded_in=others).version
+    found = load_bundle(folder).folded_in
+    assert found is not None
+    assert found.users.ids.to_pylist() == ["x", "y"]
+    assert (found.history != others.history).nnz == 0
+    assert (found.left_out != others.left_out).nnz == 0
+    assert load_bundle(store / "versions" / seal(seed=1).version).folded_in is None
+    (folder / "folded_in").chmod(0o755)
+    writable(folder, "folded_in/history.data.npy").write_bytes(b"")
+    with pytest.raises(ArtifactError, match=r"folded_in/history\.data\.npy"):
+        load_bundle(folder)
+
+
+def test_users_to_fold_in_are_over_the_items_of_the_version(seal: Seal, parts: dict[str, Any]) -> None:
+    narrow = FoldedUsers(IdMap.of(["x"])[0], parts["history"][:1, :2])
+    with pytest.raises(ArtifactError, match=r"histories of users to fold in \(1, 2\), expected \(1, 5\)"):
+        seal(folded_in=narrow)

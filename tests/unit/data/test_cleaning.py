@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.config import PrepareConfig
-from recsys.data.cleaning import CleaningSummary, build_history, build_matrix
+from recsys.data.cleaning import CleaningSummary, build_history, build_matrix, clean
 from recsys.data.event_weights import EventWeights
 from recsys.errors import DataError
 
@@ -50,8 +50,48 @@ def test_hand_worked(make_log, entries):
         removed={"user_above_max_events": 5, "user_below_min_items": 1},
         n_users=2,
         n_items=2,
+        n_folded_in=1,
+        n_bots=1,
     )
     assert json.loads(json.dumps(summary.to_dict()))["removed"] == summary.removed
+
+
+def test_users_outside_the_core_keep_their_history_of_its_items(make_log, entries):
+    """v has one item, w only one that somebody else has; x has none of them, and the bot is left alone."""
+    log = make_log(
+        [
+            *[(user, item, 10 * DAY, 2) for user in "tu" for item in "ab"],
+            ("v", "a", 0, 4),
+            ("v", "a", 10 * DAY, 1),
+            ("w", "b", 10 * DAY, 1),
+            ("w", "rare", 10 * DAY, 1),
+            ("x", "only", 10 * DAY, 1),
+            *[("bot", "a", 10 * DAY, 1)] * 4,
+        ]
+    )
+    prepare = PrepareConfig(min_user_items=2, min_item_users=2, max_user_events=3)
+    cleaned = clean(log, prepare, weights=EventWeights(half_life_days=10))
+    assert cleaned.matrix.users.ids.to_pylist() == ["t", "u"]
+    assert cleaned.folded_in.items.ids.to_pylist() == cleaned.matrix.items.ids.to_pylist() == ["a", "b"]
+    assert entries(cleaned.folded_in) == {("v", "a"): 3.0, ("w", "b"): 1.0}
+    summary = cleaned.summary
+    assert (summary.n_folded_in, summary.n_bots, summary.n_without_history) == (2, 1, 1)
+
+
+@given(signed_rows, st.integers(1, 3), st.integers(1, 3), st.sampled_from([None, 4]))
+def test_every_user_is_trained_folded_in_or_counted_as_neither(make_log, rows, min_items, min_users, most):
+    log, weights = make_log(rows), EventWeights(net=True)
+    prepare = PrepareConfig(min_user_items=min_items, min_item_users=min_users, max_user_events=most)
+    try:
+        cleaned = clean(log, prepare, weights=weights)
+    except DataError:
+        return
+    summary, folded = cleaned.summary, cleaned.folded_in
+    assert summary.n_users + summary.n_folded_in + summary.n_bots + summary.n_without_history == len(log.users)
+    assert not set(folded.users.ids.to_pylist()) & set(cleaned.matrix.users.ids.to_pylist())
+    everybody = build_history(log, weights).over_items(cleaned.matrix.items)
+    at, _ = build_history(log, weights).users.encode(folded.users.ids)
+    np.testing.assert_array_equal(everybody[at].toarray(), folded.csr.toarray())
 
 
 def test_id_maps_hold_only_what_remains_in_order(make_log):

@@ -92,5 +92,6 @@ def test_users_are_compared_exactly_in_any_blocks(large: Bundle) -> None:
     cosine = np.array([users[1] @ other / max(np.linalg.norm(other), 1e-9) for other in users])
     cosine[[1, *range(0, 160, 10)]] = -np.inf
     for rows_at_once in (7, 1_000):
-        found = [user.user_id for user in Neighbours(large, rows_at_once=rows_at_once).users(1, k=20).users]
+        neighbours, vector = Neighbours(large, rows_at_once=rows_at_once), large.model.embeddings.users[1]
+        found = [user.user_id for user in neighbours.users("u0001", vector, k=20, own=1).users]
         assert found == large.users.decode(np.argsort(-cosine)[:20])

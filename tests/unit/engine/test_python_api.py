@@ -110,6 +110,8 @@ def test_what_is_no_whole_k_is_refused(engine: Engine, k: Any) -> None:
 def test_events_and_boosts_of_the_wrong_kind_are_refused() -> None:
     with pytest.raises(InvalidRequestError, match=r"events.1: expected an Event, got dict"):
         Question(events=(Event("a"), {"item_id": "a"}))  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequestError, match="event: expected a text, got int"):
+        Event("a", 5)  # type: ignore[arg-type]
     with pytest.raises(InvalidRequestError, match="boosts: expected a factor per item id, got list"):
         Question(boosts=["a"])  # type: ignore[arg-type]
 
