@@ -113,7 +113,7 @@ class PrepareSummary(StepSummary):
         return (
             f"{count(rows.rows_read)} rows read, {count(rows.accepted)} accepted{refused}; matrix"
             f" {count(cleaning.n_users)} users x {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
-            f"{more}{'; ' if (others := other_users(cleaning)) else ''}{others}"
+            f"{'; ' if (others := other_users(cleaning)) else ''}{others}{more}"
             f"{self.files.sentence() if self.files else ''}"
         )
 
