@@ -113,7 +113,7 @@ class PrepareSummary(StepSummary):
         return (
             f"{count(rows.rows_read)} rows read, {count(rows.accepted)} accepted{refused}; matrix"
             f" {count(cleaning.n_users)} users x {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
-            f"{'; ' if (others := other_users(cleaning)) else ''}{others}{more}"
+            f"{'; ' if (users := other_users(cleaning)) else ''}{users}{more}"
             f"{self.files.sentence() if self.files else ''}"
         )
 
