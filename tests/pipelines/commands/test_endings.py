@@ -1,13 +1,17 @@
 """What the console ends with, and the report that is kept with a version."""
 
+import io
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from pipelines.commands.rendering_night import outcome
 from recsys.artifacts.registry import Registry
+from recsys.evaluation.outcome import Outcome, Statement
 from recsys.pipeline_config import PipelineConfig
 
 COMPAT = Path(__file__).parents[2] / "compat" / "schema-1"
@@ -71,3 +75,26 @@ class TestTheReportOfAVersion:
             ended = recsys("report", *arguments)
             assert (ended.returncode, ended.stdout) == (2, "")
             assert message in ended.stderr
+
+
+def test_icons_are_letters_where_there_is_no_unicode() -> None:
+    found = Outcome.of(
+        Statement(light="good", text="Accepted"),
+        headline="51 % of users",
+        statements=(
+            Statement(light="attention", text="a", remedy="run `x CONFIG`"),
+            Statement(light="bad", text="b"),
+        ),
+    )
+    for encoding, bad, attention in (("ascii", "X", "!"), ("utf-8", "✗", "⚠")):
+        raw = io.BytesIO()
+        page = io.TextIOWrapper(raw, encoding=encoding)
+        outcome(Console(file=page), found, "Accepted: v1", {"CONFIG": "shop.toml"})
+        page.flush()
+        assert raw.getvalue().decode(encoding).splitlines() == [
+            f"{bad} Accepted: v1",
+            "  51 % of users",
+            f"  {bad} b",
+            f"  {attention} a",
+            "    -> run `x shop.toml`",
+        ]
