@@ -29,7 +29,9 @@ def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -
         save_index(chosen.index, output.folder, "index")
         similar = _for_items(model, config, progress=progress)
         save_index(similar.index, output.folder, "similar")
-        output.summary = IndexStepSummary.model_validate(chosen.summary() | {"similar": similar.summary()})
+        output.summary = IndexStepSummary.model_validate(
+            chosen.summary() | {"similar": similar.summary(), "n_items": matrix.n_items}
+        )
     return output.summary
 
 

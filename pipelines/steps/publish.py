@@ -67,7 +67,8 @@ def publish(
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)
         pages = partial(_pages, report, plots)
-        version, serving = _seal(config, workspace, report, evidence, pages, night).version, registry.current()
+        sealed, serving = _seal(config, workspace, report, evidence, pages, night), registry.current()
+        version = sealed.version
         _write(pages(version), workspace)
         held = None if registry.publish(version) else registry.held()
         progress("seal the version", 1, 1)
@@ -78,6 +79,7 @@ def publish(
             held=held,
             outcome=report.outcome if held is None else report.outcome.noting(_held(held)),
             changed_inputs=workspace.changed_inputs,
+            counts={name: n for name, n in sealed.counts.items() if isinstance(n, int)},
             pruned=_pruned(registry, config.publish.keep),
         )
     return output.summary

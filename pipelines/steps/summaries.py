@@ -198,14 +198,21 @@ class TrainSummary(StepSummary):
 
 
 class IndexStepSummary(IndexSummary, StepSummary):
-    """The published index and the one for similar items."""
+    """The published index and the one for similar items. `n_items`: indexed vectors."""
 
     model_config = ConfigDict(extra="allow")
     step = "index"
 
+    n_items: OrAbsent[int] = None
+
     def log_fields(self) -> dict[str, JsonValue]:
-        """Kind and recall of the index."""
-        return {"kind": self.kind, "recall@100": self.facts.get("recall@100")}
+        """Items of the index, its kind and its recall."""
+        return {
+            "rows_in": self.n_items,
+            "rows_out": self.n_items,
+            "kind": self.kind,
+            "recall@100": self.facts.get("recall@100"),
+        }
 
     def sentence(self) -> str:
         """The kind of the index and its recall."""
@@ -217,7 +224,7 @@ class PublishSummary(StepSummary):
     """`unchanged`: this very version served before. `held`: another version, which is held and serves on.
 
     `outcome`: the report in a few sentences. `changed_inputs`: what changed in the files of the log and the catalogue
-    since prepare read them.
+    since prepare read them. `counts`: users, items and entries of the version.
     `pruned`: versions that `publish.keep` removed from the store.
     """
 
@@ -230,10 +237,18 @@ class PublishSummary(StepSummary):
     outcome: OrAbsent[Outcome] = None
     pruned: Annotated[tuple[str, ...], Field(exclude_if=lambda value: not value)] = ()
     changed_inputs: Annotated[tuple[str, ...], Field(exclude_if=lambda value: not value)] = ()
+    counts: dict[str, int] = Field(default_factory=dict, exclude_if=lambda value: not value)
 
     def log_fields(self) -> dict[str, JsonValue]:
-        """The version, and whether it is new."""
-        return {"version": self.version, "verdict": self.verdict, "unchanged": self.unchanged, "held": self.held}
+        """Entries and users of the version, and whether it is new."""
+        return {
+            "rows_in": self.counts.get("entries"),
+            "rows_out": self.counts.get("users"),
+            "version": self.version,
+            "verdict": self.verdict,
+            "unchanged": self.unchanged,
+            "held": self.held,
+        }
 
     def sentence(self) -> str:
         """The version, whether it is new and serves, what is equal if it is not new, and what was pruned."""

@@ -23,6 +23,7 @@ def test_a_night_as_json_lines(recsys: Any, shop: Path, monkeypatch: pytest.Monk
     steps = {line["step"]: line for line in lines if "step" in line}
     assert tuple(steps) == STEPS
     assert all(line["seconds"] >= 0 and len(line["fingerprint"]) == 16 for line in steps.values())
+    assert all(line["rows_in"] > 0 and line["rows_out"] > 0 for line in steps.values())
     assert (steps["prepare"]["rows_in"], steps["prepare"]["rows_out"]) == (9_160, 9_000)
     assert steps["publish"]["version"] == Registry(shop.parent / "store").current()
     assert lines[-1]["outcome"]["light"] == "good"
