@@ -27,7 +27,7 @@ _QUOTE = ord('"')
 _LINE_END = re.compile(rb"[\r\n]")
 
 _SEPARATORS_OF_RECORDS = 6
-"""Lines within quotes look like records if all of them have as many separators as a record, and they have as many."""
+"""Lines look like records if each has as many separators as a record, and all together have at least as many."""
 
 
 @dataclass(frozen=True)
@@ -249,11 +249,19 @@ class _Judge:
         if _LINE_END.search(self._data, part.start, part.end) is None:
             return True
         after = LF if last else self._text[part.end + 1]
-        ends_field = after in (ord(self._dialect.delimiter), LF, CR)
-        return bool(ends_field) and not self._look_like_records(part)
+        if after not in (ord(self._dialect.delimiter), LF, CR):
+            return False
+        line_end = _LINE_END.search(self._data, part.end)
+        if line_end is None and not self._final:
+            return None
+        return not self._look_like_records(part, len(self._text) if line_end is None else line_end.start())
 
-    def _look_like_records(self, part: _Part) -> bool:
-        lines = self._text[part.start : part.end + 1].tobytes().splitlines()[1:-1]
+    def _look_like_records(self, part: _Part, line_end: int) -> bool:
+        """Whether all lines that a part is on, or all that it holds whole, have the separators of a record."""
+        lines = self._text[last_feed(self._text, part.start) + 1 : line_end].tobytes().splitlines()
+        return self._are_full(lines) or self._are_full(lines[1:-1])
+
+    def _are_full(self, lines: list[bytes]) -> bool:
         separators = (self._dialect.n_fields or 1) - 1
         if len(lines) * separators < _SEPARATORS_OF_RECORDS:
             return False

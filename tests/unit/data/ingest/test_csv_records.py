@@ -88,6 +88,21 @@ def test_lines_that_look_like_records_are_not_text_of_a_field() -> None:
     assert found.lines.tolist() == [0, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize(
+    ("text", "n_fields", "stray"),
+    [
+        ('u1,i1,"Low,5\nu2,i2,12",6\n', 4, True),
+        ('u1,i1,5,"Low\nand, by, the way, high"\n', 4, True),
+        ('u1,i1,5,"Low\nand high"\n', 4, False),
+        ('u1,"Low\nand, high",5\n', 3, False),
+        ('u1,"Low\nu2,12"\n', 2, False),
+    ],
+)
+def test_a_part_on_two_lines(text: str, n_fields: int, stray: bool) -> None:
+    found = find_records(np.frombuffer(text.encode(), np.uint8), Dialect(",", n_fields=n_fields))
+    assert found.stray.tolist() == ([True, False] if stray else [False])
+
+
 def test_a_part_may_only_be_so_long() -> None:
     part = b'"' + b"x\n" * (LONGEST_PART // 2 - 1) + b'"\n'
     too_long = b'"' + b"x\n" * (LONGEST_PART // 2) + b'"\n'
