@@ -2,9 +2,9 @@
 
 import filecmp
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from recsys.data.ingest.file_formats import FORMATS, plain_name
 from recsys.data.ingest.partitions import partitions_of
@@ -16,21 +16,41 @@ _START = 1 << 16
 _NAMED = 3
 
 Key = TypeVar("Key", bound=Hashable)
+Pair = tuple[Path, Path]
+"""Two files; if one of them is left out, the second."""
 
 
 def without_repeats(files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """The files without those that are another one of them, and a sentence about each that is left out or doubtful.
+    """The files without those that are another one of them, and a sentence per kind of what is left out or doubtful.
 
     Links to one file, and a file beside its compressed copy of equal content, are read once: the one that is no link,
-    or the plain one. Two files whose bytes are equal are both read, because two hours may hold the same rows.
-    Raises DataError if of a plain and a compressed file of one name, one is the beginning of the other.
+    or the plain one. Other files of equal content are both read, because two hours may hold the same rows.
+    Raises DataError if of a plain and a compressed file in one folder, one is the beginning of the other.
     """
-    notes: list[str] = []
-    kept = _without_links(files, notes)
-    kept = _without_compressed_copies(kept, notes)
-    _note_formats(kept, notes)
-    _note_copies(kept, notes)
-    return tuple(kept), tuple(notes)
+    linked = list(_links(files))
+    kept = _without(files, linked)
+    filled = [file for file in kept if file.stat().st_size]
+    beside = list(_beside(filled))
+    compressed = [pair for pair in beside if _compared(*pair) == "equal"]
+    kept, filled = _without(kept, compressed), _without(filled, compressed)
+    notes = {
+        "are one file and are read once": linked,
+        "hold the same and are read once": compressed,
+        "have one name and different content, and are both read": [pair for pair in beside if pair not in compressed],
+        "have one name in two formats, and are both read": list(_formats(kept)),
+        "have the same content, and are both read": [*_copies(filled), *_compressed_elsewhere(filled)],
+    }
+    return tuple(kept), tuple(_told(pairs, what) for what, pairs in notes.items() if pairs)
+
+
+def _told(pairs: Sequence[Pair], what: str) -> str:
+    more = f", and {len(pairs) - _NAMED} more such pairs" if len(pairs) > _NAMED else ""
+    return f"{'; '.join(f'{one} and {other}' for one, other in pairs[:_NAMED])} {what}{more}"
+
+
+def _without(files: Sequence[Path], pairs: Iterable[Pair]) -> list[Path]:
+    left_out = {other for _, other in pairs}
+    return [file for file in files if file not in left_out]
 
 
 def _groups(files: Iterable[Path], key: Callable[[Path], Key]) -> list[list[Path]]:
@@ -41,14 +61,10 @@ def _groups(files: Iterable[Path], key: Callable[[Path], Key]) -> list[list[Path
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _without_links(files: Sequence[Path], notes: list[str]) -> list[Path]:
-    left_out: set[Path] = set()
+def _links(files: Sequence[Path]) -> Iterator[Pair]:
     for group in _groups(files, _identity):
-        kept = min(group, key=lambda file: (_n_links(file), file))
-        others = [file for file in group if file != kept]
-        notes.append(f"{kept}: is the same file as {_listed(others)}; it is read once")
-        left_out.update(others)
-    return [file for file in files if file not in left_out]
+        first, *others = sorted(group, key=lambda file: (_n_links(file), file))
+        yield from ((first, other) for other in others)
 
 
 def _identity(file: Path) -> tuple[int, int]:
@@ -61,60 +77,66 @@ def _n_links(file: Path) -> int:
     return sum(part.is_symlink() for part in (file.absolute(), *file.absolute().parents))
 
 
-def _without_compressed_copies(files: Sequence[Path], notes: list[str]) -> list[Path]:
-    left_out: set[Path] = set()
-    for group in _groups((file for file in files if file.stat().st_size), plain_name):
-        kept, *others = sorted(group, key=lambda file: (file.suffix.lower() in COMPRESSIONS, file))
-        for other in others:
-            if _equal_content(kept, other):
-                notes.append(f"{kept}: has the same content as {other}; it is read once")
-                left_out.add(other)
-            else:
-                notes.append(f"{kept} and {other}: have one name and different content; both are read")
-    return [file for file in files if file not in left_out]
+def _beside(files: Sequence[Path]) -> Iterator[Pair]:
+    """Files of one folder and one name, of which the second is compressed."""
+    for group in _groups(files, plain_name):
+        first, *others = sorted(group, key=lambda file: (_is_compressed(file), file))
+        yield from ((first, other) for other in others)
 
 
-def _equal_content(one: Path, other: Path) -> bool:
-    """Whether two plain or compressed files hold the same bytes. Raises DataError if one goes on after the other."""
+def _is_compressed(file: Path) -> bool:
+    return file.suffix.lower() in COMPRESSIONS
+
+
+def _compared(one: Path, other: Path) -> Literal["equal", "different"]:
+    """Compare the uncompressed bytes. Raises DataError if one file has rows and goes on in the other."""
     with open_bytes(one) as (first, _), open_bytes(other) as (second, _):
-        while True:
-            start, same = first.read(_PIECE), second.read(_PIECE)
-            if not start and not same:
-                return True
-            if start != same:
-                break
-        if start[: len(same)] == same[: len(start)] and min(len(start), len(same)) < _PIECE:
-            raise DataError(
-                f"{one} and {other}: one is the beginning of the other, so its rows would be read twice; "
-                "remove the shorter one, or name the files to read"
-            )
-        return False
+        while (start := first.read(_PIECE)) == (same := second.read(_PIECE)):
+            if not start:
+                return "equal"
+    shorter, longer = (one, other) if len(start) < len(same) else (other, one)
+    if max(start, same, key=len).startswith(min(start, same, key=len)) and _has_rows(shorter):
+        raise DataError(
+            f"{shorter}: is the beginning of {longer}, so that its rows would be read twice; remove it, or name the "
+            "files to read"
+        )
+    return "different"
 
 
-def _note_formats(files: Sequence[Path], notes: list[str]) -> None:
+def _compressed_elsewhere(files: Sequence[Path]) -> Iterator[Pair]:
+    """Files of one name, partition and content in two folders, of which the second is compressed."""
+    if not any(map(_is_compressed, files)):
+        return
+    for group in _groups(files, lambda file: (plain_name(file).name, *partitions_of(file).items())):
+        if len({_is_compressed(file) for file in group}) < 2:
+            continue
+        for plain, *others in _groups(sorted(group, key=_is_compressed), _start_of_text):
+            for other in others:
+                apart = other.parent != plain.parent and _is_compressed(other) and not _is_compressed(plain)
+                if apart and _has_rows(plain) and _compared(plain, other) == "equal":
+                    yield plain, other
+
+
+def _formats(files: Sequence[Path]) -> Iterator[Pair]:
     named = {plain_name(file): file for file in files if plain_name(file).suffix.lower() in FORMATS}
     for first, *others in _groups(named, lambda name: name.with_suffix("")):
-        shown = _listed([named[other] for other in others])
-        notes.append(f"{named[first]} and {shown}: have one name in several formats; all are read")
+        yield from ((named[first], named[other]) for other in others)
 
 
-def _note_copies(files: Sequence[Path], notes: list[str]) -> None:
-    filled = [file for file in files if file.stat().st_size]
-    copies = [
-        (group[0], other)
-        for same_size in _groups(filled, lambda file: (file.stat().st_size, tuple(partitions_of(file).items())))
-        for group in _groups(same_size, _start)
-        for other in group[1:]
-        if _has_rows(group[0]) and filecmp.cmp(group[0], other, shallow=False)
-    ]
-    if copies:
-        pairs = "; ".join(f"{one} and {other}" for one, other in copies[:_NAMED])
-        more = f" and {len(copies) - _NAMED} more" if len(copies) > _NAMED else ""
-        notes.append(f"files with the same content, all of which are read: {pairs}{more}")
+def _copies(files: Sequence[Path]) -> Iterator[Pair]:
+    for same_size in _groups(files, lambda file: file.stat().st_size):
+        for first, *others in _groups(same_size, lambda file: (_start_of_bytes(file), *partitions_of(file).items())):
+            if _has_rows(first):
+                yield from ((first, other) for other in others if filecmp.cmp(first, other, shallow=False))
 
 
-def _start(file: Path) -> bytes:
+def _start_of_bytes(file: Path) -> bytes:
     with file.open("rb") as content:
+        return hashlib.sha256(content.read(_START)).digest()
+
+
+def _start_of_text(file: Path) -> bytes:
+    with open_bytes(file) as (content, _):
         return hashlib.sha256(content.read(_START)).digest()
 
 
@@ -122,8 +144,3 @@ def _has_rows(file: Path) -> bool:
     """False for a file of one line: many hours without events have the same header."""
     with open_bytes(file) as (content, _):
         return len(content.read(_START).splitlines()) > 1
-
-
-def _listed(files: Sequence[Path]) -> str:
-    shown = ", ".join(str(file) for file in files[:_NAMED])
-    return f"{shown} and {len(files) - _NAMED} more" if len(files) > _NAMED else shown

@@ -75,7 +75,7 @@ def test_one_name_in_several_formats_is_told(folder: Path) -> None:
         (folder / name).write_text(name)
     (told,) = find_files([folder]).notes
     assert (
-        told == f"{folder / 'top.csv'} and {folder / 'top.parquet'}: have one name in several formats; all are read"
+        told == f"{folder / 'top.csv'} and {folder / 'top.parquet'} have one name in two formats, and are both read"
     )
 
 
@@ -143,7 +143,7 @@ def test_the_same_file_twice_is_read_once_and_named(folder: Path, link: str) -> 
     assert found.files == tuple(folder / name for name in FILES)
     assert found.n_repeated == len(left_out)
     told = "\n".join(found.notes)
-    assert "it is read once" in told
+    assert "read once" in told
     assert all(str(path) in told for path in (real, *left_out))
 
 
@@ -154,9 +154,13 @@ def test_of_a_link_alone_the_link_is_read(folder: Path) -> None:
 
 def test_a_file_that_goes_on_after_its_compressed_copy_is_refused(folder: Path) -> None:
     text = (folder / "top.csv").read_bytes()
-    (folder / "top.csv.gz").write_bytes(gzip.compress(text[: text.index(b"\n") + 1]))
-    with pytest.raises(DataError, match=r"top\.csv and .*top\.csv\.gz: one is the beginning of the other"):
+    (folder / "top.csv").write_bytes(text + text * 100_000)
+    (folder / "top.csv.gz").write_bytes(gzip.compress(text + text * 99_999))
+    with pytest.raises(DataError, match=r"top\.csv\.gz: is the beginning of .*top\.csv, so that its rows"):
         find_files([folder])
+    (folder / "top.csv.gz").write_bytes(gzip.compress(text[: text.index(b"\n") + 1]))
+    (told,) = find_files([folder]).notes  # a header alone is no row
+    assert "different content" in told
 
 
 def test_one_name_with_different_content_and_copies_are_told_and_read(folder: Path) -> None:
@@ -169,8 +173,29 @@ def test_one_name_with_different_content_and_copies_are_told_and_read(folder: Pa
     found = find_files([folder / "*.csv*"])
     assert len(found.files) == 9
     different, copies = found.notes
-    assert different.startswith(f"{folder / 'top.csv'} and {folder / 'top.csv.gz'}: have one name and different")
-    assert copies.endswith(f"all of which are read: {folder / 'copy.csv'} and {folder / 'top.csv'}")
+    assert different.startswith(f"{folder / 'top.csv'} and {folder / 'top.csv.gz'} have one name and different")
+    assert copies == f"{folder / 'copy.csv'} and {folder / 'top.csv'} have the same content, and are both read"
+
+
+def test_many_repeated_files_are_one_sentence(folder: Path) -> None:
+    for number in range(5):
+        (folder / f"link-{number}.csv").symlink_to("top.csv")
+    (told,) = find_files([folder]).notes
+    assert told.count("link-") == 3
+    assert told.endswith("are one file and are read once, and 2 more such pairs")
+
+
+def test_equal_content_in_several_folders_is_told_and_read(folder: Path) -> None:
+    paths = [folder / "2024" / str(day) / ("part.csv.gz" if day % 2 else "part.csv") for day in range(4)]
+    for day, path in enumerate(paths):
+        path.parent.mkdir(parents=True)
+        text = f"user,item\n{day // 3},x\n".encode()
+        path.write_bytes(gzip.compress(text) if day % 2 else text)
+    found = find_files([folder / "2024"])
+    assert found.files == tuple(paths)
+    assert found.notes == (
+        f"{paths[0]} and {paths[2]}; {paths[0]} and {paths[1]} have the same content, and are both read",
+    )
 
 
 def test_days_of_equal_content_are_not_copies(folder: Path) -> None:
