@@ -20,6 +20,7 @@ from pipelines.commands.options import (
     Json,
     LogFormat,
     Overrides,
+    command_line,
     names_of,
     parse_overrides,
     require_extra,
@@ -146,7 +147,7 @@ def _run_steps(
         with listener() as progress:
             done = run_steps(config, steps=steps, progress=progress, announce=rendering.step, accept=names_of(accept))
     except GateError as error:
-        _refuse(config, path, error, as_json)
+        _refuse(config, path, command_line(path, overrides), error, as_json)
     except StorageError as error:
         raise StorageError(f"{error}; {_needed(config)}") from error
     if as_json:
@@ -171,16 +172,24 @@ def _needed(config: "PipelineConfig") -> str:
     )
 
 
-def _refuse(config: "PipelineConfig", path: Path, error: GateError, as_json: bool) -> NoReturn:
-    """Say why nothing was published, from the report that says so; ends with exit code 3."""
+def _refuse(config: "PipelineConfig", path: Path, given: str, error: GateError, as_json: bool) -> NoReturn:
+    """Say why nothing was published, from the report that says so; ends with exit code 3.
+
+    `path`: of the configuration. `given`: the path with the overrides, as on the command line.
+    """
     from pipelines.steps.report import read_outcome
     from pipelines.steps.workspace import Workspace
 
     found = read_outcome(Workspace(config.workspace))
     if as_json:
-        refusal = {"workspace": str(config.workspace), "verdict": "refused", "detail": str(error)}
+        refusal = {
+            "workspace": str(config.workspace),
+            "verdict": "refused",
+            "detail": str(error),
+            "gates": error.gates,
+        }
         rendering.json_document({**refusal, "outcome": found.model_dump(mode="json")})
-    rendering_night.refused(config, found, path)
+    rendering_night.refused(config, found, path, given)
     raise typer.Exit(3) from error
 
 

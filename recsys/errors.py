@@ -47,7 +47,11 @@ class StorageError(RecsysError):
 
 
 class GateError(RecsysError):
-    """A gate refused to publish; the version that serves is untouched."""
+    """A gate refused to publish; the version that serves is untouched. `gates`: the names of those that did."""
+
+    def __init__(self, message: str, gates: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.gates = gates
 
 
 class UnknownUserError(RecsysError):

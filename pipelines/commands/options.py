@@ -1,5 +1,6 @@
 """Options that several commands share, and how their values are read."""
 
+import shlex
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -69,6 +70,11 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def command_line(path: Path, assignments: Iterable[str] | None) -> str:
+    """The path of a configuration and its overrides, quoted for a shell."""
+    return shlex.join([str(path), *(part for each in assignments or () for part in ("--set", each))])
 
 
 def names_of(given: Iterable[str] | None) -> list[str]:

@@ -37,11 +37,15 @@ def published(config: "PipelineConfig", done: "JobSummary", path: "Path") -> Non
     line(f"next:    recsys serve --store {store}")
 
 
-def refused(config: "PipelineConfig", found: "Outcome", path: "Path") -> None:
-    """How a night ended whose version was not published, on standard error. `path`: of the configuration."""
+def refused(config: "PipelineConfig", found: "Outcome", path: "Path", given: str) -> None:
+    """How a night ended whose version was not published, on standard error.
+
+    `path`: of the configuration. `given`: the path with the overrides, as on the command line.
+    """
     if log.is_json():
         return log.log_line(logging.ERROR, found.verdict.text, outcome=found.model_dump(mode="json"))
-    outcome(err, found, found.verdict.text.replace("Refused:", "Refused, not published:"), _names(config, path))
+    names = {"publish CONFIG": f"publish {given}", **_names(config, path)}
+    outcome(err, found, found.verdict.text.replace("Refused:", "Refused, not published:"), names)
     return err.print(f"report:  {config.workspace / 'report.html'}", markup=False)
 
 
@@ -51,14 +55,15 @@ def _names(config: "PipelineConfig", path: "Path") -> dict[str, str]:
 
 
 def outcome(console: "Console", found: "Outcome", verdict: str, names: "Mapping[str, str]") -> None:
-    """The verdict with its icon, the headline, and what to look at. `names`: for the words of remedies."""
+    """The verdict with its icon, the headline, what to look at. `names`: for words of remedies, the longer first."""
+    words = "|".join(names)
     console.print(f"[bold]{_icon(console, found.symbol, found.light)} {escape(verdict)}[/]")
     if found.headline:
         console.print(f"  {escape(found.headline)}")
     for statement in found.statements:
         console.print(f"  {_icon(console, statement.symbol, statement.light)} {escape(statement.text)}")
         if statement.remedy:
-            remedy = re.sub(r"\b[A-Z]+\b", lambda word: names.get(word[0], word[0]), statement.remedy)
+            remedy = re.sub(rf"\b({words})\b", lambda word: names[word[0]], statement.remedy)
             console.print(f"    [bold]->[/] {escape(remedy)}")
 
 

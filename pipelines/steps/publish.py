@@ -62,8 +62,9 @@ def publish(
     plots = report_plots(report)
     # Also for a refused version; written again once the version has its name.
     _write(_pages(report, plots), workspace)
-    if refusals := [gate.detail for gate in report.judgement.gates if gate.refuses]:
-        raise GateError(f"not published: {'; '.join(refusals)}. The report is in {workspace.report_html}")
+    if refusals := [gate for gate in report.judgement.gates if gate.refuses]:
+        details, names = zip(*((gate.detail, gate.name) for gate in refusals), strict=True)
+        raise GateError(f"not published: {'; '.join(details)}. The report is in {workspace.report_html}", names)
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)
         pages = partial(_pages, report, plots)

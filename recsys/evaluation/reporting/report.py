@@ -190,6 +190,7 @@ def _tree(report: Report) -> dict[str, object]:
 def _serving_tree(serving: ServingComparison) -> dict[str, object]:
     return {
         "version": serving.serving.version,
+        "because": serving.serving.because,
         "n_shared": serving.n_shared,
         "not_paired": serving.not_paired,
         "before": {metric: each.before for metric, each in serving.paired.items()},

@@ -211,8 +211,8 @@ def paired(record_of):
 @pytest.mark.parametrize(
     ("difference", "passed"),
     [
-        ((-0.010, -0.0150, -0.0021), False),
-        ((-0.010, -0.0150, -0.0019), True),
+        ((-0.010, -0.0150, -0.0053), False),
+        ((-0.010, -0.0150, -0.0052), True),
         ((-0.001, -0.0012, -0.0008), True),
         ((0.010, 0.0050, 0.0150), True),
         ((-0.0021, None, None), False),
@@ -222,6 +222,13 @@ def paired(record_of):
 def test_only_an_interval_that_lies_below_what_may_be_lost_refuses(judge, paired, difference, passed):
     gate = judge(serving=paired(METRIC, 0.1, difference))[1]
     assert (gate.name, gate.passed) == ("no_metric_drop", passed)
+
+
+@pytest.mark.parametrize(("high", "warning"), [(-0.0021, True), (-0.0019, False)])
+def test_a_loss_that_is_only_probable_is_a_warning(judge, paired, high, warning):
+    gate = judge(serving=paired(METRIC, 0.1, (-0.004, -0.006, high)))[1]
+    assert (gate.passed, gate.warning) == (True, warning)
+    assert gate.detail.endswith(", and the loss is probably larger") is warning
 
 
 def test_the_paired_gate_says_what_it_saw(judge, paired):

@@ -94,6 +94,27 @@ def test_the_most_serious_sentence_gives_the_icon_of_every_page(report_of):
             assert f"<b>{statement.symbol}</b> {statement.text}" in render_html(report)
 
 
+def test_what_refuses_comes_with_one_command_and_what_was_accepted_is_said(report_of):
+    gates = (
+        Gate("users", False, "few users"),
+        Gate("events", False, "no purchases", accepted=True),
+        Gate("newest_event", True, "it stands still", warning=True),
+        Gate("catalogue", False, "ten items"),
+        Gate("items", True, "fine"),
+    )
+    statements = [each for each in report_of(gates=gates).outcome.statements if each.light != "good"]
+    assert [(each.light, each.text) for each in statements] == [
+        ("bad", "few users"),
+        ("bad", "ten items"),
+        ("attention", "accepted on purpose: no purchases"),
+        ("attention", "it stands still"),
+    ]
+    remedies = [each.remedy for each in statements if each.remedy]
+    assert remedies == [
+        "if all of this is meant to be so: `recsys publish CONFIG --accept users,catalogue` accepts it once"
+    ]
+
+
 def test_it_is_read_back_from_its_json(report_of):
     outcome = report_of(-0.1, gates=(Gate("g", False, "worse"),)).outcome
     assert Outcome.model_validate_json(outcome.model_dump_json()) == outcome

@@ -268,7 +268,8 @@ PAIRED = {
 def test_json_holds_the_differences_from_the_serving_version(beside):
     tree = json.loads(beside(PAIRED).to_json())
     assert tree["serving"] == {
-        "version": "v0123", "n_shared": 2, "not_paired": None, "before": {"coverage@20": 0.5, "ndcg@20": 0.25},
+        "version": "v0123", "because": None, "n_shared": 2, "not_paired": None,
+        "before": {"coverage@20": 0.5, "ndcg@20": 0.25},
     }  # fmt: skip
     assert list(tree["differences"]) == ["als minus popular", "als minus serving"]
     assert tree["differences"]["als minus serving"] == {
