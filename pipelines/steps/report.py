@@ -98,6 +98,9 @@ def _notes(workspace: Workspace, night: NightEvidence) -> Iterator[Statement]:
         yield night.changes
     for change in workspace.changed_inputs:
         yield Statement(light="attention", text=change, remedy=READ_AGAIN)
+    for step, texts in workspace.warnings().items():
+        warnings = "one warning" if len(texts) == 1 else f"{len(texts)} warnings"
+        yield Statement(light="open", text=f"{warnings} of {step}, listed in the report")
 
 
 def read_outcome(workspace: Workspace) -> Outcome:
@@ -164,6 +167,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         training=trained.training,
         index=workspace.summary(IndexStepSummary),
         settings=portable_settings(config),
+        warnings=workspace.warnings(),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
+from pipelines.steps.step_warnings import collected_warnings
 from pipelines.steps.summaries import AnySummary, StepSummary
 from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig
@@ -74,6 +75,11 @@ class Workspace:
         except ValidationError as error:
             raise DataError(f"{self._record_path(kind.step)}: not a summary of {kind.step}: {error}") from error
 
+    def warnings(self) -> dict[str, tuple[str, ...]]:
+        """What each step before publish warned of when it last ran; steps without a warning are left out."""
+        found = {step: self._record(step).warnings for step in STEPS[:-1]}
+        return {step: texts for step, texts in found.items() if texts}
+
     def identity(self, step: str) -> str:
         """A hash of the settings and inputs that a step's outputs were made from. Raises DataError as `summary`."""
         return self._record(step).identity
@@ -102,8 +108,9 @@ class Workspace:
         fresh.mkdir()
         output = StepOutput(fresh)
         try:
-            with storage_errors(self.root, doing=f"while {step} wrote its output"):
+            with storage_errors(self.root, doing=f"while {step} wrote its output"), collected_warnings() as warned:
                 yield output
+                output.warnings = tuple(warned)
                 self._commit(step, config, output)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)  # of a step that failed, so that a full disk is not fuller
@@ -128,7 +135,13 @@ class Workspace:
         identity = _sha256({"settings": settings, "after": after, **output.inputs})
         summary = {} if output.summary is None else output.summary.model_dump(mode="json")
         return _StepRecord(
-            step=step, settings=settings, after=after, inputs=output.inputs, identity=identity, summary=summary
+            step=step,
+            settings=settings,
+            after=after,
+            inputs=output.inputs,
+            identity=identity,
+            summary=summary,
+            warnings=output.warnings,
         )
 
     def _record(self, step: str) -> "_StepRecord":
@@ -154,6 +167,7 @@ class StepOutput:
     folder: Path
     summary: StepSummary | None = None
     inputs: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 class _StepRecord(BaseModel):
@@ -170,6 +184,7 @@ class _StepRecord(BaseModel):
     inputs: dict[str, str]
     identity: str
     summary: dict[str, JsonValue]
+    warnings: tuple[str, ...] = ()
 
 
 def _before(step: str) -> str | None:

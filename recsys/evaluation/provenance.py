@@ -1,6 +1,6 @@
 """Provenance: the data of a version, and how its model and index were made, as the steps report it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 
@@ -148,6 +148,7 @@ class Provenance:
 
     `ingest`, `holdout_ingest`: rows of the log, and of the files of a given holdout. `losses`: of the training, by
     iteration. `settings`: the resolved configuration as plain values. `timings`: seconds by step.
+    `warnings`: what each step warned of.
     """
 
     split: SplitSummary
@@ -161,3 +162,4 @@ class Provenance:
     index: IndexSummary | None = None
     settings: Mapping[str, JsonValue] | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
+    warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)

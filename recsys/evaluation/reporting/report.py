@@ -178,6 +178,7 @@ def _tree(report: Report) -> dict[str, object]:
         "cleaning": provenance.cleaning,
         "ingest": provenance.ingest,
         "holdout_ingest": provenance.holdout_ingest,
+        "warnings": provenance.warnings,
         "reasons": report.reasons,
         "settings": provenance.settings,
         "definitions": report.definitions,

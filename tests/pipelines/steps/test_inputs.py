@@ -1,5 +1,6 @@
 """Input files that changed since prepare read them are noticed by the steps that go on from there."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -88,3 +89,20 @@ def test_going_on_from_an_old_prepare_is_told_and_a_whole_run_reads_again(
     run(config, steps=STEPS[:1], progress=silent)
     with pytest.raises(DataError, match="made from an earlier run of prepare"):
         run(config, steps=STEPS[4:], progress=silent)
+
+
+def test_warnings_of_a_step_are_in_the_report_of_every_later_publish(
+    shop: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (shop.parent / "events" / "2026-99.csv").write_bytes(b"")
+    config = load_config(shop)
+    run(config, progress=silent)
+    (warning,) = [record.getMessage() for record in caplog.records if "2026-99.csv" in record.getMessage()]
+    outcome = run(config, steps=STEPS[4:], progress=silent).publish.outcome
+    assert outcome is not None
+    assert outcome.light == "good"
+    assert outcome.statements[-1].text == "one warning of prepare, listed in the report"
+    report = json.loads((config.workspace / "report.json").read_text(encoding="utf-8"))
+    assert report["warnings"] == {"prepare": [warning]}
+    for name in ("report.md", "report.html"):
+        assert f"prepare: {warning}" in (config.workspace / name).read_text(encoding="utf-8").replace("\\", "")
