@@ -83,11 +83,16 @@ def too_few_users(n_users: int, publish: PublishConfig) -> str | None:
 
 
 def _undecided(few: str, serving: ServingComparison | None, publish: PublishConfig) -> tuple[Gate, ...]:
-    """The gates that would decide, none of them passed; the first says why."""
+    """The gates that would decide, none of them passed; the first says why. A gate that allows any loss passes."""
+    popular = ["beats_popular"] * publish.must_beat_popular
     if serving is None:
-        first = Gate("no_metric_drop", True, "no version serves yet")
-        return (Gate("beats_popular", False, few), first) if publish.must_beat_popular else (first,)
-    names = ["beats_popular"] * publish.must_beat_popular + ["no_metric_drop", "no_coverage_drop"]
+        passed = (Gate("no_metric_drop", True, "no version serves yet"),)
+        return (*(Gate(name, False, few) for name in popular), *passed)
+    drops = ["no_metric_drop", "no_coverage_drop"]
+    if publish.max_metric_drop >= 1:
+        allowed = "any loss is allowed (publish.max_metric_drop = 1)"
+        return (*(Gate(name, False, few) for name in popular), *(Gate(name, True, allowed) for name in drops))
+    names = popular + drops
     return tuple(Gate(name, False, f"not decided, as {names[0]}" if at else few) for at, name in enumerate(names))
 
 

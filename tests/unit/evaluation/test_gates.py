@@ -102,6 +102,8 @@ def test_with_too_few_users_no_gate_passes(evaluation_of, record_of):
     assert later[0].detail.startswith(few)
     assert "publish.min_users to less" in later[0].detail
     assert decided(serving, must_beat_popular=False)[0].detail.startswith(few)
+    assert [gate.passed for gate in decided(serving, max_metric_drop=1.0)] == [False, True, True]
+    assert verdict(decided(serving, max_metric_drop=1.0, must_beat_popular=False)) == ACCEPTED
     assert verdict(decided(serving, min_users=29)) == ACCEPTED
     assert verdict(decided(None, must_beat_popular=False)) == ACCEPTED  # no gate has anything to decide
 
