@@ -8,6 +8,7 @@ from pipelines.steps.memory import give_back
 from pipelines.steps.summaries import Fingerprints, LogFileCounts, PrepareSummary
 from pipelines.steps.workspace import Workspace
 from recsys.config import ItemsConfig, LogSchema
+from recsys.data.arrays import save_array
 from recsys.data.cleaning import clean
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
@@ -16,6 +17,7 @@ from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.source import Source
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
+from recsys.data.popularity import current_popularity
 from recsys.data.profile import profile_log
 from recsys.data.seen import save_seen, seen_items
 from recsys.pipeline_config import PipelineConfig
@@ -50,6 +52,8 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         folded_in = cleaned.folded_in.with_items(items.ids)
         folded_in.save(output.folder / "folded_in")
         save_seen(seen_items(events, folded_in, weights=weights.at(newest)), output.folder / "folded_in")
+        popularity = current_popularity(events, (matrix, folded_in), config.prepare, now=newest)
+        save_array(popularity, output.folder / "popularity.npy")
         items.aligned(matrix.items).save(output.folder / "items.arrow")
         output.summary = PrepareSummary(
             rows=rows,

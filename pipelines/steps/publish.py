@@ -170,7 +170,7 @@ def _seal(
             history=matrix.csr,
             seen=load_seen(prepared, matrix.csr.shape),
             folded_in=_folded_in(prepared),
-            popularity=np.asarray(model.item_degree),
+            popularity=np.load(prepared / "popularity.npy", allow_pickle=False),
             index=read_index(indexed, "index", shape),
             similar=read_index(indexed, "similar", shape),
         ),

@@ -37,7 +37,7 @@ class Contents:
     (n_users, n_items), the weights of each user's items. `seen`: canonical float32 CSR (n_users, n_items), the items
     that lists leave out; None if those are the histories. `folded_in`: other users, whose vectors are folded in from
     their histories; None if there are none. `popularity`: float32 (n_items,), what the fallback
-    ranks by.
+    ranks by, see `recsys.data.popularity`.
     `index`: searched by inner product with user vectors. `similar`: item vectors of length one, searched by cosine.
     Raises ArtifactError if shapes, dtypes or values do not match.
     """

@@ -4,13 +4,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from recsys.config.base import Section
+from recsys.config.base import Duration, Section
 
 
 class PrepareConfig(Section):
     """`[prepare]`: from events to matrix entries."""
 
     half_life_days: float | None = Field(None, gt=0, description="an event's weight halves after this many days")
+    popular_window: Duration = Field(
+        28 * 86_400,
+        gt=0,
+        description="lists for users of whom nothing is known rank items by their users in this time at the end of "
+        "the log, then the other items by all their users; doubled until it holds 1,000 events. Not used with "
+        "half_life_days: then a user counts by the decay of the newest event with the item",
+    )
     min_user_items: int = Field(1, ge=1, description="users with fewer distinct items are left out (k-core)")
     min_item_users: int = Field(1, ge=1, description="items with fewer distinct users are left out (k-core)")
     max_user_events: int | None = Field(None, ge=1, description="users with more events are left out, as bots")

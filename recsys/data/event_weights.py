@@ -79,7 +79,7 @@ class EventWeights:
         if self.kinds:
             weight *= _kind_weights(events, self.kinds)
         if self.half_life_days is not None:
-            weight *= _decay(_timestamps(events), self.half_life_days, self.now)
+            weight *= decay(_timestamps(events), self.half_life_days, self.now)
         return weight
 
     def merge(self, events: Interactions) -> Pairs:
@@ -121,7 +121,8 @@ def _timestamps(events: Interactions) -> Seconds:
     return events.timestamp
 
 
-def _decay(timestamp: Seconds, half_life_days: float, now: int | None) -> Floats:
+def decay(timestamp: Seconds, half_life_days: float, now: int | None) -> Floats:
+    """float32 (n,): 0.5 ** (age / half-life) of events at `timestamp`, int64 (n,); `now`: None for the newest."""
     if now is None:
         now = int(timestamp.max(initial=_LONG_AGO))
     halvings = np.maximum(now - timestamp, 0).astype(np.float32)

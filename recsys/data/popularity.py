@@ -1,0 +1,71 @@
+"""Popularity now: what lists without a user rank by. Decayed or of a recent window, so that December is not June."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recsys.config import PrepareConfig
+from recsys.data.arrays import Doubles, Floats, Seconds
+from recsys.data.event_weights import decay
+from recsys.data.interactions import Interactions
+from recsys.data.matrix import InteractionMatrix, csr_from_pairs, presence
+from recsys.data.pairs import Pairs, merge_events
+
+MIN_EVENTS = 1_000
+"""A window with fewer events is doubled until it has as many, or is the whole log."""
+
+_SMALLEST = np.finfo(np.float32).tiny
+
+
+def current_popularity(
+    events: Interactions, matrices: Sequence[InteractionMatrix], prepare: PrepareConfig, *, now: int | None
+) -> Floats:
+    """float32 (n_items,): how popular each item is at `now`, UTC seconds; 0 only for items without entries.
+
+    `matrices`: made of `events`, over the same items; every entry counts as one user of its item. `now`: None if the
+    events have no times; then popularity is the number of users. Otherwise it is
+
+        with prepare.half_life_days:  sum over users of 0.5 ** (age of their newest event with the item / half-life)
+        otherwise:                    users within prepare.popular_window + users / (1 + most users of any item)
+
+    so that items that nobody took within the window follow in the order of all their users. A value, quantity or
+    number of events changes nothing: one user cannot make an item popular.
+    """
+    users = _per_item([presence(matrix.csr).sum(axis=0) for matrix in matrices])
+    if now is None or events.timestamp is None:
+        return users.astype(np.float32)
+    if prepare.half_life_days is not None:
+        freshness = decay(events.timestamp, prepare.half_life_days, now)
+        current = _summed(merge_events(events, freshness, "max"), events, matrices)
+        return np.where(users > 0, np.maximum(current, _SMALLEST), 0).astype(np.float32)
+    recent = events.select(events.timestamp > _start(events.timestamp, prepare.popular_window, now))
+    counted = _summed(merge_events(recent, np.ones(len(recent), np.float32), "max"), recent, matrices)
+    return (counted + users / (1 + users.max(initial=0))).astype(np.float32)
+
+
+def _start(timestamp: Seconds, window: int, now: int) -> int:
+    """The first second before the window that ends at `now`, which is doubled until it holds enough events."""
+    oldest, enough = int(timestamp.min(initial=now)), min(MIN_EVENTS, len(timestamp))
+    while now - window >= oldest and np.count_nonzero(timestamp > now - window) < enough:
+        window *= 2
+    return now - window
+
+
+def _summed(pairs: Pairs, events: Interactions, matrices: Sequence[InteractionMatrix]) -> Doubles:
+    """float64 (n_items,): the weights of the pairs of `events` that are entries of one of the matrices."""
+    return _per_item([_within(matrix, pairs, events) for matrix in matrices])
+
+
+def _within(matrix: InteractionMatrix, pairs: Pairs, events: Interactions) -> Doubles:
+    user_at, user_known = matrix.users.lookup(events.users)
+    item_at, item_known = matrix.items.lookup(events.items)
+    known = user_known[pairs.user_idx] & item_known[pairs.item_idx]
+    row, column = user_at[pairs.user_idx[known]], item_at[pairs.item_idx[known]]
+    weights = csr_from_pairs(row, column, pairs.weight[known], matrix.csr.shape)
+    total: Doubles = weights.multiply(presence(matrix.csr)).sum(axis=0, dtype=np.float64)
+    return total
+
+
+def _per_item(totals: Sequence[Doubles]) -> Doubles:
+    summed: Doubles = np.sum([np.asarray(total, np.float64).ravel() for total in totals], axis=0)
+    return summed
