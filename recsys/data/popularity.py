@@ -8,7 +8,7 @@ from recsys.config import PrepareConfig
 from recsys.data.arrays import Doubles, Floats, Seconds
 from recsys.data.event_weights import decay
 from recsys.data.interactions import Interactions
-from recsys.data.matrix import InteractionMatrix, csr_from_pairs, presence
+from recsys.data.matrix import Csr, InteractionMatrix, csr_from_pairs, presence
 from recsys.data.pairs import Pairs, merge_events
 
 MIN_EVENTS = 1_000
@@ -31,13 +31,14 @@ def current_popularity(
     so that items that nobody took within the window follow in the order of all their users. A value, quantity or
     number of events changes nothing: one user cannot make an item popular.
     """
-    users = _per_item([presence(matrix.csr).sum(axis=0) for matrix in matrices])
+    users = np.sum([np.bincount(matrix.csr.indices, minlength=matrix.n_items) for matrix in matrices], axis=0)
     if now is None or events.timestamp is None:
         return users.astype(np.float32)
     if prepare.half_life_days is not None:
         freshness = decay(events.timestamp, prepare.half_life_days, now)
         current = _summed(merge_events(events, freshness, "max"), events, matrices)
-        return np.where(users > 0, np.maximum(current, _SMALLEST), 0).astype(np.float32)
+        current[users > 0] = np.maximum(current[users > 0], _SMALLEST)
+        return current.astype(np.float32)
     recent = events.select(events.timestamp > _start(events.timestamp, prepare.popular_window, now))
     counted = _summed(merge_events(recent, np.ones(len(recent), np.float32), "max"), recent, matrices)
     return (counted + users / (1 + users.max(initial=0))).astype(np.float32)
@@ -53,7 +54,8 @@ def _start(timestamp: Seconds, window: int, now: int) -> int:
 
 def _summed(pairs: Pairs, events: Interactions, matrices: Sequence[InteractionMatrix]) -> Doubles:
     """float64 (n_items,): the weights of the pairs of `events` that are entries of one of the matrices."""
-    return _per_item([_within(matrix, pairs, events) for matrix in matrices])
+    summed: Doubles = np.sum([_within(matrix, pairs, events) for matrix in matrices], axis=0)
+    return summed
 
 
 def _within(matrix: InteractionMatrix, pairs: Pairs, events: Interactions) -> Doubles:
@@ -62,10 +64,5 @@ def _within(matrix: InteractionMatrix, pairs: Pairs, events: Interactions) -> Do
     known = user_known[pairs.user_idx] & item_known[pairs.item_idx]
     row, column = user_at[pairs.user_idx[known]], item_at[pairs.item_idx[known]]
     weights = csr_from_pairs(row, column, pairs.weight[known], matrix.csr.shape)
-    total: Doubles = weights.multiply(presence(matrix.csr)).sum(axis=0, dtype=np.float64)
-    return total
-
-
-def _per_item(totals: Sequence[Doubles]) -> Doubles:
-    summed: Doubles = np.sum([np.asarray(total, np.float64).ravel() for total in totals], axis=0)
-    return summed
+    entries = Csr(weights.multiply(presence(matrix.csr)))
+    return np.bincount(entries.indices, entries.data, minlength=matrix.n_items)
