@@ -31,17 +31,19 @@ def current_popularity(
     so that items that nobody took within the window follow in the order of all their users. A value, quantity or
     number of events changes nothing: one user cannot make an item popular.
     """
-    users = np.sum([np.bincount(matrix.csr.indices, minlength=matrix.n_items) for matrix in matrices], axis=0)
+    users: Doubles = np.sum(
+        [np.bincount(matrix.csr.indices, minlength=matrix.n_items) for matrix in matrices], axis=0
+    )
     if now is None or events.timestamp is None:
-        return users.astype(np.float32)
+        return _floats(users)
     if prepare.half_life_days is not None:
         freshness = decay(events.timestamp, prepare.half_life_days, now)
         current = _summed(merge_events(events, freshness, "max"), events, matrices)
         current[users > 0] = np.maximum(current[users > 0], _SMALLEST)
-        return current.astype(np.float32)
+        return _floats(current)
     recent = events.select(events.timestamp > _start(events.timestamp, prepare.popular_window, now))
     counted = _summed(merge_events(recent, np.ones(len(recent), np.float32), "max"), recent, matrices)
-    return (counted + users / (1 + users.max(initial=0))).astype(np.float32)
+    return _floats(counted + users / (1 + users.max(initial=0)))
 
 
 def _start(timestamp: Seconds, window: int, now: int) -> int:
@@ -65,4 +67,9 @@ def _within(matrix: InteractionMatrix, pairs: Pairs, events: Interactions) -> Do
     row, column = user_at[pairs.user_idx[known]], item_at[pairs.item_idx[known]]
     weights = csr_from_pairs(row, column, pairs.weight[known], matrix.csr.shape)
     entries = Csr(weights.multiply(presence(matrix.csr)))
-    return np.bincount(entries.indices, entries.data, minlength=matrix.n_items)
+    total: Doubles = np.bincount(entries.indices, weights=entries.data, minlength=matrix.n_items).astype(np.float64)
+    return total
+
+
+def _floats(popularity: Doubles) -> Floats:
+    return np.asarray(popularity, np.float32)
