@@ -20,6 +20,7 @@ from pipelines.steps.checks import (
     wrong_names,
 )
 from pipelines.steps.evaluate import held_out
+from pipelines.steps.exclusion import read_catalogue
 from pipelines.steps.night import refusing
 from pipelines.steps.prepare import foreign_catalogue, prepare
 from pipelines.steps.summaries import PrepareSummary
@@ -83,7 +84,7 @@ def before_reading(config: PipelineConfig) -> list[Finding]:
     if config.publish.store.is_dir():
         found.append(_tried(STORE, lambda: check_store(config), _serving))
     if (items := config.items) is not None:
-        found.append(_tried(CATALOGUE, lambda: read_items(items), _catalogue))
+        found.append(_tried(CATALOGUE, lambda: read_catalogue(items)[0], _catalogue))
     if config.evaluate.holdout_paths:
         found.append(_tried(HOLDOUT, lambda: check_holdout_columns(config), lambda _: "every file has the columns"))
     return found

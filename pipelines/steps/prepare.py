@@ -3,16 +3,17 @@
 import logging
 from pathlib import Path
 
+from pipelines.steps.exclusion import NOTHING, Excluded, counted, read_catalogue
 from pipelines.steps.inputs import Snapshot, sources_of
 from pipelines.steps.memory import give_back
-from pipelines.steps.summaries import Fingerprints, LogFileCounts, PrepareSummary
+from pipelines.steps.summaries import CatalogueSummary, Fingerprints, LogFileCounts, PrepareSummary
 from pipelines.steps.workspace import Workspace
 from recsys.config import ItemsConfig, LogSchema
 from recsys.data.arrays import save_array
+from recsys.data.catalogue_join import join_catalogue
 from recsys.data.cleaning import clean
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
-from recsys.data.ingest.catalogue import read_items
 from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.source import Source
 from recsys.data.interactions import Interactions
@@ -35,16 +36,15 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     weights, inputs = EventWeights.of(config.log, config.prepare), Snapshot.of(sources_of(config))
     source = inputs.sources["log"]
     with workspace.output("prepare", config) as output:
-        catalogue = None if config.items is None else read_items(config.items)
-        holdout_rows = _read_holdout(inputs, config, workspace, output.folder, progress)
-        events, rows = _read(source, config, quarantine=workspace.quarantine, progress=progress)
+        catalogue, excluded = (None, NOTHING) if config.items is None else read_catalogue(config.items)
+        holdout_rows = _read_holdout(inputs, config, workspace, output.folder, excluded, progress)
+        accepted, rows = _read(source, config, quarantine=workspace.quarantine, progress=progress)
+        events = excluded.removed_from(accepted)
         newest = _newest(events)
         cleaned = clean(events, config.prepare, weights=weights.at(newest))
-        cleaning = cleaned.summary
+        cleaning = counted(cleaned.summary, len(accepted) - len(events))
         events.save(output.folder / "events")
-        if config.items is not None and catalogue is not None:
-            _warn(foreign_catalogue(config.items, catalogue, events))
-        _warn(absent_ignored_kinds(config.log, rows, events))
+        _warn(absent_ignored_kinds(config.log, rows, accepted))
         items = Items.without_attributes(cleaned.matrix.items) if catalogue is None else catalogue
         matrix = cleaned.matrix.with_items(items.ids)
         matrix.save(output.folder / "matrix")
@@ -61,7 +61,8 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             items_without_events=matrix.n_items - cleaning.n_items,
             fingerprints=Fingerprints(**{what: each.fingerprint() for what, each in inputs.sources.items()}),
             newest_event=newest,
-            profile=profile_log(events, rows, catalogue, entries=cleaning.entries, newest_event=newest),
+            profile=profile_log(accepted, rows, catalogue, entries=cleaning.entries, newest_event=newest),
+            catalogue=_joined(config.items, catalogue, excluded, accepted),
             holdout_rows=holdout_rows,
             files=LogFileCounts(
                 read=len(source.files), without_rows=len(source.without_rows), repeated=source.n_repeated
@@ -73,20 +74,40 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
 
 
 def _read_holdout(
-    inputs: Snapshot, config: PipelineConfig, workspace: Workspace, folder: Path, progress: Progress
+    inputs: Snapshot,
+    config: PipelineConfig,
+    workspace: Workspace,
+    folder: Path,
+    excluded: Excluded,
+    progress: Progress,
 ) -> RowCounts | None:
-    """Write the events of a given holdout; its rows, None if there is none."""
+    """Write the events of a given holdout, without those of excluded items; its rows, None if there is none."""
     if (given := inputs.sources.get("holdout")) is None:
         return None
     quarantine = workspace.quarantine.with_stem("quarantine-holdout")
     holdout, rows = _read(given, config, quarantine=quarantine, progress=progress)
-    holdout.save(folder / "holdout")
+    excluded.removed_from(holdout).save(folder / "holdout")
     return rows
 
 
 def _newest(events: Interactions) -> int | None:
     """UTC seconds of the newest event: decay starts there, in training and in fold-in."""
     return None if events.timestamp is None or len(events) == 0 else int(events.timestamp.max())
+
+
+def _joined(
+    config: ItemsConfig | None, catalogue: Items | None, excluded: Excluded, events: Interactions
+) -> CatalogueSummary | None:
+    """How catalogue and log fit; what does not is logged."""
+    if config is None or catalogue is None:
+        return None
+    join = join_catalogue(catalogue.ids, events)
+    foreign = foreign_catalogue(config, catalogue, events)
+    for sentence in [foreign] if foreign and join.look_alikes is None else join.warnings():
+        _warn(sentence)
+    if config.exclude is not None and not len(excluded.ids):
+        _warn("items.exclude: no item of the catalogue passes")
+    return CatalogueSummary(join=join, attributes=dict(catalogue.facts), n_excluded=len(excluded.ids))
 
 
 def foreign_catalogue(config: ItemsConfig, catalogue: Items, events: Interactions) -> str | None:

@@ -96,6 +96,9 @@ def _notes(workspace: Workspace, night: NightEvidence) -> Iterator[Statement]:
     """What else the night should say."""
     if night.changes is not None:
         yield night.changes
+    catalogue = workspace.summary(PrepareSummary).catalogue
+    for sentence in () if catalogue is None else catalogue.warnings():
+        yield Statement(light="attention", text=sentence)
     for change in workspace.changed_inputs:
         yield Statement(light="attention", text=change, remedy=READ_AGAIN)
     for step, texts in workspace.warnings().items():

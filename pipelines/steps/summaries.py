@@ -7,8 +7,10 @@ from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from recsys.data.attributes import AttributeFacts
+from recsys.data.catalogue_join import CatalogueJoin
 from recsys.data.profile import LogProfile
-from recsys.evaluation.number_format import count, figure
+from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.outcome import Outcome
 from recsys.evaluation.provenance import (
     Cleaning,
@@ -64,6 +66,31 @@ class LogFileCounts(Summary):
         return "".join(f"; {count(n)} {what}" for what, n in parts.items() if n)
 
 
+class CatalogueSummary(Summary):
+    """How the catalogue fits the log, how its attributes were read, by name, and how many items no list shows."""
+
+    join: CatalogueJoin
+    attributes: dict[str, AttributeFacts] = Field(default_factory=dict)
+    n_excluded: int = 0
+
+    def sentence(self) -> str:
+        """The shares of items and events, attributes with unreadable values, and items that are left out."""
+        join = self.join
+        parts = [
+            f"the catalogue has {percent(join.share_of_items)} of the items, {percent(join.share_of_events)} of the"
+            " events"
+        ]
+        parts += [f"{count(self.n_excluded)} items in no list (items.exclude)"] if self.n_excluded else []
+        return "".join(f"; {part}" for part in [*parts, *self._unreadable()])
+
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what the join or the attributes lost."""
+        return (*self.join.warnings(), *(f"attribute {each}" for each in self._unreadable()))
+
+    def _unreadable(self) -> list[str]:
+        return [f"{name!r}: {each.fault}" for name, each in self.attributes.items() if each.n_unreadable]
+
+
 class PrepareSummary(StepSummary):
     """Rows and events by what became of them.
 
@@ -81,6 +108,7 @@ class PrepareSummary(StepSummary):
     profile: OrAbsent[LogProfile] = None
     holdout_rows: OrAbsent[Rows] = None
     files: OrAbsent[LogFileCounts] = None
+    catalogue: OrAbsent[CatalogueSummary] = None
 
     def log_fields(self) -> dict[str, JsonValue]:
         """Rows of the log, and the matrix that they became."""
@@ -114,7 +142,7 @@ class PrepareSummary(StepSummary):
             f"{count(rows.rows_read)} rows read, {count(rows.accepted)} accepted{refused}; matrix"
             f" {count(cleaning.n_users)} users x {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
             f"{'; ' if (users := other_users(cleaning)) else ''}{users}{more}"
-            f"{self.files.sentence() if self.files else ''}"
+            f"{''.join(part.sentence() for part in (self.catalogue, self.files) if part)}"
         )
 
 

@@ -37,6 +37,11 @@ class ItemsConfig(FileFormat):
     nulls: tuple[str, ...] = Field(
         NULLS, description="spellings of an unknown attribute in text; white space alone always is one"
     )
+    exclude: str | None = Field(
+        None,
+        description='a filter (docs/filters.md), such as `category = "Postage"`: no list shows the items that pass, '
+        "and their events do not count; they can still be looked up by id",
+    )
 
     @model_validator(mode="after")
     def _attributes_have_columns_of_their_own(self) -> Self:

@@ -13,6 +13,7 @@ _REASONS = {
     "already_seen": "the user had seen the item before, and the measured lists leave out seen items",
     "sampled_out": "the user is not in the random sample that evaluate.max_users allows",
     "too_few_items": "the user would have no history left beside the holdout",
+    "excluded_item": "the item passes items.exclude: no list shows it, and its events do not count",
     "user_above_max_events": "the user has more events than prepare.max_user_events",
     "net_non_positive": "the user's events with the item sum to zero or less (returns)",
     "decayed_away": "the events are so old that nothing is left of their weight",

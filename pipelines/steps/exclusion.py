@@ -1,0 +1,74 @@
+"""items.exclude: items that no list shows, and whose events do not count."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.config import ItemsConfig
+from recsys.data.cleaning import CleaningSummary
+from recsys.data.ingest.catalogue import read_items
+from recsys.data.interactions import Interactions
+from recsys.data.items import Items
+from recsys.engine.filters import Filter, compile_filter, parse_filter
+from recsys.errors import ConfigError, FilterError
+
+EXCLUDED = "excluded_item"
+"""The reason under which cleaning counts the events of excluded items."""
+
+
+@dataclass(frozen=True, eq=False)
+class Excluded:
+    """The ids of the items that `items.exclude` passes: pyarrow string array (n,)."""
+
+    ids: pa.StringArray
+
+    def removed_from(self, events: Interactions) -> Interactions:
+        """The events of all other items, over the same id maps."""
+        if not len(self.ids):
+            return events
+        is_excluded = np.asarray(pc.is_in(events.items.ids, value_set=self.ids), np.bool_)
+        return events.select(~is_excluded[events.item_idx])
+
+
+NOTHING = Excluded(pa.array([], pa.string()))
+
+
+def read_catalogue(config: ItemsConfig) -> tuple[Items, Excluded]:
+    """The catalogue, and the items that are kept out of lists.
+
+    Raises ConfigError if `items.exclude` is no filter, does not fit the attributes, or passes every item; raises as
+    `read_items` does.
+    """
+    tree = _parsed(config.exclude)
+    catalogue = read_items(config)
+    return catalogue, NOTHING if tree is None else _excluded(tree, catalogue)
+
+
+def counted(cleaning: CleaningSummary, n_excluded: int) -> CleaningSummary:
+    """The summary of a log of which `n_excluded` events of excluded items were removed before."""
+    if not n_excluded:
+        return cleaning
+    values = vars(cleaning) | {
+        "events_in": cleaning.events_in + n_excluded,
+        "removed": {EXCLUDED: n_excluded, **cleaning.removed},
+    }
+    return CleaningSummary(**values)
+
+
+def _parsed(text: str | None) -> Filter | None:
+    try:
+        return None if text is None else parse_filter(text)
+    except FilterError as error:
+        raise ConfigError(f"items.exclude: {error}") from error
+
+
+def _excluded(tree: Filter, catalogue: Items) -> Excluded:
+    try:
+        passes = compile_filter(tree, catalogue)
+    except FilterError as error:
+        raise ConfigError(f"items.exclude: {error}") from error
+    if passes.all():
+        raise ConfigError(f"items.exclude: all {len(passes)} items of the catalogue pass; expected some to be left")
+    return Excluded(catalogue.ids.ids.filter(pa.array(passes)))
