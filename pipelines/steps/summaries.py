@@ -74,12 +74,13 @@ class CatalogueSummary(Summary):
     n_excluded: int = 0
 
     def sentence(self) -> str:
-        """The shares of items and events, attributes with unreadable values, and items that are left out."""
+        """Items and events without a row, attributes with unreadable values, and items that are left out."""
         join = self.join
-        parts = [
-            f"the catalogue has {percent(join.share_of_items)} of the items, {percent(join.share_of_events)} of the"
+        shares = (
+            f"the catalogue has {percent(join.share_of_items)} of the items, with {percent(join.share_of_events)} of the"
             " events"
-        ]
+        )
+        parts = [shares] if join.n_items_known < join.n_items else []
         parts += [f"{count(self.n_excluded)} items in no list (items.exclude)"] if self.n_excluded else []
         return "".join(f"; {part}" for part in [*parts, *self._unreadable()])
 
