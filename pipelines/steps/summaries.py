@@ -77,8 +77,8 @@ class CatalogueSummary(Summary):
         """Items and events without a row, attributes with unreadable values, and items that are left out."""
         join = self.join
         shares = (
-            f"the catalogue has {percent(join.share_of_items)} of the items, with {percent(join.share_of_events)} of the"
-            " events"
+            f"the catalogue has {percent(join.share_of_items)} of the items, with {percent(join.share_of_events)} of"
+            " the events"
         )
         parts = [shares] if join.n_items_known < join.n_items else []
         parts += [f"{count(self.n_excluded)} items in no list (items.exclude)"] if self.n_excluded else []
