@@ -89,8 +89,12 @@ def examine() -> tuple[Finding, ...]:
     )
 
 
-def _finding(name: str, fine: bool, detail: str) -> Finding:
-    return Finding(name, "ok" if fine else "problem", detail)
+_MEMORY = "give the job more memory, or make it smaller: docs/scale.md, and the settings that are named below, if any"
+_DISK = "free space there, or name a folder on a larger disk (workspace, publish.store)"
+
+
+def _finding(name: str, fine: bool, detail: str, remedy: str = "") -> Finding:
+    return Finding(name, "ok", detail) if fine else Finding(name, "problem", detail, remedy)
 
 
 def _try(name: str, attempt: Callable[[], str]) -> Finding:
@@ -121,7 +125,7 @@ def judge(forecast: Forecast) -> tuple[Finding, ...]:
     service = _judge_step(forecast.service, forecast, available)
     service = replace(service, detail=f"{service.detail}; {reloading} while it loads a new version")
     needed = f"{text(forecast.workspace)} for the workspace, {text(forecast.version)} for each published version"
-    disk = _finding("disk", forecast.disk_fits, f"{needed}; {text(forecast.disk_free)} free")
+    disk = _finding("disk", forecast.disk_fits, f"{needed}; {text(forecast.disk_free)} free", _DISK)
     return (Finding("assumed", "ok", _assumed(forecast)), *steps, service, disk)
 
 
@@ -132,7 +136,8 @@ def _judge_step(step: StepMemory, forecast: Forecast, available: str) -> Finding
         return Finding(step.step, "ok", f"{text(step.size)}{duration}")
     largest = sorted(step.peak.terms, key=lambda term: -term.size)[:_NAMED_TERMS]
     named = ", ".join(f"{term.what} {text(term.size)}" for term in largest)
-    return Finding(step.step, "problem", f"{text(step.size)}{duration}, but only {available} available: {named}")
+    detail = f"{text(step.size)}{duration}, but only {available} available: {named}"
+    return Finding(step.step, "problem", detail, _MEMORY)
 
 
 def duration_text(seconds: float) -> str:

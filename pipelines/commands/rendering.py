@@ -153,7 +153,7 @@ def diagnosis(found: "Diagnosis") -> None:
     if (forecast := found.forecast) is not None:
         peak, total = forecast.peak, duration_text(sum(forecast.seconds.values()))
         line(f"the job peaks at {text(peak.size)} ({peak.step}: {peak.peak.name}) and takes roughly {total}")
-    if forecast is not None and not forecast.fine:
+    if forecast is not None and not all(map(forecast.fits, (*forecast.steps, forecast.service))):
         for each in forecast.advice:
             line(f"with {each.setting} it would peak at {text(each.size)}")
         line("docs/scale.md explains what is counted and what else makes a job smaller")

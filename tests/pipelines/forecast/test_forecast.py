@@ -1,6 +1,7 @@
 """`recsys doctor CONFIG`: the counts it assumes, the disk it needs, what it says where a job does not fit."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,10 @@ class TestJudgement:
         assert [finding.name for finding in findings] == ["assumed", *STEPS, "service", "disk"]
         assert found.fine
         assert all(finding.fine for finding in findings)
+
+    def test_every_problem_has_a_remedy(self, found: Forecast) -> None:
+        findings = judge(replace(found, available=1.0, disk_free=1))
+        assert [finding.name for finding in findings if finding.remedy] == [*STEPS, "service", "disk"]
 
     def test_too_little_memory_is_not_and_says_what_to_change(self, finished: Finished) -> None:
         config = load_config(
