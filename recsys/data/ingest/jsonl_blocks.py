@@ -16,7 +16,14 @@ from recsys.config import FileFormat
 from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import ids_of, texts_of
 from recsys.data.ingest.json_array import ElementLines
-from recsys.data.ingest.json_layout import JsonLayout, Object, json_layout, loaded, without_brackets
+from recsys.data.ingest.json_layout import (
+    JsonLayout,
+    Object,
+    json_layout,
+    loaded,
+    without_blank_lines,
+    without_brackets,
+)
 from recsys.data.ingest.recoding import Recode, recoding
 from recsys.data.ingest.refusals import Faults, Reason, first_fault, marked
 from recsys.data.ingest.source import (
@@ -140,18 +147,29 @@ def _parse(block: TextBlock, path: Path, columns: Columns, decimal: str) -> RawB
 
 
 def _parsed_block(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
-    data = block.data.tobytes()
-    schema = _schema(data, columns)
-    if schema is None or not _is_safe(data):
+    lines = np.arange(block.first_line, block.first_line + block.n_lines, dtype=np.int64)
+    parsed = _parsed_quickly(block.data.tobytes(), columns, n_lines=len(lines))
+    if parsed is None:
+        data, lines = without_blank_lines(block)
+        parsed = _parsed_quickly(data, columns, n_lines=len(lines)) if len(data) < len(block.data) else None
+    if parsed is None:
         return _parse_by_line(block, path, columns)
+    rows = RawBatch.of(str(path), parsed, lines)
+    return replace(rows, lines=LineCounts(blank=block.n_lines - len(lines)))
+
+
+def _parsed_quickly(data: bytes, columns: Columns, *, n_lines: int) -> dict[str, pa.Array] | None:
+    """The columns of lines that pyarrow can parse; None if it cannot."""
+    schema = _schema(data, columns) if n_lines else None
+    if schema is None or not _is_safe(data):
+        return None
     try:
         table = _read(data, schema)
     except pa.ArrowInvalid:
-        return _parse_by_line(block, path, columns)
-    if table.num_rows != block.n_lines:
-        return _parse_by_line(block, path, columns)
-    parsed = {key: _bytes(one_array(table.column(name))) for key, name in columns.names.items()}
-    return RawBatch.of(str(path), parsed, np.arange(table.num_rows, dtype=np.int64) + block.first_line)
+        return None
+    if table.num_rows != n_lines:
+        return None
+    return {key: _bytes(one_array(table.column(name))) for key, name in columns.names.items()}
 
 
 def _bytes(column: pa.Array) -> pa.Array:

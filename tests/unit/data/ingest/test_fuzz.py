@@ -22,6 +22,7 @@ from recsys.config import ItemsConfig, LogConfig
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.ingest.catalogue import read_items
 from recsys.data.ingest.file_source import FileSource
+from recsys.data.ingest.json_layout import JsonLayout, json_layout
 from recsys.data.ingest.readers import read_log
 from recsys.data.interactions import Interactions
 from recsys.errors import RecsysError
@@ -219,7 +220,8 @@ def check_lines(data: bytes, layout: Layout, counts: RowCounts) -> None:
         return  # UTF-16 with the other order of bytes
     text = data.decode(layout.settings.get("encoding", "utf-8"), "replace")
     text = re.sub(r"(?m)^\ufeff+", "", text)
-    if "\r" in text.replace("\r\n", "") or text.lstrip().startswith("["):
+    is_array = "json" in layout.name and json_layout(text.encode()) is JsonLayout.ARRAY
+    if "\r" in text.replace("\r\n", "") or is_array:
         return  # rows that are not lines
     header = 0
     if "json" not in layout.name and "columns" not in layout.settings:
