@@ -2,10 +2,14 @@
 
 import gzip
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recsys.data.ingest.file_finding import FoundFiles, find_files
 from recsys.errors import DataError
@@ -201,3 +205,43 @@ def test_equal_content_in_several_folders_is_told_and_read(folder: Path) -> None
 def test_days_of_equal_content_are_not_copies(folder: Path) -> None:
     (folder / FILES[2]).write_bytes((folder / FILES[1]).read_bytes())
     assert find_files([folder]).notes == ()
+
+
+PART = st.sampled_from(["a", "b", "ab", "_a", ".b", "a=1"])
+PATTERN = st.lists(st.sampled_from(["*", "a*", "?", "[ab]", "**", "b", "_*"]), min_size=1, max_size=3)
+
+
+def reference(names: set[tuple[str, ...]], pattern: Sequence[str]) -> set[tuple[str, ...]]:
+    """The files of `names` that are, or are in, what a pattern names."""
+    return {name for name in names if any(matches(name[:length], pattern, name) for length in range(len(name) + 1))}
+
+
+def matches(part: tuple[str, ...], pattern: Sequence[str], name: tuple[str, ...]) -> bool:
+    """Whether `part`, the beginning of `name`, is what the pattern names, and no marker is in the rest of it."""
+    if not pattern:
+        return not part and not any(each[0] in "_." for each in name)
+    if pattern[0] == "**":
+        deeper = bool(part) and part[0][0] not in "_." and matches(part[1:], pattern, name[1:])
+        return bool(name) and (deeper or matches(part, pattern[1:], name))  # a file has nothing below it
+    if not part or not fnmatchcase(part[0], pattern[0]):
+        return False
+    skipped = part[0][0] in "_." and part[0][0] != pattern[0][0]
+    return not skipped and matches(part[1:], pattern[1:], name[1:])
+
+
+@given(st.sets(st.lists(PART, min_size=1, max_size=3).map(tuple), max_size=8), PATTERN)
+@settings(max_examples=60, deadline=None)
+def test_a_pattern_names_what_its_definition_says(names: set[tuple[str, ...]], pattern: list[str]) -> None:
+    names = {name for name in names if not any(name == other[: len(name)] for other in names - {name})}
+    with TemporaryDirectory() as folder:
+        for name in names:
+            path = Path(folder, *name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("/".join(name))
+        expected = sorted(Path(folder, *name) for name in reference(names, pattern))
+        try:
+            found = list(find_files([Path(folder, *pattern)]).files)
+        except DataError as error:
+            found = []
+            assert "no such file" in str(error) or "no file" in str(error)
+        assert found == expected
