@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from recsys.config import Duration, Section, duration_text
+from recsys.config.base import DurationOrAuto
 from recsys.models.algorithm import Algorithm
 from recsys.models.registry import DEFAULT, publishable
 from recsys.pipeline_config import PipelineConfig
@@ -74,6 +75,8 @@ def _default(field: FieldInfo) -> str:
     value: Any = field.get_default(call_default_factory=True)
     if value is PydanticUndefined:
         return "required"
+    if value is None and all(part in field.metadata for part in typing.get_args(DurationOrAuto)[1:]):
+        return '`"auto"`'
     if value is None or value in ((), {}):
         return "none"
     return f"`{_toml(duration_text(value) if _is_duration(field) else value)}`"

@@ -99,6 +99,7 @@ def _summary(
             counts=dict(split.counts),
             dropped=dict(split.dropped),
             dropped_users=dict(split.dropped_users),
+            held_seconds=split.held_seconds,
             exclude_seen=config.evaluate.exclude_seen,
             seen_events=config.log.seen_events,
         ),

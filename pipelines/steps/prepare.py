@@ -14,13 +14,16 @@ from recsys.data.catalogue_join import join_catalogue
 from recsys.data.cleaning import clean
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
+from recsys.data.ingest.log_ends import LogEnds
 from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.source import Source
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
+from recsys.data.log_span import LogSpan
 from recsys.data.popularity import current_popularity
 from recsys.data.profile import profile_log
 from recsys.data.seen import save_seen, seen_items
+from recsys.evaluation.provenance import StrayTimes
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.suggestions import nearest_name
@@ -38,9 +41,11 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     with workspace.output("prepare", config) as output:
         catalogue, excluded = (None, NOTHING) if config.items is None else read_catalogue(config.items)
         holdout_rows = _read_holdout(inputs, config, workspace, output.folder, excluded, progress)
-        accepted, rows = _read(source, config, quarantine=workspace.quarantine, progress=progress)
+        ends = LogEnds()
+        accepted, rows = _read(source, config, quarantine=workspace.quarantine, ends=ends, progress=progress)
         events = excluded.removed_from(accepted)
-        newest = _newest(events)
+        span = None if accepted.timestamp is None else LogSpan.of(accepted.timestamp)
+        newest = None if span is None else span.last
         cleaned = clean(events, config.prepare, weights=weights.at(newest))
         cleaning = counted(cleaned.summary, len(accepted) - len(events))
         events.save(output.folder / "events")
@@ -64,6 +69,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             profile=profile_log(accepted, rows, catalogue, entries=cleaning.entries, newest_event=newest),
             catalogue=_joined(config.items, catalogue, excluded, accepted),
             holdout_rows=holdout_rows,
+            stray_times=stray_times(span, ends),
             files=LogFileCounts(
                 read=len(source.files), without_rows=len(source.without_rows), repeated=source.n_repeated
             ),
@@ -90,9 +96,20 @@ def _read_holdout(
     return rows
 
 
-def _newest(events: Interactions) -> int | None:
-    """UTC seconds of the newest event: decay starts there, in training and in fold-in."""
-    return None if events.timestamp is None or len(events) == 0 else int(events.timestamp.max())
+def stray_times(span: LogSpan | None, ends: LogEnds) -> StrayTimes | None:
+    """The events outside of `span`, with the farthest rows; None if there are none, or the log has no times."""
+    if span is None or not (span.n_before or span.n_after):
+        return None
+    oldest = ends.oldest if span.n_before else None
+    newest = ends.newest if span.n_after else None
+    return StrayTimes(
+        n_before=span.n_before,
+        n_after=span.n_after,
+        oldest=oldest and oldest.time,
+        oldest_row=oldest and oldest.place,
+        newest=newest and newest.time,
+        newest_row=newest and newest.place,
+    )
 
 
 def _joined(
@@ -138,10 +155,9 @@ def _warn(sentence: str | None) -> None:
 
 
 def _read(
-    source: Source, config: PipelineConfig, *, quarantine: Path, progress: Progress
+    source: Source, config: PipelineConfig, *, quarantine: Path, progress: Progress, ends: LogEnds | None = None
 ) -> tuple[Interactions, RowCounts]:
-    read = read_log(
-        source, config.log, deduplicate=config.prepare.deduplicate, quarantine=quarantine, progress=progress
-    )
+    deduplicate = config.prepare.deduplicate
+    read = read_log(source, config.log, deduplicate=deduplicate, quarantine=quarantine, ends=ends, progress=progress)
     give_back()  # the parsed batches, before cleaning needs room
     return read

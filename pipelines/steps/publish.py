@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.steps.night import read_course, this_night
-from pipelines.steps.report import Evidence, NightEvidence, compose_report, load_evidence, portable_settings
+from pipelines.steps.report import (
+    Evidence,
+    NightEvidence,
+    as_measured,
+    compose_report,
+    load_evidence,
+    portable_settings,
+)
 from pipelines.steps.summaries import (
     EvaluateSummary,
     IndexStepSummary,
@@ -55,6 +62,7 @@ def publish(
     and the serving version stays.
     """
     workspace.require("index", config)
+    config = as_measured(config, workspace)
     registry = Registry(config.publish.store)
     evidence = load_evidence(config, workspace)
     night = _night(config, workspace, registry)

@@ -161,6 +161,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
             fingerprint=prepared.fingerprints.log,
             files=tuple(path.name for path in config.log.paths),
             newest=prepared.newest_event,
+            stray_times=prepared.stray_times,
         ),
         ingest=prepared.rows,
         holdout_ingest=prepared.holdout_rows,
@@ -177,6 +178,14 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
 def _catalogue(workspace: Workspace) -> Items:
     prepared = workspace.folder("prepare")
     return Items.load(prepared / "items.arrow", IdMap.load(prepared / "matrix" / "items.arrow"))
+
+
+def as_measured(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
+    """`config` with the length of the holdout that `evaluate` used, so that later versions are compared with that."""
+    held = workspace.summary(EvaluateSummary).split.held_seconds
+    if held is None:
+        return config
+    return config.model_copy(update={"evaluate": config.evaluate.model_copy(update={"holdout": held})})
 
 
 def portable_settings(config: PipelineConfig) -> dict[str, JsonValue]:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from recsys.config import duration_text
 from recsys.data.attributes import AttributeFacts
 from recsys.data.catalogue_join import CatalogueJoin
 from recsys.data.profile import LogProfile
@@ -20,6 +21,7 @@ from recsys.evaluation.provenance import (
     Rows,
     SplitSummary,
     Stopping,
+    StrayTimes,
     Summary,
     other_users,
 )
@@ -96,7 +98,7 @@ class PrepareSummary(StepSummary):
     """Rows and events by what became of them.
 
     `items_without_events`: items that only the catalogue has. `newest_event`: UTC seconds, None without times.
-    `profile`: what the next nights are compared with.
+    `profile`: what the next nights are compared with. `stray_times`: None if no event is far outside of the log.
     """
 
     step = "prepare"
@@ -110,6 +112,7 @@ class PrepareSummary(StepSummary):
     holdout_rows: OrAbsent[Rows] = None
     files: OrAbsent[LogFileCounts] = None
     catalogue: OrAbsent[CatalogueSummary] = None
+    stray_times: OrAbsent[StrayTimes] = None
 
     def log_fields(self) -> dict[str, JsonValue]:
         """Rows of the log, and the matrix that they became."""
@@ -144,6 +147,7 @@ class PrepareSummary(StepSummary):
             f" {count(cleaning.n_users)} users x {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
             f"{'; ' if (users := other_users(cleaning)) else ''}{users}{more}"
             f"{''.join(part.sentence() for part in (self.catalogue, self.files) if part)}"
+            f"{f'; {self.stray_times.sentence()}' if self.stray_times else ''}"
         )
 
 
@@ -174,7 +178,12 @@ class EvaluateSummary(StepSummary):
     def sentence(self) -> str:
         """The primary metric of every model, and when training stopped."""
         means = ", ".join(f"{name} {mean:.4f}" for name, mean in self.means.items())
-        return f"{self.metric} over {count(self.n_users)} users: {means}{self._stopped()}{self._mostly_seen()}"
+        over = f"{self.metric} over {count(self.n_users)} users"
+        return f"{over}: {means}{self._held_out()}{self._stopped()}{self._mostly_seen()}"
+
+    def _held_out(self) -> str:
+        held = self.split.held_seconds
+        return "" if held is None else f"; the last {duration_text(held)} held out"
 
     def _mostly_seen(self) -> str:
         """What to do if most of the holdout is not measured because the users had seen it before."""

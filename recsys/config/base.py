@@ -66,6 +66,14 @@ Duration = Annotated[int, BeforeValidator(_seconds)]
 """Whole seconds, written as a number or as '28d', '12h', '90m', '30s' or '4w'."""
 
 
+def _seconds_if_set(value: Any) -> int | None:
+    return None if value is None or value == "auto" else _seconds(value)
+
+
+DurationOrAuto = Annotated[int | None, BeforeValidator(_seconds_if_set)]
+"""A duration, or None for "auto"."""
+
+
 class Section(BaseModel):
     """A table of the file: frozen, nothing unknown, no silent conversions between types."""
 

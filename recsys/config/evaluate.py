@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from recsys.config.base import Duration, FilePaths, Section
+from recsys.config.base import DurationOrAuto, FilePaths, Section
 
 
 class EvaluateConfig(Section):
@@ -13,7 +13,12 @@ class EvaluateConfig(Section):
     split: Literal["temporal", "last_n", "held_out_users", "given"] = Field(
         "temporal", description="how the holdout is chosen"
     )
-    holdout: Duration = Field(28 * 86_400, gt=0, description="temporal: length of the holdout at the end of the log")
+    holdout: DurationOrAuto = Field(
+        None,
+        gt=0,
+        description="temporal: length of the holdout at the end of the log, such as `28d`. By default `auto`: the "
+        "longest of 1, 3, 6, 12 hours and 1, 2, 3, 7, 14, 28 days that is at most a fifth of the log",
+    )
     last_n: int = Field(1, ge=1, description="last_n: each user's last n items are held out")
     user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
     item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")

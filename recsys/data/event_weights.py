@@ -10,11 +10,11 @@ import numpy as np
 from recsys.config import LogSchema, PrepareConfig
 from recsys.data.arrays import Floats, Indices, Seconds
 from recsys.data.interactions import Interactions
+from recsys.data.log_span import end_of_log
 from recsys.data.pairs import Pairs, merge_events
 from recsys.errors import ConfigError, DataError
 
 _DAY = 86_400.0
-_LONG_AGO = np.iinfo(np.int64).min
 
 History = tuple[Indices, Floats]
 """One user's items: positions int32 (m,), ascending, and weights float32 (m,), above zero."""
@@ -27,7 +27,7 @@ class EventWeights:
     weight = kinds[event] * value * 0.5 ** (max(0, now - timestamp) / half-life), merged per pair as `repeats` says
 
     `kinds`: weight by kind of event; if it is empty, every kind counts 1. `half_life_days`: None for no decay. `now`:
-    UTC seconds at which decay starts; None for the newest of the events that are weighed. Newer events count in full.
+    UTC seconds at which decay starts; None for the end of the events that are weighed. Newer events count in full.
     `net`: values below zero are returns, subtracted from the pair's other events. `deduplicate`: events equal in
     user, item, kind and time count once. `has_times`, `has_values`: whether the log has these columns. `seen_kinds`:
     the kinds of event that make an item seen; if it is empty, every kind does. `ignored_kinds`: those left out.
@@ -124,7 +124,7 @@ def _timestamps(events: Interactions) -> Seconds:
 def decay(timestamp: Seconds, half_life_days: float, now: int | None) -> Floats:
     """float32 (n,): 0.5 ** (age / half-life) of events at `timestamp`, int64 (n,); `now`: None for the newest."""
     if now is None:
-        now = int(timestamp.max(initial=_LONG_AGO))
+        now = end_of_log(timestamp) if len(timestamp) else 0
     halvings = np.maximum(now - timestamp, 0).astype(np.float32)
     halvings /= np.float32(-half_life_days * _DAY)
     with np.errstate(under="ignore"):

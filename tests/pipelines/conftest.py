@@ -34,6 +34,7 @@ attributes = ["genre", "price"]
 deduplicate = true
 max_user_events = 900
 [evaluate]
+holdout = "28d"
 cutoffs = [5, 20]
 bootstrap = 50
 [model]

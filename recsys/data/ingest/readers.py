@@ -12,6 +12,7 @@ from recsys.config import LogSchema
 from recsys.data.ingest.accounting import Quarantine, RowCounts
 from recsys.data.ingest.assembly import InteractionsBuilder
 from recsys.data.ingest.line_tally import LineTally
+from recsys.data.ingest.log_ends import LogEnds
 from recsys.data.ingest.row_checks import CheckedRows, Rules, check_rows
 from recsys.data.ingest.source import Batches, Columns, Parse, Source
 from recsys.data.ingest.table_source import source_of
@@ -32,6 +33,7 @@ def read_log(
     deduplicate: bool = False,
     quarantine: Path | None = None,
     now: int | None = None,
+    ends: LogEnds | None = None,
     progress: Progress = silent,
 ) -> tuple[Interactions, RowCounts]:
     """Read the events of `source`, whose columns mean what `log` says.
@@ -39,6 +41,7 @@ def read_log(
     `deduplicate`: rows equal in user, item, event and time are merged into the first. `quarantine`: file to
     write refused rows to, up to `log.quarantine_rows` of them. `now`: UTC seconds, by default the current time; rows
     later than `log.max_future` after it are refused. `progress` is called with the amount read.
+    `ends`: gets the accepted rows with the oldest and the newest time.
     Returns the accepted events in the order of the source, and the counts of rows. No row is held as a Python object:
     ids are dictionary-coded while they are parsed.
     Raises DataError if the source cannot be read or lacks a column, and if no row is accepted; StorageError if the
@@ -54,6 +57,8 @@ def read_log(
             refused.add(rows.refused)
             lines.add(rows.refused.origin, rows.lines)
             ignored.update(rows.ignored)
+            if ends is not None:
+                ends.add(rows.ends)
             n_rows += rows.n_rows
     counts = RowCounts(
         n_rows,

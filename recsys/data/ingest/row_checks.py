@@ -12,6 +12,7 @@ from recsys.data.ingest.column_types import plain_columns
 from recsys.data.ingest.columns import as_text, is_blank, mask, numbers, with_decimal_point
 from recsys.data.ingest.external_ids import code_ids, known_kinds
 from recsys.data.ingest.ignored_rows import IgnoredRows, anonymous_rows, either, ignored_kinds
+from recsys.data.ingest.log_ends import Ends, ends_of
 from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, Refusals, first_fault, marked
 from recsys.data.ingest.source import EVENT, ITEM, ONE_LINE_PER_ROW, TIMESTAMP, USER, VALUE, LineCounts, RawBatch
 from recsys.data.ingest.timestamps import AUTO, TimeForm, detect_unit, read_times
@@ -68,7 +69,7 @@ class CheckedRows:
 
     `users`, `items`, `events`: (n,) of int32 and binary. `times`: int64 (n,), UTC seconds. `values`: float32 (n,).
     None for a column that the log does not have. `lines`: of a text, those without a row of their own. `ignored`:
-    rows by kind of event, or ANONYMOUS.
+    rows by kind of event, or ANONYMOUS. `ends`: the accepted rows with the oldest and the newest time.
     """
 
     users: pa.DictionaryArray
@@ -79,6 +80,7 @@ class CheckedRows:
     refused: Refusals
     lines: LineCounts = ONE_LINE_PER_ROW
     ignored: Mapping[str, int] = field(default_factory=dict)
+    ends: Ends | None = None
 
     @property
     def n_rows(self) -> int:
@@ -99,17 +101,20 @@ def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
     if ignored is not None:
         faults = ignored.refused_among(faults)
     if faults is None:
-        return CheckedRows(users, items, times, values, events, _refused(rows, None, keep=0), rows.lines)
+        ends = ends_of(times, rows.positions, rows.origin)
+        return CheckedRows(users, items, times, values, events, _refused(rows, None, keep=0), rows.lines, ends=ends)
     good = faults == NO_FAULT if ignored is None else (faults == NO_FAULT) & ~ignored.rows
+    kept_times = None if times is None else times[good]
     return CheckedRows(
         users=users.filter(pa.array(good)),
         items=items.filter(pa.array(good)),
-        times=None if times is None else times[good],
+        times=kept_times,
         values=None if values is None else values[good],
         events=None if events is None else events.filter(pa.array(good)),
         refused=_refused(rows, faults, keep=rules.keep),
         lines=rows.lines,
         ignored={} if ignored is None else ignored.counts,
+        ends=ends_of(kept_times, rows.positions[good], rows.origin),
     )
 
 

@@ -14,6 +14,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix, check_canonical, empty_csr
 from recsys.data.seen import seen_items
 from recsys.data.splits.holdout import Holdout, evaluable, held_out_pairs, new_items, relevance, sampled
+from recsys.data.splits.holdout_length import with_length
 from recsys.data.splits.strategies import EventSplit, split_events
 from recsys.errors import DataError
 
@@ -27,8 +28,8 @@ class Split:
     `user_idx`: int32 (n_eval,), their rows in `train`, None if they are not in training. `user_ids`: pyarrow string
     array (n_eval,). `holdout`: float32 (n_eval, n_items), 1 where an item is relevant: at least one per row, none of
     them in that row of `left_out`. `queries_seen`: float32 (n_eval, n_items), the items that lists leave out, None if
-    those are the histories. `cut`: UTC seconds; train events are older, held-out events are not. None if the split
-    is not by time.
+    those are the histories. `held_seconds`: the length of a temporal holdout. `cut`: UTC seconds; train events are
+    older, held-out events are not. None if the split is not by time.
 
     `counts`: n_train_events, n_train_users, n_train_items, n_train_entries; n_new_items, the columns without entries;
     n_holdout_events, n_holdout_pairs and n_holdout_users before any is left out; n_holdout_entries and n_eval_users,
@@ -61,6 +62,7 @@ class Split:
     cut: int | None = None
     dropped_users: Mapping[str, int] = field(default_factory=dict)
     queries_seen: Csr | None = None
+    held_seconds: int | None = None
 
     @property
     def left_out(self) -> Csr:
@@ -104,7 +106,7 @@ def make_split(
     Raises ConfigError if an argument or column is missing, DataError if nothing is left to train on or to
     evaluate, with the reasons.
     """
-    rng = np.random.default_rng(evaluate.seed)
+    rng, evaluate = np.random.default_rng(evaluate.seed), with_length(evaluate, events)
     cut = split_events(events, evaluate, rng=rng, given=given)
     weights = weights.at(cut.now)
     trained, _ = build_matrix(cut.train, prepare, weights=weights)
@@ -128,6 +130,7 @@ def make_split(
         dropped_users=_above_zero({**left.dropped_users, "too_few_items": cut.too_few_items}),
         cut=cut.at,
         queries_seen=None if seen is None else seen[left.users],
+        held_seconds=evaluate.holdout if evaluate.split == "temporal" else None,
     )
 
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from recsys.config import EvaluateConfig, duration_text
 from recsys.data.arrays import Seconds
 from recsys.data.interactions import Interactions
+from recsys.data.log_span import LogSpan, end_of_log
 from recsys.data.pairs import pair_keys, places_in_runs
+from recsys.data.splits.holdout_length import with_length
 from recsys.errors import ConfigError, DataError
 
 _GIVEN_VALIDATION_SHARE = 0.2
@@ -22,7 +24,7 @@ class EventSplit:
 
     `train`: events to train on. `holdout`: events to predict. `history`: the other events of held-out users, None if
     these users are trained on. `at`: UTC seconds of a split in time. `now`: UTC seconds at which decay starts, None
-    for the newest train event. `too_few_items`: users with too few items to hold any out.
+    for the end of the train events. `too_few_items`: users with too few items to hold any out.
     """
 
     train: Interactions
@@ -42,6 +44,7 @@ def split_events(
     """
     if len(events) == 0:
         raise DataError(f"split {evaluate.split!r}: the log holds no events")
+    evaluate = with_length(evaluate, events)
     if evaluate.split == "given":
         cut = _cut_given(events, given)
     elif evaluate.split == "held_out_users":
@@ -57,13 +60,13 @@ def split_events(
 
 
 def split_by_time(events: Interactions, holdout: int) -> EventSplit:
-    """Hold out the last `holdout` seconds: events at or after newest - holdout; train on strictly older ones.
+    """Hold out the last `holdout` seconds: events at or after end_of_log - holdout; train on strictly older ones.
 
     Decay starts at the cut. Raises ConfigError for events without timestamps.
     """
     if events.timestamp is None:
         raise ConfigError('evaluate.split = "temporal": the events have no time; set log.timestamp')
-    at = int(events.timestamp.max()) - holdout
+    at = end_of_log(events.timestamp) - holdout
     before = events.timestamp < at
     return EventSplit(events.select(before), events.select(~before), at=at, now=at)
 
@@ -100,7 +103,7 @@ def split_held_out_users(
     is_drawn = drawn[events.user_idx]
     train, known = events.select(~is_drawn), events.select(is_drawn)
     held, n_evaluated = _draw_items(known, item_share, rng)
-    now = None if events.timestamp is None else int(events.timestamp.max())
+    now = None if events.timestamp is None else end_of_log(events.timestamp)
     too_few = int(np.count_nonzero(drawn)) - n_evaluated
     return EventSplit(train, known.select(held), history=known.select(~held), now=now, too_few_items=too_few)
 
@@ -134,6 +137,7 @@ def validation_part(events: Interactions, evaluate: EvaluateConfig) -> Validatio
     setting can find them.
     Raises ConfigError if the events lack a column that the split needs, DataError if a side is left empty.
     """
+    evaluate = with_length(evaluate, events)
     all_users = evaluate.model_copy(update={"max_users": None, "new_items": "drop"})
     rng = np.random.default_rng(evaluate.seed)
     if evaluate.split == "given":
@@ -152,7 +156,7 @@ def _cut_given(events: Interactions, given: Interactions | None) -> EventSplit:
 
 
 _BY_ORDER: dict[str, Callable[[Interactions, EvaluateConfig], EventSplit]] = {
-    "temporal": lambda events, evaluate: split_by_time(events, evaluate.holdout),
+    "temporal": lambda events, evaluate: split_by_time(events, evaluate.holdout or 0),
     "last_n": lambda events, evaluate: split_last_items(events, evaluate.last_n),
 }
 
@@ -187,7 +191,7 @@ def _draw_items(events: Interactions, share: float, rng: np.random.Generator) ->
 def _remedy(evaluate: EvaluateConfig) -> str:
     """What the split needs, or how to change it, as the end of a message."""
     if evaluate.split == "temporal":
-        return f". The last {duration_text(evaluate.holdout)} of it are held out: set evaluate.holdout to less"
+        return f". The last {duration_text(evaluate.holdout or 0)} of it are held out: set evaluate.holdout to less"
     if evaluate.split == "last_n":
         return (
             f". A user needs more than evaluate.last_n = {evaluate.last_n} items for any to be held out, and none has"
@@ -203,5 +207,7 @@ def _describe(events: Interactions) -> str:
 
 
 def _span(timestamp: Seconds) -> str:
-    first, last = (np.datetime64(int(moment), "s") for moment in (timestamp.min(), timestamp.max()))
-    return f"{first} to {last} UTC"
+    span = LogSpan.of(timestamp)
+    first, last = (np.datetime64(moment, "s") for moment in (span.first, span.last))
+    n_strays = span.n_before + span.n_after
+    return f"{first} to {last} UTC" + (f" (and {n_strays} far outside of it)" if n_strays else "")

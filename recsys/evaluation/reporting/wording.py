@@ -54,13 +54,18 @@ def subject(report: Report) -> str | None:
     return " ".join(part for part in (version, _log_sentence(report)) if part) or None
 
 
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
 def _log_sentence(report: Report) -> str | None:
     if (log := report.provenance.log) is None:
         return None
     more = len(log.files) - _NAMED_FILES
     names = ", ".join(log.files[:_NAMED_FILES]) + (f" and {count(more)} more" if more > 0 else "")
     newest = f", newest event {utc_text(log.newest)}" if log.newest is not None else ""
-    return f"Log: {names}{newest}, fingerprint {log.fingerprint[:12]}."
+    strays = f" {_capital(log.stray_times.sentence())}." if log.stray_times else ""
+    return f"Log: {names}{newest}, fingerprint {log.fingerprint[:12]}.{strays}"
 
 
 def how_measured(report: Report, *, where: str) -> str:

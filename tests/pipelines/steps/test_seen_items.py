@@ -106,3 +106,26 @@ def test_a_kind_to_ignore_that_the_log_does_not_have_is_a_warning(
     ended = recsys("prepare", write(tmp_path, log=f'ignore_events = ["{kind}"]'))
     assert ended.returncode == 0
     assert f"log.ignore_events: the log has no event of kind '{kind}'" in ended.stderr
+
+
+def test_a_stray_clock_is_told_with_its_row_and_moves_nothing(tmp_path: Path, recsys: Callable[..., Any]) -> None:
+    path = write(tmp_path, evaluate="exclude_seen = false")
+    text = path.read_text().replace('holdout = "7d"\n', "")
+    path.write_text(text)
+    log = tmp_path / "log.csv"
+    rows = log.read_text().splitlines()
+    newest = max(int(row.split(",")[2]) for row in rows[1:])
+    log.write_text("\n".join([*rows[:9], f"u3,i3,{newest + 10**8},buy", *rows[9:]]) + "\n")
+    ended = recsys("run", path)
+    assert ended.returncode == 0, ended.stderr
+    assert "1 event far after the end of the log" in ended.stderr
+    assert "log.csv:10)" in ended.stderr
+    assert "the last 7d held out" in ended.stderr
+    page = (tmp_path / "work" / "report.md").read_text()
+    assert "1 event far after the end of the log" in page
+    manifest = Registry(tmp_path / "store").load().manifest
+    assert manifest.log["newest_event"] == newest
+    assert manifest.config["evaluate"]["holdout"] == 7 * 86_400  # type: ignore[index, call-overload]
+    again = recsys("run", path, "--set", "evaluate.holdout=604800")
+    assert again.returncode == 0
+    assert "measured differently" not in (tmp_path / "work" / "report.md").read_text()

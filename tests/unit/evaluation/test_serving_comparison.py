@@ -15,7 +15,7 @@ from recsys.evaluation.serving_comparison import (
 from recsys.evaluation.significance import paired_difference
 from recsys.retrieval.topk import PAD
 
-EVALUATE = EvaluateConfig(cutoffs=(20,), bootstrap=40, seed=3)
+EVALUATE = EvaluateConfig(holdout="28d", cutoffs=(20,), bootstrap=40, seed=3)
 RNG = np.random.default_rng(0)
 
 
@@ -67,7 +67,7 @@ def test_a_version_without_a_record_is_not_paired(record_of):
     [
         ({}, {}, ()),
         ({"cutoffs": [5], "last_n": 3, "seed": 9, "bootstrap": 0}, {}, ()),
-        ({"holdout": 86_400}, {}, ("holdout was 1d, is 28d",)),
+        ({"holdout": 86_400}, {"holdout": "28d"}, ("holdout was 1d, is 28d",)),
         ({"split": "temporal", "holdout": 86_400}, {"split": "last_n"}, ("split was temporal, is last_n",)),
         ({"last_n": 3}, {"split": "last_n"}, ("last_n was 3, is 1",)),
         ({}, {"split": "last_n", "new_items": "measure"}, ()),
