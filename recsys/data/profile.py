@@ -65,6 +65,7 @@ def profile_log(
     return LogProfile(
         rows_read=rows.rows_read,
         accepted=rows.accepted,
+        ignored=rows.n_ignored,
         n_users=int(np.count_nonzero(np.bincount(events.user_idx, minlength=len(events.users)))),
         n_items=int(np.count_nonzero(per_item)),
         entries=entries,
