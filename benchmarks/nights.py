@@ -187,7 +187,10 @@ def main() -> None:
                 for each in nights_of(course, seed, Path(folder)):
                     sums[course, "sound" if each.loss is None else "loss", each.right] += 1
                     if not each.right:
-                        print(f"{course}, seed {seed}, day {each.day}, {each.loss or 'sound'}: {each.refused}")
+                        print(
+                            f"{course}, seed {seed}, day {each.day}, {each.loss or 'sound'}: {each.refused}",
+                            flush=True,
+                        )
         for kind, right in (("sound", "published"), ("loss", "refused under the right name")):
             n = sum(sums[course, kind, outcome] for outcome in (True, False))
             print(f"{course}: {sums[course, kind, True]} of {n} {kind} nights {right}", flush=True)

@@ -36,7 +36,7 @@ from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.data.seen import load_seen
 from recsys.errors import ArtifactError, GateError
-from recsys.evaluation.kept_nights import find_comparable
+from recsys.evaluation.kept_nights import Comparable, Course, find_comparable
 from recsys.evaluation.night_changes import changes_since
 from recsys.evaluation.night_gates import check_night
 from recsys.evaluation.outcome import Statement
@@ -131,12 +131,24 @@ def _night(config: PipelineConfig, workspace: Workspace, registry: Registry) -> 
     gates = check_night(night, course, config.publish.limits)
     if course is None:
         return NightEvidence(night, gates)
-    found = find_comparable(night, course)
-    compared = course.serving if found.night is None else found.night
-    because = None if compared is course.serving else found.because
-    serving = replace(_stored(registry, compared.version), because=because)
-    changes = changes_since(course.serving, night)
-    return NightEvidence(night, gates, serving, found.because if found.night is None else None, changes)
+    serving, log_differs = _compared(registry, course, find_comparable(night, course))
+    return NightEvidence(night, gates, serving, log_differs, changes_since(course.serving, night))
+
+
+def _compared(registry: Registry, course: Course, found: Comparable) -> tuple[ServingVersion, str | None]:
+    """The version to compare quality with, and why the logs are too different if there is none.
+
+    Raises ArtifactError if the serving version is damaged; an earlier one that is damaged is not compared.
+    """
+    serving = course.serving.version
+    if found.night is course.serving:
+        return _stored(registry, serving), None
+    try:
+        if found.night is not None:
+            return replace(_stored(registry, found.night.version), because=found.because), None
+    except ArtifactError as error:
+        log.warning("%s; quality is not compared with it", error)
+    return _stored(registry, serving), found.because
 
 
 def _stored(registry: Registry, version: str) -> ServingVersion:

@@ -71,6 +71,15 @@ def test_three_customers_in_four_are_missing(recsys: Any, published: Path, caplo
     assert "not with the serving version, because its log has" in drop["detail"]
     assert _manifest(published).accepted == ()
 
+    registry = Registry(published.parent / "store")
+    registry.rollback(bad.version)
+    record = registry.path(first.version) / "evaluation.arrow"
+    record.chmod(0o644)
+    record.write_bytes(record.read_bytes()[:-1])
+    again = recsys("publish", published, *ANY, "--set", "model.seed=2")
+    assert again.returncode == 0, again.stderr
+    assert f"not comparable with {bad.version}: its log has" in again.stdout
+
 
 def test_after_a_small_first_night_the_whole_log_is_not_compared_with_it(recsys: Any, shop: Path) -> None:
     whole = {path: path.read_bytes() for path in (shop.parent / "events").glob("*.csv")}
