@@ -220,7 +220,8 @@ def _serving(version: str | None) -> str:
 
 
 def _catalogue(items: Items) -> str:
-    return f"{count(len(items.ids))} items"
+    kinds = ", ".join(f"{name} {items.kinds[name]}" for name in items.facts)
+    return f"{count(len(items.ids))} items{'; ' if kinds else ''}{kinds}"
 
 
 def _rows(summary: PrepareSummary, config: PipelineConfig) -> str:

@@ -88,7 +88,7 @@ class CatalogueSummary(Summary):
 
     def warnings(self) -> tuple[str, ...]:
         """Sentences about what the join or the attributes lost."""
-        return (*self.join.warnings(), *(f"attribute {each}" for each in self._unreadable()))
+        return (*self.join.warnings(), *(f"attribute {each}; they count as unknown" for each in self._unreadable()))
 
     def _unreadable(self) -> list[str]:
         return [f"{name!r}: {each.fault}" for name, each in self.attributes.items() if each.n_unreadable]

@@ -45,6 +45,7 @@ def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     """
     columns, source = _columns(config), replace(FileSource.of_items(config), block_bytes=block_bytes)
     path = source.description
+    source.check(columns)  # before a large file is read and the next one lacks a column
     lines = LineTally()
     with Quarantine(None, limit=0, section="items") as refused:
         places: list[RowPlaces] = []
