@@ -18,10 +18,7 @@ from recsys.data.ingest.csv_header import (
 from recsys.data.ingest.csv_records import Dialect, end_of_records
 from recsys.data.ingest.csv_rows import RowLayout, parse_rows
 from recsys.data.ingest.recoding import SEPARATOR, recoding
-from recsys.data.ingest.source import (
-    Batches,
-    Columns,
-)
+from recsys.data.ingest.source import Batches, Columns, Parse, RawBatch
 from recsys.data.ingest.text_blocks import (
     BLOCK_BYTES,
     Advance,
@@ -66,22 +63,32 @@ def csv_blocks(
         header.names,
         advice=advice(header.names, columns, quoted=header.dialect.quoted, encoding=layout.encoding),
     )
-    if not layout.columns and looks_like_data(header.names):
-        logger.warning(
-            "%s: the first line is taken as the header and looks like data; if it is a row, set %s.columns",
-            path,
-            columns.section,
-        )
-    if layout.columns and starts_with_names(rows.data, header.dialect):
-        logger.warning(
-            "%s: the first line looks like a header, and is taken as a row because %s.columns is set",
-            path,
-            columns.section,
-        )
     how = RowLayout(
         path, header.dialect, header.names, places, columns.keep, layout.decimal, layout.quoting == "auto"
     )
-    return (partial(parse_rows, block, how) for block in chain([rows], blocks) if len(block.data))
+    parses = (partial(parse_rows, block, how) for block in chain([rows], blocks) if len(block.data))
+    doubt = _doubt(header, rows, layout)
+    return parses if doubt is None else _told(parses, f"{path}: {doubt} {columns.section}.columns")
+
+
+def _doubt(header: Header, rows: TextBlock, layout: FileFormat) -> str | None:
+    """What is odd about the first line, up to the name of a key; None if nothing is."""
+    if not layout.columns and looks_like_data(header.names):
+        return "the first line is taken as the header and looks like data; if it is a row, set"
+    if layout.columns and starts_with_names(rows.data, header.dialect):
+        return "the first line looks like a header, and is taken as a row because of"
+    return None
+
+
+def _told(parses: Iterator[Parse], warning: str) -> Batches:
+    """The same, with a warning once a row is read; who only looks at the columns of a file is not told."""
+    for number, parse in enumerate(parses):
+        yield partial(_parse_and_tell, parse, warning) if number == 0 else parse
+
+
+def _parse_and_tell(parse: Parse, warning: str) -> RawBatch:
+    logger.warning(warning)
+    return parse()
 
 
 def _dialect(layout: FileFormat, kind: str) -> Dialect:
