@@ -137,7 +137,7 @@ class PrepareSummary(StepSummary):
         rows, cleaning = self.rows, self.cleaning
         ignored = {f"{name} ignored": n for name, n in rows.ignored.items()}
         others = {"merged": rows.merged, "lines within quotes": rows.quoted_lines, "blank lines": rows.blank_lines}
-        reasons = {**rows.refused, **others, **ignored}
+        reasons = {**rows.refused, **others, **ignored, **rows.notes}
         refused = "".join(f"; {count(n)} {reason}" for reason, n in reasons.items() if n)
         more = (
             f"; {count(self.items_without_events)} more items in the catalogue" if self.items_without_events else ""

@@ -3,6 +3,7 @@
 from recsys.config.base import DATA_DIR_VARIABLE, Duration, FilePath, FilePaths, Section, data_dir, duration_text
 from recsys.config.evaluate import EvaluateConfig
 from recsys.config.files import FileFormat
+from recsys.config.ids import NULL_IDS, IdSpelling
 from recsys.config.items import ItemsConfig
 from recsys.config.limits import LimitsConfig
 from recsys.config.log import LogConfig, LogFiles, LogSchema
@@ -11,11 +12,13 @@ from recsys.config.publish import PublishConfig
 
 __all__ = [
     "DATA_DIR_VARIABLE",
+    "NULL_IDS",
     "Duration",
     "EvaluateConfig",
     "FileFormat",
     "FilePath",
     "FilePaths",
+    "IdSpelling",
     "ItemsConfig",
     "LimitsConfig",
     "LogConfig",

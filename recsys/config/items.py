@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from recsys.config.base import FilePaths
 from recsys.config.files import FileFormat
+from recsys.config.ids import IdSpelling
 from recsys.suggestions import unknown_key_hint
 
 NULLS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "Null", "null", "None", "\\N", "0000-00-00")
@@ -14,7 +15,7 @@ NULLS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "Null", "null", "None", "\\N"
 _TITLE = "title"
 
 
-class ItemsConfig(FileFormat):
+class ItemsConfig(FileFormat, IdSpelling):
     """`[items]`: titles and attributes, used in reports, filters and answers. Items without events have no vector."""
 
     path: FilePaths = Field(

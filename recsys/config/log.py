@@ -5,8 +5,9 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from recsys.config.base import Duration, FilePaths, Section
+from recsys.config.base import Duration, FilePaths
 from recsys.config.files import FileFormat
+from recsys.config.ids import IdSpelling
 from recsys.suggestions import nearest_name, unknown_key_hint
 
 
@@ -19,7 +20,7 @@ class LogFiles(FileFormat):
     )
 
 
-class LogSchema(Section):
+class LogSchema(IdSpelling):
     """What the columns of a log mean, and which of its rows are refused, for any source."""
 
     user: str = Field("user", min_length=1, description="column with the user's id")

@@ -41,7 +41,8 @@ class RowCounts:
     accepted one and were merged into it. `ignored`: rows that are left out as the configuration asks, by kind of
     event, or "anonymous" for rows without a user; zeros left out. Raises DataError if the sum does not hold.
     `blank_lines`, `quoted_lines`: lines of text files that hold no row of their own: empty ones, and those that
-    continue a row within quotes.
+    continue a row within quotes. `notes`: rows, of any outcome, with an id that is read otherwise than it is
+    written, by a sentence such as "user ids such as 7.0 read as 7".
     """
 
     rows_read: int
@@ -51,9 +52,10 @@ class RowCounts:
     ignored: Mapping[str, int] = field(default_factory=dict)
     blank_lines: int = 0
     quoted_lines: int = 0
+    notes: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("refused", "ignored"):
+        for name in ("refused", "ignored", "notes"):
             counts = {str(reason): int(count) for reason, count in getattr(self, name).items() if count}
             object.__setattr__(self, name, MappingProxyType(counts))
         if min(self.rows_read, self.accepted, self.merged, *self.refused.values(), *self.ignored.values()) < 0:
@@ -95,6 +97,7 @@ class RowCounts:
             "merged": self.merged,
             **({"ignored": dict(self.ignored)} if self.ignored else {}),
             **{name: n for name, n in lines.items() if n},
+            **({"notes": dict(self.notes)} if self.notes else {}),
         }
 
 

@@ -1,6 +1,5 @@
 """Assembly: the accepted rows of all batches become one Interactions."""
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,12 +10,9 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Indices
 from recsys.data.id_map import IdMap
-from recsys.data.ingest.external_ids import without_float_tails
 from recsys.data.ingest.row_checks import CheckedRows
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
-
-logger = logging.getLogger(__name__)
 
 _BLOCK_CODES = 1 << 20
 
@@ -54,8 +50,8 @@ class InteractionsBuilder:
         kinds, event = self._events.finish()
         _check_n_kinds(kinds.to_pylist())
         return Interactions(
-            users=IdMap(_whole(users, "user")),
-            items=IdMap(_whole(items, "item")),
+            users=IdMap(users),
+            items=IdMap(items),
             user_idx=user_idx,
             item_idx=item_idx,
             value=self._values.finish() if len(self._values) else np.ones(self.n_rows, np.float32),
@@ -79,14 +75,6 @@ def _check_n_kinds(kinds: list[str]) -> None:
             f"log.event: the column holds more than {_MAX_KINDS} kinds of event, such as {shown}; "
             "it is probably not the column that says what kind an event is"
         )
-
-
-def _whole(ids: pa.StringArray, name: str) -> pa.StringArray:
-    # Removing '.0' from all of them keeps their order, because a point sorts before every digit.
-    whole = without_float_tails(ids)
-    if whole is not ids:
-        logger.info("every %s id is a whole number written as a float, such as '7.0'; it is read without '.0'", name)
-    return whole
 
 
 class Vocabulary:

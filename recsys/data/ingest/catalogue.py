@@ -1,7 +1,9 @@
 """The catalogue: titles and attributes of items, from one or several files."""
 
 import logging
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +18,7 @@ from recsys.data.ingest.attribute_columns import as_texts, plain_column
 from recsys.data.ingest.attribute_facts import tell_facts
 from recsys.data.ingest.attribute_kinds import PlaceOf, typed_attribute
 from recsys.data.ingest.column_types import plain_columns
-from recsys.data.ingest.external_ids import code_ids, without_float_tails
+from recsys.data.ingest.external_ids import read_ids
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.line_tally import LineTally
 from recsys.data.ingest.refusals import NO_FAULT, Reason, Refusals, first_fault
@@ -46,11 +48,14 @@ def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     columns, source = _columns(config), replace(FileSource.of_items(config), block_bytes=block_bytes)
     path = source.description
     source.check(columns)  # before a large file is read and the next one lacks a column
-    lines = LineTally()
+    lines, notes = LineTally(), Counter[str]()
     with Quarantine(None, limit=0, section="items") as refused:
         places: list[RowPlaces] = []
-        blocks = [_checked(parse(), refused, lines, places) for parse in source.batches(columns)]
+        check = partial(_checked, refused=refused, lines=lines, notes=notes, places=places)
+        blocks = [check(parse(), config.null_ids) for parse in source.batches(columns)]
     lines.warn("items")
+    for note, n_rows in notes.items():
+        logger.warning("%s: %d %s", path, n_rows, note)
     if refused.counts:
         logger.warning("%s: rows left out:\n%s", path, refused.summary())
     if not blocks:
@@ -58,7 +63,7 @@ def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     if not sum(len(block[ITEM_ID]) for block in blocks):
         raise DataError(f"{path}: no row has a usable id in column {config.id!r}")
     joined = {key: _joined([block[key] for block in blocks]) for key in columns.names}
-    ids, item_idx = IdMap.of(without_float_tails(joined.pop(ITEM_ID)))
+    ids, item_idx = IdMap.of(joined.pop(ITEM_ID))
     tell_repeated(ids, item_idx, places)
     typed = {_name(key): _typed(key, column, config, RowOf(places)) for key, column in joined.items()}
     known = {name: _first_known(column, item_idx, len(ids)) for name, (column, _) in typed.items()}
@@ -81,12 +86,21 @@ def _name(key: str) -> str:
     return key.removeprefix(_ATTRIBUTE)
 
 
-def _checked(rows: RawBatch, refused: Quarantine, lines: LineTally, places: list[RowPlaces]) -> dict[str, pa.Array]:
+def _checked(
+    rows: RawBatch,
+    null_ids: tuple[str, ...],
+    *,
+    refused: Quarantine,
+    lines: LineTally,
+    notes: Counter[str],
+    places: list[RowPlaces],
+) -> dict[str, pa.Array]:
     """The columns of the rows with a usable id, cleaned; `refused` and `lines` count the others."""
     lines.add(rows.origin, rows.lines)
     rows = plain_columns(rows)
-    ids, faults = code_ids(rows.column(ITEM_ID), Reason.MISSING_ITEM)
-    faults = first_fault(rows.faults, faults)
+    read = read_ids(rows.column(ITEM_ID), Reason.MISSING_ITEM, null_ids=null_ids)
+    notes.update(read.notes)
+    ids, faults = read.ids, first_fault(rows.faults, read.faults)
     columns = {key: plain_column(rows.column(key)) for key in rows.rows.schema.names if key != ITEM_ID}
     columns[ITEM_ID] = ids.dictionary_decode()
     bad = np.zeros(len(rows), np.bool_) if faults is None else faults != NO_FAULT

@@ -4,9 +4,11 @@ import json
 from collections.abc import Sequence
 from datetime import date, time
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -16,6 +18,10 @@ from recsys.data.ingest.refusals import Faults, Reason, marked
 EXACT_FLOATS = 2.0**53
 """From here on, neighbouring whole numbers may have the same float64."""
 
+FIRST_INEXACT = {"halffloat": 2.0**11, "float": 2.0**24, "double": EXACT_FLOATS}
+"""The same for each floating type, by its name in Arrow."""
+
+_FLOATS: dict[type, str] = {np.float16: "halffloat", np.float32: "float"}
 _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:nan|inf|infinity))$"
 
 
@@ -89,23 +95,32 @@ def ids_of(values: Sequence[object]) -> tuple[pa.BinaryArray, Faults | None]:
     """(n,), and the faults of values that are not ids.
 
     Text is kept as it is, a whole number becomes its digits (12.0 is 12, because a column with missing values
-    becomes float), a UUID its usual text; None and NaN are null. Anything else is refused.
+    becomes float), a UUID its text; None and NaN are null. Anything else is refused.
     """
-    not_text = np.array([not _is_id(value) for value in values], np.bool_)
-    column = [None if bad else _id(value) for value, bad in zip(values, not_text, strict=True)]
-    return pa.array(column, pa.binary()), marked((not_text, Reason.ID_NOT_TEXT))
+    read = [_id(value) for value in values]
+    column = pa.array([None if isinstance(each, Reason) else each for each in read], pa.binary())
+    refused = (Reason.ID_NOT_TEXT, Reason.ID_LOST_DIGITS)
+    return column, marked(*((np.array([each is reason for each in read], np.bool_), reason) for reason in refused))
 
 
-def _is_id(value: object) -> bool:
-    if isinstance(value, float | np.floating):
-        return value != value or (float(value).is_integer() and abs(float(value)) < EXACT_FLOATS)
-    return value is None or (isinstance(value, str | bytes | int | np.integer | UUID) and not isinstance(value, bool))
+def _id(value: object) -> bytes | Reason | None:
+    """An id, None if it is missing, the reason if it is none. Reasons are texts too, but never bytes."""
+    if isinstance(value, float | np.floating | Decimal):
+        return _whole_id(value)
+    if value is None or value is pd.NA:
+        return None
+    if isinstance(value, bool | np.bool_) or not isinstance(value, str | bytes | int | np.integer | UUID):
+        return Reason.ID_NOT_TEXT
+    return _text(str(value) if isinstance(value, UUID) else value)
 
 
-def _id(value: object) -> bytes | None:
-    if isinstance(value, float | np.floating):
-        return None if value != value else str(int(value)).encode()
-    return _text(value)
+def _whole_id(number: float | np.floating[Any] | Decimal) -> bytes | Reason | None:
+    if number != number:
+        return None
+    if number in (np.inf, -np.inf) or number != int(number):
+        return Reason.ID_NOT_TEXT
+    is_exact = isinstance(number, Decimal) or abs(float(number)) < FIRST_INEXACT[_FLOATS.get(type(number), "double")]
+    return str(int(number)).encode() if is_exact else Reason.ID_LOST_DIGITS
 
 
 def _text(value: object) -> bytes | None:

@@ -30,8 +30,8 @@ def ignored_kinds(
 ) -> IgnoredRows | None:
     """The rows whose event is one of `kinds`; None if there are none.
 
-    `events`: DictionaryArray (n,) as `code_ids` returns it. `faults`: those of the column; a row without an event is
-    not ignored.
+    `events`: DictionaryArray (n,) as of `read_kinds`. `faults`: those of the column; a row without an event is not
+    ignored.
     """
     if not kinds or events is None:
         return None

@@ -50,7 +50,7 @@ def read_log(
     """
     started = time.monotonic()
     builder, lines, n_rows = InteractionsBuilder(), LineTally(), 0
-    ignored: Counter[str] = Counter()
+    ignored, notes = Counter[str](), Counter[str]()
     with Quarantine(quarantine, limit=log.quarantine_rows) as refused:
         for rows in read_batches(source, log, now=now, progress=progress):
             builder.add(rows)
@@ -59,12 +59,14 @@ def read_log(
             ignored.update(rows.ignored)
             if ends is not None:
                 ends.add(rows.ends)
+            notes.update(rows.notes)
             n_rows += rows.n_rows
     counts = RowCounts(
         n_rows,
         builder.n_rows,
         refused.counts,
         ignored=ignored,
+        notes=notes,
         blank_lines=lines.blank,
         quoted_lines=lines.quoted,
     )
@@ -150,5 +152,7 @@ def _log_counts(source: Source, counts: RowCounts, refused: Quarantine, *, secon
         counts.merged,
         counts.n_ignored,
     )
+    for note, n_rows in counts.notes.items():
+        logger.info("%s: %d %s", source.description, n_rows, note)
     if counts.n_refused:
         logger.info("%s: refused rows:\n%s", source.description, refused.summary())

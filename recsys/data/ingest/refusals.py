@@ -18,6 +18,7 @@ class Reason(StrEnum):
     REPEATED_HEADER = "repeated_header"
     BAD_JSON = "bad_json"
     ID_NOT_TEXT = "id_not_text"
+    ID_LOST_DIGITS = "id_lost_digits"
     BAD_UTF8 = "bad_utf8"
     MISSING_USER = "missing_user"
     MISSING_ITEM = "missing_item"
@@ -48,12 +49,16 @@ _MEANINGS = {
     Reason.REPEATED_HEADER: "the line repeats the header, as in files that were joined",
     Reason.BAD_JSON: "the line is not one JSON object, or gives a column twice",
     Reason.ID_NOT_TEXT: "an id is neither text nor a whole number",
+    Reason.ID_LOST_DIGITS: (
+        "an id is a number in exponent form, such as 1.23457E+18, or a float too large for all its digits, so that "
+        "different ids look the same; write ids as text or as whole numbers"
+    ),
     Reason.BAD_UTF8: (
         "an id or an event is not text in the file's encoding; "
         'if that is not UTF-8, set log.encoding, such as "cp1252"'
     ),
-    Reason.MISSING_USER: "the user's id is empty",
-    Reason.MISSING_ITEM: "the item's id is empty",
+    Reason.MISSING_USER: "the user's id is empty, or one of log.null_ids",
+    Reason.MISSING_ITEM: "the item's id is empty, or one of log.null_ids",
     Reason.ID_TOO_LONG: f"an id is longer than {MAX_ID_BYTES} bytes",
     Reason.MISSING_TIME: "the time is empty",
     Reason.BAD_TIME: (

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pyarrow as pa
 
-from recsys.config import LogSchema
+from recsys.config import NULL_IDS, LogSchema
 from recsys.data.arrays import Floats, Seconds
 from recsys.data.ingest.column_types import plain_columns
 from recsys.data.ingest.columns import as_text, is_blank, mask, numbers, with_decimal_point
-from recsys.data.ingest.external_ids import code_ids, known_kinds
+from recsys.data.ingest.external_ids import known_kinds, read_ids, read_kinds
 from recsys.data.ingest.ignored_rows import IgnoredRows, anonymous_rows, either, ignored_kinds
 from recsys.data.ingest.log_ends import Ends, ends_of
 from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, Refusals, first_fault, marked
@@ -26,7 +26,7 @@ class Rules:
     seconds. `net`: negative values are accepted. `kinds`: the known kinds of event, ignored ones among them, None for
     all. `keep`: the content of up to this many refused rows per batch is kept. `ignored`: the kinds of event that are
     left out.
-    `skip_anonymous`: rows without a user are left out, not refused.
+    `skip_anonymous`: rows without a user are left out, not refused. `null_ids`: spellings of a missing id.
     """
 
     form: TimeForm
@@ -36,6 +36,7 @@ class Rules:
     keep: int
     ignored: frozenset[bytes] = frozenset()
     skip_anonymous: bool = False
+    null_ids: tuple[str, ...] = NULL_IDS
 
     @property
     def unit(self) -> str:
@@ -55,6 +56,7 @@ class Rules:
             keep=log.quarantine_rows,
             ignored=frozenset(kind.encode() for kind in ignored),
             skip_anonymous=log.anonymous == "ignore",
+            null_ids=log.null_ids,
         )
 
     def with_unit_of(self, batch: RawBatch) -> "Rules":
@@ -70,6 +72,7 @@ class CheckedRows:
     `users`, `items`, `events`: (n,) of int32 and binary. `times`: int64 (n,), UTC seconds. `values`: float32 (n,).
     None for a column that the log does not have. `lines`: of a text, those without a row of their own. `ignored`:
     rows by kind of event, or ANONYMOUS. `ends`: the accepted rows with the oldest and the newest time.
+    `notes`: all rows that are read otherwise than they are written, by a sentence.
     """
 
     users: pa.DictionaryArray
@@ -81,6 +84,7 @@ class CheckedRows:
     lines: LineCounts = ONE_LINE_PER_ROW
     ignored: Mapping[str, int] = field(default_factory=dict)
     ends: Ends | None = None
+    notes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:
@@ -91,23 +95,24 @@ class CheckedRows:
 def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
     """Read and check the columns of a batch. A row that is ignored is not refused, whatever else is wrong with it."""
     rows = plain_columns(rows)
-    users, user_faults = code_ids(rows.column(USER), Reason.MISSING_USER)
-    items, item_faults = code_ids(rows.column(ITEM), Reason.MISSING_ITEM)
+    users = read_ids(rows.column(USER), Reason.MISSING_USER, null_ids=rules.null_ids)
+    items = read_ids(rows.column(ITEM), Reason.MISSING_ITEM, null_ids=rules.null_ids)
     times, time_faults = _times(rows, rules)
     values, value_faults = _values(rows, rules)
     events, event_faults = _events(rows, rules)
-    faults = first_fault(rows.faults, user_faults, item_faults, time_faults, value_faults, event_faults)
-    ignored = _ignored(rows, rules, users=user_faults, events=(events, event_faults))
+    faults = first_fault(rows.faults, users.faults, items.faults, time_faults, value_faults, event_faults)
+    ignored = _ignored(rows, rules, users=users.faults, events=(events, event_faults))
+    notes = {**users.notes, **items.notes}
     if ignored is not None:
         faults = ignored.refused_among(faults)
     if faults is None:
-        ends = ends_of(times, rows.positions, rows.origin)
-        return CheckedRows(users, items, times, values, events, _refused(rows, None, keep=0), rows.lines, ends=ends)
+        refused, ends = _refused(rows, None, keep=0), ends_of(times, rows.positions, rows.origin)
+        return CheckedRows(users.ids, items.ids, times, values, events, refused, rows.lines, ends=ends, notes=notes)
     good = faults == NO_FAULT if ignored is None else (faults == NO_FAULT) & ~ignored.rows
     kept_times = None if times is None else times[good]
     return CheckedRows(
-        users=users.filter(pa.array(good)),
-        items=items.filter(pa.array(good)),
+        users=users.ids.filter(pa.array(good)),
+        items=items.ids.filter(pa.array(good)),
         times=kept_times,
         values=None if values is None else values[good],
         events=None if events is None else events.filter(pa.array(good)),
@@ -115,6 +120,7 @@ def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
         lines=rows.lines,
         ignored={} if ignored is None else ignored.counts,
         ends=ends_of(kept_times, rows.positions[good], rows.origin),
+        notes=notes,
     )
 
 
@@ -138,7 +144,7 @@ def _values(rows: RawBatch, rules: Rules) -> tuple[Floats | None, Faults | None]
 def _events(rows: RawBatch, rules: Rules) -> tuple[pa.DictionaryArray | None, Faults | None]:
     if (column := rows.column(EVENT)) is None:
         return None, None
-    events, faults = code_ids(column, Reason.MISSING_EVENT)
+    events, faults = read_kinds(column, Reason.MISSING_EVENT)
     unknown = None if rules.kinds is None else known_kinds(events, rules.kinds)
     return events, first_fault(faults, unknown)
 

@@ -30,6 +30,7 @@ def test_online_retail_refuses_missing_customers_and_returns_by_name(tmp_path: P
         "accepted": 407_695,
         "refused": {"missing_user": 107_927, "non_positive_value": 9_839},
         "merged": 0,
+        "notes": {"user ids such as 7.0 read as 7": 417_534},
     }
     assert (len(events.users), len(events.items)) == (4_314, 4_017)
     assert events.users.position("13085") is not None

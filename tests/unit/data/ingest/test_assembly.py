@@ -1,7 +1,5 @@
 """Batches of accepted rows to Interactions."""
 
-import logging
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -44,18 +42,6 @@ def test_a_column_the_log_lacks_is_none() -> None:
     builder.add(rows(["u"]))
     events = builder.finish()
     assert (events.timestamp, events.event, events.event_names) == (None, None, ())
-
-
-def test_ids_written_as_floats_become_whole_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    builder = InteractionsBuilder()
-    builder.add(rows(["100.0", "20.0"]))
-    builder.add(rows(["1000.0", "100.0"]))
-    with caplog.at_level(logging.INFO):
-        events = builder.finish()
-    assert events.users.decode(events.user_idx) == ["100", "20", "1000", "100"]
-    assert events.users.ids.to_pylist() == sorted(events.users.ids.to_pylist())
-    assert "every user id is a whole number written as a float" in caplog.text
-    assert "item" not in caplog.text
 
 
 def test_127_kinds_of_event_are_taken_and_more_are_a_mistake() -> None:

@@ -224,7 +224,9 @@ def test_more_than_the_share_stops_the_job_and_leaves_the_quarantine(tmp_path: P
     log = LogConfig(paths=(tmp_path / "a.csv",))
     with pytest.raises(TooManyRefusedError, match=r"6 of 100 rows \(6\.0%\)") as caught:
         read_files(log, quarantine=tmp_path / "q.jsonl")
-    assert f"6 x missing_user: the user's id is empty; {tmp_path / 'a.csv'}:96, " in str(caught.value)
+    assert f"6 x missing_user: the user's id is empty, or one of log.null_ids; {tmp_path / 'a.csv'}:96, " in str(
+        caught.value
+    )
     first = json.loads((tmp_path / "q.jsonl").read_text().splitlines()[0])
     row = {"user": "", "item": "i"}
     assert first == {"source": str(tmp_path / "a.csv"), "position": 96, "reason": "missing_user", "row": row}
