@@ -1,6 +1,7 @@
 """What the job stores of a user is what the engine makes of the same rows of the log."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -48,7 +49,12 @@ def test_the_rows_of_the_log_weigh_what_was_stored(shop: Path) -> None:
 def test_users_whom_training_left_out_are_served_from_their_rows(shop: Path, tmp_path: Path) -> None:
     """Stored with the version as the same rows weigh, counted in summary, manifest and report, listed in exports."""
     quick = {"evaluate.baselines": [], "evaluate.bootstrap": 0, "publish.must_beat_popular": False}
-    bounds = {"prepare.half_life_days": 30.0, "prepare.min_user_items": 12, "prepare.min_item_users": 5}
+    bounds: dict[str, Any] = {
+        "prepare.half_life_days": 30.0,
+        "prepare.min_user_items": 12,
+        "prepare.min_item_users": 5,
+    }
+    bounds["log.seen_events"] = ["purchase"]
     config = load_config(shop, overrides={**bounds, **quick})
     cleaning = run(config, progress=silent).prepare.cleaning
     events = Interactions.load(config.workspace / "prepare" / "events")
@@ -66,6 +72,10 @@ def test_users_whom_training_left_out_are_served_from_their_rows(shop: Path, tmp
         np.testing.assert_array_equal(weighed.item_idx[trained], folded.history[user].indices)
         np.testing.assert_allclose(weighed.weight[trained], folded.history[user].data, rtol=1e-6)
         assert engine.recommend(user_id).user_status == "folded_in"
+        bought = {event.item_id for event in rows if event.event == "purchase"}
+        assert set(bundle.items.ids.decode(folded.left_out[user].indices)) == bought & set(
+            bundle.items.ids.decode(folded.history[user].indices)
+        )
     lists = tmp_path / "lists.parquet"
     export(engine, lists, k=5, progress=silent)
     assert set(folded.users.ids.to_pylist()) <= set(pq.read_table(lists)["user_id"].to_pylist())
