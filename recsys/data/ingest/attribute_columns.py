@@ -26,9 +26,9 @@ def plain_column(column: pa.Array) -> pa.Array:
     if pa.types.is_integer(kind):
         return _whole(column)
     if pa.types.is_date(kind):
-        return _in_range(column.cast(pa.timestamp("us"), safe=False)).cast(pa.date32())
+        return in_range(column.cast(pa.timestamp("us"), safe=False)).cast(pa.date32())
     if pa.types.is_timestamp(kind):
-        return _in_range(_micros(column))
+        return in_range(_micros(column))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return column if _is_plain_list(column) else _lists(column)
     return column if pa.types.is_boolean(kind) else _spelled(column)
@@ -78,7 +78,8 @@ def _micros(column: pa.Array) -> pa.TimestampArray:
     return found.cast(pa.int64()).cast(pa.timestamp("us"))
 
 
-def _in_range(times: pa.TimestampArray) -> pa.TimestampArray:
+def in_range(times: pa.TimestampArray) -> pa.TimestampArray:
+    """Times in microseconds; null outside the years 1 to 9999."""
     micros = times.cast(pa.int64())
     known = pc.and_(pc.greater_equal(micros, _FIRST), pc.less_equal(micros, _LAST))
     return pc.if_else(known, times, pa.scalar(None, pa.timestamp("us")))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.data.attributes import Kind
+from recsys.data.ingest.attribute_columns import in_range
 from recsys.data.ingest.columns import cast_or_null
 
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -123,7 +124,7 @@ def _dates(text: pa.StringArray, spelling: Spelling) -> pa.Array:
     )
     if naive.null_count + zoned.null_count == 2 * len(text):
         return days
-    return pc.coalesce(days.cast(pa.timestamp("us")), naive, zoned)
+    return pc.coalesce(days.cast(pa.timestamp("us")), naive, in_range(zoned))
 
 
 def _cast(text: pa.StringArray, pattern: str, kind: pa.DataType) -> pa.Array:

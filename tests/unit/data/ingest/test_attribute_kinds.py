@@ -2,6 +2,7 @@
 
 import json
 import logging
+import random
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,6 +15,9 @@ import pytest
 from pydantic import ValidationError
 
 from recsys.config import ItemsConfig
+from recsys.data.attributes import KINDS
+from recsys.data.id_map import IdMap
+from recsys.data.ingest.attribute_kinds import typed_attribute
 from recsys.data.ingest.catalogue import read_items
 from recsys.data.items import Items
 from recsys.errors import DataError
@@ -58,6 +62,7 @@ def values(items: Items) -> list[Any]:
             [datetime(2010, 1, 2, 3, 4, 5), datetime(2010, 1, 2, 3, 4)],
         ),
         (["2010-01-02", "0000-00-00"], [date(2010, 1, 2), None]),
+        (["2010-01-02T00:00"] * 4 + ["0001-01-01T00:00+14:00"], [datetime(2010, 1, 2)] * 4 + [None]),
         (["2010", "2011"], [2010, 2011]),
         (["['pop', 'rock']", "[]"], [["pop", "rock"], []]),
         (["Tea", " spaced "], ["Tea", " spaced "]),
@@ -206,6 +211,45 @@ def test_facts_and_kinds_are_kept_with_the_items(tmp_path: Path) -> None:
     items.aligned(items.ids).save(tmp_path / "items.arrow")
     loaded = Items.load(tmp_path / "items.arrow", items.ids)
     assert (loaded.facts, loaded.kinds) == (items.facts, items.kinds)
+
+
+_ODD = (
+    *(
+        "1",
+        "+",
+        "-0",
+        "1e400",
+        "1,200",
+        "1.200,5",
+        "1'200",
+        "007",
+        "inf",
+        "9" * 25,
+        "t",
+        "TRUE",
+        "2010",
+        "2010-02-30",
+    ),
+    *("0001-01-01T00:00+14:00", "9999-12-31T23:59:59.9999999-14:00", "0000-00-00", "[", "[1,[2]]", "['a'", "[1e999]"),
+    *("a|b", "|", "{}", "\x00", "\u0661", "\N{NO-BREAK SPACE}", "[" * 3000, "['\\d']", None),
+)
+
+
+def test_odd_values_of_any_kind_are_read_or_unknown_and_add_up() -> None:
+    rng = random.Random(5)
+    for _ in range(400):
+        kind, decimal = rng.choice([None, *KINDS]), rng.choice(".,")
+        settings = {"types": {} if kind is None else {"x": kind}, "decimal": decimal}
+        config = ItemsConfig(path=(Path("a.csv"),), attributes=("x",), **settings)
+        written = rng.choices(rng.sample(_ODD, 5), k=rng.randint(1, 12))
+        try:
+            column, facts = typed_attribute("x", pa.array(written, pa.string()), config, place_of=str)
+        except DataError as error:
+            assert "items.types.x: none of" in str(error)
+            continue
+        assert (len(column), column.null_count) == (len(written), facts.n_unknown)
+        items = Items(IdMap.of([str(at) for at in range(len(column))])[0], pa.table({"x": column}))
+        json.dumps([items.attributes(at) for at in range(len(column))], allow_nan=False)
 
 
 @pytest.mark.parametrize(
