@@ -30,7 +30,7 @@ def test_items_and_events_are_counted_by_those_that_events_use() -> None:
     [("00123", "123"), ("123", "00123"), ("123.0", "123"), (" 123", "123"), ('"123"', "123"), ("ab", "AB")],
 )
 def test_other_spellings_are_named(log: str, catalogue: str) -> None:
-    join = join_catalogue(IdMap.of([catalogue, "same"])[0], events_of(log, "same", "gone"))
+    join = join_catalogue(IdMap.of([catalogue, "same", "UNUSED"])[0], events_of(log, "same", "gone"))
     assert join.look_alikes is not None
     assert (join.look_alikes.n_items, join.look_alikes.log, join.look_alikes.catalogue) == (1, log, catalogue)
     (sentence,) = join.warnings()

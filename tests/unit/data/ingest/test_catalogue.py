@@ -193,10 +193,3 @@ def test_a_catalogue_of_ids_alone_is_told(tmp_path: Path, caplog: pytest.LogCapt
     items = read_items(ItemsConfig(path=(tmp_path / "a.csv",), id="sku"))
     assert (len(items.ids), items.title(0)) == (2, None)
     assert "items.title and items.attributes name no column" in caplog.text
-
-
-def test_a_file_that_lacks_a_column_is_noticed_before_another_is_read(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("sku,name\n,A\n")
-    (tmp_path / "b.csv").write_text("sku,nome\nb,B\n")
-    with pytest.raises(DataError, match=r"b\.csv: no column 'name' \(items\.title\)"):
-        read_items(ItemsConfig(path=(tmp_path,), id="sku", title="name"))
