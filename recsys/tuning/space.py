@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recsys.data.interactions import Interactions
+from recsys.data.log_span import LogSpan
 from recsys.errors import ConfigError
 from recsys.models.algorithm import Bounds
 
@@ -105,7 +106,7 @@ def with_events(space: Space, events: Interactions) -> Space:
     if events.timestamp is None:
         return Space(space.choices, {**space.ranges, **kinds})
     # With a half-life so short that the oldest events weigh nothing, users and items would disappear.
-    days = float(events.timestamp.max() - events.timestamp.min()) / _DAY
+    days = LogSpan.of(events.timestamp).seconds / _DAY
     half_life = Bounds(max(1.0, days / 100), max(2.0, 2 * days), log=True)
     return Space({**space.choices, "decay": (True, False)}, {**space.ranges, **kinds, "half_life_days": half_life})
 

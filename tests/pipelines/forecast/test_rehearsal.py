@@ -128,3 +128,15 @@ def test_what_publish_would_refuse_is_known_before_the_night(recsys: Any, publis
     assert {each["name"] for each in found} == {"night gates"}
     assert "items in the catalogue: 10" in found[0]["detail"]
     assert "--accept catalogue" in found[0]["remedy"]
+
+
+def test_too_few_users_for_the_gates_are_known_before_the_night(recsys: Any, shop: Path) -> None:
+    result = recsys("doctor", shop, "--json", "--set", "publish.min_users=299")
+    found = [each for each in json.loads(result.stdout)["checks"] if each["status"] == "problem"]
+    assert result.returncode == 3
+    assert [each["name"] for each in found] == ["split"]
+    assert "a gate needs 299 (publish.min_users)" in found[0]["detail"]
+    off = recsys(
+        "doctor", shop, "--json", "--set", "publish.min_users=299", "--set", "publish.must_beat_popular=false"
+    )
+    assert off.returncode == 0
