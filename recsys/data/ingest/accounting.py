@@ -169,6 +169,16 @@ class Quarantine:
         """One line per reason: rows, the reason, its meaning, what was found, a few places. Most frequent first."""
         return "\n".join(self._line(Reason(reason), count) for reason, count in self.counts.most_common())
 
+    def mixed_units(self) -> str | None:
+        """A sentence about times that are refused and would be times in another unit; None if there are none."""
+        n_rows, unit = self.counts[Reason.TIME_OUT_OF_RANGE], self._values.unit_of(Reason.TIME_OUT_OF_RANGE)
+        if not n_rows or unit is None:
+            return None
+        return (
+            f"{n_rows:,} rows are refused as {Reason.TIME_OUT_OF_RANGE}, though their first time is one in {unit}: "
+            f"the column mixes units of time, as in {', '.join(self._examples[Reason.TIME_OUT_OF_RANGE])}"
+        )
+
     def _line(self, reason: Reason, count: int) -> str:
         meaning = reason.meaning.replace("log.", f"{self._section}.")
         parts = [meaning, self._values.describe(reason), ", ".join(self._examples[reason])]
@@ -228,13 +238,19 @@ class OffendingValues:
         if value is not None and len(found) < _KEPT_VALUES.get(reason, 1) and value not in found:
             found.append(value)
 
+    def unit_of(self, reason: Reason) -> str | None:
+        """The unit in which the first refused time would be one; None if there is none."""
+        found = self._found.get(reason)
+        is_time = reason in (Reason.BAD_TIME, Reason.TIME_OUT_OF_RANGE)
+        return unit_that_fits(found[0]) if found and is_time else None
+
     def describe(self, reason: Reason) -> str:
         """Such as "found 'soon'", and the unit that would fit a time; empty if no value was kept."""
         found = self._found.get(reason)
         if not found:
             return ""
         shown = "found " + ", ".join(repr(value[:_SHOWN_CHARACTERS]) for value in found)
-        unit = unit_that_fits(found[0]) if reason in (Reason.BAD_TIME, Reason.TIME_OUT_OF_RANGE) else None
+        unit = self.unit_of(reason)
         mixed = "if the other rows are right, the column mixes units"
         fits = f', a time if log.timestamp_unit = "{unit}"; {mixed}' if unit is not None else ""
         return shown + fits + _decimal_hint(reason, found[0])

@@ -154,5 +154,7 @@ def _log_counts(source: Source, counts: RowCounts, refused: Quarantine, *, secon
     )
     for note, n_rows in counts.notes.items():
         logger.info("%s: %d %s", source.description, n_rows, note)
+    if (mixed := refused.mixed_units()) is not None:
+        logger.warning("%s: %s", source.description, mixed)
     if counts.n_refused:
         logger.info("%s: refused rows:\n%s", source.description, refused.summary())

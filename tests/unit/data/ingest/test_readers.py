@@ -366,3 +366,11 @@ def test_values_in_quotes_in_a_tsv_file_are_a_warning(tmp_path: Path, caplog: py
     read_files(log_of(tmp_path / "a.tsv", timestamp=None, event=None, value=None))
     assert "a.tsv: 2 values are in quotes" in caplog.text
     assert 'set log.quoting = "double"' in caplog.text
+
+
+def test_a_column_that_mixes_units_of_time_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("user,item,t\n" + f"u,i,{START}\n" * 30 + f"u,i,{START}000\n")
+    _, counts = read_log(FileSource((path,)), LogSchema(timestamp="t"))
+    assert counts.refused == {"time_out_of_range": 1}
+    assert f"one in ms: the column mixes units of time, as in {path}:32" in caplog.text
