@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -72,8 +73,24 @@ def _content(values: "pd.Series[Any]") -> bytes:
 
 def _column(values: "pd.Series[Any]", *, is_id: bool) -> tuple[pa.Array, Faults | None]:
     try:
+        if values.dtype == object and not is_id and _mixes_times(values):
+            return texts_of(values.where(values.notna(), None).tolist()), None
         column = pa.array(values, from_pandas=True)
         return (column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column), None
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         mixed = values.astype(object).where(values.notna(), None).tolist()
         return ids_of(mixed) if is_id else (texts_of(mixed), None)
+
+
+def _mixes_times(values: "pd.Series[Any]") -> bool:
+    """Whether Python objects are dates beside times, or times with a zone beside some without.
+
+    pyarrow would make dates of the former, and UTC of the latter.
+    """
+    times = (value for value in values if isinstance(value, date) and not pd.isna(value))
+    first = next(times, None)
+    return first is not None and any(_kind_of_time(value) != _kind_of_time(first) for value in times)
+
+
+def _kind_of_time(value: date) -> tuple[bool, bool]:
+    return isinstance(value, datetime), isinstance(value, datetime) and value.tzinfo is not None

@@ -1,5 +1,6 @@
 """Row checks: raw rows become accepted ones; a row that fails several checks is refused for the first."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -97,12 +98,13 @@ def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
     rows = plain_columns(rows)
     users = read_ids(rows.column(USER), Reason.MISSING_USER, null_ids=rules.null_ids)
     items = read_ids(rows.column(ITEM), Reason.MISSING_ITEM, null_ids=rules.null_ids)
-    times, time_faults = _times(rows, rules)
+    of_times = Counter[str]()
+    times, time_faults = _times(rows, rules, of_times)
     values, value_faults = _values(rows, rules)
     events, event_faults = _events(rows, rules)
     faults = first_fault(rows.faults, users.faults, items.faults, time_faults, value_faults, event_faults)
     ignored = _ignored(rows, rules, users=users.faults, events=(events, event_faults))
-    notes = {**users.notes, **items.notes}
+    notes = {**users.notes, **items.notes, **of_times}
     if ignored is not None:
         faults = ignored.refused_among(faults)
     if faults is None:
@@ -124,10 +126,10 @@ def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
     )
 
 
-def _times(rows: RawBatch, rules: Rules) -> tuple[Seconds | None, Faults | None]:
+def _times(rows: RawBatch, rules: Rules, notes: Counter[str]) -> tuple[Seconds | None, Faults | None]:
     if (column := _time_column(rows)) is None:
         return None, None
-    return read_times(column, rules.form, latest=rules.latest)
+    return read_times(column, rules.form, latest=rules.latest, notes=notes)
 
 
 def _time_column(rows: RawBatch) -> pa.Array | None:

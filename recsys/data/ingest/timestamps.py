@@ -1,5 +1,8 @@
 """Times of events: text, numbers and typed columns to UTC seconds."""
 
+import math
+import re
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +20,14 @@ EARLIEST, LATEST = 631_152_000, 4_102_444_800
 """Times from 1990-01-01 to before 2100-01-01 are accepted: UTC seconds."""
 
 AUTO, ISO = "auto", "iso"
+SKIPPED = "times that the clocks skip, read as the moment of the change"
+REPEATED = "times that the clocks repeat, read as the first of the two"
+"""Notes of `read_times`."""
+
 _TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _PER_SECOND = {unit: _TICKS[unit] for unit in ("s", "ms", "us", "ns")}
 _SAMPLE_ROWS = 10_000
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?")
 
 _DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
 _CLOCK = r"([ T]([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d{1,9})?)?)?)"
@@ -67,20 +75,22 @@ def _n_good(column: pa.Array, unit: str) -> int:
 def unit_that_fits(text: str) -> str | None:
     """The unit in which a number written as `text` is a time from 1990 to 2099; None if there is none."""
     try:
-        number = float(text)
+        number = float(text) if _PLAIN_NUMBER.fullmatch(text.strip()) else math.nan
     except ValueError:
         return None
     return next((unit for unit, ticks in _PER_SECOND.items() if EARLIEST <= number / ticks < LATEST), None)
 
 
-def read_times(column: pa.Array, form: TimeForm, *, latest: int = LATEST) -> tuple[Seconds, Faults | None]:
+def read_times(
+    column: pa.Array, form: TimeForm, *, latest: int = LATEST, notes: Counter[str] | None = None
+) -> tuple[Seconds, Faults | None]:
     """UTC seconds, int64 (n,), and the faults of the rows; fractions of a second are cut off.
 
     `column`: (n,) of text, numbers, timestamps or dates; a typed column has its own unit. Times without a zone are
     those of `form.timezone`: an hour that the clocks repeat is the first of the two, and a time that they skip is
-    the moment of the change. `latest`: UTC seconds; later times are in the future.
+    the moment of the change. `latest`: UTC seconds; later times are in the future. `notes` counts such hours.
     """
-    times, known = _seconds(column, form)
+    times, known = _seconds(column, form, Counter() if notes is None else notes)
     missing = _missing(column) if not known.all() else np.zeros(len(column), np.bool_)
     return times, marked(
         (missing, Reason.MISSING_TIME),
@@ -95,7 +105,7 @@ def _missing(column: pa.Array) -> NDArray[np.bool_]:
     return mask(column.is_null() if text is None else is_blank(text))
 
 
-def _seconds(column: pa.Array, form: TimeForm) -> tuple[Seconds, NDArray[np.bool_]]:
+def _seconds(column: pa.Array, form: TimeForm, notes: Counter[str]) -> tuple[Seconds, NDArray[np.bool_]]:
     """int64 (n,), and bool (n,): whether the value is a readable time."""
     unit = form.unit
     if pa.types.is_date(column.type):
@@ -104,11 +114,11 @@ def _seconds(column: pa.Array, form: TimeForm) -> tuple[Seconds, NDArray[np.bool
         column = _from_decimal(column)
     text = as_text(column)
     if text is not None and form.format is not None:
-        column = _formatted(text, form)
+        column = _formatted(text, form, notes)
     elif text is not None:
-        column = _iso(text, form.timezone) if unit == ISO else numbers(text)
+        column = _iso(text, form.timezone, notes) if unit == ISO else numbers(text)
     if pa.types.is_timestamp(column.type):
-        column = _in_utc(column, form.timezone)
+        column = _in_utc(column, form.timezone, notes)
         return _whole(column.cast(pa.int64()), _TICKS[column.type.unit])
     if unit in _PER_SECOND and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         return _whole(column, _PER_SECOND[unit])
@@ -133,31 +143,40 @@ def _from_decimal(column: pa.Array) -> pa.Array:
         return column.cast(pa.float64())
 
 
-def _in_utc(column: pa.TimestampArray, timezone: str) -> pa.TimestampArray:
+def _in_utc(column: pa.TimestampArray, timezone: str, notes: Counter[str]) -> pa.TimestampArray:
     """Times of a column with a zone as they are; those of one without are of `timezone`."""
     if column.type.tz is not None or timezone == "UTC":
         return column
-    return pc.assume_timezone(column, timezone, ambiguous="earliest", nonexistent="latest")
+    try:
+        return pc.assume_timezone(column, timezone)
+    except pa.ArrowInvalid:  # some times are in an hour that the clocks skip or repeat
+        early, chosen, late = (
+            pc.assume_timezone(column, timezone, ambiguous=ambiguous, nonexistent=skipped)
+            for ambiguous, skipped in (("earliest", "earliest"), ("earliest", "latest"), ("latest", "latest"))
+        )
+    notes[SKIPPED] += pc.sum(pc.not_equal(early, chosen)).as_py() or 0
+    notes[REPEATED] += pc.sum(pc.not_equal(chosen, late)).as_py() or 0
+    return chosen
 
 
-def _formatted(text: pa.StringArray, form: TimeForm) -> pa.TimestampArray:
+def _formatted(text: pa.StringArray, form: TimeForm, notes: Counter[str]) -> pa.TimestampArray:
     """UTC microseconds of text in a strptime format, null where it is not; pandas parses each distinct text once."""
     shown = cast_or_null(text.view(pa.binary()), pa.string()).to_pandas()
     zoned = "%z" in form.format or "%Z" in form.format if form.format else False
     found = pd.to_datetime(shown.str.strip(), format=form.format, errors="coerce", utc=zoned)
     times = pa.array(found, from_pandas=True)
-    return _in_utc(times.cast(pa.timestamp("us", times.type.tz), safe=False), form.timezone)
+    return _in_utc(times.cast(pa.timestamp("us", times.type.tz), safe=False), form.timezone, notes)
 
 
-def _iso(text: pa.StringArray, timezone: str) -> pa.TimestampArray:
+def _iso(text: pa.StringArray, timezone: str, notes: Counter[str]) -> pa.TimestampArray:
     """UTC times of ISO 8601 text, null where it is not: microseconds, or nanoseconds if all the text has them."""
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
         try:
-            return _in_utc(text.cast(kind), timezone)
+            return _in_utc(text.cast(kind), timezone, notes)
         except pa.ArrowInvalid:
             continue
     text = _respelled(text)
-    naive = _in_utc(_micros(only(text, _NAIVE), pa.timestamp("us")), timezone)
+    naive = _in_utc(_micros(only(text, _NAIVE), pa.timestamp("us")), timezone, notes)
     zoned = _micros(only(text, _ZONED), pa.timestamp("us", "UTC"))
     return pc.coalesce(*(times.cast(pa.timestamp("us", "UTC")) for times in (naive, zoned)))
 

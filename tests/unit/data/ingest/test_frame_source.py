@@ -1,10 +1,14 @@
 """Data frames: every dtype that pandas makes of ids and times."""
 
+from datetime import date, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from recsys.config import LogSchema
 from recsys.data.ingest.frame_source import FrameSource
+from recsys.data.ingest.readers import read_frame
 from recsys.data.ingest.refusals import NO_FAULT, REASONS, Reason
 from recsys.data.ingest.source import Columns, RawBatch
 from recsys.errors import DataError
@@ -94,3 +98,20 @@ def test_the_fingerprint_is_of_the_content() -> None:
 def test_values_of_any_kind_have_a_fingerprint() -> None:
     odd = frame(np.array([{"a": 1}, [2], None], object), times=pd.to_datetime(["2009-12-01", "2010-01-01", None]))
     assert FrameSource(odd).fingerprint() == FrameSource(odd.copy()).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("times", "hours"),
+    [
+        ([date(2024, 1, 1), datetime(2024, 1, 1, 5), None], [-1, 4]),
+        ([datetime(2024, 1, 1, 5), date(2024, 1, 1), pd.NaT], [4, -1]),
+        ([datetime(2024, 1, 1, 5), pd.Timestamp("2024-01-01 05:00", tz="UTC")], [4, 5]),
+        ([pd.Timestamp("2024-01-01 05:00", tz="UTC"), "2024-01-01 05:00"], [5, 4]),
+    ],
+)
+def test_times_of_several_kinds_each_mean_what_they_say(times: list[object], hours: list[int]) -> None:
+    data = frame([f"u{at}" for at in range(len(times))], times=pd.Series(times, dtype=object))
+    log = LogSchema(item="7", timestamp="t", timezone="Europe/Berlin", max_refused_share=0.5)
+    events, _ = read_frame(data, log)
+    assert events.timestamp is not None
+    assert events.timestamp.tolist() == [1_704_067_200 + 3600 * hour for hour in hours]

@@ -1,5 +1,6 @@
 """Times: every form that is read, and what is refused by which name."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -10,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.data.ingest.refusals import NO_FAULT, REASONS, Reason
-from recsys.data.ingest.timestamps import EARLIEST, LATEST, TimeForm, detect_unit, read_times, unit_that_fits
+from recsys.data.ingest.timestamps import (
+    EARLIEST,
+    LATEST,
+    REPEATED,
+    SKIPPED,
+    TimeForm,
+    detect_unit,
+    read_times,
+    unit_that_fits,
+)
 
 NOON = int(datetime(2009, 12, 1, 12, tzinfo=UTC).timestamp())
 
@@ -227,3 +237,25 @@ def test_times_in_a_form_of_their_own(text: str, form: str, expected: int | Reas
 def test_a_form_of_its_own_may_name_no_zone() -> None:
     form = TimeForm(format="%d/%m/%Y %H:%M", timezone="Europe/Berlin")
     assert read_times(pa.array(["01/12/2009 13:00"]), form)[0].tolist() == [NOON]
+
+
+@pytest.mark.parametrize("kind", ["text", "typed", "mixed"])
+def test_hours_that_a_change_of_clocks_skips_or_repeats_are_counted(kind: str) -> None:
+    texts = ["2023-03-26 02:30:00", "2023-10-29 02:30:00", "2023-10-29 02:59:59", "2023-07-01 12:00:00"]
+    column = pa.array(texts)
+    if kind == "typed":
+        column = column.cast(pa.timestamp("s"))
+    if kind == "mixed":
+        column = pa.array([*texts, "2023-10-29T02:30:00+01:00"])
+    notes = Counter[str]()
+    read_times(column, BERLIN, notes=notes)
+    assert notes == {SKIPPED: 1, REPEATED: 2}
+    quiet = Counter[str]()
+    read_times(column[3:], BERLIN, notes=quiet)
+    read_times(column, TimeForm(), notes=quiet)
+    assert not +quiet
+
+
+@pytest.mark.parametrize("text", ["1_259_668_800", "\u0661259668800", "infinity", "1.2.3"])
+def test_what_is_not_read_as_a_number_fits_no_unit(text: str) -> None:
+    assert unit_that_fits(text) is None
