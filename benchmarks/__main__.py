@@ -22,6 +22,7 @@ def main() -> None:
     _run("warm_start.py")
     _run("scale.py")
     _run("indexes.py")
+    _run("nights.py")
     _run("evaluation.py")
     _run("export.py")
     _run("fold_in.py")
