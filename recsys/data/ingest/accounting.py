@@ -14,6 +14,7 @@ import numpy as np
 
 from recsys.data.ingest.refusals import REASONS, Reason, Refusals
 from recsys.data.ingest.source import EVENT, TIMESTAMP, VALUE
+from recsys.data.ingest.time_formats import formats_that_fit
 from recsys.data.ingest.timestamps import unit_that_fits
 from recsys.errors import DataError, StorageError, TooManyRefusedError
 from recsys.storage import storage_errors
@@ -253,7 +254,15 @@ class OffendingValues:
         unit = self.unit_of(reason)
         mixed = "if the other rows are right, the column mixes units"
         fits = f', a time if log.timestamp_unit = "{unit}"; {mixed}' if unit is not None else ""
-        return shown + fits + _decimal_hint(reason, found[0])
+        return shown + fits + _format_hint(reason, found[0]) + _decimal_hint(reason, found[0])
+
+
+def _format_hint(reason: Reason, value: str) -> str:
+    # ISO 8601 text that is out of range needs no format; a day written as 20240531 is read as a number.
+    is_candidate = reason is Reason.BAD_TIME or (reason is Reason.TIME_OUT_OF_RANGE and value.isdecimal())
+    formats = formats_that_fit(value) if is_candidate else []
+    named = " or ".join(f'"{each}"' for each in formats)
+    return f", a time if log.timestamp_format = {named}" if named else ""
 
 
 def _decimal_hint(reason: Reason, value: str) -> str:
