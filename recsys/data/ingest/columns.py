@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -107,7 +106,7 @@ def _id(value: object) -> bytes | Reason | None:
     """An id, None if it is missing, the reason if it is none. Reasons are texts too, but never bytes."""
     if isinstance(value, float | np.floating | Decimal):
         return _whole_id(value)
-    if value is None or value is pd.NA:
+    if value is None or type(value).__name__ == "NAType":  # pandas.NA; the service does without pandas
         return None
     if isinstance(value, bool | np.bool_) or not isinstance(value, str | bytes | int | np.integer | UUID):
         return Reason.ID_NOT_TEXT

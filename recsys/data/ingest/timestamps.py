@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -163,6 +162,8 @@ def _formatted(text: pa.StringArray, form: TimeForm, notes: Counter[str]) -> pa.
     """UTC microseconds of text in a strptime format, null where it is not; pandas parses each distinct text once."""
     shown = cast_or_null(text.view(pa.binary()), pa.string()).to_pandas()
     zoned = "%z" in form.format or "%Z" in form.format if form.format else False
+    import pandas as pd  # noqa: PLC0415  (the service does without)
+
     found = pd.to_datetime(shown.str.strip(), format=form.format, errors="coerce", utc=zoned)
     times = pa.array(found, from_pandas=True)
     return _in_utc(times.cast(pa.timestamp("us", times.type.tz), safe=False), form.timezone, notes)
