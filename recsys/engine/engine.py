@@ -240,4 +240,5 @@ class Engine:
         return user
 
 
-_NOBODY = IdMap(pa.array([], pa.string()))
+# Not `pa.array`: to make an array of Python values pyarrow imports pandas.
+_NOBODY = IdMap(pa.nulls(0, pa.string()))
