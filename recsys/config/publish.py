@@ -34,7 +34,7 @@ class PublishConfig(Section):
     min_users: int = Field(
         30,
         ge=1,
-        description="with fewer evaluated users a gate on the metric does not pass, and none compares fewer",
+        description="with fewer evaluated users most-popular is not beaten, and nothing is compared with the serving version",
     )
     must_beat_popular: bool = Field(True, description="refuse a model that does not beat most-popular")
     limits: LimitsConfig = Field(

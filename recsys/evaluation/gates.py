@@ -83,17 +83,19 @@ def too_few_users(n_users: int, publish: PublishConfig) -> str | None:
 
 
 def _undecided(few: str, serving: ServingComparison | None, publish: PublishConfig) -> tuple[Gate, ...]:
-    """The gates that would decide, none of them passed; the first says why. A gate that allows any loss passes."""
-    popular = ["beats_popular"] * publish.must_beat_popular
+    """The gates over too few users: most-popular is not beaten, and nothing is compared with the serving version.
+
+    A loss that nobody can measure is a warning, not a refusal: otherwise a small shop could never publish again.
+    """
+    gates = [Gate("beats_popular", False, few)] if publish.must_beat_popular else []
     if serving is None:
-        passed = (Gate("no_metric_drop", True, "no version serves yet"),)
-        return (*(Gate(name, False, few) for name in popular), *passed)
-    drops = ["no_metric_drop", "no_coverage_drop"]
+        return (*gates, Gate("no_metric_drop", True, "no version serves yet"))
     if publish.max_metric_drop >= 1:
-        allowed = "any loss is allowed (publish.max_metric_drop = 1)"
-        return (*(Gate(name, False, few) for name in popular), *(Gate(name, True, allowed) for name in drops))
-    names = popular + drops
-    return tuple(Gate(name, False, f"not decided, as {names[0]}" if at else few) for at, name in enumerate(names))
+        detail, warning = "any loss is allowed (publish.max_metric_drop = 1)", False
+    else:
+        detail, warning = f"not compared with the serving version: {few}", not publish.must_beat_popular
+    drops = ("no_metric_drop", "no_coverage_drop")
+    return (*gates, *(Gate(name, True, detail, warning=warning and not at) for at, name in enumerate(drops)))
 
 
 def check_metric(publish: PublishConfig, evaluate: EvaluateConfig) -> None:

@@ -84,7 +84,7 @@ def test_a_lead_over_few_users_is_said_to_be_unreliable(evaluation_of, n_users, 
     assert gate.detail.endswith(said)
 
 
-def test_with_too_few_users_no_gate_passes(evaluation_of, record_of):
+def test_with_too_few_users_popular_is_not_beaten_and_nothing_is_compared(evaluation_of, record_of):
     model, popular = (evaluation_of(name, {METRIC: np.full(29, mean)}) for name, mean in (("als", 1), ("popular", 0)))
     before = ServingVersion("v1", {METRIC: 0.1}, None)
     serving = compare_with_serving(record_of({METRIC: np.zeros(29)}), before, EVALUATE)
@@ -98,10 +98,14 @@ def test_with_too_few_users_no_gate_passes(evaluation_of, record_of):
     assert [(gate.name, gate.passed) for gate in first] == [("beats_popular", False), ("no_metric_drop", True)]
     assert first[0].detail.startswith(few)
     later = decided(serving)
-    assert [gate.passed for gate in later] == [False, False, False]
+    assert [gate.passed for gate in later] == [False, True, True]
     assert later[0].detail.startswith(few)
     assert "publish.min_users to less" in later[0].detail
-    assert decided(serving, must_beat_popular=False)[0].detail.startswith(few)
+    drops = decided(serving, must_beat_popular=False)
+    assert [(gate.name, gate.passed, gate.warning) for gate in drops] == [
+        ("no_metric_drop", True, True), ("no_coverage_drop", True, False),
+    ]  # fmt: skip
+    assert all(gate.detail == f"not compared with the serving version: {later[0].detail}" for gate in drops)
     assert [gate.passed for gate in decided(serving, max_metric_drop=1.0)] == [False, True, True]
     assert verdict(decided(serving, max_metric_drop=1.0, must_beat_popular=False)) == ACCEPTED
     assert verdict(decided(serving, min_users=29)) == ACCEPTED
