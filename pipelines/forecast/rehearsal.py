@@ -150,7 +150,7 @@ def _split(config: PipelineConfig, workspace: Workspace) -> Finding:
     except RecsysError as error:
         return _problem(SPLIT, str(error))
     few = too_few_users(len(split.user_ids), config.publish)
-    if few is None or not (config.publish.must_beat_popular or config.publish.store.is_dir()):
+    if few is None or not config.publish.must_beat_popular:
         return Finding(SPLIT, "ok", _sides(split))
     return Finding(SPLIT, "problem", f"{_sides(split)}; {few}", _REMEDIES[SPLIT], exit_code=_REFUSED)
 

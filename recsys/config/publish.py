@@ -34,7 +34,8 @@ class PublishConfig(Section):
     min_users: int = Field(
         30,
         ge=1,
-        description="with fewer evaluated users most-popular is not beaten, and nothing is compared with the serving version",
+        description="with fewer evaluated users most-popular is not beaten, and nothing is compared with the serving "
+        "version",
     )
     must_beat_popular: bool = Field(True, description="refuse a model that does not beat most-popular")
     limits: LimitsConfig = Field(
