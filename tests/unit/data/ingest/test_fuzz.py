@@ -219,8 +219,9 @@ def check_lines(data: bytes, layout: Layout, counts: RowCounts) -> None:
     if data.startswith(b"\0"):
         return  # UTF-16 with the other order of bytes
     text = data.decode(layout.settings.get("encoding", "utf-8"), "replace")
+    start = text.removeprefix("\ufeff").encode()
     text = re.sub(r"(?m)^\ufeff+", "", text)
-    is_array = "json" in layout.name and json_layout(text.encode()) is JsonLayout.ARRAY
+    is_array = "json" in layout.name and json_layout(start) is JsonLayout.ARRAY
     if "\r" in text.replace("\r\n", "") or is_array:
         return  # rows that are not lines
     header = 0
