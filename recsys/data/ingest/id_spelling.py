@@ -41,8 +41,9 @@ def lost_digits(ids: pa.BinaryArray, floats: Flags) -> Flags:
     lost = np.zeros(len(ids), np.bool_)
     if holds(ids, b"eE"):
         lost = mask(pc.fill_null(pc.match_substring_regex(ids, _EXPONENT), False))
-    for at in np.flatnonzero(floats):
-        lost[at] = len(ids[at].as_buffer()) > _FEWEST_DIGITS_LOST and abs(float(ids[at].as_py())) >= EXACT_FLOATS
+    long = mask(pc.fill_null(pc.greater(pc.binary_length(ids), _FEWEST_DIGITS_LOST), False))
+    for at in np.flatnonzero(floats & long):
+        lost[at] = abs(float(ids[at].as_py())) >= EXACT_FLOATS
     return lost
 
 

@@ -176,10 +176,23 @@ def _iso(text: pa.StringArray, timezone: str, notes: Counter[str]) -> pa.Timesta
             return _in_utc(text.cast(kind), timezone, notes)
         except pa.ArrowInvalid:
             continue
+    if (times := _marked_utc(text)) is not None:
+        return times
     text = _respelled(text)
     naive = _in_utc(_micros(only(text, _NAIVE), pa.timestamp("us")), timezone, notes)
     zoned = _micros(only(text, _ZONED), pa.timestamp("us", "UTC"))
     return pc.coalesce(*(times.cast(pa.timestamp("us", "UTC")) for times in (naive, zoned)))
+
+
+def _marked_utc(text: pa.StringArray) -> pa.TimestampArray | None:
+    """UTC microseconds if all texts are ISO 8601 and " UTC", as BigQuery writes; else None. Faster than patterns."""
+    raw = text.view(pa.binary())
+    if not pc.all(pc.match_substring_regex(raw, rb":\d\d(\.\d{1,6})? UTC$")).as_py():
+        return None
+    try:
+        return pc.binary_replace_slice(raw, -4, 1 << 30, b"Z").view(pa.string()).cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowInvalid:
+        return None
 
 
 def _respelled(text: pa.StringArray) -> pa.StringArray:

@@ -259,3 +259,11 @@ def test_hours_that_a_change_of_clocks_skips_or_repeats_are_counted(kind: str) -
 @pytest.mark.parametrize("text", ["1_259_668_800", "\u0661259668800", "infinity", "1.2.3"])
 def test_what_is_not_read_as_a_number_fits_no_unit(text: str) -> None:
     assert unit_that_fits(text) is None
+
+
+@pytest.mark.parametrize("more", [[], [""], ["2009-12-01"], ["2009-12-01T12:00:00+02:00 UTC"], ["2009-12-01Z UTC"]])
+def test_times_that_all_end_with_utc_are_read_as_any_of_them(more: list[str]) -> None:
+    texts = ["2009-12-01 12:00:00 UTC", "2009-12-01 12:00:00.123456 UTC", None, *more]
+    alone = [result for text in texts for result in read(pa.array([text], pa.string()), "iso")]
+    assert read(pa.array(texts), "iso") == alone
+    assert alone[:3] == [NOON, NOON, Reason.MISSING_TIME]
