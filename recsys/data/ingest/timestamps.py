@@ -171,13 +171,13 @@ def _formatted(text: pa.StringArray, form: TimeForm, notes: Counter[str]) -> pa.
 
 def _iso(text: pa.StringArray, timezone: str, notes: Counter[str]) -> pa.TimestampArray:
     """UTC times of ISO 8601 text, null where it is not: microseconds, or nanoseconds if all the text has them."""
+    if (times := _marked_utc(text)) is not None:
+        return times
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
         try:
             return _in_utc(text.cast(kind), timezone, notes)
         except pa.ArrowInvalid:
             continue
-    if (times := _marked_utc(text)) is not None:
-        return times
     text = _respelled(text)
     naive = _in_utc(_micros(only(text, _NAIVE), pa.timestamp("us")), timezone, notes)
     zoned = _micros(only(text, _ZONED), pa.timestamp("us", "UTC"))
@@ -187,6 +187,8 @@ def _iso(text: pa.StringArray, timezone: str, notes: Counter[str]) -> pa.Timesta
 def _marked_utc(text: pa.StringArray) -> pa.TimestampArray | None:
     """UTC microseconds if all texts are ISO 8601 and " UTC", as BigQuery writes; else None. Faster than patterns."""
     raw = text.view(pa.binary())
+    if not pc.any(pc.ends_with(raw[:10], b" UTC")).as_py():
+        return None
     if not pc.all(pc.match_substring_regex(raw, rb":\d\d(\.\d{1,6})? UTC$")).as_py():
         return None
     try:
