@@ -38,12 +38,20 @@ class CatalogueProfile(_Facts):
     attributes: dict[str, AttributeProfile] = Field(default_factory=dict)
 
 
+class Silence(_Facts):
+    """How long a kind of event has not come: `seconds` and accepted `rows` from its newest event to the log's."""
+
+    seconds: int
+    rows: int
+
+
 class LogProfile(_Facts):
     """One night's log, before cleaning: rows read, accepted and ignored, and what the accepted rows hold.
 
     `n_users`, `n_items`: with an accepted row. `entries`: distinct user-item pairs after cleaning. `newest_event`:
     UTC seconds, None without times. `events`: each kind's share of the accepted rows, empty if the log has no kinds.
-    `catalogue`: None without one. A count is None if the version keeps none, because it is older than profiles.
+    `silences`: of each kind, empty without times. `catalogue`: None without one. A count is None if the version keeps
+    none, because it is older than profiles.
     """
 
     rows_read: int | None = None
@@ -54,6 +62,7 @@ class LogProfile(_Facts):
     entries: int | None = None
     newest_event: int | None = None
     events: dict[str, float] = Field(default_factory=dict)
+    silences: dict[str, Silence] = Field(default_factory=dict)
     catalogue: CatalogueProfile | None = None
 
 
@@ -71,6 +80,7 @@ def profile_log(
         entries=entries,
         newest_event=newest_event,
         events=_shares(events),
+        silences={} if newest_event is None else _silences(events, newest_event),
         catalogue=None if catalogue is None else _profile_catalogue(catalogue, events, per_item),
     )
 
@@ -80,6 +90,18 @@ def _shares(events: Interactions) -> dict[str, float]:
         return {}
     counts = np.bincount(events.event, minlength=len(events.event_names))
     return {name: float(n) / len(events) for name, n in zip(events.event_names, counts, strict=True)}
+
+
+def _silences(events: Interactions, newest: int) -> dict[str, Silence]:
+    """Events later than `newest`, UTC seconds, are of stray clocks and do not count."""
+    if events.event is None or events.timestamp is None:
+        return {}
+    found = {}
+    for number, name in enumerate(events.event_names):
+        last = int(events.timestamp[events.event == number].max(initial=0))
+        later = (events.timestamp > last) & (events.timestamp <= newest)
+        found[name] = Silence(seconds=max(newest - last, 0), rows=int(np.count_nonzero(later)))
+    return found
 
 
 def _profile_catalogue(

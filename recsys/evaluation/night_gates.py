@@ -31,6 +31,11 @@ NIGHT_GATES = (
 _CERTAIN = 3.0
 """Standard deviations by which a count of events must be below its limit, so that the fall is not chance."""
 
+_DUE = 30
+"""A kind of which fewer events were due is not missed."""
+
+_DAY = 86_400
+
 Measure = Callable[[LogProfile], int | None]
 
 
@@ -118,11 +123,34 @@ def _events_gate(night: Night, course: Course, limits: LimitsConfig) -> Gate | N
         return None
     now, n_rows = night.profile.events, night.profile.accepted or 0
     lost = [kind for kind in before if _is_lost(kind, n_rows, night, course, limits)]
+    silent = {kind: time for kind in before if (time := _silence(kind, night, course)) is not None}
+    if silent and not lost:
+        return _silence_gate(silent, limits)
     shown = lost or sorted(before, key=lambda kind: now.get(kind, 0) - before[kind])[:1]
     changes = ", ".join(f"{kind} {percent(now.get(kind, 0))} (was {percent(before[kind])})" for kind in shown)
     limit = f"; a kind may lose up to {percent(limits.max_event_share_drop)} of its share"
     detail = f"share of a kind of event in the log: {changes}{limit} (publish.limits.max_event_share_drop)"
     return Gate("events", not lost, detail)
+
+
+def _silence(kind: str, night: Night, course: Course) -> int | None:
+    """Seconds for which a kind has not come, if at least 30 of it were due and it is usually silent for less."""
+    silence = night.profile.silences.get(kind)
+    if silence is None or silence.rows * course.serving.profile.events[kind] < _DUE:
+        return None
+    usual = [
+        kept.profile.silences[kind].seconds for kept in course.regular("events") if kind in kept.profile.silences
+    ]
+    return silence.seconds if silence.seconds > max(_DAY, 2 * max(usual, default=0)) else None
+
+
+def _silence_gate(silent: dict[str, int], limits: LimitsConfig) -> Gate:
+    """A kind that has stopped is a warning for as long as a log may stand still, then a refusal."""
+    named = ", ".join(f"{kind} for {seconds / _DAY:.1f} days" for kind, seconds in silent.items())
+    limit = f"up to {limits.max_stale / _DAY:g} days are allowed (publish.limits.max_stale)"
+    passed = max(silent.values()) <= limits.max_stale
+    detail = f"kinds of event that have stopped coming while others go on: {named}; {limit}"
+    return Gate("events", passed, detail, warning=passed)
 
 
 def _is_lost(kind: str, n_rows: int, night: Night, course: Course, limits: LimitsConfig) -> bool:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -6,7 +8,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
-from recsys.data.profile import AttributeProfile, LogProfile, profile_log
+from recsys.data.profile import AttributeProfile, LogProfile, Silence, profile_log
 
 
 def _events(event: bool = True) -> Interactions:
@@ -21,9 +23,9 @@ def _events(event: bool = True) -> Interactions:
     )
 
 
-def _profile(events: Interactions, catalogue: Items | None = None) -> LogProfile:
+def _profile(events: Interactions, catalogue: Items | None = None, *, newest: int = 7) -> LogProfile:
     rows = RowCounts(6, 4, {"bad_time": 2})
-    return profile_log(events, rows, catalogue, entries=3, newest_event=7)
+    return profile_log(events, rows, catalogue, entries=3, newest_event=newest)
 
 
 def test_it_counts_what_the_accepted_rows_hold() -> None:
@@ -58,3 +60,10 @@ def test_the_catalogue_is_counted_whole_and_joined_with_the_log() -> None:
 def test_it_is_the_same_after_json() -> None:
     found = _profile(_events(), Items.without_attributes(IdMap.of(["i1"])[0]))
     assert LogProfile.model_validate_json(found.model_dump_json()) == found
+
+
+def test_it_says_how_long_each_kind_has_not_come() -> None:
+    times = np.array([100, 250, 300, 200], np.int64)
+    found = _profile(replace(_events(), timestamp=times), newest=260)
+    assert found.silences == {"view": Silence(seconds=0, rows=0), "buy": Silence(seconds=60, rows=1)}
+    assert _profile(_events()).silences == {}

@@ -286,3 +286,23 @@ class TestNewestEvent:
         assert "it is 7 days behind its usual course; 3d are allowed (publish.limits.max_stale)" in (
             gates["newest_event"].detail
         )
+
+
+@pytest.mark.parametrize(("days", "passes", "warns"), [(0.5, True, False), (2, True, True), (4, False, False)])
+def test_a_kind_that_stops_coming_is_a_warning_and_then_a_refusal(days: float, passes: bool, warns: bool) -> None:
+    log = shop(1, days=40)
+    kept = [night for night, _ in nights(log, first=30, last=35)]
+    *_, (_, tonight) = nights(log, first=36, last=36)
+    stopped = tonight.where((tonight.kind != 1) | (tonight.second < tonight.second.max() - days * DAY))
+    gate = judge(kept, replace(kept[-1], made_at=kept[-1].made_at + DAY, profile=profile(stopped)))["events"]
+    assert (gate.passed, gate.warning) == (passes, warns)
+    assert ("cart for " in gate.detail) == (days > 1)
+
+
+def test_a_kind_that_never_comes_at_some_time_is_not_missed_then() -> None:
+    log = shop(1, days=40)
+    log = log.where((log.kind != 1) | (log.second // DAY % 7 < 5))
+    kept: list[KeptNight] = []
+    for night, _ in nights(log, first=20, last=39):
+        assert not judge(kept, night)["events"].refuses if kept else True
+        kept.append(night)
