@@ -26,7 +26,7 @@ class LimitsConfig(Section):
     max_stale: Duration = Field(
         259_200,
         ge=0,
-        description="time by which the newest event may be further behind the clock than it usually is, and for which "
+        description="time by which the newest event may be further behind the clock than usual, and for which "
         "a kind of event may stop coming while others go on",
     )
     max_step_back: Duration = Field(
