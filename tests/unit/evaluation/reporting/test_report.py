@@ -136,7 +136,7 @@ def test_markdown_accounts_for_everything_left_out(full):
     assert "so no model knows them (`new_user`) | 1,203 | 320 |" in page
     assert "(`already_seen`) | 7 | 0 |" in page
     assert "| all | 1,210 | 320 |" in page
-    assert "| the user's id is empty (`missing_user`) | 150 |" in page
+    assert "| the user's id is empty, or one of log.null_ids (`missing_user`) | 150 |" in page
     assert "(`user_above_max_events`) | 100 |" in page
 
 

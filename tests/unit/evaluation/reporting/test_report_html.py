@@ -161,7 +161,7 @@ def test_there_is_a_plot_for_everything_measured(full, page_of):
 
 
 def test_what_was_left_out_is_accounted_for(full):
-    assert "the user's id is empty 150 2.88 %" in full.shown
+    assert "the user's id is empty, or one of log.null_ids 150 2.88 %" in full.shown
     assert "merged into an equal row 50 0.96 %" in full.shown
     assert "kept 5,000 96.15 %" in full.shown
     assert "the user has more events than prepare.max_user_events 100 2 %" in full.shown
