@@ -190,6 +190,8 @@ def with_fields(
 
 def check_fields(fields: Sequence[str], items: Items) -> None:
     """Raise InvalidRequestError unless `fields` are a list of attributes of `items`; "title" is always listed."""
+    if not fields:
+        return
     if isinstance(fields, str):
         raise InvalidRequestError("fields: expected a list of names, got one text")
     known = items.table.column_names
