@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from recsys.config import EvaluateConfig, ItemsConfig
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.survey import Sample, Survey
+from recsys.data.log_span import LogSpan
+from recsys.data.splits.holdout_length import suited_length
 from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig
 
@@ -175,7 +177,8 @@ def _whole(survey: Survey, rows: int) -> tuple[float, float, float]:
 def _split_shares(users: SampledDegrees, survey: Survey, evaluate: EvaluateConfig) -> tuple[float, float, float]:
     """Share of the events in the train side, share of the users with any of them, share of the users evaluated."""
     if evaluate.split == "temporal" and survey.whole:
-        before = users.time < users.time.max() - evaluate.holdout
+        span = LogSpan.of(users.time)
+        before = users.time < span.last - (evaluate.holdout or suited_length(span.seconds))
         known = users.has_any(before)
         return float(before.mean()), float(known.mean()), float((known & users.has_any(~before)).mean())
     if evaluate.split == "last_n":

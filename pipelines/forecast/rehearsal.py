@@ -188,9 +188,8 @@ def _gates(config: PipelineConfig, workspace: Workspace) -> list[Finding]:
         refused = refusing(config, workspace)
     except RecsysError as error:
         return [_problem(STORE, str(error))]
-    found = [
-        Finding(GATES, "problem", gate.detail, _ACCEPT.format(gate.name), exit_code=_REFUSED) for gate in refused
-    ]
+    remedy = _ACCEPT.format(",".join(gate.name for gate in refused))
+    found = [Finding(GATES, "problem", gate.detail, remedy, exit_code=_REFUSED) for gate in refused]
     return found or [Finding(GATES, "ok", "no night gate would refuse this log and catalogue")]
 
 

@@ -66,7 +66,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             items_without_events=matrix.n_items - cleaning.n_items,
             fingerprints=Fingerprints(**{what: each.fingerprint() for what, each in inputs.sources.items()}),
             newest_event=newest,
-            profile=profile_log(accepted, rows, catalogue, entries=cleaning.entries, newest_event=newest),
+            profile=profile_log(events, rows, catalogue, entries=cleaning.entries, newest_event=newest),
             catalogue=_joined(config.items, catalogue, excluded, accepted),
             holdout_rows=holdout_rows,
             stray_times=stray_times(span, ends),

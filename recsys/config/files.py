@@ -62,6 +62,7 @@ class FileFormat(Section):
     def _is_known(cls, name: str) -> str:
         try:
             "a".encode(name)
+            b"a\xff".decode(name, "replace")  # some codecs, as idna, do not go on after a byte that they lack
             return codecs.lookup(name).name
         except (LookupError, ValueError, TypeError) as error:
             nearest = nearest_name(name, _ENCODINGS)

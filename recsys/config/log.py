@@ -1,5 +1,7 @@
 """`[log]`: where the events come from, and what their columns mean."""
 
+import re
+from datetime import datetime
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
@@ -98,6 +100,8 @@ class LogSchema(IdSpelling):
     def _format_is_of_text(self) -> Self:
         if self.timestamp_format is not None and "%" not in self.timestamp_format:
             raise ValueError("timestamp_format: expected directives of strptime, such as '%d/%m/%Y %H:%M'")
+        if self.timestamp_format is not None and (fault := _fault_of(self.timestamp_format)) is not None:
+            raise ValueError(f"timestamp_format: {fault}; expected directives of strptime, such as '%d/%m/%Y %H:%M'")
         if self.timestamp_format is not None and self.timestamp_unit not in ("auto", "iso"):
             raise ValueError(
                 f"timestamp_format is of text; with timestamp_unit = {self.timestamp_unit!r} leave it out"
@@ -143,6 +147,17 @@ class LogSchema(IdSpelling):
         if self.user == self.item:
             raise ValueError(f"user and item are both column {self.user!r}; expected two columns")
         return self
+
+
+def _fault_of(form: str) -> str | None:
+    """What strptime says against a format, None if it can be read."""
+    try:
+        datetime.strptime("", form)
+    except re.error:
+        return "names a part of the time more than once"
+    except ValueError as error:
+        return None if "does not match format" in str(error) else str(error)
+    return None
 
 
 class LogConfig(LogSchema, LogFiles):

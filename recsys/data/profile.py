@@ -69,11 +69,15 @@ class LogProfile(_Facts):
 def profile_log(
     events: Interactions, rows: RowCounts, catalogue: Items | None, *, entries: int, newest_event: int | None
 ) -> LogProfile:
-    """The profile of `events`, the accepted rows, and of the whole `catalogue`, not only of the log's items."""
+    """The profile of `events`, and of the whole `catalogue`, not only of the log's items.
+
+    `events`: the accepted rows, without those of items that are in no list, so that a filter that suddenly passes
+    many items is a loss.
+    """
     per_item = np.bincount(events.item_idx, minlength=len(events.items))
     return LogProfile(
         rows_read=rows.rows_read,
-        accepted=rows.accepted,
+        accepted=len(events),
         ignored=rows.n_ignored,
         n_users=int(np.count_nonzero(np.bincount(events.user_idx, minlength=len(events.users)))),
         n_items=int(np.count_nonzero(per_item)),

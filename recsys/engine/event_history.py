@@ -76,9 +76,12 @@ def weigh(events: Sequence[Event], items: IdMap, weights: EventWeights) -> Event
 
 
 def makes_seen(event: Event, weights: EventWeights) -> bool:
-    """Whether lists leave out the item of `event`. One without a kind counts as the lightest kind."""
+    """Whether lists leave out the item of `event`.
+
+    One without a kind counts as the lightest kind; if kinds have no weights, it makes its item seen.
+    """
     kind = event.event or min(weights.kinds, key=weights.kinds.__getitem__, default=None)
-    return not weights.seen_kinds or kind in weights.seen_kinds
+    return not weights.seen_kinds or kind is None or kind in weights.seen_kinds
 
 
 def _check(events: Sequence[Event], weights: EventWeights) -> None:

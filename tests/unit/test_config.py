@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from recsys.config import DATA_DIR_VARIABLE, EvaluateConfig, ItemsConfig, LogConfig, Section, duration_text
+from recsys.config import (
+    DATA_DIR_VARIABLE,
+    EvaluateConfig,
+    ItemsConfig,
+    LogConfig,
+    LogFiles,
+    LogSchema,
+    Section,
+    duration_text,
+)
 from recsys.errors import ConfigError
 from recsys.models.registry import publishable
 from recsys.pipeline_config import PipelineConfig, load_config, parse_config
@@ -302,3 +311,14 @@ def test_kinds_of_event_that_contradict_each_other(tmp_path: Path, log: str, mes
     path.write_text(f'[log]\npaths = ["a.csv"]\ntimestamp = "t"\n{log}\n')
     with pytest.raises(ConfigError, match=message):
         load_config(path)
+
+
+@pytest.mark.parametrize("form", ["%Q", "%s", "%Y-%m-%d %", "%Y-%Y-%d", "noon"])
+def test_a_form_of_times_that_strptime_cannot_read_is_refused(form: str) -> None:
+    with pytest.raises(ValidationError, match="expected directives of strptime"):
+        LogSchema(timestamp="t", timestamp_format=form)
+
+
+def test_an_encoding_that_stops_at_a_bad_byte_is_refused() -> None:
+    with pytest.raises(ValidationError, match="expected an encoding that Python knows"):
+        LogFiles(paths=("a.csv",), encoding="idna")

@@ -62,8 +62,8 @@ _MEANINGS = {
     Reason.ID_TOO_LONG: f"an id is longer than {MAX_ID_BYTES} bytes",
     Reason.MISSING_TIME: "the time is empty",
     Reason.BAD_TIME: (
-        "the time is not of the form that log.timestamp_unit says: ISO 8601 as 2024-05-31T18:30:00Z, "
-        "or a number of s, ms, us or ns since 1970; log.timestamp_format names any other form, as %d/%m/%Y %H:%M"
+        "the time is not of the form that log.timestamp_format or log.timestamp_unit says; without them it is "
+        "ISO 8601 as 2024-05-31T18:30:00Z, or a number of s, ms, us or ns since 1970"
     ),
     Reason.TIME_OUT_OF_RANGE: "the time is before 1990 or after 2099",
     Reason.IN_THE_FUTURE: "the time is later than log.max_future after now",
@@ -72,9 +72,7 @@ _MEANINGS = {
     Reason.NON_FINITE_VALUE: "the value is NaN or infinite",
     Reason.NON_POSITIVE_VALUE: 'the value is zero or below; only zero if log.non_positive = "net"',
     Reason.MISSING_EVENT: "the kind of event is empty",
-    Reason.UNKNOWN_EVENT: (
-        "the kind of event is not in log.event_weights; kinds that are not wanted belong into log.ignore_events"
-    ),
+    Reason.UNKNOWN_EVENT: ("the kind of event is not in log.event_weights; name unwanted kinds in log.ignore_events"),
 }
 
 REASONS = tuple(Reason)

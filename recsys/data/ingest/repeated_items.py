@@ -40,7 +40,7 @@ class RowOf:
 
 
 def tell_repeated(ids: IdMap, item_idx: Indices, places: Sequence[RowPlaces]) -> None:
-    """Log the number of items that several rows describe, as a warning if these are in several files.
+    """Log the number of items that several rows describe, as a warning if these are few, or in several files.
 
     `item_idx`: int32 (n,), the item of each row. `places`: of these rows, in their order.
     """
@@ -57,8 +57,10 @@ def tell_repeated(ids: IdMap, item_idx: Indices, places: Sequence[RowPlaces]) ->
     first, other = _two_rows(item_idx, file, int(told[0]))
     positions = np.concatenate([each.positions for each in places])
     shown = [f"{list(names)[file[row]]}:{positions[row]}" for row in (first, other)]
+    # If most items have several rows, the catalogue is the log itself, or a table of variants.
+    few = np.count_nonzero(n_rows > 1) <= len(ids) / 2
     logger.log(
-        logging.WARNING if in_several.any() else logging.INFO,
+        logging.WARNING if in_several.any() or few else logging.INFO,
         "%d of %d items are in more than one %s, such as %s in %s and %s; per column, the first value counts",
         len(told),
         len(ids),

@@ -122,7 +122,8 @@ def _gates(report: "Report") -> Iterator[Statement]:
     """What gates refuse, the last with the command that accepts all of them; what was accepted; their warnings."""
     gates = report.judgement.gates
     names = [gate.name for gate in gates if gate.refuses]
-    command = f"if all of this is meant to be so: `recsys publish CONFIG --accept {','.join(names)}` accepts it once"
+    accept = ",".join(gate.name for gate in gates if gate.refuses or gate.accepted)
+    command = f"if all of this is meant to be so: `recsys publish CONFIG --accept {accept}` accepts it once"
     for gate in gates:
         if gate.refuses:
             yield Statement(light="bad", text=gate.detail, remedy=command if gate.name == names[-1] else None)

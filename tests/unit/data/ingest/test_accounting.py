@@ -109,7 +109,7 @@ def test_too_many_refused_says_what_where_and_what_to_do(tmp_path: Path) -> None
     message = str(caught.value)
     assert "5 of 40 rows (12.5%) are refused; log.max_refused_share allows 5.0%" in message
     assert "4 x bad_time: the time is not of the form that log.timestamp_unit says: "
-    assert "as %d/%m/%Y %H:%M; a.csv:2, a.csv:6, b.csv:3\n" in message
+    assert "or ns since 1970; a.csv:2, a.csv:6, b.csv:3\n" in message
     assert "1 x bad_utf8" in message
     assert "q.jsonl" in message
     assert "set log.max_refused_share to 0.13 or more" in message

@@ -182,7 +182,7 @@ def test_an_item_on_several_rows_of_one_file_is_counted(tmp_path: Path, caplog: 
     with caplog.at_level(logging.INFO):
         read_items(ItemsConfig(path=(tmp_path,), id="sku"))
     (told,) = [record for record in caplog.records if "more than one" in record.getMessage()]
-    assert told.levelno == logging.INFO
+    assert told.levelno == logging.WARNING
     assert told.getMessage().startswith(
         f"1 of 3 items are in more than one row, such as a in {tmp_path / 'a.csv'}:3 and"
     )

@@ -111,7 +111,7 @@ def test_what_refuses_comes_with_one_command_and_what_was_accepted_is_said(repor
     ]
     remedies = [each.remedy for each in statements if each.remedy]
     assert remedies == [
-        "if all of this is meant to be so: `recsys publish CONFIG --accept users,catalogue` accepts it once"
+        "if all of this is meant to be so: `recsys publish CONFIG --accept users,events,catalogue` accepts it once"
     ]
 
 
