@@ -45,8 +45,19 @@ def plain_columns(rows: RawBatch) -> RawBatch:
     schema = rows.rows.schema
     for key, kind in zip(schema.names, schema.types, strict=True):
         check_type(rows.origin, key, rows.names.get(key, key), kind)
+    for key in schema.names:
+        _check_codes(rows.origin, rows.names.get(key, key), rows.rows.column(key))
     columns = [plain(key, rows.rows.column(key)) for key in schema.names]
     return replace(rows, rows=pa.RecordBatch.from_arrays(columns, names=schema.names))
+
+
+def _check_codes(origin: str, name: str, column: pa.Array) -> None:
+    """Raise DataError for a column with codes that its dictionary does not have, as in a damaged file."""
+    if not pa.types.is_dictionary(column.type) or not len(column):
+        return
+    bounds = pc.min_max(column.indices)
+    if bounds["max"].is_valid and not 0 <= bounds["min"].as_py() <= bounds["max"].as_py() < len(column.dictionary):
+        raise DataError(f"{origin}: column {name!r} is damaged: it names values that are not in its dictionary")
 
 
 def _storage(kind: pa.DataType) -> pa.DataType:

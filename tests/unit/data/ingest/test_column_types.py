@@ -222,3 +222,10 @@ def test_lists_in_a_data_frame_are_named() -> None:
     frame = table().to_pandas().assign(item=[["x"], ["y"], ["z"]])
     with pytest.raises(DataError, match="column 'item' holds lists"):
         read_frame(frame, LOG)
+
+
+def test_a_damaged_dictionary_is_an_error() -> None:
+    codes = pa.array([0, 5, 1], pa.int32())
+    damaged = pa.DictionaryArray.from_arrays(codes, pa.array(["a", "b"]), safe=False)
+    with pytest.raises(DataError, match="column 'user' is damaged"):
+        read_frame(table(user=damaged), LOG)
