@@ -239,7 +239,7 @@ def _parquet_rows(path: Path) -> int:
 def _parquet_footer(path: Path) -> pq.FileMetaData:
     try:
         return pq.read_metadata(path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
 
 

@@ -30,7 +30,7 @@ def parquet_blocks(path: Path, columns: Columns, *, advance: Advance, block_rows
         with pq.ParquetFile(path, read_dictionary=coded) as file:
             batches = file.iter_batches(block_rows, columns=sorted(set(found.values())))
             yield from _numbered(batches, path, found, n_rows=file.metadata.num_rows, advance=advance)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
 
 

@@ -147,7 +147,16 @@ class RawBatch:
         """What one row held, for messages: its text, or its columns."""
         if row in self.texts:
             return self.texts[row]
-        return {key: _shown(self.rows.column(key)[row].as_py()) for key in self.rows.schema.names}
+        return {key: _shown(_value(self.rows.column(key)[row])) for key in self.rows.schema.names}
+
+
+def _value(scalar: pa.Scalar) -> object:
+    """The value of a scalar; text as bytes, because a column of text may hold some that is not UTF-8."""
+    if pa.types.is_dictionary(scalar.type):
+        scalar = scalar.value
+    if pa.types.is_string(scalar.type) or pa.types.is_large_string(scalar.type):
+        return None if not scalar.is_valid else scalar.as_buffer().to_pybytes()
+    return scalar.as_py()
 
 
 def _shown(value: object) -> str | None:

@@ -6,7 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recsys.config import LogSchema
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.parquet_blocks import parquet_blocks
+from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.source import Columns, RawBatch
 from recsys.errors import DataError
 
@@ -40,3 +43,20 @@ def test_a_missing_column_and_a_damaged_file_are_named(tmp_path: Path) -> None:
 def test_a_file_without_rows(tmp_path: Path) -> None:
     pq.write_table(pa.table({"u": pa.array([], "string"), "i": pa.array([], "int8"), "t": [1][:0]}), tmp_path / "a")
     assert sum(map(len, read(tmp_path / "a"))) == 0
+
+
+def test_a_text_that_is_not_utf8_is_refused_and_shown(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    users = pa.array([b"u1", b"u\xff", b"u1"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"user": users, "item": ["a", "b", "c"]}), path)
+    _, counts = read_log(FileSource((path,)), LogSchema(max_refused_share=0.5), quarantine=tmp_path / "q.jsonl")
+    assert counts.refused == {"bad_utf8": 1}
+    assert "u\ufffd" in (tmp_path / "q.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_name_of_a_column_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"user": ["u"], "item": ["a"], "n\u00e9": [1]}), path)
+    path.write_bytes(path.read_bytes().replace("n\u00e9".encode(), b"n\xf2\xf2"))
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read_log(FileSource((path,)), LogSchema())
