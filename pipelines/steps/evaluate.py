@@ -1,13 +1,17 @@
 """evaluate: the model and its baselines on a holdout that none of them has seen."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from pipelines.steps.memory import give_back
 from pipelines.steps.summaries import EvaluateSummary
 from pipelines.steps.workspace import Workspace
+from recsys.artifacts.registry import Registry
 from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
+from recsys.data.splits.holdout_length import with_length
 from recsys.data.splits.split import Split, make_split
+from recsys.errors import ArtifactError
 from recsys.evaluation.evaluator import evaluate as measure
 from recsys.evaluation.provenance import SplitSummary, Stopping
 from recsys.evaluation.results import Cohort
@@ -23,9 +27,10 @@ from recsys.tuning.early_stopping import stop_on_validation
 def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> EvaluateSummary:
     """Fit on the train side of the split, and measure the lists of every held-out user."""
     events, given = _events(config, workspace)
-    _check_before_fits(events, config, given)
-    stopping = stop_on_validation(events, config, progress=progress)
-    split = _split(events, config, given)
+    measured = _with_length(config, events)
+    _check_before_fits(events, measured, given)
+    stopping = stop_on_validation(events, measured, progress=progress)
+    split = _split(events, measured, given)
     del events
     give_back()  # the events, before training needs room
     with workspace.output("evaluate", config) as output:
@@ -54,8 +59,20 @@ def held_out(config: PipelineConfig, workspace: Workspace) -> Split:
     that the train side is too large for.
     """
     events, given = _events(config, workspace)
-    _check_before_fits(events, config, given)
-    return _split(events, config, given)
+    measured = _with_length(config, events)
+    _check_before_fits(events, measured, given)
+    return _split(events, measured, given)
+
+
+def _with_length(config: PipelineConfig, events: Interactions) -> PipelineConfig:
+    """`config` with the length of the holdout, which is that of the serving version if it still suits the log."""
+    before: object = None
+    with suppress(ArtifactError):  # a damaged store is told by publish
+        manifest = Registry(config.publish.store).serving_manifest()
+        evaluate = None if manifest is None else manifest.config.get("evaluate")
+        before = evaluate.get("holdout") if isinstance(evaluate, dict) else None
+    length = before if isinstance(before, int) else None
+    return config.model_copy(update={"evaluate": with_length(config.evaluate, events, before=length)})
 
 
 def _events(config: PipelineConfig, workspace: Workspace) -> tuple[Interactions, Interactions | None]:

@@ -100,12 +100,12 @@ def _silences(events: Interactions, newest: int) -> dict[str, Silence]:
     """Events later than `newest`, UTC seconds, are of stray clocks and do not count."""
     if events.event is None or events.timestamp is None:
         return {}
-    found = {}
-    for number, name in enumerate(events.event_names):
-        last = int(events.timestamp[events.event == number].max(initial=0))
-        later = (events.timestamp > last) & (events.timestamp <= newest)
-        found[name] = Silence(seconds=max(newest - last, 0), rows=int(np.count_nonzero(later)))
-    return found
+    last = np.zeros(len(events.event_names), np.int64)
+    np.maximum.at(last, events.event, events.timestamp)
+    recent = np.sort(events.timestamp[(events.timestamp > last.min(initial=newest)) & (events.timestamp <= newest)])
+    rows = len(recent) - np.searchsorted(recent, last, side="right")
+    silences = zip(events.event_names, last.tolist(), rows.tolist(), strict=True)
+    return {name: Silence(seconds=max(newest - at, 0), rows=max(n, 0)) for name, at, n in silences}
 
 
 def _profile_catalogue(

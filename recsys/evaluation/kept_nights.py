@@ -60,8 +60,8 @@ class Course:
 def expected_next(values: Sequence[float]) -> float | None:
     """What follows `values` if they go on as they usually did; None for fewer than MIN_COURSE_NIGHTS.
 
-    The line with the median of all slopes between two values (Theil 1950, Sen 1968): a few values that are apart,
-    such as the nights of a sale (three of fourteen), do not move it.
+    The line with the median of all slopes between two values (Theil 1950, Sen 1968): a few outliers, such as the
+    nights of a sale (three of fourteen), do not move it.
     """
     if len(values) < MIN_COURSE_NIGHTS:
         return None

@@ -1,11 +1,14 @@
 """Night gates: what a night's log and catalogue must not have lost since the version that serves.
 
-A fall is measured from the smaller of two values: the serving version's, and what the kept versions lead to expect
-(`expected_next`), so that the night after a sale may fall back to the usual course. Growth is never refused.
+A fall is measured from the smaller of two values: the serving version's, and what is usual in the kept versions, so
+that the night after a sale may fall back to the usual course. Growth is never refused, and a fall that goes on from
+night to night is not usual.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
 
 from recsys.config import LimitsConfig
 from recsys.data.profile import CatalogueProfile, LogProfile
@@ -32,7 +35,10 @@ _CERTAIN = 3.0
 """Standard deviations by which a count of events must be below its limit, so that the fall is not chance."""
 
 _DUE = 30
-"""A kind of which fewer events were due is not missed."""
+"""A kind with fewer expected events is not checked for silence."""
+
+_OFTEN_GONE, _MOST_GONE = 1.5, 2.0
+"""As many times the usual share of gone users may be gone, and never more than as many times the limit."""
 
 _DAY = 86_400
 
@@ -87,7 +93,13 @@ def _count_gate(
 
 
 def _usual(kept: list[KeptNight], measure: Measure) -> float | None:
-    return expected_next([value for night in kept if (value := measure(night.profile)) is not None])
+    return _usual_value([value for night in kept if (value := measure(night.profile)) is not None])
+
+
+def _usual_value(values: Sequence[float]) -> float | None:
+    """What follows `values`, but not less than their median; None for too few values."""
+    expected = expected_next(values)
+    return None if expected is None else max(expected, float(np.median(values)))
 
 
 def _usually(usual: float | None, before: float) -> str:
@@ -109,10 +121,12 @@ def _gone_users_gate(night: Night, course: Course, limits: LimitsConfig) -> Gate
         return None
     name = "gone_users"
     usual = [kept.gone_users for kept in course.regular(name) if kept.gone_users is not None]
-    limit = max(limits.max_gone_users, 1.5 * max(usual, default=0.0))
+    most = limits.max_gone_users
+    limit = max(most, min(_MOST_GONE * most, _OFTEN_GONE * float(np.median(usual)), 1.0)) if usual else most
     detail = f"users of the serving version who are not in the log: {percent(night.gone_users)}"
     if night.gone_users > 0:
-        detail += f"; up to {percent(limit)} is allowed (publish.limits.max_gone_users)"
+        why = ", as usual in the kept versions" if limit > most else ""
+        detail += f"; up to {percent(limit)} is allowed (publish.limits.max_gone_users{why})"
     return Gate(name, night.gone_users <= limit, detail)
 
 
@@ -154,9 +168,9 @@ def _silence_gate(silent: dict[str, int], limits: LimitsConfig) -> Gate:
 
 
 def _is_lost(kind: str, n_rows: int, night: Night, course: Course, limits: LimitsConfig) -> bool:
-    """Whether the count of the kind is certainly below what is allowed; counts below ten decide nothing."""
-    shares = [kept.profile.events.get(kind, 0.0) for kept in course.regular("events") if kept.profile.events]
-    usual, before = expected_next(shares), course.serving.profile.events[kind]
+    """Whether there are certainly fewer of the kind than allowed; an allowed count of up to nine decides nothing."""
+    shares = [kept.profile.events[kind] for kept in course.regular("events") if kept.profile.events.get(kind)]
+    usual, before = _usual_value(shares), course.serving.profile.events[kind]
     allowed = n_rows * (1 - limits.max_event_share_drop) * (before if usual is None else min(before, usual))
     return n_rows * night.profile.events.get(kind, 0.0) < allowed - _CERTAIN * math.sqrt(max(allowed, 0.0))
 

@@ -1,6 +1,6 @@
 """A stale log: the newest event goes back, or has not moved on as the clock and the nights before did."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -11,17 +11,21 @@ from recsys.evaluation.gates import Gate
 from recsys.evaluation.kept_nights import Course, KeptNight, Night
 
 FINISHED_SECONDS = 30 * 86_400
-"""A log that is further behind the clock than this is a finished one: nobody expects it to move on."""
+"""A log that is further behind the clock than this is complete, and is not expected to grow."""
 
 _HOUR, _DAY = 3600, 86_400
 
 
 def newest_event_gate(name: str, night: Night, course: Course | None, limits: LimitsConfig) -> Gate | None:
-    """Refuses a stale log; None if the log has no times. A log that stands still only for one night is a warning."""
+    """Refuses a stale log, and one that has lost its times; None if it never had any.
+
+    A log that stands still only for one night is a warning.
+    """
     newest = night.profile.newest_event
-    if newest is None:
-        return None
     before = None if course is None else course.serving.profile.newest_event
+    if newest is None:
+        lost = "the log has no times, the serving version's has (log.timestamp)"
+        return None if before is None else Gate(name, False, lost)
     detail = f"newest event {_time(newest)}, {_span(night.now - newest)} before the run"
     detail += "" if before is None else f"; the serving version's is {_time(before)}"
     if fault := next(_faults(night, newest, course, limits), None):
@@ -46,8 +50,9 @@ def _faults(night: Night, newest: int, course: Course | None, limits: LimitsConf
 
 def _behind(night: Night, newest: int, course: Course) -> float:
     """Seconds by which the newest event is further behind the clock than usual, or has moved on less than usual."""
-    lags = [kept.made_at - kept.profile.newest_event for kept in course.kept if kept.profile.newest_event is not None]
-    usual_lag = float(np.median(lags))
+    kept_nights = [kept for kept in course.regular("newest_event") if kept.profile.newest_event is not None]
+    lags = [kept.made_at - (kept.profile.newest_event or 0) for kept in kept_nights]
+    usual_lag = float(np.median(lags)) if lags else np.inf
     by_clock = night.now - newest - usual_lag if usual_lag <= FINISHED_SECONDS else 0.0
     moved = newest - (course.serving.profile.newest_event or newest)
     return max(by_clock, _usual_move(night, course) - moved)
@@ -58,7 +63,7 @@ def _usual_move(night: Night, course: Course) -> float:
 
     It needs three kept versions. 0 if less than half the usual time has passed, as when a night is repeated.
     """
-    moves = list(_moves(course.kept))
+    moves = list(_moves(course.regular("newest_event")))
     if len(moves) < 2:
         return 0.0
     usual_pause, usual_move = np.median([pause for pause, _ in moves]), np.median([move for _, move in moves])
@@ -68,7 +73,7 @@ def _usual_move(night: Night, course: Course) -> float:
     return float(usual_move) * min(1.0, pause / max(float(usual_pause), 1.0))
 
 
-def _moves(kept: tuple[KeptNight, ...]) -> Iterator[tuple[int, int]]:
+def _moves(kept: Sequence[KeptNight]) -> Iterator[tuple[int, int]]:
     """Between each kept version and the next: seconds on the clock, and in the log."""
     for one, other in pairwise(kept):
         if one.profile.newest_event is not None and other.profile.newest_event is not None:

@@ -8,7 +8,7 @@ _HOUR, _DAY = 3_600, 86_400
 LENGTHS = (*(hours * _HOUR for hours in (1, 3, 6, 12)), *(days * _DAY for days in (1, 2, 3, 7, 14, 28)))
 """Seconds. Few lengths, so that a growing log keeps one for long and its nights can be compared."""
 
-_SHARE = 5
+_SHARE, _KEPT_SHARE = 5, 4
 
 
 def suited_length(span_seconds: int) -> int:
@@ -16,11 +16,18 @@ def suited_length(span_seconds: int) -> int:
     return max((length for length in LENGTHS if length * _SHARE <= span_seconds), default=LENGTHS[0])
 
 
-def with_length(evaluate: EvaluateConfig, events: Interactions) -> EvaluateConfig:
-    """`evaluate` with the length of the holdout that suits `events`, if it is a temporal split without one."""
+def with_length(evaluate: EvaluateConfig, events: Interactions, *, before: int | None = None) -> EvaluateConfig:
+    """`evaluate` with the length of the holdout that suits `events`, if it is a temporal split without one.
+
+    `before`: the length that the last night had, in seconds. One of LENGTHS stays up to a quarter of the log, so that
+    a log whose span varies keeps one length and its nights can be compared.
+    """
     if evaluate.split != "temporal" or evaluate.holdout is not None:
         return evaluate
     if events.timestamp is None or len(events) == 0:
         return evaluate
-    length = suited_length(LogSpan.of(events.timestamp).seconds)
+    span = LogSpan.of(events.timestamp).seconds
+    length = suited_length(span)
+    if before in LENGTHS and length < before <= span / _KEPT_SHARE:
+        length = before
     return evaluate.model_copy(update={"holdout": length})

@@ -306,3 +306,54 @@ def test_a_kind_that_never_comes_at_some_time_is_not_missed_then() -> None:
     for night, _ in nights(log, first=20, last=39):
         assert not judge(kept, night)["events"].refuses if kept else True
         kept.append(night)
+
+
+def night_of(made_at: int = START, *, gone_users: float | None = None, **known: object) -> KeptNight:
+    """A night of which only `known` is known."""
+    return KeptNight(
+        version="v", made_at=made_at, profile=LogProfile().model_copy(update=known), gone_users=gone_users
+    )
+
+
+def test_a_log_that_has_lost_its_times_is_refused() -> None:
+    kept = [night_of(newest_event=START)]
+    gate = judge(kept, night_of())["newest_event"]
+    assert gate.refuses
+    assert "the log has no times" in gate.detail
+    assert "newest_event" not in judge([night_of()], night_of())
+
+
+def test_a_fall_that_goes_on_does_not_become_usual() -> None:
+    kept = [night_of(n_users=n_users) for n_users in (1000, 800, 640, 512, 410)]
+    assert judge(kept, night_of(n_users=210))["users"].refuses
+    assert not judge(kept, night_of(n_users=330))["users"].refuses
+
+
+def test_gone_users_of_earlier_nights_never_double_the_limit() -> None:
+    kept = [night_of(gone_users=0.25)]
+    for _ in range(20):
+        nights = [night_of(gone_users=share / 100) for share in range(101)]
+        kept.append([night for night in nights if not judge(kept, night)["gone_users"].refuses][-1])
+    assert max(night.gone_users or 0 for night in kept) == 0.5
+    assert "as usual in the kept versions" in judge(kept, night_of(gone_users=0.5))["gone_users"].detail
+
+
+def test_a_kind_that_came_a_few_nights_ago_is_missed_when_it_is_gone() -> None:
+    old, new = {"view": 1.0}, {"view": 0.7, "purchase": 0.3}
+    kept = [night_of(accepted=1000, events=old)] * 9 + [night_of(accepted=1000, events=new)] * 5
+    assert judge(kept, night_of(accepted=1000, events=old))["events"].refuses
+    assert not judge(kept, night_of(accepted=1000, events=new))["events"].refuses
+
+
+def test_nights_that_were_accepted_as_stale_are_not_usual() -> None:
+    good = [night_of(START + day * DAY, newest_event=START + day * DAY - 3600) for day in range(5)]
+    stale = [
+        replace(
+            night_of(START + day * DAY, newest_event=START + 4 * DAY - 3600), accepted=frozenset({"newest_event"})
+        )
+        for day in range(5, 14)
+    ]
+    back = night_of(START + 14 * DAY, newest_event=START + 14 * DAY - 3600)
+    kept = [*good, *stale, back]
+    late = night_of(START + 18 * DAY + 3600, newest_event=START + 14 * DAY - 3600)
+    assert judge(kept, late)["newest_event"].refuses

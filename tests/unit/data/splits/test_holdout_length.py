@@ -41,3 +41,12 @@ def test_what_is_set_stays(make_log):
     assert with_length(EvaluateConfig(holdout="3d"), log).holdout == 3 * DAY
     assert with_length(EvaluateConfig(split="last_n"), log).holdout is None
     assert EvaluateConfig(holdout="auto") == EvaluateConfig()
+
+
+def test_the_length_of_the_last_night_stays_while_it_is_at_most_a_quarter(make_log):
+    log = log_of(make_log, 34)
+    assert with_length(EvaluateConfig(), log).holdout == 3 * DAY
+    assert with_length(EvaluateConfig(), log, before=7 * DAY).holdout == 7 * DAY
+    assert with_length(EvaluateConfig(), log, before=14 * DAY).holdout == 3 * DAY
+    assert with_length(EvaluateConfig(), log, before=8 * DAY).holdout == 3 * DAY  # was set by hand
+    assert with_length(EvaluateConfig(), log_of(make_log, 36), before=3 * DAY).holdout == 7 * DAY
