@@ -1,4 +1,4 @@
-"""The log of a command on standard error: lines for people, with the time if nobody watches, or JSON for programs."""
+"""The log of a command on standard error: lines for people, with the time unless it is a terminal, or JSON."""
 
 import logging
 import os
@@ -43,6 +43,7 @@ def configure(given: str | None = None) -> None:
     if _Log.handler is not None:
         root.removeHandler(_Log.handler)
     _Log.handler = handler
+    handler.setLevel(level)
     root.addHandler(handler)
     root.setLevel(level)
     logging.getLogger("faiss.loader").setLevel("WARNING")  # at INFO it lists what it was not built for
@@ -54,7 +55,7 @@ def is_json() -> bool:
 
 
 def stamp() -> str:
-    """The time in UTC and a space, to stand before a line of the console; empty where somebody watches."""
+    """The time in UTC and a space, to stand before a line of the console; empty if standard error is a terminal."""
     watched = _Log.format == "auto" and sys.stderr.isatty()
     return "" if watched else f"{datetime.now(UTC).strftime(_TIME)} "
 

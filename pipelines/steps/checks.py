@@ -1,6 +1,7 @@
 """What shows that a job cannot work before the rows of its log are read."""
 
 from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,9 @@ from recsys.errors import ConfigError, DataError
 from recsys.evaluation.gates import check_metric
 from recsys.models.registry import check_algorithms
 from recsys.pipeline_config import PipelineConfig
+
+_WRITTEN = ("quarantine.jsonl", "report.json", "step.json", "inputs.json", "manifest.json")
+"""Files of workspace and store that a pattern for a log may match."""
 
 
 def check_names(config: PipelineConfig) -> None:
@@ -57,11 +61,20 @@ def check_folders(config: PipelineConfig) -> None:
 
 def _check_outside_inputs(key: str, folder: Path, config: PipelineConfig) -> None:
     items = () if config.items is None else config.items.path
-    for read in (*config.log.paths, *items, *config.evaluate.holdout_paths):
-        if not read.is_dir() or not folder.is_relative_to(read):
+    for path in (*config.log.paths, *items, *config.evaluate.holdout_paths):
+        if (read := _read_recursively(path)) is None or not folder.resolve().is_relative_to(read.resolve()):
             continue
-        if not any(part.startswith(SKIPPED) for part in folder.relative_to(read).parts):
+        if not any(part.startswith(SKIPPED) for part in folder.resolve().relative_to(read.resolve()).parts):
             raise ConfigError(f"{key}: {folder} is in {read}, so that the next run would read what this one writes")
+
+
+def _read_recursively(path: Path) -> Path | None:
+    """The folder in which a path of the configuration finds files that a job writes; None if it finds none."""
+    if path.is_dir():
+        return path
+    if "**" not in path.parts or not any(fnmatch(name, path.name) for name in _WRITTEN):
+        return None
+    return Path(*path.parts[: path.parts.index("**")])
 
 
 def existing(folder: Path) -> Path:

@@ -46,11 +46,14 @@ def read_catalogue(config: ItemsConfig) -> tuple[Items, Excluded]:
     return catalogue, NOTHING if tree is None else _excluded(tree, catalogue)
 
 
-def counted(cleaning: CleaningSummary, n_excluded: int) -> CleaningSummary:
-    """The summary of a log of which `n_excluded` events of excluded items were removed before."""
+def counted(cleaning: CleaningSummary, *, before: Interactions, after: Interactions) -> CleaningSummary:
+    """The summary of a log from which events of excluded items were removed: `before` and `after` that."""
+    n_excluded = len(before) - len(after)
     if not n_excluded:
         return cleaning
+    n_people, n_left = (int(np.count_nonzero(np.bincount(each.user_idx))) for each in (before, after))
     values = vars(cleaning) | {
+        "n_without_history": cleaning.n_without_history + n_people - n_left,
         "events_in": cleaning.events_in + n_excluded,
         "removed": {EXCLUDED: n_excluded, **cleaning.removed},
     }
@@ -70,5 +73,8 @@ def _excluded(tree: Filter, catalogue: Items) -> Excluded:
     except FilterError as error:
         raise ConfigError(f"items.exclude: {error}") from error
     if passes.all():
-        raise ConfigError(f"items.exclude: all {len(passes)} items of the catalogue pass; expected some to be left")
+        raise ConfigError(
+            f"items.exclude: the filter matches all {len(passes)} items of the catalogue; expected at least one "
+            "that it does not match"
+        )
     return Excluded(catalogue.ids.ids.filter(pa.array(passes)))

@@ -1,5 +1,6 @@
 """The files that prepare read, and what changed in them since."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ READ_AGAIN = "`recsys run CONFIG --from prepare` reads it again"
 """What to do about a changed input."""
 
 _SHOWN = 3
+
+log = logging.getLogger(__name__)
 
 
 class InputFile(Summary):
@@ -56,6 +59,11 @@ def sources_of(config: PipelineConfig) -> dict[str, FileSource]:
     return found
 
 
+def _state(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
 Sources = Mapping[str, FileSource]
 """What prepare reads, by what it is."""
 
@@ -70,15 +78,25 @@ class Snapshot:
     @staticmethod
     def of(sources: Sources) -> "Snapshot":
         """Look at every file. Raises DataError if one is missing."""
-        files = (path for source in sources.values() for path in source.files)
-        return Snapshot(
-            sources, {path: (stat.st_size, stat.st_mtime_ns) for path in files for stat in (path.stat(),)}
-        )
+        return Snapshot(sources, {path: _state(path) for source in sources.values() for path in source.files})
+
+    def _sha256(self, path: Path, digest: str) -> str:
+        """The digest of what was read; empty, with a warning, if the file changed meanwhile."""
+        if _state(path) == self.state[path]:
+            return digest
+        log.warning("%s changed while it was read; run prepare again when it is complete", path)
+        return ""
 
     def save(self, folder: Path) -> None:
         """Write it, with the hash of every file, into the `folder` of prepare."""
         files = tuple(
-            InputFile(what=what, path=path, size=self.state[path][0], modified=self.state[path][1], sha256=digest)
+            InputFile(
+                what=what,
+                path=path,
+                size=self.state[path][0],
+                modified=self.state[path][1],
+                sha256=self._sha256(path, digest),
+            )
             for what, source in self.sources.items()
             for path, digest in source.digests.items()
         )

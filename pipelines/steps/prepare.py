@@ -47,7 +47,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         span = None if accepted.timestamp is None else LogSpan.of(accepted.timestamp)
         newest = None if span is None else span.last
         cleaned = clean(events, config.prepare, weights=weights.at(newest))
-        cleaning = counted(cleaned.summary, len(accepted) - len(events))
+        cleaning = counted(cleaned.summary, before=accepted, after=events)
         events.save(output.folder / "events")
         _warn(absent_ignored_kinds(config.log, rows, accepted))
         items = Items.without_attributes(cleaned.matrix.items) if catalogue is None else catalogue
@@ -67,7 +67,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             fingerprints=Fingerprints(**{what: each.fingerprint() for what, each in inputs.sources.items()}),
             newest_event=newest,
             profile=profile_log(events, rows, catalogue, entries=cleaning.entries, newest_event=newest),
-            catalogue=_joined(config.items, catalogue, excluded, accepted),
+            catalogue=_joined(config.items, catalogue, excluded, events),
             holdout_rows=holdout_rows,
             stray_times=stray_times(span, ends),
             files=LogFileCounts(

@@ -103,6 +103,7 @@ def _learned_by(settings: Mapping[str, Any]) -> dict[str, Any]:
         "model": _model_of(settings).learned_by(),
         "prepare": PrepareConfig.model_validate(settings["prepare"]).model_dump(),
         "log": {key: settings["log"].get(key) or None for key in ("event_weights", "ignore_events", "non_positive")},
+        "items": {"exclude": (settings.get("items") or {}).get("exclude")},
     }
     return {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
 

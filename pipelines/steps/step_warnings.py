@@ -21,13 +21,17 @@ class _Collector(logging.Handler):
 
 @contextmanager
 def collected_warnings() -> Iterator[dict[str, None]]:
-    """The texts of the warnings that are logged in the block, as keys in their order."""
+    """The texts of the warnings of the block, as keys in their order, whatever level the console shows."""
     collector = _Collector()
     loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addHandler(collector)
+        if logger.getEffectiveLevel() > logging.WARNING:  # the handler of the console has its own level
+            logger.setLevel(logging.WARNING)
     try:
         yield collector.texts
     finally:
-        for logger in loggers:
+        for logger, level in zip(loggers, levels, strict=True):
             logger.removeHandler(collector)
+            logger.setLevel(level)

@@ -1,5 +1,7 @@
 """HOLD: the version that keeps serving whatever the nights publish, one JSON document in the store."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,6 +45,27 @@ def write_hold(path: Path, hold: Hold) -> None:
         replace_durably(path, hold.model_dump_json().encode() + b"\n")
     except OSError as error:
         raise ArtifactError(f"{path}: could not be written: {error.strerror}") from error
+
+
+@contextmanager
+def replaced_hold(path: Path, hold: Hold | None) -> Iterator[None]:
+    """Write the file before the block; if the block raises, the file is as before. None: nothing is written.
+
+    Raises ArtifactError if the disk refuses.
+    """
+    if hold is None:
+        yield
+        return
+    before = path.read_bytes() if path.exists() else None
+    write_hold(path, hold)
+    try:
+        yield
+    except ArtifactError:
+        if before is None:
+            remove_hold(path)
+        else:
+            replace_durably(path, before)
+        raise
 
 
 def remove_hold(path: Path) -> None:

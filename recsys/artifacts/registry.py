@@ -10,7 +10,7 @@ from typing import Literal
 from recsys.artifacts.bundle import VERSIONS, Bundle, load_bundle
 from recsys.artifacts.files import replace_durably
 from recsys.artifacts.history import HistoryEntry, ancestry, parse_history
-from recsys.artifacts.hold import Hold, read_hold, remove_hold, write_hold
+from recsys.artifacts.hold import Hold, read_hold, remove_hold, replaced_hold, write_hold
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
 from recsys.errors import ArtifactError
@@ -89,9 +89,9 @@ class Registry:
         version then stays the same.
         """
         with self.locked():
-            target = self._go_back_to(version or self._before_current())
-            if (hold := self.hold_now()) is not None:
-                write_hold(self.store / HOLD, hold.model_copy(update={"version": target}))
+            target, hold = version or self._before_current(), self.hold_now()
+            moved = None if hold is None else hold.model_copy(update={"version": target})
+            self._go_back_to(target, hold=moved)
         return target
 
     def held(self) -> str | None:
@@ -110,9 +110,10 @@ class Registry:
         """
         with self.locked():
             target = version or self._before_current()
-            if target != self._named():
-                self._go_back_to(target)
-            write_hold(self.store / HOLD, Hold.of(target, reason))
+            if target == self._named():
+                write_hold(self.store / HOLD, Hold.of(target, reason))
+            else:
+                self._go_back_to(target, hold=Hold.of(target, reason))
         return target
 
     def release(self) -> None:
@@ -152,10 +153,11 @@ class Registry:
             return next((entry.version for entry in reversed(self.history())), None)
         return None
 
-    def _go_back_to(self, target: str) -> str:
+    def _go_back_to(self, target: str, *, hold: Hold | None) -> None:
+        """Let `target` serve, and write `hold` if it is given; if one of the two fails, neither has happened."""
         load_bundle(self.path(target))
-        self._point_to(target, "rollback", previous=self._served_last())
-        return target
+        with replaced_hold(self.store / HOLD, hold):
+            self._point_to(target, "rollback", previous=self._served_last())
 
     def rollback_target(self) -> str | None:
         """The version that a rollback would return to, None if there is none.

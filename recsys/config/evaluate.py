@@ -17,7 +17,8 @@ class EvaluateConfig(Section):
         None,
         gt=0,
         description="temporal: length of the holdout at the end of the log, such as `28d`. By default `auto`: the "
-        "longest of 1, 3, 6, 12 hours and 1, 2, 3, 7, 14, 28 days that is at most a fifth of the log",
+        "longest of 1, 3, 6, 12 hours and 1, 2, 3, 7, 14, 28 days that is at most a fifth of the log; "
+        "that of the serving version stays up to a quarter of it",
     )
     last_n: int = Field(1, ge=1, description="last_n: each user's last n items are held out")
     user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")

@@ -63,9 +63,13 @@ class Items:
         """The title of one item, None if it is unknown."""
         return None if self._titles is None else self._titles[position]
 
-    def attributes(self, position: int) -> dict[str, Any]:
-        """Every known attribute of one item but the title, as JSON holds it: dates are ISO 8601 text."""
-        row = {name: as_plain(self.table.column(name)[position].as_py()) for name in self.table.column_names}
+    def attributes(self, position: int, names: Sequence[str] | None = None) -> dict[str, Any]:
+        """Every known attribute of one item but the title, as JSON holds it: dates are ISO 8601 text.
+
+        `names`: only those of these names.
+        """
+        wanted = [name for name in self.table.column_names if names is None or name in names]
+        row = {name: as_plain(self.table.column(name)[position].as_py()) for name in wanted}
         return {name: value for name, value in row.items() if name != TITLE and value is not None}
 
     def aligned(self, ids: IdMap) -> "Items":

@@ -183,8 +183,7 @@ def with_fields(
     """The list of the items at `indices`, int32 (n,), each with its known attributes of the names `fields`."""
     if not fields:
         return listed
-    found = map(items.attributes, indices.tolist())
-    known = [{name: value for name, value in each.items() if name in fields} for each in found]
+    known = [items.attributes(at, fields) for at in indices.tolist()]
     return tuple(replace(item, attributes=each) for item, each in zip(listed, known, strict=True))
 
 

@@ -91,7 +91,7 @@ def test_no_list_shows_an_excluded_item_and_it_is_still_known(folder: Path) -> N
         ("kind =", "items.exclude: filter, character 7: expected"),
         ("kin = 'post'", "items.exclude: filter, character 1: .*did you mean kind"),
         ("kind = 3", "items.exclude: filter, character 8: expected a text in quotes"),
-        ("kind is not missing", "items.exclude: all 13 items of the catalogue pass"),
+        ("kind is not missing", "items.exclude: the filter matches all 13 items of the catalogue"),
     ],
 )
 def test_a_filter_that_does_not_fit_is_an_error(folder: Path, exclude: str, message: str) -> None:
@@ -115,3 +115,10 @@ def test_spellings_that_keep_log_and_catalogue_apart_are_told(folder: Path, capl
     assert summary.catalogue is not None
     assert summary.catalogue.join.look_alikes is not None
     assert summary.catalogue.join.look_alikes.n_items == 10
+
+
+def test_users_of_excluded_items_only_are_counted(folder: Path) -> None:
+    before = prepared(folder, "kind = 'post'").cleaning
+    (folder / "events.csv").write_text(EVENTS + "stamps,i04,1600000000\nletters,i08,1600000000\n")
+    after = prepared(folder, "kind = 'post'").cleaning
+    assert (after.n_users, after.n_without_history) == (before.n_users, before.n_without_history + 2)

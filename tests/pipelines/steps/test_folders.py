@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.steps.checks import check_folders
 from pipelines.steps.inputs import changed_inputs
 from pipelines.steps.run import run
 from pipelines.steps.summaries import PrepareSummary
@@ -101,3 +102,13 @@ def test_a_file_of_a_partition_that_is_new_is_named_with_its_folder(folder: Path
     tree = {"workspace": "work", "log": {"paths": ["events"], "timestamp": "date"}}
     (changed,) = changed_inputs(parse_config(tree, base=folder), folder / "work" / "prepare")
     assert "date=2024-01-04/part-0.csv is new" in changed
+
+
+@pytest.mark.parametrize(("pattern", "refused"), [("**/*.jsonl", True), ("**/*", True), ("**/*.csv", False)])
+def test_a_pattern_that_would_find_the_files_of_a_job_is_refused(folder: Path, pattern: str, refused: bool) -> None:
+    config = parse_config({"workspace": "work", "log": {"paths": [pattern], "timestamp": "date"}}, base=folder)
+    if refused:
+        with pytest.raises(ConfigError, match="the next run would read what this one writes"):
+            check_folders(config)
+    else:
+        check_folders(config)

@@ -70,6 +70,18 @@ def test_files_that_were_only_touched_are_the_same(shop: Path) -> None:
     assert changed_inputs(config, shop.parent) == ()
 
 
+def test_a_file_that_changes_while_it_is_read_is_told_and_known_as_changed(
+    shop: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = load_config(shop)
+    snapshot = Snapshot.of(sources_of(config))
+    _alter(shop.parent)
+    snapshot.save(shop.parent)
+    assert "items.csv changed while it was read" in caplog.text
+    (sentence,) = changed_inputs(config, shop.parent)
+    assert "items.csv has another content of the same size" in sentence
+
+
 def test_going_on_from_an_old_prepare_is_told_and_a_whole_run_reads_again(
     shop: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -302,6 +302,14 @@ class TestHold:
             registry.hold(versions[0])
         assert (registry.held(), registry.current()) == (None, versions[2])
 
+    def test_a_hold_whose_pointer_cannot_move_is_none(self, registry: Registry, versions: list[str]) -> None:
+        history = registry.store / "HISTORY"
+        history.rename(registry.store / "kept")
+        history.mkdir()
+        with pytest.raises(ArtifactError):
+            registry.hold(versions[0])
+        assert (registry.held(), registry.current()) == (None, versions[2])
+
     def test_a_damaged_hold_publishes_nothing_until_it_is_released(
         self, registry: Registry, versions: list[str]
     ) -> None:
@@ -310,5 +318,8 @@ class TestHold:
             registry.publish(versions[0])
         assert registry.current() == versions[2]
         assert any("HOLD" in fault for fault in take_inventory(registry).faults)
+        with pytest.raises(ArtifactError, match="HOLD: cannot be read"):
+            registry.rollback()
+        assert registry.current() == versions[2]
         registry.release()
         assert registry.publish(versions[0]) is True
