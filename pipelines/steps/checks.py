@@ -1,4 +1,4 @@
-"""What shows that a job cannot work before the rows of its log are read."""
+"""Checks that run before the rows of the log are read."""
 
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatch

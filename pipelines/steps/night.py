@@ -1,4 +1,4 @@
-"""A night beside the kept versions: their profiles, tonight's, and what publish will refuse."""
+"""A night compared with the kept versions: their profiles, tonight's, and what publish will refuse."""
 
 import logging
 import time

@@ -47,7 +47,7 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class NightEvidence:
-    """What is known of the night beside the models: its profile, and its gates before any is accepted.
+    """What is known of the night apart from the models: its profile, and its gates before any is accepted.
 
     `serving`: the version that its quality is compared with, None if none serves. `log_differs`: why its log is not
     like tonight's, and no other kept version's is; None if it is compared. `changes`: how log and catalogue differ

@@ -1,4 +1,4 @@
-"""FoldedUsers: the histories of users whom training left out; their vectors are folded in when they are asked for."""
+"""FoldedUsers: the histories of users whom training left out; their vectors are folded in per request."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ class FoldedUsers:
 
     @staticmethod
     def load(folder: Path, n_items: int) -> "FoldedUsers":
-        """Map what `save` wrote, over `n_items` items. Raises ArtifactError if it is not that."""
+        """Map what `save` wrote, over `n_items` items. Raises ArtifactError if a file is missing or damaged."""
         users = IdMap.load(folder / _USERS)
         shape = (len(users), n_items)
         seen_apart = (folder / f"{_SEEN}.indptr.npy").exists()

@@ -1,4 +1,4 @@
-"""Pruning: old versions leave the store, but for what serves, is held, or a rollback would go to."""
+"""Pruning: removes old versions, except those that serve, are held, or that a rollback would return to."""
 
 import logging
 import shutil

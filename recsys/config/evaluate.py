@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from recsys.config.base import DurationOrAuto, FilePaths, Section
 
@@ -29,7 +29,7 @@ class EvaluateConfig(Section):
         description="items of the holdout without a train event: `drop` leaves out their pairs and counts them; "
         "`measure` counts them as relevant, and since a model without content cannot find them, they are misses",
     )
-    exclude_seen: bool = Field(
+    exclude_seen: StrictBool = Field(
         True,
         description="measure lists without seen items; `false`: lists may hold them, and seen items of the holdout "
         "count as relevant, as in a shop where people buy the same again. The version's lists do the same by default",

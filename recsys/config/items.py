@@ -6,11 +6,11 @@ from pydantic import Field, model_validator
 
 from recsys.config.base import FilePaths
 from recsys.config.files import FileFormat
-from recsys.config.ids import IdSpelling
+from recsys.config.ids import NULL_IDS, IdSpelling
 from recsys.suggestions import unknown_key_hint
 
-NULLS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "Null", "null", "None", "\\N", "0000-00-00")
-"""Default of `items.nulls`."""
+NULLS = (*NULL_IDS, "Null", "0000-00-00")
+"""Default of `items.nulls`: "Null" may be a surname among ids, not among attributes."""
 
 _TITLE = "title"
 

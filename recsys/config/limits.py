@@ -1,6 +1,6 @@
 """`[publish.limits]`: how much less than the serving version's a night's log and catalogue may hold."""
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from recsys.config.base import Duration, Section
 
@@ -43,8 +43,8 @@ class LimitsConfig(Section):
     )
     max_catalogue_share_drop: float = Field(0.1, ge=0, le=1, description="points by which that share may fall")
     max_unknown_rise: float = Field(
-        0.2, ge=0, le=1, description="points by which the share of items without a certain attribute may rise"
+        0.2, ge=0, le=1, description="points by which the share of items for which an attribute is unknown may rise"
     )
-    same_attribute_kinds: bool = Field(
-        True, description="refuse if an attribute is gone or has become another kind, such as a number text"
+    same_attribute_kinds: StrictBool = Field(
+        True, description="refuse if an attribute is gone or has changed its kind, such as from number to text"
     )

@@ -47,7 +47,7 @@ class LogSchema(IdSpelling):
     )
     event: str | None = Field(None, description="column with the kind of the event")
     value: str | None = Field(None, description="column with a quantity, rating, play count ...")
-    event_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+    event_weights: dict[str, Annotated[float, Field(ge=0, strict=True)]] = Field(
         default_factory=dict,
         description="weight of each kind of event; a kind that is not named is refused, one of weight 0 ignored",
     )

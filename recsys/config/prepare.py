@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from recsys.config.base import Duration, Section
 
@@ -24,6 +24,6 @@ class PrepareConfig(Section):
     repeats: Literal["sum", "max", "last"] = Field(
         "sum", description="how repeated events of one user with one item become one entry"
     )
-    deduplicate: bool = Field(
+    deduplicate: StrictBool = Field(
         False, description="first merge rows equal in user, item, event and time (double logging)"
     )

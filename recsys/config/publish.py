@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from recsys.config.base import FilePath, Section
 from recsys.config.limits import LimitsConfig
@@ -37,7 +37,7 @@ class PublishConfig(Section):
         description="with fewer evaluated users most-popular is not beaten, and nothing is compared with the serving "
         "version",
     )
-    must_beat_popular: bool = Field(True, description="refuse a model that does not beat most-popular")
+    must_beat_popular: StrictBool = Field(True, description="refuse a model that does not beat most-popular")
     limits: LimitsConfig = Field(
         LimitsConfig(), description="how much less than the serving version's a night may hold: [publish.limits]"
     )

@@ -58,11 +58,6 @@ class AttributeFacts:
     against: str | None = None
 
     @property
-    def unknown_share(self) -> float:
-        """n_unknown / n_rows; 0 without rows."""
-        return self.n_unknown / self.n_rows if self.n_rows else 0.0
-
-    @property
     def fault(self) -> str | None:
         """How many values are not of the kind, or kept the attribute a text, and the first; None if none is so."""
         if self.almost is not None:
@@ -71,16 +66,7 @@ class AttributeFacts:
 
     def _counted(self, n: int, kind: Kind, value: str | None, place: str | None) -> str | None:
         n_read = self.n_rows - self.n_unknown + self.n_unreadable
-        return f"{n} of {n_read} values are no {kind}, the first {value!r} at {place}" if n else None
-
-    def changed_from(self, name: str, earlier: Kind) -> str | None:
-        """A sentence if an attribute called `name` was of the kind `earlier` before; it names the row that did it."""
-        if self.kind == earlier:
-            return None
-        changed = f"attribute {name!r} was of kind {earlier} and is of kind {self.kind} now"
-        if self.almost != earlier:
-            return f"{changed}; set items.types.{name} to the kind that is right"
-        return f'{changed}: {self.fault}; set items.types.{name} = "{earlier}", or add the spelling to items.nulls'
+        return f"{n} of {n_read} values are not of kind {kind}, the first {value!r} at {place}" if n else None
 
 
 _FACTS = b"attributes"

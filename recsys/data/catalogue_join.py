@@ -11,7 +11,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 
 _FEW_EVENTS = 0.5
-"""A catalogue that has less than this share of the events is told with a warning."""
+"""A catalogue that has less than this share of the events is logged as a warning."""
 
 
 @dataclass(frozen=True)

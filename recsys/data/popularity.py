@@ -1,4 +1,4 @@
-"""Popularity now: what lists without a user rank by. Decayed or of a recent window, so that December is not June."""
+"""Popularity now: what lists without a user rank by; decayed or of a recent window, so that it follows the log."""
 
 from collections.abc import Sequence
 

@@ -9,7 +9,7 @@ from recsys.evaluation.outcome import Statement
 def changes_since(serving: KeptNight, night: Night) -> Statement | None:
     """The sizes that both nights know, each with its change; None if there are none.
 
-    Changes within the limits refuse nothing, but nobody should have to look for them.
+    Changes within the limits refuse nothing, but the report shows them.
     """
     before, now = _sizes(serving.profile), _sizes(night.profile)
     both = {name: (was, size) for name, size in now.items() if size is not None and (was := before[name])}
@@ -19,7 +19,7 @@ def changes_since(serving: KeptNight, night: Night) -> Statement | None:
         return Statement(light="good", text=f"log and catalogue are as large as those of {serving.version}")
     parts = [_part(name, *sizes) for name, sizes in both.items()]
     gone = f"; {percent(round(night.gone_users, 4))} of its users are gone" if night.gone_users else ""
-    return Statement(light="good", text=f"beside {serving.version}: {', '.join(parts)}{gone}")
+    return Statement(light="good", text=f"compared with {serving.version}: {', '.join(parts)}{gone}")
 
 
 def _sizes(profile: LogProfile) -> dict[str, int | None]:

@@ -322,3 +322,17 @@ def test_a_form_of_times_that_strptime_cannot_read_is_refused(form: str) -> None
 def test_an_encoding_that_stops_at_a_bad_byte_is_refused() -> None:
     with pytest.raises(ValidationError, match="expected an encoding that Python knows"):
         LogFiles(paths=("a.csv",), encoding="idna")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [("evaluate", "exclude_seen", 1), ("evaluate", "exclude_seen", "false"), ("prepare", "deduplicate", "no")],
+)
+def test_a_truth_value_is_nothing_else(section: str, key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"{section}.{key}: got {value!r}"):
+        parse_config({"log": {"paths": ["a"], "timestamp": "t"}, section: {key: value}}, base=Path())
+
+
+def test_a_weight_is_a_number() -> None:
+    with pytest.raises(ValidationError, match="valid number"):
+        LogSchema(event="kind", event_weights={"view": "1"})

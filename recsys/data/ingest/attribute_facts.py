@@ -1,4 +1,4 @@
-"""What is said of the attributes of a catalogue while it is read."""
+"""Log messages about the attributes of a catalogue."""
 
 import json
 import logging

@@ -81,7 +81,7 @@ def _doubt(header: Header, rows: TextBlock, layout: FileFormat) -> str | None:
 
 
 def _told(parses: Iterator[Parse], warning: str) -> Batches:
-    """The same, with a warning once a row is read; who only looks at the columns of a file is not told."""
+    """The same, with a warning once a row is read; code that reads only the header logs nothing."""
     for number, parse in enumerate(parses):
         yield partial(_parse_and_tell, parse, warning) if number == 0 else parse
 

@@ -13,7 +13,7 @@ from recsys.data.ingest.source import Columns
 from recsys.data.ingest.text_blocks import LF, Bytes, last_feed
 
 HEADER_BYTES = 1 << 16
-"""Nearly every header is in so many first bytes."""
+"""Nearly every header ends within this many bytes."""
 
 _SEPARATOR_LINE = re.compile(rb'"?sep=([!-~ \t])"?(?:\r\n|\n|\r)', re.IGNORECASE)
 _SEPARATORS = (" | ", "::", "||", ";", "\t", "|", ",", "^", " ")

@@ -30,7 +30,7 @@ def read_ids(column: pa.Array, missing: Reason, *, null_ids: tuple[str, ...]) ->
     """The ids of users or items in a batch.
 
     `column`: pyarrow Array (n,) of text, bytes, whole numbers, or a dictionary of these. Text is kept as it is, white
-    space included, but for whole numbers that are written as floats: 101.0 is 101. Whole numbers become their
+    space included, except whole numbers that are written as floats: 101.0 is 101. Whole numbers become their
     digits, even if they are stored as floats. Numbers that have lost digits are refused; text of white space only,
     or that is one of `null_ids`, is refused as `missing`.
     """

@@ -98,10 +98,10 @@ class FileSource:
         Names are relative to the deepest folder that holds all files, so that a log may move as a whole, but have
         every folder of a partition.
         """
-        base = above_partitions(Path(os.path.commonpath([file.parent for file in self.files])))
+        base = above_partitions(Path(os.path.commonpath([file.absolute().parent for file in self.files])))
         total = hashlib.sha256()
         for file, digest in self.digests.items():
-            total.update(f"{file.relative_to(base).as_posix()}\0{_size(file)}\0{digest}\n".encode())
+            total.update(f"{file.absolute().relative_to(base).as_posix()}\0{_size(file)}\0{digest}\n".encode())
         return total.hexdigest()
 
     @cached_property
@@ -155,7 +155,7 @@ class FileSource:
 
     def _start(self, path: Path, columns: Columns) -> None:
         """Open a file and find its columns, without parsing more than one row."""
-        next(iter(self._batches_of(path, columns, _nobody, PartitionColumns(), 1)), None)
+        next(iter(self._batches_of(path, columns, _no_progress, PartitionColumns(), 1)), None)
 
     def _format_of(self, path: Path) -> str:
         kind = format_of(path, self.layout.format, section=self.section)
@@ -190,7 +190,7 @@ class FileSource:
         return in_folders.added(batches, columns, path)
 
 
-def _nobody(position: float) -> None:
+def _no_progress(position: float) -> None:
     """Progress that is not shown."""
 
 

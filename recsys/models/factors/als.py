@@ -22,7 +22,7 @@ import implicit.cpu.als
 import implicit.gpu.als
 import numpy as np
 from implicit.recommender_base import ModelFitError
-from pydantic import Field
+from pydantic import Field, StrictBool
 from threadpoolctl import threadpool_limits
 
 from recsys.data.arrays import Floats
@@ -56,8 +56,8 @@ class AlsConfig(ConfidenceConfig, WarmStartConfig):
         description="what the fit starts from: singular vectors of the normalised matrix, or random vectors",
     )
     threads: int = Field(0, ge=0, description="of the solver; 0 means all cores")
-    gpu: bool = Field(False, description="train on a GPU if implicit has one")
-    log_loss: bool = Field(False, description="compute the training loss after every iteration (slower)")
+    gpu: StrictBool = Field(False, description="train on a GPU if implicit has one")
+    log_loss: StrictBool = Field(False, description="compute the training loss after every iteration (slower)")
 
     not_learned = WarmStartConfig.not_learned | {"threads", "gpu", "log_loss"}
 

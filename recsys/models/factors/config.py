@@ -7,7 +7,7 @@ the name of an algorithm.
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from recsys.config import Section
 
@@ -39,7 +39,7 @@ class IterativeConfig(FactorModelConfig):
     """A model that improves by iterations and can be stopped after any of them."""
 
     iterations: int = Field(ge=1, description="iterations of the fit, at most")
-    early_stopping: bool = Field(
+    early_stopping: StrictBool = Field(
         True,
         description="train as many iterations as were best on a validation part of the train side, which `evaluate` "
         "holds out; otherwise always `iterations`",

@@ -19,8 +19,8 @@ def test_every_size_has_its_change():
     fewer = CATALOGUE.model_copy(update={"n_items": 270})
     now = LogProfile(accepted=10_120, n_users=860, n_items=200, catalogue=fewer)
     assert _text(now, gone=0.155) == (
-        "beside v1: 10,120 rows accepted (1.2 % more), 860 users (14 % fewer), 200 items (the same), 270 items in the"
-        " catalogue (10 % fewer); 15.5 % of its users are gone"
+        "compared with v1: 10,120 rows accepted (1.2 % more), 860 users (14 % fewer), 200 items (the same), "
+        "270 items in the catalogue (10 % fewer); 15.5 % of its users are gone"
     )
 
 
@@ -34,6 +34,7 @@ def test_no_change_is_short():
 
 def test_what_one_of_the_nights_does_not_know_is_left_out():
     assert (
-        _text(LogProfile(accepted=5, n_users=2), LogProfile(accepted=10)) == "beside v1: 5 rows accepted (50 % fewer)"
+        _text(LogProfile(accepted=5, n_users=2), LogProfile(accepted=10))
+        == "compared with v1: 5 rows accepted (50 % fewer)"
     )
     assert _text(BEFORE, LogProfile()) is None

@@ -118,14 +118,10 @@ def test_the_share_that_a_guess_allows_is_bounded(tmp_path: Path) -> None:
     assert (facts.almost, facts.n_against, facts.against, facts.against_at) == ("number", 6, "x", "a.csv:2")
 
 
-def test_a_change_of_kind_names_the_row_that_did_it(tmp_path: Path) -> None:
+def test_a_column_that_became_text_names_the_row_that_did_it(tmp_path: Path) -> None:
+    assert read(tmp_path, ["1", "2", "3"]).facts["x"].fault is None
     facts = read(tmp_path, ["1", "2", "$3", "$4", "5"]).facts["x"]
-    assert facts.changed_from("x", "text") is None
-    assert facts.changed_from("x", "number") == (
-        "attribute 'x' was of kind number and is of kind text now: 2 of 5 values are no number, the first '$3' at"
-        ' a.csv:4; set items.types.x = "number", or add the spelling to items.nulls'
-    )
-    assert "set items.types.x to the kind that is right" in str(facts.changed_from("x", "date"))
+    assert (facts.kind, facts.fault) == ("text", "2 of 5 values are not of kind number, the first '$3' at a.csv:4")
 
 
 def test_a_readable_row_of_an_item_counts_before_an_unreadable_one(tmp_path: Path) -> None:
