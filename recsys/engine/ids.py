@@ -3,6 +3,7 @@
 Messages name the parameter and the kind of what came. They never repeat what came: the HTTP service sends them on.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import TypeAlias
@@ -15,14 +16,20 @@ MAX_ID_BYTES = 256
 Id: TypeAlias = str | int
 """An external id; an int, also one of numpy, is taken as its digits."""
 
+_WHOLE_FLOAT = re.compile(r"(-?[1-9]\d*|0)\.0+", re.ASCII)
+"""A whole number written as a float, which no log keeps as an id: reading takes it as its digits."""
+
 Ids: TypeAlias = Iterable[Id]
 """A list, tuple, numpy array, Arrow array or column of a data frame; never one text."""
 
 
 def id_text(external_id: object, name: str) -> str:
-    """The id as a text. Raises InvalidRequestError, which calls it `name`, unless it is a text or an int."""
+    """The id as a text, by the rule of the log: "101.0" is "101".
+
+    Raises InvalidRequestError, which calls it `name`, unless it is a text or an int.
+    """
     if isinstance(external_id, str):
-        return external_id if type(external_id) is str else str.__str__(external_id)
+        return _without_tail(str.__str__(external_id))
     if isinstance(external_id, Integral) and not isinstance(external_id, bool):
         return str(int(external_id))
     raise InvalidRequestError(f"{name}: expected a text, got {_kind(external_id)}")
@@ -30,10 +37,13 @@ def id_text(external_id: object, name: str) -> str:
 
 def id_texts(external_ids: object, name: str) -> tuple[str, ...]:
     """The ids as texts, in their order. Raises InvalidRequestError for one text, or if one of them is not an id."""
-    if type(external_ids) is tuple and all(type(each) is str for each in external_ids):
-        return external_ids
     values = listed(external_ids, f"{name}: expected a list of ids")
     return tuple(id_text(each, name) for each in values)
+
+
+def _without_tail(text: str) -> str:
+    found = _WHOLE_FLOAT.fullmatch(text) if text[-1:] == "0" else None
+    return found[1] if found else text
 
 
 def listed(values: object, expected: str) -> Iterable[object]:

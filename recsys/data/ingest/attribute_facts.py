@@ -22,6 +22,8 @@ def tell_facts(facts: Mapping[str, AttributeFacts], columns: Mapping[str, pa.Arr
     `columns`: by attribute, one value per item.
     """
     for name, each in facts.items():
+        if each.n_unknown == each.n_rows:
+            logger.warning("attribute %r: no row has a value; it is unknown for every item", name)
         if each.n_unreadable:
             logger.warning("%s", unreadable_sentence(name, each))
         if each.null_spellings:

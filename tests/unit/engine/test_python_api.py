@@ -12,8 +12,11 @@ import pytest
 import scipy.sparse as sp
 
 from recsys.artifacts.bundle import Bundle
+from recsys.data.ingest.external_ids import read_ids
+from recsys.data.ingest.refusals import Reason
 from recsys.data.matrix import InteractionMatrix
 from recsys.engine import Engine, Event, Question, to_frame
+from recsys.engine.ids import id_text
 from recsys.errors import InvalidRequestError, UnknownItemError
 
 
@@ -169,3 +172,16 @@ def test_the_engine_does_without_pandas() -> None:
     """Which takes a fifth of the time to start the service, and 30 MB of each of its processes."""
     code = "import sys, recsys.engine; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["101.0", "101.00", "-7.0", "0.0", "101", "007.0", "1.5", "1.0.0", "x1.0", "1e5", "\u0661.0", ""]
+)
+def test_an_id_is_read_as_the_log_reads_it(text: str) -> None:
+    ids = read_ids(pa.array([text]), Reason.MISSING_USER, null_ids=()).ids
+    assert id_text(text, "user_id").encode() == ids.dictionary_decode()[0].as_py()
+
+
+def test_a_list_of_ids_is_too() -> None:
+    assert Question(include=("7.0", "x"), exclude=["8.0"]).include == ("7", "x")
+    assert Question(exclude=["8.0"]).exclude == ("8",)

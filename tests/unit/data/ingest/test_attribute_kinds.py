@@ -269,3 +269,8 @@ def test_null_spellings_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.INFO):
         read(tmp_path, ["Tea", "NA", "NA"])
     assert "attribute 'x': rows that are unknown by items.nulls: 'NA' 2" in caplog.text
+
+
+def test_an_attribute_without_any_value_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    read(tmp_path, ["", "NA", ""])
+    assert "attribute 'x': no row has a value; it is unknown for every item" in caplog.text
