@@ -8,6 +8,7 @@ from pipelines.forecast.terms import MIB, Phase, Term
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.spectral import COLUMNS_AT_ONCE, OVERSAMPLING
+from recsys.models.neighbours.ease import needed_bytes
 
 _FLOAT = 4
 
@@ -102,8 +103,7 @@ def _neighbours(shape: Shape, values: int) -> list[Term]:
 
 
 def _ease(shape: Shape) -> list[Term]:
-    blocks = 3 * 1024 * 4 * shape.items
-    return [Term.of("item-to-item matrix of EASE", 4 * shape.items**2 + blocks + 4 * _BLOCK)]
+    return [Term.of("item-to-item matrices of EASE", needed_bytes(shape.items))]
 
 
 def _dense(shape: Shape, factors: int) -> list[Term]:

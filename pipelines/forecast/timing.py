@@ -12,6 +12,7 @@ from pipelines.forecast.steps import train_side, whole
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
 from recsys.models.factors.config import FactorModelConfig, stops_early
+from recsys.models.neighbours.regularization import most_values
 from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
@@ -50,7 +51,7 @@ _BASELINES: dict[str, Callable[[JobSize], float]] = {
     "item_knn": lambda size: _PER_CO_OCCURRENCE * size.co_occurrences + 3e-9 * size.n_items**2,
     "item_knn_bm25": lambda size: _PER_CO_OCCURRENCE * size.co_occurrences + 3e-9 * size.n_items**2,
     "rp3beta": lambda size: _PER_CO_OCCURRENCE * size.co_occurrences + 3e-9 * size.n_items**2,
-    "ease": lambda size: _PER_CUBE * float(size.n_items) ** 3,
+    "ease": lambda size: (1 + most_values(size.n_items)) * _PER_CUBE * float(size.n_items) ** 3,
     "bpr": lambda size: 100 * 3e-7 * size.entries,
     "svd": lambda size: 6e-7 * size.entries,
     "item2vec": lambda size: 10 * 6e-6 * size.entries,

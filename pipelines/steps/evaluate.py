@@ -16,7 +16,7 @@ from recsys.evaluation.evaluator import evaluate as measure
 from recsys.evaluation.provenance import SplitSummary, Stopping
 from recsys.evaluation.results import Cohort
 from recsys.models.factors.model import FactorModel, FactorRecommender
-from recsys.models.recommender import Recommender
+from recsys.models.recommender import Recommender, found_settings
 from recsys.models.registry import check_fits, fit_baseline, fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
@@ -36,7 +36,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     with workspace.output("evaluate", config) as output:
         fitted = stopping.applied(config.model) if stopping else config.model
         model = fit_model(split.train, fitted, progress=progress)
-        means = {}
+        means, found = {}, {}
         for recommender in _contestants(split, model, config, progress):
             evaluation = measure(
                 recommender,
@@ -47,8 +47,10 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             )
             evaluation.save(output.folder / f"{recommender.name}.arrow")
             means[recommender.name] = evaluation.means()
+            if settings := found_settings(recommender):
+                found[recommender.name] = settings
         Cohort.of(split).save(output.folder / "cohort")
-        output.summary = _summary(split, means, config, stopping)
+        output.summary = _summary(split, means, config, stopping, found)
     return output.summary
 
 
@@ -102,7 +104,11 @@ def _contestants(
 
 
 def _summary(
-    split: Split, means: dict[str, dict[str, float]], config: PipelineConfig, stopping: Stopping | None
+    split: Split,
+    means: dict[str, dict[str, float]],
+    config: PipelineConfig,
+    stopping: Stopping | None,
+    baseline_settings: dict[str, dict[str, float]],
 ) -> EvaluateSummary:
     metric = config.publish.metric
     return EvaluateSummary(
@@ -121,4 +127,5 @@ def _summary(
             seen_events=config.log.seen_events,
         ),
         stopping=stopping,
+        baseline_settings=baseline_settings,
     )

@@ -168,6 +168,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         cleaning=prepared.cleaning,
         losses=trained.losses,
         stopping=evaluated.stopping,
+        baseline_settings=evaluated.baseline_settings,
         training=trained.training,
         index=workspace.summary(IndexStepSummary),
         settings=portable_settings(config),

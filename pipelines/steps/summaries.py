@@ -11,9 +11,11 @@ from recsys.config import duration_text
 from recsys.data.attributes import AttributeFacts
 from recsys.data.catalogue_join import CatalogueJoin
 from recsys.data.profile import LogProfile
+from recsys.evaluation.definitions import split_name
 from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.outcome import Outcome
 from recsys.evaluation.provenance import (
+    BaselineSettings,
     Cleaning,
     Continuity,
     IndexSummary,
@@ -154,7 +156,8 @@ class PrepareSummary(StepSummary):
 class EvaluateSummary(StepSummary):
     """`means`: model to the mean of `metric`, the one that the gates use. `metrics`: model to all its means.
 
-    `stopping`: None if the number of iterations was not looked for.
+    `stopping`: None if the number of iterations was not looked for. `baseline_settings`: baseline to the settings
+    that it found on the train side.
     """
 
     step = "evaluate"
@@ -165,6 +168,7 @@ class EvaluateSummary(StepSummary):
     n_users: int
     split: SplitSummary
     stopping: Stopping | None
+    baseline_settings: BaselineSettings = Field(default_factory=dict)
 
     def log_fields(self) -> dict[str, JsonValue]:
         """Events on both sides of the split, evaluated users, and the metric of every model."""
@@ -177,9 +181,14 @@ class EvaluateSummary(StepSummary):
 
     def sentence(self) -> str:
         """The primary metric of every model, and when training stopped."""
-        means = ", ".join(f"{name} {mean:.4f}" for name, mean in self.means.items())
-        over = f"{self.metric} over {count(self.n_users)} users"
+        coverage = f"coverage@{split_name(self.metric)[1]}"
+        means = ", ".join(f"{name} {mean:.4f}{self._covered(name, coverage)}" for name, mean in self.means.items())
+        over = f"{self.metric} ({coverage}) over {count(self.n_users)} users"
         return f"{over}: {means}{self._held_out()}{self._stopped()}{self._mostly_seen()}"
+
+    def _covered(self, name: str, coverage: str) -> str:
+        share = self.metrics.get(name, {}).get(coverage)
+        return "" if share is None else f" ({figure(share)})"
 
     def _held_out(self) -> str:
         held = self.split.held_seconds

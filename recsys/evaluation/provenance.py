@@ -69,6 +69,10 @@ def _strays(n: int, where: str, seconds: int | None, row: str | None, which: str
     return f"{n:,} event{'' if n == 1 else 's'} far {where}{moment}{place}"
 
 
+BaselineSettings = Annotated[dict[str, dict[str, float]], Field(exclude_if=lambda value: not value)]
+"""Baseline to the settings that it found on the train side; no key in JSON if none did."""
+
+
 class SplitSummary(Summary):
     """What was held out: `kind` as in `evaluate.split`, the rest as in `Split`. `cut`: UTC seconds.
 
@@ -184,7 +188,7 @@ class Provenance:
 
     `ingest`, `holdout_ingest`: rows of the log, and of the files of a given holdout. `losses`: of the training, by
     iteration. `settings`: the resolved configuration as plain values. `timings`: seconds by step.
-    `warnings`: what each step warned of.
+    `warnings`: what each step warned of. `baseline_settings`: baseline to the settings that it found.
     """
 
     split: SplitSummary
@@ -199,3 +203,4 @@ class Provenance:
     settings: Mapping[str, JsonValue] | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
     warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    baseline_settings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

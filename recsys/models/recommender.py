@@ -1,7 +1,8 @@
 """Recommender: the protocol through which every model is evaluated."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from recsys.data.arrays import Indices
 from recsys.data.matrix import Csr
@@ -46,3 +47,17 @@ class Recommender(Protocol):
 
     def recommend(self, queries: Queries, k: int) -> TopK:
         """The k best items per query outside what it leaves out, fewer only if fewer remain."""
+
+
+@runtime_checkable
+class FoundSettings(Protocol):
+    """A recommender that found settings of its own while it was fitted."""
+
+    @property
+    def settings(self) -> Mapping[str, float]:
+        """The settings by name."""
+
+
+def found_settings(recommender: Recommender) -> dict[str, float]:
+    """The settings that it found while it was fitted; empty if it finds none."""
+    return dict(recommender.settings) if isinstance(recommender, FoundSettings) else {}

@@ -172,6 +172,7 @@ def _tree(report: Report) -> dict[str, object]:
         "slices": details.slices,
         "split": _split_tree(provenance),
         "losses": provenance.losses,
+        "baseline_settings": provenance.baseline_settings,
         "stopping": provenance.stopping,
         "training": provenance.training,
         "index": provenance.index,

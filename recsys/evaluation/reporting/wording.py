@@ -103,6 +103,15 @@ def short_lists(report: Report) -> str | None:
     return f"Users with a list shorter than the largest cut-off: {', '.join(short)}. Empty places count as misses."
 
 
+def baseline_settings(report: Report) -> str | None:
+    """The settings that baselines found; None if none did."""
+    parts = [
+        f"{name}: {', '.join(f'{key} {value:g}' for key, value in settings.items())}"
+        for name, settings in report.provenance.baseline_settings.items()
+    ]
+    return f"Chosen on the train side: {'; '.join(parts)}." if parts else None
+
+
 def stopped_after(report: Report) -> str | None:
     """How many iterations were trained and how the number was found; None if it was set."""
     if (stopping := report.provenance.stopping) is None:

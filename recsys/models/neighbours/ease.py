@@ -2,18 +2,18 @@
 
 import logging
 import time
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import LinAlgError, inv
-from threadpoolctl import threadpool_limits
 
 from recsys.data.arrays import Floats, read_only
 from recsys.data.matrix import Csr, InteractionMatrix, presence
 from recsys.errors import ModelError
 from recsys.models.memory import available_bytes
+from recsys.models.neighbours.inverse import ROWS_AT_ONCE, negative_inverse
 from recsys.models.neighbours.nearest import product_blocks
+from recsys.models.neighbours.regularization import LISTED, climb, held_out_pairs, most_values, quality
 from recsys.models.recommender import Queries
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import top_k_by_blocks
@@ -21,12 +21,12 @@ from recsys.retrieval.topk import TopK, place
 
 logger = logging.getLogger(__name__)
 
-# Memory besides the item-to-item matrix: a block of sparse products or of scores, and three blocks of its rows.
+# Memory besides the item-to-item matrices: a block of sparse products or of scores, and three blocks of rows.
 _BLOCK_BYTES, _BLOCKS_OF_ROWS = 2**28, 3
 _GIB = 2**30
-_ROWS_AT_ONCE = 1024
-# Below it, starting BLAS threads costs more than it saves: on a busy machine up to a hundred times the time.
-_MANY_ITEMS = 4096
+
+DEFAULT_REGULARIZATION = 250.0
+"""Used if there are too many items to try others. Of one value for three logs it was the best."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,19 +35,20 @@ class EaseRecommender:
 
     `weights`: float32 (n_items, n_items), C-contiguous; row i holds the weights of item i for every other item,
     the diagonal is zero. The column of an item without training users is -inf: it is never listed. Weights of
-    the history are ignored.
+    the history are ignored. `settings`: the regularization.
     """
 
     weights: Floats
+    settings: Mapping[str, float] = field(default_factory=dict)
     name: str = "ease"
 
     @staticmethod
     def fit(
         matrix: InteractionMatrix,
         *,
-        regularization: float = 250.0,
+        regularization: float | None = None,
         progress: Progress = silent,
-        rows_at_once: int = _ROWS_AT_ONCE,
+        rows_at_once: int = ROWS_AT_ONCE,
     ) -> "EaseRecommender":
         """Minimise |X - X B|^2 + regularization |B|^2 over B with zeros on its diagonal.
 
@@ -55,36 +56,31 @@ class EaseRecommender:
 
             B_ij = -P_ij / P_jj,   B_ii = 0
 
-        Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (2019), in float32 and within one
-        matrix of n_items x n_items; the time grows with n_items^3.
-        Raises ModelError if that matrix does not fit into memory (`check_memory`), or cannot be inverted.
+        Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (2019), in float32 and within one matrix of
+        n_items x n_items, two while `regularization` is searched; the time grows with n_items^3. By default it is the
+        one of `regularization.VALUES` that finds held-out items of some users best.
+        Raises ModelError if there is not enough memory (`check_memory`), or the matrix cannot be inverted.
         """
         check_memory(matrix.n_items)
-        started = time.perf_counter()
-        weights = _gram(presence(matrix.csr))
-        weights[np.diag_indices_from(weights)] += np.float32(regularization)
-        negative_inverse(weights, progress=progress, rows_at_once=rows_at_once)
-        weights /= -weights.diagonal()
-        np.fill_diagonal(weights, 0)
-        weights[:, matrix.item_degree == 0] = -np.inf
+        started, seen = time.perf_counter(), presence(matrix.csr)
+        gram = _gram(seen)
+        chosen = regularization
+        if chosen is None:
+            chosen = _chosen(seen, gram, progress=progress, rows_at_once=rows_at_once)
+        weights = _solved(gram, chosen, stage="ease", progress=progress, rows_at_once=rows_at_once)
         logger.info("ease items=%d seconds=%.2f", matrix.n_items, time.perf_counter() - started)
-        return EaseRecommender(read_only(weights))
+        return EaseRecommender(read_only(weights), {"regularization": chosen})
 
     def recommend(self, queries: Queries, k: int) -> TopK:
         """The k best items of each query outside what it leaves out; none for an empty history."""
         known = np.flatnonzero(np.diff(queries.history.indptr))
-        history, left_out = presence(queries.history[known]), queries.left_out[known]
-
-        def scores(start: int, stop: int) -> Floats:
-            block: Floats = history[start:stop] @ self.weights
-            return block
-
-        return place([(known, top_k_by_blocks(scores, history.shape, k, exclude=left_out))], len(queries), k)
+        answer = _listed(self.weights, queries.history[known], queries.left_out[known], k)
+        return place([(known, answer)], len(queries), k)
 
 
 def check_memory(n_items: int) -> None:
     """Raise ModelError if EASE over `n_items` items needs more memory than there is; nothing is allocated."""
-    needed = 4 * n_items * (n_items + _BLOCKS_OF_ROWS * _ROWS_AT_ONCE) + _BLOCK_BYTES
+    needed = needed_bytes(n_items)
     available = available_bytes()
     if needed > available:
         raise ModelError(
@@ -92,6 +88,12 @@ def check_memory(n_items: int) -> None:
             f"{available / _GIB:.1f} GiB are available; use 'rp3beta' or 'item_knn' instead, "
             "or leave rare items out (prepare.min_item_users)"
         )
+
+
+def needed_bytes(n_items: int) -> int:
+    """Memory of a fit: the matrix, a second one while the regularization is searched, and blocks of rows."""
+    matrices = 1 if most_values(n_items) < 2 else 2
+    return 4 * n_items * (matrices * n_items + _BLOCKS_OF_ROWS * ROWS_AT_ONCE) + _BLOCK_BYTES
 
 
 def _gram(seen: Csr) -> Floats:
@@ -103,45 +105,51 @@ def _gram(seen: Csr) -> Floats:
     return gram
 
 
-def negative_inverse(matrix: Floats, *, progress: Progress = silent, rows_at_once: int = _ROWS_AT_ONCE) -> None:
-    """Replace `matrix`, float32 (n, n), symmetric and positive definite, by minus its inverse, block by block.
+def _solved(gram: Floats, regularization: float, *, stage: str, progress: Progress, rows_at_once: int) -> Floats:
+    """`gram`, which `_gram` made, replaced by the weights, in place."""
+    unused = gram.diagonal() == 0
+    gram[np.diag_indices_from(gram)] += np.float32(regularization)
+    negative_inverse(gram, stage=stage, progress=progress, rows_at_once=rows_at_once)
+    gram /= -gram.diagonal()
+    np.fill_diagonal(gram, 0)
+    gram[:, unused] = -np.inf
+    return gram
 
-    The sweep operator: Goodnight, "A Tutorial on the SWEEP Operator" (1979). LAPACK's factorisation takes as
-    much work, but that of scipy 1.17 (OpenBLAS) crashes at 41,000 items, and it reports no progress.
-    Raises ModelError if the matrix is not positive definite.
+
+def _listed(weights: Floats, history: Csr, left_out: Csr, k: int) -> TopK:
+    used = presence(history)
+
+    def scores(start: int, stop: int) -> Floats:
+        block: Floats = used[start:stop] @ weights
+        return block
+
+    return top_k_by_blocks(scores, used.shape, k, exclude=left_out)
+
+
+def _chosen(seen: Csr, gram: Floats, *, progress: Progress, rows_at_once: int) -> float:
+    """The regularization that finds held-out pairs best; the default if there is none, or too many items to try.
+
+    `gram` is used without the held-out pairs meanwhile, and is then as it was.
     """
-    n_items = len(matrix)
-    with threadpool_limits(1, "blas") if n_items < _MANY_ITEMS else nullcontext():
-        for start in range(0, n_items, rows_at_once):
-            _sweep(matrix, start, min(start + rows_at_once, n_items), rows_at_once)
-            progress("ease", min(start + rows_at_once, n_items), n_items)
-    _mirror(matrix, rows_at_once)
+    limit, pairs = most_values(seen.shape[1]), held_out_pairs(seen)
+    if limit < 2 or pairs is None:
+        return DEFAULT_REGULARIZATION
+    _add(gram, pairs.whole, -1)
+    _add(gram, pairs.kept, 1)
+
+    def tried(value: float) -> float:
+        stage = f"ease, regularization {value:g}"
+        weights = _solved(gram.copy(), value, stage=stage, progress=progress, rows_at_once=rows_at_once)
+        return quality(_listed(weights, pairs.kept, pairs.kept, LISTED), pairs.held)
+
+    scores = climb(tried, limit=limit)
+    _add(gram, pairs.kept, -1)
+    _add(gram, pairs.whole, 1)
+    logger.info("ease regularization: %s", ", ".join(f"{value:g}: {score:.4f}" for value, score in scores.items()))
+    return max(scores, key=lambda value: scores[value])
 
 
-def _sweep(matrix: Floats, start: int, stop: int, rows_at_once: int) -> None:
-    """Sweep the rows `start` to `stop`; only blocks on and above the diagonal are read and written."""
-    rows = np.hstack([matrix[:start, start:stop].T, matrix[start:stop, start:]])
-    inverse = _inverse(rows[:, start:stop])
-    solved = inverse @ rows
-    for first in range(0, len(matrix), rows_at_once):
-        last = first + rows_at_once
-        matrix[first:last, first:] -= solved[:, first:last].T @ rows[:, first:]
-    matrix[:start, start:stop] = solved[:, :start].T
-    matrix[start:stop, stop:] = solved[:, stop:]
-    matrix[start:stop, start:stop] = -inverse
-
-
-def _inverse(corner: Floats) -> Floats:
-    try:
-        inverse: Floats = inv(corner.astype(np.float64), assume_a="pos").astype(np.float32)
-    except LinAlgError as error:
-        message = "ease: the regularised matrix is not positive definite; regularization must be above zero"
-        raise ModelError(message) from error
-    return inverse
-
-
-def _mirror(matrix: Floats, rows_at_once: int) -> None:
-    """Copy the blocks above the diagonal to below it, in place."""
-    for start in range(0, len(matrix), rows_at_once):
-        stop = start + rows_at_once
-        matrix[stop:, start:stop] = matrix[start:stop, stop:].T
+def _add(gram: Floats, rows: Csr, sign: int) -> None:
+    """Add the pairs of items of some users, or take them away: whole numbers below 2^24, so nothing is rounded."""
+    for start, block in product_blocks(rows.T.tocsr(), rows):
+        gram[start : start + len(block)] += np.float32(sign) * block

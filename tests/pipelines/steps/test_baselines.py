@@ -25,6 +25,10 @@ def test_every_baseline_is_evaluated_and_stands_in_the_report(shop: Path) -> Non
     assert list(summaries.evaluate.means) == ["als", *WITHOUT_EXTRAS]
     page = (config.workspace / "report.md").read_text(encoding="utf-8")
     assert all(f"| {name} |" in page for name in WITHOUT_EXTRAS)
+    chosen = summaries.evaluate.baseline_settings["ease"]["regularization"]
+    assert f"Chosen on the train side: ease: regularization {chosen:g}." in page
+    coverage = summaries.evaluate.metrics["ease"]["coverage@20"]
+    assert f"ease {summaries.evaluate.means['ease']:.4f} ({coverage:.4f})" in summaries.evaluate.sentence()
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ SENTENCES = [
     ),
     (
         EVALUATE,
-        "ndcg@20 over 1,234 users: als 0.2500; best after iteration 2, the last that model.iterations allows",
+        "ndcg@20 (coverage@20) over 1,234 users: als 0.2500 (0.5000); "
+        "best after iteration 2, the last that model.iterations allows",
     ),
     (
         TRAIN,

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from recsys.errors import ModelError
-from recsys.models.neighbours.ease import EaseRecommender, check_memory, negative_inverse
+from recsys.models.neighbours.ease import EaseRecommender, check_memory, needed_bytes
+from recsys.models.neighbours.inverse import negative_inverse
 from recsys.models.recommender import Queries
 
 
@@ -64,6 +65,7 @@ def test_groups_stay_together(groups):
 def test_what_does_not_fit_into_memory_is_refused_before_anything_is_allocated(monkeypatch, groups):
     monkeypatch.setattr("recsys.models.neighbours.ease.available_bytes", lambda: 2.0 * 2**30)
     check_memory(20_000)
+    assert needed_bytes(10_000) == 4 * 10_000 * (2 * 10_000 + 3 * 1024) + 2**28  # a second one for the search
     # 41k items: 6.3 GiB for the matrix, 0.7 beside it.
     with pytest.raises(ModelError, match=r"ease: 40981 items need 7\.0 GiB .* 2\.0 GiB are available; use 'rp3beta'"):
         check_memory(40_981)
@@ -80,5 +82,24 @@ def test_what_has_no_inverse_is_refused(matrix):
 
 def test_progress_reaches_the_number_of_items(groups):
     told = []
-    EaseRecommender.fit(groups, progress=lambda *step: told.append(step), rows_at_once=20)
+    EaseRecommender.fit(groups, regularization=250, progress=lambda *step: told.append(step), rows_at_once=20)
     assert told == [("ease", 20, 30), ("ease", 30, 30)]
+
+
+@pytest.mark.parametrize(("n_users", "noise", "low", "high"), [(60, 12, 20, 50), (100, 25, 250, 1000)])
+def test_by_default_the_regularization_is_searched_and_told(matrix, n_users, noise, low, high):
+    """Groups of five items among items drawn at random: the more noise per user, the stronger."""
+    rng = np.random.default_rng(3)
+    used = np.zeros((n_users, 60))
+    for user, group in enumerate(rng.integers(0, 12, n_users)):
+        used[user, group * 5 + rng.permutation(5)[:4]] = 1
+        used[user, rng.integers(0, 60, noise)] = 1
+    found = EaseRecommender.fit(matrix(used))
+    chosen = found.settings["regularization"]
+    assert low <= chosen <= high
+    same = EaseRecommender.fit(matrix(used), regularization=chosen)
+    np.testing.assert_array_equal(found.weights, same.weights)  # nothing of the search is left in it
+
+
+def test_one_item_per_user_leaves_the_default(matrix):
+    assert EaseRecommender.fit(matrix(np.eye(4))).settings == {"regularization": 250}
