@@ -110,6 +110,13 @@ def excludes_seen(manifest: Manifest) -> bool:
     return not isinstance(evaluate, dict) or evaluate.get("exclude_seen", True) is not False
 
 
+def session_weight_of(manifest: Manifest) -> float:
+    """How many times the items of a request's events count against the others of a stored history; 1 by default."""
+    model = manifest.config.get("model")
+    weight = model.get("session_weight") if isinstance(model, dict) else None
+    return float(weight) if isinstance(weight, int | float) and weight > 0 else 1.0
+
+
 def new_manifest(files: dict[str, FileDigest], facts: VersionFacts) -> Manifest:
     """The manifest of `files` as of now. Raises ArtifactError if a fact has no JSON form."""
     try:

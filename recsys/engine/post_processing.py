@@ -83,7 +83,7 @@ def explain(
     history, found = row_of(*profile.history, n_items=len(items.ids)), []
     for start in range(0, len(indices), _TARGETS_AT_ONCE):
         block = slice(start, start + _TARGETS_AT_ONCE)
-        parts = model.contributions(history, indices[block]) * multiplier[block, None]
+        parts = model.contributions(history, indices[block], emphasis=profile.emphasis) * multiplier[block, None]
         found += [
             _reasons(row, score, history.indices, items) for row, score in zip(parts, scores[block], strict=True)
         ]

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recsys.artifacts.bundle import Bundle
+from recsys.artifacts.manifest import session_weight_of
 from recsys.data.arrays import Floats, Indices
+from recsys.data.emphasis import session_emphasis
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr
 from recsys.engine.answers import (
@@ -29,7 +31,7 @@ class UserProfile:
     `vector`: float32 (d,), all zero for a fallback. `history`: what it comes from, item positions int32 (m,),
     ascending, and weights float32 (m,), above zero. `seen`: int32 (s,), ascending: the items that lists leave out,
     those of events without any weight left among them. `warnings`: about the user. `unknown_items`: unknown ids of
-    events.
+    events. `emphasis`: float32 (m,), how much each item of the history counts; None if all count the same.
     """
 
     vector: Floats
@@ -38,6 +40,7 @@ class UserProfile:
     status: UserStatus
     warnings: tuple[str, ...] = ()
     unknown_items: tuple[str, ...] = ()
+    emphasis: Floats | None = None
 
 
 class UserProfiles:
@@ -51,6 +54,7 @@ class UserProfiles:
         folded = bundle.folded_in
         self._folded = None if folded is None else _Histories.of(folded.users, folded.history, folded.left_out)
         self._event_weights = weights_of(bundle.manifest)
+        self._session_weight = session_weight_of(bundle.manifest)
 
     def profile(self, question: Question) -> UserProfile:
         """The user of `question`: by the trained vector, or folded in if there is none or there are events.
@@ -89,8 +93,9 @@ class UserProfiles:
             return UserProfile(vector, user.history, user.seen, "fallback", (USER_WITHOUT_VECTOR,))
         return UserProfile(vector, user.history, user.seen, "known" if user.trained_at is not None else "folded_in")
 
-    def _fold_in(self, history: tuple[Indices, Floats]) -> Floats:
-        folded: Floats = self._bundle.model.fold_in(row_of(*history, n_items=self._bundle.history.shape[1]))[0]
+    def _fold_in(self, history: tuple[Indices, Floats], emphasis: Floats | None = None) -> Floats:
+        row = row_of(*history, n_items=self._bundle.history.shape[1])
+        folded: Floats = self._bundle.model.fold_in(row, emphasis)[0]
         return folded
 
     def _with_events(self, question: Question, user: "StoredUser | None") -> UserProfile:
@@ -101,7 +106,9 @@ class UserProfiles:
             return replace(stored, unknown_items=weighed.unknown_items, warnings=(*ignored, *stored.warnings))
         before, seen = (_NO_HISTORY, _NO_HISTORY[0]) if user is None else (user.history, user.seen)
         history = self._event_weights.combine(before, (weighed.item_idx, weighed.weight))
-        vector = self._fold_in(history)
+        session = weighed.item_idx[weighed.weight > 0]
+        emphasis = session_emphasis(history[0], session, self._session_weight)
+        vector = self._fold_in(history, emphasis)
         known = bool(vector.any())
         only_events = (ONLY_EVENTS,) if question.user_id is not None and user is None else ()
         return UserProfile(
@@ -111,6 +118,7 @@ class UserProfiles:
             "folded_in" if known else "fallback",
             (*ignored, *only_events, *(() if known else (NO_USABLE_EVENT,))),
             weighed.unknown_items,
+            emphasis,
         )
 
     def _fallback(self, warning: str) -> UserProfile:

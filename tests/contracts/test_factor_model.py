@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from recsys.data.emphasis import session_emphasis
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ArtifactError, ModelError
 from recsys.models.registry import fit_model, load_model, model_config, publishable
@@ -56,8 +57,12 @@ def test_items_without_entries_add_nothing_to_a_history(gapped, with_gaps):
     scores = (each @ gapped.embeddings.scoring_items.T for each in (alone, beside))
     first, second = (each[0] / np.linalg.norm(each) for each in scores)
     assert first @ second > 0.99
-    only = sp.csr_matrix((np.ones(1, np.float32), ([0], [700])), shape=(1, with_gaps.n_items))
-    assert not gapped.fold_in(only).any()
+    assert not gapped.fold_in(_one(700, with_gaps.n_items)).any()
+
+
+def _one(item, n_items):
+    """The history of a single item."""
+    return sp.csr_matrix((np.ones(1, np.float32), ([0], [int(item)])), shape=(1, n_items))
 
 
 def test_an_empty_history_is_the_zero_vector_and_no_history_no_vector(model, matrix):
@@ -92,6 +97,26 @@ def test_contributions_add_up_to_the_score(model, matrix):
         np.testing.assert_allclose(parts.sum(axis=1), scores, atol=1e-4 * np.abs(parts).sum(axis=1).max() + 1e-7)
     with pytest.raises(ModelError, match="2 histories, expected one"):
         model.contributions(matrix.csr[:2], targets)
+
+
+def test_emphasis_turns_the_vector_to_an_item_and_contributions_still_add_up(model, matrix):
+    history, targets = matrix.csr[[5, 33]], np.array([2, 0, 899, 17], np.int32)
+    times = np.linspace(0.5, 1.5, history.nnz).astype(np.float32)
+    both = model.fold_in(history, times)
+    assert not np.allclose(both, model.fold_in(history))
+    ones = np.ones(history.nnz, np.float32)
+    np.testing.assert_array_equal(model.fold_in(history, ones), model.fold_in(history))
+    first = history.indptr[1]
+    alone = model.fold_in(history[0], times[:first])
+    np.testing.assert_allclose(alone[0], both[0], rtol=1e-4, atol=1e-6)
+    parts = model.contributions(history[0], targets, emphasis=times[:first])
+    scores = model.embeddings.scoring_items[targets].astype(np.float64) @ alone[0]
+    np.testing.assert_allclose(parts.sum(axis=1), scores, atol=1e-4 * np.abs(parts).sum(axis=1).max() + 1e-7)
+    item = history.indices[:1]
+    towards = model.fold_in(history[0], session_emphasis(history[0].indices, item, 1000))[0]
+    whole, single = model.fold_in(history[0])[0], model.fold_in(_one(item[0], matrix.n_items))[0]
+    cosines = [vector @ single / np.linalg.norm(vector) / np.linalg.norm(single) for vector in (whole, towards)]
+    assert cosines[1] > cosines[0]
 
 
 def test_another_basis_changes_no_score(model, matrix):

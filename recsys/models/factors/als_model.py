@@ -10,6 +10,7 @@ import numpy as np
 
 from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.confidence import ConfidenceWeighting, fit_confidence
+from recsys.data.emphasis import emphasised
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.errors import ArtifactError
 from recsys.models.algorithm import Algorithm
@@ -42,7 +43,7 @@ class AlsModel:
         """float32 (n_items,): distinct users of each item in training."""
         return self.weighting.item_degree
 
-    def fold_in(self, history: Csr) -> Floats:
+    def fold_in(self, history: Csr, emphasis: Floats | None = None) -> Floats:
         """Float32 (n, d): the vector that training would solve for each row of `history`; see `fold_in.fold_in`."""
         return fold_in(
             history,
@@ -50,13 +51,14 @@ class AlsModel:
             weighting=self.weighting,
             regularization=self.regularization,
             gram=self.gram,
+            emphasis=emphasis,
         )
 
-    def contributions(self, history: Csr, targets: Indices) -> Doubles:
+    def contributions(self, history: Csr, targets: Indices, *, emphasis: Floats | None = None) -> Doubles:
         """Float64 (k, m): what each entry of `history`, a single row, adds to the scores of `targets`, int32 (k,)."""
         scale = self.embeddings.item_scale[targets].astype(np.float64)
         unscaled = contributions(
-            self.weighting.apply(history),
+            emphasised(self.weighting.apply(history), emphasis),
             self.embeddings.items,
             targets,
             regularization=self.regularization,

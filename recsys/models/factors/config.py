@@ -20,6 +20,13 @@ class FactorModelConfig(Section):
     popularity_exponent: float = Field(
         0.0, ge=-1, le=1, description="scores are multiplied by n_users_of_item ** this"
     )
+    session_weight: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="how many times an item of the events in a request counts against the items of the user's stored "
+        "history (docs/training.md); default: 1, no difference",
+    )
     seed: int = Field(1, ge=0, description="of every random choice of the fit")
     continuity: Literal["none", "aligned"] = Field(
         "none",
@@ -27,7 +34,7 @@ class FactorModelConfig(Section):
         "which changes no score (docs/training.md)",
     )
 
-    not_learned: ClassVar[frozenset[str]] = frozenset({"popularity_exponent", "continuity"})
+    not_learned: ClassVar[frozenset[str]] = frozenset({"popularity_exponent", "session_weight", "continuity"})
     """Keys that leave the vectors as they are. Subclasses add theirs."""
 
     def learned_by(self) -> dict[str, Any]:

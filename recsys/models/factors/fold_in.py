@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.confidence import ConfidenceWeighting
+from recsys.data.emphasis import emphasised
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 
@@ -22,19 +23,21 @@ def fold_in(
     weighting: ConfidenceWeighting,
     regularization: float,
     gram: Doubles | None = None,
+    emphasis: Floats | None = None,
 ) -> Floats:
     """Float32 (n, d): for each row of `history` the user vector that is best for the given item vectors.
 
     `history`: canonical float32 (n, n_items), counts, which `weighting` turns into confidence. `items`: float32
-    (n_items, d), unscaled. `gram`: float64 (d, d), `gram_matrix(items)` if the caller keeps it. The exact minimum of
-    one row of the objective of `recsys.models.factors.als`, which training approaches by conjugate gradient:
+    (n_items, d), unscaled. `gram`: float64 (d, d), `gram_matrix(items)` if the caller keeps it. `emphasis`: float32
+    (nnz,), multiplies the confidence of each entry. The exact minimum of one row of the objective of
+    `recsys.models.factors.als`, which training approaches by conjugate gradient:
 
         x_u = (Y'Y + sum over i in H of (c_ui - 1) y_i y_i' + regularization I)^-1  sum over i in H of c_ui y_i
 
     (Hu, Koren, Volinsky 2008, equation 4). An empty history gives the zero vector.
     Raises DataError if `history` is not over the items of training, ModelError if a row has no unique solution.
     """
-    confidence = weighting.apply(history)
+    confidence = emphasised(weighting.apply(history), emphasis)
     if len(items) != confidence.shape[1]:
         raise ModelError(f"fold-in: {len(items)} item vectors for a history over {confidence.shape[1]} items")
     unseen = unseen_part(gram_matrix(items) if gram is None else gram, regularization)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from recsys.data.arrays import Doubles, Floats, Indices, read_only, save_array
+from recsys.data.emphasis import emphasised
 from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError, ModelError
 from recsys.models.factors.embeddings import Embeddings, degrees_of_items, popularity_scale
@@ -48,15 +49,17 @@ class LinearFactorModel:
         if not np.isfinite(self.sources).all():
             raise ModelError(f"{self.algorithm}: sources hold NaN or infinity")
 
-    def fold_in(self, history: Csr) -> Floats:
+    def fold_in(self, history: Csr, emphasis: Floats | None = None) -> Floats:
         """Float32 (n, d): the weighted sum for each row of `history`, canonical float32 CSR (n, n_items).
 
         To the last bit, a row's result does not depend on the other rows.
         Raises ModelError if the columns are not those of training.
         """
-        return weighted_sum(self._checked(history), self.sources, self.item_degree, transform=self.transform)
+        weights = self._weights(history, emphasis)
+        summed: Floats = weights @ np.asarray(self.sources)
+        return summed
 
-    def contributions(self, history: Csr, targets: Indices) -> Doubles:
+    def contributions(self, history: Csr, targets: Indices, *, emphasis: Floats | None = None) -> Doubles:
         """Float64 (k, m): what each entry of `history`, a single row, adds to the scores of `targets`, int32 (k,).
 
         A row sums to the score of its target, up to the rounding of the float32 vector.
@@ -64,7 +67,7 @@ class LinearFactorModel:
         """
         if history.shape[0] != 1:
             raise ModelError(f"contributions: {history.shape[0]} histories, expected one")
-        weights = TRANSFORMS[self.transform](self._checked(history), self.item_degree).astype(np.float64)
+        weights = self._weights(history, emphasis).data.astype(np.float64)
         sources = self.sources[history.indices].astype(np.float64)
         wanted = self.embeddings.items[targets].astype(np.float64)
         scale = self.embeddings.item_scale[targets].astype(np.float64)
@@ -101,10 +104,11 @@ class LinearFactorModel:
         except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
             raise ArtifactError(f"{folder}: expected {_SOURCES}, {_DEGREE} and {NAME}: {error}") from error
 
-    def _checked(self, history: Csr) -> Csr:
+    def _weights(self, history: Csr, emphasis: Floats | None) -> Csr:
+        """The entries of `history` with the weights w_ui."""
         if history.shape[1] != len(self.sources):
             raise ModelError(f"fold-in: a history over {history.shape[1]} items, expected {len(self.sources)}")
-        return history
+        return emphasised(transformed(history, self.item_degree, transform=self.transform), emphasis)
 
 
 def linear_model(
@@ -137,9 +141,14 @@ def weighted_sum(history: Csr, sources: Floats, item_degree: Floats, *, transfor
 
     scipy sums row by row in the order of the columns, so a row's result does not depend on the other rows.
     """
-    weights = TRANSFORMS[transform](history, item_degree)
-    summed: Floats = Csr((weights, history.indices, history.indptr), shape=history.shape) @ np.asarray(sources)
+    summed: Floats = transformed(history, item_degree, transform=transform) @ np.asarray(sources)
     return summed
+
+
+def transformed(history: Csr, item_degree: Floats, *, transform: str) -> Csr:
+    """The entries of `history` with the weights of `transform`; the result shares the index arrays."""
+    weights = TRANSFORMS[transform](history, item_degree)
+    return Csr((weights, history.indices, history.indptr), shape=history.shape)
 
 
 def _presence(history: Csr, item_degree: Floats) -> Floats:

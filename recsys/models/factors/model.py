@@ -38,17 +38,18 @@ class FactorModel(Protocol):
     def losses(self) -> tuple[float, ...]:
         """Training loss after each iteration; empty if the fit computed none."""
 
-    def fold_in(self, history: Csr) -> Floats:
+    def fold_in(self, history: Csr, emphasis: Floats | None = None) -> Floats:
         """Float32 (n, d): a user vector for each row of `history`, canonical float32 CSR (n, n_items).
 
-        A row without entries gives the zero vector.
+        `emphasis`: float32 (nnz,), above zero: what the weights of the entries in the model are multiplied by, see
+        `recsys.data.emphasis`. A row without entries gives the zero vector.
         """
 
-    def contributions(self, history: Csr, targets: Indices) -> Doubles:
+    def contributions(self, history: Csr, targets: Indices, *, emphasis: Floats | None = None) -> Doubles:
         """Float64 (k, m): what each of the m entries of `history` adds to the scores of k `targets`.
 
         `history`: a single row, canonical float32 CSR (1, n_items). `targets`: int32 (k,), item positions. A row of
-        the result sums to the score that the vector of `fold_in(history)` gives its target.
+        the result sums to the score that the vector of `fold_in(history, emphasis)` gives its target.
         Raises ModelError if `history` is not a single row.
         """
 
