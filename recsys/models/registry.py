@@ -12,7 +12,7 @@ from pydantic import SerializeAsAny, ValidationError, ValidatorFunctionWrapHandl
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from recsys.config import EvaluateConfig
-from recsys.data.matrix import InteractionMatrix
+from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.errors import ArtifactError, ConfigError, ModelError
 from recsys.models.algorithm import Algorithm, Baseline
 from recsys.models.factors.als_model import ALS
@@ -23,8 +23,10 @@ from recsys.models.factors.item2vec import ITEM2VEC
 from recsys.models.factors.model import FactorModel, FactorRecommender, OnIteration
 from recsys.models.factors.model_file import read_model_file
 from recsys.models.factors.svd import SVD
+from recsys.models.neighbours.blend import Blend, blended
 from recsys.models.neighbours.ease import EaseRecommender, check_memory
 from recsys.models.neighbours.item_knn import ItemKnnRecommender
+from recsys.models.neighbours.regression import regress_on_neighbours
 from recsys.models.neighbours.rp3beta import fit_rp3beta
 from recsys.models.popularity import PopularityRecommender
 from recsys.models.recommender import Recommender
@@ -95,10 +97,11 @@ def fit_model(
     progress: Progress = silent,
     on_iteration: OnIteration | None = None,
 ) -> FactorModel:
-    """Fit the model that `config` describes.
+    """Fit the model that `config` describes, and learn the weights of its neighbours.
 
     `start`: embeddings of the same users and items to start from, for a WarmStartConfig. `on_iteration`: see
-    `OnIteration`; a model that has no iterations calls it once, with 1, after the fit.
+    `OnIteration`; a model that has no iterations calls it once, with 1, after the fit. The models it is called with
+    have no neighbours.
     Raises DataError if `matrix` holds nothing, ModelError if the fit fails or cannot take a start.
     """
     algorithm, options = _algorithm(config.algorithm), dict[str, Any]()
@@ -111,7 +114,20 @@ def fit_model(
     model = algorithm.fit(matrix, config, progress=progress, **options)
     if on_iteration is not None and not isinstance(config, IterativeConfig):
         on_iteration(1, model)
-    return model
+    return blended(model, fit_blend(matrix.csr, config, progress=progress), config.neighbours_share)
+
+
+def fit_blend(csr: Csr, config: FactorModelConfig, *, progress: Progress = silent) -> Blend | None:
+    """The neighbours that `config` asks for, learned from `csr` (n_users, n_items); None if it asks for none."""
+    if config.neighbours == 0 or config.neighbours_share == 0:
+        return None
+    weights = regress_on_neighbours(
+        csr,
+        neighbours=config.neighbours,
+        regularization=config.neighbours_regularization,
+        progress=progress,
+    )
+    return Blend.of(weights, csr)
 
 
 def load_model(folder: Path) -> FactorModel:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from recsys.data.arrays import Floats
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
 from recsys.evaluation.metrics import Values
@@ -62,7 +61,7 @@ def measure(data: ValidationSet, model: FactorModelConfig, *, keep_on: Callable[
     fitted = _fit(data, model, look)
     if fitted is None:
         return None
-    return _best(data, data.user_vectors(fitted), fitted, (model.popularity_exponent,), last)
+    return _best(data, fitted, model, (model.popularity_exponent,), last)
 
 
 def follow(data: ValidationSet, model: FactorModelConfig, *, progress: Progress = silent) -> tuple[Measured, ...]:
@@ -74,7 +73,7 @@ def follow(data: ValidationSet, model: FactorModelConfig, *, progress: Progress 
     found: list[Measured] = []
 
     def look(done: int, fitted: FactorModel) -> None:
-        found.append(_best(data, data.user_vectors(fitted), fitted, (model.popularity_exponent,), done))
+        found.append(_best(data, fitted, model, (model.popularity_exponent,), done))
         if _no_better(found):
             raise _Ended
 
@@ -92,7 +91,7 @@ def explore(data: ValidationSet, model: FactorModelConfig, *, keep_on: Callable[
 
     def look(done: int, fitted: FactorModel) -> None:
         near = best_of(found).popularity_exponent if found else None
-        found.append(_best_exponent(data, fitted, done, near=near))
+        found.append(_best_exponent(data, fitted, model, done, near=near))
         if not keep_on(done, found[-1].score) or _no_better(found):
             raise _Ended
 
@@ -120,20 +119,23 @@ def _fit(
     return None
 
 
-def _best_exponent(data: ValidationSet, fitted: FactorModel, done: int, *, near: float | None) -> Measured:
+def _best_exponent(
+    data: ValidationSet, fitted: FactorModel, model: FactorModelConfig, done: int, *, near: float | None
+) -> Measured:
     """A coarse look first, then the neighbours of the best so far: the metric has one peak along the exponent."""
-    vectors = data.user_vectors(fitted)
     coarse = EXPONENTS[::_COARSE] if near is None else (near,)
-    best = _best(data, vectors, fitted, coarse, done)
+    best = _best(data, fitted, model, coarse, done)
     at = EXPONENTS.index(best.popularity_exponent)
     beside = [EXPONENTS[side] for side in (at - 1, at + 1) if 0 <= side < len(EXPONENTS)]
-    return best_of((best, _best(data, vectors, fitted, beside, done)))
+    return best_of((best, _best(data, fitted, model, beside, done)))
 
 
 def _best(
-    data: ValidationSet, vectors: Floats, fitted: FactorModel, exponents: Sequence[float], done: int
+    data: ValidationSet, fitted: FactorModel, model: FactorModelConfig, exponents: Sequence[float], done: int
 ) -> Measured:
-    values = data.scores(vectors, fitted, exponents)
+    """The best of `exponents`, with the neighbours at the share of `model`."""
+    vectors, shares = data.user_vectors(fitted), (model.neighbours_share,)
+    values = data.scores(vectors, fitted, exponents, blend=data.blend(model), shares=shares)[:, 0]
     at = int(values.mean(axis=1).argmax())
     return Measured(done, exponents[at], values[at].copy())
 

@@ -23,6 +23,8 @@ from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.embeddings import Embeddings, popularity_scale
 from recsys.models.factors.model import FactorModel
 from recsys.models.factors.spectral import spectral_start
+from recsys.models.neighbours.blend import Blend
+from recsys.models.registry import fit_blend
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.retrieval.exclusion import forbid
@@ -51,6 +53,7 @@ class ValidationSet:
     n_users: int
     metric: str
     _starts: dict[tuple[int, int], Embeddings] = field(default_factory=dict)
+    _blends: dict[tuple[int, float], Blend | None] = field(default_factory=dict)
 
     def user_vectors(self, model: FactorModel) -> Floats:
         """float32 (n_rows, d): the trained vector of each user, or the history folded in, as in the evaluator."""
@@ -65,23 +68,31 @@ class ValidationSet:
         model: FactorModel,
         exponents: Sequence[float],
         *,
+        blend: Blend | None = None,
+        shares: Sequence[float] = (0.0,),
         scores_per_block: int = SCORES_PER_BLOCK,
     ) -> Values:
-        """float64 (n_exponents, n_users): the metric under each popularity exponent, on one product of the vectors.
+        """float64 (n_exponents, n_shares, n_users): the metric under each popularity exponent and each share.
 
-        `vectors`: float32 (n_rows, d), of `user_vectors(model)`.
+        On one product of `vectors`, float32 (n_rows, d), of `user_vectors(model)`. `blend`: of `blend(config)`;
+        without one every share is 0.
         """
-        ranked = _Ranked(self, vectors, model.embeddings.items, self._scales(model, exponents))
+        ranked = _Ranked.of(self, vectors, model, exponents, blend, shares)
         size = max(1, scores_per_block // max(1, len(ranked.items)))
         starts = range(0, len(vectors), size)
-        values = np.zeros((len(exponents), self.n_users))
+        values = np.zeros((len(exponents), len(shares), self.n_users))
         blocks = map_ordered(lambda start: ranked.block(slice(start, start + size)), starts)
         for start, block in zip(starts, blocks, strict=True):
-            values[:, self.user[start : start + size]] = block
+            values[:, :, self.user[start : start + size]] = block
         return values
 
-    def _scales(self, model: FactorModel, exponents: Sequence[float]) -> list[Floats]:
-        return [popularity_scale(model.item_degree, exponent) for exponent in exponents]
+    def blend(self, model: FactorModelConfig, *, progress: Progress = silent) -> Blend | None:
+        """The neighbours that a fit of `model` would learn; None if none. The last ones are kept."""
+        key = model.neighbours, model.neighbours_regularization
+        if key not in self._blends:
+            self._blends.clear()
+            self._blends[key] = fit_blend(self.train.csr, model, progress=progress)
+        return self._blends[key]
 
     def spectral_start(self, model: FactorModelConfig, *, progress: Progress = silent) -> Embeddings | None:
         """The start that a fit of `model` would compute first; None if it computes none.
@@ -100,23 +111,59 @@ class ValidationSet:
 
 @dataclass(frozen=True, eq=False)
 class _Ranked:
-    """The vectors whose products rank the items. A zero vector has no list and stands in none."""
+    """What ranks the items: products of vectors under several scales, and what neighbours add at several strengths.
+
+    A zero vector has no list and stands in none. `strengths`: float32 (n_scales, n_shares). `added`: float32 CSR
+    (n_rows, n_items), at strength 1; None if there are no neighbours.
+    """
 
     data: ValidationSet
     vectors: Floats
     items: Floats
     scales: Sequence[Floats]
+    strengths: Floats
+    added: Csr | None
+
+    @staticmethod
+    def of(
+        data: ValidationSet,
+        vectors: Floats,
+        model: FactorModel,
+        exponents: Sequence[float],
+        blend: Blend | None,
+        shares: Sequence[float],
+    ) -> "_Ranked":
+        embeddings = model.embeddings
+        scales = [popularity_scale(model.item_degree, exponent) for exponent in exponents]
+        strengths = np.zeros((len(scales), len(shares)), np.float32)
+        if blend is not None:
+            for scale, row in zip(scales, strengths, strict=True):
+                row[:] = blend.strength(Embeddings(embeddings.users, embeddings.items, scale), 1.0)
+            strengths *= np.asarray(shares, np.float32)
+        added = None if blend is None else blend.neighbours.added(data.history)
+        return _Ranked(data, vectors, embeddings.items, scales, strengths, added)
 
     def block(self, rows: slice) -> Values:
-        """float64 (n_scales, len(rows)): the metric of each list."""
+        """float64 (n_scales, n_shares, len(rows)): the metric of each list."""
         vectors, holdout = self.vectors[rows], self.data.holdout[rows]
-        scores: Floats = vectors @ self.items.T
-        scores[~vectors.any(axis=1)] = -np.inf
-        scores[:, ~self.items.any(axis=1)] = -np.inf
-        forbid(scores, self.data.left_out, rows.start)
+        products: Floats = vectors @ self.items.T
+        products[~vectors.any(axis=1)] = -np.inf
+        products[:, ~self.items.any(axis=1)] = -np.inf
+        forbid(products, self.data.left_out, rows.start)
         _, k = split_name(self.data.metric)
-        lists = (select_top_k(scores * scale, k) for scale in self.scales)
-        return np.stack([score_lists(each, holdout, self.data.metric) for each in lists])
+        values = np.zeros((*self.strengths.shape, len(vectors)))
+        for at, scale in enumerate(self.scales):
+            for share, strength in enumerate(self.strengths[at]):
+                scores = products * scale
+                if self.added is not None and strength > 0:
+                    _add(scores, self.added[rows], strength)
+                values[at, share] = score_lists(select_top_k(scores, k), holdout, self.data.metric)
+        return values
+
+
+def _add(scores: Floats, added: Csr, strength: np.float32) -> None:
+    row = np.repeat(np.arange(len(scores)), np.diff(added.indptr))
+    scores[row, added.indices] += added.data * strength
 
 
 class Validation:

@@ -20,6 +20,7 @@ from recsys.models.factors.fold_in import contributions, fold_in, gram_matrix
 from recsys.models.factors.model import OnIteration
 from recsys.models.factors.model_file import NAME, read_model_file, write_model_file
 from recsys.models.factors.spectral import spectral_start
+from recsys.models.neighbours.weights import NeighbourWeights, with_neighbours_part
 from recsys.progress import Progress, silent
 
 
@@ -35,6 +36,7 @@ class AlsModel:
     weighting: ConfidenceWeighting
     regularization: float
     losses: tuple[float, ...] = ()
+    neighbours: NeighbourWeights | None = None
 
     algorithm: ClassVar[str] = "als"
 
@@ -64,7 +66,7 @@ class AlsModel:
             regularization=self.regularization,
             gram=self.gram,
         )
-        return unscaled * scale[:, None]
+        return with_neighbours_part(unscaled * scale[:, None], self.neighbours, history, targets)
 
     @cached_property
     def gram(self) -> Doubles:
@@ -79,9 +81,15 @@ class AlsModel:
         """The same model with other embeddings for the same users and items."""
         return replace(self, embeddings=embeddings)
 
+    def with_neighbours(self, neighbours: NeighbourWeights | None) -> "AlsModel":
+        """The same vectors with these neighbours."""
+        return replace(self, neighbours=neighbours)
+
     def save(self, folder: Path) -> None:
-        """Write the embeddings, the weighting and model.json into `folder`, which is made if missing."""
+        """Write embeddings, weighting, neighbours and model.json into `folder`, which is made if missing."""
         self.embeddings.save(folder)
+        if self.neighbours is not None:
+            self.neighbours.save(folder)
         self.weighting.save(folder)
         write_model_file(folder, "als", regularization=self.regularization, losses=list(self.losses))
 
@@ -93,7 +101,9 @@ class AlsModel:
             regularization, losses = float(settings["regularization"]), tuple(map(float, settings["losses"]))
         except (ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{folder / NAME}: expected regularization and losses: {error}") from error
-        return AlsModel(Embeddings.load(folder), ConfidenceWeighting.load(folder), regularization, losses)
+        embeddings = Embeddings.load(folder)
+        neighbours = NeighbourWeights.load(folder, len(embeddings.items))
+        return AlsModel(embeddings, ConfidenceWeighting.load(folder), regularization, losses, neighbours)
 
 
 def train_als(

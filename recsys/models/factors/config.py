@@ -34,7 +34,32 @@ class FactorModelConfig(Section):
         "which changes no score (docs/training.md)",
     )
 
-    not_learned: ClassVar[frozenset[str]] = frozenset({"popularity_exponent", "session_weight", "continuity"})
+    neighbours: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="nearest items whose weights are learned for every item and added to its score; 0: none",
+    )
+    neighbours_regularization: float = Field(
+        50.0, ge=1, description="of these weights, in units of an average entry of the matrix"
+    )
+    neighbours_share: float = Field(
+        0.3,
+        ge=0,
+        le=100,
+        description="how much the neighbours' part of a score varies, relative to the vectors' part",
+    )
+
+    not_learned: ClassVar[frozenset[str]] = frozenset(
+        {
+            "popularity_exponent",
+            "session_weight",
+            "continuity",
+            "neighbours",
+            "neighbours_regularization",
+            "neighbours_share",
+        }
+    )
     """Keys that leave the vectors as they are. Subclasses add theirs."""
 
     def learned_by(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError, ModelError
 from recsys.models.factors.embeddings import Embeddings, degrees_of_items, popularity_scale
 from recsys.models.factors.model_file import NAME, read_model_file, write_model_file
+from recsys.models.neighbours.weights import NeighbourWeights, with_neighbours_part
 
 _SOURCES, _DEGREE = "sources.npy", "item_degree.npy"
 
@@ -33,6 +34,7 @@ class LinearFactorModel:
     sources: Floats
     transform: str
     losses: tuple[float, ...] = ()
+    neighbours: NeighbourWeights | None = None
 
     def __post_init__(self) -> None:
         if self.transform not in TRANSFORMS:
@@ -72,7 +74,7 @@ class LinearFactorModel:
         wanted = self.embeddings.items[targets].astype(np.float64)
         scale = self.embeddings.item_scale[targets].astype(np.float64)
         parts: Doubles = (wanted @ sources.T) * weights * scale[:, None]
-        return parts
+        return with_neighbours_part(parts, self.neighbours, history, targets)
 
     def rotated(self, rotation: Floats) -> "LinearFactorModel":
         """The same model in another basis. `rotation`: float32 (d, d), orthogonal."""
@@ -82,9 +84,15 @@ class LinearFactorModel:
         """The same model with other embeddings for the same users and items; the sources stay."""
         return replace(self, embeddings=embeddings)
 
+    def with_neighbours(self, neighbours: NeighbourWeights | None) -> "LinearFactorModel":
+        """The same vectors with these neighbours."""
+        return replace(self, neighbours=neighbours)
+
     def save(self, folder: Path) -> None:
-        """Write the embeddings, the sources, the degrees and model.json into `folder`, which is made if missing."""
+        """Write embeddings, sources, degrees, neighbours and model.json into `folder`, which is made if missing."""
         self.embeddings.save(folder)
+        if self.neighbours is not None:
+            self.neighbours.save(folder)
         save_array(self.sources, folder / _SOURCES)
         save_array(self.item_degree, folder / _DEGREE)
         write_model_file(folder, self.algorithm, transform=self.transform, losses=list(self.losses))
@@ -98,8 +106,9 @@ class LinearFactorModel:
                 np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (_SOURCES, _DEGREE)
             )
             losses = tuple(map(float, settings["losses"]))
+            neighbours = NeighbourWeights.load(folder, len(embeddings.items))
             return LinearFactorModel(
-                settings["algorithm"], embeddings, degree, sources, str(settings["transform"]), losses
+                settings["algorithm"], embeddings, degree, sources, str(settings["transform"]), losses, neighbours
             )
         except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
             raise ArtifactError(f"{folder}: expected {_SOURCES}, {_DEGREE} and {NAME}: {error}") from error

@@ -11,15 +11,17 @@ from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.models.factors.embeddings import Embeddings
+from recsys.models.neighbours.weights import NeighbourWeights
 from recsys.models.recommender import Queries
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.topk import TopK, place
 
 
 class FactorModel(Protocol):
-    """User and item vectors, and a way to make a vector for a user who was not in training.
+    """User and item vectors, a way to make a vector for a user who was not in training, and perhaps neighbours.
 
-    A user or an item without entries in training has the zero vector.
+    The score of an item is the inner product of its vector and the user's, multiplied by its scale, and what the
+    neighbours add for the user's history. A user or an item without entries in training has the zero vector.
     """
 
     @property
@@ -33,6 +35,10 @@ class FactorModel(Protocol):
     @property
     def item_degree(self) -> Floats:
         """float32 (n_items,): distinct users of each item in training."""
+
+    @property
+    def neighbours(self) -> NeighbourWeights | None:
+        """What the items of a history add to the scores of others; None if scores are inner products alone."""
 
     @property
     def losses(self) -> tuple[float, ...]:
@@ -49,7 +55,7 @@ class FactorModel(Protocol):
         """Float64 (k, m): what each of the m entries of `history` adds to the scores of k `targets`.
 
         `history`: a single row, canonical float32 CSR (1, n_items). `targets`: int32 (k,), item positions. A row of
-        the result sums to the score that the vector of `fold_in(history, emphasis)` gives its target.
+        the result sums to the score of its target: by the vector of `fold_in(history, emphasis)`, and by neighbours.
         Raises ModelError if `history` is not a single row.
         """
 
@@ -58,6 +64,9 @@ class FactorModel(Protocol):
 
     def with_embeddings(self, embeddings: Embeddings) -> Self:
         """The same model with other embeddings for the same users and items, see `recsys.models.completion`."""
+
+    def with_neighbours(self, neighbours: NeighbourWeights | None) -> Self:
+        """The same vectors with these neighbours."""
 
     def save(self, folder: Path) -> None:
         """Write it into `folder`, which is made if missing. `registry.load_model` reads it."""
@@ -73,7 +82,7 @@ is the model that a fit of that many iterations would return. An exception ends 
 
 @dataclass(frozen=True, eq=False)
 class FactorRecommender:
-    """Ranks items by their inner product with a user's vector.
+    """Ranks items by their inner product with a user's vector, and what the neighbours add for the history.
 
     `search` holds the `scoring_items` of the model. Raises ModelError if it holds another number of items.
     """

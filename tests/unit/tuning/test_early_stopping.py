@@ -95,7 +95,7 @@ class TestMeasuredFits:
         whole = data.scores(vectors, model, EXPONENTS)
         blocks = data.scores(vectors, model, EXPONENTS, scores_per_block=7 * data.train.n_items)
         np.testing.assert_allclose(blocks, whole)
-        assert whole.shape == (len(EXPONENTS), data.n_users)
+        assert whole.shape == (len(EXPONENTS), 1, data.n_users)
 
     def test_zero_vectors_have_no_list_and_stand_in_none(self, data: ValidationSet, small: PipelineConfig) -> None:
         model = fit_model(data.train, small.model)
@@ -104,7 +104,7 @@ class TestMeasuredFits:
         best = int(np.bincount(data.holdout.indices).argmax())
         items[best] = 0  # would be first in nearly all lists
         emptied = model.with_embeddings(replace(model.embeddings, users=users, items=items))
-        scored = data.scores(data.user_vectors(emptied), emptied, (0.0,))[0]
+        scored = data.scores(data.user_vectors(emptied), emptied, (0.0,))[0, 0]
         assert not scored[:3].any()
         sought = data.holdout[:, [best]].toarray()[:, 0] > 0
         only_that = np.flatnonzero((np.diff(data.holdout.indptr) == 1) & sought)

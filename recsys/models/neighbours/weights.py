@@ -1,0 +1,93 @@
+"""NeighbourWeights: what each item of a history adds to the scores of the items near it."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from recsys.data.arrays import Doubles, Indices
+from recsys.data.matrix import Csr, check_canonical, load_csr, presence, save_csr
+from recsys.errors import ArtifactError, DataError, ModelError
+
+_PREFIX, _SETTINGS = "neighbours", "neighbours.json"
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourWeights:
+    """The local part of a score: the sum of `strength` times `weights[j, i]` over the items j of a history.
+
+    `weights`: canonical float32 CSR (n_items, n_items), values above zero, nothing on the diagonal; row j holds what
+    item j of a history adds to the scores of other items. `strength`: above zero.
+    Raises ModelError if they are not.
+    """
+
+    weights: Csr
+    strength: float
+
+    def __post_init__(self) -> None:
+        n_rows, n_columns = self.weights.shape
+        if n_rows != n_columns or not (0 < self.strength < np.inf):
+            raise ModelError(f"neighbours: {self.weights.shape}, strength {self.strength}; expected square, above 0")
+        try:
+            check_canonical(self.weights)
+        except DataError as error:
+            raise ModelError(f"neighbours: {error}") from error
+
+    @property
+    def n_items(self) -> int:
+        """The items that histories are over."""
+        return int(self.weights.shape[0])
+
+    def added(self, history: Csr) -> Csr:
+        """Canonical float32 CSR (n, n_items), above zero: what each row of `history` adds to the scores of items.
+
+        `history`: canonical CSR (n, n_items), of which only the places count, not the values. The sum runs in the
+        order of the history's items, so a row does not depend on the other rows, to the last bit.
+        Raises ModelError if `history` is over other items.
+        """
+        if history.shape[1] != self.n_items:
+            raise ModelError(f"neighbours: a history over {history.shape[1]} items, expected {self.n_items}")
+        summed: Csr = presence(history) @ self.weights
+        summed.sort_indices()
+        summed.data *= np.float32(self.strength)
+        return summed
+
+    def contributions(self, history: Csr, targets: Indices) -> Doubles:
+        """Float64 (k, m): what each of the m entries of `history`, a single row, adds to the scores of k `targets`.
+
+        `targets`: int32 (k,), item positions. A row sums to what `added` gives its target, up to rounding.
+        Raises ModelError if `history` is not a single row.
+        """
+        if history.shape[0] != 1:
+            raise ModelError(f"contributions: {history.shape[0]} histories, expected one")
+        parts: Doubles = self.weights[history.indices][:, targets].toarray().T.astype(np.float64)
+        return parts * self.strength
+
+    def with_strength(self, strength: float) -> "NeighbourWeights":
+        """The same weights with another strength."""
+        return replace(self, strength=strength)
+
+    def save(self, folder: Path) -> None:
+        """Write the weights and their strength into `folder`, which exists."""
+        save_csr(self.weights, folder / _PREFIX)
+        (folder / _SETTINGS).write_text(json.dumps({"strength": self.strength}) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def load(folder: Path, n_items: int) -> "NeighbourWeights | None":
+        """Map what `save` wrote; None if the model in `folder` has no neighbours. Raises ArtifactError if damaged."""
+        path = folder / _SETTINGS
+        if not path.exists():
+            return None
+        weights = load_csr(folder / _PREFIX, (n_items, n_items))
+        try:
+            return NeighbourWeights(weights, float(json.loads(path.read_text(encoding="utf-8"))["strength"]))
+        except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
+            raise ArtifactError(f"{path}: expected the strength of the neighbours: {error}") from error
+
+
+def with_neighbours_part(
+    parts: Doubles, neighbours: NeighbourWeights | None, history: Csr, targets: Indices
+) -> Doubles:
+    """`parts`, float64 (k, m), what a history adds to the scores of `targets` by the vectors, and by `neighbours`."""
+    return parts if neighbours is None else parts + neighbours.contributions(history, targets)
