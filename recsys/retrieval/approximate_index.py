@@ -12,11 +12,12 @@ from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.map_ordered import map_blas
 from recsys.progress import Progress
-from recsys.retrieval.exclusion import forbid_candidates
+from recsys.retrieval.exclusion import forbid_candidates, some_rows
 from recsys.retrieval.families.family import Family, Structure
 from recsys.retrieval.flat_index import ASKING, LARGE_SHARE, FlatIndex
 from recsys.retrieval.rescoring import rescored
 from recsys.retrieval.search import check_queries
+from recsys.retrieval.support import best_with_support
 from recsys.retrieval.topk import TopK, empty_top_k, place, stack, top_k_of_candidates
 
 TUNED_K = 100
@@ -115,40 +116,45 @@ class ApproximateIndex:
         candidates = self.parameters.candidates * (_CANDIDATE + _CANDIDATE_DIMENSION * factors)
         return float(ASKING + proposing + candidates) / 1000
 
-    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
+    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None, added: Csr | None = None) -> TopK:
         """The k best of what is found for each query; see `ItemSearch.search`.
 
-        Scores are exact inner products. `exclude` is canonical: its columns are sorted within a row.
+        Scores are exact. `exclude` is canonical: its columns are sorted within a row. What is `added` misses no item:
+        the structure proposes by inner product alone, and all items that something is added to are candidates too.
         """
-        check_queries(vectors, k, exclude, shape=self.exact.items.shape)
+        check_queries(vectors, k, exclude, added=added, shape=self.exact.items.shape)
         width = k + (np.zeros(len(vectors), np.int64) if exclude is None else np.diff(exclude.indptr))
         narrow = width < self.exact.items.n_listable * LARGE_SHARE
         steps = np.where(narrow & vectors.any(axis=1), steps_to(width), _EXACTLY)
-        answer = self._search_by_steps(vectors, k, exclude, steps)
+        answer = self._search_by_steps(vectors, k, exclude, added, steps)
         short = np.flatnonzero((answer.counts < k) | (steps == _EXACTLY))
         if len(short) == 0:
             return answer
-        exact = self.exact.search(vectors[short], k, exclude=None if exclude is None else exclude[short])
+        exact = self.exact.search(vectors[short], k, exclude=some_rows(exclude, short), added=some_rows(added, short))
         return place([(np.arange(len(answer)), answer), (short, exact)], len(answer), k)
 
-    def _search_by_steps(self, vectors: Floats, k: int, exclude: Csr | None, steps: NDArray[np.int64]) -> TopK:
+    def _search_by_steps(
+        self, vectors: Floats, k: int, exclude: Csr | None, added: Csr | None, steps: NDArray[np.int64]
+    ) -> TopK:
         """Answers with parameters grown by `steps`, int64 (n,); none for the rows that are _EXACTLY."""
         present = np.unique(steps)
         if len(present) == 1 and present[0] != _EXACTLY:
-            return self._search_alike(vectors, k, exclude, self.parameters.grown(int(present[0])))
+            return self._search_alike(vectors, k, exclude, added, self.parameters.grown(int(present[0])))
         parts = []
         for step in present[present != _EXACTLY].tolist():
             rows = np.flatnonzero(steps == step)
-            without = None if exclude is None else exclude[rows]
-            parts.append((rows, self._search_alike(vectors[rows], k, without, self.parameters.grown(step))))
+            without, plus = some_rows(exclude, rows), some_rows(added, rows)
+            parts.append((rows, self._search_alike(vectors[rows], k, without, plus, self.parameters.grown(step))))
         return place(parts, len(vectors), k)
 
-    def _search_alike(self, vectors: Floats, k: int, exclude: Csr | None, parameters: SearchParameters) -> TopK:
+    def _search_alike(
+        self, vectors: Floats, k: int, exclude: Csr | None, added: Csr | None, parameters: SearchParameters
+    ) -> TopK:
         """Answers to queries that are looked for equally hard, none of them all zero."""
         n, factors = vectors.shape
         count = min(self.n_items, parameters.candidates)
         size = max(1, min(_QUERIES_AT_ONCE, _GATHERED_AT_ONCE // (count * factors)))
-        items, slack = self.exact.items, self.exact.items.slack(vectors)
+        items, slack = self.exact.items, self.exact.items.slack(vectors, added)
 
         def search_block(start: int) -> TopK:
             block = slice(start, start + size)
@@ -157,8 +163,12 @@ class ApproximateIndex:
             scores: Floats = np.matmul(np.take(self._plain, found, axis=0, mode="clip"), queries[:, :, None])[:, :, 0]
             scores[(found < 0) | (found >= self.n_items)] = -np.inf
             candidates = found.astype(np.int32)
-            without = exclude if exclude is None or size >= n else exclude[block]
+            without, plus = (exclude, added) if size >= n else (some_rows(exclude, block), some_rows(added, block))
             forbid_candidates(scores, candidates, items.zeros, without)
+            if plus is not None:
+                return best_with_support(
+                    candidates, scores, queries, items=items, k=k, slack=slack[block], exclude=without, added=plus
+                )
             near = top_k_of_candidates(candidates, scores, max(k, count))
             return rescored(near, queries, items, k=k, slack=slack[block])
 

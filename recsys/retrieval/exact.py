@@ -8,7 +8,8 @@ import numpy as np
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.map_ordered import map_blas
-from recsys.retrieval.exclusion import forbid
+from recsys.retrieval.addition import add_to
+from recsys.retrieval.exclusion import forbid, some_rows
 from recsys.retrieval.rescoring import ItemVectors, best_of_scores, squared_lengths
 from recsys.retrieval.search import check_queries
 from recsys.retrieval.topk import TopK, empty_top_k, select_top_k, stack
@@ -52,16 +53,20 @@ class ExactSearch:
         """This search, which compares every item already."""
         return self
 
-    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
+    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None, added: Csr | None = None) -> TopK:
         """The k best items of each query; see `ItemSearch.search`."""
-        check_queries(vectors, k, exclude, shape=self._items.shape)
-        slack = self._items.slack(vectors)
+        check_queries(vectors, k, exclude, added=added, shape=self._items.shape)
+        slack = self._items.slack(vectors, added)
 
         def best(start: int, stop: int) -> TopK:
             block = self._product(vectors[start:stop], self._items.vectors)
+            add_to(block, added, start)
             block[:, self._items.zeros] = -np.inf
             forbid(block, exclude, start)
-            return best_of_scores(block, vectors[start:stop], self._items, k=k, slack=slack[start:stop])
+            rows = slice(start, stop)
+            return best_of_scores(
+                block, vectors[rows], self._items, k=k, slack=slack[rows], added=some_rows(added, rows)
+            )
 
         return by_blocks(best, (len(vectors), self.n_items), k, scores_per_block=self._scores_per_block)
 

@@ -64,13 +64,26 @@ def forbid_candidates(scores: Floats, indices: Indices, zeros: Indices, exclude:
         scores[zeros[np.minimum(np.searchsorted(zeros, indices), len(zeros) - 1)] == indices] = -np.inf
 
 
+def some_rows(rows_of: Csr | None, rows: NDArray[np.intp] | slice) -> Csr | None:
+    """The given rows; None of None."""
+    return None if rows_of is None else rows_of[rows]
+
+
 def stored(indices: Indices, exclude: Csr) -> NDArray[np.bool_]:
     """bool (n, w): whether row i of `exclude` stores the column `indices[i, j]`."""
-    if len(exclude.indices) == 0:
-        return np.zeros(indices.shape, np.bool_)
-    n, n_items = exclude.shape
+    return places_of(indices, exclude)[1]
+
+
+def places_of(indices: Indices, rows: Csr) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Where row i of `rows`, CSR (n, n_items), stores the column `indices[i, j]`: intp (n, w), places in its `data`.
+
+    And bool (n, w), whether it does: other places mean nothing. Columns are sorted within a row of `rows`.
+    """
+    if len(rows.indices) == 0:
+        return np.zeros(indices.shape, np.intp), np.zeros(indices.shape, np.bool_)
+    n, n_items = rows.shape
     first_key = np.arange(n, dtype=np.int64) * n_items
-    keys = np.repeat(first_key, np.diff(exclude.indptr)) + exclude.indices
+    keys = np.repeat(first_key, np.diff(rows.indptr)) + rows.indices
     wanted = first_key[:, None] + indices
-    found: NDArray[np.bool_] = keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted
-    return found
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return place, keys[place] == wanted

@@ -10,9 +10,10 @@ from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import ExactSearch
-from recsys.retrieval.exclusion import fetch_groups, forbid_candidates
+from recsys.retrieval.exclusion import fetch_groups, forbid_candidates, some_rows
 from recsys.retrieval.rescoring import ItemVectors, reordered
 from recsys.retrieval.search import check_queries
+from recsys.retrieval.support import best_with_support
 from recsys.retrieval.topk import TopK, place
 
 logger = logging.getLogger(__name__)
@@ -55,35 +56,43 @@ class FlatIndex:
         """This index, which compares every item already."""
         return self
 
-    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
+    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None, added: Csr | None = None) -> TopK:
         """The k best items of each query; see `ItemSearch.search`.
 
         `exclude` is canonical: its columns are sorted within a row.
         """
-        check_queries(vectors, k, exclude, shape=self.items.shape)
+        check_queries(vectors, k, exclude, added=added, shape=self.items.shape)
         if len(vectors) >= _MANY_QUERIES:
-            return self._exact.search(vectors, k, exclude=exclude)
+            return self._exact.search(vectors, k, exclude=exclude, added=added)
         groups = list(fetch_groups(len(vectors), k, exclude))
         if len(groups) == 1:
-            return self._search_group(vectors, k, groups[0][1], exclude)
-        parts = (
-            (queries, self._search_group(vectors[queries], k, width, None if exclude is None else exclude[queries]))
-            for queries, width in groups
-        )
+            return self._search_group(vectors, k, groups[0][1], exclude, added)
+        parts = []
+        for queries, width in groups:
+            without, plus = some_rows(exclude, queries), some_rows(added, queries)
+            parts.append((queries, self._search_group(vectors[queries], k, width, without, plus)))
         return place(parts, len(vectors), k)
 
-    def _search_group(self, vectors: Floats, k: int, width: int, exclude: Csr | None) -> TopK:
+    def _search_group(self, vectors: Floats, k: int, width: int, exclude: Csr | None, added: Csr | None) -> TopK:
         """Fetch `width` and a few more, which tell whether what was left behind could be among the k best."""
         if width >= self.n_items * LARGE_SHARE:
-            return self._exact.search(vectors, k, exclude=exclude)
+            return self._exact.search(vectors, k, exclude=exclude, added=added)
         scores, found = faiss.knn(vectors, self.vectors, width + _SPARE, metric=faiss.METRIC_INNER_PRODUCT)
         last, indices = scores[:, -1].copy(), found.astype(np.int32)
         forbid_candidates(scores, indices, self.items.zeros, exclude)
-        answer = reordered(indices, scores, vectors, self.items, k=k)
-        unsure = np.flatnonzero(answer.scores[:, -1] - self.items.slack(vectors) <= last)
+        slack = self.items.slack(vectors, added)
+        if added is None:
+            answer = reordered(indices, scores, vectors, self.items, k=k)
+        else:
+            answer = best_with_support(
+                indices, scores, vectors, items=self.items, k=k, slack=slack, exclude=exclude, added=added
+            )
+        unsure = np.flatnonzero(answer.scores[:, -1] - slack <= last)
         if len(unsure) == 0:
             return answer
-        again = self._exact.search(vectors[unsure], k, exclude=None if exclude is None else exclude[unsure])
+        again = self._exact.search(
+            vectors[unsure], k, exclude=some_rows(exclude, unsure), added=some_rows(added, unsure)
+        )
         return place([(np.arange(len(answer)), answer), (unsure, again)], len(answer), k)
 
     def estimated_microseconds(self, queries: Floats) -> float:

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.data.arrays import Doubles, Floats, Indices, read_only
+from recsys.data.matrix import Csr
 from recsys.errors import ModelError
+from recsys.retrieval.addition import added_at, largest_added
+from recsys.retrieval.exclusion import some_rows
 from recsys.retrieval.topk import TopK, empty_top_k, near_top_k, row_blocks, stack, top_k_of_candidates
 
 # Elements of the gathered vectors of one block: 512 KiB in double precision, which stay in the cache of one core.
@@ -19,16 +22,21 @@ GATHERED_PER_BLOCK = 2**16
 
 _UNIT_ROUNDOFF, _LEAST = 2.0**-24, 2.0**-149
 
+_ADDED_ROUNDINGS = 8
+"""Of a sum in float32, twice: of the sum that proposes, of the one that counts, of this bound, of its comparison."""
+
 
 @dataclass(frozen=True, eq=False)
 class ItemVectors:
     """Item vectors as a search uses them.
 
-    `vectors`: float32 (n_items, d), kept, not copied. `longest`: the length of the longest. `zeros`: int32 (m,),
-    ascending, the positions of vectors that are all zero: items without a learned vector, which no search lists.
+    `vectors`: float32 (n_items, d), kept, not copied. `lengths`: float32 (n_items,), theirs, above zero.
+    `longest`: the largest of these. `zeros`: int32 (m,), ascending, the positions of vectors that are all zero: items
+    without a learned vector, which no search lists.
     """
 
     vectors: Floats
+    lengths: Floats
     longest: float
     zeros: Indices
 
@@ -46,8 +54,11 @@ class ItemVectors:
             squares = squared_lengths(vectors)
         small = np.flatnonzero(squares < np.finfo(np.float32).tiny)
         zeros = small[~vectors[small].any(axis=1)].astype(np.int32)
-        longest = float(np.sqrt(squares.max(initial=np.finfo(np.float32).tiny), dtype=np.float64))
-        return ItemVectors(read_only(vectors), longest, read_only(zeros))
+        lengths = np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny), dtype=np.float64)
+        longest = float(lengths.max(initial=np.sqrt(np.finfo(np.float32).tiny, dtype=np.float64)))
+        with np.errstate(over="ignore"):  # an infinite length bounds every product
+            rounded = lengths.astype(np.float32)
+        return ItemVectors(read_only(vectors), read_only(rounded), longest, read_only(zeros))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -59,9 +70,15 @@ class ItemVectors:
         """How many items can be listed: those whose vector is not all zero."""
         return len(self.vectors) - len(self.zeros)
 
-    def slack(self, queries: Floats) -> Doubles:
-        """float64 (n,): `rounding_slack` of `queries`, float32 (n, d), with these vectors."""
-        return rounding_slack(queries, longest=self.longest)
+    def slack(self, queries: Floats, added: Csr | None = None) -> Doubles:
+        """float64 (n,): `rounding_slack` of `queries`, float32 (n, d), with these vectors.
+
+        `added`: CSR (n, n_items), at least 0, what is added to the products: one more rounding of each sum.
+        """
+        slack = rounding_slack(queries, longest=self.longest)
+        if added is None:
+            return slack
+        return np.where(slack > 0, slack + _ADDED_ROUNDINGS * _UNIT_ROUNDOFF * largest_added(added), 0)
 
 
 def rounding_slack(queries: Floats, *, longest: float) -> Doubles:
@@ -89,34 +106,46 @@ def squared_lengths(vectors: Floats) -> Doubles:
     return squares
 
 
-def best_of_scores(scores: Floats, queries: Floats, items: ItemVectors, *, k: int, slack: Doubles) -> TopK:
+def best_of_scores(
+    scores: Floats, queries: Floats, items: ItemVectors, *, k: int, slack: Doubles, added: Csr | None = None
+) -> TopK:
     """The k best items of each of `queries`, float32 (n, d), of which `scores`, float32 (n, n_items), propose some.
 
-    `scores`: inner products in any order of summation; -inf means "not allowed". `slack`: from `ItemVectors.slack`.
+    `scores`: inner products in any order of summation, with what is `added`, canonical CSR (n, n_items), to them;
+    -inf means "not allowed". `slack`: from `ItemVectors.slack`.
     """
     if scores.size == 0:
         return empty_top_k(len(scores), k)
     blocks = row_blocks(scores.shape)
     near = ((block, near_top_k(scores[block], k, slack[block])) for block in blocks)
-    return stack([rescored(top, queries[block], items, k=k, slack=slack[block]) for block, top in near])
+    return stack(
+        [
+            rescored(top, queries[block], items, k=k, slack=slack[block], added=some_rows(added, block))
+            for block, top in near
+        ]
+    )
 
 
-def rescored(near: TopK, queries: Floats, items: ItemVectors, *, k: int, slack: Doubles) -> TopK:
-    """The k best of `near`, by `inner_products`; equal scores by lower index.
+def rescored(
+    near: TopK, queries: Floats, items: ItemVectors, *, k: int, slack: Doubles, added: Csr | None = None
+) -> TopK:
+    """The k best of `near`, by `totals`; equal scores by lower index.
 
     `near`: candidates in the order of their float32 scores, among them all that are within `slack`, float64 (n,), of
     the k-th best. `queries`: float32 (n, d), those that they answer.
     """
     width = _width(near, k, slack)
-    return reordered(near.indices[:, :width], near.scores[:, :width], queries, items, k=k)
+    return reordered(near.indices[:, :width], near.scores[:, :width], queries, items, k=k, added=added)
 
 
-def reordered(indices: Indices, scores: Floats, queries: Floats, items: ItemVectors, *, k: int) -> TopK:
-    """The k best of the candidates `indices`, int32 (n, w), by `inner_products`; equal scores by lower index.
+def reordered(
+    indices: Indices, scores: Floats, queries: Floats, items: ItemVectors, *, k: int, added: Csr | None = None
+) -> TopK:
+    """The k best of the candidates `indices`, int32 (n, w), by `totals`; equal scores by lower index.
 
     `scores`: float32 (n, w), those they were found with, of which only -inf, "not allowed", counts.
     """
-    products = inner_products(queries, items.vectors, indices)
+    products = totals(queries, items.vectors, indices, added=added)
     return top_k_of_candidates(indices, np.where(scores > -np.inf, products, np.float32(-np.inf)), k)
 
 
@@ -128,13 +157,26 @@ def _width(near: TopK, k: int, slack: Doubles) -> int:
     return max(k, int(reach[slack > 0].sum(axis=1).max(initial=0)))
 
 
+def totals(queries: Floats, vectors: Floats, indices: Indices, *, added: Csr | None = None) -> Floats:
+    """float32 (n, w): `inner_products`, and what is `added` to them: canonical float32 CSR (n, m), or None.
+
+    The one score of an item for a query, wherever it is listed. Both parts are summed in float64 and rounded once.
+    """
+    return inner_products(queries, vectors, indices, more=None if added is None else added_at(added, indices))
+
+
 def inner_products(
-    queries: Floats, vectors: Floats, indices: Indices, *, gathered_per_block: int = GATHERED_PER_BLOCK
+    queries: Floats,
+    vectors: Floats,
+    indices: Indices,
+    *,
+    more: Floats | None = None,
+    gathered_per_block: int = GATHERED_PER_BLOCK,
 ) -> Floats:
     """float32 (n, w): `queries`, float32 (n, d), with the rows `indices`, (n, w), of `vectors`, float32 (m, d).
 
     Products are exact in float64 and added up there by numpy itself, never by BLAS, whose order depends on where a
-    row lies; the sum is rounded once. Padding gets any number.
+    row lies; `more`, float32 (n, w), is added there too, and the sum is rounded once. Padding gets any number.
     """
     (n, w), d = indices.shape, vectors.shape[1]
     products = np.empty((n, w), np.float32)
@@ -145,5 +187,6 @@ def inner_products(
         for left in range(0, w, columns):
             block = (slice(top, top + rows), slice(left, left + columns))
             gathered = np.take(vectors, indices[block], axis=0).astype(np.float64)
-            products[block] = np.einsum("nwd,nd->nw", gathered, factors)
+            sums = np.einsum("nwd,nd->nw", gathered, factors)
+            products[block] = sums if more is None else sums + more[block]
     return products

@@ -7,6 +7,7 @@ import numpy as np
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
+from recsys.retrieval.addition import check_added
 from recsys.retrieval.topk import TopK
 
 
@@ -21,13 +22,15 @@ class ItemSearch(Protocol):
     def exact(self) -> "ItemSearch":
         """Search that compares every one of the same items; this search if it approximates nothing."""
 
-    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
-        """The k items with the largest inner product with each query.
+    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None, added: Csr | None = None) -> TopK:
+        """The k items with the largest score for each query: the inner product, and what is `added` to it.
 
         `vectors`: float32 (n, d), finite. `exclude`: CSR (n, n_items); row i holds the items that query i must
-        not get. Equal scores are ordered by index. An item whose vector is all zero has no learned vector and is
+        not get. `added`: canonical float32 CSR (n, n_items), finite and at least 0; row i is added to the inner
+        products of query i. The sum is made in double precision and rounded once.
+        Equal scores are ordered by index. An item whose vector is all zero has no learned vector and is
         never listed. There are fewer than k only if fewer are left. An answer does not depend on the other queries.
-        Raises ModelError if shapes do not fit, `vectors` are not finite, or k is not positive.
+        Raises ModelError if shapes do not fit, `vectors` or `added` are not as said, or k is not positive.
         """
 
 
@@ -46,7 +49,9 @@ class VectorIndex(ItemSearch, Protocol):
         """What one query costs, averaged over `queries`, float32 (n, d); from counted work, never by the clock."""
 
 
-def check_queries(vectors: Floats, k: int, exclude: Csr | None, *, shape: tuple[int, int]) -> None:
+def check_queries(
+    vectors: Floats, k: int, exclude: Csr | None, *, added: Csr | None = None, shape: tuple[int, int]
+) -> None:
     """Raise ModelError unless the arguments of a search fit item vectors of `shape` (n_items, d)."""
     n_items, d = shape
     if vectors.ndim != 2 or vectors.shape[1] != d or vectors.dtype != np.float32:
@@ -57,3 +62,4 @@ def check_queries(vectors: Floats, k: int, exclude: Csr | None, *, shape: tuple[
         raise ModelError(f"search: k is {k}, expected at least 1")
     if exclude is not None and exclude.shape != (len(vectors), n_items):
         raise ModelError(f"search: exclude is {exclude.shape}, expected ({len(vectors)}, {n_items})")
+    check_added(added, (len(vectors), n_items))

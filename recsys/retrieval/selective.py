@@ -11,6 +11,7 @@ from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.retrieval.exact import ExactSearch
+from recsys.retrieval.exclusion import some_rows
 from recsys.retrieval.search import ItemSearch, check_queries
 from recsys.retrieval.topk import PAD, TopK, empty_top_k, place, top_k_from_sorted
 
@@ -78,19 +79,21 @@ class SubsetSearch:
         """Memory of the vectors and positions."""
         return len(self._positions) * (4 * self._shape[1] + 8)
 
-    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
-        """The k best of the subset; see `ItemSearch.search`. `exclude` is over all items."""
-        check_queries(vectors, k, exclude, shape=self._shape)
-        found = self._exact.search(vectors, k, exclude=None if exclude is None else self._within(exclude))
+    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None, added: Csr | None = None) -> TopK:
+        """The k best of the subset; see `ItemSearch.search`. `exclude` and `added` are over all items."""
+        check_queries(vectors, k, exclude, added=added, shape=self._shape)
+        found = self._exact.search(vectors, k, exclude=self._within(exclude), added=self._within(added))
         return TopK(self._position_or_pad[found.indices], found.scores, found.counts)
 
-    def _within(self, exclude: Csr) -> Csr:
-        """CSR (n, m): the columns of `exclude` that the subset has, numbered as there."""
-        column = np.searchsorted(self._positions, exclude.indices).astype(np.int32)
-        stored = self._position_or_pad[column] == exclude.indices
-        indptr = np.append(0, np.cumsum(stored)).astype(np.int32)[exclude.indptr]
-        shape = (exclude.shape[0], len(self._positions))
-        return Csr((exclude.data[stored], column[stored], indptr), shape=shape)
+    def _within(self, rows: Csr | None) -> Csr | None:
+        """CSR (n, m): the columns of `rows`, CSR (n, n_items), that the subset has, numbered as there."""
+        if rows is None:
+            return None
+        column = np.searchsorted(self._positions, rows.indices).astype(np.int32)
+        stored = self._position_or_pad[column] == rows.indices
+        indptr = np.append(0, np.cumsum(stored)).astype(np.int32)[rows.indptr]
+        shape = (rows.shape[0], len(self._positions))
+        return Csr((rows.data[stored], column[stored], indptr), shape=shape)
 
 
 class OverFetching:
@@ -125,22 +128,23 @@ class OverFetching:
         """Memory in addition to that of the index, in bytes."""
         return self._allowed.nbytes
 
-    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None) -> TopK:
+    def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None, added: Csr | None = None) -> TopK:
         """The k best of the allowed items; see `ItemSearch.search`."""
         width = min(self.n_items, _SLACK * k * self.n_items // max(1, self._n_allowed))
         if width >= self._n_allowed:
-            return self._search_all(vectors, k, exclude)
-        answer = _drop(self._index.search(vectors, width, exclude=exclude), self._allowed, k)
+            return self._search_all(vectors, k, exclude, added)
+        answer = _drop(self._index.search(vectors, width, exclude=exclude, added=added), self._allowed, k)
         short = np.flatnonzero(answer.counts < k)
         if len(short) == 0:
             return answer
-        again = self._search_all(vectors[short], k, None if exclude is None else exclude[short])
+        again = self._search_all(vectors[short], k, some_rows(exclude, short), some_rows(added, short))
         return place([(np.arange(len(answer)), answer), (short, again)], len(answer), k)
 
-    def _search_all(self, vectors: Floats, k: int, exclude: Csr | None) -> TopK:
+    def _search_all(self, vectors: Floats, k: int, exclude: Csr | None, added: Csr | None) -> TopK:
         best = empty_top_k(len(vectors), k)
         for positions in self._blocks():
-            found = SubsetSearch(self._gather(positions), positions, self.n_items).search(vectors, k, exclude=exclude)
+            subset = SubsetSearch(self._gather(positions), positions, self.n_items)
+            found = subset.search(vectors, k, exclude=exclude, added=added)
             best = _merge(best, found)
         return best
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from recsys.errors import ModelError
 from recsys.progress import silent
@@ -34,6 +35,21 @@ def queries(exclude):
     vectors = np.random.default_rng(7).integers(-3, 4, (exclude.shape[0], FACTORS)).astype(np.float32)
     vectors[3] = 0
     return vectors
+
+
+@pytest.fixture(scope="module")
+def added(exclude):
+    """Whole numbers for 120 items per query, some of them 0, seen or without a vector; none for two queries."""
+    rng = np.random.default_rng(10)
+    rows = []
+    for query in range(exclude.shape[0]):
+        row = np.zeros(exclude.shape[1], np.float32)
+        row[rng.choice(exclude.shape[1], 120, replace=False)] = rng.integers(1, 9, 120)
+        row[ZEROS] = 50
+        rows.append(row if query not in (4, 9) else 0 * row)
+    stored = sp.csr_matrix(np.array(rows))
+    stored.data[::11] = 0
+    return stored
 
 
 def search_of(name, items):
@@ -90,6 +106,60 @@ class TestItemSearch:
         np.testing.assert_array_equal(some.scores, none.scores)
 
 
+def best_totals(totals, k):
+    best = np.lexsort((np.arange(len(totals)), -totals))[:k]
+    return best[totals[best] > -np.inf]
+
+
+@pytest.mark.parametrize("leaves_out", [True, False])
+@pytest.mark.parametrize(("k", "batch"), [(1, 1), (3, 2), (10, 1), (10, 1000), (500, 5), (1000, 1000)])
+def test_what_is_added_counts_as_the_product_does(search, items, queries, exclude, added, k, batch, leaves_out):
+    for start in range(0, len(queries), batch):
+        rows = slice(start, start + batch)
+        top = search.search(queries[rows], k, exclude=exclude[rows] if leaves_out else None, added=added[rows])
+        for query, (indices, scores) in zip(range(*rows.indices(len(queries))), top.rows(), strict=True):
+            totals = (items.astype(np.float64) @ queries[query] + added[query].toarray()[0]).astype(np.float32)
+            totals[ZEROS] = -np.inf
+            if leaves_out:
+                totals[exclude[query].indices] = -np.inf
+            np.testing.assert_array_equal(indices, best_totals(totals, k))
+            np.testing.assert_array_equal(scores, totals[indices])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_something_is_added_to_is_found_however_little_an_index_looks(name, items, queries, exclude, added):
+    index = build_approximate(FAMILIES[name], build_index(items), seed=1, progress=silent)
+    proposed = index.search(queries, 10, exclude=exclude)
+    found = index.search(queries, 10, exclude=exclude, added=added)
+    for query, (indices, scores) in enumerate(found.rows()):
+        plus = added[query].toarray()[0]
+        totals = np.full(len(items), -np.inf, np.float32)
+        both = np.union1d(proposed.row(query)[0], added[query].indices)
+        totals[both] = items[both] @ queries[query] + plus[both]
+        totals[[*ZEROS, *exclude[query].indices]] = -np.inf
+        np.testing.assert_array_equal(indices, best_totals(totals, 10))
+        np.testing.assert_array_equal(scores, totals[indices])
+
+
+def test_adding_nothing_is_not_adding(search, queries, exclude, added):
+    nothing = added[np.full(len(queries), 4)]
+    some, none = (search.search(queries, 9, exclude=exclude, added=given) for given in (nothing, None))
+    np.testing.assert_array_equal(some.indices, none.indices)
+    np.testing.assert_array_equal(some.scores, none.scores)
+
+
+@pytest.mark.parametrize("wrong", [-1, np.nan, np.inf])
+def test_what_cannot_be_added_is_refused(search, queries, added, wrong):
+    with pytest.raises(ModelError, match="added is float32"):
+        search.search(queries[:1], 3, added=added[:2])
+    with pytest.raises(ModelError, match="added is float64"):
+        search.search(queries[:1], 3, added=added[:1].astype(np.float64))
+    one = added[:1].copy()
+    one.data[7] = wrong
+    with pytest.raises(ModelError, match="added holds"):
+        search.search(queries[:1], 3, added=one)
+
+
 def test_it_knows_its_size_and_refuses_other_dimensions(search, exclude):
     assert search.n_items == exclude.shape[1]
     with pytest.raises(ModelError, match="query vectors"):
@@ -121,7 +191,9 @@ def near_ties():
     for column in nudged.T:
         items[np.arange(1500), column] = np.nextafter(items[np.arange(1500), column], np.float32(0))
     items[::7] = items[0]
-    return items, rng.normal(size=(40, 48)).astype(np.float32)
+    added = sp.random(40, 1500, density=0.1, format="csr", dtype=np.float32, random_state=rng)
+    added.data = rng.choice(np.array([1e-7, 0.1, 0.3], np.float32), added.nnz)
+    return items, rng.normal(size=(40, 48)).astype(np.float32), added
 
 
 @pytest.fixture(scope="module", params=SEARCHES)
@@ -129,24 +201,27 @@ def nearly_tied(request, near_ties):
     return search_of(request.param, near_ties[0])
 
 
+@pytest.mark.parametrize("adds", [False, True])
 @pytest.mark.parametrize("k", [10, 100])
-def test_an_answer_does_not_depend_on_the_queries_beside(nearly_tied, near_ties, k):
-    together = nearly_tied.search(near_ties[1], k)
+def test_an_answer_does_not_depend_on_the_queries_beside(nearly_tied, near_ties, k, adds):
+    _, queries, added = near_ties
+    together = nearly_tied.search(queries, k, added=added if adds else None)
     for batch in (1, 3, 7):
-        for start in range(0, len(near_ties[1]), batch):
-            some = nearly_tied.search(near_ties[1][start : start + batch], k)
-            np.testing.assert_array_equal(some.indices, together.indices[start : start + batch])
-            np.testing.assert_array_equal(some.scores, together.scores[start : start + batch])
+        for start in range(0, len(queries), batch):
+            rows = slice(start, start + batch)
+            some = nearly_tied.search(queries[rows], k, added=added[rows] if adds else None)
+            np.testing.assert_array_equal(some.indices, together.indices[rows])
+            np.testing.assert_array_equal(some.scores, together.scores[rows])
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_an_answer_does_not_depend_on_the_order_of_summation(name, near_ties):
     """Dimensions in another order stand in for another kernel: the same products, added up in another order."""
-    items, queries = near_ties
+    items, queries, added = near_ties
     order = np.random.default_rng(9).permutation(items.shape[1])
-    found = search_of(name, items).search(queries, 50)
+    found = search_of(name, items).search(queries, 50, added=added)
     turned = search_of(name, np.ascontiguousarray(items[:, order])).search(
-        np.ascontiguousarray(queries[:, order]), 50
+        np.ascontiguousarray(queries[:, order]), 50, added=added
     )
     np.testing.assert_array_equal(turned.indices, found.indices)
     np.testing.assert_array_equal(turned.scores, found.scores)

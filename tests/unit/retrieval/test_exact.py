@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,9 +24,10 @@ def test_search_is_the_sorted_product_without_what_is_excluded(data, naive_top_k
 def test_blocks_change_nothing(rng, answers, excluded):
     queries, items = (rng.integers(-4, 5, (rows, 6)).astype(np.float32) for rows in (17, 40))
     exclude = excluded([rng.permutation(40)[: rng.integers(0, 40)].tolist() for _ in range(17)], 40)
-    whole = answers(ExactSearch(items).search(queries, 8, exclude=exclude))
+    asked = {"exclude": exclude, "added": sp.csr_matrix(rng.integers(0, 3, (17, 40)).astype(np.float32))}
+    whole = answers(ExactSearch(items).search(queries, 8, **asked))
     for size in (100, 1):
-        assert answers(ExactSearch(items, scores_per_block=size).search(queries, 8, exclude=exclude)) == whole
+        assert answers(ExactSearch(items, scores_per_block=size).search(queries, 8, **asked)) == whole
 
 
 def test_inputs_are_left_alone(rng, excluded):

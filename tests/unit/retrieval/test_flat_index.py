@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,16 +31,23 @@ def test_answers_are_those_of_exact_search(data, index, tied_items, answers, exc
     n_excluded = data.draw(st.lists(st.sampled_from([0, 1, 3, 9, 300, N_ITEMS]), min_size=n, max_size=n))
     best = np.argsort(-(queries @ tied_items.T), axis=1)
     exclude = excluded([row[:size].tolist() for row, size in zip(best, n_excluded, strict=True)], N_ITEMS)
-    expected = ExactSearch(tied_items).search(queries, k, exclude=exclude)
-    assert answers(index.search(queries, k, exclude=exclude)) == answers(expected)
+    plus = np.where(rng.random((n, N_ITEMS)) < 0.02, rng.integers(1, 9, (n, N_ITEMS)), 0)
+    asked = {
+        "exclude": exclude,
+        "added": sp.csr_matrix(plus.astype(np.float32)) if data.draw(st.booleans()) else None,
+    }
+    expected = ExactSearch(tied_items).search(queries, k, **asked)
+    assert answers(index.search(queries, k, **asked)) == answers(expected)
 
 
 def test_without_ties_nothing_falls_back_to_the_product(rng, monkeypatch, answers):
     items = rng.normal(size=(N_ITEMS, FACTORS)).astype(np.float32)
     index, queries = build_index(items), rng.normal(size=(3, FACTORS)).astype(np.float32)
-    expected = ExactSearch(items).search(queries, 5)
+    added = sp.random(3, N_ITEMS, density=0.05, format="csr", dtype=np.float32, random_state=rng)
+    expected = [ExactSearch(items).search(queries, 5, added=plus) for plus in (None, added)]
     monkeypatch.setattr(ExactSearch, "search", None)
-    np.testing.assert_array_equal(index.search(queries, 5).indices, expected.indices)
+    for plus, top in zip((None, added), expected, strict=True):
+        np.testing.assert_array_equal(index.search(queries, 5, added=plus).indices, top.indices)
 
 
 def test_building_copies_the_vectors(rng):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from recsys.errors import ModelError
 from recsys.retrieval.exact import ExactSearch, matrix_product
@@ -48,6 +49,19 @@ def test_answers_are_those_of_products_in_double_precision(near_ties):
     found = ExactSearch(items).search(queries, 30)
     np.testing.assert_array_equal(found.indices, expected.indices)
     np.testing.assert_array_equal(found.scores, expected.scores)
+
+
+def test_a_large_addition_widens_what_is_settled():
+    """A product that errs by 2 ** -18 falls below half a step of the sum in float32, which is 2 ** -7 wide there."""
+    items = np.array([[2**-8 + 2**-20], [2**-7], [-100]], np.float32)
+    added = sp.csr_matrix(np.array([[2**16, 2**16, 0]], np.float32))
+
+    def errs(queries, vectors):
+        return queries @ vectors.T - np.float32(2**-18)
+
+    found = ExactSearch(items, product=errs).search(np.ones((1, 1), np.float32), 1, added=added)
+    assert found.indices.tolist() == [[0]]
+    assert found.scores.tolist() == [[2**16 + 2**-7]]
 
 
 def test_no_order_of_summation_errs_by_more_than_the_slack(near_ties):

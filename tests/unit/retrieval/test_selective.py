@@ -21,9 +21,9 @@ class Asked:
     def n_items(self):
         return self._search.n_items
 
-    def search(self, vectors, k, *, exclude=None):
+    def search(self, vectors, k, *, exclude=None, added=None):
         self.widths.append((len(vectors), k))
-        return self._search.search(vectors, k, exclude=exclude)
+        return self._search.search(vectors, k, exclude=exclude, added=added)
 
 
 @settings(max_examples=60, deadline=None)
@@ -38,8 +38,11 @@ def test_over_fetching_an_exact_index_is_exact_search_with_a_mask(data, naive_to
     )
     allowed = np.array(data.draw(st.lists(st.booleans(), min_size=n_items, max_size=n_items)))
     search = OverFetching(ExactSearch(items), items.__getitem__, allowed, rows_at_once=data.draw(st.integers(1, 9)))
-    scores = np.where(allowed & items.any(axis=1), queries @ items.T, np.float32(-np.inf))
-    assert answers(search.search(queries, k, exclude=exclude)) == naive_top_k(scores, k, exclude)
+    added = sp.csr_matrix(rng.integers(0, 3, (n, n_items)).astype(np.float32))
+    for plus in (None, added):
+        products = queries @ items.T + (0 if plus is None else plus.toarray())
+        scores = np.where(allowed & items.any(axis=1), products, np.float32(-np.inf))
+        assert answers(search.search(queries, k, exclude=exclude, added=plus)) == naive_top_k(scores, k, exclude)
 
 
 def test_only_rows_that_came_up_short_are_made_anew(rng, answers, naive_top_k):
@@ -107,8 +110,9 @@ def test_a_subset_is_exact_search_with_a_mask(data, naive_top_k, answers, exclud
     )
     allowed = np.array(data.draw(st.lists(st.booleans(), min_size=n_items, max_size=n_items)))
     positions = np.flatnonzero(allowed).astype(np.int32)
-    top = SubsetSearch(items[positions], positions, n_items).search(queries, k, exclude=exclude)
-    scores = np.where(allowed & items.any(axis=1), queries @ items.T, np.float32(-np.inf))
+    added = sp.csr_matrix(rng.integers(0, 3, (n, n_items)).astype(np.float32))
+    top = SubsetSearch(items[positions], positions, n_items).search(queries, k, exclude=exclude, added=added)
+    scores = np.where(allowed & items.any(axis=1), queries @ items.T + added.toarray(), np.float32(-np.inf))
     assert answers(top) == naive_top_k(scores, k, exclude)
     assert top.k == k
 
