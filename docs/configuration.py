@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from recsys.config import Duration, Section, duration_text
-from recsys.config.base import DurationOrAuto
+from recsys.config.base import DurationOrAuto, NamesOrAuto
 from recsys.models.algorithm import Algorithm
 from recsys.models.registry import DEFAULT, publishable
 from recsys.pipeline_config import PipelineConfig
@@ -75,7 +75,7 @@ def _default(field: FieldInfo) -> str:
     value: Any = field.get_default(call_default_factory=True)
     if value is PydanticUndefined:
         return "required"
-    if value is None and all(part in field.metadata for part in typing.get_args(DurationOrAuto)[1:]):
+    if value is None and any(_is_of(field, kind) for kind in (DurationOrAuto, NamesOrAuto)):
         return '`"auto"`'
     if value is None or value in ((), {}):
         return "none"
@@ -84,7 +84,11 @@ def _default(field: FieldInfo) -> str:
 
 def _is_duration(field: FieldInfo) -> bool:
     # pydantic takes the annotation apart and keeps what came with the type.
-    return all(part in field.metadata for part in typing.get_args(Duration)[1:])
+    return _is_of(field, Duration)
+
+
+def _is_of(field: FieldInfo, kind: Any) -> bool:
+    return all(part in field.metadata for part in typing.get_args(kind)[1:])
 
 
 def _toml(value: Any) -> str:

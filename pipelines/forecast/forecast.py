@@ -179,8 +179,9 @@ def _changes(config: PipelineConfig) -> Iterator[tuple[str, PipelineConfig]]:
         for least in (2, 5):
             if getattr(config.prepare, key) < least:
                 yield f"prepare.{key} = {least}", _with(config, "prepare", **{key: least})
-    for name in config.evaluate.baselines:
-        left = tuple(other for other in config.evaluate.baselines if other != name)
+    baselines = config.evaluate.baselines or ()
+    for name in baselines:
+        left = tuple(other for other in baselines if other != name)
         yield f"evaluate.baselines without {name!r}", _with(config, "evaluate", baselines=left)
     if config.evaluate.max_users is None:
         yield "evaluate.max_users = 50000", _with(config, "evaluate", max_users=50_000)

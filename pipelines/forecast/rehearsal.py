@@ -120,7 +120,8 @@ def unchecked(name: str, why: str) -> Finding:
 
 def _without(config: PipelineConfig, failed: set[str]) -> PipelineConfig:
     """`config` without what cannot be read, so that the rest is checked all the same."""
-    known = tuple(name for name in config.evaluate.baselines if name in ALGORITHMS)
+    baselines = config.evaluate.baselines
+    known = None if baselines is None else tuple(name for name in baselines if name in ALGORITHMS)
     holdout_paths = () if HOLDOUT in failed else config.evaluate.holdout_paths
     evaluate = config.evaluate.model_copy(update={"baselines": known, "holdout_paths": holdout_paths})
     items = None if CATALOGUE in failed else config.items

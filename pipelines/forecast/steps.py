@@ -15,6 +15,7 @@ from pipelines.forecast.fitting import Shape, baseline_phase, fit_phases, matrix
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import MIB, Phase, StepMemory, Term
 from recsys.models.factors.config import stops_early
+from recsys.models.registry import baselines_of
 from recsys.pipeline_config import PipelineConfig
 
 Phases = Callable[[JobSize, PipelineConfig], list[Phase]]
@@ -74,13 +75,13 @@ def _evaluate(size: JobSize, config: PipelineConfig) -> list[Phase]:
     lists = Term.of("figures of every user", 2 * size.eval_users * _figure_bytes(config))
     vectors = Term.of("item vectors, scaled and of length one", 2 * _items(size, config))
     scoring = Phase("rank all items", (matrix, model, lists, vectors, _scores(size, _BATCH)))
-    fits = [baseline_phase(name, shape).while_holding((matrix, model, lists)) for name in config.evaluate.baselines]
+    baselines = [baseline_phase(name, shape) for name in baselines_of(config.evaluate, shape.items)]
     return [
         *_stopping(size, config),
         *split_phases(size, config),
         *fit_phases(shape, config.model, mapped=False),
         scoring,
-        *fits,
+        *(each.while_holding((matrix, model, lists)) for each in baselines),
     ]
 
 
@@ -108,8 +109,13 @@ def _index(size: JobSize, config: PipelineConfig) -> list[Phase]:
     return [Phase("index", (*_mapped(size, config), copies, _scores(size, _SAMPLED_USERS)))]
 
 
+def _n_models(size: JobSize, config: PipelineConfig) -> int:
+    """The model and its baselines."""
+    return 1 + len(baselines_of(config.evaluate, train_side(size).items))
+
+
 def _publish(size: JobSize, config: PipelineConfig) -> list[Phase]:
-    n_models = 1 + len(config.evaluate.baselines)
+    n_models = _n_models(size, config)
     columns = (2 * n_models - 1) * _FIGURES * len(config.evaluate.cutoffs)
     draws = 8 * min(_DRAWS * 2, config.evaluate.bootstrap * size.eval_users)
     report = Term("libraries of the report", _REPORT)
@@ -151,7 +157,7 @@ def _mapped(size: JobSize, config: PipelineConfig) -> Iterable[Term]:
 
 def workspace_bytes(size: JobSize, config: PipelineConfig) -> int:
     """Bytes of the files of all steps, and of the largest once more: a step writes beside its old output."""
-    shape, n_models = whole(size), 1 + len(config.evaluate.baselines)
+    shape, n_models = whole(size), _n_models(size, config)
     files = {
         "prepare": size.events * event_bytes(config) + 2 * id_bytes(size) + matrix_bytes(shape),
         "evaluate": n_models * size.eval_users * _figure_bytes(config) + _history_bytes(size),

@@ -13,7 +13,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
 from recsys.models.factors.config import FactorModelConfig, stops_early
 from recsys.models.neighbours.regularization import most_values
-from recsys.models.registry import fit_model
+from recsys.models.registry import baselines_of, fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
 
@@ -35,8 +35,9 @@ def job_seconds(size: JobSize, config: PipelineConfig, *, read_seconds: float) -
     fit, shape = _fit_seconds(whole(size), config.model), train_side(size)
     events = _PER_EVENT * size.events
     splits = 2 if stops_early(config.model) else 1
-    baselines = sum(_BASELINES[name](size) for name in config.evaluate.baselines if name in _BASELINES)
-    ranking = _ranking_seconds(size, config) * (1 + len(config.evaluate.baselines))
+    names = baselines_of(config.evaluate, shape.items)
+    baselines = sum(_BASELINES[name](size) for name in names if name in _BASELINES)
+    ranking = _ranking_seconds(size, config) * (1 + len(names))
     intervals = 2e-8 * size.eval_users * config.evaluate.bootstrap
     return {
         "prepare": _START + read_seconds + events,

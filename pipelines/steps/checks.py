@@ -28,7 +28,9 @@ def check_names(config: PipelineConfig) -> None:
 
 def wrong_names(config: PipelineConfig) -> Iterator[str]:
     """Every message that `check_names` could raise, not only the first."""
-    one_by_one = [config.evaluate.model_copy(update={"baselines": (name,)}) for name in config.evaluate.baselines]
+    one_by_one = [
+        config.evaluate.model_copy(update={"baselines": (name,)}) for name in config.evaluate.baselines or ()
+    ]
     checks: list[Callable[[], None]] = [partial(check_metric, config.publish, config.evaluate)]
     checks += [partial(check_algorithms, config.model, each) for each in (*one_by_one, config.evaluate)]
     messages = dict.fromkeys(message for check in checks if (message := _message_of(check)))

@@ -17,7 +17,7 @@ from recsys.evaluation.provenance import SplitSummary, Stopping
 from recsys.evaluation.results import Cohort
 from recsys.models.factors.model import FactorModel, FactorRecommender
 from recsys.models.recommender import Recommender, found_settings
-from recsys.models.registry import check_fits, fit_baseline, fit_model
+from recsys.models.registry import baselines_of, check_fits, fit_baseline, fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.exact import ExactSearch
@@ -86,7 +86,8 @@ def _events(config: PipelineConfig, workspace: Workspace) -> tuple[Interactions,
 
 def _check_before_fits(events: Interactions, config: PipelineConfig, given: Interactions | None) -> None:
     """Refuse a baseline that the train side is too large for. The split is not kept, to save memory."""
-    check_fits(config.evaluate.baselines, lambda: _split(events, config, given).train)
+    if (names := config.evaluate.baselines) is not None:  # those of "auto" are small
+        check_fits(names, lambda: _split(events, config, given).train)
 
 
 def _split(events: Interactions, config: PipelineConfig, given: Interactions | None) -> Split:
@@ -99,7 +100,7 @@ def _contestants(
 ) -> Iterator[Recommender]:
     """The recommenders one by one, so that only one is in memory."""
     yield FactorRecommender(config.model.algorithm, model, ExactSearch(model.embeddings.scoring_items))
-    for name in config.evaluate.baselines:
+    for name in baselines_of(config.evaluate, split.train.n_items):
         yield fit_baseline(name, split.train, progress=progress)
 
 

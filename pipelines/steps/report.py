@@ -64,7 +64,7 @@ class NightEvidence:
 def load_evidence(config: PipelineConfig, workspace: Workspace) -> Evidence:
     """Read it from the workspace. Raises ArtifactError if it is missing or damaged."""
     folder = workspace.folder("evaluate")
-    names = (config.model.algorithm, *config.evaluate.baselines)
+    names = workspace.summary(EvaluateSummary).means
     evaluations = tuple(Evaluation.load(folder / f"{name}.arrow") for name in names)
     cohort = Cohort.load(folder / "cohort")
     return Evidence(evaluations, cohort, Record.of(evaluations[0], cohort))

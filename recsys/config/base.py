@@ -74,6 +74,14 @@ DurationOrAuto = Annotated[int | None, BeforeValidator(_seconds_if_set)]
 """A duration, or None for "auto"."""
 
 
+def _names_if_set(value: Any) -> Any:
+    return None if value == "auto" else value
+
+
+NamesOrAuto = Annotated[tuple[str, ...] | None, BeforeValidator(_names_if_set)]
+"""Names, or None for "auto"."""
+
+
 class Section(BaseModel):
     """A table of the file: frozen, nothing unknown, no silent conversions between types."""
 

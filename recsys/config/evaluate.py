@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, model_validator
 
-from recsys.config.base import DurationOrAuto, FilePaths, Section
+from recsys.config.base import DurationOrAuto, FilePaths, NamesOrAuto, Section
 
 
 class EvaluateConfig(Section):
@@ -37,8 +37,10 @@ class EvaluateConfig(Section):
     cutoffs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
         (10, 20, 100), min_length=1, description="the k of every metric"
     )
-    baselines: tuple[str, ...] = Field(
-        ("popular", "item_knn"), description="models to compare with, by their names in docs/baselines.md"
+    baselines: NamesOrAuto = Field(
+        None,
+        description="models to compare with, by their names in docs/baselines.md. By default `auto`: popular and "
+        "item_knn, and ease if the train side has up to 2,000 items",
     )
     max_users: int | None = Field(None, ge=1, description="evaluate a random sample of up to this many users")
     bootstrap: int = Field(1000, ge=0, description="resamples for the intervals; 0 leaves them out")

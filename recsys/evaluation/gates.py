@@ -1,7 +1,7 @@
 """Gates: conditions that a new version must meet before it is published."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -66,9 +66,10 @@ def check_gates(
     gates = [_popular_gate(model, popular, publish, evaluate)] if publish.must_beat_popular else []
     if serving is None:
         return (*gates, Gate("no_metric_drop", True, "no version serves yet"))
+    name = _coverage_name(serving, publish)
     metric = _drop_gate("no_metric_drop", publish.metric, model, serving, publish, evaluate)
-    coverage = _drop_gate("no_coverage_drop", _coverage_name(serving, publish), model, serving, publish, evaluate)
-    return (*gates, metric, coverage)
+    coverage = _drop_gate("no_coverage_drop", name, model, serving, publish, evaluate)
+    return (*gates, replace(metric, detail=metric.detail + _coverage_change(name, model, serving)), coverage)
 
 
 def too_few_users(n_users: int, publish: PublishConfig) -> str | None:
@@ -106,7 +107,7 @@ def check_metric(publish: PublishConfig, evaluate: EvaluateConfig) -> None:
             f"publish.metric: got {publish.metric!r}{_nearest(publish.metric, known)}; expected one of "
             f"{', '.join(known)} (its k must be one of evaluate.cutoffs)"
         )
-    if publish.must_beat_popular and "popular" not in evaluate.baselines:
+    if publish.must_beat_popular and evaluate.baselines is not None and "popular" not in evaluate.baselines:
         raise ConfigError("publish.must_beat_popular: true needs 'popular' among evaluate.baselines")
 
 
@@ -135,7 +136,9 @@ def _popular_gate(
     )
     passed = (difference.mean if difference.low is None else difference.low) > 0
     certainty = _certainty(difference, model.n_users, evaluate)
+    coverage = f"coverage@{split_name(publish.metric)[1]}"
     detail = _popular_detail(model.name, publish.metric, difference, certainty)
+    detail += _against(coverage, model.overall.get(coverage), popular.overall.get(coverage))
     return Gate("beats_popular", passed, detail if passed else f"{detail}; publish.must_beat_popular requires it")
 
 
@@ -162,6 +165,20 @@ def _coverage_name(serving: ServingComparison, publish: PublishConfig) -> str:
     """Coverage at the paired cut-off; if it is not paired, at that of `publish.metric`."""
     paired = (metric for metric in serving.paired if metric.startswith("coverage@"))
     return next(paired, f"coverage@{split_name(publish.metric)[1]}")
+
+
+def _coverage_change(name: str, model: Evaluation, serving: ServingComparison) -> str:
+    """The coverage of both versions, to stand beside the metric; of the users evaluated for both if it is paired."""
+    if serving.measured_differently or (serving.paired and name not in serving.paired):
+        return ""
+    if serving.paired:
+        before, difference = serving.paired[name].before, serving.paired[name].difference
+        return _against(name, before + difference.mean, before)
+    return _against(name, model.overall.get(name), serving.serving.metrics.get(name))
+
+
+def _against(name: str, now: float | None, before: float | None) -> str:
+    return "" if now is None or before is None else f"; {name} {figure(now)} against {figure(before)}"
 
 
 def _drop_gate(

@@ -51,6 +51,9 @@ ALGORITHMS: dict[str, Algorithm | Baseline] = {
 DEFAULT = "als"
 """The algorithm of a `[model]` section that names none."""
 
+EASE_ITEMS = 2_000
+"""Up to this many items EASE is compared with by default: its search is then some 10^10 operations, a few seconds."""
+
 
 def publishable() -> dict[str, Algorithm]:
     """The models that can be trained, published and served, by name."""
@@ -152,15 +155,23 @@ def fit_baseline(name: str, matrix: InteractionMatrix, *, progress: Progress = s
         return FactorRecommender(name, model, ExactSearch(model.embeddings.scoring_items))
 
 
+def baselines_of(evaluate: EvaluateConfig, n_items: int) -> tuple[str, ...]:
+    """The baselines of `evaluate`, by name, for a train side of `n_items` items."""
+    if evaluate.baselines is not None:
+        return evaluate.baselines
+    return ("popular", "item_knn", "ease") if n_items <= EASE_ITEMS else ("popular", "item_knn")
+
+
 def check_algorithms(model: FactorModelConfig, evaluate: EvaluateConfig) -> None:
     """Raise ConfigError if the model or a baseline is unknown or not installed, or a baseline is named twice.
 
     Checks only the settings and what is installed, so it can be called before anything is read or fitted.
     """
     _check_installed("model.algorithm", model.algorithm)
-    for name in evaluate.baselines:
+    named = evaluate.baselines or ()
+    for name in named:
         _known(name)
-        if (times := evaluate.baselines.count(name)) > 1:
+        if (times := named.count(name)) > 1:
             raise ConfigError(f"evaluate.baselines: {name!r} is named {times} times; expected once")
         if name == model.algorithm:
             raise ConfigError(f"evaluate.baselines: {name!r} is the model itself (model.algorithm); leave it out")

@@ -36,6 +36,7 @@ max_user_events = 900
 [evaluate]
 holdout = "28d"
 cutoffs = [5, 20]
+baselines = ["popular", "item_knn"]
 bootstrap = 50
 [model]
 factors = 8

@@ -67,29 +67,42 @@ def _measured_on(report: "Report") -> str:
 
 
 def standing_of(report: "Report") -> Statement | None:
-    """The model beside the best of its baselines; None without baselines."""
+    """The model beside the best of its baselines; None without baselines, or if the difference may be chance."""
     means = {name: mean for name in report.models if (mean := _mean(report, name, report.metric)) is not None}
     own = means.pop(report.model, None)
     if own is None or not means:
         return None
-    best = max(means, key=lambda name: means[name])
-    values = f"{figure(own)} against {figure(means[best])}"
-    if means[best] > own:
-        return _behind(report, sorted(means, key=lambda name: -means[name]), values)
-    if _lead(report, best) > 0:
-        text = f"{report.model} is ahead of {best}, the best baseline, in {report.metric} by {_by(report, best, 1)}"
-        return Statement(light="good", text=f"{text}: {values}")
-    text = f"{report.model} and {best}, the best baseline, differ in {report.metric} by no more than chance: {values}"
+    ranked = sorted(means, key=lambda name: -means[name])
+    if better := [name for name in ranked if _lead(report, name) < 0]:
+        return _behind(report, better)
+    if _lead(report, ranked[0]) <= 0:
+        return None
+    text = f"{report.model} is better than {ranked[0]}, the best baseline: {_beside(report, report.model, ranked[0])}"
     return Statement(light="good", text=text)
 
 
-def _behind(report: "Report", baselines: list[str], values: str) -> Statement:
-    """The baselines that are certainly ahead, or the best one, whose lead may be chance. `baselines`: best first."""
-    certain = [name for name in baselines if _lead(report, name) < 0]
-    ahead, chance = (certain, "") if certain else (baselines[:1], ", which may be chance")
-    subject = f"{_listed(ahead)} {'is' if len(ahead) == 1 else 'are'} ahead of {report.model} in {report.metric}"
-    text = f"{subject} by {_by(report, ahead[0], -1)}{chance}: {values}"
+def _behind(report: "Report", better: list[str]) -> Statement:
+    """The baselines that are certainly better, the best first."""
+    values = _beside(report, better[0], report.model)
+    if len(better) == 1:
+        text = f"{better[0]} is better than {report.model}: {values}"
+    else:
+        text = f"{_listed(better)} are better than {report.model}; {better[0]}: {values}"
     return Statement(light="attention", text=text, remedy=TUNE)
+
+
+def _beside(report: "Report", first: str, second: str) -> str:
+    """Metric and coverage of two models, one of them the model, and the paired difference of the metric."""
+    baseline, sign = (second, 1) if first == report.model else (first, -1)
+    coverage = f"coverage@{split_name(report.metric)[1]}"
+    values = f"{_against(report, report.metric, first, second)} (difference {_by(report, baseline, sign)})"
+    if _mean(report, first, coverage) is None:
+        return values
+    return f"{values}, {_against(report, coverage, first, second)}"
+
+
+def _against(report: "Report", metric: str, first: str, second: str) -> str:
+    return f"{metric} {figure(_mean(report, first, metric))} against {figure(_mean(report, second, metric))}"
 
 
 def _lead(report: "Report", baseline: str) -> int:
@@ -105,13 +118,13 @@ def _lead(report: "Report", baseline: str) -> int:
 
 
 def _by(report: "Report", baseline: str, sign: int) -> str:
-    """The difference times `sign`, such as "0.0400 (95 % interval 0.0200 to 0.0600)"."""
+    """The difference times `sign`, such as "0.0400, 95 % interval 0.0200 to 0.0600"."""
     difference = _difference(report, baseline)
     bounds = [sign * bound for bound in (difference.low, difference.high) if bound is not None]
     lead = figure(sign * (difference.mean or 0))
     if not bounds:
         return lead
-    return f"{lead} ({percent(report.intervals.confidence)} interval {figure(min(bounds))} to {figure(max(bounds))})"
+    return f"{lead}, {percent(report.intervals.confidence)} interval {figure(min(bounds))} to {figure(max(bounds))}"
 
 
 def _difference(report: "Report", baseline: str) -> Estimate:

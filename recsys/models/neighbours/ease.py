@@ -138,8 +138,8 @@ def _chosen(seen: Csr, gram: Floats, *, progress: Progress, rows_at_once: int) -
     _add(gram, pairs.kept, 1)
 
     def tried(value: float) -> float:
-        stage = f"ease, regularization {value:g}"
-        weights = _solved(gram.copy(), value, stage=stage, progress=progress, rows_at_once=rows_at_once)
+        copy = gram.copy()
+        weights = _solved(copy, value, stage="ease regularization", progress=progress, rows_at_once=rows_at_once)
         return quality(_listed(weights, pairs.kept, pairs.kept, LISTED), pairs.held)
 
     scores = climb(tried, limit=limit)

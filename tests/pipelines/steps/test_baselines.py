@@ -31,6 +31,11 @@ def test_every_baseline_is_evaluated_and_stands_in_the_report(shop: Path) -> Non
     assert f"ease {summaries.evaluate.means['ease']:.4f} ({coverage:.4f})" in summaries.evaluate.sentence()
 
 
+def test_by_default_a_small_catalogue_is_compared_with_ease_too(shop: Path) -> None:
+    summary = run(_config(shop, baselines="auto"), steps=("prepare", "evaluate"), progress=silent).evaluate
+    assert list(summary.means) == ["als", "popular", "item_knn", "ease"]
+
+
 @pytest.mark.parametrize(
     ("evaluate", "expected"),
     [

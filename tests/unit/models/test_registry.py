@@ -11,6 +11,8 @@ from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.item2vec import Item2vecConfig, unavailable
 from recsys.models.registry import (
     ALGORITHMS,
+    EASE_ITEMS,
+    baselines_of,
     check_algorithms,
     check_fits,
     fit_baseline,
@@ -44,6 +46,19 @@ def test_an_unknown_baseline_is_refused_with_the_nearest_and_all_known_ones(grou
         check_algorithms(AlsConfig(), EvaluateConfig(baselines=("popular", "rp3beat")))
     with pytest.raises(ConfigError, match="'zzz' is unknown; expected any of popular"):
         check_algorithms(AlsConfig(), EvaluateConfig(baselines=("zzz",)))
+
+
+@pytest.mark.parametrize(
+    ("named", "n_items", "expected"),
+    [
+        ("auto", EASE_ITEMS, ("popular", "item_knn", "ease")),
+        ("auto", EASE_ITEMS + 1, ("popular", "item_knn")),
+        (["popular", "svd"], 10, ("popular", "svd")),
+        ([], 10, ()),
+    ],
+)
+def test_ease_is_a_baseline_by_default_if_the_catalogue_is_small(named, n_items, expected):
+    assert baselines_of(EvaluateConfig(baselines=named), n_items) == expected
 
 
 def test_settings_are_checked_without_a_fit(monkeypatch):
@@ -83,8 +98,17 @@ def test_long_fits_say_how_far_they_are(groups):
     for name in ALGORITHMS:
         if name not in ("popular", "popular_weighted", "item2vec"):
             fit_baseline(name, groups, progress=lambda stage, done, total: told.append((stage, done == total)))
-    stages = {stage.split(",")[0] for stage, finished in told if finished}
-    assert stages == {"item k-NN", "BM25 item k-NN", "RP3beta", "ease", "als", "bpr", "spectral start"}
+    stages = {stage for stage, finished in told if finished}
+    assert stages == {
+        "item k-NN",
+        "BM25 item k-NN",
+        "RP3beta",
+        "ease regularization",
+        "ease",
+        "als",
+        "bpr",
+        "spectral start",
+    }
 
 
 def test_a_section_is_that_of_the_algorithm_it_names():

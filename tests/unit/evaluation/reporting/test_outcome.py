@@ -22,9 +22,11 @@ def report_of(evaluation_of, built):
     def make(lead=0.1, *, found=FOUND, gates=PASSED, **parts):
         ndcg = np.linspace(0.2, 0.4, len(found))
         models = [
-            evaluation_of("als", {"ndcg@20": ndcg, "hit_rate@20": found}),
+            evaluation_of("als", {"ndcg@20": ndcg, "hit_rate@20": found}, coverage_at_20=0.5),
             evaluation_of(
-                "popular", {"ndcg@20": ndcg - lead, "hit_rate@20": np.roll(found, 1) * (np.arange(len(found)) < 41)}
+                "popular",
+                {"ndcg@20": ndcg - lead, "hit_rate@20": np.roll(found, 1) * (np.arange(len(found)) < 41)},
+                coverage_at_20=0.25,
             ),
         ]
         return built(
@@ -66,17 +68,24 @@ def test_the_headline_says_what_was_found(report_of, kind, said):
 @pytest.mark.parametrize(
     ("lead", "light", "said"),
     [
-        (0.1, "good", "als is ahead of popular, the best baseline, in ndcg@20 by 0.1000"),
-        (0.0, "good", "als and popular, the best baseline, differ in ndcg@20 by no more than chance"),
-        (-0.1, "attention", "popular is ahead of als in ndcg@20 by 0.1000"),
-        (np.tile([0.3, -0.31], 50), "attention", "popular is ahead of als in ndcg@20 by 0.0050 (95 % interval -0."),
+        (0.1, "good", "als is better than popular, the best baseline: ndcg@20 0.3000 against 0.2000 (diff"),
+        (-0.1, "attention", "popular is better than als: ndcg@20 0.4000 against 0.3000 (difference 0.1000, 95"),
     ],
 )
 def test_how_the_model_stands_beside_the_best_baseline(report_of, lead, light, said):
     outcome = report_of(lead).outcome
     (standing,) = outcome.statements
     assert (outcome.light, standing.light, standing.text.startswith(said)) == (light, light, True)
+    assert standing.text.endswith(
+        ", coverage@20 " + ("0.5000 against 0.2500" if light == "good" else "0.2500 against 0.5000")
+    )
     assert ("recsys tune" in (standing.remedy or "")) is (light == "attention")
+
+
+@pytest.mark.parametrize("lead", [0.0, np.tile([0.3, -0.31], 50), np.tile([0.31, -0.3], 50)])
+def test_a_difference_that_may_be_chance_is_not_mentioned(report_of, lead):
+    outcome = report_of(lead).outcome
+    assert (outcome.light, outcome.statements) == ("good", ())
 
 
 def test_the_most_serious_sentence_gives_the_icon_of_every_page(report_of):

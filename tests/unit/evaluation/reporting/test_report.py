@@ -172,7 +172,10 @@ def test_a_baseline_that_is_clearly_better_is_told(evaluation_of, built, lead, t
     als = np.linspace(0.2, 0.4, 40)
     models = [evaluation_of("als", {"ndcg@10": als}), evaluation_of("item_knn", {"ndcg@10": als + lead})]
     report = built(models, metric="ndcg@10", evaluate=EVALUATE)
-    sentence = "item_knn is ahead of als in ndcg@10 by 0.2500 (95 % interval 0.2500 to 0.2500): 0.3000 against 0.5500"
+    sentence = (
+        "item_knn is better than als: ndcg@10 0.5500 against 0.3000"
+        " (difference 0.2500, 95 % interval 0.2500 to 0.2500)"
+    )
     assert (f"* ⚠ {sentence}. → `recsys tune" in render_markdown(report).replace("\\", "")) is told
     assert (f"<b>⚠</b> {sentence}. → `recsys tune" in html_of(report)) is told
 
