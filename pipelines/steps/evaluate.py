@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
+from pydantic import ValidationError
+
 from pipelines.steps.memory import give_back
 from pipelines.steps.summaries import EvaluateSummary
 from pipelines.steps.workspace import Workspace
@@ -13,15 +15,15 @@ from recsys.data.splits.holdout_length import with_length
 from recsys.data.splits.split import Split, make_split
 from recsys.errors import ArtifactError
 from recsys.evaluation.evaluator import evaluate as measure
-from recsys.evaluation.provenance import SplitSummary, Stopping
+from recsys.evaluation.provenance import SplitSummary
 from recsys.evaluation.results import Cohort
 from recsys.models.factors.model import FactorModel, FactorRecommender
 from recsys.models.recommender import Recommender, found_settings
-from recsys.models.registry import baselines_of, check_fits, fit_baseline, fit_model
+from recsys.models.registry import baselines_of, check_fits, fit_baseline, fit_model, model_config
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.exact import ExactSearch
-from recsys.tuning.early_stopping import stop_on_validation
+from recsys.tuning.short_search import Found, Serving, choose_settings
 
 
 def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> EvaluateSummary:
@@ -29,14 +31,13 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     events, given = _events(config, workspace)
     measured = _with_length(config, events)
     _check_before_fits(events, measured, given)
-    stopping = stop_on_validation(events, measured, progress=progress)
+    found = choose_settings(events, measured, serving=_serving(config), progress=progress)
     split = _split(events, measured, given)
     del events
     give_back()  # the events, before training needs room
     with workspace.output("evaluate", config) as output:
-        fitted = stopping.applied(config.model) if stopping else config.model
-        model = fit_model(split.train, fitted, progress=progress)
-        means, found = {}, {}
+        model = fit_model(split.train, found.applied(config.model), progress=progress)
+        means, of_baselines = {}, {}
         for recommender in _contestants(split, model, config, progress):
             evaluation = measure(
                 recommender,
@@ -48,9 +49,9 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             evaluation.save(output.folder / f"{recommender.name}.arrow")
             means[recommender.name] = evaluation.means()
             if settings := found_settings(recommender):
-                found[recommender.name] = settings
+                of_baselines[recommender.name] = settings
         Cohort.of(split).save(output.folder / "cohort")
-        output.summary = _summary(split, means, config, stopping, found)
+        output.summary = _summary(split, means, config, found, of_baselines)
     return output.summary
 
 
@@ -75,6 +76,16 @@ def _with_length(config: PipelineConfig, events: Interactions) -> PipelineConfig
         before = evaluate.get("holdout") if isinstance(evaluate, dict) else None
     length = before if isinstance(before, int) else None
     return config.model_copy(update={"evaluate": with_length(config.evaluate, events, before=length)})
+
+
+def _serving(config: PipelineConfig) -> Serving | None:
+    """The version that serves, and its settings; None if there is none, or it was made by another model."""
+    try:
+        manifest = Registry(config.publish.store).serving_manifest()
+        section = None if manifest is None else manifest.config.get("model")
+        return Serving(manifest.version, model_config(section)) if manifest and isinstance(section, dict) else None
+    except (ArtifactError, ValidationError):  # a damaged store is told by publish
+        return None
 
 
 def _events(config: PipelineConfig, workspace: Workspace) -> tuple[Interactions, Interactions | None]:
@@ -108,7 +119,7 @@ def _summary(
     split: Split,
     means: dict[str, dict[str, float]],
     config: PipelineConfig,
-    stopping: Stopping | None,
+    found: Found,
     baseline_settings: dict[str, dict[str, float]],
 ) -> EvaluateSummary:
     metric = config.publish.metric
@@ -127,6 +138,7 @@ def _summary(
             exclude_seen=config.evaluate.exclude_seen,
             seen_events=config.log.seen_events,
         ),
-        stopping=stopping,
+        stopping=found.stopping,
+        choice=found.choice,
         baseline_settings=baseline_settings,
     )

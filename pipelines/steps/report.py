@@ -169,6 +169,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         losses=trained.losses,
         stopping=evaluated.stopping,
         baseline_settings=evaluated.baseline_settings,
+        choice=evaluated.choice,
         training=trained.training,
         index=workspace.summary(IndexStepSummary),
         settings=portable_settings(config),
@@ -182,9 +183,14 @@ def _catalogue(workspace: Workspace) -> Items:
 
 
 def as_measured(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
-    """`config` with the length of the holdout that `evaluate` used, so that later versions are compared with that."""
-    held = workspace.summary(EvaluateSummary).split.held_seconds
-    if held is None:
+    """`config` with the length of the holdout and the settings that `evaluate` used.
+
+    Later versions are compared with that, and begin with these settings.
+    """
+    evaluated = workspace.summary(EvaluateSummary)
+    if evaluated.choice is not None:
+        config = config.model_copy(update={"model": evaluated.choice.applied(config.model)})
+    if (held := evaluated.split.held_seconds) is None:
         return config
     return config.model_copy(update={"evaluate": config.evaluate.model_copy(update={"holdout": held})})
 

@@ -16,6 +16,7 @@ from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.outcome import Outcome
 from recsys.evaluation.provenance import (
     BaselineSettings,
+    Choice,
     Cleaning,
     Continuity,
     IndexSummary,
@@ -27,6 +28,7 @@ from recsys.evaluation.provenance import (
     Summary,
     other_users,
 )
+from recsys.tuning.short_search import Found
 
 
 class StepSummary(Summary):
@@ -156,8 +158,8 @@ class PrepareSummary(StepSummary):
 class EvaluateSummary(StepSummary):
     """`means`: model to the mean of `metric`, the one that the gates use. `metrics`: model to all its means.
 
-    `stopping`: None if the number of iterations was not looked for. `baseline_settings`: baseline to the settings
-    that it found on the train side.
+    `stopping`: None if the number of iterations was not looked for. `choice`: None if no setting was open.
+    `baseline_settings`: baseline to the settings that it found on the train side.
     """
 
     step = "evaluate"
@@ -169,6 +171,12 @@ class EvaluateSummary(StepSummary):
     split: SplitSummary
     stopping: Stopping | None
     baseline_settings: BaselineSettings = Field(default_factory=dict)
+    choice: Choice | None = None
+
+    @property
+    def found(self) -> Found:
+        """What evaluate and train fit with."""
+        return Found(self.choice, self.stopping)
 
     def log_fields(self) -> dict[str, JsonValue]:
         """Events on both sides of the split, evaluated users, and the metric of every model."""
@@ -184,7 +192,19 @@ class EvaluateSummary(StepSummary):
         coverage = f"coverage@{split_name(self.metric)[1]}"
         means = ", ".join(f"{name} {mean:.4f}{self._covered(name, coverage)}" for name, mean in self.means.items())
         over = f"{self.metric} ({coverage}) over {count(self.n_users)} users"
-        return f"{over}: {means}{self._held_out()}{self._stopped()}{self._mostly_seen()}"
+        return f"{over}: {means}{self._held_out()}{self._chosen()}{self._stopped()}{self._mostly_seen()}"
+
+    def _chosen(self) -> str:
+        """Which settings were chosen, and from how many."""
+        if (choice := self.choice) is None:
+            return ""
+        if choice.reason:
+            return f"; default settings, none chosen: {choice.reason}"
+        stay = f" (those of {choice.kept_from} stay)" if choice.kept_from else ""
+        return (
+            f"; settings chosen on {count(choice.n_users)} validation users{stay}: {choice.in_words()};"
+            f" {count(len(choice.attempts))} fits tried"
+        )
 
     def _covered(self, name: str, coverage: str) -> str:
         share = self.metrics.get(name, {}).get(coverage)

@@ -201,7 +201,12 @@ def _settings(step: str, config: PipelineConfig) -> str:
 
 def _dumped(config: PipelineConfig, section: str) -> JsonValue:
     value = getattr(config, section)
-    return None if value is None else value.model_dump(mode="json")
+    if value is None:
+        return None
+    dumped: dict[str, JsonValue] = value.model_dump(mode="json")
+    if section == "model" and config.model.auto:  # a setting that is set to its default stays, another may be chosen
+        dumped["is_set"] = list[JsonValue](sorted(config.model.model_fields_set))
+    return dumped
 
 
 def _sha256(tree: JsonValue) -> str:

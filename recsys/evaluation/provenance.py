@@ -109,6 +109,50 @@ class Stopping(Summary):
         return model.model_copy(update={"iterations": self.iterations})
 
 
+def in_words(settings: Mapping[str, JsonValue]) -> str:
+    """Settings as "factors 64, weighting log"."""
+    short = {key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in settings.items()}
+    return ", ".join(f"{key} {value}" for key, value in short.items())
+
+
+class Attempt(Summary):
+    """One fit of the short search for settings. `settings`: of `[model]`, those that it could choose.
+
+    `score`: its best over iterations and the other settings that are found within a fit. `n_users`: users it was
+    trained on; a sample if they are fewer than the others' of the same log.
+    """
+
+    settings: dict[str, JsonValue]
+    score: float
+    n_users: int
+
+
+class Choice(Summary):
+    """What the short search chose for `[model]`. `settings`: by key; empty if the defaults stay.
+
+    `score`: the mean of `metric` over `n_users` validation users. `kept_from`: the serving version whose settings
+    stay. `reason`: why nothing was searched. `work`: of the search, as a share of the two fits of a night at the
+    largest dimension that was allowed. `attempts`: in the order they were made.
+    """
+
+    metric: str
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    score: OrAbsent[float] = None
+    n_users: int = 0
+    kept_from: OrAbsent[str] = None
+    reason: OrAbsent[str] = None
+    work: OrAbsent[float] = None
+    attempts: tuple[Attempt, ...] = ()
+
+    def applied(self, model: FactorModelConfig) -> FactorModelConfig:
+        """`model` with these settings."""
+        return model.model_copy(update=self.settings)
+
+    def in_words(self) -> str:
+        """The settings, see `in_words`."""
+        return in_words(self.settings)
+
+
 class Continuity(Summary):
     """How the published vectors are tied to an earlier version; empty with `model.continuity = "none"`.
 
@@ -198,6 +242,7 @@ class Provenance:
     cleaning: CleaningSummary | None = None
     losses: tuple[float, ...] = ()
     stopping: Stopping | None = None
+    choice: Choice | None = None
     training: Continuity = field(default_factory=Continuity)
     index: IndexSummary | None = None
     settings: Mapping[str, JsonValue] | None = None

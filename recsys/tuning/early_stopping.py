@@ -1,7 +1,7 @@
 """Fits that are measured after every iteration: one fit tries every number of iterations and popularity exponent."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -41,6 +41,22 @@ class Measured:
     def score(self) -> float:
         """The mean over the users."""
         return float(self.per_user.mean())
+
+
+@dataclass(frozen=True)
+class Within:
+    """What is tried within a fit: popularity `exponents`, in order, and numbers of iterations, None for every one."""
+
+    exponents: tuple[float, ...] = EXPONENTS
+    after: Collection[int] | None = None
+
+    def is_due(self, done: int, last: int) -> bool:
+        """Whether to measure after `done` of up to `last` iterations."""
+        return self.after is None or done in self.after or done == last
+
+
+EVERYTHING = Within()
+"""Every iteration and exponent."""
 
 
 class _Ended(Exception):  # noqa: N818 - not an error: it ends a fit from within
@@ -87,16 +103,31 @@ def explore(data: ValidationSet, model: FactorModelConfig, *, keep_on: Callable[
     `keep_on` is called after each measurement with the number of iterations and the score. The fit also ends if two
     measurements in a row were no better. Raises ModelError if the fit fails.
     """
+    return best_of(explored(data, model, keep_on=keep_on))
+
+
+def explored(
+    data: ValidationSet,
+    model: FactorModelConfig,
+    *,
+    keep_on: Callable[[int, float], bool],
+    within: Within = EVERYTHING,
+    progress: Progress = silent,
+) -> tuple[Measured, ...]:
+    """All measurements that `explore` chooses from, each the best of what is tried at that number of iterations."""
     found: list[Measured] = []
+    last = model.iterations if isinstance(model, IterativeConfig) else 1
 
     def look(done: int, fitted: FactorModel) -> None:
+        if not within.is_due(done, last):
+            return
         near = best_of(found).popularity_exponent if found else None
-        found.append(_best_exponent(data, fitted, model, done, near=near))
+        found.append(_best_exponent(data, fitted, model, done, exponents=within.exponents, near=near))
         if not keep_on(done, found[-1].score) or _no_better(found):
             raise _Ended
 
-    _fit(data, model, look)
-    return best_of(found)
+    _fit(data, model, look, progress=progress)
+    return tuple(found)
 
 
 def best_of(found: Sequence[Measured]) -> Measured:
@@ -120,14 +151,20 @@ def _fit(
 
 
 def _best_exponent(
-    data: ValidationSet, fitted: FactorModel, model: FactorModelConfig, done: int, *, near: float | None
+    data: ValidationSet,
+    fitted: FactorModel,
+    model: FactorModelConfig,
+    done: int,
+    *,
+    exponents: Sequence[float],
+    near: float | None,
 ) -> Measured:
     """A coarse look first, then the neighbours of the best so far: the metric has one peak along the exponent."""
-    coarse = EXPONENTS[::_COARSE] if near is None else (near,)
+    coarse = exponents[::_COARSE] if near is None else (near,)
     best = _best(data, fitted, model, coarse, done)
-    at = EXPONENTS.index(best.popularity_exponent)
-    beside = [EXPONENTS[side] for side in (at - 1, at + 1) if 0 <= side < len(EXPONENTS)]
-    return best_of((best, _best(data, fitted, model, beside, done)))
+    at = exponents.index(best.popularity_exponent)
+    beside = [exponents[side] for side in (at - 1, at + 1) if 0 <= side < len(exponents)]
+    return best_of((best, _best(data, fitted, model, beside, done))) if beside else best
 
 
 def _best(
@@ -156,13 +193,17 @@ def stop_on_validation(
     except DataError as error:
         logger.warning("no early stopping: the train side cannot be split again: %s", error)
         return Stopping(iterations=model.iterations, metric=metric, reason=str(error))
-    found = follow(data, model, progress=progress)
+    return stopping_of(follow(data, model, progress=progress), metric=metric, n_users=data.n_users)
+
+
+def stopping_of(found: Sequence[Measured], *, metric: str, n_users: int) -> Stopping:
+    """The best number of iterations of one fit, and its curve over `n_users` validation users."""
     best = best_of(found)
-    logger.info("early stopping: users=%d iterations=%d %s=%.4f", data.n_users, best.iterations, metric, best.score)
+    logger.info("early stopping: users=%d iterations=%d %s=%.4f", n_users, best.iterations, metric, best.score)
     return Stopping(
         iterations=best.iterations,
         metric=metric,
         curve=tuple(each.score for each in found),
         measured_after=tuple(each.iterations for each in found),
-        n_users=data.n_users,
+        n_users=n_users,
     )

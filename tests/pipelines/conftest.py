@@ -39,6 +39,7 @@ cutoffs = [5, 20]
 baselines = ["popular", "item_knn"]
 bootstrap = 50
 [model]
+auto = false
 factors = 8
 alpha = 3.0
 regularization = 10.0

@@ -174,6 +174,7 @@ def _tree(report: Report) -> dict[str, object]:
         "losses": provenance.losses,
         "baseline_settings": provenance.baseline_settings,
         "stopping": provenance.stopping,
+        "choice": provenance.choice,
         "training": provenance.training,
         "index": provenance.index,
         "cleaning": provenance.cleaning,

@@ -10,7 +10,7 @@ from recsys.data.cleaning import CleaningSummary
 from recsys.evaluation.comparison import Estimates
 from recsys.evaluation.definitions import DEFINITIONS, split_name
 from recsys.evaluation.number_format import count
-from recsys.evaluation.provenance import IndexCandidate, IndexSummary, Provenance, other_users
+from recsys.evaluation.provenance import IndexCandidate, IndexSummary, Provenance, in_words, other_users
 from recsys.evaluation.reporting.reasons import IGNORED
 from recsys.evaluation.reporting.report import Report
 
@@ -31,6 +31,14 @@ def best_of(models: Estimates, metric: str) -> float | None:
     """The highest mean of `metric`; None if higher is not better or there is only one model."""
     means = [mean for table in models.values() if (mean := table[metric].mean) is not None]
     return max(means) if is_judged(metric) and len(models) > 1 and means else None
+
+
+def attempts(report: Report) -> list[tuple[str, int, float]]:
+    """The fits that the settings were chosen from: settings in words, training users, score; best first."""
+    choice = report.provenance.choice
+    tried = () if choice is None else choice.attempts
+    ordered = sorted(tried, key=lambda attempt: attempt.score, reverse=True)
+    return [(in_words(attempt.settings), attempt.n_users, attempt.score) for attempt in ordered]
 
 
 def by_cutoff(report: Report) -> dict[int, list[str]]:

@@ -112,6 +112,21 @@ def baseline_settings(report: Report) -> str | None:
     return f"Chosen on the train side: {'; '.join(parts)}." if parts else None
 
 
+def chosen_settings(report: Report) -> str | None:
+    """Which settings were chosen for the model, on what and why; None if all were set."""
+    if (choice := report.provenance.choice) is None:
+        return None
+    if choice.reason:
+        return f"Settings that [model] does not set have their defaults: {choice.reason}."
+    why = f"the best of {len(choice.attempts)} fits"
+    if choice.kept_from:
+        why = f"those of {choice.kept_from}, because none of {len(choice.attempts)} fits is clearly better"
+    return (
+        f"Settings that [model] does not set were chosen on a part of the train side ({choice.metric} for"
+        f" {count(choice.n_users)} users), {why}: {choice.in_words()}."
+    )
+
+
 def stopped_after(report: Report) -> str | None:
     """How many iterations were trained and how the number was found; None if it was set."""
     if (stopping := report.provenance.stopping) is None:

@@ -49,6 +49,17 @@ class FactorModelConfig(Section):
         le=100,
         description="how much the neighbours' part of a score varies, relative to the vectors' part",
     )
+    auto: StrictBool = Field(
+        True,
+        description="choose what this section does not set on the validation part, before `evaluate` fits "
+        "(docs/training.md); otherwise what is not set has the default of this page",
+    )
+    auto_share: float = Field(
+        1.0,
+        gt=0,
+        description="auto: how much work the choice may take, as a share of the work of the two fits of a night at "
+        "the largest dimension that it may choose",
+    )
 
     not_learned: ClassVar[frozenset[str]] = frozenset(
         {
@@ -58,6 +69,8 @@ class FactorModelConfig(Section):
             "neighbours",
             "neighbours_regularization",
             "neighbours_share",
+            "auto",
+            "auto_share",
         }
     )
     """Keys that leave the vectors as they are. Subclasses add theirs."""

@@ -69,7 +69,7 @@ def night(
         shop.write_text(f'{text}[model]\nalgorithm = "{name}"\n', encoding="utf-8")
         overrides = {f"model.{key}": value for key, value in SMALL[name].items()}
         overrides |= {"publish.must_beat_popular": False, "publish.max_metric_drop": 1.0}
-        config = load_config(shop, overrides={**overrides, "model.continuity": "aligned"})
+        config = load_config(shop, overrides={**overrides, "model.continuity": "aligned", "model.auto": False})
         summaries = run(config, progress=silent)
         yield config, summaries
 

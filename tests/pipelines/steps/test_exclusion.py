@@ -37,6 +37,7 @@ baselines = ["popular"]
 bootstrap = 10
 cutoffs = [5]
 [model]
+auto = false
 factors = 4
 early_stopping = false
 [publish]

@@ -25,6 +25,7 @@ cutoffs = [5, 20]
 bootstrap = 50
 {evaluate}
 [model]
+auto = false
 factors = 8
 iterations = 3
 """

@@ -11,7 +11,7 @@ from recsys.data.ingest.accounting import RowCounts
 from recsys.evaluation.evaluator import evaluate
 from recsys.evaluation.examples import Example, Listed, Regressed, Regressions
 from recsys.evaluation.gates import Gate
-from recsys.evaluation.provenance import IndexSummary, LogSource, SplitSummary, Stopping
+from recsys.evaluation.provenance import Attempt, Choice, IndexSummary, LogSource, SplitSummary, Stopping
 from recsys.evaluation.reporting.pages import render_html, render_markdown
 from recsys.evaluation.results import Cohort
 from recsys.evaluation.serving_comparison import Paired, ServingComparison, ServingVersion
@@ -324,6 +324,19 @@ def test_a_fit_that_was_stopped_and_one_that_met_its_limit_are_told_apart(report
     report = report_of(stopping=stopping)
     assert words in render_markdown(report)
     assert words in html_of(report)
+
+
+def test_chosen_settings_are_shown_with_what_was_tried(report_of):
+    tried = tuple(Attempt(settings={"factors": n, "alpha": 0.3}, score=n / 100, n_users=1234) for n in (16, 32))
+    choice = Choice(metric="ndcg@20", settings={"factors": 32, "alpha": 0.3}, score=0.32, n_users=900, attempts=tried)
+    for page in (render_markdown(report_of(choice=choice)), html_of(report_of(choice=choice))):
+        assert "(ndcg@20 for 900 users), the best of 2 fits: factors 32, alpha 0.3" in page
+        assert page.index("0.3200") < page.index("0.1600")
+        assert "1,234" in page
+    kept = choice.model_copy(update={"kept_from": "v7"})
+    assert "those of v7, because none of 2 fits is clearly better" in render_markdown(report_of(choice=kept))
+    none = Choice(metric="ndcg@20", reason="no times")
+    assert "have their defaults: no times." in render_markdown(report_of(choice=none))
 
 
 def test_new_items_that_are_measured_are_told(sliced, split_summary):

@@ -1,0 +1,115 @@
+"""Open settings: those of a `[model]` section that the file does not set, and so a short search may choose."""
+
+from collections.abc import Iterator
+
+from pydantic import JsonValue
+
+from recsys.data.matrix import Csr
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.config import FactorModelConfig, stops_early
+from recsys.models.registry import publishable
+from recsys.tuning.candidates import CANDIDATES, sizes
+from recsys.tuning.settings import Setting, found_in_fit, space_of
+from recsys.tuning.space import has_meaning
+
+MOST_ITERATIONS = 15
+"""The last iteration of a fit of ALS that keeps getting better, unless the section sets the number."""
+
+_ALS = ("factors", "weighting", "user_degree_exponent", "item_degree_exponent", "bm25_k1", "bm25_b")
+_ALS_SOLVE = ("alpha", "regularization", "start")
+_KINDS = ("weighting", "start")
+_STEP = 2.0
+
+
+def open_keys(model: FactorModelConfig) -> frozenset[str]:
+    """The keys that a short search may choose: none with `auto = false`, and none that are set."""
+    if not model.auto:
+        return frozenset()
+    searched = {*_ALS, *_ALS_SOLVE} if isinstance(model, AlsConfig) else _few(model)
+    found = {name for name in found_in_fit(model) if name != "iterations" or stops_early(model)}
+    return frozenset((searched | found) - model.model_fields_set)
+
+
+def _few(model: FactorModelConfig) -> set[str]:
+    """Another algorithm's dimension, if it can be searched: its other numbers take too many fits."""
+    return {"factors"} & set(publishable()[model.algorithm].tunable)
+
+
+def settings_of(model: FactorModelConfig, keys: frozenset[str]) -> dict[str, JsonValue]:
+    """The values of `keys`, except for those without a meaning beside the others, in the order of the section."""
+    chosen = {name: getattr(model, name) for name in ("weighting",) if name in type(model).model_fields}
+    return {
+        name: getattr(model, name)
+        for name in type(model).model_fields
+        if name in keys and (not chosen or has_meaning(name, chosen))
+    }
+
+
+def candidate_models(model: FactorModelConfig, keys: frozenset[str], train: Csr) -> Iterator[FactorModelConfig]:
+    """The section with each of the settings that are tried first; itself if it is not ALS.
+
+    A candidate of another weighting or start than one that is set is left out. If alpha is set and not the
+    regularization, a candidate keeps its ratio of the two, and the other way round.
+    """
+    if not isinstance(model, AlsConfig):
+        yield with_most_iterations(model, keys)
+        return
+    for candidate in CANDIDATES:
+        if all(name in keys or candidate[name] == getattr(model, name) for name in _KINDS if name in candidate):
+            whole = model.model_copy(update={**candidate, **_set(model, keys - {"alpha", "regularization"})})
+            yield _at(model, whole, keys, train)
+
+
+def at_size(model: FactorModelConfig, factors: int) -> FactorModelConfig:
+    """`model` with another dimension."""
+    return model.model_copy(update={"factors": factors})
+
+
+def allowed_sizes(model: FactorModelConfig, keys: frozenset[str], shape: tuple[int, int]) -> tuple[int, ...]:
+    """The dimensions that may be chosen for a matrix of `shape`, ascending."""
+    return sizes(*shape) if "factors" in keys else (model.factors,)
+
+
+def steps_around(best: FactorModelConfig, keys: frozenset[str], train: Csr) -> Iterator[FactorModelConfig]:
+    """`best` with twice and half the regularization, and then with twice and half the strength."""
+    if not isinstance(best, AlsConfig):
+        return
+    space = space_of(best)
+    point = space.point(train)
+    for name in ("penalty", "strength"):
+        for factor in (_STEP, 1 / _STEP):
+            moved = space.settings({**point, name: float(point[name]) * factor}, train)
+            yield _kept(best, moved, keys)
+
+
+def _at(section: AlsConfig, whole: AlsConfig, keys: frozenset[str], train: Csr) -> FactorModelConfig:
+    """`whole`, with alpha or regularization as set in `section` and the other one in the ratio of `whole`."""
+    if {"alpha", "regularization"} <= keys:
+        return with_most_iterations(whole, keys)
+    ratio = whole.regularization / whole.alpha
+    if "regularization" in keys:
+        solve = {"alpha": section.alpha, "regularization": section.alpha * ratio}
+    elif "alpha" in keys:
+        solve = {"alpha": section.regularization / ratio, "regularization": section.regularization}
+    else:
+        solve = {"alpha": section.alpha, "regularization": section.regularization}
+    return with_most_iterations(whole.model_copy(update=solve), keys)
+
+
+def _kept(model: FactorModelConfig, moved: dict[str, Setting], keys: frozenset[str]) -> FactorModelConfig:
+    """`model` with those of the settings `moved` that are open, except for what a fit finds."""
+    found = found_in_fit(model)
+    return model.model_copy(update={name: moved[name] for name in moved if name in keys and name not in found})
+
+
+def _set(model: FactorModelConfig, keys: frozenset[str]) -> dict[str, object]:
+    """The settings of `model` that a candidate may not change."""
+    names = {*_ALS, "start"} - keys
+    return {name: getattr(model, name) for name in names}
+
+
+def with_most_iterations(model: FactorModelConfig, keys: frozenset[str]) -> FactorModelConfig:
+    """`model` with as many iterations as a fit of the search may take."""
+    if "iterations" not in keys or not isinstance(model, AlsConfig):
+        return model
+    return model.model_copy(update={"iterations": MOST_ITERATIONS})

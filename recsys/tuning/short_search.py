@@ -1,0 +1,223 @@
+"""The short search of a night: what `[model]` does not set is chosen on the validation part.
+
+First the candidates at a low dimension, on a sample of the users if the log is large; then the best of them at the
+dimensions that suit the log; then a step in each direction from the best. All of it is bounded by counted work.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.data.interactions import Interactions
+from recsys.errors import DataError
+from recsys.evaluation.metrics import Values
+from recsys.evaluation.provenance import Attempt, Choice, Stopping
+from recsys.evaluation.significance import Interval, paired_difference
+from recsys.models.factors.config import FactorModelConfig, stops_early
+from recsys.pipeline_config import PipelineConfig
+from recsys.progress import Progress, silent
+from recsys.tuning.early_stopping import stop_on_validation, stopping_of
+from recsys.tuning.open_settings import (
+    allowed_sizes,
+    at_size,
+    candidate_models,
+    open_keys,
+    settings_of,
+    steps_around,
+    with_most_iterations,
+)
+from recsys.tuning.trial_fits import Fits, Tried, best_fit, score_of
+from recsys.tuning.validation import Validation, ValidationSet
+from recsys.tuning.work import WorkBudget, fit_work
+
+logger = logging.getLogger(__name__)
+
+_USERS = 2_000  # validation users, at most
+_LOW = 64  # the dimension of the first stage, at most
+_FINALISTS = 3  # of the first stage
+_FIRST_SHARE = 0.4  # of the work, for the first stage
+_ITERATIONS = 5  # of each of the two fits of a night that the work is compared with
+LEAST_WORK = 10e9  # about ten seconds: on a small log the fits of a night are no measure
+
+
+@dataclass(frozen=True)
+class Found:
+    """What `evaluate` and `train` fit with. None: nothing was searched, or there is nothing to stop."""
+
+    choice: Choice | None
+    stopping: Stopping | None
+
+    def applied(self, model: FactorModelConfig) -> FactorModelConfig:
+        """`model` with what was found."""
+        chosen = self.choice.applied(model) if self.choice else model
+        return self.stopping.applied(chosen) if self.stopping else chosen
+
+
+@dataclass(frozen=True, eq=False)
+class Serving:
+    """A version that serves: its name, and the `[model]` section it was trained with."""
+
+    version: str
+    model: FactorModelConfig
+
+
+def choose_settings(
+    events: Interactions,
+    config: PipelineConfig,
+    *,
+    serving: Serving | None = None,
+    least_work: float = LEAST_WORK,
+    progress: Progress = silent,
+) -> Found:
+    """Choose what `[model]` does not set, and how many iterations to train, on a part of the train side.
+
+    `events`: the whole log; its holdout is cut off first and not looked at. `serving`: its settings are tried first,
+    and stay unless others are better by more than their interval. `least_work`: see `recsys.tuning.work`; a small log
+    may be searched for so long, whatever its share of the night. Raises ModelError if the first fit fails.
+    """
+    keys = open_keys(config.model)
+    if not keys:
+        return Found(None, stop_on_validation(events, config, progress=progress))
+    try:
+        data = Validation(events, config, n_users=_USERS).under(config)
+    except DataError as error:
+        return _defaults(events, config, f"the train side cannot be split again: {error}", progress)
+    if (few := data.n_users) < (enough := config.publish.min_users):
+        reason = f"{few} validation users, expected {enough} at least (publish.min_users)"
+        return _defaults(events, config, reason, progress)
+    return _found(_Search.of(config, data, keys, least_work, progress), serving)
+
+
+def _defaults(events: Interactions, config: PipelineConfig, reason: str, progress: Progress) -> Found:
+    logger.warning("settings that [model] does not set have their defaults: %s", reason)
+    choice = Choice(metric=config.publish.metric, reason=reason)
+    return Found(choice, stop_on_validation(events, config, progress=progress))
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """`data`, and a `sample` of its training users; `keys`: the settings to choose; `unit`: the work of a night."""
+
+    config: PipelineConfig
+    data: ValidationSet
+    sample: ValidationSet
+    keys: frozenset[str]
+    sizes: tuple[int, ...]
+    unit: float
+    fits: Fits
+
+    @staticmethod
+    def of(
+        config: PipelineConfig, data: ValidationSet, keys: frozenset[str], least_work: float, progress: Progress
+    ) -> "_Search":
+        shape, entries = data.train.csr.shape, data.train.csr.nnz
+        sizes = allowed_sizes(config.model, keys, shape)
+        unit = 2 * fit_work(shape, entries, at_size(config.model, sizes[-1]), iterations=_ITERATIONS)
+        budget = WorkBudget(max(least_work, config.model.auto_share * unit))
+        return _Search(config, data, data, keys, sizes, unit, Fits(keys, budget, progress))
+
+    @property
+    def section(self) -> FactorModelConfig:
+        return self.config.model
+
+    def gain(self, better: Values, worse: Values) -> Interval:
+        evaluate = self.config.evaluate
+        rng = np.random.default_rng(evaluate.seed)
+        return paired_difference(better, worse, samples=evaluate.bootstrap, confidence=evaluate.confidence, rng=rng)
+
+
+def _found(search: _Search, serving: Serving | None) -> Found:
+    kept = None if serving is None else _as_served(search, serving)
+    best = _best_of_all(search, kept)
+    stays = kept is not None and best is not kept and not _clearly_better(search, best, kept)
+    chosen = kept if stays and kept is not None else best
+    choice = Choice(
+        metric=search.config.publish.metric,
+        settings=settings_of(chosen.model, search.keys),
+        score=chosen.score,
+        n_users=search.data.n_users,
+        kept_from=serving.version if serving is not None and chosen is kept else None,
+        work=search.fits.budget.used / search.unit,
+        attempts=tuple(
+            Attempt(settings=settings_of(each.model, search.keys), score=each.score, n_users=each.n_users)
+            for each in search.fits.tried
+        ),
+    )
+    logger.info("settings: users=%d attempts=%d %s", choice.n_users, len(choice.attempts), choice.settings)
+    stopping = None
+    if stops_early(search.section):
+        stopping = stopping_of(chosen.curve, metric=choice.metric, n_users=choice.n_users)
+    return Found(choice, stopping)
+
+
+def _as_served(search: _Search, serving: Serving) -> Tried | None:
+    """What the settings of the serving version reach; None if it has another model."""
+    if type(serving.model) is not type(search.section):
+        return None
+    update = {name: getattr(serving.model, name) for name in search.keys}
+    model = with_most_iterations(search.section.model_copy(update=update), search.keys)
+    return search.fits.fit(search.data, model)
+
+
+def _clearly_better(search: _Search, best: Tried, kept: Tried) -> bool:
+    low = search.gain(best.best.per_user, kept.best.per_user).low
+    return low is not None and low > 0
+
+
+def _best_of_all(search: _Search, kept: Tried | None) -> Tried:
+    """The best fit on the whole train side."""
+    tried = [] if kept is None else [kept]
+    first = _first_stage(search)
+    for at, each in enumerate(first):
+        tried += _at_sizes(search, each.model) if at == 0 else _at_size_of(search, each.model, best_fit(tried))
+    tried += _around(search, best_fit(tried))
+    return best_fit(tried)
+
+
+def _first_stage(search: _Search) -> list[Tried]:
+    """The candidates at a low dimension, the best few of them, best first."""
+    low = max((size for size in search.sizes if size <= _LOW), default=_LOW)
+    models = candidate_models(search.section, search.keys, search.sample.train.csr)
+    fits = [search.fits.fit(search.sample, at_size(model, low), roughly=True, share=_FIRST_SHARE) for model in models]
+    return sorted((each for each in fits if each), key=score_of, reverse=True)[:_FINALISTS]
+
+
+def _at_sizes(search: _Search, model: FactorModelConfig) -> list[Tried]:
+    """`model` at its own dimension, then at higher ones as long as they are better, or else at lower ones."""
+    sizes = search.sizes
+    low = max((size for size in sizes if size <= model.factors), default=sizes[0])
+    higher = _climb(search, model, [size for size in sizes if size >= low])
+    if len(higher) > 2 or len(sizes) == 1:
+        return higher
+    return higher + _climb(search, model, [size for size in reversed(sizes) if size <= low])
+
+
+def _climb(search: _Search, model: FactorModelConfig, sizes: Sequence[int]) -> list[Tried]:
+    """One fit per dimension, in order, up to the first that is no better than the one before."""
+    tried: list[Tried] = []
+    for size in sizes:
+        fitted = search.fits.fit(search.data, with_most_iterations(at_size(model, size), search.keys))
+        if fitted is None:
+            break
+        tried.append(fitted)
+        if len(tried) > 1 and fitted.score <= tried[-2].score:
+            break
+    return tried
+
+
+def _at_size_of(search: _Search, model: FactorModelConfig, best: Tried) -> list[Tried]:
+    return _climb(search, model, [best.model.factors])
+
+
+def _around(search: _Search, best: Tried) -> list[Tried]:
+    """Steps from the best, and from a step that is better, until none is."""
+    tried: list[Tried] = []
+    while True:
+        models = steps_around(best.model, search.keys, search.data.train.csr)
+        fits = [search.fits.fit(search.data, with_most_iterations(model, search.keys)) for model in models]
+        tried += [each for each in fits if each and each not in tried]
+        if not tried or best_fit(tried).score <= best.score:
+            return tried
+        best = best_fit(tried)

@@ -1,0 +1,133 @@
+"""The fits of a short search: each is tried once, as long as the work allows it."""
+
+import json
+import logging
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from recsys.errors import ModelError
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.config import FactorModelConfig
+from recsys.progress import Progress
+from recsys.tuning.early_stopping import EXPONENTS, Measured, Within, best_of, explored
+from recsys.tuning.settings import found_in_fit
+from recsys.tuning.validation import ValidationSet
+from recsys.tuning.work import WorkBudget, work_on
+
+logger = logging.getLogger(__name__)
+
+_ROUGHLY = (2, 4, 8)
+_FINELY = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15)
+"""Iterations of ALS after which a fit is measured, which may cost more than an iteration."""
+
+_USUAL = 4  # iterations that a fit takes as a rule; with less work left it is not begun
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """A fit: the `model` with what was found within it, its measurements, and the number of users trained on."""
+
+    model: FactorModelConfig
+    curve: tuple[Measured, ...]
+    n_users: int
+
+    @property
+    def best(self) -> Measured:
+        """The best of its measurements."""
+        return best_of(self.curve)
+
+    @property
+    def score(self) -> float:
+        """The mean over the validation users."""
+        return self.best.score
+
+
+def score_of(tried: Tried) -> float:
+    """For sorting."""
+    return tried.score
+
+
+def best_fit(tried: Iterable[Tried]) -> Tried:
+    """The best; of equal ones the first."""
+    return max(tried, key=score_of)
+
+
+@dataclass(eq=False)
+class Fits:
+    """All fits of one search, in order. No settings are fitted twice on the same matrix.
+
+    `keys`: the settings that may be found within a fit, among others.
+    """
+
+    keys: frozenset[str]
+    budget: WorkBudget
+    progress: Progress
+    tried: list[Tried] = field(default_factory=list)
+    _known: dict[str, Tried | None] = field(default_factory=dict)
+    _kinds: set[bool] = field(default_factory=set)
+
+    def fit(
+        self, data: ValidationSet, model: FactorModelConfig, *, roughly: bool = False, share: float = 1.0
+    ) -> Tried | None:
+        """Fit `model` on the train side of `data`; None if it fails, or `share` of the work is done.
+
+        The first rough fit and the first other one are always made. `roughly`: few iterations of ALS, and fewer
+        measurements.
+        """
+        model = _shorter(model) if roughly else model
+        key = f"{data.train.n_users} {roughly} {_key(model)}"
+        if key in self._known:
+            return self._known[key]
+        work = work_on(data, model, iterations=_USUAL, measurements=_USUAL)
+        if roughly in self._kinds and not self.budget.allows(work, share):
+            return None
+        self._kinds.add(roughly)
+        self._known[key] = tried = self._fit(data, model, roughly)
+        if tried is not None:
+            self.tried.append(tried)
+        return tried
+
+    def _fit(self, data: ValidationSet, model: FactorModelConfig, roughly: bool) -> Tried | None:
+        before, measured = self.budget.used, 0
+
+        def keep_on(done: int, score: float) -> bool:
+            nonlocal measured
+            measured += 1
+            self.budget.used = before + work_on(data, model, iterations=done, measurements=measured)
+            self.progress("settings", min(self.budget.used, self.budget.limit), self.budget.limit)
+            return self.budget.used < self.budget.limit
+
+        within = Within(self._exponents(model), _measured_after(model, roughly))
+        try:
+            curve = explored(data, model, keep_on=keep_on, within=within)
+        except ModelError as error:
+            if not self.tried:
+                raise
+            logger.warning("settings that cannot be fitted are passed over: %s", error)
+            return None
+        return Tried(self._as_found(model, best_of(curve)), curve, data.train.n_users)
+
+    def _exponents(self, model: FactorModelConfig) -> tuple[float, ...]:
+        return EXPONENTS if "popularity_exponent" in self.keys else (model.popularity_exponent,)
+
+    def _as_found(self, model: FactorModelConfig, best: Measured) -> FactorModelConfig:
+        found = {name: getattr(best, name) for name in found_in_fit(model) if name in self.keys}
+        return model.model_copy(update=found)
+
+
+def _shorter(model: FactorModelConfig) -> FactorModelConfig:
+    if not isinstance(model, AlsConfig):
+        return model
+    return model.model_copy(update={"iterations": min(model.iterations, _ROUGHLY[-1])})
+
+
+def _measured_after(model: FactorModelConfig, roughly: bool) -> Collection[int] | None:
+    if not isinstance(model, AlsConfig):
+        return None  # others say themselves after how many they can be measured
+    return _ROUGHLY if roughly else _FINELY
+
+
+def _key(model: FactorModelConfig) -> str:
+    """What a fit depends on, less what is found within it; the same text for the same settings."""
+    found = set(found_in_fit(model))
+    return json.dumps(model.model_dump(mode="json", exclude=found), sort_keys=True)

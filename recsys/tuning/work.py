@@ -1,0 +1,43 @@
+"""Work: what a fit and its measurements cost, counted from their sizes and never by the clock.
+
+So the same log gives the same search, however busy the machine is. The unit is about a nanosecond of two processor
+cores, near enough to compare fits with each other.
+"""
+
+from dataclasses import dataclass
+
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.config import FactorModelConfig
+from recsys.tuning.validation import ValidationSet
+
+_PER_ENTRY = 4.0  # per factor and iteration: each entry is read once for its user and once for its item
+_PER_ROW = 0.17  # per factor squared and iteration: the dense part of the solve of one user or item
+_PER_PRODUCT = 0.03  # per factor and score
+_PER_SCORE = 8.0  # to find the best of them, and to compare these with the holdout
+
+
+def fit_work(shape: tuple[int, int], entries: int, model: FactorModelConfig, *, iterations: int) -> float:
+    """Nanoseconds of a fit of a matrix of `shape`. The start counts as one iteration."""
+    factors = model.factors
+    solves = _PER_ROW * sum(shape) * factors**2 if isinstance(model, AlsConfig) else 0.0
+    return (1 + iterations) * (_PER_ENTRY * entries * factors + solves)
+
+
+def work_on(data: ValidationSet, model: FactorModelConfig, *, iterations: int, measurements: int) -> float:
+    """Nanoseconds of a fit on the train side of `data`, and of ranking all items for its users so many times."""
+    train = data.train.csr
+    scores = len(data.user) * train.shape[1]
+    measured = measurements * scores * (_PER_SCORE + _PER_PRODUCT * model.factors)
+    return fit_work(train.shape, train.nnz, model, iterations=iterations) + measured
+
+
+@dataclass
+class WorkBudget:
+    """How much work a search may do, and has done. `used` passes `limit` by one measurement at most."""
+
+    limit: float
+    used: float = 0.0
+
+    def allows(self, work: float, share: float = 1.0) -> bool:
+        """Whether so much more stays below `share` of the limit."""
+        return self.used + work <= share * self.limit

@@ -1,0 +1,126 @@
+"""The short search of a night: what `[model]` does not set, on a planted log."""
+
+from typing import Any
+
+import pytest
+
+from recsys.data.interactions import Interactions
+from recsys.models.factors.config import FactorModelConfig
+from recsys.models.registry import model_config
+from recsys.pipeline_config import PipelineConfig
+from recsys.tuning.candidates import sizes
+from recsys.tuning.early_stopping import measure
+from recsys.tuning.short_search import Found, Serving, choose_settings
+from recsys.tuning.validation import Validation
+
+# What costs time and is not looked at here.
+SET = {"start": "spectral", "iterations": 3}
+
+
+def under(config: PipelineConfig, **section: Any) -> PipelineConfig:
+    return config.model_copy(update={"model": model_config(section)})
+
+
+def reached(events: Interactions, config: PipelineConfig, model: FactorModelConfig) -> float:
+    data = Validation(events, config, n_users=2_000).under(config)
+    measured = measure(data, model, keep_on=lambda: True)
+    assert measured is not None
+    return measured.score
+
+
+@pytest.fixture(scope="module")
+def found(events: Interactions, config: PipelineConfig) -> Found:
+    return choose_settings(events, under(config, **SET))
+
+
+class TestWhatIsChosen:
+    def test_it_reaches_the_score_it_was_chosen_for(
+        self, events: Interactions, config: PipelineConfig, found: Found
+    ) -> None:
+        model = found.applied(model_config(SET))
+        assert found.choice is not None
+        assert reached(events, config, model) == pytest.approx(found.choice.score)
+        assert found.choice.score == max(attempt.score for attempt in found.choice.attempts)
+
+    def test_it_is_better_than_the_defaults(self, events: Interactions, config: PipelineConfig, found: Found) -> None:
+        assert found.choice is not None
+        assert (found.choice.score or 0.0) > 1.05 * reached(events, config, model_config({}))
+
+    def test_what_is_set_stays(self, events: Interactions, config: PipelineConfig) -> None:
+        section = {**SET, "weighting": "log", "factors": 8, "popularity_exponent": 0.05, "alpha": 2.0}
+        choice = choose_settings(events, under(config, **section)).choice
+        assert choice is not None
+        assert set(choice.settings) == {"regularization"}
+        assert {"degree", "bm25"}.isdisjoint(str(attempt.settings) for attempt in choice.attempts)
+        assert len({attempt.settings["regularization"] for attempt in choice.attempts}) >= 3
+
+    def test_the_same_log_gives_the_same_choice(
+        self, events: Interactions, config: PipelineConfig, found: Found
+    ) -> None:
+        assert choose_settings(events, under(config, **SET)) == found
+
+    def test_the_work_is_bounded(self, events: Interactions, config: PipelineConfig) -> None:
+        few = choose_settings(events, under(config, **SET, auto_share=0.01), least_work=1e5).choice
+        assert few is not None
+        assert few.settings
+        assert len(few.attempts) == 2
+
+
+class TestWhatIsNotSearched:
+    @pytest.mark.parametrize("section", [{"auto": False}, {"algorithm": "svd", "factors": 8, "auto": False}])
+    def test_nothing_is_searched_unless_it_is_asked_for(
+        self, events: Interactions, config: PipelineConfig, section: dict[str, Any]
+    ) -> None:
+        found = choose_settings(events, under(config, **section))
+        assert found.choice is None
+        assert found.applied(model_config(section)).learned_by() == model_config(section).learned_by()
+
+    def test_nothing_is_searched_if_everything_is_set(self, events: Interactions, config: PipelineConfig) -> None:
+        section = model_config({"iterations": 2}).model_dump()
+        assert choose_settings(events, under(config, **section)).choice is None
+
+    def test_too_few_validation_users_leave_the_defaults(self, events: Interactions, config: PipelineConfig) -> None:
+        publish = config.publish.model_copy(update={"min_users": 10_000})
+        found = choose_settings(events, under(config, **SET).model_copy(update={"publish": publish}))
+        assert found.choice is not None
+        assert not found.choice.settings
+        assert "min_users" in (found.choice.reason or "")
+        assert found.stopping is not None
+
+
+class TestTheServingVersion:
+    def test_its_settings_stay_if_others_are_not_clearly_better(
+        self, events: Interactions, config: PipelineConfig, found: Found
+    ) -> None:
+        assert found.choice is not None
+        near = found.choice.settings | {"regularization": 1.3 * float(str(found.choice.settings["regularization"]))}
+        serving = Serving("v1", model_config({**SET, **near}))
+        choice = choose_settings(events, under(config, **SET), serving=serving).choice
+        assert choice is not None
+        assert choice.kept_from == "v1"
+        assert choice.settings["regularization"] == near["regularization"]
+
+    def test_poor_ones_do_not_stay(self, events: Interactions, config: PipelineConfig) -> None:
+        poor = Serving("v1", model_config({**SET, "factors": 8, "regularization": 1e5}))
+        choice = choose_settings(events, under(config, **SET), serving=poor).choice
+        assert choice is not None
+        assert choice.kept_from is None
+        assert choice.settings["regularization"] != 1e5
+
+    def test_those_of_another_algorithm_are_not_tried(
+        self, events: Interactions, config: PipelineConfig, found: Found
+    ) -> None:
+        other = Serving("v1", model_config({"algorithm": "svd"}))
+        assert choose_settings(events, under(config, **SET), serving=other) == found
+
+
+def test_other_algorithms_search_what_is_cheap(events: Interactions, config: PipelineConfig) -> None:
+    choice = choose_settings(events, under(config, algorithm="svd")).choice
+    assert choice is not None
+    assert set(choice.settings) == {"factors", "popularity_exponent"}
+    assert len(choice.attempts) > 1
+
+
+@pytest.mark.parametrize(("n_users", "n_items", "most"), [(900, 300, 32), (5_000, 4_100, 512), (10**6, 10**5, 128)])
+def test_the_dimension_follows_the_log(n_users: int, n_items: int, most: int) -> None:
+    assert sizes(n_users, n_items)[-1] == most
