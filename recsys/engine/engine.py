@@ -140,7 +140,12 @@ class Engine:
             left_out = group.left_out[rows]
             exclude = left_out if excludes_seen else empty_csr(left_out.shape)
             found = self._ranker.rank(
-                group.vectors(rows), k, exclude=exclude, search=eligible.search, allowed=eligible.allowed
+                group.vectors(rows),
+                k,
+                history=group.history[rows],
+                exclude=exclude,
+                search=eligible.search,
+                allowed=eligible.allowed,
             )
             return group.users.ids[rows].to_pylist(), found
 

@@ -21,7 +21,7 @@ from recsys.engine.answers import (
 )
 from recsys.engine.post_processing import boosted, diversified, explain, pool_size
 from recsys.engine.question import Question
-from recsys.engine.ranking import Ranker, excluding
+from recsys.engine.ranking import Ranker, storing
 from recsys.engine.selection import EligibleItems, Selection
 from recsys.engine.user_profiles import UserProfile, UserProfiles
 from recsys.errors import InvalidRequestError
@@ -101,11 +101,12 @@ class ListBuilder:
 
     def _search_together(self, alike: Sequence[ResolvedQuestion]) -> list[Answer]:
         """Answers to questions that look at the same number of candidates, found among the same items."""
-        eligible = alike[0].eligible
+        eligible, n_items = alike[0].eligible, len(self._bundle.items.ids)
         top = self._ranker.rank(
             np.stack([resolved.profile.vector for resolved in alike]),
             alike[0].n_candidates,
-            exclude=excluding([resolved.excluded for resolved in alike], len(self._bundle.items.ids)),
+            history=storing([resolved.profile.history[0] for resolved in alike], n_items),
+            exclude=storing([resolved.excluded for resolved in alike], n_items),
             search=eligible.search,
             allowed=eligible.allowed,
         )
@@ -151,13 +152,13 @@ class ListBuilder:
 
     def _with_boosted(self, resolved: ResolvedQuestion, indices: Indices, scores: Floats) -> tuple[Indices, Floats]:
         """The candidates, and every boosted item that may be listed."""
-        vector = resolved.profile.vector
+        vector, history = resolved.profile.vector, resolved.profile.history_row(len(self._bundle.items.ids))
         boosted_items = np.array(list(resolved.boosts), np.int32)
         extra = np.setdiff1d(boosted_items, [*indices, *resolved.excluded]).astype(np.int32)
         extra = extra[self._ranker.can_list(vector, extra)]
         if resolved.eligible.allowed is not None:
             extra = extra[resolved.eligible.allowed[extra]]
-        return np.append(indices, extra), np.append(scores, self._ranker.scores(vector, extra))
+        return np.append(indices, extra), np.append(scores, self._ranker.scores(vector, extra, history=history))
 
     def _explained(
         self, items: tuple[Ranked, ...], profile: UserProfile, *, indices: Indices, multiplier: Floats

@@ -21,7 +21,7 @@ from recsys.engine.answers import (
     short_list,
     with_fields,
 )
-from recsys.engine.ranking import excluding
+from recsys.engine.ranking import storing
 from recsys.engine.selection import EligibleItems
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.rescoring import inner_products, rounding_slack, squared_lengths
@@ -66,7 +66,7 @@ class Neighbours:
             return self._answer(
                 (), [ITEM_WITHOUT_VECTOR if is_one else NO_DIRECTION], k=k, unknown_items=unknown_items
             )
-        exclude = excluding([np.union1d(positive, negative)], len(self._bundle.items.ids))
+        exclude = storing([np.union1d(positive, negative)], len(self._bundle.items.ids))
         found = eligible.search.search(normalised(direction[None]), k, exclude=exclude)
         indices, scores = found.row(0)
         items = with_fields(ranked(self._bundle.items, indices, scores), self._bundle.items, indices, fields)

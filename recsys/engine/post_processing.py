@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.items import Items
 from recsys.engine.answers import Reason
-from recsys.engine.user_profiles import UserProfile, row_of
+from recsys.engine.user_profiles import UserProfile
 from recsys.models.factors.model import FactorModel
 from recsys.retrieval.exact import normalised
 
@@ -80,7 +80,7 @@ def explain(
     multiplied each score by; contributions are multiplied alike. They come from the exact solve of the user's
     history. A vector trained in a few iterations differs from it; that difference is in the rest.
     """
-    history, found = row_of(*profile.history, n_items=len(items.ids)), []
+    history, found = profile.history_row(len(items.ids)), []
     for start in range(0, len(indices), _TARGETS_AT_ONCE):
         block = slice(start, start + _TARGETS_AT_ONCE)
         parts = model.contributions(history, indices[block], emphasis=profile.emphasis) * multiplier[block, None]

@@ -10,7 +10,7 @@ from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.models.popularity import PopularityRecommender
 from recsys.models.recommender import Queries
-from recsys.retrieval.rescoring import inner_products
+from recsys.retrieval.rescoring import totals
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.topk import TopK, place
 
@@ -22,6 +22,7 @@ class Ranker:
 
     def __init__(self, contents: Contents) -> None:
         self._index = contents.index
+        self._neighbours = contents.model.neighbours
         self._popularity = contents.popularity
         by_popularity = np.argsort(-contents.popularity, kind="stable").astype(np.int32)
         n_touched = int((contents.popularity > 0).sum())
@@ -33,31 +34,37 @@ class Ranker:
         vectors: Floats,
         k: int,
         *,
+        history: Csr,
         exclude: Csr,
         search: ItemSearch | None = None,
         allowed: NDArray[np.bool_] | None = None,
     ) -> TopK:
         """The k best items of each of `vectors`, float32 (n, d), outside its row of `exclude`, CSR (n, n_items).
 
+        `history`: CSR (n, n_items), the items that each vector comes from, whose neighbours add to the scores.
         `search` finds them among the items that are `allowed`, bool (n_items,); among all if these are None. A row is
         short only if fewer items are left. A vector that is all zero gets the most popular items.
         """
         known, search = vectors.any(axis=1), search or self._index
         if known.all():
-            return search.search(vectors, k, exclude=exclude)
+            return search.search(vectors, k, exclude=exclude, added=self._added(history))
         rows, fallback = np.flatnonzero(known), np.flatnonzero(~known)
         parts = [(fallback, self._popular_among(allowed).recommend(Queries(exclude[fallback], None), k))]
         if len(rows):
-            parts.append((rows, search.search(vectors[rows], k, exclude=exclude[rows])))
+            added = self._added(history[rows])
+            parts.append((rows, search.search(vectors[rows], k, exclude=exclude[rows], added=added)))
         return place(parts, len(vectors), k)
 
-    def scores(self, vector: Floats, items: Indices) -> Floats:
-        """Float32 (m,): what `rank` scores the items at int32 (m,) with for `vector`, float32 (d,)."""
+    def scores(self, vector: Floats, items: Indices, *, history: Csr) -> Floats:
+        """Float32 (m,): what `rank` scores the items at int32 (m,) with for `vector`, float32 (d,).
+
+        `history`: CSR (1, n_items), the items that the vector comes from.
+        """
         if not vector.any():
             popularity: Floats = self._popularity[items]
             return popularity
-        products: Floats = inner_products(vector[None], self._index.vectors, items[None])[0]
-        return products
+        scores: Floats = totals(vector[None], self._index.vectors, items[None], added=self._added(history))[0]
+        return scores
 
     def can_list(self, vector: Floats, items: Indices) -> NDArray[np.bool_]:
         """Bool (m,): which of the items at int32 (m,) `rank` may list for `vector`, float32 (d,).
@@ -78,6 +85,9 @@ class Ranker:
         untouched = self._untouched if allowed is None else self._untouched[allowed[self._untouched]]
         return not self.can_list(vector, untouched[:_CHECKED_UP_TO]).all()
 
+    def _added(self, history: Csr) -> Csr | None:
+        return None if self._neighbours is None else self._neighbours.added(history)
+
     def _popular_among(self, allowed: NDArray[np.bool_] | None) -> PopularityRecommender:
         if allowed is None:
             return self._popular
@@ -85,7 +95,7 @@ class Ranker:
         return PopularityRecommender(self._popular.order[kept], self._popular.score[kept])
 
 
-def excluding(positions: Sequence[Indices], n_items: int) -> Csr:
-    """What searches leave out, CSR (n, n_items): row i stores the items at `positions[i]`, int32, ascending."""
+def storing(positions: Sequence[Indices], n_items: int) -> Csr:
+    """Canonical float32 CSR (n, n_items): row i stores 1 for the items at `positions[i]`, int32, ascending."""
     indptr = np.cumsum([0, *map(len, positions)]).astype(np.int32)
     return Csr((np.ones(indptr[-1], np.float32), np.concatenate(positions), indptr), shape=(len(positions), n_items))

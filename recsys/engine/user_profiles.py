@@ -42,6 +42,10 @@ class UserProfile:
     unknown_items: tuple[str, ...] = ()
     emphasis: Floats | None = None
 
+    def history_row(self, n_items: int) -> Csr:
+        """The history as canonical float32 (1, n_items)."""
+        return row_of(*self.history, n_items=n_items)
+
 
 class UserProfiles:
     """Makes the profile of a user from the stored history, from events, or from both. Immutable."""
@@ -83,9 +87,11 @@ class UserProfiles:
     def groups(self) -> "Iterator[UserGroup]":
         """The trained users, then those who are folded in."""
         bundle = self._bundle
-        yield UserGroup(bundle.users, bundle.left_out, lambda rows: bundle.model.embeddings.users[rows])
+        vectors = bundle.model.embeddings.users
+        yield UserGroup(bundle.users, bundle.history, bundle.left_out, lambda rows: vectors[rows])
         if (folded := bundle.folded_in) is not None:
-            yield UserGroup(folded.users, folded.left_out, lambda rows: bundle.model.fold_in(folded.history[rows]))
+            fold_in, history = bundle.model.fold_in, folded.history
+            yield UserGroup(folded.users, history, folded.left_out, lambda rows: fold_in(history[rows]))
 
     def _stored(self, user: "StoredUser") -> UserProfile:
         vector = self.vector(user)
@@ -141,9 +147,13 @@ class StoredUser:
 
 @dataclass(frozen=True, eq=False)
 class UserGroup:
-    """Users of one kind: what their lists leave out, CSR (n, n_items), and vectors float32 (m, d) of some rows."""
+    """Users of one kind: their histories and what their lists leave out, CSR (n, n_items), and the vectors of some.
+
+    `vectors`: float32 (m, d) of m rows.
+    """
 
     users: IdMap
+    history: Csr
     left_out: Csr
     vectors: Callable[[slice], Floats]
 

@@ -13,6 +13,7 @@ from recsys.errors import ModelError
 from recsys.models.factors.embeddings import Embeddings
 from recsys.models.neighbours.weights import NeighbourWeights
 from recsys.models.recommender import Queries
+from recsys.retrieval.exclusion import some_rows
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.topk import TopK, place
 
@@ -103,7 +104,9 @@ class FactorRecommender:
         answer, because every item would score zero: the caller chooses a fallback.
         Raises ModelError if a `user_idx` is out of range.
         """
-        return search_known(self.search, self._vectors(queries), queries.left_out, k)
+        neighbours = self.model.neighbours
+        added = None if neighbours is None else neighbours.added(queries.history)
+        return search_known(self.search, self._vectors(queries), queries.left_out, k, added=added)
 
     def _vectors(self, queries: Queries) -> Floats:
         if queries.user_idx is None:
@@ -111,12 +114,16 @@ class FactorRecommender:
         return rows_of(self.model.embeddings.users, queries.user_idx, name=self.name)
 
 
-def search_known(search: ItemSearch, vectors: Floats, exclude: Csr, k: int) -> TopK:
-    """The k best items of each of `vectors`, float32 (n, d), outside its row of `exclude`; none of a zero vector."""
+def search_known(search: ItemSearch, vectors: Floats, exclude: Csr, k: int, *, added: Csr | None = None) -> TopK:
+    """The k best items of each of `vectors`, float32 (n, d), outside its row of `exclude`; none of a zero vector.
+
+    `added`: CSR (n, n_items), see `ItemSearch.search`.
+    """
     known = np.flatnonzero(vectors.any(axis=1))
     if len(known) == len(vectors):
-        return search.search(vectors, k, exclude=exclude)
-    return place([(known, search.search(vectors[known], k, exclude=exclude[known]))], len(vectors), k)
+        return search.search(vectors, k, exclude=exclude, added=added)
+    found = search.search(vectors[known], k, exclude=exclude[known], added=some_rows(added, known))
+    return place([(known, found)], len(vectors), k)
 
 
 def rows_of(users: Floats, user_idx: Indices, *, name: str) -> Floats:
