@@ -168,6 +168,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         cleaning=prepared.cleaning,
         losses=trained.losses,
         stopping=evaluated.stopping,
+        visitors=evaluated.visitors,
         baseline_settings=evaluated.baseline_settings,
         choice=evaluated.choice,
         training=trained.training,

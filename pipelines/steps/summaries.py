@@ -26,6 +26,7 @@ from recsys.evaluation.provenance import (
     Stopping,
     StrayTimes,
     Summary,
+    VisitorsSummary,
     other_users,
 )
 from recsys.tuning.short_search import Found
@@ -159,7 +160,8 @@ class EvaluateSummary(StepSummary):
     """`means`: model to the mean of `metric`, the one that the gates use. `metrics`: model to all its means.
 
     `stopping`: None if the number of iterations was not looked for. `choice`: None if no setting was open.
-    `baseline_settings`: baseline to the settings that it found on the train side.
+    `baseline_settings`: baseline to the settings that it found on the train side. `visitors`: None if none were
+    measured.
     """
 
     step = "evaluate"
@@ -170,6 +172,7 @@ class EvaluateSummary(StepSummary):
     n_users: int
     split: SplitSummary
     stopping: Stopping | None
+    visitors: VisitorsSummary | None = None
     baseline_settings: BaselineSettings = Field(default_factory=dict)
     choice: Choice | None = None
 

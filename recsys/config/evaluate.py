@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, model_validator
 
-from recsys.config.base import DurationOrAuto, FilePaths, NamesOrAuto, Section
+from recsys.config.base import Duration, DurationOrAuto, FilePaths, NamesOrAuto, Section
 
 
 class EvaluateConfig(Section):
@@ -43,6 +43,15 @@ class EvaluateConfig(Section):
         "item_knn, and ease if the train side has up to 2,000 items",
     )
     max_users: int | None = Field(None, ge=1, description="evaluate a random sample of up to this many users")
+    visitors: int = Field(
+        2000,
+        ge=0,
+        description="people, at most, who are also measured as visitors of whom only the first one to three items of "
+        "a session are known (docs/metrics.md); 0 leaves them out",
+    )
+    session_gap: Duration = Field(
+        1_800, gt=0, description="a session of a user ends before a pause that is longer than this"
+    )
     bootstrap: int = Field(1000, ge=0, description="resamples for the intervals; 0 leaves them out")
     confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
     seed: int = Field(1, ge=0, description="of every random choice in splitting, sampling and resampling")

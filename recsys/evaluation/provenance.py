@@ -153,6 +153,30 @@ class Choice(Summary):
         return in_words(self.settings)
 
 
+class MeanOfVisitors(Summary):
+    """A mean over visitors and the bounds of its interval."""
+
+    mean: float
+    low: OrAbsent[float] = None
+    high: OrAbsent[float] = None
+
+
+class VisitorsWithItems(Summary):
+    """Visitors of whom `n_known` items are known, and the metric of every model, by name."""
+
+    n_known: int
+    n_visitors: int
+    models: dict[str, MeanOfVisitors]
+
+
+class VisitorsSummary(Summary):
+    """How good lists are for people of whom only a few items are known. `source`: where they come from."""
+
+    metric: str
+    source: str
+    known: tuple[VisitorsWithItems, ...]
+
+
 class Continuity(Summary):
     """How the published vectors are tied to an earlier version; empty with `model.continuity = "none"`.
 
@@ -232,7 +256,8 @@ class Provenance:
 
     `ingest`, `holdout_ingest`: rows of the log, and of the files of a given holdout. `losses`: of the training, by
     iteration. `settings`: the resolved configuration as plain values. `timings`: seconds by step.
-    `warnings`: what each step warned of. `baseline_settings`: baseline to the settings that it found.
+    `warnings`: what each step warned of. `visitors`: None if none were measured. `baseline_settings`: baseline to
+    the settings that it found.
     """
 
     split: SplitSummary
@@ -243,6 +268,7 @@ class Provenance:
     losses: tuple[float, ...] = ()
     stopping: Stopping | None = None
     choice: Choice | None = None
+    visitors: VisitorsSummary | None = None
     training: Continuity = field(default_factory=Continuity)
     index: IndexSummary | None = None
     settings: Mapping[str, JsonValue] | None = None

@@ -170,6 +170,7 @@ def _tree(report: Report) -> dict[str, object]:
         "intervals": report.intervals,
         "short_lists": report.short_lists,
         "slices": details.slices,
+        "visitors": provenance.visitors,
         "split": _split_tree(provenance),
         "losses": provenance.losses,
         "baseline_settings": provenance.baseline_settings,

@@ -196,6 +196,17 @@ def new_to_the_model(report: Report) -> str | None:
     )
 
 
+def visitors(report: Report) -> str | None:
+    """Who the visitors are and how they are measured; None if none were."""
+    if (visitors := report.provenance.visitors) is None:
+        return None
+    return (
+        f"{visitors.metric} of the lists for people of whom only a few items are known. Known and to be found:"
+        f" {visitors.source}. Every model has only the known items, also of people whose other items it was trained"
+        " on; the others of these items are to be found."
+    )
+
+
 def beside_serving(report: Report) -> str | None:
     """How far the new version could be compared with the serving one on the same users; None if none serves."""
     if (serving := report.judgement.serving) is None:

@@ -11,7 +11,17 @@ from recsys.data.ingest.accounting import RowCounts
 from recsys.evaluation.evaluator import evaluate
 from recsys.evaluation.examples import Example, Listed, Regressed, Regressions
 from recsys.evaluation.gates import Gate
-from recsys.evaluation.provenance import Attempt, Choice, IndexSummary, LogSource, SplitSummary, Stopping
+from recsys.evaluation.provenance import (
+    Attempt,
+    Choice,
+    IndexSummary,
+    LogSource,
+    MeanOfVisitors,
+    SplitSummary,
+    Stopping,
+    VisitorsSummary,
+    VisitorsWithItems,
+)
 from recsys.evaluation.reporting.pages import render_html, render_markdown
 from recsys.evaluation.results import Cohort
 from recsys.evaluation.serving_comparison import Paired, ServingComparison, ServingVersion
@@ -337,6 +347,19 @@ def test_chosen_settings_are_shown_with_what_was_tried(report_of):
     assert "those of v7, because none of 2 fits is clearly better" in render_markdown(report_of(choice=kept))
     none = Choice(metric="ndcg@20", reason="no times")
     assert "have their defaults: no times." in render_markdown(report_of(choice=none))
+
+
+def test_visitors_have_a_table_in_every_page(report_of):
+    means = dict.fromkeys(report_of().models, MeanOfVisitors(mean=0.4321, low=0.41, high=0.45))
+    known = (VisitorsWithItems(n_known=1, n_visitors=1234, models=means),)
+    report = report_of(visitors=VisitorsSummary(metric="ndcg@20", source="the first session", known=known))
+    markdown, page = render_markdown(report), html_of(report)
+    assert "| 1 | 1,234 | 0.4321 (0.4100 to 0.4500) |" in markdown
+    for text in (markdown, page):
+        assert "Known and to be found: the first session." in text
+        assert "1,234" in text
+    assert json.loads(report.to_json())["visitors"]["known"][0]["n_visitors"] == 1234
+    assert "Visitors" not in render_markdown(report_of())
 
 
 def test_new_items_that_are_measured_are_told(sliced, split_summary):
