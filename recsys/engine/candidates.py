@@ -29,7 +29,7 @@ def order_candidates(
     """
     scorable = ranker.can_list(profile.vector, known)
     scored, unscored = known[scorable], known[~scorable]
-    scores = ranker.scores(profile.vector, scored, history=profile.history_row(len(bundle.items.ids)))
+    scores = ranker.scores(profile.vector, scored, counts=profile.counts_row(len(bundle.items.ids)))
     order = np.lexsort((scored, -scores))
     positions = np.concatenate([scored[order], unscored])
     unknown_items = tuple(dict.fromkeys((*profile.unknown_items, *unknown)))

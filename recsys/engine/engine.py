@@ -11,7 +11,7 @@ import pyarrow as pa
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest
 from recsys.data.id_map import IdMap
-from recsys.data.matrix import empty_csr
+from recsys.data.matrix import empty_csr, presence
 from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, UserAnswer, check_fields, ranked
 from recsys.engine.candidates import order_candidates
 from recsys.engine.ids import Id, Ids, checked_id, checked_ids, id_text, id_texts
@@ -142,7 +142,7 @@ class Engine:
             found = self._ranker.rank(
                 group.vectors(rows),
                 k,
-                history=group.history[rows],
+                counts=presence(group.history[rows]),
                 exclude=exclude,
                 search=eligible.search,
                 allowed=eligible.allowed,

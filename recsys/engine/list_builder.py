@@ -102,10 +102,13 @@ class ListBuilder:
     def _search_together(self, alike: Sequence[ResolvedQuestion]) -> list[Answer]:
         """Answers to questions that look at the same number of candidates, found among the same items."""
         eligible, n_items = alike[0].eligible, len(self._bundle.items.ids)
+        profiles = [resolved.profile for resolved in alike]
         top = self._ranker.rank(
-            np.stack([resolved.profile.vector for resolved in alike]),
+            np.stack([profile.vector for profile in profiles]),
             alike[0].n_candidates,
-            history=storing([resolved.profile.history[0] for resolved in alike], n_items),
+            counts=storing(
+                [profile.history[0] for profile in profiles], n_items, [profile.counts for profile in profiles]
+            ),
             exclude=storing([resolved.excluded for resolved in alike], n_items),
             search=eligible.search,
             allowed=eligible.allowed,
@@ -152,13 +155,13 @@ class ListBuilder:
 
     def _with_boosted(self, resolved: ResolvedQuestion, indices: Indices, scores: Floats) -> tuple[Indices, Floats]:
         """The candidates, and every boosted item that may be listed."""
-        vector, history = resolved.profile.vector, resolved.profile.history_row(len(self._bundle.items.ids))
+        vector, counts = resolved.profile.vector, resolved.profile.counts_row(len(self._bundle.items.ids))
         boosted_items = np.array(list(resolved.boosts), np.int32)
         extra = np.setdiff1d(boosted_items, [*indices, *resolved.excluded]).astype(np.int32)
         extra = extra[self._ranker.can_list(vector, extra)]
         if resolved.eligible.allowed is not None:
             extra = extra[resolved.eligible.allowed[extra]]
-        return np.append(indices, extra), np.append(scores, self._ranker.scores(vector, extra, history=history))
+        return np.append(indices, extra), np.append(scores, self._ranker.scores(vector, extra, counts=counts))
 
     def _explained(
         self, items: tuple[Ranked, ...], profile: UserProfile, *, indices: Indices, multiplier: Floats

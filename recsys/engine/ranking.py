@@ -34,36 +34,37 @@ class Ranker:
         vectors: Floats,
         k: int,
         *,
-        history: Csr,
+        counts: Csr,
         exclude: Csr,
         search: ItemSearch | None = None,
         allowed: NDArray[np.bool_] | None = None,
     ) -> TopK:
         """The k best items of each of `vectors`, float32 (n, d), outside its row of `exclude`, CSR (n, n_items).
 
-        `history`: CSR (n, n_items), the items that each vector comes from, whose neighbours add to the scores.
+        `counts`: float32 CSR (n, n_items), how much each item that a vector comes from counts, 1 by default: the
+        neighbours of these items add to the scores.
         `search` finds them among the items that are `allowed`, bool (n_items,); among all if these are None. A row is
         short only if fewer items are left. A vector that is all zero gets the most popular items.
         """
         known, search = vectors.any(axis=1), search or self._index
         if known.all():
-            return search.search(vectors, k, exclude=exclude, added=self._added(history))
+            return search.search(vectors, k, exclude=exclude, added=self._added(counts))
         rows, fallback = np.flatnonzero(known), np.flatnonzero(~known)
         parts = [(fallback, self._popular_among(allowed).recommend(Queries(exclude[fallback], None), k))]
         if len(rows):
-            added = self._added(history[rows])
+            added = self._added(counts[rows])
             parts.append((rows, search.search(vectors[rows], k, exclude=exclude[rows], added=added)))
         return place(parts, len(vectors), k)
 
-    def scores(self, vector: Floats, items: Indices, *, history: Csr) -> Floats:
+    def scores(self, vector: Floats, items: Indices, *, counts: Csr) -> Floats:
         """Float32 (m,): what `rank` scores the items at int32 (m,) with for `vector`, float32 (d,).
 
-        `history`: CSR (1, n_items), the items that the vector comes from.
+        `counts`: float32 CSR (1, n_items), as in `rank`.
         """
         if not vector.any():
             popularity: Floats = self._popularity[items]
             return popularity
-        scores: Floats = totals(vector[None], self._index.vectors, items[None], added=self._added(history))[0]
+        scores: Floats = totals(vector[None], self._index.vectors, items[None], added=self._added(counts))[0]
         return scores
 
     def can_list(self, vector: Floats, items: Indices) -> NDArray[np.bool_]:
@@ -85,8 +86,8 @@ class Ranker:
         untouched = self._untouched if allowed is None else self._untouched[allowed[self._untouched]]
         return not self.can_list(vector, untouched[:_CHECKED_UP_TO]).all()
 
-    def _added(self, history: Csr) -> Csr | None:
-        return None if self._neighbours is None else self._neighbours.added(history)
+    def _added(self, counts: Csr) -> Csr | None:
+        return None if self._neighbours is None else self._neighbours.added(counts, counts.data)
 
     def _popular_among(self, allowed: NDArray[np.bool_] | None) -> PopularityRecommender:
         if allowed is None:
@@ -95,7 +96,11 @@ class Ranker:
         return PopularityRecommender(self._popular.order[kept], self._popular.score[kept])
 
 
-def storing(positions: Sequence[Indices], n_items: int) -> Csr:
-    """Canonical float32 CSR (n, n_items): row i stores 1 for the items at `positions[i]`, int32, ascending."""
+def storing(positions: Sequence[Indices], n_items: int, values: Sequence[Floats] | None = None) -> Csr:
+    """Canonical float32 CSR (n, n_items): row i stores `values[i]` at `positions[i]`, int32, ascending.
+
+    `values`: float32 arrays; None stores 1 everywhere.
+    """
     indptr = np.cumsum([0, *map(len, positions)]).astype(np.int32)
-    return Csr((np.ones(indptr[-1], np.float32), np.concatenate(positions), indptr), shape=(len(positions), n_items))
+    stored = np.ones(indptr[-1], np.float32) if values is None else np.concatenate(values)
+    return Csr((stored, np.concatenate(positions), indptr), shape=(len(positions), n_items))

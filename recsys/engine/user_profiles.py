@@ -46,6 +46,15 @@ class UserProfile:
         """The history as canonical float32 (1, n_items)."""
         return row_of(*self.history, n_items=n_items)
 
+    @property
+    def counts(self) -> Floats:
+        """float32 (m,): how much each item of the history counts, 1 without `emphasis`."""
+        return np.ones(len(self.history[0]), np.float32) if self.emphasis is None else self.emphasis
+
+    def counts_row(self, n_items: int) -> Csr:
+        """`counts` as canonical float32 (1, n_items)."""
+        return row_of(self.history[0], self.counts, n_items=n_items)
+
 
 class UserProfiles:
     """Makes the profile of a user from the stored history, from events, or from both. Immutable."""

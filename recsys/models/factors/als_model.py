@@ -66,7 +66,7 @@ class AlsModel:
             regularization=self.regularization,
             gram=self.gram,
         )
-        return with_neighbours_part(unscaled * scale[:, None], self.neighbours, history, targets)
+        return with_neighbours_part(unscaled * scale[:, None], self.neighbours, history, targets, emphasis=emphasis)
 
     @cached_property
     def gram(self) -> Doubles:

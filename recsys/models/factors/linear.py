@@ -74,7 +74,7 @@ class LinearFactorModel:
         wanted = self.embeddings.items[targets].astype(np.float64)
         scale = self.embeddings.item_scale[targets].astype(np.float64)
         parts: Doubles = (wanted @ sources.T) * weights * scale[:, None]
-        return with_neighbours_part(parts, self.neighbours, history, targets)
+        return with_neighbours_part(parts, self.neighbours, history, targets, emphasis=emphasis)
 
     def rotated(self, rotation: Floats) -> "LinearFactorModel":
         """The same model in another basis. `rotation`: float32 (d, d), orthogonal."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.data.arrays import Doubles, Indices
+from recsys.data.arrays import Doubles, Floats, Indices
+from recsys.data.emphasis import emphasised
 from recsys.data.matrix import Csr, check_canonical, load_csr, presence, save_csr
 from recsys.errors import ArtifactError, DataError, ModelError
 
@@ -39,21 +40,22 @@ class NeighbourWeights:
         """The items that histories are over."""
         return int(self.weights.shape[0])
 
-    def added(self, history: Csr) -> Csr:
+    def added(self, history: Csr, emphasis: Floats | None = None) -> Csr:
         """Canonical float32 CSR (n, n_items), above zero: what each row of `history` adds to the scores of items.
 
-        `history`: canonical CSR (n, n_items), of which only the places count, not the values. The sum runs in the
+        `history`: canonical CSR (n, n_items), of which only the places count, not the values. `emphasis`: float32
+        (nnz,), above zero: how much each entry counts, 1 by default, see `recsys.data.emphasis`. The sum runs in the
         order of the history's items, so a row does not depend on the other rows, to the last bit.
         Raises ModelError if `history` is over other items.
         """
         if history.shape[1] != self.n_items:
             raise ModelError(f"neighbours: a history over {history.shape[1]} items, expected {self.n_items}")
-        summed: Csr = presence(history) @ self.weights
+        summed: Csr = emphasised(presence(history), emphasis) @ self.weights
         summed.sort_indices()
         summed.data *= np.float32(self.strength)
         return summed
 
-    def contributions(self, history: Csr, targets: Indices) -> Doubles:
+    def contributions(self, history: Csr, targets: Indices, *, emphasis: Floats | None = None) -> Doubles:
         """Float64 (k, m): what each of the m entries of `history`, a single row, adds to the scores of k `targets`.
 
         `targets`: int32 (k,), item positions. A row sums to what `added` gives its target, up to rounding.
@@ -62,7 +64,7 @@ class NeighbourWeights:
         if history.shape[0] != 1:
             raise ModelError(f"contributions: {history.shape[0]} histories, expected one")
         parts: Doubles = self.weights[history.indices][:, targets].toarray().T.astype(np.float64)
-        return parts * self.strength
+        return parts * self.strength if emphasis is None else parts * emphasis * self.strength
 
     def with_strength(self, strength: float) -> "NeighbourWeights":
         """The same weights with another strength."""
@@ -87,7 +89,12 @@ class NeighbourWeights:
 
 
 def with_neighbours_part(
-    parts: Doubles, neighbours: NeighbourWeights | None, history: Csr, targets: Indices
+    parts: Doubles,
+    neighbours: NeighbourWeights | None,
+    history: Csr,
+    targets: Indices,
+    *,
+    emphasis: Floats | None = None,
 ) -> Doubles:
     """`parts`, float64 (k, m), what a history adds to the scores of `targets` by the vectors, and by `neighbours`."""
-    return parts if neighbours is None else parts + neighbours.contributions(history, targets)
+    return parts if neighbours is None else parts + neighbours.contributions(history, targets, emphasis=emphasis)

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import VersionFacts, new_manifest, session_weight_of
 from recsys.engine import Engine, Event, Question
 from recsys.engine.user_profiles import UserProfiles, row_of
+from recsys.models.neighbours.weights import NeighbourWeights
 
 SESSION = (Event("i0007"), Event("i2000"))
 
@@ -41,16 +43,36 @@ def test_a_session_that_weighs_more_brings_the_list_nearer_to_its_own(large: Bun
     assert shared[0] < shared[1] < shared[2]
 
 
-def test_reasons_candidates_and_lists_agree(large: Bundle) -> None:
-    user, engine = known_user(large), Engine(weighing(large, 8))
+def with_neighbours(bundle: Bundle) -> Bundle:
+    """Items 100 to 109 are the neighbours of every seventh item, one of the session among them."""
+    weights = sp.lil_matrix((3_000, 3_000), dtype=np.float32)
+    for item in range(0, 3_000, 7):
+        weights[item, [100 + at for at in range(10) if 100 + at != item]] = 0.01
+    return replace(bundle, model=bundle.model.with_neighbours(NeighbourWeights(sp.csr_matrix(weights), 2.0)))
+
+
+def test_neighbours_of_a_session_count_more(large: Bundle) -> None:
+    user, item = known_user(large), large.items.ids.id_at(105)
+    question = {"user_id": user, "events": SESSION}
+    by_weight = []
+    for weight in (1, 8):
+        without = weighing(large, weight)
+        by_neighbours = score_of(Engine(with_neighbours(without)), item, **question)
+        by_weight.append(by_neighbours - score_of(Engine(without), item, **question))
+    assert by_weight[1] > by_weight[0] > 0
+
+
+@pytest.mark.parametrize("neighbours", [False, True])
+def test_reasons_candidates_and_lists_agree(large: Bundle, neighbours: bool) -> None:
+    version = weighing(with_neighbours(large) if neighbours else large, 8)
+    user, engine = known_user(version), Engine(version)
     answer = engine.ask(Question(user_id=user, events=SESSION, k=5, explain=True))
     for item in answer.items:
         assert score_of(engine, item.item_id, user_id=user, events=SESSION) == item.score
-    profiles = UserProfiles(weighing(large, 8))
-    profile = profiles.profile(Question(user_id=user, events=SESSION))
-    history = row_of(*profile.history, n_items=len(large.items.ids))
-    targets, _ = large.items.ids.encode([item.item_id for item in answer.items])
-    parts = large.model.contributions(history, targets, emphasis=profile.emphasis)
+    profile = UserProfiles(version).profile(Question(user_id=user, events=SESSION))
+    history = row_of(*profile.history, n_items=len(version.items.ids))
+    targets, _ = version.items.ids.encode([item.item_id for item in answer.items])
+    parts = version.model.contributions(history, targets, emphasis=profile.emphasis)
     np.testing.assert_allclose(parts.sum(axis=1), [item.score for item in answer.items], rtol=1e-3)
     largest = max(answer.items[0].reasons, key=lambda reason: reason.contribution)
     assert largest.contribution == pytest.approx(parts[0].max())

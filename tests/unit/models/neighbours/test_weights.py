@@ -42,6 +42,18 @@ def test_contributions_sum_to_what_is_added(neighbours, csr):
     assert neighbours.contributions(csr([[0, 0, 0, 0]]), targets).shape == (3, 0)
 
 
+def test_emphasis_multiplies_what_an_item_adds(neighbours, csr):
+    history, targets = csr([[2, 1, 0, 1], [0, 0, 3, 0]]), np.array([2, 1, 0], np.int32)
+    times = np.array([3, 0.5, 1, 2], np.float32)
+    added = neighbours.added(history, times)
+    np.testing.assert_array_equal(added.toarray(), [[0, 1.5, 4, 0], [0.5, 0, 0, 0]])
+    parts = neighbours.contributions(history[0], targets, emphasis=times[:3])
+    np.testing.assert_array_equal(parts, [[3, 1, 0], [1.5, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(
+        neighbours.added(history, np.ones(4, np.float32)).toarray(), neighbours.added(history).toarray()
+    )
+
+
 def test_what_does_not_fit_is_refused(neighbours, csr):
     with pytest.raises(ModelError, match="over 3 items, expected 4"):
         neighbours.added(csr([[1, 0, 0]]))
