@@ -82,8 +82,9 @@ def places_of(indices: Indices, rows: Csr) -> tuple[NDArray[np.intp], NDArray[np
     if len(rows.indices) == 0:
         return np.zeros(indices.shape, np.intp), np.zeros(indices.shape, np.bool_)
     n, n_items = rows.shape
-    first_key = np.arange(n, dtype=np.int64) * n_items
-    keys = np.repeat(first_key, np.diff(rows.indptr)) + rows.indices
-    wanted = first_key[:, None] + indices
+    keys, wanted = rows.indices, indices
+    if n > 1:
+        first_key = np.arange(n, dtype=np.int64) * n_items
+        keys, wanted = np.repeat(first_key, np.diff(rows.indptr)) + keys, first_key[:, None] + wanted
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return place, keys[place] == wanted
