@@ -21,7 +21,10 @@ logger = logging.getLogger(__name__)
 EXPONENTS = tuple(round(0.05 * step, 2) for step in range(-10, 13))
 """The popularity exponents that are tried, -0.5 to 0.6."""
 
-_COARSE = 3  # at first, every third of them
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5, 2.5)
+"""The shares of the neighbours that are tried, see `model.neighbours_share`."""
+
+_COARSE = 3  # at first, every third of the exponents
 _PATIENCE = 2  # measurements in a row without a better score
 _STOPPING_USERS = 5_000  # validation users, at most
 
@@ -36,6 +39,7 @@ class Measured:
     iterations: int
     popularity_exponent: float
     per_user: Values
+    neighbours_share: float = 0.0
 
     @property
     def score(self) -> float:
@@ -45,9 +49,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Within:
-    """What is tried within a fit: popularity `exponents`, in order, and numbers of iterations, None for every one."""
+    """What is tried within a fit: popularity `exponents` and `shares` of the neighbours, both ascending.
+
+    `after`: the numbers of iterations to measure after, None for every one.
+    """
 
     exponents: tuple[float, ...] = EXPONENTS
+    shares: tuple[float, ...] = SHARES
     after: Collection[int] | None = None
 
     def is_due(self, done: int, last: int) -> bool:
@@ -56,7 +64,7 @@ class Within:
 
 
 EVERYTHING = Within()
-"""Every iteration and exponent."""
+"""All of them."""
 
 
 class _Ended(Exception):  # noqa: N818 - not an error: it ends a fit from within
@@ -77,7 +85,7 @@ def measure(data: ValidationSet, model: FactorModelConfig, *, keep_on: Callable[
     fitted = _fit(data, model, look)
     if fitted is None:
         return None
-    return _best(data, fitted, model, (model.popularity_exponent,), last)
+    return _as_set(data, fitted, model, last)
 
 
 def follow(data: ValidationSet, model: FactorModelConfig, *, progress: Progress = silent) -> tuple[Measured, ...]:
@@ -89,7 +97,7 @@ def follow(data: ValidationSet, model: FactorModelConfig, *, progress: Progress 
     found: list[Measured] = []
 
     def look(done: int, fitted: FactorModel) -> None:
-        found.append(_best(data, fitted, model, (model.popularity_exponent,), done))
+        found.append(_as_set(data, fitted, model, done))
         if _no_better(found):
             raise _Ended
 
@@ -98,7 +106,7 @@ def follow(data: ValidationSet, model: FactorModelConfig, *, progress: Progress 
 
 
 def explore(data: ValidationSet, model: FactorModelConfig, *, keep_on: Callable[[int, float], bool]) -> Measured:
-    """The best number of iterations, up to that of `model`, and popularity exponent for its other settings.
+    """The best number of iterations, up to that of `model`, popularity exponent, and share of the neighbours.
 
     `keep_on` is called after each measurement with the number of iterations and the score. The fit also ends if two
     measurements in a row were no better. Raises ModelError if the fit fails.
@@ -121,8 +129,7 @@ def explored(
     def look(done: int, fitted: FactorModel) -> None:
         if not within.is_due(done, last):
             return
-        near = best_of(found).popularity_exponent if found else None
-        found.append(_best_exponent(data, fitted, model, done, exponents=within.exponents, near=near))
+        found.append(_best_within(data, fitted, model, done, within=within, near=best_of(found) if found else None))
         if not keep_on(done, found[-1].score) or _no_better(found):
             raise _Ended
 
@@ -150,31 +157,58 @@ def _fit(
     return None
 
 
-def _best_exponent(
+def _best_within(
     data: ValidationSet,
     fitted: FactorModel,
     model: FactorModelConfig,
     done: int,
     *,
-    exponents: Sequence[float],
-    near: float | None,
+    within: Within,
+    near: Measured | None,
 ) -> Measured:
-    """A coarse look first, then the neighbours of the best so far: the metric has one peak along the exponent."""
-    coarse = exponents[::_COARSE] if near is None else (near,)
-    best = _best(data, fitted, model, coarse, done)
-    at = exponents.index(best.popularity_exponent)
-    beside = [exponents[side] for side in (at - 1, at + 1) if 0 <= side < len(exponents)]
-    return best_of((best, _best(data, fitted, model, beside, done))) if beside else best
+    """The best exponent, then with it the best share; near those of the best measurement so far if there is one.
+
+    The metric has one peak along the exponent: a coarse look first, then the neighbours of the best.
+    """
+    shares = within.shares if model.neighbours else (model.neighbours_share,)
+    share = (
+        (min(shares, key=lambda each: abs(each - model.neighbours_share)),)
+        if near is None
+        else (near.neighbours_share,)
+    )
+    coarse = within.exponents[::_COARSE] if near is None else (near.popularity_exponent,)
+    best = _best(data, fitted, model, coarse, done, shares=share)
+    if beside := _beside(within.exponents, best.popularity_exponent):
+        best = best_of((best, _best(data, fitted, model, beside, done, shares=share)))
+    if others := _beside(shares, share[0]) if near else tuple(each for each in shares if each != share[0]):
+        best = best_of((best, _best(data, fitted, model, (best.popularity_exponent,), done, shares=others)))
+    return best
+
+
+def _as_set(data: ValidationSet, fitted: FactorModel, model: FactorModelConfig, done: int) -> Measured:
+    return _best(data, fitted, model, (model.popularity_exponent,), done, shares=(model.neighbours_share,))
+
+
+def _beside(values: Sequence[float], value: float) -> tuple[float, ...]:
+    """The values before and after `value`."""
+    at = values.index(value)
+    return tuple(values[side] for side in (at - 1, at + 1) if 0 <= side < len(values))
 
 
 def _best(
-    data: ValidationSet, fitted: FactorModel, model: FactorModelConfig, exponents: Sequence[float], done: int
+    data: ValidationSet,
+    fitted: FactorModel,
+    model: FactorModelConfig,
+    exponents: Sequence[float],
+    done: int,
+    *,
+    shares: Sequence[float],
 ) -> Measured:
-    """The best of `exponents`, with the neighbours at the share of `model`."""
-    vectors, shares = data.user_vectors(fitted), (model.neighbours_share,)
-    values = data.scores(vectors, fitted, exponents, blend=data.blend(model), shares=shares)[:, 0]
-    at = int(values.mean(axis=1).argmax())
-    return Measured(done, exponents[at], values[at].copy())
+    """The best of `exponents` and `shares`."""
+    vectors = data.user_vectors(fitted)
+    values = data.scores(vectors, fitted, exponents, blend=data.blend(model), shares=shares)
+    exponent, share = divmod(int(values.mean(axis=2).argmax()), len(shares))
+    return Measured(done, exponents[exponent], values[exponent, share].copy(), shares[share])
 
 
 def stop_on_validation(

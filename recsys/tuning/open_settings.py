@@ -8,8 +8,8 @@ from recsys.data.matrix import Csr
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.config import FactorModelConfig, stops_early
 from recsys.models.registry import publishable
-from recsys.tuning.candidates import CANDIDATES, sizes
-from recsys.tuning.settings import Setting, found_in_fit, space_of
+from recsys.tuning.candidates import CANDIDATES, NEIGHBOURS, sizes
+from recsys.tuning.settings import FOUND, Setting, found_in_fit, space_of
 from recsys.tuning.space import has_meaning
 
 MOST_ITERATIONS = 15
@@ -26,8 +26,12 @@ def open_keys(model: FactorModelConfig) -> frozenset[str]:
     if not model.auto:
         return frozenset()
     searched = {*_ALS, *_ALS_SOLVE} if isinstance(model, AlsConfig) else _few(model)
-    found = {name for name in found_in_fit(model) if name != "iterations" or stops_early(model)}
-    return frozenset((searched | found) - model.model_fields_set)
+    found = {name for name in FOUND if name in type(model).model_fields}
+    if not stops_early(model):
+        found.discard("iterations")
+    if "neighbours" in model.model_fields_set and not model.neighbours:
+        found.discard("neighbours_share")
+    return frozenset(({"neighbours"} | searched | found) - model.model_fields_set)
 
 
 def _few(model: FactorModelConfig) -> set[str]:
@@ -52,7 +56,7 @@ def candidate_models(model: FactorModelConfig, keys: frozenset[str], train: Csr)
     regularization, a candidate keeps its ratio of the two, and the other way round.
     """
     if not isinstance(model, AlsConfig):
-        yield with_most_iterations(model, keys)
+        yield with_all_to_find(model, keys)
         return
     for candidate in CANDIDATES:
         if all(name in keys or candidate[name] == getattr(model, name) for name in _KINDS if name in candidate):
@@ -85,7 +89,7 @@ def steps_around(best: FactorModelConfig, keys: frozenset[str], train: Csr) -> I
 def _at(section: AlsConfig, whole: AlsConfig, keys: frozenset[str], train: Csr) -> FactorModelConfig:
     """`whole`, with alpha or regularization as set in `section` and the other one in the ratio of `whole`."""
     if {"alpha", "regularization"} <= keys:
-        return with_most_iterations(whole, keys)
+        return with_all_to_find(whole, keys)
     ratio = whole.regularization / whole.alpha
     if "regularization" in keys:
         solve = {"alpha": section.alpha, "regularization": section.alpha * ratio}
@@ -93,7 +97,7 @@ def _at(section: AlsConfig, whole: AlsConfig, keys: frozenset[str], train: Csr) 
         solve = {"alpha": section.regularization / ratio, "regularization": section.regularization}
     else:
         solve = {"alpha": section.alpha, "regularization": section.regularization}
-    return with_most_iterations(whole.model_copy(update=solve), keys)
+    return with_all_to_find(whole.model_copy(update=solve), keys)
 
 
 def _kept(model: FactorModelConfig, moved: dict[str, Setting], keys: frozenset[str]) -> FactorModelConfig:
@@ -108,8 +112,9 @@ def _set(model: FactorModelConfig, keys: frozenset[str]) -> dict[str, object]:
     return {name: getattr(model, name) for name in names}
 
 
-def with_most_iterations(model: FactorModelConfig, keys: frozenset[str]) -> FactorModelConfig:
-    """`model` with as many iterations as a fit of the search may take."""
-    if "iterations" not in keys or not isinstance(model, AlsConfig):
-        return model
-    return model.model_copy(update={"iterations": MOST_ITERATIONS})
+def with_all_to_find(model: FactorModelConfig, keys: frozenset[str]) -> FactorModelConfig:
+    """`model` with as many iterations as a fit of the search may take, and with neighbours."""
+    update = {"neighbours": NEIGHBOURS} if "neighbours" in keys else {}
+    if "iterations" in keys and isinstance(model, AlsConfig):
+        update["iterations"] = MOST_ITERATIONS
+    return model.model_copy(update=update)

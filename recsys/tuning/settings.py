@@ -21,7 +21,7 @@ Setting = Value | None | Mapping[str, float]
 Settings = dict[str, dict[str, Setting]]
 """Section to key to value, as in pipeline.toml; None if the key is left out."""
 
-_FOUND = ("iterations", "popularity_exponent")
+FOUND = ("iterations", "popularity_exponent", "neighbours_share")
 
 
 def applied(config: PipelineConfig, settings: Settings) -> PipelineConfig:
@@ -113,7 +113,8 @@ def space_of(model: FactorModelConfig) -> ModelSpace:
 
 def found_in_fit(model: FactorModelConfig) -> tuple[str, ...]:
     """The settings that are found within each fit of `model`."""
-    return tuple(name for name in _FOUND if name in type(model).model_fields)
+    without = () if model.neighbours else ("neighbours_share",)
+    return tuple(name for name in FOUND if name in type(model).model_fields and name not in without)
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ class _AlsSpace:
             "alpha, regularization": ("strength", "penalty"),
             "start, iterations": ("start", "iterations"),
             "popularity_exponent": ("popularity_exponent",),
+            "neighbours_share": ("neighbours_share",),
         }
 
     def point(self, train: Csr) -> Point:

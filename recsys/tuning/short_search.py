@@ -5,7 +5,7 @@ dimensions that suit the log; then a step in each direction from the best. All o
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,9 +26,9 @@ from recsys.tuning.open_settings import (
     open_keys,
     settings_of,
     steps_around,
-    with_most_iterations,
+    with_all_to_find,
 )
-from recsys.tuning.trial_fits import Fits, Tried, best_fit, score_of
+from recsys.tuning.trial_fits import Fits, Tried, best_fit, rough_work, score_of
 from recsys.tuning.validation import Validation, ValidationSet
 from recsys.tuning.work import WorkBudget, fit_work
 
@@ -38,8 +38,10 @@ _USERS = 2_000  # validation users, at most
 _LOW = 64  # the dimension of the first stage, at most
 _FINALISTS = 3  # of the first stage
 _FIRST_SHARE = 0.4  # of the work, for the first stage
+_FIRST_FITS = 11  # that it makes if it can
+_FEW_USERS = 1_000  # validation users of the first stage on a large log, and the least it trains on
 _ITERATIONS = 5  # of each of the two fits of a night that the work is compared with
-LEAST_WORK = 10e9  # about ten seconds: on a small log the fits of a night are no measure
+LEAST_WORK = 15e9  # about fifteen seconds: on a small log the fits of a night are no measure
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ class _Search:
         sizes = allowed_sizes(config.model, keys, shape)
         unit = 2 * fit_work(shape, entries, at_size(config.model, sizes[-1]), iterations=_ITERATIONS)
         budget = WorkBudget(max(least_work, config.model.auto_share * unit))
-        return _Search(config, data, data, keys, sizes, unit, Fits(keys, budget, progress))
+        sample = _sample(data, at_size(config.model, _low(sizes)), budget, seed=config.evaluate.seed)
+        return _Search(config, data, sample, keys, sizes, unit, Fits(keys, budget, progress))
 
     @property
     def section(self) -> FactorModelConfig:
@@ -126,6 +129,20 @@ class _Search:
         evaluate = self.config.evaluate
         rng = np.random.default_rng(evaluate.seed)
         return paired_difference(better, worse, samples=evaluate.bootstrap, confidence=evaluate.confidence, rng=rng)
+
+
+def _low(sizes: Sequence[int]) -> int:
+    """The dimension of the first stage."""
+    return max((size for size in sizes if size <= _LOW), default=_LOW)
+
+
+def _sample(data: ValidationSet, low: FactorModelConfig, budget: WorkBudget, *, seed: int) -> ValidationSet:
+    """So much of `data` that the first stage can try all it means to, within its share of the work."""
+    each = _FIRST_SHARE * budget.limit / _FIRST_FITS
+    few = data.sample(data.train.n_users, _FEW_USERS, seed=seed)
+    if (work := rough_work(few, low)) <= each:
+        return data if rough_work(data, low) <= each else few
+    return data.sample(max(_FEW_USERS, int(data.train.n_users * each / work)), _FEW_USERS, seed=seed)
 
 
 def _found(search: _Search, serving: Serving | None) -> Found:
@@ -157,7 +174,7 @@ def _as_served(search: _Search, serving: Serving) -> Tried | None:
     if type(serving.model) is not type(search.section):
         return None
     update = {name: getattr(serving.model, name) for name in search.keys}
-    model = with_most_iterations(search.section.model_copy(update=update), search.keys)
+    model = with_all_to_find(search.section.model_copy(update=update), search.keys)
     return search.fits.fit(search.data, model)
 
 
@@ -170,35 +187,37 @@ def _best_of_all(search: _Search, kept: Tried | None) -> Tried:
     """The best fit on the whole train side."""
     tried = [] if kept is None else [kept]
     first = _first_stage(search)
-    for at, each in enumerate(first):
-        tried += _at_sizes(search, each.model) if at == 0 else _at_size_of(search, each.model, best_fit(tried))
+    tried += _at_sizes(search, first[0].model)
+    for other in first[1:]:
+        tried += _at(search, at_size(other.model, best_fit(tried).model.factors))
     tried += _around(search, best_fit(tried))
     return best_fit(tried)
 
 
+def _at(search: _Search, model: FactorModelConfig) -> list[Tried]:
+    fitted = search.fits.fit(search.data, with_all_to_find(model, search.keys))
+    return [] if fitted is None else [fitted]
+
+
 def _first_stage(search: _Search) -> list[Tried]:
     """The candidates at a low dimension, the best few of them, best first."""
-    low = max((size for size in search.sizes if size <= _LOW), default=_LOW)
-    models = candidate_models(search.section, search.keys, search.sample.train.csr)
-    fits = [search.fits.fit(search.sample, at_size(model, low), roughly=True, share=_FIRST_SHARE) for model in models]
-    return sorted((each for each in fits if each), key=score_of, reverse=True)[:_FINALISTS]
+
+    def rough(models: Iterable[FactorModelConfig]) -> list[Tried]:
+        fits = (search.fits.fit(search.sample, model, roughly=True, share=_FIRST_SHARE) for model in models)
+        return [each for each in fits if each]
+
+    train, low = search.sample.train.csr, _low(search.sizes)
+    tried = rough(at_size(model, low) for model in candidate_models(search.section, search.keys, train))
+    if tried:
+        tried += rough(steps_around(best_fit(tried).model, search.keys, train))
+    return sorted(tried, key=score_of, reverse=True)[:_FINALISTS]
 
 
 def _at_sizes(search: _Search, model: FactorModelConfig) -> list[Tried]:
-    """`model` at its own dimension, then at higher ones as long as they are better, or else at lower ones."""
-    sizes = search.sizes
-    low = max((size for size in sizes if size <= model.factors), default=sizes[0])
-    higher = _climb(search, model, [size for size in sizes if size >= low])
-    if len(higher) > 2 or len(sizes) == 1:
-        return higher
-    return higher + _climb(search, model, [size for size in reversed(sizes) if size <= low])
-
-
-def _climb(search: _Search, model: FactorModelConfig, sizes: Sequence[int]) -> list[Tried]:
-    """One fit per dimension, in order, up to the first that is no better than the one before."""
+    """`model` at the highest dimension, and at lower ones up to the first that is no better than the one before."""
     tried: list[Tried] = []
-    for size in sizes:
-        fitted = search.fits.fit(search.data, with_most_iterations(at_size(model, size), search.keys))
+    for size in reversed(search.sizes):
+        fitted = search.fits.fit(search.data, with_all_to_find(at_size(model, size), search.keys))
         if fitted is None:
             break
         tried.append(fitted)
@@ -207,16 +226,12 @@ def _climb(search: _Search, model: FactorModelConfig, sizes: Sequence[int]) -> l
     return tried
 
 
-def _at_size_of(search: _Search, model: FactorModelConfig, best: Tried) -> list[Tried]:
-    return _climb(search, model, [best.model.factors])
-
-
 def _around(search: _Search, best: Tried) -> list[Tried]:
     """Steps from the best, and from a step that is better, until none is."""
     tried: list[Tried] = []
     while True:
         models = steps_around(best.model, search.keys, search.data.train.csr)
-        fits = [search.fits.fit(search.data, with_most_iterations(model, search.keys)) for model in models]
+        fits = [search.fits.fit(search.data, with_all_to_find(model, search.keys)) for model in models]
         tried += [each for each in fits if each and each not in tried]
         if not tried or best_fit(tried).score <= best.score:
             return tried

@@ -9,7 +9,7 @@ from recsys.errors import ModelError
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.config import FactorModelConfig
 from recsys.progress import Progress
-from recsys.tuning.early_stopping import EXPONENTS, Measured, Within, best_of, explored
+from recsys.tuning.early_stopping import EXPONENTS, SHARES, Measured, Within, best_of, explored
 from recsys.tuning.settings import found_in_fit
 from recsys.tuning.validation import ValidationSet
 from recsys.tuning.work import WorkBudget, work_on
@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 _ROUGHLY = (2, 4, 8)
 _FINELY = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15)
 """Iterations of ALS after which a fit is measured, which may cost more than an iteration."""
+
+_FEW_SHARES = (0.0, 0.3, 1.0)
 
 _USUAL = 4  # iterations that a fit takes as a rule; with less work left it is not begun
 
@@ -97,7 +99,10 @@ class Fits:
             self.progress("settings", min(self.budget.used, self.budget.limit), self.budget.limit)
             return self.budget.used < self.budget.limit
 
-        within = Within(self._exponents(model), _measured_after(model, roughly))
+        shares = (
+            (_FEW_SHARES if roughly else SHARES) if "neighbours_share" in self.keys else (model.neighbours_share,)
+        )
+        within = Within(self._exponents(model), shares, _measured_after(model, roughly))
         try:
             curve = explored(data, model, keep_on=keep_on, within=within)
         except ModelError as error:
@@ -112,7 +117,14 @@ class Fits:
 
     def _as_found(self, model: FactorModelConfig, best: Measured) -> FactorModelConfig:
         found = {name: getattr(best, name) for name in found_in_fit(model) if name in self.keys}
+        if "neighbours" in self.keys and best.neighbours_share == 0:
+            found["neighbours"] = 0
         return model.model_copy(update=found)
+
+
+def rough_work(data: ValidationSet, model: FactorModelConfig) -> float:
+    """Nanoseconds of a rough fit of ALS on `data`."""
+    return work_on(data, model, iterations=_ROUGHLY[-1], measurements=len(_ROUGHLY))
 
 
 def _shorter(model: FactorModelConfig) -> FactorModelConfig:

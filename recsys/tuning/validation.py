@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,35 @@ class ValidationSet:
     metric: str
     _starts: dict[tuple[int, int], Embeddings] = field(default_factory=dict)
     _blends: dict[tuple[int, float], Blend | None] = field(default_factory=dict)
+    _added: dict[Blend, Csr] = field(default_factory=dict)
+
+    def sample(self, n_train: int, n_users: int, *, seed: int) -> "ValidationSet":
+        """Up to `n_users` of the users, and a training matrix of them and of others, `n_train` in all.
+
+        Both are drawn by `seed`; it is this set itself if there are no more.
+        """
+        rng = np.random.default_rng(seed)
+        rows = _drawn(len(self.user), n_users, rng)
+        trained = np.zeros(self.train.n_users, bool)
+        trained[_drawn(self.train.n_users, n_train, rng)] = True
+        if self.user_idx is not None:
+            trained[self.user_idx[rows]] = True
+        if trained.all() and len(rows) == len(self.user):
+            return self
+        kept = np.flatnonzero(trained).astype(np.int32)
+        return replace(
+            self,
+            train=InteractionMatrix(self.train.users.take(kept), self.train.items, self.train.csr[kept]),
+            history=self.history[rows],
+            holdout=self.holdout[rows],
+            left_out=self.left_out[rows],
+            user_idx=None if self.user_idx is None else np.searchsorted(kept, self.user_idx[rows]).astype(np.int32),
+            user=np.arange(len(rows), dtype=np.int32),
+            n_users=len(rows),
+            _starts={},
+            _blends={},
+            _added={},
+        )
 
     def user_vectors(self, model: FactorModel) -> Floats:
         """float32 (n_rows, d): the trained vector of each user, or the history folded in, as in the evaluator."""
@@ -93,6 +122,13 @@ class ValidationSet:
             self._blends.clear()
             self._blends[key] = fit_blend(self.train.csr, model, progress=progress)
         return self._blends[key]
+
+    def added(self, blend: Blend) -> Csr:
+        """Float32 CSR (n_rows, n_items): what its neighbours add to the scores of each row. The last one is kept."""
+        if blend not in self._added:
+            self._added.clear()
+            self._added[blend] = blend.neighbours.added(self.history)
+        return self._added[blend]
 
     def spectral_start(self, model: FactorModelConfig, *, progress: Progress = silent) -> Embeddings | None:
         """The start that a fit of `model` would compute first; None if it computes none.
@@ -140,7 +176,7 @@ class _Ranked:
             for scale, row in zip(scales, strengths, strict=True):
                 row[:] = blend.strength(Embeddings(embeddings.users, embeddings.items, scale), 1.0)
             strengths *= np.asarray(shares, np.float32)
-        added = None if blend is None else blend.neighbours.added(data.history)
+        added = None if blend is None else data.added(blend)
         return _Ranked(data, vectors, embeddings.items, scales, strengths, added)
 
     def block(self, rows: slice) -> Values:
@@ -152,18 +188,14 @@ class _Ranked:
         forbid(products, self.data.left_out, rows.start)
         _, k = split_name(self.data.metric)
         values = np.zeros((*self.strengths.shape, len(vectors)))
+        added = None if self.added is None else self.added[rows].toarray()
         for at, scale in enumerate(self.scales):
             for share, strength in enumerate(self.strengths[at]):
                 scores = products * scale
-                if self.added is not None and strength > 0:
-                    _add(scores, self.added[rows], strength)
+                if added is not None and strength > 0:
+                    scores += added * strength
                 values[at, share] = score_lists(select_top_k(scores, k), holdout, self.data.metric)
         return values
-
-
-def _add(scores: Floats, added: Csr, strength: np.float32) -> None:
-    row = np.repeat(np.arange(len(scores)), np.diff(added.indptr))
-    scores[row, added.indices] += added.data * strength
 
 
 class Validation:
@@ -194,6 +226,11 @@ class Validation:
         part = self._part
         weights = EventWeights.of(config.log, config.prepare)
         return make_split(part.events, part.evaluate, prepare=config.prepare, weights=weights, given=part.given)
+
+
+def _drawn(n: int, most: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Up to `most` of n positions, ascending."""
+    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
 
 
 def _key(config: PipelineConfig) -> str:

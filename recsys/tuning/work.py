@@ -13,7 +13,7 @@ from recsys.tuning.validation import ValidationSet
 _PER_ENTRY = 4.0  # per factor and iteration: each entry is read once for its user and once for its item
 _PER_ROW = 0.17  # per factor squared and iteration: the dense part of the solve of one user or item
 _PER_PRODUCT = 0.03  # per factor and score
-_PER_SCORE = 8.0  # to find the best of them, and to compare these with the holdout
+_PER_SCORE = 30.0  # to find the best of them, and to compare these with the holdout
 
 
 def fit_work(shape: tuple[int, int], entries: int, model: FactorModelConfig, *, iterations: int) -> float:
