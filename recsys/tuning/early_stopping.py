@@ -18,8 +18,8 @@ from recsys.tuning.validation import Validation, ValidationSet
 
 logger = logging.getLogger(__name__)
 
-EXPONENTS = tuple(round(0.05 * step, 2) for step in range(-10, 13))
-"""The popularity exponents that are tried, -0.5 to 0.6."""
+EXPONENTS = tuple(round(0.05 * step, 2) for step in range(-16, 13))
+"""The popularity exponents that are tried, -0.8 to 0.6."""
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5, 2.5)
 """The shares of the neighbours that are tried, see `model.neighbours_share`."""

@@ -12,7 +12,13 @@ from recsys.errors import DataError
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
-QUICK = {"model.auto": True, "model.iterations": 2, "model.start": "spectral", "publish.must_beat_popular": False}
+QUICK = {
+    "model.auto": True,
+    "model.neighbours": 0,
+    "model.iterations": 2,
+    "model.start": "spectral",
+    "publish.must_beat_popular": False,
+}
 
 
 def test_a_night_trains_what_it_chose_and_the_next_one_begins_with_it(shop: Path) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from recsys.data.interactions import Interactions
@@ -14,7 +15,7 @@ from recsys.tuning.short_search import Found, Serving, choose_settings
 from recsys.tuning.validation import Validation
 
 # What costs time and is not looked at here.
-SET = {"start": "spectral", "iterations": 3}
+SET = {"start": "spectral", "iterations": 3, "neighbours": 0}
 
 
 def under(config: PipelineConfig, **section: Any) -> PipelineConfig:
@@ -47,17 +48,37 @@ class TestWhatIsChosen:
         assert (found.choice.score or 0.0) > 1.05 * reached(events, config, model_config({}))
 
     def test_what_is_set_stays(self, events: Interactions, config: PipelineConfig) -> None:
-        section = {**SET, "weighting": "log", "factors": 8, "popularity_exponent": 0.05, "alpha": 2.0}
+        section = {
+            **SET,
+            "weighting": "log",
+            "factors": 8,
+            "popularity_exponent": 0.05,
+            "alpha": 2.0,
+            "neighbours": 20,
+        }
         choice = choose_settings(events, under(config, **section)).choice
         assert choice is not None
-        assert set(choice.settings) == {"regularization"}
-        assert {"degree", "bm25"}.isdisjoint(str(attempt.settings) for attempt in choice.attempts)
+        assert set(choice.settings) == {"regularization", "neighbours_share"}
         assert len({attempt.settings["regularization"] for attempt in choice.attempts}) >= 3
 
     def test_the_same_log_gives_the_same_choice(
         self, events: Interactions, config: PipelineConfig, found: Found
     ) -> None:
         assert choose_settings(events, under(config, **SET)) == found
+
+    def test_a_large_log_is_searched_on_a_sample_first(self, events: Interactions, config: PipelineConfig) -> None:
+        data = Validation(events, config, n_users=2_000).under(config)
+        part = data.sample(150, 60, seed=1)
+        assert part.n_users == 60
+        assert 150 <= part.train.n_users < 211
+        assert part.user_idx is not None
+        assert data.user_idx is not None
+        for at, row in enumerate(part.user_idx):
+            whole, _ = data.train.users.encode(part.train.users.take(part.user_idx[[at]]).ids)
+            place = int(np.flatnonzero(data.user_idx == whole[0])[0])
+            assert (part.train.csr[row] != data.train.csr[whole[0]]).nnz == 0
+            assert (part.holdout[at] != data.holdout[place]).nnz == 0
+        assert data.sample(10**6, 10**6, seed=1) is data
 
     def test_the_work_is_bounded(self, events: Interactions, config: PipelineConfig) -> None:
         few = choose_settings(events, under(config, **SET, auto_share=0.01), least_work=1e5).choice
@@ -117,7 +138,7 @@ class TestTheServingVersion:
 def test_other_algorithms_search_what_is_cheap(events: Interactions, config: PipelineConfig) -> None:
     choice = choose_settings(events, under(config, algorithm="svd")).choice
     assert choice is not None
-    assert set(choice.settings) == {"factors", "popularity_exponent"}
+    assert set(choice.settings) - {"neighbours_share"} == {"factors", "popularity_exponent", "neighbours"}
     assert len(choice.attempts) > 1
 
 
