@@ -5,7 +5,7 @@ import numpy as np
 from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
-from recsys.retrieval.exclusion import places_of
+from recsys.retrieval.exclusion import places_of, row_slice
 from recsys.retrieval.topk import row_blocks
 
 # Scores of one step: 1 MiB of float32, so that the copy which scipy makes of them stays in the cache of one core.
@@ -27,9 +27,8 @@ def add_to(block: Floats, added: Csr | None, start: int) -> None:
     if added is None:
         return
     for rows in row_blocks(block.shape, _SCORES_AT_ONCE):
-        some = added[start + rows.start : start + min(rows.stop, len(block))]
-        if some.nnz:
-            block[rows] = some + block[rows]
+        some = slice(start + rows.start, start + min(rows.stop, len(block)))
+        block[rows] = row_slice(added, some) + block[rows]
 
 
 def added_at(added: Csr, indices: Indices) -> Floats:

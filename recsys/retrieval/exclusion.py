@@ -1,6 +1,7 @@
 """Exclusion: items that a query must not get, left out of scores or dropped from a list that was fetched too long."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,8 +66,18 @@ def forbid_candidates(scores: Floats, indices: Indices, zeros: Indices, exclude:
 
 
 def some_rows(rows_of: Csr | None, rows: NDArray[np.intp] | slice) -> Csr | None:
-    """The given rows; None of None."""
-    return None if rows_of is None else rows_of[rows]
+    """The given rows, of which a slice has no step; None of None."""
+    if rows_of is None:
+        return None
+    return row_slice(rows_of, rows) if isinstance(rows, slice) else rows_of[rows]
+
+
+def row_slice(csr: Csr, rows: slice) -> Csr:
+    """The rows of a slice without a step, in a fraction of the time of scipy's own slices."""
+    start, stop, _ = rows.indices(csr.shape[0])
+    bounds = csr.indptr[start : stop + 1]
+    stored = slice(bounds[0], bounds[-1])
+    return Csr((csr.data[stored], csr.indices[stored], bounds - bounds[0]), shape=(stop - start, csr.shape[1]))
 
 
 def stored(indices: Indices, exclude: Csr) -> NDArray[np.bool_]:
@@ -79,12 +90,11 @@ def places_of(indices: Indices, rows: Csr) -> tuple[NDArray[np.intp], NDArray[np
 
     And bool (n, w), whether it does: other places mean nothing. Columns are sorted within a row of `rows`.
     """
-    if len(rows.indices) == 0:
-        return np.zeros(indices.shape, np.intp), np.zeros(indices.shape, np.bool_)
-    n, n_items = rows.shape
-    keys, wanted = rows.indices, indices
-    if n > 1:
-        first_key = np.arange(n, dtype=np.int64) * n_items
-        keys, wanted = np.repeat(first_key, np.diff(rows.indptr)) + keys, first_key[:, None] + wanted
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return place, keys[place] == wanted
+    place = np.zeros(indices.shape, np.intp)
+    found = np.zeros(indices.shape, np.bool_)
+    for row, (start, stop) in enumerate(pairwise(rows.indptr.tolist())):
+        if start < stop:
+            columns = rows.indices[start:stop]
+            at = np.minimum(columns.searchsorted(indices[row]), stop - start - 1)
+            place[row], found[row] = start + at, columns[at] == indices[row]
+    return place, found
