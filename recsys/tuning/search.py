@@ -18,12 +18,16 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.tuning.ablation import ablate
 from recsys.tuning.budget import Deadline, Plan, SearchBudget
+from recsys.tuning.open_settings import open_keys
 from recsys.tuning.outcome import Outcome
-from recsys.tuning.settings import changed, events_point
+from recsys.tuning.settings import Settings, changed, events_point
+from recsys.tuning.short_search import choose_settings
 from recsys.tuning.space import Space, with_events
 from recsys.tuning.stages import run_stages
 from recsys.tuning.trials import SearchContext
 from recsys.tuning.validation import Validation
+
+_CHOICE_UNTIL = 0.25  # of the time, for the settings that a night would choose
 
 
 def check_searchable(config: PipelineConfig) -> None:
@@ -57,7 +61,34 @@ def search_settings(
     except DataError as error:
         raise DataError(f"tune: the train side cannot be split again: {error}") from error
     deadline = deadline or Deadline(budget.seconds)
-    return _search(SearchContext(config, validation, folder, deadline, progress, announce), budget)
+    begin = _chosen(events, config, deadline, progress, announce)
+    outcome = _search(SearchContext(begin, validation, folder, deadline, progress, announce), budget)
+    return replace(outcome, settings=_to_write(config, begin, outcome.settings))
+
+
+def _chosen(
+    events: Interactions,
+    config: PipelineConfig,
+    deadline: Deadline,
+    progress: Progress,
+    announce: Callable[[str], None],
+) -> PipelineConfig:
+    """`config` with the settings that a night would choose, where `[model]` sets none."""
+    found = choose_settings(events, config, keep_on=lambda: not deadline.over(_CHOICE_UNTIL), progress=progress)
+    if found.choice is None or not found.choice.settings:
+        return config
+    announce(f"settings that [model] does not set, as a night chooses them: {found.choice.in_words()}")
+    model = found.applied(config.model).model_copy(update={"auto": False})
+    return config.model_copy(update={"model": model})
+
+
+def _to_write(config: PipelineConfig, begin: PipelineConfig, settings: Settings) -> Settings:
+    """Those that differ from `config`, by the search or where it began; none if the search found no better."""
+    if not settings or begin is config:
+        return settings
+    keys = {"auto", *open_keys(config.model)} & set(type(begin.model).model_fields)
+    started = {key: getattr(begin.model, key) for key in keys}
+    return changed(config, {**settings, "model": {**started, **settings.get("model", {})}})
 
 
 def search_name(config: PipelineConfig, budget: SearchBudget, *, log: str) -> str:

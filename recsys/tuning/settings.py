@@ -185,8 +185,8 @@ class _AlsSpace:
 
 
 _ALS_RANGES = {
-    "strength": Bounds(0.5, 200, log=True),
-    "penalty": Bounds(0.05, 30, log=True),
+    "strength": Bounds(0.1, 200, log=True),
+    "penalty": Bounds(0.05, 60, log=True),
     "user_degree_exponent": Bounds(0, 1),
     "item_degree_exponent": Bounds(0, 1),
     "bm25_k1": Bounds(0.1, 300, log=True),

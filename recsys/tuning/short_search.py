@@ -5,7 +5,7 @@ dimensions that suit the log; then a step in each direction from the best. All o
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,13 +71,15 @@ def choose_settings(
     *,
     serving: Serving | None = None,
     least_work: float = LEAST_WORK,
+    keep_on: Callable[[], bool] = lambda: True,
     progress: Progress = silent,
 ) -> Found:
     """Choose what `[model]` does not set, and how many iterations to train, on a part of the train side.
 
     `events`: the whole log; its holdout is cut off first and not looked at. `serving`: its settings are tried first,
     and stay unless others are better by more than their interval. `least_work`: see `recsys.tuning.work`; a small log
-    may be searched for so long, whatever its share of the night. Raises ModelError if the first fit fails.
+    may be searched for so long, whatever its share of the night. `keep_on`: asked after every measurement; False ends
+    the search with the best so far. Raises ModelError if the first fit fails.
     """
     keys = open_keys(config.model)
     if not keys:
@@ -89,7 +91,8 @@ def choose_settings(
     if (few := data.n_users) < (enough := config.publish.min_users):
         reason = f"{few} validation users, expected {enough} at least (publish.min_users)"
         return _defaults(events, config, reason, progress)
-    return _found(_Search.of(config, data, keys, least_work, progress), serving)
+    search = _Search.of(config, data, least_work=least_work, keep_on=keep_on, progress=progress)
+    return _found(search, serving)
 
 
 def _defaults(events: Interactions, config: PipelineConfig, reason: str, progress: Progress) -> Found:
@@ -112,14 +115,19 @@ class _Search:
 
     @staticmethod
     def of(
-        config: PipelineConfig, data: ValidationSet, keys: frozenset[str], least_work: float, progress: Progress
+        config: PipelineConfig,
+        data: ValidationSet,
+        *,
+        least_work: float,
+        keep_on: Callable[[], bool],
+        progress: Progress,
     ) -> "_Search":
-        shape, entries = data.train.csr.shape, data.train.csr.nnz
+        keys, shape, entries = open_keys(config.model), data.train.csr.shape, data.train.csr.nnz
         sizes = allowed_sizes(config.model, keys, shape)
         unit = 2 * fit_work(shape, entries, at_size(config.model, sizes[-1]), iterations=_ITERATIONS)
         budget = WorkBudget(max(least_work, config.model.auto_share * unit))
         sample = _sample(data, at_size(config.model, _low(sizes)), budget, seed=config.evaluate.seed)
-        return _Search(config, data, sample, keys, sizes, unit, Fits(keys, budget, progress))
+        return _Search(config, data, sample, keys, sizes, unit, Fits(keys, budget, progress, keep_on))
 
     @property
     def section(self) -> FactorModelConfig:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from recsys.errors import ModelError
@@ -58,12 +58,13 @@ def best_fit(tried: Iterable[Tried]) -> Tried:
 class Fits:
     """All fits of one search, in order. No settings are fitted twice on the same matrix.
 
-    `keys`: the settings that may be found within a fit, among others.
+    `keys`: the settings that may be found within a fit, among others. `keep_on`: asked after every measurement.
     """
 
     keys: frozenset[str]
     budget: WorkBudget
     progress: Progress
+    keep_on: Callable[[], bool]
     tried: list[Tried] = field(default_factory=list)
     _known: dict[str, Tried | None] = field(default_factory=dict)
     _kinds: set[bool] = field(default_factory=set)
@@ -81,7 +82,7 @@ class Fits:
         if key in self._known:
             return self._known[key]
         work = work_on(data, model, iterations=_USUAL, measurements=_USUAL)
-        if roughly in self._kinds and not self.budget.allows(work, share):
+        if roughly in self._kinds and not (self.budget.allows(work, share) and self.keep_on()):
             return None
         self._kinds.add(roughly)
         self._known[key] = tried = self._fit(data, model, roughly)
@@ -97,7 +98,7 @@ class Fits:
             measured += 1
             self.budget.used = before + work_on(data, model, iterations=done, measurements=measured)
             self.progress("settings", min(self.budget.used, self.budget.limit), self.budget.limit)
-            return self.budget.used < self.budget.limit
+            return self.budget.used < self.budget.limit and self.keep_on()
 
         shares = (
             (_FEW_SHARES if roughly else SHARES) if "neighbours_share" in self.keys else (model.neighbours_share,)

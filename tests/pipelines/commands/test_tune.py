@@ -84,7 +84,9 @@ def test_event_weights_and_half_life_are_written_too(shop: Path) -> None:
 
 def test_another_algorithm_is_tuned_and_its_section_written(shop: Path) -> None:
     text = shop.read_text()
-    shop.write_text(text[: text.index("[model]")] + '[model]\nalgorithm = "svd"\nfactors = 10   # few\n')
+    shop.write_text(
+        text[: text.index("[model]")] + '[model]\nalgorithm = "svd"\nauto = false\nfactors = 10   # few\n'
+    )
     config = load_config(shop)
     outcome = tune(shop, config, SearchBudget(trials=3), given={}, write=True)
     assert outcome.settings

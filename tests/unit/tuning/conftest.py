@@ -21,7 +21,7 @@ TREE = {
     },
     "prepare": {"deduplicate": True, "max_user_events": 900},
     "evaluate": {"cutoffs": [5, 20], "bootstrap": 50},
-    "model": {"factors": 8, "alpha": 3.0, "regularization": 10.0, "iterations": 3},
+    "model": {"auto": False, "factors": 8, "alpha": 3.0, "regularization": 10.0, "iterations": 3},
 }
 
 
