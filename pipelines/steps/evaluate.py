@@ -6,6 +6,7 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from pipelines.steps.memory import give_back
+from pipelines.steps.people import find_people, of_visitors, weight_of_sessions
 from pipelines.steps.summaries import EvaluateSummary
 from pipelines.steps.workspace import Workspace
 from recsys.artifacts.registry import Registry
@@ -13,12 +14,11 @@ from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
 from recsys.data.splits.holdout_length import with_length
 from recsys.data.splits.split import Split, make_split
-from recsys.data.splits.visitors import visitors_of
 from recsys.errors import ArtifactError
 from recsys.evaluation.evaluator import evaluate as measure
 from recsys.evaluation.provenance import SplitSummary
 from recsys.evaluation.results import Cohort
-from recsys.evaluation.visitors import score_visitors, summarise
+from recsys.evaluation.visitors import score_visitors
 from recsys.models.factors.model import FactorModel, FactorRecommender
 from recsys.models.recommender import Recommender, found_settings
 from recsys.models.registry import baselines_of, check_fits, fit_baseline, fit_model, model_config
@@ -35,14 +35,12 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     _check_before_fits(events, measured, given)
     found = choose_settings(events, measured, serving=_serving(config), progress=progress)
     split = _split(events, measured, given)
-    weights = EventWeights.of(config.log, config.prepare)
-    visitors = visitors_of(events, split, config.evaluate, weights=weights, given=given)
-    has_times = events.timestamp is not None
+    people = find_people(events, split, config, given)
     del events
     give_back()  # the events, before training needs room
     with workspace.output("evaluate", config) as output:
         model = fit_model(split.train, found.applied(config.model), progress=progress)
-        means, of_baselines, of_visitors = {}, {}, {}
+        means, of_baselines, met, session_weight = {}, {}, {}, None
         for recommender in _contestants(split, model, config, progress):
             evaluation = measure(
                 recommender,
@@ -53,15 +51,15 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             )
             evaluation.save(output.folder / f"{recommender.name}.arrow")
             means[recommender.name] = evaluation.means()
-            of_visitors[recommender.name] = [score_visitors(recommender, v, config.publish.metric) for v in visitors]
+            met[recommender.name] = [score_visitors(recommender, v, config.publish.metric) for v in people.visitors]
+            if recommender.name == config.model.algorithm:
+                session_weight = weight_of_sessions(people, recommender, config)
             if settings := found_settings(recommender):
                 of_baselines[recommender.name] = settings
         Cohort.of(split).save(output.folder / "cohort")
-        met = summarise(
-            visitors, of_visitors, metric=config.publish.metric, evaluate=config.evaluate, has_times=has_times
-        )
         summary = _summary(split, means, config, found, of_baselines)
-        output.summary = summary.model_copy(update={"visitors": met})
+        of_people = {"visitors": of_visitors(people, met, config), "session_weight": session_weight}
+        output.summary = summary.model_copy(update=of_people)
     return output.summary
 
 

@@ -169,6 +169,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         losses=trained.losses,
         stopping=evaluated.stopping,
         visitors=evaluated.visitors,
+        session_weight=evaluated.session_weight,
         baseline_settings=evaluated.baseline_settings,
         choice=evaluated.choice,
         training=trained.training,
@@ -191,6 +192,8 @@ def as_measured(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
     evaluated = workspace.summary(EvaluateSummary)
     if evaluated.choice is not None:
         config = config.model_copy(update={"model": evaluated.choice.applied(config.model)})
+    if (found := evaluated.session_weight) is not None:
+        config = config.model_copy(update={"model": found.applied(config.model)})
     if (held := evaluated.split.held_seconds) is None:
         return config
     return config.model_copy(update={"evaluate": config.evaluate.model_copy(update={"holdout": held})})

@@ -22,6 +22,7 @@ from recsys.evaluation.provenance import (
     IndexSummary,
     OrAbsent,
     Rows,
+    SessionWeight,
     SplitSummary,
     Stopping,
     StrayTimes,
@@ -161,7 +162,7 @@ class EvaluateSummary(StepSummary):
 
     `stopping`: None if the number of iterations was not looked for. `choice`: None if no setting was open.
     `baseline_settings`: baseline to the settings that it found on the train side. `visitors`: None if none were
-    measured.
+    measured. `session_weight`: None if it is set.
     """
 
     step = "evaluate"
@@ -173,6 +174,7 @@ class EvaluateSummary(StepSummary):
     split: SplitSummary
     stopping: Stopping | None
     visitors: VisitorsSummary | None = None
+    session_weight: SessionWeight | None = None
     baseline_settings: BaselineSettings = Field(default_factory=dict)
     choice: Choice | None = None
 
@@ -195,7 +197,8 @@ class EvaluateSummary(StepSummary):
         coverage = f"coverage@{split_name(self.metric)[1]}"
         means = ", ".join(f"{name} {mean:.4f}{self._covered(name, coverage)}" for name, mean in self.means.items())
         over = f"{self.metric} ({coverage}) over {count(self.n_users)} users"
-        return f"{over}: {means}{self._held_out()}{self._chosen()}{self._stopped()}{self._mostly_seen()}"
+        chosen = f"{self._chosen()}{self._sessions()}{self._stopped()}"
+        return f"{over}: {means}{self._held_out()}{chosen}{self._mostly_seen()}"
 
     def _chosen(self) -> str:
         """Which settings were chosen, and from how many."""
@@ -212,6 +215,10 @@ class EvaluateSummary(StepSummary):
     def _covered(self, name: str, coverage: str) -> str:
         share = self.metrics.get(name, {}).get(coverage)
         return "" if share is None else f" ({figure(share)})"
+
+    def _sessions(self) -> str:
+        found = self.session_weight
+        return "" if found is None or found.weight == 1 else f"; session weight {found.weight:g}"
 
     def _held_out(self) -> str:
         held = self.split.held_seconds

@@ -153,6 +153,24 @@ class Choice(Summary):
         return in_words(self.settings)
 
 
+class SessionWeight(Summary):
+    """How much the items of a running session count against a stored history, found on sessions of the train side.
+
+    `scores`: the mean of `metric` over `n_users` users for each of the weights `tried`. `reason`: why none was tried.
+    """
+
+    weight: float
+    metric: str
+    n_users: int = 0
+    tried: tuple[float, ...] = ()
+    scores: tuple[float, ...] = ()
+    reason: OrAbsent[str] = None
+
+    def applied(self, model: FactorModelConfig) -> FactorModelConfig:
+        """`model` with this session weight."""
+        return model.model_copy(update={"session_weight": self.weight})
+
+
 class MeanOfVisitors(Summary):
     """A mean over visitors and the bounds of its interval."""
 
@@ -256,8 +274,8 @@ class Provenance:
 
     `ingest`, `holdout_ingest`: rows of the log, and of the files of a given holdout. `losses`: of the training, by
     iteration. `settings`: the resolved configuration as plain values. `timings`: seconds by step.
-    `warnings`: what each step warned of. `visitors`: None if none were measured. `baseline_settings`: baseline to
-    the settings that it found.
+    `warnings`: what each step warned of. `visitors`: None if none were measured. `session_weight`: None if it is set.
+    `baseline_settings`: baseline to the settings that it found.
     """
 
     split: SplitSummary
@@ -269,6 +287,7 @@ class Provenance:
     stopping: Stopping | None = None
     choice: Choice | None = None
     visitors: VisitorsSummary | None = None
+    session_weight: SessionWeight | None = None
     training: Continuity = field(default_factory=Continuity)
     index: IndexSummary | None = None
     settings: Mapping[str, JsonValue] | None = None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from recsys.data.arrays import Indices
+from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.retrieval.topk import TopK
 
@@ -16,12 +16,14 @@ class Queries:
     `history`: float32 CSR (n, n_items), the items of each user.
     `user_idx`: int32 (n,), their rows in the training matrix, or None if they were not in training, so that the model
     must rank from `history` alone. `seen`: CSR (n, n_items), the items that are not recommended; None if those are
-    the histories.
+    the histories. `emphasis`: float32 (nnz,), how much each entry of the history counts, see `recsys.data.emphasis`;
+    factor models use it if `user_idx` is None, baselines never.
     """
 
     history: Csr
     user_idx: Indices | None
     seen: Csr | None = None
+    emphasis: Floats | None = None
 
     @property
     def left_out(self) -> Csr:
@@ -35,7 +37,10 @@ class Queries:
         """The queries `start` to `stop`."""
         rows = None if self.user_idx is None else self.user_idx[start:stop]
         seen = None if self.seen is None else self.seen[start:stop]
-        return Queries(self.history[start:stop], rows, seen)
+        history = self.history[start:stop]
+        first = self.history.indptr[min(start, len(self))]
+        emphasis = None if self.emphasis is None else self.emphasis[first : first + history.nnz]
+        return Queries(history, rows, seen, emphasis)
 
 
 class Recommender(Protocol):

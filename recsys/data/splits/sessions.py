@@ -42,11 +42,17 @@ class Sessions:
         at = np.repeat(self.bounds[kept] - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
         return Sessions(self.user[kept], np.append(0, np.cumsum(lengths)), self.item[at], self.weight[at])
 
-    def split_after(self, n: int, n_items: int) -> tuple[Csr, Csr]:
-        """The first `n` items with their weights, and the others as 1: canonical float32 CSR (n, n_items)."""
+    def split_after(self, n: int | NDArray[np.int64], n_items: int) -> tuple[Csr, Csr]:
+        """The first items of each session with their weights, and the others as 1.
+
+        `n`: how many are the first, for all sessions or int64 (n_sessions,). Both results are canonical float32 CSR
+        (n_sessions, n_items).
+        """
         lengths = self.lengths
         row = np.repeat(np.arange(len(self), dtype=np.int32), lengths)
-        first = np.arange(len(self.item)) - np.repeat(self.bounds[:-1], lengths) < n
+        first = np.arange(len(self.item)) - np.repeat(self.bounds[:-1], lengths) < np.repeat(
+            np.broadcast_to(n, len(self)), lengths
+        )
         shape = (len(self), n_items)
         known = csr_from_pairs(row[first], self.item[first], self.weight[first], shape)
         rest = csr_from_pairs(row[~first], self.item[~first], np.ones(int((~first).sum()), np.float32), shape)

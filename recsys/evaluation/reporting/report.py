@@ -171,6 +171,7 @@ def _tree(report: Report) -> dict[str, object]:
         "short_lists": report.short_lists,
         "slices": details.slices,
         "visitors": provenance.visitors,
+        "session_weight": provenance.session_weight,
         "split": _split_tree(provenance),
         "losses": provenance.losses,
         "baseline_settings": provenance.baseline_settings,

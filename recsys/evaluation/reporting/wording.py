@@ -196,6 +196,21 @@ def new_to_the_model(report: Report) -> str | None:
     )
 
 
+def session_weight(report: Report) -> str | None:
+    """What the session weight is and how it was found; None if it was set."""
+    if (found := report.provenance.session_weight) is None:
+        return None
+    if found.reason:
+        return f"The session weight stays 1: {found.reason}."
+    tried = ", ".join(f"{weight:g}: {figure(score)}" for weight, score in zip(found.tried, found.scores, strict=True))
+    times = "as much as" if found.weight == 1 else f"{found.weight:g} times as much as"
+    return (
+        f"In a request, an item of the events counts {times} one of the stored history. The session weight was tried"
+        f" on the newest sessions of {count(found.n_users)} users of the train side; {found.metric} of the rest of"
+        f" each session by weight: {tried}."
+    )
+
+
 def visitors(report: Report) -> str | None:
     """Who the visitors are and how they are measured; None if none were."""
     if (visitors := report.provenance.visitors) is None:

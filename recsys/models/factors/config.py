@@ -25,7 +25,8 @@ class FactorModelConfig(Section):
         gt=0,
         le=1000,
         description="how many times an item of the events in a request counts against the items of the user's stored "
-        "history (docs/training.md); default: 1, no difference",
+        "history. By default `evaluate` finds it on sessions of the train side (docs/training.md); a log without "
+        "times has 1, no difference",
     )
     seed: int = Field(1, ge=0, description="of every random choice of the fit")
     continuity: Literal["none", "aligned"] = Field(

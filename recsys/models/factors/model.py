@@ -105,12 +105,12 @@ class FactorRecommender:
         Raises ModelError if a `user_idx` is out of range.
         """
         neighbours = self.model.neighbours
-        added = None if neighbours is None else neighbours.added(queries.history)
+        added = None if neighbours is None else neighbours.added(queries.history, queries.emphasis)
         return search_known(self.search, self._vectors(queries), queries.left_out, k, added=added)
 
     def _vectors(self, queries: Queries) -> Floats:
         if queries.user_idx is None:
-            return self.model.fold_in(queries.history)
+            return self.model.fold_in(queries.history, queries.emphasis)
         return rows_of(self.model.embeddings.users, queries.user_idx, name=self.name)
 
 

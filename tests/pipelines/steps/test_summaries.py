@@ -16,7 +16,7 @@ from pipelines.steps.summaries import (
 )
 from recsys.data.cleaning import CleaningSummary
 from recsys.data.ingest.accounting import RowCounts
-from recsys.evaluation.provenance import Continuity, SplitSummary, Stopping
+from recsys.evaluation.provenance import Continuity, SessionWeight, SplitSummary, Stopping
 
 PREPARE = PrepareSummary(
     rows=RowCounts(1_200, 1_190, {"bad_time": 8}, 2),
@@ -32,6 +32,7 @@ EVALUATE = EvaluateSummary(
     n_users=1_234,
     split=SplitSummary(kind="last_n", cut=None, counts={"n_eval_users": 1_234}, dropped={}, dropped_users={}),
     stopping=Stopping(iterations=2, metric="ndcg@20", curve=(0.1, 0.25), measured_after=(1, 2), n_users=9),
+    session_weight=SessionWeight(weight=5, metric="ndcg@20", n_users=40, tried=(1, 5), scores=(0.1, 0.2)),
 )
 TRAIN = TrainSummary(
     n_users=40,
@@ -52,7 +53,7 @@ SENTENCES = [
     ),
     (
         EVALUATE,
-        "ndcg@20 (coverage@20) over 1,234 users: als 0.2500 (0.5000); "
+        "ndcg@20 (coverage@20) over 1,234 users: als 0.2500 (0.5000); session weight 5; "
         "best after iteration 2, the last that model.iterations allows",
     ),
     (

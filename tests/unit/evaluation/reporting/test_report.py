@@ -17,6 +17,7 @@ from recsys.evaluation.provenance import (
     IndexSummary,
     LogSource,
     MeanOfVisitors,
+    SessionWeight,
     SplitSummary,
     Stopping,
     VisitorsSummary,
@@ -347,6 +348,25 @@ def test_chosen_settings_are_shown_with_what_was_tried(report_of):
     assert "those of v7, because none of 2 fits is clearly better" in render_markdown(report_of(choice=kept))
     none = Choice(metric="ndcg@20", reason="no times")
     assert "have their defaults: no times." in render_markdown(report_of(choice=none))
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (
+            SessionWeight(weight=5, metric="ndcg@20", n_users=1234, tried=(1, 5), scores=(0.1, 0.25)),
+            "counts 5 times as much as one of the stored history. The session weight was tried on the newest sessions"
+            " of 1,234 users of the train side; ndcg@20 of the rest of each session by weight: 1: 0.1000, 5: 0.2500.",
+        ),
+        (SessionWeight(weight=1, metric="n@1", tried=(1,), scores=(0.1,)), "counts as much as one of the stored"),
+        (SessionWeight(weight=1, metric="n@1", reason="no times"), "The session weight stays 1: no times."),
+    ],
+)
+def test_how_the_session_weight_was_found_is_told(report_of, found, words):
+    report = report_of(session_weight=found)
+    assert words in render_markdown(report)
+    assert words in html_of(report)
+    assert json.loads(report.to_json())["session_weight"]["weight"] == found.weight
 
 
 def test_visitors_have_a_table_in_every_page(report_of):
