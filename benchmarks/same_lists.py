@@ -3,8 +3,8 @@
     python benchmarks/same_lists.py [--store STORE] [--users 1000] [--k 10 50]
 
 Users are spread evenly over the store, and asked for over --connections at once, so that requests share searches.
- Wanted: the same ids in the same order, scores at most 1e-5 apart. Without --store a synthetic version is
-published.
+ Wanted: the same ids in the same order, scores at most 1e-5 apart. Without --store a synthetic version
+with neighbours is published.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from served import service
 
 WANTED = 1e-5
 
-_USERS, _ITEMS, _FACTORS = 20_000, 27_000, 64
+_USERS, _ITEMS, _FACTORS, _NEIGHBOURS = 20_000, 27_000, 64, 80
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         store = args.store or Path(folder) / "synthetic"
         if args.store is None:
-            served_store.publish(store, _USERS, n_items=_ITEMS, factors=_FACTORS)
+            served_store.publish(store, _USERS, n_items=_ITEMS, factors=_FACTORS, neighbours=_NEIGHBOURS)
         run(store, args.users, args.k, args.connections)
 
 

@@ -19,6 +19,8 @@ from recsys.data.matrix import Csr
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
+from recsys.models.factors.model import FactorModel
+from recsys.models.neighbours.blend import Blend, blended
 from recsys.retrieval.choice import choose_index
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.index_config import IndexConfig
@@ -32,14 +34,25 @@ _AISLES = 50
 logger = logging.getLogger(__name__)
 
 
-def seal(store: Path, n_users: int, *, items: Floats, sample: Sample, seed: int = 1, initial: str = "b") -> str:
+def seal(
+    store: Path,
+    n_users: int,
+    *,
+    items: Floats,
+    sample: Sample,
+    seed: int = 1,
+    initial: str = "b",
+    neighbours: int = 0,
+) -> str:
     """A version of `items`, float32 (n_items, d), and of users like those of `sample`. Returns its name.
 
-    The ids of items begin with `initial`.
+    The ids of items begin with `initial`. `neighbours`: how many random items each item adds to the scores of.
     """
     users, seen = _people(sample, n_users, np.random.default_rng(seed))
     weighting = fit_confidence(seen, AlsConfig())
-    model = AlsModel(Embeddings(users, items, np.ones(len(items), np.float32)), weighting, 30.0)
+    model: FactorModel = AlsModel(Embeddings(users, items, np.ones(len(items), np.float32)), weighting, 30.0)
+    if neighbours:
+        model = blended(model, Blend.of(_neighbours(len(items), neighbours, np.random.default_rng(seed)), seen), 0.3)
     config = IndexConfig()
     choice = choose_index(items, sample.vectors, config, exclude=sample.exclude)
     alike = normalised(items)
@@ -63,18 +76,21 @@ def seal(store: Path, n_users: int, *, items: Floats, sample: Sample, seed: int 
     return manifest.version
 
 
-def publish(store: Path, n_users: int, *, n_items: int, factors: int) -> None:
+def publish(store: Path, n_users: int, *, n_items: int, factors: int, neighbours: int = 0) -> None:
     """Publish a version of synthetic vectors in `store`, unless one already serves."""
     registry = Registry(store)
     if registry.current() is None:
         items, sample = indexes.synthetic(n_items, factors)
-        registry.publish(seal(store, n_users, items=items, sample=sample))
+        registry.publish(seal(store, n_users, items=items, sample=sample, neighbours=neighbours))
 
 
 def description(store: Path) -> str:
     """How many items the version that serves has, and what they are searched with."""
     bundle = Registry(store).load()
-    return f"{len(bundle.items.ids):,} items, {bundle.model.embeddings.factors} factors, index {bundle.index.kind}"
+    local = bundle.model.neighbours
+    per_item = 0 if local is None else round(local.weights.nnz / local.n_items)
+    size = f"{len(bundle.items.ids):,} items, {bundle.model.embeddings.factors} factors"
+    return f"{size}, {per_item} neighbours per item, index {bundle.index.kind}"
 
 
 def user_id(number: int) -> str:
@@ -91,6 +107,15 @@ def _people(sample: Sample, n_users: int, rng: np.random.Generator) -> tuple[Flo
     weights = np.ones(seen.size, np.float32)
     csr = Csr((weights, seen.ravel(), indptr.astype(np.int32)), shape=(n_users, _of(sample.exclude).shape[1]))
     return sample.vectors[like] + near, csr
+
+
+def _neighbours(n_items: int, per_item: int, rng: np.random.Generator) -> Csr:
+    """Weights of `per_item` random items per item, of itself never; an item that is drawn twice adds up."""
+    item = np.repeat(np.arange(n_items), per_item)
+    other = (item + rng.integers(1, n_items, len(item))) % n_items
+    weights = Csr((rng.exponential(size=len(item)).astype(np.float32), (item, other)), shape=(n_items, n_items))
+    weights.sum_duplicates()
+    return weights
 
 
 def _of(exclude: Csr | None) -> Csr:

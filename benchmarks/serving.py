@@ -1,6 +1,6 @@
 """Throughput of one worker on one core, relative to a route of the same service that returns a constant body.
 
-    python benchmarks/serving.py [--items 27000] [--factors 64] [--users 200000] [--store FOLDER]
+    python benchmarks/serving.py [--items 27000] [--factors 64] [--users 200000] [--neighbours 80] [--store FOLDER]
 
 k = 10, seen items excluded, each user asked for once. The service runs on core 0, the load comes from core 1 over
 --connections that send the next request as soon as they have a reply. Routes take turns for --rounds rounds; a ratio
@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=27_000)
     parser.add_argument("--factors", type=int, default=64)
     parser.add_argument("--users", type=int, default=200_000)
+    parser.add_argument("--neighbours", type=int, default=0, help="items that each item adds to the scores of")
     parser.add_argument("--store", type=Path, help="where the version is kept, and taken from if it is there")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="one turn's length")
@@ -127,7 +128,7 @@ def main() -> None:
     args = parser.parse_args()
     with TemporaryDirectory() as folder:
         store = args.store or Path(folder) / "store"
-        served_store.publish(store, args.users, n_items=args.items, factors=args.factors)
+        served_store.publish(store, args.users, n_items=args.items, factors=args.factors, neighbours=args.neighbours)
         with service(store) as running, load.client(core=1) as pool:
             running.wait_for("serving (version=.*)")
             print(f"{served_store.description(store)}, {args.connections} connections")

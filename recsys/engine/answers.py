@@ -32,8 +32,8 @@ class Reason:
 class Ranked:
     """One place of a list. `rank` starts at 1; `title` is None if unknown.
 
-    `score`: an inner product for recommendations, a cosine for similar items, a popularity in a fallback list,
-    a weight in a history. Only scores of one list compare.
+    `score`: for recommendations an inner product and what neighbours add, for similar items a cosine, a popularity in
+    a fallback list, a weight in a history. Only scores of one list compare.
     If reasons were asked for and the list is not a fallback: `reasons`, the items of the history that add most to the
     score, largest first, and `rest`, what everything else adds; contributions and rest sum to `score`.
     If fields were asked for: `attributes`, the item's known ones of these.
