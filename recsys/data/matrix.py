@@ -127,6 +127,14 @@ def check_canonical(csr: Csr) -> None:
         raise DataError("matrix: holds weights that are not finite and above zero")
 
 
+def entries_per_column(csr: Csr) -> Indices:
+    """int32 (n_columns,): number of stored entries. Counted in parts, because numpy counts in int64 copies."""
+    counts = np.zeros(csr.shape[1], np.int64)
+    for start in range(0, csr.nnz, _ENTRIES_AT_ONCE):
+        counts += np.bincount(csr.indices[start : start + _ENTRIES_AT_ONCE], minlength=csr.shape[1])
+    return counts.astype(np.int32)
+
+
 def scale_entries(values: Floats, csr: Csr, *, rows: Floats, columns: Floats) -> None:
     """Multiply `values`, float32 (nnz,), one per entry of `csr`, by factors for its row and its column, in place.
 
@@ -157,7 +165,7 @@ def load_csr(prefix: Path, shape: tuple[int, int]) -> Csr:
         raise ArtifactError(f"{prefix}.*.npy: expected the arrays of a {shape} CSR matrix: {error}") from error
 
 
-_ROWS_AT_ONCE = 4096
+_ROWS_AT_ONCE, _ENTRIES_AT_ONCE = 4096, 2**20
 _PARTS = ("indptr", "indices", "data")
 
 

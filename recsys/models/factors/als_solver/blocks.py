@@ -1,0 +1,74 @@
+"""The rows, or the columns, of a row-wise matrix in blocks: one block is one piece of work."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Floats, Indices
+from recsys.data.matrix import Csr, entries_per_column
+from recsys.models.factors.als_solver.kernels import compiled
+
+_ENTRIES, _SHARE, _ROW = 2**16, 128, 16
+"""A block holds up to 2^16 entries, or 1/128 of a large matrix, or one row. A row counts as 16 entries more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Consecutive rows of the side that is solved; row `rows.start` + j has entries indptr[j] to indptr[j + 1] - 1."""
+
+    rows: slice
+    indptr: NDArray[np.int64]
+    indices: Indices
+    values: Floats
+
+
+def row_blocks(csr: Csr) -> Iterator[Block]:
+    """The rows of `csr`, canonical float32, in blocks that share its arrays. Long rows come first."""
+    indptr = csr.indptr.astype(np.int64)
+    for rows in _longest_first(np.diff(indptr)):
+        yield Block(rows, indptr[rows.start : rows.stop + 1], csr.indices, csr.data)
+
+
+def column_blocks(csr: Csr) -> Iterator[Block]:
+    """The columns of `csr`, canonical float32, in blocks of a transposed copy. Long columns come first.
+
+    Each block is made as it is asked for, so only those that the caller holds are in memory, and 8 bytes per row.
+    """
+    counts = entries_per_column(csr).astype(np.int64)
+    indptr = csr.indptr.astype(np.int64)
+    at = indptr[:-1].copy()
+    for columns in _longest_first(counts):
+        alone = columns.stop - columns.start == 1
+        # The others are in order, so each row is read on from where the last block left it.
+        yield _transposed(csr, indptr, columns, counts[columns], at=indptr[:-1].copy() if alone else at)
+
+
+def _longest_first(n_entries: NDArray[np.int64]) -> list[slice]:
+    """Slices that cover `n_entries`, int64 (n,): those of one row, the longest first, then the others in order.
+
+    So no thread is left with a long row at the end.
+    """
+    slices = _cut(n_entries + _ROW, max(_ENTRIES, int(n_entries.sum()) // _SHARE))
+    return sorted(slices, key=lambda rows: -int(n_entries[rows.start]) if rows.stop - rows.start == 1 else 0)
+
+
+def _cut(work: NDArray[np.int64], most: int) -> list[slice]:
+    """Slices of consecutive rows whose `work`, int64 (n,), sums to up to `most`, or that are one row."""
+    total = np.cumsum(work)
+    bounds = [0]
+    while bounds[-1] < len(work):
+        done = total[bounds[-1] - 1] if bounds[-1] else 0
+        bounds.append(max(int(np.searchsorted(total, done + most, side="right")), bounds[-1] + 1))
+    return [slice(*pair) for pair in zip(bounds, bounds[1:], strict=False)]
+
+
+def _transposed(
+    csr: Csr, indptr: NDArray[np.int64], columns: slice, counts: NDArray[np.int64], *, at: NDArray[np.int64]
+) -> Block:
+    starts = np.append(0, np.cumsum(counts))
+    rows, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
+    fill = starts[:-1].copy()
+    compiled().take_columns(indptr, csr.indices, csr.data, columns.start, columns.stop, at, fill, rows, values)
+    return Block(columns, starts, rows, values)

@@ -1,0 +1,38 @@
+"""The basis in which a Gram matrix is diagonal: in it, its product with a vector is one of element by element."""
+
+import numpy as np
+
+from recsys.data.arrays import Doubles, Floats
+from recsys.map_ordered import map_ordered
+
+_ROWS = 4096
+
+
+def gram_eigenbasis(vectors: Floats, *, threads: int) -> tuple[Doubles, Doubles]:
+    """Eigenvalues float64 (d,), none below 0, and orthonormal eigenvectors float64 (d, d) of `vectors`' Gram matrix.
+
+    `vectors`: float32 (n, d). Products of blocks are float32, their sum is float64, in the order of the blocks.
+    Raises FloatingPointError if they are not finite.
+    """
+    gram = np.zeros((vectors.shape[1],) * 2)
+    for part in map_ordered(lambda rows: vectors[rows].T @ vectors[rows], _blocks(vectors), threads=threads):
+        gram += part
+    if not np.isfinite(gram).all():
+        raise FloatingPointError("the Gram matrix is not finite")
+    values, basis = np.linalg.eigh(gram)
+    return np.maximum(values, 0), basis
+
+
+def rotate(vectors: Floats, basis: Doubles, *, threads: int) -> None:
+    """Multiply `vectors`, float32 (n, d), by `basis`, float64 (d, d), in place."""
+    single = basis.astype(np.float32)
+
+    def rotate_block(rows: slice) -> None:
+        vectors[rows] = vectors[rows] @ single
+
+    for _ in map_ordered(rotate_block, _blocks(vectors), threads=threads):
+        pass
+
+
+def _blocks(vectors: Floats) -> list[slice]:
+    return [slice(start, start + _ROWS) for start in range(0, len(vectors), _ROWS)]
