@@ -1,4 +1,4 @@
-"""Alternating least squares on implicit feedback: the solver is implicit's.
+"""Alternating least squares on implicit feedback: the solver is implicit's, or our own.
 
 The objective is that of Hu, Koren, Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (2008):
 
@@ -16,21 +16,23 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import implicit.cpu.als
 import implicit.gpu.als
 import numpy as np
 from implicit.recommender_base import ModelFitError
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, model_validator
 from threadpoolctl import threadpool_limits
 
 from recsys.data.arrays import Floats
 from recsys.data.confidence import ConfidenceConfig
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
+from recsys.models.factors.als_solver.loss import training_loss
 from recsys.models.factors.config import WarmStartConfig
 from recsys.models.factors.implicit_input import check_solvable, writeable
+from recsys.models.factors.objective import AlsObjective
 from recsys.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
@@ -55,11 +57,27 @@ class AlsConfig(ConfidenceConfig, WarmStartConfig):
         "spectral",
         description="what the fit starts from: singular vectors of the normalised matrix, or random vectors",
     )
+    solver: Literal["implicit", "compiled"] = Field(
+        "implicit",
+        description="implicit's solver, or our own of compiled loops, which is quicker and needs less memory "
+        "(docs/training.md)",
+    )
     threads: int = Field(0, ge=0, description="of the solver; 0 means all cores")
     gpu: StrictBool = Field(False, description="train on a GPU if implicit has one")
     log_loss: StrictBool = Field(False, description="compute the training loss after every iteration (slower)")
 
     not_learned = WarmStartConfig.not_learned | {"threads", "gpu", "log_loss"}
+
+    @property
+    def objective(self) -> AlsObjective:
+        """What is minimised, apart from the confidences."""
+        return AlsObjective(self.regularization)
+
+    @model_validator(mode="after")
+    def _our_solver_has_no_gpu(self) -> Self:
+        if self.solver == "compiled" and self.gpu:
+            raise ValueError('gpu = true needs solver = "implicit", got solver = "compiled"')
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,18 +112,83 @@ def fit_als(
     or the vectors are not finite.
     """
     _check_input(confidence, start, config.factors)
-    losses: list[float] = []
     started = time.perf_counter()
-    # implicit runs its own threads over rows; BLAS threads below them cost up to ten times the time.
-    with threadpool_limits(1, "blas"):
-        solver = _solver(config, start, overwrite=overwrite_start)
-        callback = _callback(solver, losses, confidence, config, progress, on_iteration)
-        with suppress(ModelFitError):  # not finite, which `_vectors` explains
-            solver.fit(writeable(confidence), show_progress=False, callback=callback)
-        fit = AlsFit(*_vectors(solver, confidence, config), tuple(losses))
+    with_solver = _fit_compiled if config.solver == "compiled" else _fit_implicit
+    fit = with_solver(confidence, config, start, overwrite_start, progress, on_iteration)
     size = (*confidence.shape, confidence.nnz, config.factors)
     logger.info("als users=%d items=%d entries=%d factors=%d seconds=%.2f", *size, time.perf_counter() - started)
     return fit
+
+
+def _fit_implicit(
+    confidence: Csr,
+    config: AlsConfig,
+    start: tuple[Floats, Floats] | None,
+    overwrite: bool,
+    progress: Progress,
+    on_iteration: OnVectors | None,
+) -> AlsFit:
+    losses: list[float] = []
+    # implicit runs its own threads over rows; BLAS threads below them cost up to ten times the time.
+    with threadpool_limits(1, "blas"):
+        solver = _solver(config, start, overwrite=overwrite)
+        callback = _callback(solver, losses, confidence, config, progress, on_iteration)
+        with suppress(ModelFitError):  # not finite, which `_vectors` explains
+            solver.fit(writeable(confidence), show_progress=False, callback=callback)
+        return AlsFit(*_vectors(solver, confidence, config), tuple(losses))
+
+
+def _fit_compiled(
+    confidence: Csr,
+    config: AlsConfig,
+    start: tuple[Floats, Floats] | None,
+    overwrite: bool,
+    progress: Progress,
+    on_iteration: OnVectors | None,
+) -> AlsFit:
+    from recsys.models.factors.als_solver.fit import minimise  # noqa: PLC0415 (numba, half a second)
+
+    losses: list[float] = []
+    vectors = _copied(start, overwrite=overwrite) if start is not None else _drawn(confidence.shape, config)
+    before = time.perf_counter()
+
+    def after_iteration(done: int, copied: Callable[[], tuple[Floats, Floats]]) -> None:
+        nonlocal before
+        current = copied() if config.log_loss or on_iteration is not None else None
+        if current is not None and config.log_loss:
+            losses.append(training_loss(confidence, config.objective, *current))
+        logger.info("als iteration=%d seconds=%.2f loss=%s", done, time.perf_counter() - before, losses[-1:] or None)
+        progress("als", done, config.iterations)
+        if current is not None and on_iteration is not None:
+            on_iteration(done, *_finite(*current, confidence, config))
+        before = time.perf_counter()
+
+    try:
+        minimise(
+            confidence,
+            config.objective,
+            vectors,
+            iterations=config.iterations,
+            threads=config.threads,
+            on_iteration=after_iteration,
+        )
+    except FloatingPointError as error:
+        raise _not_finite(confidence, config) from error
+    return AlsFit(*_finite(*vectors, confidence, config), tuple(losses))
+
+
+def _drawn(shape: tuple[int, int], config: AlsConfig) -> tuple[Floats, Floats]:
+    """Random vectors as implicit draws them on the CPU."""
+    rng = np.random.default_rng(config.seed)
+    users, items = (rng.random((rows, config.factors), dtype=np.float32) for rows in shape)
+    for vectors in (users, items):
+        vectors *= np.float32(0.01)
+    return users, items
+
+
+def _copied(start: tuple[Floats, Floats], *, overwrite: bool) -> tuple[Floats, Floats]:
+    users, items = (np.array(array, np.float32, order="C", copy=None if overwrite else True) for array in start)
+    return users, items
 
 
 def _callback(
@@ -130,13 +213,20 @@ def _callback(
 
 
 def _vectors(solver: Any, confidence: Csr, config: AlsConfig) -> tuple[Floats, Floats]:
-    users, items = _on_host(solver.user_factors), _on_host(solver.item_factors)
+    return _finite(_on_host(solver.user_factors), _on_host(solver.item_factors), confidence, config)
+
+
+def _finite(users: Floats, items: Floats, confidence: Csr, config: AlsConfig) -> tuple[Floats, Floats]:
     if not (np.isfinite(users).all() and np.isfinite(items).all()):
-        raise ModelError(
-            f"als: the vectors are not finite within {config.iterations} iterations; likely cause: regularization "
-            f"{config.regularization:g} is too small for confidences up to {confidence.data.max():g}"
-        )
+        raise _not_finite(confidence, config)
     return users, items
+
+
+def _not_finite(confidence: Csr, config: AlsConfig) -> ModelError:
+    return ModelError(
+        f"als: the vectors are not finite within {config.iterations} iterations; likely cause: regularization "
+        f"{config.regularization:g} is too small for confidences up to {confidence.data.max():g}"
+    )
 
 
 def _check_input(confidence: Csr, start: tuple[Floats, Floats] | None, factors: int) -> None:
@@ -167,7 +257,7 @@ def _solver(config: AlsConfig, start: tuple[Floats, Floats] | None, *, overwrite
     else:
         solver = implicit.cpu.als.AlternatingLeastSquares(**settings, num_threads=config.threads)
     if start is not None:
-        users, items = (np.array(array, np.float32, order="C", copy=None if overwrite else True) for array in start)
+        users, items = _copied(start, overwrite=overwrite)
         solver.user_factors = implicit.gpu.Matrix(users) if on_gpu else users
         solver.item_factors = implicit.gpu.Matrix(items) if on_gpu else items
     return solver

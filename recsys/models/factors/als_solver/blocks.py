@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import read_only
 from recsys.data.matrix import Csr, entries_per_column
-from recsys.models.factors.als_solver.kernels import compiled
+from recsys.models.factors.als_solver.kernels import Entries, take_columns
 
 _ENTRIES, _SHARE, _ROW = 2**16, 128, 16
 """A block holds up to 2^16 entries, or 1/128 of a large matrix, or one row. A row counts as 16 entries more."""
@@ -16,19 +17,17 @@ _ENTRIES, _SHARE, _ROW = 2**16, 128, 16
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Consecutive rows of the side that is solved; row `rows.start` + j has entries indptr[j] to indptr[j + 1] - 1."""
+    """Consecutive rows of the side that is solved, and their `entries`, those of `rows.start` first."""
 
     rows: slice
-    indptr: NDArray[np.int64]
-    indices: Indices
-    values: Floats
+    entries: Entries
 
 
 def row_blocks(csr: Csr) -> Iterator[Block]:
     """The rows of `csr`, canonical float32, in blocks that share its arrays. Long rows come first."""
-    indptr = csr.indptr.astype(np.int64)
+    indptr, indices, values = _entries(csr)
     for rows in _longest_first(np.diff(indptr)):
-        yield Block(rows, indptr[rows.start : rows.stop + 1], csr.indices, csr.data)
+        yield Block(rows, (indptr[rows.start : rows.stop + 1], indices, values))
 
 
 def column_blocks(csr: Csr) -> Iterator[Block]:
@@ -37,12 +36,13 @@ def column_blocks(csr: Csr) -> Iterator[Block]:
     Each block is made as it is asked for, so only those that the caller holds are in memory, and 8 bytes per row.
     """
     counts = entries_per_column(csr).astype(np.int64)
-    indptr = csr.indptr.astype(np.int64)
-    at = indptr[:-1].copy()
+    entries = _entries(csr)
+    starts = entries[0][:-1]
+    at = starts.copy()
     for columns in _longest_first(counts):
         alone = columns.stop - columns.start == 1
         # The others are in order, so each row is read on from where the last block left it.
-        yield _transposed(csr, indptr, columns, counts[columns], at=indptr[:-1].copy() if alone else at)
+        yield _transposed(entries, columns, counts[columns], at=starts.copy() if alone else at)
 
 
 def _longest_first(n_entries: NDArray[np.int64]) -> list[slice]:
@@ -61,14 +61,17 @@ def _cut(work: NDArray[np.int64], most: int) -> list[slice]:
     while bounds[-1] < len(work):
         done = total[bounds[-1] - 1] if bounds[-1] else 0
         bounds.append(max(int(np.searchsorted(total, done + most, side="right")), bounds[-1] + 1))
-    return [slice(*pair) for pair in zip(bounds, bounds[1:], strict=False)]
+    return [slice(*pair) for pair in pairwise(bounds)]
 
 
-def _transposed(
-    csr: Csr, indptr: NDArray[np.int64], columns: slice, counts: NDArray[np.int64], *, at: NDArray[np.int64]
-) -> Block:
+def _transposed(entries: Entries, columns: slice, counts: NDArray[np.int64], *, at: NDArray[np.int64]) -> Block:
     starts = np.append(0, np.cumsum(counts))
     rows, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
-    fill = starts[:-1].copy()
-    compiled().take_columns(indptr, csr.indices, csr.data, columns.start, columns.stop, at, fill, rows, values)
-    return Block(columns, starts, rows, values)
+    take_columns(entries, columns.start, columns.stop, at, starts[:-1].copy(), rows, values)
+    return Block(columns, (read_only(starts), read_only(rows), read_only(values)))
+
+
+def _entries(csr: Csr) -> Entries:
+    """The arrays of `csr`, plain and read-only, with long row pointers."""
+    indptr, indices = csr.indptr.astype(np.int64), np.asarray(csr.indices, np.int32)
+    return read_only(indptr), read_only(indices), read_only(np.asarray(csr.data))

@@ -9,11 +9,11 @@ from threading import Lock
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recsys.data.arrays import Doubles, Floats, Indices
+from recsys.data.arrays import Doubles, Floats, Indices, read_only
 from recsys.data.matrix import Csr, entries_per_column
 from recsys.map_ordered import map_ordered
 from recsys.models.factors.als_solver.blocks import Block, column_blocks, row_blocks
-from recsys.models.factors.als_solver.kernels import compiled
+from recsys.models.factors.als_solver.kernels import solve_rows
 from recsys.models.factors.als_solver.prior import ItemPrior
 from recsys.models.factors.als_solver.rotation import gram_eigenbasis, rotate
 from recsys.models.factors.objective import AlsObjective
@@ -37,9 +37,10 @@ def minimise(
 ) -> None:
     """Improve `vectors` in place by `iterations`; one solves all users, then all items.
 
-    `confidence`: canonical float32 (n_users, n_items). `threads`: 0 means all cores; the result is the same to the bit
-    for any number. A user without entries gets the zero vector, an item without entries its prior mean, or zero.
-    An exception of `on_iteration` ends the fit and propagates. Raises FloatingPointError if the vectors are not finite.
+    `confidence`: canonical float32 (n_users, n_items). `threads`: 0 means all cores; the result is the same to the
+    bit for any number. A user without entries gets the zero vector, an item without entries its prior mean, or zero.
+    An exception of `on_iteration` ends the fit and propagates.
+    Raises FloatingPointError if the vectors are not finite.
     """
     threads = threads or os.cpu_count() or 1
     sides = _sides(confidence, objective, vectors, prior)
@@ -93,11 +94,11 @@ def _sides(
 
 
 def _improve(side: _Side, unobserved: float, basis: Doubles, threads: int) -> Doubles:
-    """Improve the rows of `side`. Both sides end in another basis: returns `basis`, of the vectors now, after that."""
+    """Improve the rows of `side`. Both sides are turned into another basis: returns `basis` times that turn."""
     eigenvalues, turn = gram_eigenbasis(side.others, threads=threads)
     rotate(side.others, turn, threads=threads)
     diagonal, single = (unobserved * eigenvalues).astype(np.float32), turn.astype(np.float32)
-    turned_basis = basis @ turn
+    turned_basis, others = basis @ turn, read_only(side.others)
     blocks, asking = side.blocks(), Lock()
 
     def solve_blocks(_: int) -> None:
@@ -110,8 +111,8 @@ def _improve(side: _Side, unobserved: float, basis: Doubles, threads: int) -> Do
             regularization, empty = side.regularization[block.rows], side.n_entries[block.rows] == 0
             right = regularization[: len(mean), None] * mean
             rows[empty] = mean[empty] if len(mean) else 0
-            entries = (block.indptr, block.indices, block.values)
-            compiled().solve_rows(*entries, side.others, diagonal, regularization, right, np.float32(unobserved), rows)
+            equations = (others, diagonal, regularization, right, np.float32(unobserved))
+            solve_rows(block.entries, *equations, rows)
             side.rows[block.rows] = rows
 
     for _ in map_ordered(solve_blocks, range(threads), threads=threads):

@@ -1,71 +1,33 @@
 """The compiled loops of the solver: conjugate gradient per row, and the transposition of some columns.
 
-They are compiled at the first fit of a process (about two seconds), because an installation may be read-only and so has
-no cache.
+Imported late, see `recsys.models.compiled`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Floats, Indices
+from recsys.models.compiled import compiled
 
 CG_STEPS = 3
-"""As in implicit: three steps from the last value of a row improve it as much as an exact solve would, over a fit."""
+"""As in implicit: over the iterations, three steps from the last value are as good as an exact solve."""
 
 _GATHERED = 2**18
-"""Float32 values of the other side that are copied side by side for one row (1 MiB, half of a usual L2 cache)."""
+"""Float32 values of the other side that are copied side by side for one row: 1 MiB, half of a usual L2 cache."""
+
+Longs = NDArray[np.int64]
+
+Entries = tuple[Longs, Indices, Floats]
+"""indptr int64 (n + 1,), indices int32 and confidences float32; row j has the entries indptr[j] to indptr[j + 1] - 1.
+
+All three are read-only: other flags would be another type, for which the loops are compiled again.
+"""
 
 
-@dataclass(frozen=True)
-class Kernels:
-    """Compiled functions; they release the interpreter lock and write only into their last arguments.
-
-    `solve_rows(indptr, indices, confidence, others, diagonal, regularization, right, unobserved, rows)` improves each
-    row x of `rows` float32 (n, d) by `CG_STEPS` steps of conjugate gradient on
-
-        (diag(diagonal) + regularization I + sum_j (c_j - unobserved) y_j y_j') x = sum_j c_j y_j + right
-
-    over its entries j = indptr[row] .. indptr[row + 1]: y_j is row indices[j] of `others` float32 (m, d), c_j is
-    confidence[j]. `right`: float32 (n, d), or (0, d) for none. A row without entries is left as it is.
-    `take_columns(indptr, indices, confidence, low, high, at, fill, rows, values)` writes the entries of columns low to
-    high - 1 column by column: `at` int64 (n_users,) is where each row goes on and is moved past them, `fill` int64
-    (high - low,) where each column starts in `rows` int32 and `values` float32.
-    """
-
-    solve_rows: Callable[..., None]
-    take_columns: Callable[..., None]
-
-
-@cache
-def compiled() -> Kernels:
-    """The kernels, compiled once per process."""
-    from numba import njit, types  # noqa: PLC0415 (half a second, and the service never fits)
-
-    def read_only(dtype: Any, dimensions: int) -> Any:
-        return types.Array(dtype, dimensions, "C", readonly=True)
-
-    # Sums may be reordered, so that they use vector instructions; NaN and infinity stay, and are found after the fit.
-    options: dict[str, Any] = {
-        "nogil": True,
-        "error_model": "numpy",
-        "fastmath": {"reassoc", "contract", "nsz", "arcp"},
-    }
-    real, whole, pointers, columns = types.float32, types.int64, read_only(types.int64, 1), read_only(types.int32, 1)
-    reals, table = read_only(real, 1), read_only(real, 2)
-    csr = (pointers, columns, reals)
-    add_entries = njit(**options)(_add_entries)
-    solve = types.void(*csr, table, reals, reals, table, real, types.Array(real, 2, "C"))
-    take = types.void(
-        *csr, whole, whole, types.int64[::1], types.int64[::1], types.int32[::1], types.Array(real, 1, "C")
-    )
-    return Kernels(njit(solve, **options)(_solve_rows(add_entries)), njit(take, **options)(_take_columns))
-
-
-def _add_entries(  # type: ignore[no-untyped-def]
-    table, at, confidence, constant, slope, unobserved, vector, out
-):
+@compiled
+def _add_entries(table, at, confidence, constant, slope, unobserved, vector, out):
     """Add sum_j (constant c_j + slope (c_j - unobserved) (y_j . vector)) y_j to `out`; y_j is table[at[j]].
 
     Four entries at a time, so that `vector` and `out` are read once for four.
@@ -99,65 +61,86 @@ def _add_entries(  # type: ignore[no-untyped-def]
             out[k] += s * y[k]
 
 
-def _solve_rows(add_entries: Callable[..., None]) -> Callable[..., None]:
-    def solve_rows(  # type: ignore[no-untyped-def]
-        indptr, indices, confidence, others, diagonal, regularization, right, unobserved, rows
-    ):
-        n, d = rows.shape
-        most = max(_GATHERED // d, 4)
-        gathered, in_turn = np.empty((most, d), np.float32), np.empty(most, np.int32)
-        residual, direction, image = np.empty(d, np.float32), np.empty(d, np.float32), np.empty(d, np.float32)
-        zero, one = np.float32(0), np.float32(1)
-        for j in range(most):
-            in_turn[j] = j
-        for row in range(n):
-            start, end = indptr[row], indptr[row + 1]
-            if start == end:
-                continue
-            x, weights, penalty = rows[row], confidence[start:end], regularization[row]
-            if end - start <= most:
-                for j in range(end - start):
-                    y, copy = others[indices[start + j]], gathered[j]
-                    for k in range(d):
-                        copy[k] = y[k]
-                table, at = gathered, in_turn[: end - start]
-            else:
-                table, at = others, indices[start:end]
+@compiled
+def solve_rows(
+    entries: Entries,
+    others: Floats,
+    diagonal: Floats,
+    regularization: Floats,
+    right: Floats,
+    unobserved: np.float32,
+    rows: Floats,
+) -> None:
+    """Improve each row x of `rows`, float32 (n, d), by `CG_STEPS` steps of conjugate gradient on
+
+        (diag(diagonal) + regularization I + sum_j (c_j - unobserved) y_j y_j') x = sum_j c_j y_j + right
+
+    over its entries j: c_j is the confidence, y_j the row of `others`, float32 (m, d). `diagonal`: float32 (d,).
+    `regularization`: float32 (n,). `right`: float32 (n, d), or (0, d) for none. A row without entries stays as it is.
+    """
+    indptr, indices, confidence = entries
+    n, d = rows.shape
+    most = max(_GATHERED // d, 4)
+    gathered, in_turn = np.empty((most, d), np.float32), np.empty(most, np.int32)
+    residual, direction, image = np.empty(d, np.float32), np.empty(d, np.float32), np.empty(d, np.float32)
+    zero, one = np.float32(0), np.float32(1)
+    for j in range(most):
+        in_turn[j] = j
+    for row in range(n):
+        start, end = indptr[row], indptr[row + 1]
+        if start == end:
+            continue
+        x, weights, penalty = rows[row], confidence[start:end], regularization[row]
+        if end - start <= most:
+            for j in range(end - start):
+                y, copy = others[indices[start + j]], gathered[j]
+                for k in range(d):
+                    copy[k] = y[k]
+            table, at = gathered, in_turn[: end - start]
+        else:
+            table, at = others, indices[start:end]
+        for k in range(d):
+            residual[k] = -(diagonal[k] + penalty) * x[k]
+        if len(right):
             for k in range(d):
-                residual[k] = -(diagonal[k] + penalty) * x[k]
-            if len(right):
-                for k in range(d):
-                    residual[k] += right[row, k]
-            add_entries(table, at, weights, one, -one, unobserved, x, residual)
-            length = zero
+                residual[k] += right[row, k]
+        _add_entries(table, at, weights, one, -one, unobserved, x, residual)
+        length = zero
+        for k in range(d):
+            direction[k] = residual[k]
+            length += residual[k] * residual[k]
+        for _ in range(CG_STEPS):
+            if length < np.float32(1e-20):
+                break
             for k in range(d):
-                direction[k] = residual[k]
-                length += residual[k] * residual[k]
-            for _ in range(CG_STEPS):
-                if length < np.float32(1e-20):
-                    break
-                for k in range(d):
-                    image[k] = (diagonal[k] + penalty) * direction[k]
-                add_entries(table, at, weights, zero, one, unobserved, direction, image)
-                curvature = zero
-                for k in range(d):
-                    curvature += direction[k] * image[k]
-                step, shorter = length / curvature, zero
-                for k in range(d):
-                    x[k] += step * direction[k]
-                    residual[k] -= step * image[k]
-                    shorter += residual[k] * residual[k]
-                growth = shorter / length
-                for k in range(d):
-                    direction[k] = residual[k] + growth * direction[k]
-                length = shorter
-
-    return solve_rows
+                image[k] = (diagonal[k] + penalty) * direction[k]
+            _add_entries(table, at, weights, zero, one, unobserved, direction, image)
+            curvature = zero
+            for k in range(d):
+                curvature += direction[k] * image[k]
+            if curvature == zero:
+                break
+            step, shorter = length / curvature, zero
+            for k in range(d):
+                x[k] += step * direction[k]
+                residual[k] -= step * image[k]
+                shorter += residual[k] * residual[k]
+            growth = shorter / length
+            for k in range(d):
+                direction[k] = residual[k] + growth * direction[k]
+            length = shorter
 
 
-def _take_columns(  # type: ignore[no-untyped-def]
-    indptr, indices, confidence, low, high, at, fill, rows, values
-):
+@compiled
+def take_columns(
+    entries: Entries, low: int, high: int, at: Longs, fill: Longs, rows: Indices, values: Floats
+) -> None:
+    """Write the entries of the columns `low` to `high` - 1 into `rows` int32 and `values` float32, column by column.
+
+    `at`: int64 (n_rows,), where each row goes on; it is moved past what was taken. `fill`: int64 (high - low,), where
+    each column starts in `rows` and `values`; it is moved to where the column ends.
+    """
+    indptr, indices, confidence = entries
     for row in range(len(at)):
         here, end = at[row], indptr[row + 1]
         if here < end and indices[here] < low:

@@ -22,7 +22,9 @@ class ItemPrior:
 
     def __post_init__(self) -> None:
         if self.mean.dtype != np.float32 or self.mean.ndim != 2 or not np.isfinite(self.mean).all():
-            raise ModelError(f"item prior: mean is {self.mean.dtype} {self.mean.shape}, expected finite float32 (n, d)")
+            raise ModelError(
+                f"item prior: mean is {self.mean.dtype} {self.mean.shape}, expected finite float32 (n, d)"
+            )
         expected = (len(self.mean),)
         if self.strength.dtype != np.float32 or self.strength.shape != expected:
             got = f"{self.strength.dtype} {self.strength.shape}"

@@ -14,8 +14,14 @@ def gram_eigenbasis(vectors: Floats, *, threads: int) -> tuple[Doubles, Doubles]
     `vectors`: float32 (n, d). Products of blocks are float32, their sum is float64, in the order of the blocks.
     Raises FloatingPointError if they are not finite.
     """
+
+    def product(rows: slice) -> Floats:
+        with np.errstate(all="ignore"):  # what overflows is found below
+            part: Floats = vectors[rows].T @ vectors[rows]
+        return part
+
     gram = np.zeros((vectors.shape[1],) * 2)
-    for part in map_ordered(lambda rows: vectors[rows].T @ vectors[rows], _blocks(vectors), threads=threads):
+    for part in map_ordered(product, _blocks(vectors), threads=threads):
         gram += part
     if not np.isfinite(gram).all():
         raise FloatingPointError("the Gram matrix is not finite")
@@ -28,7 +34,8 @@ def rotate(vectors: Floats, basis: Doubles, *, threads: int) -> None:
     single = basis.astype(np.float32)
 
     def rotate_block(rows: slice) -> None:
-        vectors[rows] = vectors[rows] @ single
+        with np.errstate(all="ignore"):
+            vectors[rows] = vectors[rows] @ single
 
     for _ in map_ordered(rotate_block, _blocks(vectors), threads=threads):
         pass
