@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipelines.forecast.terms import MIB, Phase, Term
 from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.als_solver.sizes import block_entries
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.spectral import COLUMNS_AT_ONCE, OVERSAMPLING
 from recsys.models.neighbours.ease import needed_bytes
@@ -72,13 +73,17 @@ def spectral_phases(shape: Shape, model: AlsConfig) -> list[Phase]:
 
 
 def als_phase(shape: Shape, model: AlsConfig, confidence: Term) -> Phase:
-    """fit_als: implicit's transpose, the vectors, and the array that random vectors are drawn into."""
-    transposed = Term.of(
-        "transposed confidence (implicit)", matrix_bytes(Shape(shape.items, shape.users, shape.entries))
-    )
+    """fit_als: what the solver holds, the vectors, and the array that random vectors are drawn into."""
+    turned = Shape(shape.items, shape.users, shape.entries)
+    if model.solver == "implicit":
+        beside = Term.of("transposed confidence (implicit)", matrix_bytes(turned))
+    else:  # two row pointers per user, and a block of columns per thread
+        threads = model.threads or os.cpu_count() or 1
+        blocks = 8 * threads * block_entries(shape.entries)
+        beside = Term.of("blocks of the solver", 16 * shape.users + blocks)
     vectors = vectors_bytes(shape, model)
     start = 0 if model.start == "spectral" else _FLOAT * model.factors * max(shape.users, shape.items)
-    return Phase("als", (confidence, transposed, Term.of("vectors", vectors), Term.of("start of the fit", start)))
+    return Phase("als", (confidence, beside, Term.of("vectors", vectors), Term.of("start of the fit", start)))
 
 
 _NEIGHBOURS = 100

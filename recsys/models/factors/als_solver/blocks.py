@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from recsys.data.arrays import read_only
 from recsys.data.matrix import Csr, entries_per_column
 from recsys.models.factors.als_solver.kernels import Entries, take_columns
+from recsys.models.factors.als_solver.sizes import block_entries
 
-_ENTRIES, _SHARE, _ROW = 2**16, 128, 16
-"""A block holds up to 2^16 entries, or 1/128 of a large matrix, or one row. A row counts as 16 entries more."""
+_ROW = 16
+"""Work of a row beside that of its entries, in entries."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ def _longest_first(n_entries: NDArray[np.int64]) -> list[slice]:
 
     So no thread is left with a long row at the end.
     """
-    slices = _cut(n_entries + _ROW, max(_ENTRIES, int(n_entries.sum()) // _SHARE))
+    slices = _cut(n_entries + _ROW, block_entries(int(n_entries.sum())))
     return sorted(slices, key=lambda rows: -int(n_entries[rows.start]) if rows.stop - rows.start == 1 else 0)
 
 
