@@ -19,6 +19,7 @@ from recsys.models.factors.config import stops_early
 from recsys.models.memory import available_bytes
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
+from recsys.tuning.open_settings import largest
 
 _STATUS = Path("/proc/self/statm")
 _USUAL_RESIDENT = 190 * MIB
@@ -112,7 +113,8 @@ def forecast(
     """Survey the log of `config` and compute the forecast.
 
     `quick`: read only the first `quick_rows` rows and extrapolate. `available`: bytes of memory for the job, by
-    default what the machine has available now. Raises as `survey_log` does.
+    default what the machine has available now. Settings that a night chooses count as the largest it may choose.
+    Raises as `survey_log` does.
     """
     resident = _resident_bytes()
     source = FileSource.of(config.log)
@@ -124,6 +126,7 @@ def forecast(
     surveyed = SampledSurvey.of(survey)
     rows = survey.rows if survey.whole else max(estimated, survey.rows)
     size = job_size(surveyed, config, rows=rows)
+    config = config.model_copy(update={"model": largest(config.model, (size.n_users, size.n_items))})
     return Forecast(
         size=size,
         steps=tuple(job_memory(size, config, resident=resident)),

@@ -17,6 +17,7 @@ from pipelines.forecast.terms import MIB, Phase, StepMemory, Term
 from recsys.models.factors.config import stops_early
 from recsys.models.registry import baselines_of
 from recsys.pipeline_config import PipelineConfig
+from recsys.tuning.open_settings import open_keys
 
 Phases = Callable[[JobSize, PipelineConfig], list[Phase]]
 
@@ -86,14 +87,17 @@ def _evaluate(size: JobSize, config: PipelineConfig) -> list[Phase]:
 
 
 def _stopping(size: JobSize, config: PipelineConfig) -> list[Phase]:
-    """Early stopping splits the train side once more and fits one part, while the events are held."""
-    if not stops_early(config.model):
+    """Early stopping, and the choice of settings, split the train side once more and fit one part.
+
+    The events are held meanwhile.
+    """
+    if not stops_early(config.model) and not open_keys(config.model):
         return []
     whole_side = train_side(size)
     side = Shape(whole_side.users, whole_side.items, round(whole_side.entries * size.train_share))
     held = (mapped_events(size, config), _scores(size, _BATCH))
     fits = [phase.while_holding(held) for phase in fit_phases(side, config.model, mapped=False)]
-    return [phase.named("early stopping: ") for phase in (*early_stopping_phases(size, config), *fits)]
+    return [phase.named("validation: ") for phase in (*early_stopping_phases(size, config), *fits)]
 
 
 def _train(size: JobSize, config: PipelineConfig) -> list[Phase]:

@@ -16,6 +16,8 @@ from recsys.models.neighbours.regularization import most_values
 from recsys.models.registry import baselines_of, fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
+from recsys.tuning.open_settings import open_keys
+from recsys.tuning.short_search import LEAST_WORK
 
 _SAMPLED_ENTRIES = 300_000
 _SAMPLED_USERS = 128
@@ -34,14 +36,15 @@ def job_seconds(size: JobSize, config: PipelineConfig, *, read_seconds: float) -
     """
     fit, shape = _fit_seconds(whole(size), config.model), train_side(size)
     events = _PER_EVENT * size.events
-    splits = 2 if stops_early(config.model) else 1
+    on_side = fit * shape.entries / max(size.entries, 1)
+    validation = _validation_seconds(config.model, on_side)
     names = baselines_of(config.evaluate, shape.items)
     baselines = sum(_BASELINES[name](size) for name in names if name in _BASELINES)
     ranking = _ranking_seconds(size, config) * (1 + len(names))
     intervals = 2e-8 * size.eval_users * config.evaluate.bootstrap
     return {
         "prepare": _START + read_seconds + events,
-        "evaluate": splits * events + splits * fit * shape.entries / max(size.entries, 1) + ranking + baselines,
+        "evaluate": (2 if validation else 1) * events + validation + on_side + ranking + baselines,
         "train": fit,
         "index": 1.0 + 2e-9 * size.n_items * config.model.factors * 1000 / 10,
         "publish": _START + 2 * intervals + 2e-9 * size.n_users * config.model.factors * 4,
@@ -57,6 +60,13 @@ _BASELINES: dict[str, Callable[[JobSize], float]] = {
     "svd": lambda size: 6e-7 * size.entries,
     "item2vec": lambda size: 10 * 6e-6 * size.entries,
 }
+
+
+def _validation_seconds(model: FactorModelConfig, fit: float) -> float:
+    """The fits of the short search, or of early stopping alone. `fit`: seconds of one on the train side."""
+    if open_keys(model):
+        return max(LEAST_WORK / 1e9, 2 * model.auto_share * fit)
+    return fit if stops_early(model) else 0.0
 
 
 def _fit_seconds(shape: Shape, model: FactorModelConfig) -> float:

@@ -39,6 +39,13 @@ def _few(model: FactorModelConfig) -> set[str]:
     return {"factors"} & set(publishable()[model.algorithm].tunable)
 
 
+def largest(model: FactorModelConfig, shape: tuple[int, int]) -> FactorModelConfig:
+    """`model` at the highest dimension, and with the most neighbours, that may be chosen for a matrix of `shape`."""
+    keys = open_keys(model)
+    update = {"factors": allowed_sizes(model, keys, shape)[-1]}
+    return model.model_copy(update=update | ({"neighbours": NEIGHBOURS} if "neighbours" in keys else {}))
+
+
 def settings_of(model: FactorModelConfig, keys: frozenset[str]) -> dict[str, JsonValue]:
     """The values of `keys`, except for those without a meaning beside the others, in the order of the section."""
     chosen = {name: getattr(model, name) for name in ("weighting",) if name in type(model).model_fields}

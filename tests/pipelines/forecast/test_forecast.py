@@ -160,3 +160,15 @@ class TestCommand:
     def test_a_log_that_is_not_there_is_2(self, recsys: Any, shop: Path) -> None:
         shop.write_text(shop.read_text().replace("events/*.csv", "nothing/*.csv"))
         assert recsys("doctor", shop).returncode == 2
+
+
+def test_settings_that_a_night_chooses_count_as_the_largest(shop: Path) -> None:
+    def of(**model: object) -> Forecast:
+        overrides = {f"model.{key}": value for key, value in model.items()}
+        return forecast(load_config(shop, overrides=overrides), quick=False, progress=silent)
+
+    text = shop.read_text(encoding="utf-8")
+    shop.write_text(text.replace("factors = 8\n", ""), encoding="utf-8")
+    chosen, largest, small = of(auto=True), of(factors=8), of(factors=2)
+    assert chosen.service.size >= largest.service.size > small.service.size  # 120 items may get 8 factors
+    assert chosen.seconds["evaluate"] > 10 + largest.seconds["evaluate"] / 2
