@@ -35,7 +35,7 @@ def train(
     matrix = InteractionMatrix.load(prepared / "matrix")
     fingerprint = workspace.summary(PrepareSummary).fingerprints.log
     with workspace.output("train", config) as output:
-        model, training = _fit(matrix, _as_chosen(config, workspace), fingerprint, min_recall_share, progress)
+        model, training = _fit(matrix, as_chosen(config, workspace), fingerprint, min_recall_share, progress)
         model = _completed(model, Items.load(prepared / "items.arrow", matrix.items))
         model.save(output.folder / "model")
         if training.tied_to:
@@ -56,7 +56,7 @@ def _completed(model: FactorModel, items: Items) -> FactorModel:
     return model if embeddings is model.embeddings else model.with_embeddings(embeddings)
 
 
-def _as_chosen(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
+def as_chosen(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
     """`config` with the settings and the number of iterations that evaluate found best, if it looked for any."""
     workspace.require("evaluate", config)
     found = workspace.summary(EvaluateSummary).found

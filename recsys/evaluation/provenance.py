@@ -239,6 +239,13 @@ class IndexCandidate(Summary):
     published: bool
 
 
+class IndexNotBuilt(Summary):
+    """A family of index that was not built, and the reason."""
+
+    kind: str
+    reason: str
+
+
 class IndexSummary(Summary):
     """The published index. Its parameters and recalls ("recall@100") are further keys: see `facts`."""
 
@@ -247,6 +254,7 @@ class IndexSummary(Summary):
 
     kind: str
     candidates: Annotated[tuple[IndexCandidate, ...], Field(exclude_if=lambda value: not value)] = ()
+    not_built: Annotated[tuple[IndexNotBuilt, ...], Field(exclude_if=lambda value: not value)] = ()
     similar: OrAbsent["IndexSummary"] = None
 
     @property

@@ -13,7 +13,8 @@ from recsys.errors import ModelError
 from recsys.map_ordered import map_blas
 from recsys.progress import Progress
 from recsys.retrieval.exclusion import forbid_candidates, some_rows
-from recsys.retrieval.families.family import Family, Structure
+from recsys.retrieval.families.cells import Cells
+from recsys.retrieval.families.family import Family, Structure, Visits
 from recsys.retrieval.flat_index import ASKING, LARGE_SHARE, FlatIndex
 from recsys.retrieval.rescoring import rescored
 from recsys.retrieval.search import check_queries
@@ -111,10 +112,9 @@ class ApproximateIndex:
 
         From counted work: the same on every machine and at every hour; see `IndexFamily.nanoseconds`.
         """
-        asked, factors = queries[queries.any(axis=1)], self.vectors.shape[1]
+        asked = queries[queries.any(axis=1)]
         proposing = self.family.nanoseconds(self.structure, asked, self.parameters.probes) if len(asked) else 0.0
-        candidates = self.parameters.candidates * (_CANDIDATE + _CANDIDATE_DIMENSION * factors)
-        return float(ASKING + proposing + candidates) / 1000
+        return _microseconds(proposing, self.parameters.candidates, self.vectors.shape[1])
 
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None, added: Csr | None = None) -> TopK:
         """The k best of what is found for each query; see `ItemSearch.search`.
@@ -177,9 +177,27 @@ class ApproximateIndex:
         return stack(parts) if parts else empty_top_k(0, k)
 
 
-def build_approximate(family: Family, exact: FlatIndex, *, seed: int, progress: Progress) -> ApproximateIndex:
-    """Build `family` over the vectors of `exact`, with the least parameters. Raises ModelError without items."""
+def least_microseconds(family: Family, shape: tuple[int, int], visits: Visits | None) -> float:
+    """The least that a query of `family` can cost at k = TUNED_K, by the prices of `estimated_microseconds`.
+
+    `shape`: of the item vectors, (n_items, d). `visits`: what a trial found; see `IndexFamily.least_nanoseconds`.
+    """
+    return _microseconds(family.least_nanoseconds(shape, visits), min(family.candidates), shape[1])
+
+
+def _microseconds(proposing: float, candidates: int, factors: int) -> float:
+    comparing = candidates * (_CANDIDATE + _CANDIDATE_DIMENSION * factors)
+    return float(ASKING + proposing + comparing) / 1000
+
+
+def build_approximate(
+    family: Family, exact: FlatIndex, *, seed: int, progress: Progress, cells: Cells | None = None
+) -> ApproximateIndex:
+    """Build `family` over the vectors of `exact`, with the least parameters. Raises ModelError without items.
+
+    `cells`: those of a trial; see `IndexFamily.build`.
+    """
     if exact.n_items == 0:
         raise ModelError("index: there are no item vectors")
-    structure = family.build(exact.vectors, seed=seed, progress=progress)
+    structure = family.build(exact.vectors, seed=seed, progress=progress, cells=cells)
     return ApproximateIndex(family, structure, exact, parameters=SearchParameters(1, 1))

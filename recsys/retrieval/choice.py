@@ -1,21 +1,23 @@
 """Which family of index is published: the cheapest that finds what exact search finds."""
 
 import logging
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recsys.data.arrays import Floats
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.progress import Progress, silent
-from recsys.retrieval.approximate_index import ApproximateIndex, build_approximate
+from recsys.retrieval.allowance import Allowance
+from recsys.retrieval.approximate_index import ApproximateIndex
+from recsys.retrieval.automatic_choice import AutomaticChoice
+from recsys.retrieval.candidate import Candidate, NotBuilt, exact_candidate, try_family
+from recsys.retrieval.families.cells import Cells
 from recsys.retrieval.families.family import Family
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import FlatIndex, build_index
 from recsys.retrieval.index_config import AUTO, IndexConfig
-from recsys.retrieval.measurement import Sample, measure, microseconds_of, worst
-from recsys.retrieval.parameter_search import cheapest_parameters
+from recsys.retrieval.measurement import Sample, answered, worst
 from recsys.retrieval.search import VectorIndex
 
 logger = logging.getLogger(__name__)
@@ -29,31 +31,17 @@ MUST_PAY = 2.2
 and if queries arrive together, exact search gains more by sharing its product."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One index that was built and measured.
-
-    `parameters`: its search parameters. `bytes`: of its files, without the vectors, which every family keeps.
-    `recall`: situation to recall, on queries it was not tuned on. `microseconds`: one query alone by the clock of
-    this run; `estimated_microseconds`: the same from counted work, by which families are compared.
-    """
-
-    kind: str
-    parameters: Mapping[str, int]
-    build_seconds: float
-    bytes: int
-    recall: Mapping[str, float]
-    microseconds: float
-    estimated_microseconds: float
-    meets_target: bool
-
-
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The index to publish, and every candidate for it, exact search first."""
+    """The index to publish, every candidate for it, exact search first, and the families that were not built.
+
+    `cells`: those that a trial refined, if there was one.
+    """
 
     index: VectorIndex
     candidates: tuple[Candidate, ...]
+    not_built: tuple[NotBuilt, ...] = ()
+    cells: Cells | None = None
 
     @property
     def chosen(self) -> Candidate:
@@ -68,6 +56,7 @@ class Choice:
             **chosen.parameters,
             **worst(chosen.recall),
             "candidates": [vars(each) | {"published": each is chosen} for each in self.candidates],
+            **({"not_built": [vars(each) for each in self.not_built]} if self.not_built else {}),
         }
 
 
@@ -77,6 +66,8 @@ def choose_index(
     config: IndexConfig,
     *,
     exclude: Csr | None = None,
+    cells: Cells | None = None,
+    allowance: Allowance | None = None,
     pays_above: int = PAYS_ABOVE,
     must_pay: float = MUST_PAY,
     progress: Progress = silent,
@@ -86,23 +77,26 @@ def choose_index(
     `queries`: float32 (n, d), like those of the service; half of them tune, recall is measured on the others.
     `exclude`: CSR (n, n_items), what each must not get. With fewer than `pays_above` floats of vectors, `auto` keeps
     exact search unmeasured. Otherwise it publishes the cheapest candidate that meets the target in every situation
-    and that is estimated `must_pay` times as quick as exact search.
-    The estimate counts work and looks at no clock, so the same vectors always lead to the same choice.
+    and that is estimated `must_pay` times as quick as exact search; a family that cannot be is not built.
+    `cells`: those of a choice for vectors of the same directions, for the trial to begin with. `allowance`: the work
+    that `auto` may take; without it, any. Estimates count work and look at no clock, so the same vectors and the
+    same allowance always lead to the same choice.
     Raises ModelError if a family asked for by name misses the target, or `vectors` cannot be searched.
     """
     exact = build_index(vectors, progress=progress)
     sample = Sample(queries, exclude).asked()
     families = _families(config, exact, pays_above) if len(sample.vectors) > 1 else ()
     if not families:
-        return Choice(exact, (_exact_candidate(exact, sample),))
+        return Choice(exact, (exact_candidate(exact, sample),))
     tuning, held = sample.halves()
-    tried = [try_family(family, exact, tuning, held, config=config, progress=progress) for family in families]
-    candidates = (_exact_candidate(exact, held), *(candidate for _, candidate in tried))
-    for candidate in candidates:
-        logger.info("candidate %s", vars(candidate))
-    if config.kind == AUTO:
-        return Choice(_cheapest(exact, tried, must_pay), candidates)
-    return Choice(_asked_for(*tried[0], config), candidates)
+    if config.kind != AUTO:
+        return _by_name(families[0], exact, tuning, held, config=config, progress=progress)
+    auto = AutomaticChoice(families, exact, config, must_pay=must_pay, allowance=allowance or Allowance())
+    auto.run(tuning, held, start=cells, progress=progress)
+    candidates = (exact_candidate(exact, held), *(candidate for _, candidate in auto.tried))
+    for each in (*candidates, *auto.not_built):
+        logger.info("candidate %s", vars(each))
+    return Choice(_cheapest(exact, auto.tried, must_pay), candidates, tuple(auto.not_built), auto.refined)
 
 
 def _families(config: IndexConfig, exact: FlatIndex, pays_above: int) -> Sequence[Family]:
@@ -111,38 +105,15 @@ def _families(config: IndexConfig, exact: FlatIndex, pays_above: int) -> Sequenc
     return () if config.kind == FlatIndex.kind else (FAMILIES[config.kind],)
 
 
-def _exact_candidate(exact: FlatIndex, sample: Sample) -> Candidate:
-    estimated = exact.estimated_microseconds(sample.vectors)
-    return Candidate(exact.kind, {}, 0.0, 0, {}, microseconds_of(exact, sample), estimated, True)
-
-
-def try_family(
-    family: Family,
-    exact: FlatIndex,
-    tuning: Sample,
-    held: Sample,
-    *,
-    config: IndexConfig,
-    progress: Progress,
-) -> tuple[ApproximateIndex, Candidate]:
-    """Build `family` over `exact`, tune it on `tuning` and measure it on `held`."""
-    started = time.perf_counter()
-    built = build_approximate(family, exact, seed=config.seed, progress=progress)
-    seconds = time.perf_counter() - started
-    progress(f"tune {family.name}", 0, 1)
-    index = cheapest_parameters(built, tuning, target=config.recall_target)
-    recalls = measure(index, held)
-    progress(f"tune {family.name}", 1, 1)
-    return index, Candidate(
-        family.name,
-        {"probes": index.parameters.probes, "candidates_compared": index.parameters.candidates},
-        seconds,
-        len(index.structure.to_bytes()),
-        recalls,
-        microseconds_of(index, held),
-        index.estimated_microseconds(tuning.vectors),
-        min(recalls.values()) >= config.recall_target,
+def _by_name(
+    family: Family, exact: FlatIndex, tuning: Sample, held: Sample, *, config: IndexConfig, progress: Progress
+) -> Choice:
+    """`family`, whether it pays or not. Raises ModelError if it misses the target."""
+    index, candidate = try_family(
+        family, exact, answered(tuning, exact), answered(held, exact), config=config, progress=progress
     )
+    logger.info("candidate %s", vars(candidate))
+    return Choice(_asked_for(index, candidate, config), (exact_candidate(exact, held), candidate))
 
 
 def _cheapest(exact: FlatIndex, tried: Sequence[tuple[ApproximateIndex, Candidate]], must_pay: float) -> VectorIndex:

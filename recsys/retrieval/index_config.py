@@ -20,6 +20,12 @@ class IndexConfig(Section):
     recall_target: float = Field(
         0.99, gt=0, le=1, description="recall@100 and recall@10 against exact search on this model's own user vectors"
     )
+    training_share: float = Field(
+        0.25,
+        gt=0,
+        description="auto: how much work the choice may take, as a share of the work of all that a night fits; both "
+        "are counted, never timed",
+    )
     seed: int = Field(1, ge=0, description="of the sample that cells and codes are learned from")
 
     @field_validator("kind")

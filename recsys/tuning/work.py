@@ -7,11 +7,12 @@ cores, near enough to compare fits with each other.
 from dataclasses import dataclass
 
 from recsys.models.factors.als import AlsConfig
-from recsys.models.factors.config import FactorModelConfig
+from recsys.models.factors.config import FactorModelConfig, IterativeConfig
 from recsys.tuning.validation import ValidationSet
 
 _PER_ENTRY = 4.0  # per factor and iteration: each entry is read once for its user and once for its item
 _PER_ROW = 0.17  # per factor squared and iteration: the dense part of the solve of one user or item
+_PER_NEIGHBOUR = 0.05  # per item and neighbour cubed: the solve of its regression
 _PER_PRODUCT = 0.03  # per factor and score
 _PER_SCORE = 30.0  # to find the best of them, and to compare these with the holdout
 
@@ -21,6 +22,14 @@ def fit_work(shape: tuple[int, int], entries: int, model: FactorModelConfig, *, 
     factors = model.factors
     solves = _PER_ROW * sum(shape) * factors**2 if isinstance(model, AlsConfig) else 0.0
     return (1 + iterations) * (_PER_ENTRY * entries * factors + solves)
+
+
+def night_work(shape: tuple[int, int], entries: int, model: FactorModelConfig) -> float:
+    """Nanoseconds of what a night fits: the model twice, its neighbours, and the choice of its settings."""
+    iterations = model.iterations if isinstance(model, IterativeConfig) else 1
+    neighbours = _PER_NEIGHBOUR * shape[1] * float(min(model.neighbours, shape[1])) ** 3
+    fits = 2 * (fit_work(shape, entries, model, iterations=iterations) + neighbours)
+    return fits * (1 + (model.auto_share if model.auto else 0))
 
 
 def work_on(data: ValidationSet, model: FactorModelConfig, *, iterations: int, measurements: int) -> float:

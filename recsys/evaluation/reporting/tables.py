@@ -140,7 +140,12 @@ def candidate_tables(index: IndexSummary) -> Iterator[tuple[str, list[tuple[str,
     """A title and rows of text, columns as CANDIDATE_COLUMNS: the candidates for recommendations, then for items."""
     for title, chosen in (("Recommendations", index), ("Similar items", index.similar)):
         if chosen and chosen.candidates:
-            yield title, [_candidate_row(candidate) for candidate in chosen.candidates]
+            not_built = [_not_built_row(each.kind, each.reason) for each in chosen.not_built]
+            yield title, [*(_candidate_row(candidate) for candidate in chosen.candidates), *not_built]
+
+
+def _not_built_row(kind: str, reason: str) -> tuple[str, ...]:
+    return (kind, *[""] * (len(CANDIDATE_COLUMNS) - 2), f"not built: {reason}")
 
 
 def _candidate_row(candidate: IndexCandidate) -> tuple[str, ...]:

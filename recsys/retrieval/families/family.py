@@ -1,6 +1,7 @@
 """IndexFamily: what an approximate index adds to exact vectors, a structure that proposes candidates."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats
 from recsys.progress import Progress
+from recsys.retrieval.families.cells import Cells
 
 
 class Structure(Protocol):
@@ -25,6 +27,19 @@ class Structure(Protocol):
 
     def to_bytes(self) -> bytes | memoryview:
         """What `IndexFamily.load` reads."""
+
+
+@dataclass(frozen=True)
+class Visits:
+    """What a query looks into: `probes` of `n_cells` cells, and `items` in them, on average."""
+
+    n_cells: int
+    probes: int
+    items: float
+
+    def divided(self, by: float) -> "Visits":
+        """`by` times fewer cells, at least one, and items."""
+        return Visits(self.n_cells, max(1, int(self.probes / by)), self.items / by)
 
 
 Built = TypeVar("Built", bound=Structure)
@@ -45,8 +60,25 @@ class IndexFamily(Protocol[Built]):
     def candidates(self) -> Sequence[int]:
         """The numbers of candidates to try, compared by their exact vectors: the coarser the structure, the more."""
 
-    def build(self, vectors: Floats, *, seed: int, progress: Progress) -> Built:
-        """Build over item vectors float32 (n_items, d), at least one; the same whatever the number of threads."""
+    @property
+    def in_cells(self) -> bool:
+        """Whether it puts items into `Cells`, so that a trial of cells says what its queries must look into."""
+
+    def least_nanoseconds(self, shape: tuple[int, int], visits: Visits | None) -> float:
+        """The least that proposing for one query can cost, known before anything is built.
+
+        `shape`: of the item vectors, (n_items, d). `visits`: the least that a trial found a query must look into;
+        None without a trial. A family that cannot pay at this price is never built.
+        """
+
+    def building_nanoseconds(self, shape: tuple[int, int]) -> float:
+        """Estimated work of `build` over item vectors of `shape` (n_items, d), with cells given, on one core."""
+
+    def build(self, vectors: Floats, *, seed: int, progress: Progress, cells: Cells | None = None) -> Built:
+        """Build over item vectors float32 (n_items, d), at least one; the same whatever the number of threads.
+
+        `cells`: those of a trial, for a family that is `in_cells`.
+        """
 
     def load(self, data: memoryview, shape: tuple[int, int]) -> Built:
         """The structure that `to_bytes` wrote, over vectors of `shape` (n_items, d); it may keep `data` in use.

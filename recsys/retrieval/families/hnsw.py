@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats
 from recsys.progress import Progress
 from recsys.retrieval.exact import normalised
+from recsys.retrieval.families.cells import Cells
 from recsys.retrieval.families.faiss_structures import (
     Native,
     add_all,
@@ -21,6 +22,7 @@ from recsys.retrieval.families.faiss_structures import (
     threads_of_faiss,
     to_bytes,
 )
+from recsys.retrieval.families.family import Visits
 from recsys.retrieval.families.ivf import ladder
 
 _LINKS, _EF_CONSTRUCTION = 32, 80
@@ -55,9 +57,9 @@ class HnswStructure:
 class HnswFamily:
     """Graphs. `auto` does not try them: they have met no target of 0.99 by inner product; see docs/indexes.md."""
 
-    name, automatic, candidates = "hnsw", False, (128,)
+    name, automatic, candidates, in_cells = "hnsw", False, (128,), False
 
-    def build(self, vectors: Floats, *, seed: int, progress: Progress) -> HnswStructure:
+    def build(self, vectors: Floats, *, seed: int, progress: Progress, cells: Cells | None = None) -> HnswStructure:
         """Build in one thread, because the order of insertion decides the links."""
         structure = faiss.IndexHNSWFlat(padded_factors(vectors.shape[1]), _LINKS, faiss.METRIC_L2)
         structure.hnsw.efConstruction = _EF_CONSTRUCTION
@@ -77,6 +79,14 @@ class HnswFamily:
         """The distances that are computed; see `IndexFamily.nanoseconds`."""
         visited = min(structure.native.ntotal, probes * _NEIGHBOURS_VISITED)
         return float(visited * structure.native.d * _DIMENSION)
+
+    def least_nanoseconds(self, shape: tuple[int, int], visits: Visits | None) -> float:
+        """One distance per candidate; see `IndexFamily.least_nanoseconds`."""
+        return float(min(shape[0], min(self.candidates)) * padded_factors(shape[1]) * _DIMENSION)
+
+    def building_nanoseconds(self, shape: tuple[int, int]) -> float:
+        """The distances of every insertion; see `IndexFamily.building_nanoseconds`."""
+        return float(shape[0] * _EF_CONSTRUCTION * _NEIGHBOURS_VISITED * padded_factors(shape[1]) * _DIMENSION)
 
 
 HNSW = HnswFamily()

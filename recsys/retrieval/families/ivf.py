@@ -9,28 +9,30 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats
 from recsys.progress import Progress
+from recsys.retrieval.families.cells import Cells, count_cells, drawn, faiss_threads, learn_cells
 from recsys.retrieval.families.faiss_structures import (
     Native,
     add_all,
-    longest,
     mips_to_l2,
     native,
     padded,
+    padded_factors,
     parse,
     threads_of_faiss,
     to_bytes,
 )
+from recsys.retrieval.families.family import Visits
 
-# Cells: four times the square root of the number of items balances looking for cells and looking into them.
-_CELLS_PER_ROOT, _SAMPLED_PER_CELL, _ROUNDS = 4, 40, 8
-# A four-bit code has 16 values to learn; fewer vectors are repeated.
-_LEAST_TRAINED = 16
+# Codes are learned from this many vectors per cell. A four-bit code has 16 values; fewer vectors are repeated.
+_SAMPLED_PER_CELL, _LEAST_TRAINED = 40, 16
+# A list of a hundred looks at no fewer codes.
+_LEAST_VISITED = 100
 # How many numbers of probes are tried between one number and its double.
 _STEPS_PER_DOUBLING = 4
 # faiss leaves more queries than these to BLAS, whose last bits depend on the processor and on its threads.
 _QUERIES_AT_ONCE = 16
-# Nanoseconds: to compare one dimension of a centre, to begin with a cell.
-_CENTRE_DIMENSION, _CELL = 0.12, 900.0
+# Nanoseconds: to compare one dimension of a centre, to begin with a cell; one multiplication of a large product.
+_CENTRE_DIMENSION, _CELL, _MULTIPLICATION = 0.12, 900.0, 0.033
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,9 @@ class IvfStructure:
         total = 0
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
             some = padded(queries[start : start + _QUERIES_AT_ONCE])
-            total += int(sizes[self.native.quantizer.search(some, min(probes, self.n_cells))[1]].sum())
+            with threads_of_faiss(1):
+                _, nearest = self.native.quantizer.search(some, min(probes, self.n_cells))
+            total += int(sizes[nearest].sum())
         return total / len(queries)
 
     def to_bytes(self) -> memoryview:
@@ -76,6 +80,7 @@ class IvfFamily:
 
     `make`: from a quantizer, the dimension of augmented vectors and a number of cells to an empty faiss inverted
     file. `code_price`: from the dimension of augmented vectors to nanoseconds per item that is visited.
+    `encoding`: nanoseconds per dimension of an item that is built in.
     """
 
     name: str
@@ -83,21 +88,23 @@ class IvfFamily:
     code_price: Callable[[int], float]
     candidates: Sequence[int] = (128,)
     automatic: bool = False
+    encoding: float = 25.0
+    in_cells: bool = True
 
-    def build(self, vectors: Floats, *, seed: int, progress: Progress) -> IvfStructure:
-        """Build with every core; beside the structure it takes memory for a sample and for one block of vectors.
+    def build(self, vectors: Floats, *, seed: int, progress: Progress, cells: Cells | None = None) -> IvfStructure:
+        """Build around the centres of `cells`, which are learned if there are none.
 
-        All augmented vectors and all centres have the same length, so that the nearest centre is the one with the
-        largest inner product, and a query's product with a vector is that with its centre plus that with the
-        residual, which alone is encoded: finer codes for the same bytes.
+        Beside the structure it takes memory for a sample and for one block of vectors. A query's product with a
+        vector is that with its centre plus that with the residual, which alone is encoded: finer codes for the same
+        bytes. Codes are learned in one thread, because many short loops make threads wait for each other.
         """
-        radius, n_cells = longest(vectors) or 1.0, _n_cells(len(vectors))
-        sample = mips_to_l2(vectors[_sample(vectors, n_cells * _SAMPLED_PER_CELL, seed)], radius)
-        quantizer = faiss.IndexFlatIP(sample.shape[1])
-        quantizer.add(radius * _centres(sample, n_cells, seed))
-        structure = self.make(quantizer, sample.shape[1], n_cells)
-        structure.train(np.resize(sample, (max(_LEAST_TRAINED, len(sample)), sample.shape[1])))
-        add_all(structure, vectors, radius, name=self.name, progress=progress)
+        cells = learn_cells(vectors, seed=seed) if cells is None else cells
+        sample = mips_to_l2(vectors[drawn(vectors, len(cells) * _SAMPLED_PER_CELL, seed)], cells.radius)
+        structure = self.make(cells.quantizer(), sample.shape[1], len(cells))
+        with threads_of_faiss(1):
+            structure.train(np.resize(sample, (max(_LEAST_TRAINED, len(sample)), sample.shape[1])))
+        with faiss_threads(len(vectors) * cells.centres.size):
+            add_all(structure, vectors, cells.radius, name=self.name, progress=progress)
         return IvfStructure(structure)
 
     def load(self, data: memoryview, shape: tuple[int, int]) -> IvfStructure:
@@ -110,40 +117,28 @@ class IvfFamily:
 
     def nanoseconds(self, structure: IvfStructure, queries: Floats, probes: int) -> float:
         """Centres, cells, and the codes in them; see `IndexFamily.nanoseconds`."""
-        factors = int(structure.native.d)
-        cells = structure.n_cells * factors * _CENTRE_DIMENSION + probes * _CELL
-        return cells + structure.visited(queries, probes) * self.code_price(factors)
+        visits = Visits(structure.n_cells, probes, structure.visited(queries, probes))
+        return self._looking(int(structure.native.d), visits)
+
+    def least_nanoseconds(self, shape: tuple[int, int], visits: Visits | None) -> float:
+        """Without a trial, one cell that holds all that is wanted; see `IndexFamily.least_nanoseconds`."""
+        n_items, factors = shape
+        least = visits or Visits(count_cells(n_items), 1, min(n_items, _LEAST_VISITED))
+        return self._looking(padded_factors(factors), least)
+
+    def building_nanoseconds(self, shape: tuple[int, int]) -> float:
+        """To find the cell of every item and to encode it; see `IndexFamily.building_nanoseconds`."""
+        n_items, factors = shape
+        per_item = count_cells(n_items) * padded_factors(factors) * _MULTIPLICATION + factors * self.encoding
+        return n_items * per_item
+
+    def _looking(self, factors: int, visits: Visits) -> float:
+        """`factors`: the dimension of augmented vectors."""
+        cells = visits.n_cells * factors * _CENTRE_DIMENSION + visits.probes * _CELL
+        return cells + visits.items * self.code_price(factors)
 
 
 def ladder(most: int) -> list[int]:
     """Numbers from 1 to `most`, each about a fifth more than the one before."""
     steps = int(np.log2(most) * _STEPS_PER_DOUBLING)
     return sorted({*(int(2 ** (step / _STEPS_PER_DOUBLING)) for step in range(steps + 1)), most})
-
-
-def _n_cells(n_items: int) -> int:
-    """A power of two, and no more than an eighth of the items."""
-    wanted = min(_CELLS_PER_ROOT * n_items**0.5, n_items / 8)
-    return int(2 ** max(0, round(np.log2(max(1, wanted)))))
-
-
-def _sample(vectors: Floats, size: int, seed: int) -> NDArray[np.int64]:
-    """Positions of up to `size` vectors, ascending; of those that are not all zero, if there are any."""
-    known = np.flatnonzero(vectors.any(axis=1))
-    drawn: NDArray[np.int64] = known if len(known) else np.arange(len(vectors))
-    return np.sort(np.random.default_rng(seed).choice(drawn, min(len(drawn), size), replace=False))
-
-
-def _centres(sample: Floats, n_cells: int, seed: int) -> Floats:
-    """float32 (n_cells, d), of length one, by spherical k-means."""
-    means = faiss.Kmeans(
-        sample.shape[1],
-        n_cells,
-        niter=_ROUNDS,
-        seed=seed,
-        spherical=True,
-        min_points_per_centroid=1,
-        max_points_per_centroid=len(sample),
-    )
-    means.train(sample)
-    return np.asarray(means.centroids, np.float32)

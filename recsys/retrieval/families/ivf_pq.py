@@ -34,4 +34,5 @@ IVF_PQ = IvfFamily(
     code_price=lambda d: _CODE * d / dimensions_of_code(d),
     candidates=(128, 200, 400, 800, 1600),
     automatic=True,
+    encoding=200.0,
 )

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from recsys.errors import ArtifactError, ModelError
-from recsys.retrieval import choice
+from recsys.retrieval import candidate
+from recsys.retrieval.allowance import Allowance
 from recsys.retrieval.choice import choose_index
+from recsys.retrieval.exact import normalised
+from recsys.retrieval.families.ivf import IvfFamily
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.index_config import IndexConfig
 from recsys.retrieval.index_files import read_index, save_index
@@ -43,8 +46,9 @@ class BruteForce:
     dimensions: int = FACTORS
     automatic: bool = False
     candidates: tuple[int, ...] = (150,)
+    in_cells: bool = False
 
-    def build(self, vectors, *, seed, progress):
+    def build(self, vectors, *, seed, progress, cells=None):
         return HalfPrecision(vectors.astype(np.float16), self.dimensions)
 
     def load(self, data, shape):
@@ -54,6 +58,12 @@ class BruteForce:
         return (1,)
 
     def nanoseconds(self, structure, queries, probes):
+        return 1000.0
+
+    def least_nanoseconds(self, shape, visits):
+        return 1000.0
+
+    def building_nanoseconds(self, shape):
         return 1000.0
 
 
@@ -93,7 +103,9 @@ def seen(items, queries, excluded):
 
 def test_the_cheapest_that_meets_the_target_is_published(items, queries, seen, answers):
     chosen = choose(items, queries, IndexConfig(recall_target=0.9), exclude=seen)
-    assert [each.kind for each in chosen.candidates] == ["exact", "ivf_sq8", "ivf_pq"]
+    kinds = [each.kind for each in chosen.candidates]
+    assert kinds[0] == "exact"
+    assert {*kinds, *(each.kind for each in chosen.not_built)} == {"exact", "ivf_sq8", "ivf_pq"}
     meeting = [each for each in chosen.candidates[1:] if each.meets_target]
     assert chosen.chosen is min(meeting, key=lambda each: each.estimated_microseconds)
     assert chosen.index.kind == chosen.chosen.kind != "exact"
@@ -111,7 +123,7 @@ def test_the_cheapest_that_meets_the_target_is_published(items, queries, seen, a
 
 def test_the_clock_has_no_say(items, queries, monkeypatch):
     clock = itertools.cycle([1.0, 1e9, 5.0])
-    monkeypatch.setattr(choice, "microseconds_of", lambda *_: next(clock))
+    monkeypatch.setattr(candidate, "microseconds_of", lambda *_: next(clock))
     kinds = {choose(items, queries, IndexConfig(recall_target=0.9)).index.kind for _ in range(2)}
     assert len(kinds) == 1
     assert kinds != {"exact"}
@@ -119,16 +131,20 @@ def test_the_clock_has_no_say(items, queries, monkeypatch):
 
 def test_exact_stays_if_nothing_is_clearly_cheaper(items, queries):
     chosen = choose(items, queries, IndexConfig(recall_target=0.5), must_pay=1e9)
-    assert any(each.meets_target for each in chosen.candidates[1:])
+    assert [each.kind for each in chosen.candidates] == ["exact"]
     assert chosen.index.kind == "exact"
+
+
+def only(monkeypatch, family):
+    for name in list(FAMILIES):
+        monkeypatch.delitem(FAMILIES, name)
+    monkeypatch.setitem(FAMILIES, family.name, family)
 
 
 @pytest.fixture
 def only_blind(monkeypatch):
     """The families are one, which sees a single dimension."""
-    for name in list(FAMILIES):
-        monkeypatch.delitem(FAMILIES, name)
-    monkeypatch.setitem(FAMILIES, "blind", BruteForce("blind", dimensions=1, automatic=True))
+    only(monkeypatch, BruteForce("blind", dimensions=1, automatic=True))
 
 
 def test_exact_stays_if_the_target_is_not_met(items, queries, only_blind):
@@ -190,3 +206,87 @@ def test_a_family_needs_its_own_file_and_the_registry(items, queries, monkeypatc
 def test_an_unknown_family_is_refused_with_the_nearest_name():
     with pytest.raises(ValueError, match="did you mean 'ivf_sq8'\\? expected one of auto, exact, ivf_sq8"):
         IndexConfig(kind="ivf_sq9")
+
+
+@dataclass(frozen=True)
+class Unbuildable(BruteForce):
+    """A family that fails if it is built. `least`: nanoseconds of its best case; `building`: of its construction."""
+
+    least: float = 0.0
+    building: float = 0.0
+    automatic: bool = True
+
+    def build(self, vectors, *, seed, progress, cells=None):
+        raise AssertionError("built")
+
+    def least_nanoseconds(self, shape, visits):
+        return self.least
+
+    def building_nanoseconds(self, shape):
+        return self.building
+
+
+def test_a_family_whose_best_case_does_not_pay_is_never_built(items, queries, monkeypatch):
+    """Exact search: 50,000 + 64,000 * 0.15 ns. Best case: 50,000 + 29,600 / 4 + 150 * (120 + 8 * 0.8) ns."""
+    only(monkeypatch, Unbuildable("slow", least=7_400.0))
+    (kept,) = choose_index(items, queries, IndexConfig(), pays_above=1).not_built
+    assert kept.reason == "the best case is 0.78 times as quick as exact search, 2.2 are wanted"
+    assert kept.kind == "slow"
+
+
+def test_a_family_that_takes_more_work_than_allowed_is_not_built(items, queries, monkeypatch):
+    only(monkeypatch, Unbuildable("large", building=4e9))
+    chosen = choose(items, queries, IndexConfig(), allowance=Allowance(1e9))
+    assert [each.reason for each in chosen.not_built] == [
+        "choosing would take 4.0 times the work that index.training_share allows"
+    ]
+
+
+def test_without_any_allowance_nothing_is_searched(items, queries):
+    allowance = Allowance(1.0)
+    chosen = choose(items, queries, IndexConfig(), allowance=allowance)
+    assert {each.kind for each in chosen.not_built} == {"ivf_sq8", "ivf_pq"}
+    assert allowance.spent == 0
+
+
+def test_a_family_by_name_is_built_whatever_it_costs(items, queries):
+    chosen = choose(
+        items, queries, IndexConfig(kind="ivf_sq8", recall_target=0.6), allowance=Allowance(1.0), must_pay=9
+    )
+    assert chosen.index.kind == "ivf_sq8"
+
+
+def test_noise_needs_so_many_cells_that_a_trial_is_enough(monkeypatch):
+    """500,000 floats without any clusters: exact search takes 125 us, and the hundred best are everywhere."""
+    noise = np.random.default_rng(1).normal(size=(15_000, 32)).astype(np.float32)
+    asked = np.random.default_rng(2).normal(size=(60, 32)).astype(np.float32)
+    monkeypatch.setattr(IvfFamily, "build", lambda *_, **__: pytest.fail("built"))
+    chosen = choose_index(noise, asked, IndexConfig(), pays_above=1, must_pay=1.2)
+    assert {each.kind for each in chosen.not_built} == {"ivf_sq8", "ivf_pq"}
+    assert all("as quick as exact search" in each.reason for each in chosen.not_built)
+    assert choose_index(noise, asked, IndexConfig(), pays_above=1, must_pay=1.2).not_built == chosen.not_built
+
+
+def test_the_next_family_is_built_only_if_it_can_be_clearly_quicker(items, queries, monkeypatch):
+    first = BruteForce("first", automatic=True)
+    only(monkeypatch, first)
+    monkeypatch.setitem(FAMILIES, "second", Unbuildable("second", least=0.0))
+    chosen = choose(items, queries, IndexConfig(recall_target=0.9))
+    assert chosen.index.kind == "first"
+    assert [each.reason for each in chosen.not_built] == [
+        "the best case is 1.01 times as quick as the best so far, 1.25 are wanted"
+    ]
+
+
+def test_cells_of_one_choice_begin_the_other(items, queries):
+    first = choose(items, queries, IndexConfig(recall_target=0.9))
+    assert first.cells is not None
+    alike = normalised(items)
+    shared = choose(alike, alike[:80], IndexConfig(recall_target=0.9), cells=first.cells.by_direction(FACTORS))
+    assert shared.index.kind != "exact"
+    assert min(shared.chosen.recall.values()) >= 0.9
+
+
+def test_the_summary_names_what_was_not_built(items, queries):
+    summary = choose(items, queries, IndexConfig(), must_pay=1e9).summary()
+    assert {each["kind"] for each in summary["not_built"]} == {"ivf_sq8", "ivf_pq"}

@@ -7,7 +7,7 @@ from recsys.progress import silent
 from recsys.retrieval.approximate_index import ApproximateIndex, SearchParameters, build_approximate
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import FlatIndex
-from recsys.retrieval.measurement import Sample, recall
+from recsys.retrieval.measurement import Sample, answered, recall
 from recsys.retrieval.parameter_search import cheapest_parameters
 
 
@@ -15,6 +15,11 @@ from recsys.retrieval.parameter_search import cheapest_parameters
 def index():
     items = np.random.default_rng(1).normal(size=(8000, 8)).astype(np.float32)
     return build_approximate(FAMILIES["ivf_sq8"], FlatIndex(items), seed=1, progress=silent)
+
+
+@pytest.fixture(scope="module")
+def tuning(index, sample):
+    return answered(sample, index.exact)
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +31,8 @@ def _recall(index, sample):
     return recall(index.search(sample.vectors, 100), index.exact.search(sample.vectors, 100))
 
 
-def test_a_higher_target_takes_more_work_and_is_met(index, sample):
-    tuned = [cheapest_parameters(index, sample, target=target) for target in (0.6, 0.9, 0.98)]
+def test_a_higher_target_takes_more_work_and_is_met(index, sample, tuning):
+    tuned = [cheapest_parameters(index, tuning, target=target) for target in (0.6, 0.9, 0.98)]
     for target, each in zip((0.6, 0.9, 0.98), tuned, strict=True):
         assert _recall(each, sample) >= target
     probes = [each.parameters.probes for each in tuned]
@@ -36,12 +41,34 @@ def test_a_higher_target_takes_more_work_and_is_met(index, sample):
     assert costs == sorted(costs)
 
 
-def test_if_no_parameters_are_enough_the_largest_are_taken(index, sample):
+def test_if_no_parameters_are_enough_the_largest_are_taken(index, tuning):
     """The hundred best by codes of one byte are not quite the hundred best, even in all cells."""
     family = replace(index.family, candidates=(1,))
     short_sighted = ApproximateIndex(family, index.structure, index.exact, parameters=index.parameters)
-    found = cheapest_parameters(short_sighted, sample, target=1.0)
+    found = cheapest_parameters(short_sighted, tuning, target=1.0)
     assert found.parameters == SearchParameters(index.structure.n_cells, 1)
+
+
+def test_nothing_above_the_limit_is_tried(index, sample, tuning, monkeypatch):
+    free = cheapest_parameters(index, tuning, target=0.9)
+    limit = free.estimated_microseconds(sample.vectors) * 0.95
+    tried, search = [], ApproximateIndex.search
+
+    def told(self, *args, **options):
+        tried.append(self.estimated_microseconds(sample.vectors))
+        return search(self, *args, **options)
+
+    monkeypatch.setattr(ApproximateIndex, "search", told)
+    found = cheapest_parameters(index, tuning, target=0.9, limit=limit)
+    assert 0 < found.estimated_microseconds(sample.vectors) <= limit
+    assert tried
+    assert max(tried) <= limit
+
+
+def test_fewer_probes_than_a_trial_found_are_not_tried(index, tuning):
+    free = cheapest_parameters(index, tuning, target=0.9)
+    more = free.parameters.probes * 2
+    assert cheapest_parameters(index, tuning, target=0.9, least_probes=more).parameters.probes >= more
 
 
 def test_exact_search_is_charged_for_every_dimension():

@@ -65,6 +65,13 @@ def test_one_row_per_candidate_with_its_worst_recall():
     assert others[0][-1] == "published"
 
 
+def test_a_family_that_was_not_built_has_its_reason():
+    index = INDEX | {"not_built": [{"kind": "ivf_pq", "reason": "the best case is too slow"}]}
+    (_, rows), _ = candidate_tables(IndexSummary.model_validate(index))
+    assert (rows[2][0], rows[2][-1]) == ("ivf_pq", "not built: the best case is too slow")
+    assert len(rows[2]) == len(CANDIDATE_COLUMNS)
+
+
 def test_a_candidate_that_misses_the_target_says_so():
     missed = {"kind": "exact", "candidates": [CELLS | {"published": False, "meets_target": False}]}
     ((_, rows),) = candidate_tables(IndexSummary.model_validate(missed))
