@@ -22,6 +22,12 @@ def tune(
     tune_events: Annotated[
         bool, typer.Option("--tune-events", help="search event weights and the half-life too")
     ] = False,
+    coverage_weight: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="WEIGHT", help="search for the best publish.metric + WEIGHT * coverage of the lists"
+        ),
+    ] = 0.0,
     write: Annotated[bool, typer.Option("--write", help="change CONFIG itself; its comments stay")] = False,
     overrides: Overrides = None,
     as_json: Json = False,
@@ -38,7 +44,7 @@ def tune(
 
     given = parse_overrides(overrides)
     resolved = load_config(config, overrides=given)
-    budget = SearchBudget(trials, timeout, factors_low, tune_events)
+    budget = SearchBudget(trials, timeout, factors_low, tune_events, coverage_weight=coverage_weight)
     announce = show_tuning.announcement
     with listener() as progress:
         found = run_tune(config, resolved, budget, given=given, write=write, progress=progress, announce=announce)

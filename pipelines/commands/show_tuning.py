@@ -4,6 +4,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.commands.rendering import err, line, out
+from recsys.evaluation.definitions import coverage_of
 from recsys.evaluation.number_format import figure
 from recsys.tuning.outcome import Outcome
 from recsys.tuning.settings import Setting, flat
@@ -34,15 +35,16 @@ def outcome(found: Outcome, *, tuned: str, trials: str, written: str | None) -> 
 
 def _best_trials(found: Outcome) -> None:
     shown = sorted(
-        (trial for trial in found.trials if trial.score is not None),
-        key=lambda trial: (trial.factors != found.factors, -(trial.score or 0.0)),
+        (trial for trial in found.trials if trial.objective is not None),
+        key=lambda trial: (trial.factors != found.factors, -(trial.objective or 0.0)),
     )[:_SHOWN]
     each = [flat(trial.settings) for trial in shown]
     keys = [key for key in dict.fromkeys(key for settings in each for key in settings) if _differs(key, each)]
-    table = Table("factors", "trial", found.metric, "settings", box=None, pad_edge=False)
+    table = Table("factors", "trial", found.metric, coverage_of(found.metric), "settings", box=None, pad_edge=False)
     for trial, settings in zip(shown, each, strict=True):
         words = (f"{key.rpartition('.')[2]}={settings[key]}" for key in keys if key in settings)
-        table.add_row(str(trial.factors), str(trial.number), figure(trial.score), escape(" ".join(words)))
+        figures = figure(trial.score), figure(trial.coverage)
+        table.add_row(str(trial.factors), str(trial.number), *figures, escape(" ".join(words)))
     out.print(table)
 
 
@@ -52,9 +54,9 @@ def _differs(key: str, each: list[dict[str, Setting]]) -> bool:
 
 def _ablation(found: Outcome) -> None:
     line("\nAblation: the winner with one group of settings put back to where the search began")
-    table = Table("put back", found.metric, "contributes", "from", "to", box=None, pad_edge=False)
+    coverage = coverage_of(found.metric)
+    table = Table("put back", found.metric, "contributes", "from", "to", coverage, box=None, pad_edge=False)
     for row in found.ablation:
-        table.add_row(
-            row.group, figure(row.without), *(figure(value, sign=True) for value in row.gain or (None,) * 3)
-        )
+        gain = (figure(value, sign=True) for value in row.gain or (None,) * 3)
+        table.add_row(row.group, figure(row.without), *gain, figure(row.coverage))
     out.print(table)

@@ -11,7 +11,7 @@ from recsys.config import duration_text
 from recsys.data.attributes import AttributeFacts
 from recsys.data.catalogue_join import CatalogueJoin
 from recsys.data.profile import LogProfile
-from recsys.evaluation.definitions import split_name
+from recsys.evaluation.definitions import coverage_of
 from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.outcome import Outcome
 from recsys.evaluation.provenance import (
@@ -194,7 +194,7 @@ class EvaluateSummary(StepSummary):
 
     def sentence(self) -> str:
         """The primary metric of every model, and when training stopped."""
-        coverage = f"coverage@{split_name(self.metric)[1]}"
+        coverage = coverage_of(self.metric)
         means = ", ".join(f"{name} {mean:.4f}{self._covered(name, coverage)}" for name, mean in self.means.items())
         over = f"{self.metric} ({coverage}) over {count(self.n_users)} users"
         chosen = f"{self._chosen()}{self._sessions()}{self._stopped()}"

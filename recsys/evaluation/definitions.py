@@ -112,6 +112,11 @@ def split_name(metric: str) -> tuple[str, int]:
     return name, int(k)
 
 
+def coverage_of(metric: str) -> str:
+    """The coverage at the cut-off of `metric`: "coverage@20" for "ndcg@20"."""
+    return f"coverage@{split_name(metric)[1]}"
+
+
 def sorted_metrics(metrics: Iterable[str]) -> list[str]:
     """`metrics` ("name@k") in the order of DEFINITIONS, then by cut-off."""
     order = {name: at for at, name in enumerate(DEFINITIONS)}

@@ -8,7 +8,7 @@ import numpy as np
 
 from recsys.config import EvaluateConfig, PublishConfig
 from recsys.errors import ConfigError
-from recsys.evaluation.definitions import accuracy_names, split_name
+from recsys.evaluation.definitions import accuracy_names, coverage_of
 from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.results import Evaluation
 from recsys.evaluation.serving_comparison import ServingComparison
@@ -136,7 +136,7 @@ def _popular_gate(
     )
     passed = (difference.mean if difference.low is None else difference.low) > 0
     certainty = _certainty(difference, model.n_users, evaluate)
-    coverage = f"coverage@{split_name(publish.metric)[1]}"
+    coverage = coverage_of(publish.metric)
     detail = _popular_detail(model.name, publish.metric, difference, certainty)
     detail += _against(coverage, model.overall.get(coverage), popular.overall.get(coverage))
     return Gate("beats_popular", passed, detail if passed else f"{detail}; publish.must_beat_popular requires it")
@@ -164,7 +164,7 @@ def _certainty(difference: Interval, n_users: int, evaluate: EvaluateConfig) -> 
 def _coverage_name(serving: ServingComparison, publish: PublishConfig) -> str:
     """Coverage at the paired cut-off; if it is not paired, at that of `publish.metric`."""
     paired = (metric for metric in serving.paired if metric.startswith("coverage@"))
-    return next(paired, f"coverage@{split_name(publish.metric)[1]}")
+    return next(paired, coverage_of(publish.metric))
 
 
 def _coverage_change(name: str, model: Evaluation, serving: ServingComparison) -> str:

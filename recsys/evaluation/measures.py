@@ -58,7 +58,7 @@ class Measures:
             n_relevant=np.diff(split.holdout.indptr).astype(np.int64),
             information=self_information(n_users, split.train.n_users),
             bands=popularity_bands(n_users),
-            popularity=n_users / _history_popularity(split, n_users.astype(np.float64)),
+            popularity=n_users / mean_popularity(split.queries_history, n_users.astype(np.float64)),
             unit_vectors=None if item_vectors is None else normalised(item_vectors),
         )
 
@@ -130,9 +130,11 @@ def _count(rows: Csr, wanted: Bools) -> NDArray[np.int64]:
     return counts
 
 
-def _history_popularity(split: Split, popularity: Values) -> float:
-    """Mean over users of the mean popularity of their history; users without a history are left out."""
-    history = split.queries_history
+def mean_popularity(history: Csr, popularity: Values) -> float:
+    """Mean over users of the mean popularity of their `history`; users without one are left out. NaN if none has one.
+
+    `history`: CSR (n_users, n_items). `popularity`: float64 (n_items,).
+    """
     sizes = np.diff(history.indptr)
     user = np.repeat(np.arange(len(sizes)), sizes)
     totals = np.bincount(user, weights=popularity[history.indices], minlength=len(sizes))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import isnan
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
@@ -107,6 +108,37 @@ class Stopping(Summary):
     def applied(self, model: FactorModelConfig) -> FactorModelConfig:
         """`model` with this number of iterations."""
         return model.model_copy(update={"iterations": self.iterations})
+
+
+class TradeoffPoint(Summary):
+    """Lists under one popularity exponent: mean of the metric, coverage and popularity bias at its cut-off."""
+
+    popularity_exponent: float
+    score: float
+    coverage: float
+    popularity_bias: OrAbsent[float] = None
+
+    @staticmethod
+    def of(popularity_exponent: float, score: float, coverage: float, popularity_bias: float) -> "TradeoffPoint":
+        """The point; a bias of NaN is left out."""
+        return TradeoffPoint(
+            popularity_exponent=popularity_exponent,
+            score=score,
+            coverage=coverage,
+            popularity_bias=None if isnan(popularity_bias) else popularity_bias,
+        )
+
+
+class Tradeoff(Summary):
+    """Accuracy (`metric`) beside coverage for `n_users` validation users, by popularity exponent, ascending.
+
+    `popularity_exponent`: that of the model.
+    """
+
+    metric: str
+    n_users: int
+    popularity_exponent: float
+    points: tuple[TradeoffPoint, ...]
 
 
 def in_words(settings: Mapping[str, JsonValue]) -> str:

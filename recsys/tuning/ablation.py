@@ -16,14 +16,15 @@ _EVENTS = {"event_weights": (EVENT_WEIGHT,), "half_life_days": ("decay", "half_l
 
 @dataclass(frozen=True)
 class Ablation:
-    """A group of settings. `without`: the score with the group put back; `gain`: winner minus that, paired by user.
+    """A group of settings. `without`, `coverage`: metric and coverage of the lists with the group put back.
 
-    Both are None if the time was over before.
+    `gain`: the winner's metric minus that, paired by user. All are None if the time was over before.
     """
 
     group: str
     without: float | None = None
     gain: Interval | None = None
+    coverage: float | None = None
 
 
 def ablate(
@@ -43,7 +44,7 @@ def ablate(
         rows.append(
             Ablation(group)
             if measured is None
-            else Ablation(group, measured.score, context.gain(per_user, measured.per_user))
+            else Ablation(group, measured.score, context.gain(per_user, measured.per_user), measured.coverage)
         )
     return tuple(rows)
 

@@ -31,7 +31,8 @@ class SearchBudget:
     `trials`: the limit of all trials, those of an earlier search included; `seconds`: the limit of this search.
     Whichever is reached first ends it; with neither, 30 trials. `factors_low`: the dimension of the first stage, if
     the configured one is higher. `tune_events`: search the event weights and the half-life too. `n_users`: up to so
-    many validation users.
+    many validation users. `coverage_weight`: settings are compared by the metric plus this times the coverage of the
+    validation users' lists.
     """
 
     trials: int | None = None
@@ -39,6 +40,7 @@ class SearchBudget:
     factors_low: int = 64
     tune_events: bool = False
     n_users: int = 5_000
+    coverage_weight: float = 0.0
 
     def plans(self, factors: int) -> list[Plan]:
         """The stages of a search for a model of `factors` dimensions: a low dimension first, then the full one."""

@@ -3,17 +3,18 @@
 import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
 from recsys.evaluation.metrics import Values
-from recsys.evaluation.provenance import Stopping
+from recsys.evaluation.provenance import Stopping, Tradeoff, TradeoffPoint
 from recsys.models.factors.config import FactorModelConfig, IterativeConfig
 from recsys.models.factors.model import FactorModel, OnIteration
 from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
+from recsys.tuning.tradeoff import TRADEOFF_USERS, tradeoff_points
 from recsys.tuning.validation import Validation, ValidationSet
 
 logger = logging.getLogger(__name__)
@@ -33,30 +34,42 @@ _STOPPING_USERS = 5_000  # validation users, at most
 class Measured:
     """What a fit reached after `iterations`, 1 if the model has none.
 
-    `per_user`: float64 (n_users,), the metric of each validation user.
+    `per_user`: float64 (n_users,), the metric of each validation user. `coverage`: of all their lists, at the cut-off
+    of the metric. `coverage_weight`: what a fit is chosen by is the metric plus this times the coverage.
+    `tradeoff`: accuracy and coverage under other popularity exponents; empty if it was not measured.
     """
 
     iterations: int
     popularity_exponent: float
     per_user: Values
     neighbours_share: float = 0.0
+    coverage: float = 0.0
+    coverage_weight: float = 0.0
+    tradeoff: tuple[TradeoffPoint, ...] = ()
 
     @property
     def score(self) -> float:
         """The mean over the users."""
         return float(self.per_user.mean())
 
+    @property
+    def objective(self) -> float:
+        """What fits are compared by."""
+        return self.score + self.coverage_weight * self.coverage
+
 
 @dataclass(frozen=True)
 class Within:
     """What is tried within a fit: popularity `exponents` and `shares` of the neighbours, both ascending.
 
-    `after`: the numbers of iterations to measure after, None for every one.
+    `after`: the numbers of iterations to measure after, None for every one. `tradeoff`: measure accuracy and coverage
+    under other exponents too, for the report.
     """
 
     exponents: tuple[float, ...] = EXPONENTS
     shares: tuple[float, ...] = SHARES
     after: Collection[int] | None = None
+    tradeoff: bool = False
 
     def is_due(self, done: int, last: int) -> bool:
         """Whether to measure after `done` of up to `last` iterations."""
@@ -98,6 +111,8 @@ def follow(data: ValidationSet, model: FactorModelConfig, *, progress: Progress 
 
     def look(done: int, fitted: FactorModel) -> None:
         found.append(_as_set(data, fitted, model, done))
+        if best_of(found) is found[-1]:
+            found[-1] = _with_tradeoff(data, fitted, model, found[-1])
         if _no_better(found):
             raise _Ended
 
@@ -122,7 +137,10 @@ def explored(
     within: Within = EVERYTHING,
     progress: Progress = silent,
 ) -> tuple[Measured, ...]:
-    """All measurements that `explore` chooses from, each the best of what is tried at that number of iterations."""
+    """All measurements that `explore` chooses from, each the best of what is tried at that number of iterations.
+
+    With `within.tradeoff` the best has its trade-off between accuracy and coverage.
+    """
     found: list[Measured] = []
     last = model.iterations if isinstance(model, IterativeConfig) else 1
 
@@ -130,7 +148,9 @@ def explored(
         if not within.is_due(done, last):
             return
         found.append(_best_within(data, fitted, model, done, within=within, near=best_of(found) if found else None))
-        if not keep_on(done, found[-1].score) or _no_better(found):
+        if within.tradeoff and best_of(found) is found[-1]:
+            found[-1] = _with_tradeoff(data, fitted, model, found[-1])
+        if not keep_on(done, found[-1].objective) or _no_better(found):
             raise _Ended
 
     _fit(data, model, look, progress=progress)
@@ -139,7 +159,7 @@ def explored(
 
 def best_of(found: Sequence[Measured]) -> Measured:
     """The best; of equal ones the first."""
-    return max(found, key=lambda measured: measured.score)
+    return max(found, key=lambda measured: measured.objective)
 
 
 def _no_better(found: Sequence[Measured]) -> bool:
@@ -205,29 +225,52 @@ def _best(
     shares: Sequence[float],
 ) -> Measured:
     """The best of `exponents` and `shares`."""
-    vectors = data.user_vectors(fitted)
-    values = data.scores(vectors, fitted, exponents, blend=data.blend(model), shares=shares)
-    exponent, share = divmod(int(values.mean(axis=2).argmax()), len(shares))
-    return Measured(done, exponents[exponent], values[exponent, share].copy(), shares[share])
+    vectors, weight = data.user_vectors(fitted), data.coverage_weight
+    lists = data.quality(vectors, fitted, exponents, blend=data.blend(model), shares=shares)
+    objective = lists.per_user.mean(axis=2) + weight * lists.coverage
+    at = exponent, share = divmod(int(objective.argmax()), len(shares))
+    per_user, coverage = lists.per_user[at].copy(), float(lists.coverage[at])
+    found = Measured(done, exponents[exponent], per_user, shares[share])
+    return replace(found, coverage=coverage, coverage_weight=weight)
+
+
+def _with_tradeoff(data: ValidationSet, fitted: FactorModel, model: FactorModelConfig, found: Measured) -> Measured:
+    at = found.popularity_exponent, found.neighbours_share
+    return replace(found, tradeoff=tradeoff_points(data, fitted, model, at=at))
 
 
 def stop_on_validation(
     events: Interactions, config: PipelineConfig, *, progress: Progress = silent
-) -> Stopping | None:
+) -> tuple[Stopping | None, Tradeoff | None]:
     """Find after which iteration a fit on the train side, less a validation part, ranks that part best.
 
-    `events`: the whole log; its holdout is cut off first and not looked at. None if the model has no iterations or
-    the configuration asks for no early stopping. Raises ModelError if the fit fails.
+    And its trade-off between accuracy and coverage. `events`: the whole log; its holdout is cut off first and not
+    looked at. Both are None if the model has no iterations or the configuration asks for no early stopping. Raises
+    ModelError if the fit fails.
     """
     metric, model = config.publish.metric, config.model
     if not isinstance(model, IterativeConfig) or not model.early_stopping:
-        return None
+        return None, None
     try:
         data = Validation(events, config, n_users=_STOPPING_USERS).under(config)
     except DataError as error:
         logger.warning("no early stopping: the train side cannot be split again: %s", error)
-        return Stopping(iterations=model.iterations, metric=metric, reason=str(error))
-    return stopping_of(follow(data, model, progress=progress), metric=metric, n_users=data.n_users)
+        return Stopping(iterations=model.iterations, metric=metric, reason=str(error)), None
+    found = follow(data, model, progress=progress)
+    return stopping_of(found, metric=metric, n_users=data.n_users), tradeoff_of(found, data)
+
+
+def tradeoff_of(found: Sequence[Measured], data: ValidationSet) -> Tradeoff | None:
+    """That of the best of the measurements of one fit; None if it was not measured."""
+    best = best_of(found)
+    if not best.tradeoff:
+        return None
+    return Tradeoff(
+        metric=data.metric,
+        n_users=min(TRADEOFF_USERS, data.n_users),
+        popularity_exponent=best.popularity_exponent,
+        points=best.tradeoff,
+    )
 
 
 def stopping_of(found: Sequence[Measured], *, metric: str, n_users: int) -> Stopping:

@@ -4,7 +4,9 @@ import csv
 import io
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
+from recsys.evaluation.definitions import coverage_of
 from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.significance import Interval
 from recsys.tuning.ablation import Ablation
@@ -12,18 +14,28 @@ from recsys.tuning.settings import Settings, flat
 from recsys.tuning.trials import FinishedTrial
 
 
+class Coverage(NamedTuple):
+    """Of the lists of the validation users, under the settings the search began with and under the winner's."""
+
+    start: float
+    winner: float
+
+
 @dataclass(frozen=True)
 class Outcome:
     """`start`, `winner`: their `metric` over `n_users` validation users at `factors`; `gain`: winner minus start.
 
-    `settings`: those of the winner that differ from the start; empty if no trial was better. `confidence`: of every
-    interval. `interrupted`: by Ctrl-C.
+    `coverage`: at the cut-off of the metric; `coverage_weight`: settings were compared by the metric plus this times
+    the coverage. `settings`: those of the winner that differ from the start; empty if no trial was better.
+    `confidence`: of every interval. `interrupted`: by Ctrl-C.
     """
 
     metric: str
     n_users: int
     split: str
     factors: int
+    coverage_weight: float
+    coverage: Coverage
     start: Interval
     winner: Interval
     gain: Interval
@@ -48,11 +60,18 @@ class Outcome:
             "split": self.split,
             "factors": self.factors,
             **{name: _plain(getattr(self, name)) for name in ("start", "winner", "gain")},
+            "coverage": self.coverage._asdict(),
+            "coverage_weight": self.coverage_weight,
             "confidence": self.confidence,
             "settings": flat(self.settings),
             "n_trials": {str(factors): n for factors, n in self.n_trials.items()},
             "ablation": [
-                {"group": row.group, "without": row.without, "gain": row.gain and _plain(row.gain)}
+                {
+                    "group": row.group,
+                    "without": row.without,
+                    "coverage": row.coverage,
+                    "gain": row.gain and _plain(row.gain),
+                }
                 for row in self.ablation
             ],
             "interrupted": self.interrupted,
@@ -63,17 +82,30 @@ class Outcome:
         """What was found, and with which confidence."""
         trials = ", ".join(f"{n} at {factors} factors" for factors, n in self.n_trials.items())
         users = f"{count(self.n_users)} validation users (split {self.split!r}, cut from the train side)"
-        found = f"{self.metric} {self._with_interval(self.winner)} over {users}"
+        start, winner = (f"{coverage_of(self.metric)} {figure(share)}" for share in self.coverage)
+        found = f"{self.metric} {self._with_interval(self.winner)}, {winner} over {users}"
         if not self.settings:
             nothing = f"no trial was better than the settings the search began with: {found}"
             return [f"{nothing}, at {self.factors} factors", f"trials: {trials}"]
         return [
             f"{found}, at {self.factors} factors",
-            f"the settings the search began with: {figure(self.start.mean)}; "
+            f"the settings the search began with: {figure(self.start.mean)}, {start}; "
             f"gain {self._with_interval(self.gain, sign=True)}",
+            *self._compared_by(),
             f"trials: {trials}",
             "the winner was chosen on these users; expect a smaller gain on the holdout, which was not used",
         ]
+
+    def _compared_by(self) -> list[str]:
+        """What the winner is best in, if that is not the metric alone."""
+        if not self.coverage_weight:
+            return []
+        objective = f"{self.metric} + {self.coverage_weight:g} * {coverage_of(self.metric)}"
+        values = [
+            figure(interval.mean + self.coverage_weight * coverage)
+            for interval, coverage in ((self.winner, self.coverage.winner), (self.start, self.coverage.start))
+        ]
+        return [f"settings were compared by {objective}: {values[0]} against {values[1]}"]
 
     def _with_interval(self, interval: Interval, *, sign: bool = False) -> str:
         mean, low, high = (figure(value, sign=sign) for value in interval)
@@ -88,14 +120,19 @@ def _plain(interval: Interval) -> dict[str, float]:
     return {name: value for name, value in interval._asdict().items() if value is not None}
 
 
+def _six_digits(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
+
+
 def trials_table(outcome: Outcome) -> str:
-    """CSV, one row per trial: dimension, number, state, the metric, seconds, and every setting by its key."""
+    """CSV, one row per trial: dimension, number, state, metric, coverage, seconds, and every setting by its key."""
     rows = [
         {
             "factors": trial.factors,
             "trial": trial.number,
             "state": trial.state,
-            outcome.metric: "" if trial.score is None else f"{trial.score:.6f}",
+            outcome.metric: _six_digits(trial.score),
+            coverage_of(outcome.metric): _six_digits(trial.coverage),
             "seconds": trial.seconds,
             **flat(trial.settings),
         }

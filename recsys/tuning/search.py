@@ -19,7 +19,7 @@ from recsys.progress import Progress, silent
 from recsys.tuning.ablation import ablate
 from recsys.tuning.budget import Deadline, Plan, SearchBudget
 from recsys.tuning.open_settings import open_keys
-from recsys.tuning.outcome import Outcome
+from recsys.tuning.outcome import Coverage, Outcome
 from recsys.tuning.settings import Settings, changed, events_point
 from recsys.tuning.short_search import choose_settings
 from recsys.tuning.space import Space, with_events
@@ -46,8 +46,9 @@ def search_settings(
     progress: Progress = silent,
     announce: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
-    """Search from the settings of `config`; every score is that of `publish.metric` on a part of the train side.
+    """Search from the settings of `config`, by `publish.metric` on a part of the train side.
 
+    And by coverage, if `budget` gives it a weight.
     `events`: the whole log; its holdout is cut off first and not looked at. `folder`: keeps the trials; a search in
     the same folder continues there. `deadline`: by default `budget.seconds` from now; it may be interrupted from
     elsewhere. `announce`: receives a line for each better trial.
@@ -57,7 +58,7 @@ def search_settings(
     check_searchable(config)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        validation = Validation(events, config, n_users=budget.n_users)
+        validation = Validation(events, config, n_users=budget.n_users, coverage_weight=budget.coverage_weight)
     except DataError as error:
         raise DataError(f"tune: the train side cannot be split again: {error}") from error
     deadline = deadline or Deadline(budget.seconds)
@@ -102,7 +103,7 @@ def search_name(config: PipelineConfig, budget: SearchBudget, *, log: str) -> st
         "prepare": config.prepare.model_dump(mode="json"),
         "evaluate": config.evaluate.model_dump(mode="json", exclude={"holdout_paths", "bootstrap", "confidence"}),
         "model": config.model.model_dump(mode="json", exclude={"threads", "gpu", "log_loss"}),
-        "budget": [budget.factors_low, budget.tune_events, budget.n_users],
+        "budget": [budget.factors_low, budget.tune_events, budget.n_users, budget.coverage_weight],
         "metric": config.publish.metric,
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]
@@ -125,6 +126,8 @@ def _search(context: SearchContext, budget: SearchBudget) -> Outcome:
         n_users=len(scores),
         split=config.evaluate.split,
         factors=stage.factors,
+        coverage_weight=budget.coverage_weight,
+        coverage=Coverage(stage.start.coverage, (winner.coverage if winner else None) or stage.start.coverage),
         start=_interval(config, stage.start.per_user),
         winner=_interval(config, scores),
         gain=context.gain(scores, stage.start.per_user),

@@ -13,12 +13,12 @@ import numpy as np
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
 from recsys.evaluation.metrics import Values
-from recsys.evaluation.provenance import Attempt, Choice, Stopping
+from recsys.evaluation.provenance import Attempt, Choice, Stopping, Tradeoff
 from recsys.evaluation.significance import Interval, paired_difference
 from recsys.models.factors.config import FactorModelConfig, stops_early
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
-from recsys.tuning.early_stopping import stop_on_validation, stopping_of
+from recsys.tuning.early_stopping import stop_on_validation, stopping_of, tradeoff_of
 from recsys.tuning.open_settings import (
     allowed_sizes,
     at_size,
@@ -46,10 +46,14 @@ LEAST_WORK = 15e9  # about fifteen seconds: on a small log the fits of a night a
 
 @dataclass(frozen=True)
 class Found:
-    """What `evaluate` and `train` fit with. None: nothing was searched, or there is nothing to stop."""
+    """What `evaluate` and `train` fit with. None: nothing was searched, or there is nothing to stop.
+
+    `tradeoff`: of the fit that was chosen, None if there was none on the validation part.
+    """
 
     choice: Choice | None
     stopping: Stopping | None
+    tradeoff: Tradeoff | None = None
 
     def applied(self, model: FactorModelConfig) -> FactorModelConfig:
         """`model` with what was found."""
@@ -83,7 +87,7 @@ def choose_settings(
     """
     keys = open_keys(config.model)
     if not keys:
-        return Found(None, stop_on_validation(events, config, progress=progress))
+        return Found(None, *stop_on_validation(events, config, progress=progress))
     try:
         data = Validation(events, config, n_users=_USERS).under(config)
     except DataError as error:
@@ -98,7 +102,7 @@ def choose_settings(
 def _defaults(events: Interactions, config: PipelineConfig, reason: str, progress: Progress) -> Found:
     logger.warning("settings that [model] does not set have their defaults: %s", reason)
     choice = Choice(metric=config.publish.metric, reason=reason)
-    return Found(choice, stop_on_validation(events, config, progress=progress))
+    return Found(choice, *stop_on_validation(events, config, progress=progress))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +178,7 @@ def _found(search: _Search, serving: Serving | None) -> Found:
     stopping = None
     if stops_early(search.section):
         stopping = stopping_of(chosen.curve, metric=choice.metric, n_users=choice.n_users)
-    return Found(choice, stopping)
+    return Found(choice, stopping, tradeoff_of(chosen.curve, search.data))
 
 
 def _as_served(search: _Search, serving: Serving) -> Tried | None:

@@ -47,13 +47,13 @@ class Stage:
 
     def ranked(self) -> list[FinishedTrial]:
         """The trials that have a score, best first."""
-        scored = [trial for trial in self.trials if trial.score is not None]
-        return sorted(scored, key=lambda trial: -(trial.score or 0.0))
+        scored = [trial for trial in self.trials if trial.objective is not None]
+        return sorted(scored, key=lambda trial: -(trial.objective or 0.0))
 
     @property
     def winner(self) -> FinishedTrial | None:
         """The best trial; None if none is better than the start."""
-        return next((trial for trial in self.ranked()[:1] if (trial.score or 0.0) > self.start.score), None)
+        return next((trial for trial in self.ranked()[:1] if (trial.objective or 0.0) > self.start.objective), None)
 
     def per_user(self, trial: FinishedTrial) -> Values:
         """float64 (n_users,): the metric of each validation user."""
@@ -87,13 +87,22 @@ def run_stages(context: SearchContext, space: Space, start: Point, plans: Sequen
 def _measured_start(context: SearchContext, factors: int) -> Measured | None:
     """What the start reaches, from an earlier search or measured now; None if the time was over before."""
     path, model = context.folder / scores_file(factors, "start"), context.config.model
-    if path.exists():
+    beside = context.folder / scores_file(factors, "start-coverage")
+    if path.exists() and beside.exists():
         iterations = model.iterations if isinstance(model, IterativeConfig) else 1
-        return Measured(iterations, model.popularity_exponent, np.load(path, allow_pickle=False))
+        return Measured(
+            iterations,
+            model.popularity_exponent,
+            np.load(path, allow_pickle=False),
+            model.neighbours_share,
+            coverage=float(np.load(beside, allow_pickle=False)[0]),
+            coverage_weight=context.validation.coverage_weight,
+        )
     measured = context.measure({}, factors)
     if measured is not None:
+        save_scores(beside, np.array([measured.coverage]))
         save_scores(path, measured.per_user)
-        context.announce_score(factors, "the settings the search begins with", measured.score)
+        context.announce_score(factors, "the settings the search begins with", measured)
     return measured
 
 
@@ -110,7 +119,7 @@ def _run_stage(context: SearchContext, space: Space, first: Sequence[Point], pla
     def announce_best(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         winner = stage().winner
         if winner is not None and winner.number == trial.number:
-            context.announce_score(plan.factors, f"trial {trial.number}", winner.score or 0.0)
+            context.announce_score(plan.factors, f"trial {trial.number}", winner)
 
     done = len(stage().trials)
     if not context.deadline.over(plan.share):
@@ -189,8 +198,8 @@ def _promising(stage: Stage, space: Space) -> list[Point]:
     best: dict[object, FinishedTrial] = {}
     for trial in stage.ranked():
         best.setdefault(next((trial.point[name] for name in space.choices), None), trial)
-    enough = _PROMISING * max((trial.score or 0.0 for trial in best.values()), default=0.0)
-    return [trial.point for trial in best.values() if (trial.score or 0.0) >= enough]
+    enough = _PROMISING * max((trial.objective or 0.0 for trial in best.values()), default=0.0)
+    return [trial.point for trial in best.values() if (trial.objective or 0.0) >= enough]
 
 
 def _show_progress(context: SearchContext, plan: Plan, study: optuna.Study) -> None:

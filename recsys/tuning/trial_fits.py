@@ -103,7 +103,7 @@ class Fits:
         shares = (
             (_FEW_SHARES if roughly else SHARES) if "neighbours_share" in self.keys else (model.neighbours_share,)
         )
-        within = Within(self._exponents(model), shares, _measured_after(model, roughly))
+        within = Within(self._exponents(model), shares, _measured_after(model, roughly), tradeoff=not roughly)
         try:
             curve = explored(data, model, keep_on=keep_on, within=within)
         except ModelError as error:

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from recsys.artifacts.files import replace_durably
 from recsys.errors import RecsysError
+from recsys.evaluation.definitions import coverage_of
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.significance import Interval, paired_difference
 from recsys.models.factors.config import FactorModelConfig, IterativeConfig
@@ -27,6 +28,9 @@ from recsys.tuning.space import Point, Space, Value
 from recsys.tuning.validation import Validation, ValidationSet
 
 logger = logging.getLogger(__name__)
+
+MEASURED = ("objective", "score", "coverage")
+"""What a trial records of the best that its fit reached."""
 
 MOST_ITERATIONS = 20
 """The last iteration of a fit that keeps getting better, unless the configuration has more."""
@@ -73,9 +77,11 @@ class SearchContext:
         rng = np.random.default_rng(evaluate.seed)
         return paired_difference(better, worse, samples=evaluate.bootstrap, confidence=evaluate.confidence, rng=rng)
 
-    def announce_score(self, factors: int, what: str, score: float) -> None:
-        """One line with a score."""
-        self.announce(f"{factors} factors, {what}: {self.config.publish.metric} {score:.4f}")
+    def announce_score(self, factors: int, what: str, reached: "Measured | FinishedTrial") -> None:
+        """One line with a score and its coverage."""
+        metric = self.config.publish.metric
+        coverage = f"{coverage_of(metric)} {reached.coverage or 0.0:.4f}"
+        self.announce(f"{factors} factors, {what}: {metric} {reached.score or 0.0:.4f}, {coverage}")
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,9 @@ class FinishedTrial:
     """One trial: the `point` that was proposed, the `settings` it stands for, and what they reached.
 
     `found`: the settings that were found within the fit.
-    `state`: "complete", "pruned" (ended early, by its score or by the time) or "fail". `score`: the best over the
-    iterations and popularity exponents, which are then among the settings; None if the fit failed.
+    `state`: "complete", "pruned" (ended early, by its score or by the time) or "fail". `objective`: what trials are
+    compared by, the best over the iterations and popularity exponents, which are then among the settings; `score`:
+    the metric, and `coverage` of the lists. All are None if the fit failed.
     """
 
     factors: int
@@ -93,7 +100,9 @@ class FinishedTrial:
     point: Point
     found: Point
     settings: Settings
+    objective: float | None
     score: float | None
+    coverage: float | None
     seconds: float
 
     @property
@@ -141,14 +150,15 @@ class Objective:
         self._record(trial, settings, best)
         if ended_early:
             raise optuna.TrialPruned
-        return best.score
+        return best.objective
 
     def _record(self, trial: optuna.Trial, settings: Settings, best: Measured) -> None:
         save_scores(self.context.folder / scores_file(self.factors, trial.number), best.per_user)
         found = {name: getattr(best, name) for name in found_in_fit(self.context.config.model)}
         trial.set_user_attr("settings", {**settings, "model": {**settings["model"], **found}})
         trial.set_user_attr("found", found)
-        trial.set_user_attr("score", best.score)
+        for name in MEASURED:
+            trial.set_user_attr(name, getattr(best, name))
 
 
 def _without_losses(model: FactorModelConfig) -> FactorModelConfig:
@@ -189,7 +199,7 @@ def _finished(trial: FrozenTrial, factors: int) -> FinishedTrial:
         point=dict(trial.params),
         found=trial.user_attrs.get("found", {}),
         settings=trial.user_attrs.get("settings", {}),
-        score=trial.user_attrs.get("score"),
+        **{name: trial.user_attrs.get(name) for name in MEASURED},
         seconds=trial.user_attrs.get("seconds", 0.0),
     )
 

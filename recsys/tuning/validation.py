@@ -14,21 +14,17 @@ from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.data.splits.split import Split, make_split
 from recsys.data.splits.strategies import validation_part
-from recsys.evaluation.definitions import split_name
-from recsys.evaluation.evaluator import score_lists
-from recsys.evaluation.metrics import Values
 from recsys.map_ordered import map_ordered
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.config import FactorModelConfig
-from recsys.models.factors.embeddings import Embeddings, popularity_scale
+from recsys.models.factors.embeddings import Embeddings
 from recsys.models.factors.model import FactorModel
 from recsys.models.factors.spectral import spectral_start
 from recsys.models.neighbours.blend import Blend
 from recsys.models.registry import fit_blend
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
-from recsys.retrieval.exclusion import forbid
-from recsys.retrieval.topk import select_top_k
+from recsys.tuning.list_quality import ListQuality, Ranked, Tally
 
 SCORES_PER_BLOCK = 8 * 2**20
 """Scores (users x items) of one block, 32 MiB of float32; a few blocks are in memory at once."""
@@ -42,6 +38,7 @@ class ValidationSet:
     is known by, the items to find, and those that lists leave out. `user_idx`: int32 (n_rows,), rows of `train`, None
     if the users are not trained on. `user`: int32 (n_rows,), which of the `n_users` validation users a row is.
     Settings can leave a user out of training; that user has no row and scores 0. `metric`: as "ndcg@20".
+    `coverage_weight`: fits are compared by the metric plus this times the coverage.
     """
 
     train: InteractionMatrix
@@ -52,6 +49,7 @@ class ValidationSet:
     user: Indices
     n_users: int
     metric: str
+    coverage_weight: float = 0.0
     _starts: dict[tuple[int, int], Embeddings] = field(default_factory=dict)
     _blends: dict[tuple[int, float], Blend | None] = field(default_factory=dict)
     _added: dict[Blend, Csr] = field(default_factory=dict)
@@ -91,7 +89,7 @@ class ValidationSet:
         vectors: Floats = model.embeddings.users[self.user_idx]
         return vectors
 
-    def scores(
+    def quality(
         self,
         vectors: Floats,
         model: FactorModel,
@@ -100,20 +98,35 @@ class ValidationSet:
         blend: Blend | None = None,
         shares: Sequence[float] = (0.0,),
         scores_per_block: int = SCORES_PER_BLOCK,
-    ) -> Values:
-        """float64 (n_exponents, n_shares, n_users): the metric under each popularity exponent and each share.
+    ) -> ListQuality:
+        """What the lists reach under each popularity exponent and each share, on one product of the vectors.
 
-        On one product of `vectors`, float32 (n_rows, d), of `user_vectors(model)`. `blend`: of `blend(config)`;
-        without one every share is 0.
+        `vectors`: float32 (n_rows, d), of `user_vectors(model)`. `blend`: of `blend(config)`; without one every
+        share is 0.
         """
-        ranked = _Ranked.of(self, vectors, model, exponents, blend, shares)
+        ranked = Ranked.of(self, vectors, model, exponents, blend, shares)
         size = max(1, scores_per_block // max(1, len(ranked.items)))
-        starts = range(0, len(vectors), size)
-        values = np.zeros((len(exponents), len(shares), self.n_users))
-        blocks = map_ordered(lambda start: ranked.block(slice(start, start + size)), starts)
-        for start, block in zip(starts, blocks, strict=True):
-            values[:, :, self.user[start : start + size]] = block
-        return values
+        blocks = [slice(start, start + size) for start in range(0, len(vectors), size)]
+        tally = Tally.empty(self, (len(exponents), len(shares)))
+        for rows, block in zip(blocks, map_ordered(ranked.block, blocks), strict=True):
+            tally.add(block, rows)
+        return tally.quality()
+
+    def some(self, n_rows: int) -> "ValidationSet":
+        """Up to `n_rows` of its rows, evenly spaced, as a set of its own with the same train side."""
+        if len(self.user) <= n_rows:
+            return self
+        rows = np.linspace(0, len(self.user) - 1, n_rows).astype(np.int32)
+        return replace(
+            self,
+            history=self.history[rows],
+            holdout=self.holdout[rows],
+            left_out=self.left_out[rows],
+            user_idx=None if self.user_idx is None else self.user_idx[rows],
+            user=np.arange(n_rows, dtype=np.int32),
+            n_users=n_rows,
+            _added={},
+        )
 
     def blend(self, model: FactorModelConfig, *, progress: Progress = silent) -> Blend | None:
         """The neighbours that a fit of `model` would learn; None if none. The last ones are kept."""
@@ -145,73 +158,23 @@ class ValidationSet:
         return self._starts[key]
 
 
-@dataclass(frozen=True, eq=False)
-class _Ranked:
-    """What ranks the items: products of vectors under several scales, and what neighbours add at several strengths.
-
-    A zero vector has no list and stands in none. `strengths`: float32 (n_scales, n_shares). `added`: float32 CSR
-    (n_rows, n_items), at strength 1; None if there are no neighbours.
-    """
-
-    data: ValidationSet
-    vectors: Floats
-    items: Floats
-    scales: Sequence[Floats]
-    strengths: Floats
-    added: Csr | None
-
-    @staticmethod
-    def of(
-        data: ValidationSet,
-        vectors: Floats,
-        model: FactorModel,
-        exponents: Sequence[float],
-        blend: Blend | None,
-        shares: Sequence[float],
-    ) -> "_Ranked":
-        embeddings = model.embeddings
-        scales = [popularity_scale(model.item_degree, exponent) for exponent in exponents]
-        strengths = np.zeros((len(scales), len(shares)), np.float32)
-        if blend is not None:
-            for scale, row in zip(scales, strengths, strict=True):
-                row[:] = blend.strength(Embeddings(embeddings.users, embeddings.items, scale), 1.0)
-            strengths *= np.asarray(shares, np.float32)
-        added = None if blend is None else data.added(blend)
-        return _Ranked(data, vectors, embeddings.items, scales, strengths, added)
-
-    def block(self, rows: slice) -> Values:
-        """float64 (n_scales, n_shares, len(rows)): the metric of each list."""
-        vectors, holdout = self.vectors[rows], self.data.holdout[rows]
-        products: Floats = vectors @ self.items.T
-        products[~vectors.any(axis=1)] = -np.inf
-        products[:, ~self.items.any(axis=1)] = -np.inf
-        forbid(products, self.data.left_out, rows.start)
-        _, k = split_name(self.data.metric)
-        values = np.zeros((*self.strengths.shape, len(vectors)))
-        added = None if self.added is None else self.added[rows].toarray()
-        for at, scale in enumerate(self.scales):
-            for share, strength in enumerate(self.strengths[at]):
-                scores = products * scale
-                if added is not None and strength > 0:
-                    scores += added * strength
-                values[at, share] = score_lists(select_top_k(scores, k), holdout, self.data.metric)
-        return values
-
-
 class Validation:
     """The validation users of a log, drawn once; `under` gives their validation set under a configuration.
 
-    `users`: their ids. `events`: the train side; nothing of the holdout.
+    `users`: their ids. `events`: the train side; nothing of the holdout. `coverage_weight`: as in ValidationSet.
     """
 
-    def __init__(self, events: Interactions, config: PipelineConfig, *, n_users: int) -> None:
+    def __init__(
+        self, events: Interactions, config: PipelineConfig, *, n_users: int, coverage_weight: float = 0.0
+    ) -> None:
         """Draw up to `n_users` users by `evaluate.seed`. Raises as `validation_part` and `make_split` do."""
+        self.coverage_weight, self._metric = coverage_weight, config.publish.metric
         self._part = validation_part(events, config.evaluate)
         self.events = self._part.events
         split = self._split(config)
         self.users = _sample(IdMap(split.user_ids), n_users, seed=config.evaluate.seed)
         # Two at most are kept: that of the settings the search starts from, and the last that was asked for.
-        self._first = self._last = (_key(config), _set_of(split, self.users, config.publish.metric))
+        self._first = self._last = (_key(config), self._set(split))
 
     def under(self, config: PipelineConfig) -> ValidationSet:
         """The matrix that `config` makes of the train side, and the users' rows over its items."""
@@ -219,8 +182,11 @@ class Validation:
         for known, validation_set in (self._first, self._last):
             if known == key:
                 return validation_set
-        self._last = (key, _set_of(self._split(config), self.users, config.publish.metric))
+        self._last = (key, self._set(self._split(config)))
         return self._last[1]
+
+    def _set(self, split: Split) -> ValidationSet:
+        return _set_of(split, self.users, self._metric, self.coverage_weight)
 
     def _split(self, config: PipelineConfig) -> Split:
         part = self._part
@@ -245,7 +211,7 @@ def _sample(users: IdMap, n: int, *, seed: int) -> IdMap:
     return users.take(np.sort(drawn).astype(np.int32))
 
 
-def _set_of(split: Split, users: IdMap, metric: str) -> ValidationSet:
+def _set_of(split: Split, users: IdMap, metric: str, coverage_weight: float) -> ValidationSet:
     user, drawn = users.encode(split.user_ids)
     rows: NDArray[np.intp] = np.flatnonzero(drawn)
     return ValidationSet(
@@ -257,4 +223,5 @@ def _set_of(split: Split, users: IdMap, metric: str) -> ValidationSet:
         user=user,
         n_users=len(users),
         metric=metric,
+        coverage_weight=coverage_weight,
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from recsys.evaluation.comparison import Estimate
-from recsys.evaluation.definitions import split_name
+from recsys.evaluation.definitions import coverage_of, split_name
 from recsys.evaluation.gates import ACCEPTED
 from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.outcome import Outcome, Statement
@@ -94,7 +94,7 @@ def _behind(report: "Report", better: list[str]) -> Statement:
 def _beside(report: "Report", first: str, second: str) -> str:
     """Metric and coverage of two models, one of them the model, and the paired difference of the metric."""
     baseline, sign = (second, 1) if first == report.model else (first, -1)
-    coverage = f"coverage@{split_name(report.metric)[1]}"
+    coverage = coverage_of(report.metric)
     values = f"{_against(report, report.metric, first, second)} (difference {_by(report, baseline, sign)})"
     if _mean(report, first, coverage) is None:
         return values

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from recsys.evaluation.comparison import Estimate, Estimates
-from recsys.evaluation.definitions import split_name
+from recsys.evaluation.definitions import coverage_of
 from recsys.evaluation.number_format import count
 from recsys.evaluation.reporting.plots import curve_plot, interval_plot, scatter_plot, slice_plot
 from recsys.evaluation.reporting.report import Report
@@ -49,7 +49,7 @@ def _known(models: Estimates, metric: str) -> dict[str, Estimate]:
 
 
 def _coverage(report: Report) -> str | None:
-    metric, coverage = report.metric, f"coverage@{split_name(report.metric)[1]}"
+    metric, coverage = report.metric, coverage_of(report.metric)
     shares = _known(report.models, coverage)
     points = {
         name: (share, estimate)

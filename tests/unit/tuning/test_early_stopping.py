@@ -18,7 +18,8 @@ from recsys.models.factors.model import FactorRecommender
 from recsys.models.registry import fit_model, model_config, publishable
 from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
-from recsys.tuning.early_stopping import EXPONENTS, explore, measure, stop_on_validation
+from recsys.tuning.early_stopping import EXPONENTS, Measured, explore, measure, stop_on_validation
+from recsys.tuning.tradeoff import TRADEOFF_EXPONENTS
 from recsys.tuning.validation import Validation, ValidationSet
 
 SPLITS: dict[str, dict[str, Any]] = {
@@ -75,6 +76,7 @@ class TestMeasuredFits:
         measured = measure(Validation(events, config, n_users=5_000).under(config), config.model, keep_on=always)
         assert measured is not None
         np.testing.assert_allclose(measured.per_user, reference.per_user["ndcg@20"])
+        assert measured.coverage == reference.overall["coverage@20"]
 
     @pytest.mark.parametrize("algorithm", sorted(publishable()))
     @pytest.mark.parametrize("split", ["temporal", "held_out_users"])
@@ -92,8 +94,8 @@ class TestMeasuredFits:
     def test_blocks_give_what_one_product_gives(self, data: ValidationSet, small: PipelineConfig) -> None:
         model = fit_model(data.train, small.model)
         vectors = data.user_vectors(model)
-        whole = data.scores(vectors, model, EXPONENTS)
-        blocks = data.scores(vectors, model, EXPONENTS, scores_per_block=7 * data.train.n_items)
+        whole = data.quality(vectors, model, EXPONENTS).per_user
+        blocks = data.quality(vectors, model, EXPONENTS, scores_per_block=7 * data.train.n_items).per_user
         np.testing.assert_allclose(blocks, whole)
         assert whole.shape == (len(EXPONENTS), 1, data.n_users)
 
@@ -104,7 +106,7 @@ class TestMeasuredFits:
         best = int(np.bincount(data.holdout.indices).argmax())
         items[best] = 0  # would be first in nearly all lists
         emptied = model.with_embeddings(replace(model.embeddings, users=users, items=items))
-        scored = data.scores(data.user_vectors(emptied), emptied, (0.0,))[0, 0]
+        scored = data.quality(data.user_vectors(emptied), emptied, (0.0,)).per_user[0, 0]
         assert not scored[:3].any()
         sought = data.holdout[:, [best]].toarray()[:, 0] > 0
         only_that = np.flatnonzero((np.diff(data.holdout.indptr) == 1) & sought)
@@ -151,13 +153,45 @@ class TestMeasuredFits:
         assert again.users.ids.equals(validation.users.ids)
 
 
+class TestTradeoff:
+    def test_its_points_are_what_the_evaluator_says(self, events: Interactions, config: PipelineConfig) -> None:
+        config = with_model(config, iterations=1, popularity_exponent=0.15)
+        _, tradeoff = stop_on_validation(events, config)
+        assert tradeoff is not None
+        assert (tradeoff.metric, tradeoff.popularity_exponent) == ("ndcg@20", 0.15)
+        assert [point.popularity_exponent for point in tradeoff.points] == sorted((*TRADEOFF_EXPONENTS, 0.15))
+        split = validation_split(events, config)
+        for point in tradeoff.points[::3]:
+            means = evaluated(split, with_model(config, popularity_exponent=point.popularity_exponent)).means()
+            told = (point.score, point.coverage, point.popularity_bias)
+            assert told == pytest.approx([means[f"{name}@20"] for name in ("ndcg", "coverage", "popularity_bias")])
+        assert tradeoff.points[0].coverage > tradeoff.points[-1].coverage
+        assert (tradeoff.points[0].popularity_bias or 0) < (tradeoff.points[-1].popularity_bias or 0)
+
+    def test_some_users_stand_for_all_of_a_large_set(self, data: ValidationSet) -> None:
+        some = data.some(10)
+        assert (some.n_users, len(some.user)) == (10, 10)
+        assert {0, len(data.user) - 1} <= {int((data.user_idx == row).argmax()) for row in some.user_idx}
+        assert data.some(len(data.user)) is data
+
+    def test_a_weight_of_coverage_chooses_another_exponent(self, events: Interactions, small: PipelineConfig) -> None:
+        def best(weight: float) -> Measured:
+            data = Validation(events, small, n_users=5_000, coverage_weight=weight).under(small)
+            return explore(data, small.model, keep_on=always)
+
+        accurate, broad = best(0.0), best(5.0)
+        assert accurate.score > broad.score
+        assert accurate.coverage < broad.coverage
+        assert broad.objective == pytest.approx(broad.score + 5 * broad.coverage)
+
+
 class TestEarlyStopping:
     def test_the_curve_is_what_separate_fits_reach(self, events: Interactions, config: PipelineConfig) -> None:
         split = validation_split(events, config)
         reached = [
             evaluated(split, with_model(config, iterations=iterations)).means()["ndcg@20"] for iterations in (1, 2, 3)
         ]
-        stopping = stop_on_validation(events, config)
+        stopping, _ = stop_on_validation(events, config)
         np.testing.assert_allclose(stopping.curve, reached, atol=1e-9)
         assert stopping.iterations == int(np.argmax(reached)) + 1
         assert stopping.n_users == len(split.user_ids)
@@ -167,7 +201,7 @@ class TestEarlyStopping:
     ) -> None:
         steps: list[tuple[str, int, int]] = []
         longer = with_model(config, iterations=60, alpha=40.0, regularization=0.5)
-        stopping = stop_on_validation(events, longer, progress=lambda *step: steps.append(step))
+        stopping, _ = stop_on_validation(events, longer, progress=lambda *step: steps.append(step))
         assert len(stopping.curve) == stopping.iterations + 2 < 60
         assert max(stopping.curve) == stopping.curve[stopping.iterations - 1]
         assert steps[-1] == ("als", len(stopping.curve), 60)
@@ -176,7 +210,7 @@ class TestEarlyStopping:
         self, events: Interactions, config: PipelineConfig
     ) -> None:
         days = config.evaluate.model_copy(update={"holdout": int(np.ptp(events.timestamp) * 0.7)})
-        stopping = stop_on_validation(events, config.model_copy(update={"evaluate": days}))
+        stopping, _ = stop_on_validation(events, config.model_copy(update={"evaluate": days}))
         assert stopping.iterations == config.model.iterations
         assert stopping.curve == ()
         assert "held out" in (stopping.reason or "")
@@ -185,7 +219,7 @@ class TestEarlyStopping:
         self, events: Interactions, config: PipelineConfig
     ) -> None:
         model = model_config({"algorithm": "bpr", "factors": 8, "iterations": 40})
-        stopping = stop_on_validation(events, config.model_copy(update={"model": model}))
+        stopping, _ = stop_on_validation(events, config.model_copy(update={"model": model}))
         assert stopping is not None
         assert stopping.measured_after == tuple(range(4, 41, 4))[: len(stopping.curve)]
         assert stopping.iterations == stopping.measured_after[int(np.argmax(stopping.curve))]
@@ -194,4 +228,4 @@ class TestEarlyStopping:
     def test_a_model_without_iterations_or_that_asks_for_none_is_not_stopped(
         self, events: Interactions, config: PipelineConfig, model: dict[str, Any]
     ) -> None:
-        assert stop_on_validation(events, config.model_copy(update={"model": model_config(model)})) is None
+        assert stop_on_validation(events, config.model_copy(update={"model": model_config(model)})) == (None, None)

@@ -76,6 +76,7 @@ class TestWhatIsFound:
         rows = list(csv.DictReader(io.StringIO(trials_table(outcome))))
         assert len(rows) == len(outcome.trials)
         assert float(rows[0]["ndcg@20"]) == pytest.approx(outcome.trials[0].score, abs=1e-6)
+        assert float(rows[0]["coverage@20"]) == pytest.approx(outcome.trials[0].coverage, abs=1e-6)
         assert float(rows[0]["model.alpha"]) == 3.0
 
     def test_a_group_contributes_the_winner_less_what_is_left_without_it(self, outcome: Outcome) -> None:
@@ -83,6 +84,31 @@ class TestWhatIsFound:
         for row in outcome.ablation:
             assert row.gain is not None
             assert row.gain.mean == pytest.approx(outcome.winner.mean - row.without)
+
+
+class TestCoverage:
+    def test_its_weight_buys_coverage_with_accuracy_and_both_are_told(
+        self, outcome: Outcome, events: Interactions, config: PipelineConfig, tmp_path: Path
+    ) -> None:
+        narrow = config.model_copy(update={"model": config.model.model_copy(update={"popularity_exponent": 0.6})})
+        budget = SearchBudget(trials=2, coverage_weight=2.0)
+        found = search_settings(events, narrow, budget, folder=tmp_path)
+        assert found.coverage.winner > found.coverage.start
+        values = [
+            found.winner.mean + 2 * found.coverage.winner,
+            found.start.mean + 2 * found.coverage.start,
+        ]
+        assert values[0] == pytest.approx(max(trial.objective or 0 for trial in found.trials))
+        told = f"settings were compared by ndcg@20 + 2 * coverage@20: {values[0]:.4f} against {values[1]:.4f}"
+        assert told in found.sentences()
+        assert f"coverage@20 {found.coverage.winner:.4f} over" in found.sentences()[0]
+        assert not any("compared by" in sentence for sentence in outcome.sentences())
+        again = search_settings(events, narrow, budget, folder=tmp_path)
+        assert (again.start, again.coverage, again.trials) == (found.start, found.coverage, found.trials)
+
+    def test_another_weight_is_another_search(self, config: PipelineConfig) -> None:
+        names = {search_name(config, SearchBudget(coverage_weight=weight), log="x") for weight in (0.0, 0.1, 0.2)}
+        assert len(names) == 3
 
 
 class TestTheHoldout:
