@@ -147,6 +147,7 @@ def _summary(
             seen_events=config.log.seen_events,
         ),
         stopping=found.stopping,
+        tradeoff=found.tradeoff,
         choice=found.choice,
         baseline_settings=baseline_settings,
     )

@@ -168,6 +168,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         cleaning=prepared.cleaning,
         losses=trained.losses,
         stopping=evaluated.stopping,
+        tradeoff=evaluated.tradeoff,
         visitors=evaluated.visitors,
         session_weight=evaluated.session_weight,
         baseline_settings=evaluated.baseline_settings,

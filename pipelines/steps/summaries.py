@@ -27,6 +27,7 @@ from recsys.evaluation.provenance import (
     Stopping,
     StrayTimes,
     Summary,
+    Tradeoff,
     VisitorsSummary,
     other_users,
 )
@@ -177,11 +178,12 @@ class EvaluateSummary(StepSummary):
     session_weight: SessionWeight | None = None
     baseline_settings: BaselineSettings = Field(default_factory=dict)
     choice: Choice | None = None
+    tradeoff: OrAbsent[Tradeoff] = None
 
     @property
     def found(self) -> Found:
         """What evaluate and train fit with."""
-        return Found(self.choice, self.stopping)
+        return Found(self.choice, self.stopping, self.tradeoff)
 
     def log_fields(self) -> dict[str, JsonValue]:
         """Events on both sides of the split, evaluated users, and the metric of every model."""

@@ -140,6 +140,11 @@ class Tradeoff(Summary):
     popularity_exponent: float
     points: tuple[TradeoffPoint, ...]
 
+    @property
+    def at(self) -> int:
+        """The place of the model's own point."""
+        return [each.popularity_exponent for each in self.points].index(self.popularity_exponent)
+
 
 def in_words(settings: Mapping[str, JsonValue]) -> str:
     """Settings as "factors 64, weighting log"."""
@@ -315,7 +320,8 @@ class Provenance:
     `ingest`, `holdout_ingest`: rows of the log, and of the files of a given holdout. `losses`: of the training, by
     iteration. `settings`: the resolved configuration as plain values. `timings`: seconds by step.
     `warnings`: what each step warned of. `visitors`: None if none were measured. `session_weight`: None if it is set.
-    `baseline_settings`: baseline to the settings that it found.
+    `baseline_settings`: baseline to the settings that it found. `tradeoff`: accuracy and coverage of the model on the
+    validation part.
     """
 
     split: SplitSummary
@@ -326,6 +332,7 @@ class Provenance:
     losses: tuple[float, ...] = ()
     stopping: Stopping | None = None
     choice: Choice | None = None
+    tradeoff: Tradeoff | None = None
     visitors: VisitorsSummary | None = None
     session_weight: SessionWeight | None = None
     training: Continuity = field(default_factory=Continuity)

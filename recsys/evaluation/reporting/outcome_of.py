@@ -88,7 +88,21 @@ def _behind(report: "Report", better: list[str]) -> Statement:
         text = f"{better[0]} is better than {report.model}: {values}"
     else:
         text = f"{_listed(better)} are better than {report.model}; {better[0]}: {values}"
-    return Statement(light="attention", text=text, remedy=TUNE)
+    return Statement(light="attention", text=text, remedy=_remedy(report))
+
+
+def _remedy(report: "Report") -> str:
+    """What may make the model better: parts of it that are off, then a search."""
+    model = (report.provenance.settings or {}).get("model")
+    settings = model if isinstance(model, dict) else {}
+    parts = []
+    if settings.get("auto") is False:
+        parts.append("set model.auto = true and leave the other settings of [model] out: the night then chooses them")
+    elif settings.get("auto") and report.provenance.choice is None:
+        parts.append("leave settings of [model] out: the night then chooses them")
+    if settings.get("neighbours") == 0:
+        parts.append("set model.neighbours = 100")
+    return "; or ".join([*parts, TUNE])
 
 
 def _beside(report: "Report", first: str, second: str) -> str:

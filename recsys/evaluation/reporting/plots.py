@@ -169,6 +169,27 @@ def curve_plot(
     return drawn(draw, height=210, name=name, text=text)
 
 
+def path_plot(
+    points: Sequence[tuple[str, float, float]], *, marked: int, x_label: str, y_label: str, name: str, text: str
+) -> str:
+    """Points (label, x, y) joined by a line in their order; the one at `marked` is larger and stands out."""
+
+    def draw(axes: Axes) -> None:
+        axes.plot([x for _, x, _ in points], [y for _, _, y in points], **_style(0))
+        _, x, y = points[marked]
+        axes.plot(x, y, markersize=11, linestyle="", **_style(1))
+        for at, (label, x, y) in enumerate(points):
+            above = 12 if at == marked else 9
+            axes.annotate(label, (x, y), xytext=(0, above), textcoords="offset points", ha="center", fontsize=9)
+        axes.set(xlabel=x_label, ylabel=y_label)
+        axes.margins(0.08, 0.16)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.grid()
+
+    return drawn(draw, height=240, name=name, text=text)
+
+
 def _legend(axes: Axes) -> None:
     """Put the legend above the plot: names next to the points of similar models would overlap."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0, columnspacing=1.2, handlelength=1.4)

@@ -176,6 +176,7 @@ def _tree(report: Report) -> dict[str, object]:
         "losses": provenance.losses,
         "baseline_settings": provenance.baseline_settings,
         "stopping": provenance.stopping,
+        "tradeoff": provenance.tradeoff,
         "choice": provenance.choice,
         "training": provenance.training,
         "index": provenance.index,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from recsys.evaluation.comparison import Estimate, Estimates
 from recsys.evaluation.definitions import coverage_of
 from recsys.evaluation.number_format import count
-from recsys.evaluation.reporting.plots import curve_plot, interval_plot, scatter_plot, slice_plot
+from recsys.evaluation.reporting.plots import curve_plot, interval_plot, path_plot, scatter_plot, slice_plot
 from recsys.evaluation.reporting.report import Report
 
 
@@ -18,6 +18,7 @@ def report_plots(report: Report) -> dict[str, str | None]:
         "activity": _activity(report),
         "popularity": _popularity(report),
         "stopping": _stopping(report),
+        "tradeoff": _tradeoff(report),
         "training": _training(report),
     }
 
@@ -106,6 +107,21 @@ def _stopping(report: Report) -> str | None:
         y_label=stopping.metric,
         name="stopping",
         text=text,
+    )
+
+
+def _tradeoff(report: Report) -> str | None:
+    tradeoff = report.provenance.tradeoff
+    if tradeoff is None:
+        return None
+    coverage = coverage_of(tradeoff.metric)
+    return path_plot(
+        [(f"{each.popularity_exponent:g}", each.coverage, each.score) for each in tradeoff.points],
+        marked=tradeoff.at,
+        x_label=coverage,
+        y_label=tradeoff.metric,
+        name="tradeoff",
+        text=f"{tradeoff.metric} against {coverage} by popularity exponent, on the validation part",
     )
 
 

@@ -9,8 +9,8 @@ from pydantic import JsonValue
 from recsys.data.cleaning import CleaningSummary
 from recsys.evaluation.comparison import Estimates
 from recsys.evaluation.definitions import DEFINITIONS, split_name
-from recsys.evaluation.number_format import count
-from recsys.evaluation.provenance import IndexCandidate, IndexSummary, Provenance, in_words, other_users
+from recsys.evaluation.number_format import count, figure
+from recsys.evaluation.provenance import IndexCandidate, IndexSummary, Provenance, Tradeoff, in_words, other_users
 from recsys.evaluation.reporting.reasons import IGNORED
 from recsys.evaluation.reporting.report import Report
 
@@ -39,6 +39,23 @@ def attempts(report: Report) -> list[tuple[str, int, float]]:
     tried = () if choice is None else choice.attempts
     ordered = sorted(tried, key=lambda attempt: attempt.score, reverse=True)
     return [(in_words(attempt.settings), attempt.n_users, attempt.score) for attempt in ordered]
+
+
+def tradeoff_columns(tradeoff: Tradeoff) -> list[str]:
+    """The columns of `tradeoff_rows`."""
+    k = split_name(tradeoff.metric)[1]
+    return ["popularity_exponent", tradeoff.metric, f"coverage@{k}", f"popularity_bias@{k}"]
+
+
+def tradeoff_rows(tradeoff: Tradeoff) -> list[tuple[str, ...]]:
+    """One row per popularity exponent, with a word beside that of the night."""
+    return [
+        (
+            f"{each.popularity_exponent:g}{' (tonight)' if at == tradeoff.at else ''}",
+            *(figure(value) for value in (each.score, each.coverage, each.popularity_bias)),
+        )
+        for at, each in enumerate(tradeoff.points)
+    ]
 
 
 def by_cutoff(report: Report) -> dict[int, list[str]]:

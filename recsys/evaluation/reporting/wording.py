@@ -41,6 +41,8 @@ NOTES = {
     "examples": "Evenly spaced among the evaluated users.",
     "stopping": "Measured on a part of the train side that this fit did not see. Training stops after the best"
     " iteration.",
+    "tradeoff": "Less of it recommends more of the catalogue, and less popular items. `recsys tune CONFIG"
+    " --coverage-weight W` moves along the curve on purpose: it searches for the best metric + W * coverage.",
     "loss": "Loss on the training data, over the whole log. Lower fits closer, which is not always better.",
 }
 """Sentences without numbers, by what they are about."""
@@ -101,6 +103,15 @@ def short_lists(report: Report) -> str | None:
     if not short:
         return None
     return f"Users with a list shorter than the largest cut-off: {', '.join(short)}. Empty places count as misses."
+
+
+def tradeoff(report: Report) -> str | None:
+    """Over whom accuracy and coverage were compared, and where the model stands; None if they were not."""
+    if (found := report.provenance.tradeoff) is None:
+        return None
+    own = f"model.popularity_exponent is {found.popularity_exponent:g} tonight"
+    users = f"{count(found.n_users)} users of a validation part of the train side"
+    return f"Lists of the same vectors for {users}, under other values of the popularity exponent; {own}."
 
 
 def baseline_settings(report: Report) -> str | None:

@@ -37,7 +37,7 @@ def test_a_night_that_is_refused_says_why_and_what_to_do(recsys: Any, published:
     assert "  ✗ ndcg@20 " in ending
     figures = r"ndcg@20 0\S+ against 0\S+ \(difference 0.*\), coverage@20 [01]\S+ against 0"
     assert re.search(rf"⚠ .*item_knn .*better than als.*: {figures}", ending)
-    assert f"-> `recsys tune {published}` searches better settings" in ending
+    assert f"; or `recsys tune {published}` searches better settings" in ending
     assert ending.index("✗ ndcg@20") < ending.index("better than als")
     assert "error:" not in ended.stderr
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -66,6 +67,15 @@ def test_it_shows_trials_and_what_each_group_contributes(
     assert f"{outcome.winner.mean:.4f}" in shown
     assert all(row.group in shown for row in outcome.ablation)
     assert f"next:   recsys run {shop_copy.parent / 'work/tune/tuned.toml'}" in shown
+
+
+def test_coverage_can_be_searched_for_too(recsys: Any, shop_copy: Path, searched: Any) -> None:
+    narrow = ["--set", "model.popularity_exponent=0.6", "--trials", 1, "--coverage-weight"]
+    shown = recsys("tune", shop_copy, *narrow, 2).stdout
+    assert re.search(r"^factors +trial +ndcg@20 +coverage@20", shown, re.MULTILINE)
+    assert "settings were compared by ndcg@20 + 2 * coverage@20: " in shown
+    assert "compared by ndcg@20 + 2 * coverage@20" in tuned_file(load_config(shop_copy)).read_text().split("\n\n")[0]
+    assert recsys("tune", shop_copy, *narrow, -1).returncode == 2
 
 
 def test_other_settings_are_another_search(shop_copy: Path, searched: Any) -> None:

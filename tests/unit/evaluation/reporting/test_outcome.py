@@ -6,7 +6,7 @@ import pytest
 from recsys.config import EvaluateConfig
 from recsys.evaluation.gates import Gate
 from recsys.evaluation.outcome import Outcome, Statement
-from recsys.evaluation.provenance import LogSource, SplitSummary
+from recsys.evaluation.provenance import Choice, LogSource, SplitSummary
 from recsys.evaluation.reporting.pages import render_html, render_markdown
 
 EVALUATE = EvaluateConfig(cutoffs=(20,), bootstrap=50)
@@ -80,6 +80,24 @@ def test_how_the_model_stands_beside_the_best_baseline(report_of, lead, light, s
         ", coverage@20 " + ("0.5000 against 0.2500" if light == "good" else "0.2500 against 0.5000")
     )
     assert ("recsys tune" in (standing.remedy or "")) is (light == "attention")
+
+
+@pytest.mark.parametrize(
+    ("model", "choice", "said"),
+    [
+        ({"auto": True, "neighbours": 100}, Choice(metric="ndcg@20"), "`recsys tune"),
+        (
+            {"auto": True, "neighbours": 100},
+            None,
+            "leave settings of [model] out: the night then chooses them; or `rec",
+        ),
+        ({"auto": False, "neighbours": 0}, None, "set model.auto = true and leave the other settings of [model] out"),
+        ({"auto": True, "neighbours": 0}, Choice(metric="ndcg@20"), "set model.neighbours = 100; or `recsys tune"),
+    ],
+)
+def test_the_remedy_names_what_is_off(report_of, model, choice, said):
+    (standing,) = report_of(-0.1, settings={"model": model}, choice=choice).outcome.statements
+    assert (standing.remedy or "").startswith(said)
 
 
 @pytest.mark.parametrize("lead", [0.0, np.tile([0.3, -0.31], 50), np.tile([0.31, -0.3], 50)])

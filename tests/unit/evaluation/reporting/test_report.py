@@ -20,10 +20,13 @@ from recsys.evaluation.provenance import (
     SessionWeight,
     SplitSummary,
     Stopping,
+    Tradeoff,
+    TradeoffPoint,
     VisitorsSummary,
     VisitorsWithItems,
 )
 from recsys.evaluation.reporting.pages import render_html, render_markdown
+from recsys.evaluation.reporting.report_plots import report_plots
 from recsys.evaluation.results import Cohort
 from recsys.evaluation.serving_comparison import Paired, ServingComparison, ServingVersion
 from recsys.evaluation.significance import Interval
@@ -335,6 +338,31 @@ def test_a_fit_that_was_stopped_and_one_that_met_its_limit_are_told_apart(report
     report = report_of(stopping=stopping)
     assert words in render_markdown(report)
     assert words in html_of(report)
+
+
+def test_accuracy_is_shown_beside_coverage_by_popularity_exponent(report_of):
+    points = tuple(TradeoffPoint.of(at / 10, 0.2 + at / 100, 0.6 - at / 20, float("nan")) for at in (-4, 0, 1))
+    tradeoff = Tradeoff(metric="ndcg@20", n_users=1000, popularity_exponent=0.1, points=points)
+    report = report_of(tradeoff=tradeoff)
+    assert "| 0.1 (tonight) | 0.2100 | 0.5500 | - |" in render_markdown(report)
+    assert "| -0.4 | 0.1600 | 0.8000 | - |" in render_markdown(report)
+    page = html_of(report)
+    assert '<tr class="first"><th scope="row">0.1 (tonight)</th><td>0.2100</td><td>0.5500</td><td>-</td></tr>' in page
+    for words in (
+        "for 1,000 users of a validation part",
+        "model.popularity_exponent is 0.1 tonight",
+        "--coverage-weight",
+    ):
+        assert words in render_markdown(report).replace("\\", "")
+        assert words in page
+    assert report_plots(report)["tradeoff"].count("ndcg@20 against coverage@20 by popularity exponent") == 1
+    assert json.loads(report.to_json())["tradeoff"]["points"][2] == {
+        "popularity_exponent": 0.1,
+        "score": 0.21,
+        "coverage": 0.55,
+    }
+    for page in (render_markdown(report_of()), html_of(report_of())):
+        assert "(tonight)" not in page
 
 
 def test_chosen_settings_are_shown_with_what_was_tried(report_of):
