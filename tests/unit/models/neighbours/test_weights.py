@@ -34,6 +34,25 @@ def test_other_rows_change_no_bit():
         np.testing.assert_array_equal(neighbours.added(histories[row]).toarray(), together[row].toarray())
 
 
+def test_a_small_part_of_many_items_changes_no_bit():
+    """A few histories among many items and all of them take different paths."""
+    rng = np.random.default_rng(3)
+    rows, columns = rng.integers(0, 50, 600), rng.integers(0, 40_000, 600)
+    weights = sp.csr_matrix((rng.random(600, np.float32), (rows, columns + 50)), shape=(40_100, 40_100))
+    neighbours = NeighbourWeights(weights, 0.37)
+    items = np.concatenate([np.sort(rng.choice(50, 20, replace=False)) for _ in range(100)]).astype(np.int32)
+    histories = sp.csr_matrix((np.ones(2_000, np.float32), items, np.arange(0, 2_001, 20)), shape=(100, 40_100))
+    emphasis = rng.uniform(0.5, 3, 2_000).astype(np.float32)
+    together = neighbours.added(histories, emphasis)
+    for row in range(0, 100, 9):
+        alone = neighbours.added(histories[row], emphasis[20 * row : 20 * row + 20])
+        assert alone.has_canonical_format and alone.dtype == np.float32 and alone.indices.dtype == np.int32
+        np.testing.assert_array_equal(alone.indices, together[row].indices)
+        np.testing.assert_array_equal(alone.data, together[row].data)
+    assert neighbours.added(sp.csr_matrix((2, 40_100), dtype=np.float32)).nnz == 0
+    assert neighbours.added(histories[:0]).shape == (0, 40_100)
+
+
 def test_contributions_sum_to_what_is_added(neighbours, csr):
     history, targets = csr([[2, 1, 0, 1]]), np.array([2, 1, 0], np.int32)
     parts = neighbours.contributions(history, targets)
