@@ -237,7 +237,7 @@ class EvaluateSummary(StepSummary):
         )
 
     def _stopped(self) -> str:
-        if self.stopping is None or not self.stopping.curve:
+        if self.stopping is None or not self.stopping.curve or (self.choice and "iterations" in self.choice.settings):
             return ""
         if self.stopping.measured_after[-1] == self.stopping.iterations:
             return f"; best after iteration {self.stopping.iterations}, the last that model.iterations allows"

@@ -40,6 +40,7 @@ _FINALISTS = 3  # of the first stage
 _FIRST_SHARE = 0.4  # of the work, for the first stage
 _FIRST_FITS = 11  # that it makes if it can
 _FEW_USERS = 1_000  # validation users of the first stage on a large log, and the least it trains on
+_RESAMPLES = 1_000  # for the interval of a gain, if the report has none
 _ITERATIONS = 5  # of each of the two fits of a night that the work is compared with
 LEAST_WORK = 15e9  # about fifteen seconds: on a small log the fits of a night are no measure
 
@@ -140,7 +141,8 @@ class _Search:
     def gain(self, better: Values, worse: Values) -> Interval:
         evaluate = self.config.evaluate
         rng = np.random.default_rng(evaluate.seed)
-        return paired_difference(better, worse, samples=evaluate.bootstrap, confidence=evaluate.confidence, rng=rng)
+        samples = evaluate.bootstrap or _RESAMPLES
+        return paired_difference(better, worse, samples=samples, confidence=evaluate.confidence, rng=rng)
 
 
 def _low(sizes: Sequence[int]) -> int:

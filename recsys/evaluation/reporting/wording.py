@@ -139,8 +139,9 @@ def chosen_settings(report: Report) -> str | None:
 
 
 def stopped_after(report: Report) -> str | None:
-    """How many iterations were trained and how the number was found; None if it was set."""
-    if (stopping := report.provenance.stopping) is None:
+    """How many iterations were trained and how the number was found; None if it was set or chosen with the rest."""
+    stopping, choice = report.provenance.stopping, report.provenance.choice
+    if stopping is None or (choice is not None and "iterations" in choice.settings):
         return None
     iterations = "one iteration" if stopping.iterations == 1 else f"{stopping.iterations} iterations"
     if stopping.reason:

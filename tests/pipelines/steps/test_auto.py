@@ -40,6 +40,17 @@ def test_a_night_trains_what_it_chose_and_the_next_one_begins_with_it(shop: Path
     assert again.publish.unchanged
 
 
+def test_a_warm_night_goes_on_with_the_settings_that_serve(shop: Path) -> None:
+    newest = shop.parent / "events" / "2026-10.csv"
+    aside = newest.rename(shop.parent / newest.name)
+    config = load_config(shop, overrides={**QUICK, "model.continuity": "warm", "publish.max_metric_drop": 1.0})
+    version = run(config, progress=silent).publish.version
+    aside.rename(newest)
+    second = run(config, progress=silent)
+    assert second.evaluate.choice.kept_from == version
+    assert second.train.training.started_from == version
+
+
 def test_a_setting_that_is_set_to_its_default_is_another_configuration(shop: Path) -> None:
     config = load_config(shop, overrides=QUICK)
     run(config, steps=("prepare", "evaluate"), progress=silent)
