@@ -16,7 +16,7 @@ from pipelines.steps.summaries import (
 )
 from recsys.data.cleaning import CleaningSummary
 from recsys.data.ingest.accounting import RowCounts
-from recsys.evaluation.provenance import Continuity, SessionWeight, SplitSummary, Stopping
+from recsys.evaluation.provenance import Attempt, Choice, Continuity, SessionWeight, SplitSummary, Stopping
 
 PREPARE = PrepareSummary(
     rows=RowCounts(1_200, 1_190, {"bad_time": 8}, 2),
@@ -34,6 +34,15 @@ EVALUATE = EvaluateSummary(
     stopping=Stopping(iterations=2, metric="ndcg@20", curve=(0.1, 0.25), measured_after=(1, 2), n_users=9),
     session_weight=SessionWeight(weight=5, metric="ndcg@20", n_users=40, tried=(1, 5), scores=(0.1, 0.2)),
 )
+CHOICE = Choice(
+    metric="ndcg@20",
+    settings={"factors": 64, "alpha": 0.25, "iterations": 2},
+    score=0.25,
+    n_users=1_000,
+    attempts=tuple(Attempt(settings={"factors": n}, score=0.1, n_users=9) for n in (32, 64)),
+)
+CHOSEN = EVALUATE.model_copy(update={"choice": CHOICE, "session_weight": None})
+NONE_CHOSEN = CHOSEN.model_copy(update={"choice": Choice(metric="ndcg@20", reason="too few"), "stopping": None})
 TRAIN = TrainSummary(
     n_users=40,
     n_items=33,
@@ -55,6 +64,15 @@ SENTENCES = [
         EVALUATE,
         "ndcg@20 (coverage@20) over 1,234 users: als 0.2500 (0.5000); session weight 5; "
         "best after iteration 2, the last that model.iterations allows",
+    ),
+    (
+        CHOSEN,
+        "ndcg@20 (coverage@20) over 1,234 users: als 0.2500 (0.5000); settings chosen on 1,000 validation users: "
+        "factors 64, alpha 0.25, iterations 2; 2 fits tried",
+    ),
+    (
+        NONE_CHOSEN,
+        "ndcg@20 (coverage@20) over 1,234 users: als 0.2500 (0.5000); default settings, none chosen: too few",
     ),
     (
         TRAIN,
