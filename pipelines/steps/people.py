@@ -20,28 +20,26 @@ _SESSION_USERS = 300
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """`sessions`: of known users; None if the session weight is set. `has_times`: whether the log has times."""
+    """`sessions`: of known users; None if the session weight is set, or the log has no times."""
 
     visitors: tuple[Visitors, ...]
     sessions: RunningSessions | None
-    has_times: bool
 
 
 def find_people(events: Interactions, split: Split, config: PipelineConfig, given: Interactions | None) -> People:
     """Draw them from the `events` of the whole log."""
     weights = EventWeights.of(config.log, config.prepare)
-    has_times, sessions = events.timestamp is not None, None
-    if config.model.session_weight is None and has_times:
+    sessions = None
+    if config.model.session_weight is None and events.timestamp is not None:
         sessions = running_sessions(events, split, config.evaluate, weights=weights, n_users=_SESSION_USERS)
-    return People(visitors_of(events, split, config.evaluate, weights=weights, given=given), sessions, has_times)
+    return People(visitors_of(events, split, config.evaluate, weights=weights, given=given), sessions)
 
 
 def of_visitors(
     people: People, scores: Mapping[str, Sequence[Values]], config: PipelineConfig
 ) -> VisitorsSummary | None:
     """The figures of the visitors. `scores`: model to what `score_visitors` gave for each number of known items."""
-    times, metric = people.has_times, config.publish.metric
-    return summarise(people.visitors, scores, metric=metric, evaluate=config.evaluate, has_times=times)
+    return summarise(people.visitors, scores, metric=config.publish.metric, evaluate=config.evaluate)
 
 
 def weight_of_sessions(people: People, model: Recommender, config: PipelineConfig) -> SessionWeight | None:

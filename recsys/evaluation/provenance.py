@@ -193,7 +193,8 @@ class Choice(Summary):
 class SessionWeight(Summary):
     """How much the items of a running session count against a stored history, found on sessions of the train side.
 
-    `scores`: the mean of `metric` over `n_users` users for each of the weights `tried`. `reason`: why none was tried.
+    `scores`: the mean of `metric` over `n_users` users for each of the weights `tried`. `session_gap`: seconds of the
+    pause that ended a session. `reason`: why none was tried.
     """
 
     weight: float
@@ -201,6 +202,7 @@ class SessionWeight(Summary):
     n_users: int = 0
     tried: tuple[float, ...] = ()
     scores: tuple[float, ...] = ()
+    session_gap: OrAbsent[int] = None
     reason: OrAbsent[str] = None
 
     def applied(self, model: FactorModelConfig) -> FactorModelConfig:

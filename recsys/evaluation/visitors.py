@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from recsys.config import EvaluateConfig
+from recsys.config import EvaluateConfig, duration_text
 from recsys.data.splits.visitors import Visitors
 from recsys.evaluation.comparison import Estimate, estimate
 from recsys.evaluation.definitions import split_name
@@ -48,11 +48,10 @@ def summarise(
     *,
     metric: str,
     evaluate: EvaluateConfig,
-    has_times: bool,
 ) -> VisitorsSummary | None:
     """What was measured, with intervals; None if there are no visitors.
 
-    `scores`: model to the results of `score_visitors`, one for each of `visitors`. `has_times`: of the events.
+    `scores`: model to the results of `score_visitors`, one for each of `visitors`.
     """
     if not visitors:
         return None
@@ -60,11 +59,18 @@ def summarise(
         VisitorsWithItems(n_known=each.n_known, n_visitors=each.history.shape[0], models=_means(scores, at, evaluate))
         for at, each in enumerate(visitors)
     )
-    source = SOURCES[evaluate.split]
-    in_order = has_times or evaluate.split == "last_n"
-    return VisitorsSummary(
-        metric=metric, source=source if in_order else f"{source}, in a random order", known=tuple(rows)
-    )
+    source = f"{SOURCES[evaluate.split]}{_how_cut(visitors[0], evaluate)}"
+    return VisitorsSummary(metric=metric, source=source, known=tuple(rows))
+
+
+def _how_cut(visitors: Visitors, evaluate: EvaluateConfig) -> str:
+    """How sessions were cut, if it is not by `evaluate.session_gap`."""
+    if evaluate.split == "last_n" or visitors.session_gap == evaluate.session_gap:
+        return ""
+    if visitors.session_gap is None:
+        return ", all items in a random order because there are no times"
+    gap = duration_text(visitors.session_gap)
+    return f"; sessions end before a pause of more than {gap}, because few are shorter"
 
 
 def _means(scores: Mapping[str, Sequence[Values]], at: int, evaluate: EvaluateConfig) -> dict[str, MeanOfVisitors]:

@@ -47,6 +47,7 @@ def find_session_weight(recommender: Recommender, sessions: RunningSessions, met
         weight=WEIGHTS[best],
         metric=metric,
         n_users=len(sessions),
+        session_gap=sessions.session_gap,
         tried=WEIGHTS[: len(scores)],
         scores=tuple(float(each.mean()) for each in scores),
     )

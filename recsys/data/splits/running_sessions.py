@@ -13,7 +13,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix, csr_from_pairs, empty_csr, presence
 from recsys.data.seen import seen_items
-from recsys.data.splits.sessions import Sessions, distinct_items, in_order, of_users, session_of
+from recsys.data.splits.sessions import Sessions, distinct_items, enough_sessions, in_order, of_users, session_of
 from recsys.data.splits.split import Split
 from recsys.data.splits.strategies import split_last_items
 
@@ -30,13 +30,15 @@ class RunningSessions:
 
     `history`: canonical float32 CSR (n, n_items), what was before the session and its known items, together.
     `known`: int32 positions per user, those of the session. `relevant`: float32 CSR (n, n_items), the items to find,
-    at least one per row. `left_out`: CSR (n, n_items), what lists leave out.
+    at least one per row. `left_out`: CSR (n, n_items), what lists leave out. `session_gap`: seconds of the pause that
+    ends a session.
     """
 
     history: Csr
     known: tuple[Indices, ...]
     relevant: Csr
     left_out: Csr
+    session_gap: int = 0
 
     def __len__(self) -> int:
         return len(self.known)
@@ -59,19 +61,25 @@ def running_sessions(
     """The newest session of up to `n_users` users of training, drawn by `evaluate.seed`; nothing of the holdout.
 
     The history is what came before the session, weighed at its start. `events`: the whole log. A user is left out
-    whose newest session has fewer than two items, or who has nothing before it, or nothing to find. Without times
+    whose newest session has fewer than two items, or who has nothing before it, or nothing to find. A session ends
+    before a pause of more than `evaluate.session_gap`, or of a day or a week if few users are left so. Without times
     there are no sessions.
     """
     rng = np.random.default_rng(evaluate.seed)
     users = _drawn_users(split.train, n_users * _DRAWN_PER_SESSION, rng)
     ordered = in_order(_train_side(of_users(events, users), split, evaluate))
-    session = session_of(ordered, evaluate.session_gap)
-    newest = _is_newest(ordered, session)
-    found = distinct_items(ordered.select(newest), session[newest], split.train, weights)
-    found = found.take(found.lengths > 1)
-    before = _before(ordered, newest, weights, split.train)
-    found = found.take(np.diff(before.indptr)[found.user] > 0)
-    return _some(_running(found, before, ordered, split.train, evaluate=evaluate, weights=weights), n_users, rng)
+
+    def cut_at(gap: int) -> RunningSessions:
+        session = session_of(ordered, gap)
+        newest = _is_newest(ordered, session)
+        found = distinct_items(ordered.select(newest), session[newest], split.train, weights)
+        before = _before(ordered, newest, weights, split.train)
+        found = found.take((found.lengths > 1) & (np.diff(before.indptr)[found.user] > 0))
+        running = _running(found, before, ordered, split.train, evaluate=evaluate, weights=weights)
+        return replace(running, session_gap=gap)
+
+    running, _ = enough_sessions(cut_at, evaluate.session_gap)
+    return _some(running, n_users, rng)
 
 
 def _drawn_users(train: InteractionMatrix, most: int, rng: np.random.Generator) -> IdMap:
@@ -132,7 +140,8 @@ def _running(
         left_out = empty_csr(history.shape)
     rest = Csr(rest - rest.multiply(left_out))
     rest.eliminate_zeros()
-    return RunningSessions(history, tuple(np.split(known.indices, known.indptr[1:-1])), rest, left_out)
+    parts = tuple(np.split(known.indices, known.indptr[1:-1])) if len(found) else ()
+    return _able(RunningSessions(history, parts, rest, left_out))
 
 
 def _combined(before: Csr, session: Csr, weights: EventWeights) -> Csr:
@@ -149,9 +158,22 @@ def _row(csr: Csr, at: int) -> History:
     return csr.indices[stored], csr.data[stored]
 
 
+def _able(running: RunningSessions) -> RunningSessions:
+    """Those with something to find."""
+    return _taken(running, np.flatnonzero(np.diff(running.relevant.indptr)))
+
+
 def _some(running: RunningSessions, most: int, rng: np.random.Generator) -> RunningSessions:
-    """Up to `most` of those with something to find."""
-    able = np.flatnonzero(np.diff(running.relevant.indptr))
-    kept = np.sort(rng.choice(able, min(len(able), most), replace=False))
-    known = tuple(running.known[row] for row in kept)
-    return RunningSessions(running.history[kept], known, running.relevant[kept], running.left_out[kept])
+    """Up to `most` of them, drawn by `rng`."""
+    return _taken(running, np.sort(rng.choice(len(running), min(len(running), most), replace=False)))
+
+
+def _taken(running: RunningSessions, rows: NDArray[np.int64]) -> RunningSessions:
+    known = tuple(running.known[row] for row in rows)
+    return replace(
+        running,
+        history=running.history[rows],
+        known=known,
+        relevant=running.relevant[rows],
+        left_out=running.left_out[rows],
+    )

@@ -1,6 +1,8 @@
 """Sessions: the events of a person without a long pause between them, and their distinct items in order."""
 
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,13 @@ from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix, csr_from_pairs
 from recsys.data.pairs import run_starts
+
+ENOUGH = 100
+"""With fewer sessions of two or more items, longer pauses do not end a session either."""
+
+_WIDER_GAPS = (86_400, 7 * 86_400)
+
+Found = TypeVar("Found", bound=Sized)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +87,19 @@ def session_of(ordered: Interactions, gap: int) -> NDArray[np.int64]:
     if ordered.timestamp is not None:
         starts[1:] |= np.diff(ordered.timestamp) > gap
     return np.cumsum(starts) - 1
+
+
+def enough_sessions(found_with: Callable[[int], Found], gap: int) -> tuple[Found, int]:
+    """What `found_with` gives for the pause `gap`, for a day or a week if less than ENOUGH is found; and the pause.
+
+    Of several that find too little, the one that finds most.
+    """
+    tried: list[tuple[Found, int]] = []
+    for wider in (gap, *(each for each in _WIDER_GAPS if each > gap)):
+        tried.append((found_with(wider), wider))
+        if len(tried[-1][0]) >= ENOUGH:
+            return tried[-1]
+    return max(tried, key=lambda each: len(each[0]))
 
 
 def distinct_items(

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from recsys.config import duration_text
 from recsys.evaluation.examples import SERVING
 from recsys.evaluation.number_format import count, figure, percent
-from recsys.evaluation.provenance import Continuity
+from recsys.evaluation.provenance import Continuity, SessionWeight
 from recsys.evaluation.reporting.report import Report, utc_text
 from recsys.evaluation.significance import MIN_TRUSTED_USERS
 
@@ -218,9 +219,14 @@ def session_weight(report: Report) -> str | None:
     times = "as much as" if found.weight == 1 else f"{found.weight:g} times as much as"
     return (
         f"In a request, an item of the events counts {times} one of the stored history. The session weight was tried"
-        f" on the newest sessions of {count(found.n_users)} users of the train side; {found.metric} of the rest of"
-        f" each session by weight: {tried}."
+        f" on the newest sessions of {count(found.n_users)} users of the train side{_pause(found)}; {found.metric} of"
+        f" the rest of each session by weight: {tried}."
     )
+
+
+def _pause(found: SessionWeight) -> str:
+    gap = found.session_gap
+    return "" if gap is None else f", which end before a pause of more than {duration_text(gap)}"
 
 
 def visitors(report: Report) -> str | None:

@@ -1,5 +1,7 @@
 """Visitors in figures: a planted pair of items is found from one click, by the model that knows it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,7 +48,7 @@ def test_what_is_left_out_is_not_listed(pairs):
 def test_the_summary_has_a_row_per_number_of_known_items():
     visitors, evaluate = [visitors_with(1, [0, 2, 4]), visitors_with(2, [0, 2])], EvaluateConfig(split="last_n")
     scores = {"als": [np.array([1.0, 0.5, 0.0]), np.array([0.25, 0.25])], "popular": [np.zeros(3), np.zeros(2)]}
-    found = summarise(visitors, scores, metric="ndcg@20", evaluate=evaluate, has_times=False)
+    found = summarise(visitors, scores, metric="ndcg@20", evaluate=evaluate)
     assert found is not None
     assert [(row.n_known, row.n_visitors, row.models["als"].mean) for row in found.known] == [
         (1, 3, 0.5),
@@ -55,12 +57,19 @@ def test_the_summary_has_a_row_per_number_of_known_items():
     first = found.known[0].models["als"]
     assert first.low is not None and first.high is not None and first.low < 0.5 < first.high
     assert "random" not in found.source
-    assert summarise([], {}, metric="ndcg@20", evaluate=evaluate, has_times=True) is None
+    assert summarise([], {}, metric="ndcg@20", evaluate=evaluate) is None
 
 
-def test_a_random_order_is_told():
+@pytest.mark.parametrize(
+    ("gap", "words"),
+    [
+        (None, "in a random order because there are no times"),
+        (86_400, "a pause of more than 1d"),
+        (1_800, "training"),
+    ],
+)
+def test_how_sessions_are_cut_is_told(gap, words):
     evaluate = EvaluateConfig(split="held_out_users")
-    found = summarise(
-        [visitors_with(1, [0])], {"als": [np.ones(1)]}, metric="n@1", evaluate=evaluate, has_times=False
-    )
-    assert found is not None and found.source.endswith("in a random order")
+    visitors = replace(visitors_with(1, [0]), session_gap=gap)
+    found = summarise([visitors], {"als": [np.ones(1)]}, metric="n@1", evaluate=evaluate)
+    assert found is not None and found.source.removesuffix(", because few are shorter").endswith(words)

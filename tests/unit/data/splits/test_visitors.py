@@ -9,7 +9,7 @@ from recsys.data.splits.sessions import distinct_items, in_order, session_of
 from recsys.data.splits.split import make_split
 from recsys.data.splits.visitors import visitors_of
 
-MINUTE = 60
+MINUTE, HOUR = 60, 3_600
 TRAIN = [(user, item, 0) for user in ("t", "u", "v") for item in "abcdef"]
 
 
@@ -129,3 +129,19 @@ def test_items_that_training_lacks_are_no_part_of_a_session(make_log):
     sessions = distinct_items(ordered, session_of(ordered, 60), split.train, EventWeights())
     assert len(sessions) == 3
     assert sessions.lengths.tolist() == [6, 6, 6]
+
+
+def test_few_sessions_are_cut_at_longer_pauses(make_log):
+    users = [f"u{user:03}" for user in range(130)]
+    rows = [(user, "f", 0) for user in users] + [("t", item, 0) for item in "abcdef"]
+    apart = {
+        at: [(user, item, 100 * HOUR + at * place) for user in users for place, item in enumerate("abc")]
+        for at in (HOUR // 4, 2 * HOUR, 30 * HOUR)
+    }
+    for hours, gap in ((HOUR // 4, 1_800), (2 * HOUR, 86_400), (30 * HOUR, 7 * 86_400)):
+        log = make_log([*rows, *apart[hours]])
+        evaluate = EvaluateConfig(holdout="70h")
+        split = make_split(log, evaluate, prepare=PrepareConfig(), weights=EventWeights())
+        first, second = visitors_of(log, split, evaluate, weights=EventWeights())
+        assert (first.session_gap, first.history.shape[0]) == (gap, 130)
+        assert second.relevant.nnz == 130

@@ -382,9 +382,10 @@ def test_chosen_settings_are_shown_with_what_was_tried(report_of):
     ("found", "words"),
     [
         (
-            SessionWeight(weight=5, metric="ndcg@20", n_users=1234, tried=(1, 5), scores=(0.1, 0.25)),
+            SessionWeight(weight=5, metric="ndcg@20", n_users=1234, tried=(1, 5), scores=(0.1, 0.25), session_gap=60),
             "counts 5 times as much as one of the stored history. The session weight was tried on the newest sessions"
-            " of 1,234 users of the train side; ndcg@20 of the rest of each session by weight: 1: 0.1000, 5: 0.2500.",
+            " of 1,234 users of the train side, which end before a pause of more than 1m; ndcg@20 of the rest of each"
+            " session by weight: 1: 0.1000, 5: 0.2500.",
         ),
         (SessionWeight(weight=1, metric="n@1", tried=(1,), scores=(0.1,)), "counts as much as one of the stored"),
         (SessionWeight(weight=1, metric="n@1", reason="no times"), "The session weight stays 1: no times."),
