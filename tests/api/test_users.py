@@ -1,4 +1,9 @@
+from urllib.parse import quote
+
 import pytest
+
+from recsys.artifacts.registry import Registry
+from recsys.engine import Engine
 
 PATH = "/v1/users/{}/recommendations"
 
@@ -12,6 +17,17 @@ def test_a_known_user_gets_what_the_own_group_reads_and_nothing_seen(service, st
     assert [(item["item_id"], item["rank"]) for item in body["items"]] == [("solaris", 1)]
     assert (body["requested"], body["returned"], body["warnings"]) == (1, 1, [])
     assert body["model_version"] == (store / "CURRENT").read_text().strip()
+
+
+def test_a_list_is_the_one_that_the_version_gives_offline(service, store):
+    engine, n_lists = Engine(Registry(store).load()), 0
+    for users, top in engine.iter_all(3):
+        for user, (indices, scores) in zip(users, top.rows(), strict=True):
+            items = service.get(PATH.format(quote(user, safe="")), params={"k": 3}).json()["items"]
+            assert [item["item_id"] for item in items] == engine.item_ids.decode(indices)
+            assert [item["score"] for item in items] == scores.tolist()
+            n_lists += 1
+    assert n_lists == len(engine.user_ids) > 0
 
 
 def test_a_title_is_there_where_known_and_left_out_where_not(service):
