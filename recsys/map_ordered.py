@@ -17,9 +17,6 @@ Result = TypeVar("Result")
 # The thread that reads and merges keeps no more than a few busy, and each holds a block in memory.
 _MOST_THREADS = 4
 
-# How many threads BLAS has is a setting of the whole process: two that change it at once could leave it changed.
-_blas_is_lent = Lock()
-
 
 def map_ordered(
     work: Callable[[Item], Result], items: Iterable[Item], *, threads: int | None = None, ahead: int = 1
@@ -54,7 +51,7 @@ def map_blas(work: Callable[[Item], Result], items: Sequence[Item], *, ahead: in
     if len(items) < 2:
         yield from map(work, items)
         return
-    with _threads_of_blas() as threads:
+    with _lending.hold() as threads:
         if threads < 2:
             yield from map(work, items)
         else:
@@ -62,20 +59,54 @@ def map_blas(work: Callable[[Item], Result], items: Sequence[Item], *, ahead: in
 
 
 @contextmanager
-def _threads_of_blas() -> Iterator[int]:
-    """How many threads the caller may have: those of BLAS, which keeps one; 1 while another caller has them."""
-    if not _blas_is_lent.acquire(blocking=False):
-        yield 1
-        return
-    try:
-        threads = max((library.num_threads for library in _blas().lib_controllers), default=1)
-        with _blas().limit(limits=1):
+def one_blas_thread() -> Iterator[None]:
+    """BLAS has one thread while any caller is inside, in this thread or another.
+
+    Its threads cost small products more than they save, and the last bits of a product may depend on how many there
+    are. About 10 microseconds; `threadpool_limits` takes milliseconds.
+    """
+    with _lending.hold():
+        yield
+
+
+class _Lending:
+    """Holds BLAS to one thread from the first of several holders to the last.
+
+    How many threads BLAS has is a setting of the whole process: two that change it at once could leave it changed.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._holders = Lock(), 0
+        self._release: Callable[[], None] = _nothing
+
+    @contextmanager
+    def hold(self) -> Iterator[int]:
+        """How many threads the caller may have: those of BLAS, which keeps one; 1 if another caller holds it."""
+        with self._lock:
+            threads = self._take() if self._holders == 0 else 1
+            self._holders += 1
+        try:
             yield threads
-    finally:
-        _blas_is_lent.release()
+        finally:
+            with self._lock:
+                self._holders -= 1
+                if self._holders == 0:
+                    self._release()
+
+    def _take(self) -> int:
+        threads = max((library.num_threads for library in _blas().lib_controllers), default=1)
+        self._release = _blas().limit(limits=1).restore_original_limits if threads > 1 else _nothing
+        return threads
+
+
+def _nothing() -> None:
+    pass
 
 
 @cache
 def _blas() -> ThreadpoolController:
     """Found once, because that takes milliseconds; numpy's, which multiplies, is loaded by then."""
     return ThreadpoolController().select(user_api="blas")
+
+
+_lending = _Lending()

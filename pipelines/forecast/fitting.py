@@ -8,6 +8,7 @@ from pipelines.forecast.terms import MIB, Phase, Term
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_solver.sizes import block_entries
 from recsys.models.factors.config import FactorModelConfig
+from recsys.models.factors.fold_in import KEPT_BYTES, STACK_BYTES
 from recsys.models.factors.spectral import COLUMNS_AT_ONCE, OVERSAMPLING
 from recsys.models.neighbours.ease import needed_bytes
 
@@ -47,7 +48,8 @@ def fit_phases(shape: Shape, model: FactorModelConfig, *, mapped: bool) -> list[
     phases = []
     if model.start == "spectral":
         phases += spectral_phases(shape, model)
-    return [phase.while_holding((matrix,)) for phase in (*phases, als_phase(shape, model, confidence))]
+    phases += [als_phase(shape, model, confidence), users_phase(shape, model, confidence)]
+    return [phase.while_holding((matrix,)) for phase in phases]
 
 
 def _estimated_phase(shape: Shape, model: FactorModelConfig) -> Phase:
@@ -84,6 +86,15 @@ def als_phase(shape: Shape, model: AlsConfig, confidence: Term) -> Phase:
     vectors = vectors_bytes(shape, model)
     start = 0 if model.start == "spectral" else _FLOAT * model.factors * max(shape.users, shape.items)
     return Phase("als", (confidence, beside, Term.of("vectors", vectors), Term.of("start of the fit", start)))
+
+
+def users_phase(shape: Shape, model: AlsConfig, confidence: Term) -> Phase:
+    """The exact solve of all users: the item vectors in double precision, up to a limit, and a stack per thread."""
+    turned = 2 * _FLOAT * model.factors * shape.items
+    kept = turned if turned <= KEPT_BYTES and shape.entries >= shape.items else 0
+    stacks = min(4, os.cpu_count() or 1) * STACK_BYTES
+    vectors = Term.of("vectors", vectors_bytes(shape, model))
+    return Phase("users", (confidence, vectors, Term.of("turned item vectors", kept), Term.of("stacks", stacks)))
 
 
 _NEIGHBOURS = 100

@@ -18,6 +18,9 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 """Sums and products in double precision, float64."""
 
+Bools = NDArray[np.bool_]
+"""Marks, one per row or position."""
+
 Seconds = NDArray[np.int64]
 """Points in time, UTC seconds since 1970, int64."""
 

@@ -83,11 +83,13 @@ class ValidationSet:
         )
 
     def user_vectors(self, model: FactorModel) -> Floats:
-        """float32 (n_rows, d): the trained vector of each user, or the history folded in, as in the evaluator."""
+        """float32 (n_rows, d): the trained vector of each user, or the history folded in, as in the evaluator.
+
+        `model` may come from a fit that goes on: the vectors are those with which it would end now.
+        """
         if self.user_idx is None:
             return model.fold_in(self.history)
-        vectors: Floats = model.embeddings.users[self.user_idx]
-        return vectors
+        return model.trained_vectors(self.user_idx, self.train.csr[self.user_idx])
 
     def quality(
         self,

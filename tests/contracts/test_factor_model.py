@@ -81,6 +81,11 @@ def test_a_trained_row_folded_in_ranks_as_training_did(model, matrix):
     assert np.mean(shared) > 0.6
 
 
+def test_trained_vectors_are_those_of_the_embeddings(model, matrix):
+    rows = np.array([4, 30, 51], np.int32)
+    np.testing.assert_array_equal(model.trained_vectors(rows, matrix.csr[rows]), model.embeddings.users[rows])
+
+
 def test_company_does_not_change_a_folded_in_vector(model, matrix):
     together = model.fold_in(matrix.csr)
     for row in range(0, matrix.n_users, 9):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from recsys.map_ordered import map_blas, map_ordered
+from recsys.map_ordered import map_blas, map_ordered, one_blas_thread
 from recsys.retrieval.exact import ExactSearch
 
 
@@ -131,4 +131,16 @@ def test_searches_at_the_same_time_answer_alike() -> None:
     for thread in threads:
         thread.join()
     assert found == [whole] * 4
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_blas_has_one_thread_from_the_first_holder_to_the_last() -> None:
+    first, second = one_blas_thread(), one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    assert list(map_blas(this_thread, range(3))) == [threading.current_thread().name] * 3
+    first.__exit__(None, None, None)
+    assert blas_threads() == {1}
+    second.__exit__(None, None, None)
     assert blas_threads() == {2}

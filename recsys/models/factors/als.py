@@ -8,7 +8,8 @@ For stored entries p_ui is 1 and c_ui the stored confidence; for all others p_ui
 replaces the 1, rather than being added to it. The regularization is the same for every row.
 One iteration improves every user's vector, then every item's, by three steps of conjugate gradient from its last
 value: Takacs, Pilaszy, Tikk, "Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative
-Filtering" (2011). A row without entries gets the zero vector.
+Filtering" (2011). A row without entries gets the zero vector. `recsys.models.factors.als_model` solves the users once
+more, exactly, for the items that a fit ends with.
 """
 
 import logging
@@ -64,7 +65,10 @@ class AlsConfig(ConfidenceConfig, WarmStartConfig):
     )
     threads: int = Field(0, ge=0, description="of the solver; 0 means all cores")
     gpu: StrictBool = Field(False, description="train on a GPU if implicit has one")
-    log_loss: StrictBool = Field(False, description="compute the training loss after every iteration (slower)")
+    log_loss: StrictBool = Field(
+        False,
+        description="compute the training loss after every iteration (slower), before users are solved exactly",
+    )
 
     not_learned = WarmStartConfig.not_learned | {"threads", "gpu", "log_loss"}
 

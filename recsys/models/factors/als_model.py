@@ -16,7 +16,7 @@ from recsys.errors import ArtifactError
 from recsys.models.algorithm import Algorithm
 from recsys.models.factors.als import AlsConfig, OnVectors, fit_als
 from recsys.models.factors.embeddings import Embeddings, popularity_scale
-from recsys.models.factors.fold_in import contributions, fold_in, gram_matrix
+from recsys.models.factors.fold_in import UserEquations
 from recsys.models.factors.model import OnIteration
 from recsys.models.factors.model_file import NAME, read_model_file, write_model_file
 from recsys.models.factors.spectral import spectral_start
@@ -28,8 +28,9 @@ from recsys.progress import Progress, silent
 class AlsModel:
     """A FactorModel learned by alternating least squares.
 
+    A user's vector is the exact solution for the item vectors: that of training, and that of a history folded in.
     `weighting`: turns counts into confidence. `regularization`: of the fit. `losses`: training loss after each
-    iteration, empty unless `log_loss`.
+    iteration, empty unless `log_loss`; the exact solution of the users after the last one is not in it.
     """
 
     embeddings: Embeddings
@@ -46,32 +47,27 @@ class AlsModel:
         return self.weighting.item_degree
 
     def fold_in(self, history: Csr, emphasis: Floats | None = None) -> Floats:
-        """Float32 (n, d): the vector that training would solve for each row of `history`; see `fold_in.fold_in`."""
-        return fold_in(
-            history,
-            self.embeddings.items,
-            weighting=self.weighting,
-            regularization=self.regularization,
-            gram=self.gram,
-            emphasis=emphasis,
-        )
+        """Float32 (n, d): for each row of `history` the vector that training gives such a row, to the bit.
+
+        Raises DataError if `history` is not over the items of training, ModelError if a row has no unique solution.
+        """
+        return self.equations.solve(emphasised(self.weighting.apply(history), emphasis))
+
+    def trained_vectors(self, user_idx: Indices, history: Csr) -> Floats:
+        """Float32 (n, d): the history folded in, because the fit ends so; see `FactorModel`."""
+        return self.fold_in(history)
 
     def contributions(self, history: Csr, targets: Indices, *, emphasis: Floats | None = None) -> Doubles:
         """Float64 (k, m): what each entry of `history`, a single row, adds to the scores of `targets`, int32 (k,)."""
         scale = self.embeddings.item_scale[targets].astype(np.float64)
-        unscaled = contributions(
-            emphasised(self.weighting.apply(history), emphasis),
-            self.embeddings.items,
-            targets,
-            regularization=self.regularization,
-            gram=self.gram,
-        )
-        return with_neighbours_part(unscaled * scale[:, None], self.neighbours, history, targets, emphasis=emphasis)
+        confidence = emphasised(self.weighting.apply(history), emphasis)
+        parts = self.equations.contributions(confidence, targets) * scale[:, None]
+        return with_neighbours_part(parts, self.neighbours, history, targets, emphasis=emphasis)
 
     @cached_property
-    def gram(self) -> Doubles:
-        """Float64 (d, d): Y'Y of the item vectors, cached because every fold-in needs it."""
-        return gram_matrix(self.embeddings.items)
+    def equations(self) -> UserEquations:
+        """What every fold-in needs, cached: two float64 (d, d) and the item vectors."""
+        return UserEquations.of(self.embeddings.items, self.regularization)
 
     def rotated(self, rotation: Floats) -> "AlsModel":
         """The same model in another basis. `rotation`: float32 (d, d), orthogonal."""
@@ -114,8 +110,9 @@ def train_als(
     progress: Progress = silent,
     on_iteration: OnIteration | None = None,
 ) -> AlsModel:
-    """Weigh the counts of `matrix`, factorise them, and scale items for scoring by their popularity.
+    """Weigh the counts of `matrix`, factorise them, solve all users exactly, and scale items by their popularity.
 
+    The iterations improve users, then items, and leave the users behind the items; so the fit ends with the users.
     `start`: embeddings of the same users and items to start from; they are not modified.
     Raises DataError if `matrix` holds nothing, ModelError if the fit fails.
     """
@@ -127,15 +124,18 @@ def train_als(
 
     # Computed before the confidence, so that the two are never in memory together.
     first = _first_vectors(matrix.csr, config, progress) if start is None else (start.users, start.items)
+    confidence = weighting.apply(matrix.csr)
     fit = fit_als(
-        weighting.apply(matrix.csr),
+        confidence,
         config,
         start=first,
         overwrite_start=start is None,
         progress=progress,
         on_iteration=on_iteration and _with_model(on_iteration, model),
     )
-    return model(fit.users, fit.items, fit.losses)
+    equations = UserEquations.of(fit.items, config.regularization)
+    users = equations.solve(confidence, out=fit.users, threads=config.threads or None, progress=progress)
+    return model(users, fit.items, fit.losses)
 
 
 def _with_model(on_iteration: OnIteration, model: Callable[[Floats, Floats], AlsModel]) -> OnVectors:

@@ -61,6 +61,11 @@ class LinearFactorModel:
         summed: Floats = weights @ np.asarray(self.sources)
         return summed
 
+    def trained_vectors(self, user_idx: Indices, history: Csr) -> Floats:
+        """Float32 (n, d): the learned vectors of the users `user_idx`, int32 (n,); see `FactorModel`."""
+        vectors: Floats = self.embeddings.users[user_idx]
+        return vectors
+
     def contributions(self, history: Csr, targets: Indices, *, emphasis: Floats | None = None) -> Doubles:
         """Float64 (k, m): what each entry of `history`, a single row, adds to the scores of `targets`, int32 (k,).
 

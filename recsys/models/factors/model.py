@@ -52,6 +52,13 @@ class FactorModel(Protocol):
         `recsys.data.emphasis`. A row without entries gives the zero vector.
         """
 
+    def trained_vectors(self, user_idx: Indices, history: Csr) -> Floats:
+        """Float32 (n, d): the vectors that a fit which ended now would give the users `user_idx`, int32 (n,).
+
+        `history`: their rows of the training matrix. Of a fitted model these are the rows of `embeddings.users`, but
+        while a fit goes on (`OnIteration`), the users there may be behind the items.
+        """
+
     def contributions(self, history: Csr, targets: Indices, *, emphasis: Floats | None = None) -> Doubles:
         """Float64 (k, m): what each of the m entries of `history` adds to the scores of k `targets`.
 
@@ -77,7 +84,8 @@ OnIteration = Callable[[int, FactorModel], None]
 """Called after an iteration with the number of iterations done and the model so far.
 
 The model shares the memory of the solver, which continues with it: read or copy it, do not write to it or keep it. It
-is the model that a fit of that many iterations would return. An exception ends the fit and propagates.
+is the model that a fit of that many iterations would return, but for its users: `trained_vectors` has theirs. An
+exception ends the fit and propagates.
 """
 
 

@@ -8,7 +8,7 @@ from recsys.errors import ModelError
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
-from recsys.models.factors.fold_in import contributions, gram_matrix
+from recsys.models.factors.fold_in import UserEquations
 
 
 def test_worked_by_hand(csr):
@@ -17,9 +17,7 @@ def test_worked_by_hand(csr):
     A = 1 + 4 + 9 + 3 * 1 + 4 * 4 + 2 = 35, so to item j item 0 adds y_j * 4 * 1 / 35 and item 1 y_j * 5 * 2 / 35.
     """
     items = np.array([[1], [2], [3]], np.float32)
-    parts = contributions(
-        csr([[4, 5, 0]]), items, np.array([2, 0], np.int32), regularization=2.0, gram=gram_matrix(items)
-    )
+    parts = UserEquations.of(items, 2.0).contributions(csr([[4, 5, 0]]), np.array([2, 0], np.int32))
     np.testing.assert_allclose(parts, np.array([[12, 30], [4, 10]]) / 35)
 
 
@@ -39,15 +37,13 @@ def test_they_add_up_to_the_score_of_the_folded_in_vector(seed, weighting, csr):
 
 
 def test_nothing_done_and_nothing_asked_add_nothing(csr):
-    items = np.eye(3, dtype=np.float32)
-    gram, none = gram_matrix(items), np.zeros(0, np.int32)
+    equations, none = UserEquations.of(np.eye(3, dtype=np.float32), 1.0), np.zeros(0, np.int32)
     for history, targets, shape in ((np.zeros((1, 3)), none + 0, (0, 0)), (np.ones((1, 3)), none, (0, 3))):
-        assert contributions(csr(history), items, targets, regularization=1.0, gram=gram).shape == shape
+        assert equations.contributions(csr(history), targets).shape == shape
     two = np.array([0, 2], np.int32)
-    assert contributions(csr(np.zeros((1, 3))), items, two, regularization=1.0, gram=gram).shape == (2, 0)
+    assert equations.contributions(csr(np.zeros((1, 3))), two).shape == (2, 0)
 
 
 def test_one_history_at_a_time(csr):
-    items = np.eye(3, dtype=np.float32)
     with pytest.raises(ModelError, match="2 histories, expected one"):
-        contributions(csr(np.ones((2, 3))), items, np.zeros(1, np.int32), regularization=1.0, gram=gram_matrix(items))
+        UserEquations.of(np.eye(3, dtype=np.float32), 1.0).contributions(csr(np.ones((2, 3))), np.zeros(1, np.int32))

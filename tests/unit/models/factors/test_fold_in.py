@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from implicit.cpu.als import AlternatingLeastSquares
@@ -7,8 +8,8 @@ from threadpoolctl import threadpool_limits
 
 from recsys.data.confidence import fit_confidence
 from recsys.errors import DataError, ModelError
-from recsys.models.factors.als import AlsConfig, fit_als
-from recsys.models.factors.fold_in import fold_in, gram_matrix
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.fold_in import UserEquations, fold_in, gram_matrix
 
 CONFIG = AlsConfig(factors=5, regularization=0.7, alpha=3.0, iterations=60, threads=1)
 
@@ -36,14 +37,6 @@ def test_it_is_the_dense_solve_of_each_row(seed, weighting, csr):
     assert vectors.dtype == np.float32
 
 
-@pytest.mark.parametrize("weighting", ["degree", "plain"])
-def test_a_trained_user_is_folded_in_to_where_training_put_him(confidence, weighting):
-    fitted = fit_confidence(confidence, CONFIG.model_copy(update={"weighting": weighting}))
-    fit = fit_als(fitted.apply(confidence), CONFIG.model_copy(update={"iterations": 300}))
-    folded = fold_in(confidence, fit.items, weighting=fitted, regularization=0.7)
-    np.testing.assert_allclose(folded, fit.users, atol=1e-4)
-
-
 def test_it_solves_what_the_solver_solves(confidence):
     """Independent of convergence: the solver's own exact solve of every row, given the final item vectors."""
     fitted = fit_confidence(confidence, CONFIG)
@@ -58,16 +51,65 @@ def test_it_solves_what_the_solver_solves(confidence):
     np.testing.assert_allclose(folded, expected, atol=1e-4)
 
 
-def test_company_changes_nothing(confidence):
-    fitted, items = (
-        fit_confidence(confidence, CONFIG),
-        np.random.default_rng(2).normal(size=(40, 5)).astype(np.float32),
-    )
-    together = fold_in(confidence, items, weighting=fitted, regularization=0.7)
-    kept_gram = gram_matrix(items)
+@pytest.fixture(scope="module")
+def histories(csr):
+    """60 histories of 1 to 30 of 80 items, confidences 0.01 to 20, and item vectors of 40 factors."""
+    rng = np.random.default_rng(2)
+    dense = np.zeros((60, 80))
+    for row, size in enumerate(np.tile(np.arange(1, 31), 2)):
+        dense[row, rng.choice(80, size, replace=False)] = rng.uniform(0.01, 20, size)
+    return csr(dense), rng.normal(scale=0.3, size=(80, 40)).astype(np.float32)
+
+
+def test_short_and_long_histories_are_the_dense_solve(histories):
+    confidence, items = histories
+    vectors = UserEquations.of(items, 0.7).solve(confidence)
+    np.testing.assert_allclose(vectors, _dense_solve(confidence, items, 0.7), rtol=1e-5, atol=1e-6)
+
+
+def test_to_the_bit_a_row_depends_on_no_other_and_on_no_number_of_threads(histories):
+    confidence, items = histories
+    equations = UserEquations.of(items, 0.7)
+    together = equations.solve(confidence)
+    np.testing.assert_array_equal(equations.solve(confidence, threads=1), together)
+    np.testing.assert_array_equal(equations.solve(confidence[::-1].copy())[::-1], together)
     for row in range(60):
-        alone = fold_in(confidence[row], items, weighting=fitted, regularization=0.7, gram=kept_gram)
-        np.testing.assert_allclose(alone[0], together[row], rtol=1e-5, atol=1e-7)
+        np.testing.assert_array_equal(equations.solve(confidence[row])[0], together[row])
+
+
+def test_many_blocks_of_rows_are_put_together_and_told(histories):
+    confidence, items = histories
+    many, told = sp.vstack([confidence] * 80, format="csr"), []
+    equations = UserEquations.of(items, 0.7)
+    out = np.ones((4800, 40), np.float32)
+    vectors = equations.solve(many, out=out, progress=lambda *step: told.append(step))
+    assert vectors is out
+    np.testing.assert_array_equal(vectors, np.tile(equations.solve(confidence), (80, 1)))
+    assert len(told) > 1
+    assert told[-1] == ("users", 4800, 4800)
+
+
+@pytest.mark.parametrize("regularization", [0.0, 1e-9, 1e-3, 10.0])
+@pytest.mark.parametrize("size", [4, 30])
+@pytest.mark.parametrize("low", [1e-6, 1.0, 1e6])
+def test_extreme_confidences_and_narrow_items_keep_their_digits(csr, regularization, size, low):
+    rng = np.random.default_rng(5)
+    items = (rng.normal(size=(80, 20)) * 10.0 ** np.linspace(0, -2, 20)).astype(np.float32)
+    row = np.zeros((1, 80))
+    row[0, :size] = low * rng.uniform(1, 2, size)
+    confidence = csr(row)
+    vectors = UserEquations.of(items, regularization).solve(confidence)
+    np.testing.assert_allclose(vectors, _dense_solve(confidence, items, regularization), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("regularization", [0.0, 1e-18])
+@pytest.mark.parametrize("size", [1, 30])
+def test_items_that_leave_a_direction_free_have_no_unique_solution(csr, regularization, size):
+    items = np.ones((40, 10), np.float32)
+    row = np.zeros((1, 40))
+    row[0, :size] = 3
+    with pytest.raises(ModelError, match="no unique solution"):
+        UserEquations.of(items, regularization).solve(csr(row))
 
 
 def test_an_empty_history_is_the_zero_vector(confidence, csr):
@@ -79,9 +121,8 @@ def test_an_empty_history_is_the_zero_vector(confidence, csr):
 
 def test_inputs_are_left_alone(confidence):
     fitted, items = fit_confidence(confidence, CONFIG), np.ones((40, 5), np.float32)
-    gram, history = gram_matrix(items), confidence.copy()
-    fold_in(history, items, weighting=fitted, regularization=0.7, gram=gram)
-    np.testing.assert_array_equal(gram, np.full((5, 5), 40.0))
+    history = confidence.copy()
+    fold_in(history, items, weighting=fitted, regularization=0.7)
     np.testing.assert_array_equal(history.data, confidence.data)
     assert (items == 1).all()
 
