@@ -48,6 +48,7 @@ title = "title"
 max_users = 20000
 baselines = ["popular"]
 [model]
+auto = false
 factors = 64
 iterations = 2
 [publish]

@@ -48,6 +48,7 @@ title = "title"
 cutoffs = [5, 20]
 bootstrap = 50
 [model]
+auto = false
 factors = 8
 iterations = 2
 [publish]
