@@ -171,8 +171,11 @@ class TestConditions:
 
 class TestVersions:
     def test_models_lists_the_serving_version(self, recsys: Any, store: Path, engine: Engine) -> None:
-        assert engine.version in recsys("models", "--store", store).stdout
+        shown = recsys("models", "--store", store).stdout
         listed = json.loads(recsys("models", "--store", store, "--json").stdout)
+        assert engine.version in shown
+        for metric in ("ndcg@20", "coverage@20"):
+            assert f"{metric} {listed[0]['metrics'][metric]:.4f}" in shown
         assert [manifest["version"] for manifest in listed] == [engine.version]
         assert listed[0]["verdict"] == "accepted"
         assert listed[0]["serving"] is True
