@@ -117,12 +117,12 @@ def _count(value: Any) -> str:
 
 
 def _headline(manifest: "Manifest") -> str:
-    """The metric that the gates compare, and coverage below it."""
+    """The metric that the gates compare, and coverage beside it."""
     publish = manifest.config.get("publish")
     metric = publish.get("metric") if isinstance(publish, dict) else None
     names = (metric, f"coverage@{metric.rpartition('@')[2]}") if isinstance(metric, str) else ()
     values = ((name, manifest.metrics.get(name)) for name in names)
-    return "\n".join(f"{name} {value:.4f}" for name, value in values if isinstance(value, int | float))
+    return ", ".join(f"{name} {value:.4f}" for name, value in values if isinstance(value, int | float))
 
 
 def cards(known: Iterable["Card"]) -> None:

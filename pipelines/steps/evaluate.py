@@ -1,6 +1,6 @@
 """evaluate: the model and its baselines on a holdout that none of them has seen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from pydantic import ValidationError
@@ -20,11 +20,12 @@ from recsys.evaluation.provenance import SplitSummary
 from recsys.evaluation.results import Cohort
 from recsys.evaluation.visitors import score_visitors
 from recsys.models.factors.model import FactorModel, FactorRecommender
-from recsys.models.recommender import Recommender, found_settings
+from recsys.models.recommender import Recommender
 from recsys.models.registry import baselines_of, check_fits, fit_baseline, fit_model, model_config
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.exact import ExactSearch
+from recsys.tuning.baseline_settings import baseline_settings
 from recsys.tuning.short_search import Found, Serving, choose_settings
 
 
@@ -35,13 +36,15 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     _check_before_fits(events, measured, given)
     found = choose_settings(events, measured, serving=_serving(config), progress=progress)
     split = _split(events, measured, given)
+    names = baselines_of(config.evaluate, split.train.n_items)
+    of_baselines = baseline_settings(events, measured, names, progress=progress)
     people = find_people(events, split, config, given)
     del events
     give_back()  # the events, before training needs room
     with workspace.output("evaluate", config) as output:
         model = fit_model(split.train, found.applied(config.model), progress=progress)
-        means, of_baselines, met, session_weight = {}, {}, {}, None
-        for recommender in _contestants(split, model, config, progress):
+        means, met, session_weight = {}, {}, None
+        for recommender in _contestants(split, model, config, of_baselines, progress):
             evaluation = measure(
                 recommender,
                 split,
@@ -54,8 +57,6 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             met[recommender.name] = [score_visitors(recommender, v, config.publish.metric) for v in people.visitors]
             if recommender.name == config.model.algorithm:
                 session_weight = weight_of_sessions(people, recommender, config)
-            if settings := found_settings(recommender):
-                of_baselines[recommender.name] = settings
         Cohort.of(split).save(output.folder / "cohort")
         summary = _summary(split, means, config, found, of_baselines)
         of_people = {"visitors": of_visitors(people, met, config), "session_weight": session_weight}
@@ -115,12 +116,16 @@ def _split(events: Interactions, config: PipelineConfig, given: Interactions | N
 
 
 def _contestants(
-    split: Split, model: FactorModel, config: PipelineConfig, progress: Progress
+    split: Split,
+    model: FactorModel,
+    config: PipelineConfig,
+    of_baselines: Mapping[str, Mapping[str, float]],
+    progress: Progress,
 ) -> Iterator[Recommender]:
-    """The recommenders one by one, so that only one is in memory."""
+    """The recommenders one by one, so that only one is in memory. `of_baselines`: baseline to its settings."""
     yield FactorRecommender(config.model.algorithm, model, ExactSearch(model.embeddings.scoring_items))
     for name in baselines_of(config.evaluate, split.train.n_items):
-        yield fit_baseline(name, split.train, progress=progress)
+        yield fit_baseline(name, split.train, settings=of_baselines.get(name), progress=progress)
 
 
 def _summary(

@@ -4,11 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recsys.data.matrix import InteractionMatrix
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.model import FactorModel
 from recsys.models.recommender import Recommender
-from recsys.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,11 @@ class Algorithm:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A model that can only be compared with. `check_size`: raises ModelError if there are too many items for it."""
+    """A model that can only be compared with.
 
-    fit: Callable[[InteractionMatrix, Progress], Recommender]
+    `fit(matrix, progress)` returns it; that of EASE also takes `regularization`. `check_size`: raises ModelError if
+    there are too many items for it.
+    """
+
+    fit: Callable[..., Recommender]
     check_size: Callable[[int], None] | None = None

@@ -1,8 +1,7 @@
 """Recommender: the protocol through which every model is evaluated."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
@@ -52,17 +51,3 @@ class Recommender(Protocol):
 
     def recommend(self, queries: Queries, k: int) -> TopK:
         """The k best items per query outside what it leaves out, fewer only if fewer remain."""
-
-
-@runtime_checkable
-class FoundSettings(Protocol):
-    """A recommender that found settings of its own while it was fitted."""
-
-    @property
-    def settings(self) -> Mapping[str, float]:
-        """The settings by name."""
-
-
-def found_settings(recommender: Recommender) -> dict[str, float]:
-    """The settings that it found while it was fitted; empty if it finds none."""
-    return dict(recommender.settings) if isinstance(recommender, FoundSettings) else {}

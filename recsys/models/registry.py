@@ -40,7 +40,9 @@ ALGORITHMS: dict[str, Algorithm | Baseline] = {
     "item_knn": Baseline(lambda matrix, progress: ItemKnnRecommender.fit(matrix, progress=progress)),
     "item_knn_bm25": Baseline(lambda matrix, progress: ItemKnnRecommender.fit_bm25(matrix, progress=progress)),
     "rp3beta": Baseline(lambda matrix, progress: fit_rp3beta(matrix, progress=progress)),
-    "ease": Baseline(lambda matrix, progress: EaseRecommender.fit(matrix, progress=progress), check_memory),
+    "ease": Baseline(
+        lambda matrix, progress, **settings: EaseRecommender.fit(matrix, progress=progress, **settings), check_memory
+    ),
     "als": ALS,
     "bpr": BPR,
     "svd": SVD,
@@ -142,15 +144,17 @@ def load_model(folder: Path) -> FactorModel:
     return publishable()[name].load(folder)
 
 
-def fit_baseline(name: str, matrix: InteractionMatrix, *, progress: Progress = silent) -> Recommender:
-    """Fit the baseline called `name` with its default settings.
+def fit_baseline(
+    name: str, matrix: InteractionMatrix, *, settings: Mapping[str, float] | None = None, progress: Progress = silent
+) -> Recommender:
+    """Fit the baseline called `name` with its default settings, but for `settings`, see `tuning.baseline_settings`.
 
     Raises ConfigError, with the known names, if it is unknown; ModelError if the model refuses the matrix.
     """
     known = _known(name)
     with _naming_the_key():
         if isinstance(known, Baseline):
-            return known.fit(matrix, progress)
+            return known.fit(matrix, progress, **settings or {})
         model = fit_model(matrix, model_config({"algorithm": name}), progress=progress)
         return FactorRecommender(name, model, ExactSearch(model.embeddings.scoring_items))
 

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from recsys.errors import ModelError
 from recsys.models.memory import available_bytes
 from recsys.models.neighbours.inverse import ROWS_AT_ONCE, negative_inverse
 from recsys.models.neighbours.nearest import product_blocks
-from recsys.models.neighbours.regularization import LISTED, climb, held_out_pairs, most_values, quality
+from recsys.models.neighbours.regularization import climb, most_values
 from recsys.models.recommender import Queries
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import top_k_by_blocks
@@ -25,9 +25,6 @@ logger = logging.getLogger(__name__)
 _BLOCK_BYTES, _BLOCKS_OF_ROWS = 2**28, 3
 _GIB = 2**30
 
-DEFAULT_REGULARIZATION = 250.0
-"""Used if there are too many items to try others. Of one value for three logs it was the best."""
-
 
 @dataclass(frozen=True, eq=False)
 class EaseRecommender:
@@ -35,18 +32,17 @@ class EaseRecommender:
 
     `weights`: float32 (n_items, n_items), C-contiguous; row i holds the weights of item i for every other item,
     the diagonal is zero. The column of an item without training users is -inf: it is never listed. Weights of
-    the history are ignored. `settings`: the regularization.
+    the history are ignored.
     """
 
     weights: Floats
-    settings: Mapping[str, float] = field(default_factory=dict)
     name: str = "ease"
 
     @staticmethod
     def fit(
         matrix: InteractionMatrix,
         *,
-        regularization: float | None = None,
+        regularization: float = 250.0,
         progress: Progress = silent,
         rows_at_once: int = ROWS_AT_ONCE,
     ) -> "EaseRecommender":
@@ -56,26 +52,49 @@ class EaseRecommender:
 
             B_ij = -P_ij / P_jj,   B_ii = 0
 
-        Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (2019), in float32 and within one matrix of
-        n_items x n_items, two while `regularization` is searched; the time grows with n_items^3. By default it is the
-        one of `regularization.VALUES` that finds held-out items of some users best.
+        Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (2019), in float32 and within one
+        matrix of n_items x n_items; the time grows with n_items^3. The default was the best single value for three
+        logs; `try_regularizations` finds that of one log.
         Raises ModelError if there is not enough memory (`check_memory`), or the matrix cannot be inverted.
         """
         check_memory(matrix.n_items)
-        started, seen = time.perf_counter(), presence(matrix.csr)
-        gram = _gram(seen)
-        chosen = regularization
-        if chosen is None:
-            chosen = _chosen(seen, gram, progress=progress, rows_at_once=rows_at_once)
-        weights = _solved(gram, chosen, stage="ease", progress=progress, rows_at_once=rows_at_once)
+        started, gram = time.perf_counter(), _gram(presence(matrix.csr))
+        weights = _solved(gram, regularization, stage="ease", progress=progress, rows_at_once=rows_at_once)
         logger.info("ease items=%d seconds=%.2f", matrix.n_items, time.perf_counter() - started)
-        return EaseRecommender(read_only(weights), {"regularization": chosen})
+        return EaseRecommender(read_only(weights))
 
     def recommend(self, queries: Queries, k: int) -> TopK:
         """The k best items of each query outside what it leaves out; none for an empty history."""
         known = np.flatnonzero(np.diff(queries.history.indptr))
-        answer = _listed(self.weights, queries.history[known], queries.left_out[known], k)
-        return place([(known, answer)], len(queries), k)
+        history, left_out = presence(queries.history[known]), queries.left_out[known]
+
+        def scores(start: int, stop: int) -> Floats:
+            block: Floats = history[start:stop] @ self.weights
+            return block
+
+        return place([(known, top_k_by_blocks(scores, history.shape, k, exclude=left_out))], len(queries), k)
+
+
+def try_regularizations(
+    matrix: InteractionMatrix, quality: Callable[[EaseRecommender], float], *, progress: Progress = silent
+) -> dict[float, float]:
+    """Regularizations to the `quality` of the fit with each, see `climb`; the products of the items are made once.
+
+    Empty if there are too many items to try more than one. Raises ModelError as `EaseRecommender.fit` does.
+    """
+    if (limit := most_values(matrix.n_items)) < 2:
+        return {}
+    check_memory(matrix.n_items)
+    gram = _gram(presence(matrix.csr))
+
+    def tried(value: float) -> float:
+        copy = gram.copy()
+        weights = _solved(copy, value, stage="ease regularization", progress=progress, rows_at_once=ROWS_AT_ONCE)
+        return quality(EaseRecommender(read_only(weights)))
+
+    found = climb(tried, limit=limit)
+    logger.info("ease regularization: %s", ", ".join(f"{value:g}: {score:.4f}" for value, score in found.items()))
+    return found
 
 
 def check_memory(n_items: int) -> None:
@@ -114,42 +133,3 @@ def _solved(gram: Floats, regularization: float, *, stage: str, progress: Progre
     np.fill_diagonal(gram, 0)
     gram[:, unused] = -np.inf
     return gram
-
-
-def _listed(weights: Floats, history: Csr, left_out: Csr, k: int) -> TopK:
-    used = presence(history)
-
-    def scores(start: int, stop: int) -> Floats:
-        block: Floats = used[start:stop] @ weights
-        return block
-
-    return top_k_by_blocks(scores, used.shape, k, exclude=left_out)
-
-
-def _chosen(seen: Csr, gram: Floats, *, progress: Progress, rows_at_once: int) -> float:
-    """The regularization that finds held-out pairs best; the default if there is none, or too many items to try.
-
-    `gram` is used without the held-out pairs meanwhile, and is then as it was.
-    """
-    limit, pairs = most_values(seen.shape[1]), held_out_pairs(seen)
-    if limit < 2 or pairs is None:
-        return DEFAULT_REGULARIZATION
-    _add(gram, pairs.whole, -1)
-    _add(gram, pairs.kept, 1)
-
-    def tried(value: float) -> float:
-        copy = gram.copy()
-        weights = _solved(copy, value, stage="ease regularization", progress=progress, rows_at_once=rows_at_once)
-        return quality(_listed(weights, pairs.kept, pairs.kept, LISTED), pairs.held)
-
-    scores = climb(tried, limit=limit)
-    _add(gram, pairs.kept, -1)
-    _add(gram, pairs.whole, 1)
-    logger.info("ease regularization: %s", ", ".join(f"{value:g}: {score:.4f}" for value, score in scores.items()))
-    return max(scores, key=lambda value: scores[value])
-
-
-def _add(gram: Floats, rows: Csr, sign: int) -> None:
-    """Add the pairs of items of some users, or take them away: whole numbers below 2^24, so nothing is rounded."""
-    for start, block in product_blocks(rows.T.tocsr(), rows):
-        gram[start : start + len(block)] += np.float32(sign) * block

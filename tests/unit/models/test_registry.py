@@ -103,7 +103,6 @@ def test_long_fits_say_how_far_they_are(groups):
         "item k-NN",
         "BM25 item k-NN",
         "RP3beta",
-        "ease regularization",
         "ease",
         "als",
         "bpr",

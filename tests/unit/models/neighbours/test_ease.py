@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recsys.errors import ModelError
-from recsys.models.neighbours.ease import EaseRecommender, check_memory, needed_bytes
+from recsys.models.neighbours.ease import EaseRecommender, check_memory, needed_bytes, try_regularizations
 from recsys.models.neighbours.inverse import negative_inverse
 from recsys.models.recommender import Queries
 
@@ -86,20 +86,19 @@ def test_progress_reaches_the_number_of_items(groups):
     assert told == [("ease", 20, 30), ("ease", 30, 30)]
 
 
-@pytest.mark.parametrize(("n_users", "noise", "low", "high"), [(60, 12, 20, 50), (100, 25, 250, 1000)])
-def test_by_default_the_regularization_is_searched_and_told(matrix, n_users, noise, low, high):
-    """Groups of five items among items drawn at random: the more noise per user, the stronger."""
-    rng = np.random.default_rng(3)
-    used = np.zeros((n_users, 60))
-    for user, group in enumerate(rng.integers(0, 12, n_users)):
-        used[user, group * 5 + rng.permutation(5)[:4]] = 1
-        used[user, rng.integers(0, 60, noise)] = 1
-    found = EaseRecommender.fit(matrix(used))
-    chosen = found.settings["regularization"]
-    assert low <= chosen <= high
-    same = EaseRecommender.fit(matrix(used), regularization=chosen)
-    np.testing.assert_array_equal(found.weights, same.weights)  # nothing of the search is left in it
+def test_regularizations_are_tried_on_the_same_products(groups):
+    seen = {}
+
+    def quality(fitted):
+        seen[len(seen)] = fitted.weights
+        return -(float(len(seen) - 2) ** 2)  # the second is the best
+
+    tried = try_regularizations(groups, quality)
+    assert list(tried) == [100, 50, 20]
+    for weights, value in zip(seen.values(), tried, strict=True):
+        np.testing.assert_array_equal(weights, EaseRecommender.fit(groups, regularization=value).weights)
 
 
-def test_one_item_per_user_leaves_the_default(matrix):
-    assert EaseRecommender.fit(matrix(np.eye(4))).settings == {"regularization": 250}
+def test_many_items_leave_the_default(monkeypatch, groups):
+    monkeypatch.setattr("recsys.models.neighbours.ease.most_values", lambda n_items: 1)
+    assert try_regularizations(groups, lambda fitted: 0.0) == {}
