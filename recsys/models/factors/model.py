@@ -10,12 +10,13 @@ import numpy as np
 from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
+from recsys.map_ordered import map_blas
 from recsys.models.factors.embeddings import Embeddings
 from recsys.models.neighbours.weights import NeighbourWeights
 from recsys.models.recommender import Queries
 from recsys.retrieval.exclusion import some_rows
 from recsys.retrieval.search import ItemSearch
-from recsys.retrieval.topk import TopK, place
+from recsys.retrieval.topk import TopK, empty_top_k, place, stack
 
 
 class FactorModel(Protocol):
@@ -89,6 +90,10 @@ exception ends the fit and propagates.
 """
 
 
+# Queries whose sums over neighbours one thread holds together: with dense histories there is one per item.
+_ADDED_TO_AT_ONCE = 512
+
+
 @dataclass(frozen=True, eq=False)
 class FactorRecommender:
     """Ranks items by their inner product with a user's vector, and what the neighbours add for the history.
@@ -112,9 +117,18 @@ class FactorRecommender:
         answer, because every item would score zero: the caller chooses a fallback.
         Raises ModelError if a `user_idx` is out of range.
         """
-        neighbours = self.model.neighbours
-        added = None if neighbours is None else neighbours.added(queries.history, queries.emphasis)
-        return search_known(self.search, self._vectors(queries), queries.left_out, k, added=added)
+        vectors, neighbours = self._vectors(queries), self.model.neighbours
+        if neighbours is None:
+            return search_known(self.search, vectors, queries.left_out, k)
+
+        def best(start: int) -> TopK:
+            some = queries.batch(start, start + _ADDED_TO_AT_ONCE)
+            added = neighbours.added(some.history, some.emphasis)
+            return search_known(self.search, vectors[start : start + len(some)], some.left_out, k, added=added)
+
+        starts = range(0, len(queries), _ADDED_TO_AT_ONCE)
+        parts = list(map_blas(best, starts, ahead=len(starts)))
+        return stack(parts) if parts else empty_top_k(0, k)
 
     def _vectors(self, queries: Queries) -> Floats:
         if queries.user_idx is None:

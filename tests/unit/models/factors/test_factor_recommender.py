@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from recsys.errors import ModelError
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.model import FactorRecommender
+from recsys.models.neighbours.weights import NeighbourWeights
 from recsys.models.recommender import Queries
 from recsys.models.registry import fit_model
 from recsys.retrieval.exact import ExactSearch
@@ -35,6 +39,27 @@ def test_scores_are_inner_products_with_scaled_items(recommender, model, groups)
     for query, (indices, values) in enumerate(top.rows()):
         np.testing.assert_allclose(values, scores[query, indices], rtol=1e-5)
     assert _lists(top)[0] == _lists(top)[2]
+
+
+def test_neighbours_of_the_history_add_to_the_scores_of_every_query(recommender, model, groups):
+    """More queries than are summed together; some of the users have no vector, and no answer."""
+    weights = np.random.default_rng(1).random((30, 30)).astype(np.float32)
+    np.fill_diagonal(weights, 0)
+    users = model.embeddings.users.copy()
+    users[7] = 0
+    local = replace(model, embeddings=replace(model.embeddings, users=users)).with_neighbours(
+        NeighbourWeights(sp.csr_matrix(weights), 0.5)
+    )
+    asked = np.arange(1_300, dtype=np.int32) % 40
+    top = replace(recommender, model=local).recommend(Queries(groups.csr[asked], asked), 4)
+    used = groups.csr.toarray() > 0
+    scores = users @ model.embeddings.scoring_items.T + 0.5 * used @ weights
+    scores[used] = -np.inf
+    for user, (indices, values) in zip(asked, top.rows(), strict=True):
+        best = np.argsort(-scores[user])[:4] if user != 7 else []
+        np.testing.assert_array_equal(indices, best)
+        np.testing.assert_allclose(values, scores[user, best], rtol=1e-5)
+    assert len(replace(recommender, model=local).recommend(Queries(groups.csr[:0], asked[:0]), 4)) == 0
 
 
 def test_users_get_items_of_their_group(recommender, groups):
