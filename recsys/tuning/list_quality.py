@@ -12,7 +12,7 @@ from recsys.evaluation.definitions import split_name
 from recsys.evaluation.evaluator import score_lists
 from recsys.evaluation.measures import mean_popularity
 from recsys.evaluation.metrics import Bools, Values, mean_over_list
-from recsys.models.factors.embeddings import Embeddings, popularity_scale
+from recsys.models.factors.embeddings import popularity_scale
 from recsys.models.factors.model import FactorModel
 from recsys.models.neighbours.blend import Blend
 from recsys.retrieval.exclusion import forbid
@@ -119,8 +119,9 @@ class Ranked:
         scales = [popularity_scale(model.item_degree, exponent) for exponent in exponents]
         strengths = np.zeros((len(scales), len(shares)), np.float32)
         if blend is not None:
+            users = model.trained_vectors(blend.users, data.train.csr[blend.users])
             for scale, row in zip(scales, strengths, strict=True):
-                row[:] = blend.strength(Embeddings(embeddings.users, embeddings.items, scale), 1.0)
+                row[:] = blend.strength(users, embeddings.items * scale[:, None], 1.0)
             strengths *= np.asarray(shares, np.float32)
         added = None if blend is None else data.added(blend)
         return Ranked(data, vectors, embeddings.items, scales, strengths, added)

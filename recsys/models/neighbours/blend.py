@@ -6,7 +6,6 @@ import numpy as np
 
 from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.matrix import Csr
-from recsys.models.factors.embeddings import Embeddings
 from recsys.models.factors.model import FactorModel
 from recsys.models.neighbours.weights import NeighbourWeights
 
@@ -36,23 +35,28 @@ class Blend:
         spread = _spread_of_rows(neighbours.added(csr[users]))
         return Blend(neighbours, users[spread > 0], spread[spread > 0]) if (spread > 0).any() else None
 
-    def strength(self, embeddings: Embeddings, share: float) -> float:
+    def strength(self, vectors: Floats, scoring_items: Floats, share: float) -> float:
         """The strength with which the neighbours' part varies `share` times as much as the vectors' part.
 
-        Over the items for one user; the median of the sampled users. Six digits, because the last ones depend on the
-        processor. 0 if the vectors tell nothing apart.
+        `vectors`: float32 (n, d), of `users`. `scoring_items`: float32 (n_items, d), scaled. Over the items
+        for one user; the median of the sampled users. Six digits, because the last ones depend on the processor. 0 if
+        the vectors tell nothing apart.
         """
-        items, ratios = embeddings.scoring_items, []
+        ratios = []
         for start in range(0, len(self.users), _AT_ONCE):
             block = slice(start, start + _AT_ONCE)
-            products: Floats = embeddings.users[self.users[block]] @ items.T
+            products: Floats = vectors[block] @ scoring_items.T
             ratios.append(products.std(axis=1, dtype=np.float64) / self.spread[block])
         return float(f"{share * float(np.median(np.concatenate(ratios))):.6g}")
 
 
 def blended(model: FactorModel, blend: Blend | None, share: float) -> FactorModel:
     """`model` with the neighbours of `blend` at `share`, see `Blend.strength`; as it is if that is nothing."""
-    if blend is None or not 0 < (strength := blend.strength(model.embeddings, share)) < np.inf:
+    if blend is None:
+        return model
+    embeddings = model.embeddings
+    strength = blend.strength(embeddings.users[blend.users], embeddings.scoring_items, share)
+    if not 0 < strength < np.inf:
         return model
     return model.with_neighbours(blend.neighbours.with_strength(strength))
 

@@ -14,11 +14,12 @@ from recsys.data.splits.split import Split, make_split
 from recsys.data.splits.strategies import validation_part
 from recsys.errors import ModelError
 from recsys.evaluation.evaluator import Evaluation, evaluate
-from recsys.models.factors.model import FactorRecommender
+from recsys.models.factors.model import FactorModel, FactorRecommender
 from recsys.models.registry import fit_model, model_config, publishable
 from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
 from recsys.tuning.early_stopping import EXPONENTS, Measured, explore, measure, stop_on_validation
+from recsys.tuning.list_quality import Ranked
 from recsys.tuning.tradeoff import TRADEOFF_EXPONENTS
 from recsys.tuning.validation import Validation, ValidationSet
 
@@ -98,6 +99,23 @@ class TestMeasuredFits:
         blocks = data.quality(vectors, model, EXPONENTS, scores_per_block=7 * data.train.n_items).per_user
         np.testing.assert_allclose(blocks, whole)
         assert whole.shape == (len(EXPONENTS), 1, data.n_users)
+
+    def test_users_and_strengths_of_a_shorter_fit_are_those_it_would_end_with(
+        self, data: ValidationSet, small: PipelineConfig
+    ) -> None:
+        asked = with_model(small, neighbours=10, neighbours_share=1.0, iterations=2).model
+        seen = []
+
+        def look(done: int, fitted: FactorModel) -> None:
+            vectors = data.user_vectors(fitted)
+            seen.append((vectors, Ranked.of(data, vectors, fitted, (0.1,), data.blend(asked), (1.0,)).strengths))
+
+        fit_model(data.train, asked, start=data.spectral_start(asked), on_iteration=look)
+        shorter = with_model(small, neighbours=10, neighbours_share=1.0, iterations=1, popularity_exponent=0.1).model
+        ended = fit_model(data.train, shorter, start=data.spectral_start(shorter))
+        np.testing.assert_array_equal(seen[0][0], ended.embeddings.users[data.user_idx])
+        assert ended.neighbours is not None
+        assert seen[0][1][0, 0] == np.float32(ended.neighbours.strength)
 
     def test_zero_vectors_have_no_list_and_stand_in_none(self, data: ValidationSet, small: PipelineConfig) -> None:
         model = fit_model(data.train, small.model)
