@@ -49,7 +49,7 @@ PEERS: dict[str, Peer] = {
         "implicit",
         "ALS, log weights",
         fit_implicit_als,
-        grid(alpha=(2, 10), regularization=(5, 20, 80)),
+        grid(alpha=(2, 10, 40), regularization=(5, 20, 80)),
         {"factors": 256, "iterations": 10},
     ),
     "implicit-bm25": Peer("implicit", "item k-NN, BM25", fit_implicit_bm25, grid(K=(20, 100), B=(0.2, 0.75))),
