@@ -15,12 +15,18 @@ from recsys.models.factors.config import FactorModelConfig, stops_early
 from recsys.models.neighbours.regularization import most_values
 from recsys.models.registry import baselines_of, fit_model
 from recsys.pipeline_config import PipelineConfig
+from recsys.retrieval.allowance import allowed_work
+from recsys.retrieval.automatic_choice import most_work
+from recsys.retrieval.choice import PAYS_ABOVE
 from recsys.retrieval.exact import ExactSearch
+from recsys.retrieval.flat_index import FlatIndex
+from recsys.retrieval.index_config import AUTO
 from recsys.tuning.open_settings import open_keys
 from recsys.tuning.short_search import LEAST_WORK
+from recsys.tuning.work import night_work
 
 _SAMPLED_ENTRIES = 300_000
-_SAMPLED_USERS = 128
+_SAMPLED_USERS, _ASKED = 128, 1000
 _MOST_FACTORS = 256
 
 # Seconds on one core of 2.1 GHz: sorting and merging one event, one item-to-item product, one of EASE's n_items ** 3.
@@ -46,9 +52,24 @@ def job_seconds(size: JobSize, config: PipelineConfig, *, read_seconds: float) -
         "prepare": _START + read_seconds + events,
         "evaluate": (2 if validation else 1) * events + validation + on_side + ranking + baselines,
         "train": fit,
-        "index": 1.0 + 2e-9 * size.n_items * config.model.factors * 1000 / 10,
+        "index": index_seconds(size, config),
         "publish": _START + 2 * intervals + 2e-9 * size.n_users * config.model.factors * 4,
     }
+
+
+def index_seconds(size: JobSize, config: PipelineConfig) -> float:
+    """The most that the choice of two indexes may take, on one core; hardly any if they stay exact by their size.
+
+    A family that is built by name has no such bound.
+    """
+    shape, index = (size.mapped_items, config.model.factors), config.index
+    if index.kind == FlatIndex.kind or (index.kind == AUTO and shape[0] * shape[1] < PAYS_ABOVE):
+        return _START
+    most = 2 * most_work(shape, _ASKED)
+    if index.kind == AUTO:
+        fits = night_work((size.n_users, shape[0]), round(size.entries), config.model)
+        most = min(most, allowed_work(fits, index))
+    return _START + most * 1e-9
 
 
 _BASELINES: dict[str, Callable[[JobSize], float]] = {

@@ -9,7 +9,7 @@ from recsys.models.factors.model import FactorModel
 from recsys.models.registry import load_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
-from recsys.retrieval.allowance import Allowance
+from recsys.retrieval.allowance import Allowance, allowed_work
 from recsys.retrieval.choice import Choice, choose_index
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.families.cells import Cells
@@ -17,9 +17,6 @@ from recsys.retrieval.index_files import save_index
 from recsys.tuning.work import night_work
 
 _SAMPLED = 1_000
-
-_CORES = 2
-"""Work of a fit is in nanoseconds of two cores, that of a choice in nanoseconds of one."""
 
 
 def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> IndexStepSummary:
@@ -32,8 +29,8 @@ def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -
         if config.evaluate.exclude_seen:
             seen = load_seen(prepared, matrix.csr.shape)
             left_out = matrix.csr if seen is None else seen
-        work = night_work(matrix.csr.shape, matrix.csr.nnz, as_chosen(config, workspace).model)
-        allowance = Allowance(_CORES * work * config.index.training_share)
+        fits = night_work(matrix.csr.shape, matrix.csr.nnz, as_chosen(config, workspace).model)
+        allowance = Allowance(allowed_work(fits, config.index))
         chosen = _for_users(model, left_out, config, allowance=allowance, progress=progress)
         save_index(chosen.index, output.folder, "index")
         similar = _for_items(model, config, cells=chosen.cells, allowance=allowance, progress=progress)

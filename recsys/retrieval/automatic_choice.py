@@ -1,7 +1,7 @@
 """The candidates of `index.kind = "auto"`: a bound first, then a trial of cells, and only then an index."""
 
 from collections.abc import Sequence
-from math import floor, inf
+from math import ceil, floor, inf
 
 from recsys.progress import Progress
 from recsys.retrieval.allowance import MULTIPLICATION, Allowance, exact_work
@@ -9,6 +9,7 @@ from recsys.retrieval.approximate_index import TUNED_K, ApproximateIndex, least_
 from recsys.retrieval.candidate import Candidate, NotBuilt, try_family
 from recsys.retrieval.families.cells import AGAIN, QUICK, REFINED, Cells, Effort, count_cells, learn_cells
 from recsys.retrieval.families.family import Family, Visits
+from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import FlatIndex
 from recsys.retrieval.index_config import IndexConfig
 from recsys.retrieval.measurement import Answered, Sample, answered
@@ -49,14 +50,18 @@ class AutomaticChoice:
     def run(self, tuning: Sample, held: Sample, *, start: Cells | None, progress: Progress) -> None:
         """Try what can pay. `start`: cells to begin with, refined ones for vectors of the same directions."""
         self._drop_what_cannot_pay(None)
+        refining = REFINED if start is None else AGAIN
+        self._drop_what_is_not_allowed(tuning, held, refining)
         quick = self._quick_trial(Sample(tuning.vectors[::_EVERY].copy()), start)
         if (asked := self._answered(tuning)) is None:
             return
-        visits = self._refined_trial(asked, quick, REFINED if start is None else AGAIN)
+        visits = self._refined_trial(asked, quick, refining)
         answers = None
         for family in tuple(self._remaining):
             best = min((each.estimated_microseconds for _, each in self.tried if each.meets_target), default=inf)
-            if not self._pays_beside(family, visits, best) or not self._take_trying(family, visits, tuning, held):
+            if not self._pays_beside(family, visits, best) or not self._take(
+                self._trying_work(family, visits, tuning, held), family
+            ):
                 continue
             answers = answers or answered(held, self.exact)
             self._try(family, asked, answers, visits, min(self._limit, best), progress)
@@ -68,8 +73,11 @@ class AutomaticChoice:
 
     def _answered(self, sample: Sample) -> Answered | None:
         """None if no families remain, or that is more work than allowed."""
-        work = exact_work(len(sample.vectors) * (1 if sample.exclude is None else 2), self._shape)
-        return answered(sample, self.exact) if self._remaining and self._take(work) else None
+        return answered(sample, self.exact) if self._remaining and self._take(self._asking_work(sample)) else None
+
+    def _asking_work(self, sample: Sample) -> float:
+        """Nanoseconds in which exact search answers `sample` in every situation."""
+        return exact_work(len(sample.vectors) * (1 if sample.exclude is None else 2), self._shape)
 
     def _quick_trial(self, some: Sample, start: Cells | None) -> Cells | None:
         """Ask a few queries, over the cells of `start`, or over cells that take little work to learn."""
@@ -126,25 +134,37 @@ class AutomaticChoice:
         )
         return False
 
-    def _take_trying(self, family: Family, visits: Visits | None, tuning: Sample, held: Sample) -> bool:
+    def _trying_work(self, family: Family, visits: Visits | None, tuning: Sample, held: Sample) -> float:
+        """Nanoseconds: to build `family`, to tune it and to measure it."""
         query = 1000 * least_microseconds(family, self._shape, visits)
         searches = _TUNING_SEARCHES * len(tuning.vectors) + _MEASURED_SEARCHES * len(held.vectors)
-        n_exact = (1 if held.exclude is None else 2) + _FILTERED
-        return self._take(
-            family.building_nanoseconds(self._shape)
-            + searches * query
-            + exact_work(n_exact * len(held.vectors), self._shape),
-            family,
-        )
+        filtered = exact_work(_FILTERED * len(held.vectors), self._shape)
+        return family.building_nanoseconds(self._shape) + searches * query + filtered + self._asking_work(held)
+
+    def _drop_what_is_not_allowed(self, tuning: Sample, held: Sample, refining: Effort) -> None:
+        """Before any work: a trial is in vain if what it recommends cannot be built."""
+        before = self._asking_work(tuning)
+        if self._has_cells():
+            few = len(tuning.vectors) // _EVERY
+            before += exact_work(few, self._shape) + self._trial_work(QUICK, few)
+            before += self._trial_work(refining, len(tuning.vectors))
+        for family in tuple(self._remaining):
+            work = before + self._trying_work(family, None, tuning, held)
+            if not self.allowance.affords(work):
+                self._drop(family, self._too_much(work))
 
     def _take(self, work: float, *families: Family) -> bool:
         """Spend `work` for `families`, by default all that remain; drop them if it is not allowed."""
         if self.allowance.take(work):
             return True
-        needed = (self.allowance.spent + work) / self.allowance.total
         for family in families or tuple(self._remaining):
-            self._drop(family, f"choosing would take {needed:.1f} times the work that index.training_share allows")
+            self._drop(family, self._too_much(work))
         return False
+
+    def _too_much(self, work: float) -> str:
+        """The reason that `work` is not done; rounded up, so that a little too much does not look like enough."""
+        needed = ceil(100 * (self.allowance.spent + work) / self.allowance.total) / 100
+        return f"choosing would take {needed} times the work that index.training_share allows"
 
     def _try(
         self,
@@ -173,6 +193,13 @@ class AutomaticChoice:
     def _drop(self, family: Family, reason: str) -> None:
         self._remaining.remove(family)
         self.not_built.append(NotBuilt(family.name, reason))
+
+
+def most_work(shape: tuple[int, int], n_queries: int) -> float:
+    """Nanoseconds of one core in which `auto` has built every family, over item vectors of `shape` (n_items, d)."""
+    learning = MULTIPLICATION * (QUICK.multiplications(shape) + REFINED.multiplications(shape))
+    building = sum(family.building_nanoseconds(shape) for family in FAMILIES.values() if family.automatic)
+    return learning + building + exact_work((2 + _FILTERED) * n_queries, shape)
 
 
 def _rounded_down(times: float) -> float:

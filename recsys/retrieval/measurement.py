@@ -71,6 +71,14 @@ class Answered:
     def __len__(self) -> int:
         return len(self.sample.vectors)
 
+    def every(self, step: int) -> "Answered":
+        """One query in `step`."""
+        some = self.sample.rows(slice(0, None, step))
+        true = {
+            name: TopK(top.indices[::step], top.scores[::step], top.counts[::step]) for name, top in self.true.items()
+        }
+        return Answered(some, some.situations(), true)
+
 
 def answered(sample: Sample, exact: ItemSearch) -> Answered:
     """`sample` with the answers of `exact`: asked for long lists only, because a short list begins a long one."""

@@ -4,23 +4,33 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
+from typing import NamedTuple
 
 from recsys.data.arrays import Floats
 from recsys.retrieval.approximate_index import ApproximateIndex, SearchParameters
-from recsys.retrieval.measurement import Answered, surely_recalled
+from recsys.retrieval.measurement import Answered, recall, surely_recalled
 
 # Ties and rounding keep even a full scan a hair below one.
 _ALL = 0.9999
+# One query in so many tells parameters that are far from enough.
+_EVERY = 8
+
+
+class Tuned(NamedTuple):
+    """An index with the search parameters that were found, and whether they are enough."""
+
+    found: ApproximateIndex
+    enough: bool
 
 
 def cheapest_parameters(
     index: ApproximateIndex, tuning: Answered, *, target: float, least_probes: int = 1, limit: float = inf
-) -> ApproximateIndex:
+) -> Tuned:
     """`index` with the parameters that are estimated cheapest of those with which recall is at least `target`.
 
     Two standard errors above it, so that other queries meet it too, in every situation of `tuning`. No fewer than
     `least_probes` are tried, and nothing that is estimated to cost more than `limit`, in microseconds. If none of
-    these are enough, the largest of them.
+    these are enough, the largest of them. Whether the largest could be is asked of a few queries first.
     """
     ladder, vectors = index.family.probes(index.structure), tuning.sample.vectors
     probes = [each for each in ladder if each >= least_probes] or ladder[-1:]
@@ -29,13 +39,14 @@ def cheapest_parameters(
     for count in sorted(index.family.candidates):
         harder = [index.with_parameters(SearchParameters(each, count)) for each in probes]
         affordable = harder[: bisect_left(harder, True, key=partial(_dearer, vectors, cost))]
-        at = _first_that(partial(_is_enough, tuning, target), affordable)
+        hopeful = bool(affordable) and _may_be_enough(tuning.every(_EVERY), target, affordable[-1])
+        at = _first_that(partial(_is_enough, tuning, target), affordable) if hopeful else len(affordable)
         if at < len(affordable):
             best = affordable[at]
             cost = best.estimated_microseconds(vectors)
         elif affordable:
             largest = max(largest, affordable[-1], key=_size)
-    return best or largest
+    return Tuned(best or largest, best is not None)
 
 
 def _first_that(is_enough: Callable[[ApproximateIndex], bool], harder: Sequence[ApproximateIndex]) -> int:
@@ -55,6 +66,17 @@ def _size(index: ApproximateIndex) -> tuple[int, int]:
 
 def _dearer(vectors: Floats, limit: float, index: ApproximateIndex) -> bool:
     return index.estimated_microseconds(vectors) > limit
+
+
+def _may_be_enough(few: Answered, target: float, index: ApproximateIndex) -> bool:
+    """Whether recall on `few` queries is `target`, up to two standard errors, in every situation."""
+    vectors = few.sample.vectors
+    return all(
+        2 * recall(found, few.true[name]) - surely_recalled(found, few.true[name]) >= min(target, _ALL)
+        for name, found in (
+            (name, index.search(vectors, asked.k, exclude=asked.exclude)) for name, asked in few.situations.items()
+        )
+    )
 
 
 def _is_enough(tuning: Answered, target: float, index: ApproximateIndex) -> bool:

@@ -11,6 +11,7 @@ from pipelines.commands.doctor import judge
 from pipelines.forecast.forecast import Forecast, advise, forecast
 from pipelines.forecast.job_size import SampledSurvey, job_size
 from pipelines.forecast.steps import job_memory
+from pipelines.forecast.timing import index_seconds
 from recsys.data.cleaning import build_matrix
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.file_source import FileSource
@@ -84,6 +85,30 @@ class TestQuick:
         assert size.rows == pytest.approx(found.size.rows, rel=0.02)
         assert size.users == pytest.approx(found.size.users, rel=0.15)
         assert size.items == pytest.approx(found.size.items, rel=0.15)
+
+
+class TestIndexSeconds:
+    """A million items of 64 factors that few events were seen of: the index may take only a share of the training."""
+
+    def seconds(self, found: Forecast, config: PipelineConfig, n_items: int, **index: Any) -> float:
+        size = replace(found.size, n_items=n_items)
+        model = config.model.model_copy(update={"factors": 64})
+        section = config.index.model_copy(update=index)
+        return index_seconds(size, config.model_copy(update={"model": model, "index": section}))
+
+    def test_the_choice_takes_a_share_of_the_training(self, found: Forecast, finished: Finished) -> None:
+        small, large = (self.seconds(found, finished[0], 1_000_000, training_share=share) for share in (0.001, 0.002))
+        least = self.seconds(found, finished[0], 1_000_000, kind="exact")
+        assert 0 < large - least == pytest.approx(2 * (small - least))
+
+    def test_a_small_catalogue_stays_exact_and_a_family_by_name_is_built(
+        self, found: Forecast, finished: Finished
+    ) -> None:
+        exact = self.seconds(found, finished[0], 1_000_000, kind="exact")
+        assert self.seconds(found, finished[0], 1_000) == exact
+        assert self.seconds(found, finished[0], 1_000, kind="ivf_sq8") > exact
+        by_name = self.seconds(found, finished[0], 1_000_000, kind="ivf_sq8", training_share=0.001)
+        assert by_name > self.seconds(found, finished[0], 1_000_000, training_share=0.001)
 
 
 class TestDisk:

@@ -32,7 +32,7 @@ def _recall(index, sample):
 
 
 def test_a_higher_target_takes_more_work_and_is_met(index, sample, tuning):
-    tuned = [cheapest_parameters(index, tuning, target=target) for target in (0.6, 0.9, 0.98)]
+    tuned = [cheapest_parameters(index, tuning, target=target).found for target in (0.6, 0.9, 0.98)]
     for target, each in zip((0.6, 0.9, 0.98), tuned, strict=True):
         assert _recall(each, sample) >= target
     probes = [each.parameters.probes for each in tuned]
@@ -45,12 +45,13 @@ def test_if_no_parameters_are_enough_the_largest_are_taken(index, tuning):
     """The hundred best by codes of one byte are not quite the hundred best, even in all cells."""
     family = replace(index.family, candidates=(1,))
     short_sighted = ApproximateIndex(family, index.structure, index.exact, parameters=index.parameters)
-    found = cheapest_parameters(short_sighted, tuning, target=1.0)
+    found, enough = cheapest_parameters(short_sighted, tuning, target=1.0)
+    assert not enough
     assert found.parameters == SearchParameters(index.structure.n_cells, 1)
 
 
 def test_nothing_above_the_limit_is_tried(index, sample, tuning, monkeypatch):
-    free = cheapest_parameters(index, tuning, target=0.9)
+    free = cheapest_parameters(index, tuning, target=0.9).found
     limit = free.estimated_microseconds(sample.vectors) * 0.95
     tried, search = [], ApproximateIndex.search
 
@@ -59,16 +60,16 @@ def test_nothing_above_the_limit_is_tried(index, sample, tuning, monkeypatch):
         return search(self, *args, **options)
 
     monkeypatch.setattr(ApproximateIndex, "search", told)
-    found = cheapest_parameters(index, tuning, target=0.9, limit=limit)
+    found = cheapest_parameters(index, tuning, target=0.9, limit=limit).found
     assert 0 < found.estimated_microseconds(sample.vectors) <= limit
     assert tried
     assert max(tried) <= limit
 
 
 def test_fewer_probes_than_a_trial_found_are_not_tried(index, tuning):
-    free = cheapest_parameters(index, tuning, target=0.9)
+    free = cheapest_parameters(index, tuning, target=0.9).found
     more = free.parameters.probes * 2
-    assert cheapest_parameters(index, tuning, target=0.9, least_probes=more).parameters.probes >= more
+    assert cheapest_parameters(index, tuning, target=0.9, least_probes=more).found.parameters.probes >= more
 
 
 def test_exact_search_is_charged_for_every_dimension():
