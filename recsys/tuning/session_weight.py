@@ -23,10 +23,11 @@ _PATIENCE = 2  # weights in a row that are no better
 
 
 def find_session_weight(recommender: Recommender, sessions: RunningSessions, metric: str) -> SessionWeight:
-    """The weight of WEIGHTS with the best mean of `metric` ("ndcg@20") over the rest of the `sessions`.
+    """The weight of WEIGHTS that suits the rest of the `sessions` by the mean of `metric` ("ndcg@20").
 
-    Stops after two in a row that are no better. A weight other than 1 must be better than 1 by more than the standard
-    error of the paired difference.
+    Stops after two in a row that are no better. The model has learned from these users, which favours their history:
+    of the weights that are no worse than the best by more than the standard error of the paired difference, the
+    largest is taken. 1 stays unless the best is better than 1 by more than that.
     """
     if len(sessions) < MIN_USERS:
         few = f"{len(sessions)} users have a session to continue, fewer than {MIN_USERS}"
@@ -36,21 +37,29 @@ def find_session_weight(recommender: Recommender, sessions: RunningSessions, met
         scores.append(_scores(recommender, sessions, weight, metric))
         if _best(scores) < len(scores) - _PATIENCE:
             break
-    best = _best(scores)
-    gain = scores[best] - scores[0]
-    if gain.mean() <= gain.std() / np.sqrt(len(gain)):
-        best = 0
-    logger.info(
-        "session weight: users=%d weight=%g %s=%.4f", len(sessions), WEIGHTS[best], metric, scores[best].mean()
-    )
+    chosen = _chosen(scores)
+    found, score = WEIGHTS[chosen], scores[chosen].mean()
+    logger.info("session weight: users=%d weight=%g %s=%.4f", len(sessions), found, metric, score)
     return SessionWeight(
-        weight=WEIGHTS[best],
+        weight=found,
         metric=metric,
         n_users=len(sessions),
         session_gap=sessions.session_gap,
         tried=WEIGHTS[: len(scores)],
         scores=tuple(float(each.mean()) for each in scores),
     )
+
+
+def _chosen(scores: list[Values]) -> int:
+    best = scores[_best(scores)]
+    about_equal = [at for at, each in enumerate(scores) if _no_worse(each, best)]
+    return 0 if 0 in about_equal else max(about_equal)
+
+
+def _no_worse(values: Values, best: Values) -> bool:
+    """Whether `values`, float64 (n,), are below `best` by no more than the standard error of the difference."""
+    short = best - values
+    return bool(short.mean() <= short.std(ddof=1) / np.sqrt(len(short)))
 
 
 def _scores(recommender: Recommender, sessions: RunningSessions, weight: float, metric: str) -> Values:
