@@ -12,7 +12,7 @@ from recsys.progress import Progress
 from recsys.tuning.early_stopping import EXPONENTS, SHARES, Measured, Within, best_of, explored
 from recsys.tuning.settings import found_in_fit
 from recsys.tuning.validation import ValidationSet
-from recsys.tuning.work import WorkBudget, work_on
+from recsys.tuning.work import WorkBudget, neighbours_work, work_on
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ class Fits:
     tried: list[Tried] = field(default_factory=list)
     _known: dict[str, Tried | None] = field(default_factory=dict)
     _kinds: set[bool] = field(default_factory=set)
+    _learned: set[str] = field(default_factory=set)
 
     def fit(
         self, data: ValidationSet, model: FactorModelConfig, *, roughly: bool = False, share: float = 1.0
@@ -91,6 +92,7 @@ class Fits:
         return tried
 
     def _fit(self, data: ValidationSet, model: FactorModelConfig, roughly: bool) -> Tried | None:
+        self.budget.used += self._learning_neighbours(data, model)
         before, measured = self.budget.used, 0
 
         def keep_on(done: int, score: float) -> bool:
@@ -112,6 +114,14 @@ class Fits:
             logger.warning("settings that cannot be fitted are passed over: %s", error)
             return None
         return Tried(self._as_found(model, best_of(curve)), curve, data.train.n_users)
+
+    def _learning_neighbours(self, data: ValidationSet, model: FactorModelConfig) -> float:
+        """The work of learning neighbours that are not known yet."""
+        key = f"{data.train.n_users} {model.neighbours}"
+        if key in self._learned:
+            return 0.0
+        self._learned.add(key)
+        return neighbours_work(data.train.n_items, model)
 
     def _exponents(self, model: FactorModelConfig) -> tuple[float, ...]:
         return EXPONENTS if "popularity_exponent" in self.keys else (model.popularity_exponent,)

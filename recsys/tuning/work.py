@@ -15,6 +15,7 @@ _PER_ROW = 0.17  # per factor squared and iteration: the dense part of the solve
 _PER_NEIGHBOUR = 0.05  # per item and neighbour cubed: the solve of its regression
 _PER_PRODUCT = 0.03  # per factor and score
 _PER_SCORE = 30.0  # to find the best of them, and to compare these with the holdout
+_PER_MEASUREMENT = 5e7  # what does not grow with the scores
 
 
 def fit_work(shape: tuple[int, int], entries: int, model: FactorModelConfig, *, iterations: int) -> float:
@@ -27,8 +28,7 @@ def fit_work(shape: tuple[int, int], entries: int, model: FactorModelConfig, *, 
 def night_work(shape: tuple[int, int], entries: int, model: FactorModelConfig) -> float:
     """Nanoseconds of what a night fits: the model twice, its neighbours, and the choice of its settings."""
     iterations = model.iterations if isinstance(model, IterativeConfig) else 1
-    neighbours = _PER_NEIGHBOUR * shape[1] * float(min(model.neighbours, shape[1])) ** 3
-    fits = 2 * (fit_work(shape, entries, model, iterations=iterations) + neighbours)
+    fits = 2 * (fit_work(shape, entries, model, iterations=iterations) + neighbours_work(shape[1], model))
     return fits * (1 + (model.auto_share if model.auto else 0))
 
 
@@ -36,8 +36,13 @@ def work_on(data: ValidationSet, model: FactorModelConfig, *, iterations: int, m
     """Nanoseconds of a fit on the train side of `data`, and of ranking all items for its users so many times."""
     train = data.train.csr
     scores = len(data.user) * train.shape[1]
-    measured = measurements * scores * (_PER_SCORE + _PER_PRODUCT * model.factors)
+    measured = measurements * (_PER_MEASUREMENT + scores * (_PER_SCORE + _PER_PRODUCT * model.factors))
     return fit_work(train.shape, train.nnz, model, iterations=iterations) + measured
+
+
+def neighbours_work(n_items: int, model: FactorModelConfig) -> float:
+    """Nanoseconds of learning the neighbours of all items."""
+    return _PER_NEIGHBOUR * n_items * float(min(model.neighbours, n_items)) ** 3
 
 
 @dataclass
