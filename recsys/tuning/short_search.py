@@ -28,9 +28,9 @@ from recsys.tuning.open_settings import (
     steps_around,
     with_all_to_find,
 )
-from recsys.tuning.trial_fits import Fits, Tried, best_fit, rough_work, score_of
+from recsys.tuning.trial_fits import Fits, Tried, best_fit, rough_fit_work, rough_work, score_of
 from recsys.tuning.validation import Validation, ValidationSet
-from recsys.tuning.work import WorkBudget, fit_work
+from recsys.tuning.work import WorkBudget, fit_work, work_on
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +39,12 @@ _LOW = 64  # the dimension of the first stage, at most
 _FINALISTS = 3  # of the first stage
 _FIRST_SHARE = 0.4  # of the work, for the first stage
 _FIRST_FITS = 11  # that it makes if it can
-_FEW_USERS = 1_000  # validation users of the first stage on a large log, and the least it trains on
+_ENOUGH = 1.5  # times the work of one of these: the whole log is worth a few candidates less
+_FEW_USERS = (500, 1_000)  # validation users of the first stage on a large log; it trains on 1,000 at least
+_FROM_RANDOM = 10  # iterations that a random start needs
 _RESAMPLES = 1_000  # for the interval of a gain, if the report has none
 _ITERATIONS = 5  # of each of the two fits of a night that the work is compared with
-LEAST_WORK = 15e9  # about fifteen seconds: on a small log the fits of a night are no measure
+LEAST_WORK = 20e9  # about twenty seconds: on a small log the fits of a night are no measure
 
 
 @dataclass(frozen=True)
@@ -153,10 +155,13 @@ def _low(sizes: Sequence[int]) -> int:
 def _sample(data: ValidationSet, low: FactorModelConfig, budget: WorkBudget, *, seed: int) -> ValidationSet:
     """So much of `data` that the first stage can try all it means to, within its share of the work."""
     each = _FIRST_SHARE * budget.limit / _FIRST_FITS
-    few = data.sample(data.train.n_users, _FEW_USERS, seed=seed)
-    if (work := rough_work(few, low)) <= each:
-        return data if rough_work(data, low) <= each else few
-    return data.sample(max(_FEW_USERS, int(data.train.n_users * each / work)), _FEW_USERS, seed=seed)
+    if (work := rough_work(data, low)) <= _ENOUGH * each:
+        return data
+    fit = rough_fit_work(data, low)
+    measuring = (work - fit) / max(1, len(data.user))
+    n_users = min(_FEW_USERS[1], max(_FEW_USERS[0], int(each / 2 / measuring)))
+    share = max(each - n_users * measuring, each / 4) / fit
+    return data.sample(max(_FEW_USERS[1], int(data.train.n_users * share)), n_users, seed=seed)
 
 
 def _found(search: _Search, serving: Serving | None) -> Found:
@@ -209,7 +214,12 @@ def _best_of_all(search: _Search, kept: Tried | None) -> Tried:
 
 
 def _at(search: _Search, model: FactorModelConfig) -> list[Tried]:
-    fitted = search.fits.fit(search.data, with_all_to_find(model, search.keys))
+    """`model` on the whole train side; from the spectral start if too little work is left for random vectors."""
+    model = with_all_to_find(model, search.keys)
+    long = work_on(search.data, model, iterations=_FROM_RANDOM, measurements=_FROM_RANDOM)
+    if "start" in search.keys and not search.fits.budget.allows(long):
+        model = model.model_copy(update={"start": "spectral"})
+    fitted = search.fits.fit(search.data, model)
     return [] if fitted is None else [fitted]
 
 
@@ -231,11 +241,11 @@ def _at_sizes(search: _Search, model: FactorModelConfig) -> list[Tried]:
     """`model` at the highest dimension, and at lower ones up to the first that is no better than the one before."""
     tried: list[Tried] = []
     for size in reversed(search.sizes):
-        fitted = search.fits.fit(search.data, with_all_to_find(at_size(model, size), search.keys))
-        if fitted is None:
+        fitted = _at(search, at_size(model, size))
+        if not fitted:
             break
-        tried.append(fitted)
-        if len(tried) > 1 and fitted.score <= tried[-2].score:
+        tried += fitted
+        if len(tried) > 1 and tried[-1].score <= tried[-2].score:
             break
     return tried
 

@@ -3,7 +3,7 @@
 import pytest
 
 from recsys.models.factors.als import AlsConfig
-from recsys.tuning.work import fit_work, neighbours_work, night_work
+from recsys.tuning.work import fit_work, night_work
 
 SHAPE, ENTRIES = (2_000, 1_000), 50_000
 
@@ -26,9 +26,3 @@ def test_neighbours_are_learned_for_each_item_and_no_more_than_there_are_items()
     assert night_work((50, 20), 100, AlsConfig(auto=False, neighbours=100)) == pytest.approx(
         night_work((50, 20), 100, AlsConfig(auto=False, neighbours=20))
     )
-
-
-def test_neighbours_are_learned_for_every_item() -> None:
-    few, all_of_them = AlsConfig(neighbours=10), AlsConfig(neighbours=100)
-    assert neighbours_work(40, few) == 2 * neighbours_work(20, few)
-    assert neighbours_work(40, all_of_them) == neighbours_work(40, AlsConfig(neighbours=40)) > neighbours_work(40, few)
