@@ -9,7 +9,7 @@ from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_solver.sizes import block_entries
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.fold_in import KEPT_BYTES, STACK_BYTES
-from recsys.models.factors.spectral import COLUMNS_AT_ONCE, OVERSAMPLING
+from recsys.models.factors.spectral import OVERSAMPLING
 from recsys.models.neighbours.ease import needed_bytes
 
 _FLOAT = 4
@@ -63,14 +63,9 @@ def spectral_phases(shape: Shape, model: AlsConfig) -> list[Phase]:
     """spectral_start without its matrix: the last pass over users and items."""
     values = Term.of("normalised values", _FLOAT * shape.entries)
     columns = min(model.factors + OVERSAMPLING, shape.users, shape.items)
-    threads = min(
-        os.cpu_count() or 1, -(-columns // COLUMNS_AT_ONCE)
-    )  # each holds some columns of a product, of both sides
-    product = threads * _FLOAT * min(COLUMNS_AT_ONCE, columns) * shape.rows
     block = _FLOAT * columns * shape.users
     blocks = Term.of("item directions", _FLOAT * columns * shape.items)
-    # The users' block of a pass, and its orthonormal basis.
-    users = Term.of("users' blocks", block + max(block, product))
+    users = Term.of("user directions", block)
     return [Phase("spectral start", (values, blocks, users))]
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from recsys.config import Section
 from recsys.data.arrays import Floats, read_only, save_array
-from recsys.data.matrix import Csr, check_canonical, scale_entries
+from recsys.data.matrix import Csr, check_canonical, entries_per_column, scale_entries
 from recsys.errors import ArtifactError, DataError
 
 
@@ -115,8 +115,8 @@ def fit_confidence(csr: Csr, config: ConfidenceConfig) -> ConfidenceWeighting:
     """
     if csr.nnz == 0:
         raise DataError("weighting: the training matrix holds no entries")
-    n_users, n_items = csr.shape
-    degree = np.bincount(csr.indices, minlength=n_items).astype(np.float32)
+    n_users = csr.shape[0]
+    degree = entries_per_column(csr).astype(np.float32)
     settings = ConfidenceSettings(
         kind=config.weighting,
         alpha=config.alpha,

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Floats, read_only
 from recsys.data.matrix import Csr, scale_entries
 from recsys.map_ordered import map_ordered
 from recsys.progress import Progress, silent
@@ -89,13 +88,13 @@ def singular_vectors(
     with threadpool_limits(1, "blas"):  # the order of BLAS sums depends on the number of threads
         for done in range(_PASSES):
             left = _orthonormal(_product(matrix, right, blocks), blocks)
-            right = _orthonormal(_product(matrix.T, left, blocks), blocks)
+            right = _orthonormal(_product(matrix, left, blocks, transposed=True), blocks)
             del left
             progress("spectral start", done + 1, _PASSES + 1)
         left = _product(matrix, right, blocks)
         scale, rotation = (found[..., :rank] for found in _singular(left, blocks))
         left = _rotated(left, rotation / scale, blocks)
-        right = _product(matrix.T, left, blocks)
+        right = _product(matrix, left, blocks, transposed=True)
         right /= scale
     progress("spectral start", _PASSES + 1, _PASSES + 1)
     return left, scale, right
@@ -126,7 +125,7 @@ def _normalised(csr: Csr) -> Csr:
 
 
 def _orthonormal(columns: Floats, blocks: Blocks) -> Floats:
-    """An orthonormal basis of the span of `columns`; directions that are rounding errors are left out."""
+    """An orthonormal basis of the span of `columns`, in their memory; directions that are rounding errors are out."""
     scale, rotation = _singular(columns, blocks)
     return _rotated(columns, rotation / scale, blocks)
 
@@ -148,26 +147,35 @@ def _in_threads(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterat
     return map_ordered(work, tasks, threads=os.cpu_count())
 
 
-def _product(matrix: sp.csr_matrix | sp.csc_matrix, dense: Floats, blocks: Blocks) -> Floats:
-    """float32 (n, w), C-contiguous: `matrix` (n, m) times `dense` (m, w)."""
-    product = np.empty((matrix.shape[0], dense.shape[1]), np.float32)
+def _product(matrix: Csr, dense: Floats, blocks: Blocks, *, transposed: bool = False) -> Floats:
+    """float32 (n, w), C-contiguous: `matrix` (n, m), or the transpose of `matrix` (m, n), times `dense` (m, w)."""
+    from recsys.models.factors.sparse_product import multiply, multiply_transposed  # noqa: PLC0415 (numba)
+
+    product = np.empty((matrix.shape[1 if transposed else 0], dense.shape[1]), np.float32)
+    indptr, indices = matrix.indptr.astype(np.int64), np.asarray(matrix.indices, np.int32)
+    entries = (read_only(indptr), read_only(indices), read_only(np.asarray(matrix.data)))
+    kernel, source = multiply_transposed if transposed else multiply, read_only(dense)
 
     def fill(columns: slice) -> None:
-        product[:, columns] = matrix @ np.ascontiguousarray(dense[:, columns])
+        kernel(entries, source, columns.start, min(columns.stop, dense.shape[1]), product)
 
     deque(_in_threads(fill, blocks.of_columns(dense)), maxlen=0)
     return product
 
 
 def _rotated(columns: Floats, rotation: Floats, blocks: Blocks) -> Floats:
-    """float32 (n, r), C-contiguous: `columns` (n, w) times `rotation` (w, r)."""
-    product = np.empty((len(columns), rotation.shape[1]), np.float32)
+    """float32 (n, r), C-contiguous: `columns` (n, w) times `rotation` (w, r), r <= w, in the memory of `columns`.
 
-    def fill(rows: slice) -> None:
-        np.matmul(columns[rows], rotation, out=product[rows])
-
-    deque(_in_threads(fill, blocks.of_rows(columns)), maxlen=0)
-    return product
+    A block of the result ends before the next block of `columns` starts, so nothing is overwritten before it is read.
+    """
+    n, rank = len(columns), rotation.shape[1]
+    flat = columns.reshape(-1)
+    parts = _in_threads(lambda rows: columns[rows] @ rotation, blocks.of_rows(columns))
+    for rows, part in zip(blocks.of_rows(columns), parts, strict=True):
+        flat[rows.start * rank : rows.start * rank + part.size] = part.reshape(-1)
+    del flat
+    columns.resize((n, rank), refcheck=False)  # the rest of the memory is given back
+    return columns
 
 
 def _padded(vectors: Floats, factors: int, rng: np.random.Generator) -> Floats:
