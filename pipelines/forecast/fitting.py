@@ -9,7 +9,7 @@ from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_solver.sizes import block_entries
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.fold_in import KEPT_BYTES, STACK_BYTES
-from recsys.models.factors.spectral import OVERSAMPLING
+from recsys.models.factors.spectral import OVERSAMPLING, ROWS_AT_ONCE
 from recsys.models.neighbours.ease import needed_bytes
 
 _FLOAT = 4
@@ -66,7 +66,9 @@ def spectral_phases(shape: Shape, model: AlsConfig) -> list[Phase]:
     block = _FLOAT * columns * shape.users
     blocks = Term.of("item directions", _FLOAT * columns * shape.items)
     users = Term.of("user directions", block)
-    return [Phase("spectral start", (values, blocks, users))]
+    # One per thread, one ahead, and the one that is written back.
+    parts = Term.of("blocks of rows", min(block, ((os.cpu_count() or 1) + 2) * _FLOAT * columns * ROWS_AT_ONCE))
+    return [Phase("spectral start", (values, blocks, users, parts))]
 
 
 def als_phase(shape: Shape, model: AlsConfig, confidence: Term) -> Phase:

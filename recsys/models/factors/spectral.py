@@ -23,8 +23,8 @@ OVERSAMPLING, _PASSES = 32, 2
 # Squared singular values below this share of the largest are rounding errors of float32.
 _NEGLIGIBLE = 1e-6
 
-COLUMNS_AT_ONCE = 48
-"""Columns of a dense block that stay in the cache while a sparse matrix runs over them."""
+COLUMNS_AT_ONCE, ROWS_AT_ONCE = 48, 4096
+"""Columns of a dense block that stay in the cache while a sparse matrix runs over them, and rows of a product."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Blocks:
     The splits do not depend on the number of threads, and so neither do the last bits of the result.
     """
 
-    rows: int = 4096
+    rows: int = ROWS_AT_ONCE
     columns: int = COLUMNS_AT_ONCE
 
     def of_rows(self, array: Floats) -> list[slice]:

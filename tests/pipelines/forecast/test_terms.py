@@ -103,6 +103,7 @@ def test_early_stopping_holds_the_train_side_twice(config: PipelineConfig) -> No
 
 
 def test_the_spectral_start(matrix: InteractionMatrix, shape: Shape) -> None:
+    spectral_start(matrix.csr[:50].copy(), 2, seed=1)  # compiled code, which is loaded once, is not counted
     peak = traced_peak(lambda: spectral_start(matrix.csr, MODEL.factors, seed=1))
     assert largest(spectral_phases(shape, MODEL)) == pytest.approx(peak, rel=0.15)
 
