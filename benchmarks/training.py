@@ -6,7 +6,8 @@
 A synthetic log of our generator (138,000 users, 27,000 items; 53 million events make about 20 million entries), with
 a tenth of the entries held out. The target is the ndcg@20 of implicit after --iterations; both sides are timed until
 they are within 0.5 % of it, measured after every iteration with the clock stopped. implicit gets the weighted matrix;
-ours starts from the counts. Each fit runs in its own process. Memory is the peak growth of the process, divided by
+ours starts from the counts, with implicit's solver and with the compiled one, whose loops are loaded before.
+Each fit runs in its own process. Memory is the peak growth of the process, divided by
 matrix and factors: the entries (8 bytes each) and the vectors.
 """
 
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import shop
@@ -43,6 +44,9 @@ NEAR = 0.995
 """Tolerance, as a share of the converged ndcg@20."""
 
 OUR_ITERATIONS = 4
+OURS: dict[str, Literal["implicit", "compiled"]] = {"recsys": "implicit", "recsys, compiled": "compiled"}
+"""Our sides, and the solver of each."""
+
 _MIB = 2**20
 
 
@@ -117,6 +121,7 @@ def curve_of_ours(csr: Csr, config: AlsConfig, exam: Exam) -> list[tuple[float, 
         curve.append((elapsed, exam.ndcg(model.embeddings.users, model.embeddings.scoring_items)))
 
     matrix = _matrix(csr)
+    _load_code(csr, config)
     started = time.perf_counter()
     fit_model(matrix, config, on_iteration=look)
     return curve
@@ -129,11 +134,17 @@ def _matrix(csr: Csr) -> InteractionMatrix:
 
 def growth(variant: str, csr: Csr, config: AlsConfig) -> float:
     """Peak growth of this process in MiB while one iteration is fitted, the matrix included."""
-    if variant == "recsys":
+    if variant in OURS:
         matrix, once = _matrix(csr), config.model_copy(update={"iterations": 1})
+        _load_code(csr, config)
         return shop.growth(lambda: fit_model(matrix, once))
     with threadpool_limits(1, "blas"):
         return shop.growth(lambda: _fit_bare(csr, config))
+
+
+def _load_code(csr: Csr, config: AlsConfig) -> None:
+    """Compile or load the loops of a fit, which a process does once."""
+    fit_model(_matrix(Csr(csr[:1000])), config.model_copy(update={"factors": 4, "iterations": 1}))
 
 
 def _fit_bare(csr: Csr, config: AlsConfig) -> None:
@@ -144,22 +155,22 @@ def _fit_bare(csr: Csr, config: AlsConfig) -> None:
 def compare(folder: Path, factors: int, iterations: int) -> str:
     """One row of the table: seconds of both sides to the same quality, their ratio, and memory."""
     curves = {}
-    for variant, most in (("implicit", iterations), ("recsys", OUR_ITERATIONS)):
+    for variant, most in (("implicit", iterations), *((ours, OUR_ITERATIONS) for ours in OURS)):
         curves[variant] = _child("curve", variant, folder, factors, most)
         shown = "  ".join(f"{ndcg:.4f} after {seconds:.1f} s" for seconds, ndcg in curves[variant])
         print(f"{factors} factors, {variant}: {shown}", flush=True)
     target = NEAR * curves["implicit"][-1][1]
     reached = {name: _first(curve, target) for name, curve in curves.items()}
-    held = _child("growth", "recsys", folder, factors, 1), _child("growth", "implicit", folder, factors, 1)
+    held = [_child("growth", variant, folder, factors, 1) for variant in (*OURS, "implicit")]
     base = (8 * np.load(folder / "train.data.npy", mmap_mode="r").size + 4 * factors * sum(SHAPE)) / _MIB
-    ours, theirs = reached["recsys"], reached["implicit"]
-    ratio = f"{ours[1] / theirs[1]:.2f}" if ours and theirs else "not reached"
+    theirs = reached["implicit"]
+    ours = [reached[variant] for variant in OURS]
+    ratios = [f"{mine[1] / theirs[1]:.2f}" if mine and theirs else "not reached" for mine in ours]
     cells = (
         str(factors),
         f"{target:.4f}",
         _told(theirs),
-        _told(ours),
-        ratio,
+        *(cell for pair in zip(map(_told, ours), ratios, strict=True) for cell in pair),
         *(f"{grown / base:.2f}" for grown in held),
     )
     return f"| {' | '.join(cells)} |"
@@ -182,9 +193,10 @@ def _child(part: str, variant: str, folder: Path, factors: int, iterations: int)
 
 def _measure(part: str, variant: str, folder: Path, config: AlsConfig) -> Any:
     csr = load_csr(folder / "train", SHAPE)
+    config = config.model_copy(update={"solver": OURS.get(variant, config.solver)})
     if part == "growth":
         return growth(variant, csr, config)
-    curve = curve_of_ours if variant == "recsys" else curve_of_implicit
+    curve = curve_of_ours if variant in OURS else curve_of_implicit
     return curve(csr, config, Exam(folder))
 
 
@@ -206,8 +218,10 @@ def main() -> None:
         n_entries = make_data(folder, args.events)
         print(f"{args.events:,} events, {n_entries:,} entries to train on, {SHAPE[0]:,} x {SHAPE[1]:,}", flush=True)
         rows = [compare(folder, factors, args.iterations) for factors in args.factors]
-    print("| factors | ndcg@20 wanted | implicit | recsys | ratio | memory, recsys | memory, implicit |")
-    print("| --: | --: | --: | --: | --: | --: | --: |", *rows, sep="\n")
+    sides = " | ".join(f"{name} | ratio" for name in OURS)
+    memory = " | ".join(f"memory, {name}" for name in (*OURS, "implicit"))
+    print(f"| factors | ndcg@20 wanted | implicit | {sides} | {memory} |")
+    print("|" + " --: |" * (4 + 3 * len(OURS)), *rows, sep="\n")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ The objective is that of Hu, Koren, Volinsky, "Collaborative Filtering for Impli
     sum over all users u and items i of  c_ui (p_ui - x_u . y_i)^2  +  regularization (sum |x_u|^2 + sum |y_i|^2)
 
 For stored entries p_ui is 1 and c_ui the stored confidence; for all others p_ui = 0 and c_ui = 1. A stored confidence
-replaces the 1, rather than being added to it. The regularization is the same for every row.
+replaces the 1, rather than being added to it. The regularization is the same for every row. Our own solver takes
+`unobserved_weight` in place of the 1, and a regularization that grows with a row's entries: `AlsObjective`.
 One iteration improves every user's vector, then every item's, by three steps of conjugate gradient from its last
 value: Takacs, Pilaszy, Tikk, "Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative
 Filtering" (2011). A row without entries gets the zero vector. `recsys.models.factors.als_model` solves the users once
@@ -53,6 +54,16 @@ class AlsConfig(ConfidenceConfig, WarmStartConfig):
         0.1, ge=-1, le=1, description="scores are multiplied by n_users_of_item ** this"
     )
     regularization: float = Field(20.0, ge=0, description="added to the diagonal of every solve")
+    regularization_exponent: float = Field(
+        0.0,
+        ge=0,
+        le=2,
+        description='solver = "compiled": the regularization of a row is multiplied by (its entries + '
+        "unobserved_weight * all it could have) ** this",
+    )
+    unobserved_weight: float = Field(
+        1.0, gt=0, description='solver = "compiled": what a pair that is not in the log weighs in the fit'
+    )
     iterations: int = Field(5, ge=1, description="at most; one iteration solves all users, then all items")
     start: Literal["spectral", "random"] = Field(
         "spectral",
@@ -75,12 +86,16 @@ class AlsConfig(ConfidenceConfig, WarmStartConfig):
     @property
     def objective(self) -> AlsObjective:
         """What is minimised, apart from the confidences."""
-        return AlsObjective(self.regularization)
+        return AlsObjective(self.regularization, self.regularization_exponent, self.unobserved_weight)
 
     @model_validator(mode="after")
-    def _our_solver_has_no_gpu(self) -> Self:
+    def _the_solver_can(self) -> Self:
         if self.solver == "compiled" and self.gpu:
             raise ValueError('gpu = true needs solver = "implicit", got solver = "compiled"')
+        for key, plain in (("regularization_exponent", 0), ("unobserved_weight", 1)):
+            value = getattr(self, key)
+            if self.solver == "implicit" and value != plain:
+                raise ValueError(f'{key} = {value:g} needs solver = "compiled", got solver = "implicit"')
         return self
 
 

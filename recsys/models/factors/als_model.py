@@ -1,7 +1,7 @@
 """AlsModel: what ALS learned, and the exact solve that makes a vector for a user who was not in training."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -19,6 +19,7 @@ from recsys.models.factors.embeddings import Embeddings, popularity_scale
 from recsys.models.factors.fold_in import UserEquations
 from recsys.models.factors.model import OnIteration
 from recsys.models.factors.model_file import NAME, read_model_file, write_model_file
+from recsys.models.factors.objective import AlsObjective
 from recsys.models.factors.spectral import spectral_start
 from recsys.models.neighbours.weights import NeighbourWeights, with_neighbours_part
 from recsys.progress import Progress, silent
@@ -29,8 +30,9 @@ class AlsModel:
     """A FactorModel learned by alternating least squares.
 
     A user's vector is the exact solution for the item vectors: that of training, and that of a history folded in.
-    `weighting`: turns counts into confidence. `regularization`: of the fit. `losses`: training loss after each
-    iteration, empty unless `log_loss`; the exact solution of the users after the last one is not in it.
+    `weighting`: turns counts into confidence. `regularization`, `regularization_exponent`, `unobserved_weight`: see
+    `AlsObjective`. `losses`: training loss after each iteration, empty unless `log_loss`; the exact solution of the
+    users after the last one is not in it.
     """
 
     embeddings: Embeddings
@@ -38,6 +40,8 @@ class AlsModel:
     regularization: float
     losses: tuple[float, ...] = ()
     neighbours: NeighbourWeights | None = None
+    regularization_exponent: float = 0.0
+    unobserved_weight: float = 1.0
 
     algorithm: ClassVar[str] = "als"
 
@@ -64,10 +68,15 @@ class AlsModel:
         parts = self.equations.contributions(confidence, targets) * scale[:, None]
         return with_neighbours_part(parts, self.neighbours, history, targets, emphasis=emphasis)
 
+    @property
+    def objective(self) -> AlsObjective:
+        """What the fit minimised, apart from the confidences."""
+        return AlsObjective(self.regularization, self.regularization_exponent, self.unobserved_weight)
+
     @cached_property
     def equations(self) -> UserEquations:
         """What every fold-in needs, cached: two float64 (d, d) and the item vectors."""
-        return UserEquations.of(self.embeddings.items, self.regularization)
+        return UserEquations.of(self.embeddings.items, self.objective)
 
     def rotated(self, rotation: Floats) -> "AlsModel":
         """The same model in another basis. `rotation`: float32 (d, d), orthogonal."""
@@ -87,7 +96,7 @@ class AlsModel:
         if self.neighbours is not None:
             self.neighbours.save(folder)
         self.weighting.save(folder)
-        write_model_file(folder, "als", regularization=self.regularization, losses=list(self.losses))
+        write_model_file(folder, "als", **asdict(self.objective), losses=list(self.losses))
 
     @staticmethod
     def load(folder: Path) -> "AlsModel":
@@ -95,11 +104,15 @@ class AlsModel:
         settings = read_model_file(folder)
         try:
             regularization, losses = float(settings["regularization"]), tuple(map(float, settings["losses"]))
+            exponent = float(settings.get("regularization_exponent", 0.0))
+            unobserved = float(settings.get("unobserved_weight", 1.0))
         except (ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{folder / NAME}: expected regularization and losses: {error}") from error
         embeddings = Embeddings.load(folder)
         neighbours = NeighbourWeights.load(folder, len(embeddings.items))
-        return AlsModel(embeddings, ConfidenceWeighting.load(folder), regularization, losses, neighbours)
+        return AlsModel(
+            embeddings, ConfidenceWeighting.load(folder), regularization, losses, neighbours, exponent, unobserved
+        )
 
 
 def train_als(
@@ -120,7 +133,8 @@ def train_als(
     scale = popularity_scale(weighting.item_degree, config.popularity_exponent)
 
     def model(users: Floats, items: Floats, losses: tuple[float, ...] = ()) -> AlsModel:
-        return AlsModel(Embeddings(users, items, scale), weighting, config.regularization, losses)
+        objective = asdict(config.objective)
+        return AlsModel(Embeddings(users, items, scale), weighting, losses=losses, **objective)
 
     # Computed before the confidence, so that the two are never in memory together.
     first = _first_vectors(matrix.csr, config, progress) if start is None else (start.users, start.items)
@@ -133,7 +147,7 @@ def train_als(
         progress=progress,
         on_iteration=on_iteration and _with_model(on_iteration, model),
     )
-    equations = UserEquations.of(fit.items, config.regularization)
+    equations = UserEquations.of(fit.items, config.objective)
     users = equations.solve(confidence, out=fit.users, threads=config.threads or None, progress=progress)
     return model(users, fit.items, fit.losses)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -14,6 +14,7 @@ from recsys.data.confidence import ConfidenceWeighting
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.map_ordered import map_ordered, one_blas_thread
+from recsys.models.factors.objective import AlsObjective
 from recsys.progress import Progress, silent
 
 # A history of up to d / 5 items is solved in its own dimension, a longer one in d dimensions: what is faster for one
@@ -62,22 +63,33 @@ class UserEquations:
     factorisation, and so are all if the spectrum is too wide. Which of the two depends on the row's length alone,
     every product of a row has the same shape in any company, and BLAS has one thread: to the bit, a row's result does
     not depend on the other rows, nor on the number of threads.
+
+    `objective`: with a `regularization_exponent` above 0 the regularization is that of a row with m entries, so
+    rows of one length share it; `unseen` and `spectrum` hold that of an empty row, the smallest. With an
+    `unobserved_weight` alpha0 both sides of the equation are divided by it: c / alpha0, regularization / alpha0.
     """
 
     items: Floats
     unseen: Doubles
     spectrum: Doubles
     basis: Doubles
+    objective: AlsObjective
 
     @staticmethod
-    def of(items: Floats, regularization: float) -> "UserEquations":
-        """The equations for `items`, float32 (n_items, d); they are used, not copied."""
+    def of(items: Floats, objective: AlsObjective | float) -> "UserEquations":
+        """The equations for `items`, float32 (n_items, d); they are used, not copied.
+
+        `objective`: a number is the regularization of every row.
+        """
+        if not isinstance(objective, AlsObjective):
+            objective = AlsObjective(objective)
         with one_blas_thread():  # the order of sums, and so the last bits, would depend on the threads
             gram = gram_matrix(items)
             spectrum, basis = _eigen(gram)
+        regularization = _regularization(objective, 0, len(items))
         unseen = gram
         np.fill_diagonal(unseen, gram.diagonal() + regularization)
-        return UserEquations(items, unseen, spectrum + regularization, basis)
+        return UserEquations(items, unseen, spectrum + regularization, basis, objective)
 
     def solve(
         self,
@@ -94,7 +106,7 @@ class UserEquations:
         Raises ModelError if `confidence` is over other items, or a row has no unique solution.
         """
         self._check(confidence)
-        n = confidence.shape[0]
+        confidence, n = self._relative(confidence), confidence.shape[0]
         vectors = np.empty((n, self.items.shape[1]), np.float32) if out is None else out
         blocks = _blocks(confidence)
         with one_blas_thread():
@@ -120,7 +132,10 @@ class UserEquations:
         self._check(confidence)
         if confidence.shape[0] != 1:
             raise ModelError(f"contributions: {confidence.shape[0]} histories, expected one")
-        weight = confidence.data.astype(np.float64)
+        weight = self._relative(confidence).data.astype(np.float64)
+        return self._of_length(len(weight))._parts(confidence, weight, targets)
+
+    def _parts(self, confidence: Csr, weight: Doubles, targets: Indices) -> Doubles:
         with one_blas_thread():
             size = np.array(len(weight) + len(targets))
             if len(weight) and self._is_short(size):
@@ -136,6 +151,22 @@ class UserEquations:
         """Largest by smallest value of the spectrum; infinite if the smallest is not above zero."""
         low, high = float(self.spectrum.min(initial=np.inf)), float(self.spectrum.max(initial=0))
         return high / low if low > 0 else np.inf
+
+    def _relative(self, confidence: Csr) -> Csr:
+        """Confidences divided by the weight of what was not observed."""
+        if self.objective.unobserved_weight == 1:
+            return confidence
+        values = confidence.data / np.float32(self.objective.unobserved_weight)
+        return Csr((values, confidence.indices, confidence.indptr), shape=confidence.shape)
+
+    def _of_length(self, n_entries: int) -> "UserEquations":
+        """The equations of rows with `n_entries`, which is this object if every row has the same regularization."""
+        if self.objective.regularization_exponent == 0:
+            return self
+        n_items = len(self.items)
+        more = _regularization(self.objective, n_entries, n_items) - _regularization(self.objective, 0, n_items)
+        unseen = self.unseen + more * np.eye(len(self.unseen))
+        return replace(self, unseen=unseen, spectrum=self.spectrum + more)
 
     def _check(self, confidence: Csr) -> None:
         if len(self.items) != confidence.shape[1]:
@@ -179,12 +210,14 @@ class UserEquations:
         for stack in self._stacks(length, short):
             entries = first[stack][:, None] + np.arange(length[stack[0]])
             weight = confidence.data[entries].astype(np.float64)
-            vectors[stack] = self._solve_short(confidence.indices[entries], weight, kept)
+            vectors[stack] = self._of_length(int(length[stack[0]]))._solve_short(
+                confidence.indices[entries], weight, kept
+            )
         for row in np.flatnonzero((length > 0) & ~short):
             stored = slice(first[row], first[row] + length[row])
             known = self.items[confidence.indices[stored]].astype(np.float64)
             weight = confidence.data[stored].astype(np.float64)
-            vectors[row] = self._solve_long(known, weight, weight @ known)
+            vectors[row] = self._of_length(int(length[row]))._solve_long(known, weight, weight @ known)
         return vectors
 
     def _stacks(self, length: Indices, short: Bools) -> Iterator[Indices]:
@@ -224,6 +257,12 @@ def gram_matrix(items: Floats, *, block_rows: int = 65_536) -> Doubles:
         block = items[start : start + block_rows].astype(np.float64)
         gram += block.T @ block
     return gram
+
+
+def _regularization(objective: AlsObjective, n_entries: int, n_items: int) -> float:
+    """Of a row with `n_entries`, in units of the weight of what was not observed."""
+    own = objective.row_regularization(np.array([n_entries], np.int32), n_items)
+    return float(own[0]) / objective.unobserved_weight
 
 
 def _eigen(gram: Doubles) -> tuple[Doubles, Doubles]:

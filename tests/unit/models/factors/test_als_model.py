@@ -136,6 +136,8 @@ def test_files_are_readable_elsewhere(tmp_path, model):
     assert json.loads((tmp_path / "model.json").read_text()) == {
         "algorithm": "als",
         "regularization": 0.5,
+        "regularization_exponent": 0.0,
+        "unobserved_weight": 1.0,
         "losses": list(model.losses),
     }
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from pydantic import ValidationError
 
 from recsys.errors import ModelError
 from recsys.models.factors.als import AlsConfig, fit_als
+from recsys.models.factors.als_model import AlsModel, train_als
 from recsys.models.factors.als_solver.blocks import column_blocks, row_blocks
 from recsys.models.factors.als_solver.fit import minimise
 from recsys.models.factors.als_solver.loss import training_loss
@@ -182,3 +184,43 @@ def test_the_loss_is_the_objective_written_out(confidence, prior):
 def test_a_prior_that_makes_no_sense_is_refused(mean, strength, message):
     with pytest.raises(ModelError, match=message):
         ItemPrior(mean, strength)
+
+
+@pytest.mark.parametrize("update", [{"regularization_exponent": 0.5}, {"unobserved_weight": 0.2}])
+def test_settings_that_implicit_does_not_have_are_refused_with_it(update):
+    (key,) = update
+    with pytest.raises(ValidationError, match=f'{key} = 0.. needs solver = "compiled", got solver = "implicit"'):
+        AlsConfig(**update)
+    assert AlsConfig(solver="compiled", **update)
+
+
+def test_the_compiled_solver_does_not_run_on_a_gpu():
+    with pytest.raises(ValidationError, match='gpu = true needs solver = "implicit", got solver = "compiled"'):
+        AlsConfig(solver="compiled", gpu=True)
+
+
+@pytest.mark.parametrize("factors", [3, 60])
+def test_training_fold_in_and_reasons_solve_one_objective(matrix, confidence, tmp_path, factors):
+    counts = matrix(confidence.toarray())
+    config = AlsConfig(
+        factors=factors,
+        solver="compiled",
+        start="random",
+        weighting="plain",
+        alpha=2.0,
+        regularization=0.3,
+        regularization_exponent=0.5,
+        unobserved_weight=0.2,
+    )
+    train_als(counts, config).save(tmp_path)
+    model = AlsModel.load(tmp_path)
+    assert model.objective == config.objective
+    weighted = confidence * np.float32(2)
+    expected = _solved(weighted, model.embeddings.items, config.objective)
+    np.testing.assert_allclose(model.embeddings.users, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(model.fold_in(counts.csr), model.embeddings.users)
+    targets = np.arange(40, dtype=np.int32)
+    parts = model.contributions(counts.csr[3], targets)
+    np.testing.assert_allclose(
+        parts.sum(axis=1), model.embeddings.scoring_items @ model.embeddings.users[3], rtol=1e-3, atol=1e-4
+    )
