@@ -17,9 +17,9 @@ from recsys.map_ordered import map_ordered, one_blas_thread
 from recsys.models.factors.objective import AlsObjective
 from recsys.progress import Progress, silent
 
-# A history of up to d / 5 items is solved in its own dimension, a longer one in d dimensions: what is faster for one
+# A history of up to d / 7 items is solved in its own dimension, a longer one in d dimensions: what is faster for one
 # history at a time, measured with 128 and 512 factors.
-_FEW = 5
+_FEW = 7
 
 # The short way has a relative error of about 1e-16 times the condition, whatever the confidences: up to _TRUSTED less
 # than that of float32. Beyond it, every history is solved in d dimensions; beyond _SOLVABLE, no digit would be left.
@@ -222,7 +222,7 @@ class UserEquations:
 
     def _stacks(self, length: Indices, short: Bools) -> Iterator[Indices]:
         """The rows that are short, those of one length together, up to _DOUBLES_PER_STACK numbers at once."""
-        for m in np.unique(length[short]).tolist():
+        for m in sorted(set(length[short].tolist())):
             rows = np.flatnonzero(short & (length == m)).astype(np.int32)
             size = max(1, _DOUBLES_PER_STACK // (m * self.items.shape[1]))
             yield from (rows[start : start + size] for start in range(0, len(rows), size))
@@ -238,13 +238,14 @@ class UserEquations:
 
     def _solve_long(self, known: Doubles, weight: Doubles, right: Doubles) -> Doubles:
         """A^-1 `right`, float64 (d,) or (d, k), for a history of `known` items, float64 (m, d), and `weight` (m,)."""
-        normal, extra = self.unseen, weight - 1
+        shared = self.unseen.T  # symmetric, and as LAPACK stores a matrix
+        normal, extra = shared, weight - 1
         for sign, part in ((1.0, extra > 0), (-1.0, extra < 0)):
             if part.any():
-                rooted = known[part].T * np.sqrt(np.abs(extra[part]))
-                normal = blas.dsyrk(sign, rooted, beta=1.0, c=normal, lower=True)
+                rows, root = (known, extra) if part.all() else (known[part], extra[part])
+                normal = blas.dsyrk(sign, rows.T * np.sqrt(np.abs(root)), beta=1.0, c=normal, lower=True)
         solution: Doubles
-        _, solution, failed = lapack.dposv(normal, right, lower=True)
+        _, solution, failed = lapack.dposv(normal, right, lower=True, overwrite_a=normal is not shared)
         if failed or not np.isfinite(solution).all():
             raise _no_solution()
         return solution
@@ -298,6 +299,8 @@ def _no_solution() -> ModelError:
 def _blocks(confidence: Csr) -> list[slice]:
     """Consecutive rows with about _ENTRIES_PER_BLOCK entries together."""
     n = confidence.shape[0]
+    if n > 0 and confidence.nnz <= _ENTRIES_PER_BLOCK:
+        return [slice(0, n)]
     targets = np.arange(_ENTRIES_PER_BLOCK, confidence.nnz, _ENTRIES_PER_BLOCK)
     ends = np.unique([*np.searchsorted(confidence.indptr, targets).tolist(), n])
     return [
