@@ -10,6 +10,7 @@ from recsys.models.factors.als_solver.sizes import block_entries
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.fold_in import KEPT_BYTES, STACK_BYTES
 from recsys.models.factors.spectral import OVERSAMPLING, ROWS_AT_ONCE
+from recsys.models.neighbours.blend import SAMPLED
 from recsys.models.neighbours.ease import needed_bytes
 
 _FLOAT = 4
@@ -42,14 +43,35 @@ def vectors_bytes(shape: Shape, model: FactorModelConfig) -> int:
 def fit_phases(shape: Shape, model: FactorModelConfig, *, mapped: bool) -> list[Phase]:
     """fit_model on a matrix of `shape`, read-only and `mapped` from files, or made in memory."""
     matrix = Term.of("matrix, mapped from its files" if mapped else "matrix", matrix_bytes(shape))
+    learned = Term.of("vectors", vectors_bytes(shape, model))
+    beside = [phase.while_holding((learned, matrix)) for phase in neighbours_phases(shape, model)]
     if not isinstance(model, AlsConfig):
-        return [_estimated_phase(shape, model).while_holding((matrix,))]
+        return [_estimated_phase(shape, model).while_holding((matrix,)), *beside]
     confidence = Term.of("confidence", _FLOAT * shape.entries)
     phases = []
     if model.start == "spectral":
         phases += spectral_phases(shape, model)
     phases += [als_phase(shape, model, confidence), users_phase(shape, model, confidence)]
-    return [phase.while_holding((matrix,)) for phase in phases]
+    return [*(phase.while_holding((matrix,)) for phase in phases), *beside]
+
+
+def neighbours_phases(shape: Shape, model: FactorModelConfig) -> list[Phase]:
+    """regress_on_neighbours and Blend without their matrix."""
+    turned = matrix_bytes(Shape(shape.items, shape.users, shape.entries))
+    weights = min(model.neighbours, shape.items) * shape.items
+    found = Term.of("weights of neighbours", _FOUND_BYTES * weights)
+    added = min(shape.items, model.neighbours * shape.entries / max(shape.users, 1)) * SAMPLED
+    return [
+        Phase("neighbours", (Term.of("transposed matrix", turned), found)),
+        Phase("blend", (Term.of("weights of neighbours", 8 * weights), Term.of("scores", _ADDED_BYTES * added))),
+    ]
+
+
+_FOUND_BYTES = 44
+"""Of one weight: the arrays that are solved into, their places, and the sparse matrix that is made of them."""
+
+_ADDED_BYTES = 24
+"""Of one score that neighbours add: a sparse entry, in float32 and in float64."""
 
 
 def _estimated_phase(shape: Shape, model: FactorModelConfig) -> Phase:

@@ -65,6 +65,12 @@ def _one(item, n_items):
     return sp.csr_matrix((np.ones(1, np.float32), ([0], [int(item)])), shape=(1, n_items))
 
 
+def _scores(model, history, targets, emphasis=None):
+    """By the vectors, and by the neighbours that every model learns by default."""
+    products = model.embeddings.scoring_items[targets].astype(np.float64) @ model.fold_in(history, emphasis)[0]
+    return products + model.neighbours.added(history, emphasis).toarray()[0, targets]
+
+
 def test_an_empty_history_is_the_zero_vector_and_no_history_no_vector(model, matrix):
     empty = sp.csr_matrix((2, matrix.n_items), dtype=np.float32)
     assert not model.fold_in(empty).any()
@@ -97,7 +103,7 @@ def test_contributions_add_up_to_the_score(model, matrix):
     for row in (0, 25, 45):
         history = matrix.csr[row]
         parts = model.contributions(history, targets)
-        scores = model.embeddings.scoring_items[targets].astype(np.float64) @ model.fold_in(history)[0]
+        scores = _scores(model, history, targets)
         assert parts.shape == (4, history.nnz)
         np.testing.assert_allclose(parts.sum(axis=1), scores, atol=1e-4 * np.abs(parts).sum(axis=1).max() + 1e-7)
     with pytest.raises(ModelError, match="2 histories, expected one"):
@@ -115,7 +121,7 @@ def test_emphasis_turns_the_vector_to_an_item_and_contributions_still_add_up(mod
     alone = model.fold_in(history[0], times[:first])
     np.testing.assert_allclose(alone[0], both[0], rtol=1e-4, atol=1e-6)
     parts = model.contributions(history[0], targets, emphasis=times[:first])
-    scores = model.embeddings.scoring_items[targets].astype(np.float64) @ alone[0]
+    scores = _scores(model, history[0], targets, times[:first])
     np.testing.assert_allclose(parts.sum(axis=1), scores, atol=1e-4 * np.abs(parts).sum(axis=1).max() + 1e-7)
     item = history.indices[:1]
     towards = model.fold_in(history[0], session_emphasis(history[0].indices, item, 1000))[0]

@@ -18,7 +18,7 @@ from recsys.models.factors.als import AlsConfig, OnVectors, fit_als
 from recsys.models.factors.embeddings import Embeddings, popularity_scale
 from recsys.models.factors.fold_in import UserEquations
 from recsys.models.factors.model import OnIteration
-from recsys.models.factors.model_file import NAME, read_model_file, write_model_file
+from recsys.models.factors.model_file import NAME, neighbours_setting, read_model_file, strength_in, write_model_file
 from recsys.models.factors.objective import AlsObjective
 from recsys.models.factors.spectral import spectral_start
 from recsys.models.neighbours.weights import NeighbourWeights, with_neighbours_part
@@ -96,7 +96,9 @@ class AlsModel:
         if self.neighbours is not None:
             self.neighbours.save(folder)
         self.weighting.save(folder)
-        write_model_file(folder, "als", **asdict(self.objective), losses=list(self.losses))
+        write_model_file(
+            folder, "als", **asdict(self.objective), losses=list(self.losses), **neighbours_setting(self.neighbours)
+        )
 
     @staticmethod
     def load(folder: Path) -> "AlsModel":
@@ -109,7 +111,7 @@ class AlsModel:
         except (ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{folder / NAME}: expected regularization and losses: {error}") from error
         embeddings = Embeddings.load(folder)
-        neighbours = NeighbourWeights.load(folder, len(embeddings.items))
+        neighbours = NeighbourWeights.load(folder, len(embeddings.items), strength_in(settings, folder))
         return AlsModel(
             embeddings, ConfidenceWeighting.load(folder), regularization, losses, neighbours, exponent, unobserved
         )

@@ -36,7 +36,7 @@ class FactorModelConfig(Section):
     )
 
     neighbours: int = Field(
-        0,
+        50,
         ge=0,
         le=1000,
         description="nearest items whose weights are learned for every item and added to its score; 0: none",

@@ -12,7 +12,7 @@ from recsys.data.emphasis import emphasised
 from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError, ModelError
 from recsys.models.factors.embeddings import Embeddings, degrees_of_items, popularity_scale
-from recsys.models.factors.model_file import NAME, read_model_file, write_model_file
+from recsys.models.factors.model_file import NAME, neighbours_setting, read_model_file, strength_in, write_model_file
 from recsys.models.neighbours.weights import NeighbourWeights, with_neighbours_part
 
 _SOURCES, _DEGREE = "sources.npy", "item_degree.npy"
@@ -100,7 +100,13 @@ class LinearFactorModel:
             self.neighbours.save(folder)
         save_array(self.sources, folder / _SOURCES)
         save_array(self.item_degree, folder / _DEGREE)
-        write_model_file(folder, self.algorithm, transform=self.transform, losses=list(self.losses))
+        write_model_file(
+            folder,
+            self.algorithm,
+            transform=self.transform,
+            losses=list(self.losses),
+            **neighbours_setting(self.neighbours),
+        )
 
     @staticmethod
     def load(folder: Path) -> "LinearFactorModel":
@@ -111,7 +117,7 @@ class LinearFactorModel:
                 np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (_SOURCES, _DEGREE)
             )
             losses = tuple(map(float, settings["losses"]))
-            neighbours = NeighbourWeights.load(folder, len(embeddings.items))
+            neighbours = NeighbourWeights.load(folder, len(embeddings.items), strength_in(settings, folder))
             return LinearFactorModel(
                 settings["algorithm"], embeddings, degree, sources, str(settings["transform"]), losses, neighbours
             )

@@ -9,7 +9,10 @@ from recsys.data.matrix import Csr
 from recsys.models.factors.model import FactorModel
 from recsys.models.neighbours.weights import NeighbourWeights
 
-_SAMPLED, _AT_ONCE = 256, 64
+SAMPLED = 256
+"""Users whose scores tell how strong the neighbours are, at most twice as many."""
+
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,7 @@ class Blend:
             return None
         neighbours = NeighbourWeights(weights, 1.0)
         used = np.flatnonzero(np.diff(csr.indptr))
-        users: Indices = used[:: max(1, len(used) // _SAMPLED)].astype(np.int32)
+        users: Indices = used[:: max(1, len(used) // SAMPLED)].astype(np.int32)
         spread = _spread_of_rows(neighbours.added(csr[users]))
         return Blend(neighbours, users[spread > 0], spread[spread > 0]) if (spread > 0).any() else None
 

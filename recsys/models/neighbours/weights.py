@@ -1,6 +1,5 @@
 """NeighbourWeights: what each item of a history adds to the scores of the items near it."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from recsys.data.emphasis import emphasised
 from recsys.data.matrix import Csr, check_canonical, load_csr, presence, save_csr
 from recsys.errors import ArtifactError, DataError, ModelError
 
-_PREFIX, _SETTINGS = "neighbours", "neighbours.json"
+_PREFIX = "neighbours"
 
 _MANY_COLUMNS = 32
 """Columns per entry from which a product over the columns that occur is quicker: 20 times for a million items."""
@@ -76,21 +75,19 @@ class NeighbourWeights:
         return replace(self, strength=strength)
 
     def save(self, folder: Path) -> None:
-        """Write the weights and their strength into `folder`, which exists."""
+        """Write the weights into `folder`, which exists; the strength belongs into the model's own file."""
         save_csr(self.weights, folder / _PREFIX)
-        (folder / _SETTINGS).write_text(json.dumps({"strength": self.strength}) + "\n", encoding="utf-8")
 
     @staticmethod
-    def load(folder: Path, n_items: int) -> "NeighbourWeights | None":
-        """Map what `save` wrote; None if the model in `folder` has no neighbours. Raises ArtifactError if damaged."""
-        path = folder / _SETTINGS
-        if not path.exists():
+    def load(folder: Path, n_items: int, strength: float | None) -> "NeighbourWeights | None":
+        """Map what `save` wrote; None without a `strength`. Raises ArtifactError if it is missing or damaged."""
+        if strength is None:
             return None
         weights = load_csr(folder / _PREFIX, (n_items, n_items))
         try:
-            return NeighbourWeights(weights, float(json.loads(path.read_text(encoding="utf-8"))["strength"]))
-        except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
-            raise ArtifactError(f"{path}: expected the strength of the neighbours: {error}") from error
+            return NeighbourWeights(weights, strength)
+        except ModelError as error:
+            raise ArtifactError(f"{folder / _PREFIX}: {error}") from error
 
 
 def _product(counts: Csr, weights: Csr) -> Csr:

@@ -275,7 +275,7 @@ class TestVersions:
 
 class TestExitCodes:
     def test_a_gate_that_refuses_is_3(self, recsys: Any, shop: Path) -> None:
-        result = recsys("run", shop, "--set", "model.regularization=1e6", "--json")
+        result = recsys("run", shop, "--set", "model.regularization=1e6", "--set", "model.neighbours=0", "--json")
         assert result.returncode == 3
         assert "not published" in result.stderr
         assert json.loads(result.stdout)["verdict"] == "refused"

@@ -31,7 +31,7 @@ def test_a_night_that_is_accepted_ends_with_what_matters(recsys: Any, published:
 
 
 def test_a_night_that_is_refused_says_why_and_what_to_do(recsys: Any, published: Path) -> None:
-    ended = recsys("run", published, "--set", "model.regularization=1e6")
+    ended = recsys("run", published, "--set", "model.regularization=1e6", "--set", "model.neighbours=0")
     assert (ended.returncode, ended.stdout) == (3, "")
     ending = ended.stderr[ended.stderr.index("✗ Refused, not published: the serving version stays") :]
     assert "  ✗ ndcg@20 " in ending
@@ -43,7 +43,7 @@ def test_a_night_that_is_refused_says_why_and_what_to_do(recsys: Any, published:
 
 
 def test_the_refusal_as_json_has_the_outcome_and_its_report_names_users_as_wanted(recsys: Any, shop: Path) -> None:
-    given = ["--set", "model.regularization=1e6", "--set", "publish.report_ids=none"]
+    given = ["--set", "model.regularization=1e6", "--set", "model.neighbours=0", "--set", "publish.report_ids=none"]
     tree = json.loads(recsys("run", shop, *given, "--json").stdout)
     assert (tree["verdict"], tree["outcome"]["light"]) == ("refused", "bad")
     examples = json.loads((shop.parent / "work" / "report.json").read_text())["examples"]

@@ -118,6 +118,7 @@ def test_als_from_random_vectors(matrix: InteractionMatrix, shape: Shape) -> Non
 def test_a_whole_fit_beside_its_matrix(matrix: InteractionMatrix, shape: Shape, factors: int) -> None:
     model = MODEL.model_copy(update={"factors": factors})
     beside = next(term.size for term in fit_phases(shape, model, mapped=False)[0].terms if term.what == "matrix")
+    fit_model(matrix, model)  # compiles
     peak = traced_peak(lambda: fit_model(matrix, model))
     assert largest(fit_phases(shape, model, mapped=False)) - beside == pytest.approx(peak, rel=0.2)
 

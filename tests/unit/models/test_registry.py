@@ -107,6 +107,8 @@ def test_long_fits_say_how_far_they_are(groups):
         "als",
         "bpr",
         "spectral start",
+        "users",
+        "neighbours",
     }
 
 
@@ -129,7 +131,9 @@ def test_a_model_that_cannot_start_from_vectors_says_so(groups):
 
 def test_a_model_without_iterations_is_looked_at_once(groups):
     seen = []
-    model = fit_model(groups, model_config({"algorithm": "svd"}), on_iteration=lambda *look: seen.append(look))
+    model = fit_model(
+        groups, model_config({"algorithm": "svd", "neighbours": 0}), on_iteration=lambda *look: seen.append(look)
+    )
     assert seen == [(1, model)]
 
 

@@ -20,6 +20,7 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
 from recsys.tuning.early_stopping import EXPONENTS, Measured, explore, measure, stop_on_validation
 from recsys.tuning.list_quality import Ranked
+from recsys.tuning.settings import FOUND
 from recsys.tuning.tradeoff import TRADEOFF_EXPONENTS
 from recsys.tuning.validation import Validation, ValidationSet
 
@@ -139,7 +140,7 @@ class TestMeasuredFits:
         assert best.iterations == 1 + int(np.argmax(seen))
         assert len(seen) == best.iterations + 2  # two more, which were no better
         assert best.popularity_exponent in EXPONENTS
-        found = {"iterations": best.iterations, "popularity_exponent": best.popularity_exponent}
+        found = {name: getattr(best, name) for name in FOUND}
         exact = measure(data, small.model.model_copy(update=found), keep_on=always)
         assert exact is not None
         np.testing.assert_allclose(exact.per_user, best.per_user)

@@ -22,7 +22,7 @@ from recsys.tuning.budget import Deadline, Plan, SearchBudget
 from recsys.tuning.early_stopping import measure
 from recsys.tuning.outcome import Outcome, flat, trials_table
 from recsys.tuning.search import search_name, search_settings
-from recsys.tuning.settings import applied
+from recsys.tuning.settings import FOUND, applied
 from recsys.tuning.space import Space
 from recsys.tuning.stages import run_stages
 from recsys.tuning.trials import SearchContext
@@ -69,7 +69,7 @@ class TestWhatIsFound:
 
     def test_what_a_fit_found_is_part_of_its_trial(self, outcome: Outcome) -> None:
         for trial in outcome.trials:
-            found = {name: trial.settings["model"][name] for name in ("iterations", "popularity_exponent")}
+            found = {name: trial.settings["model"][name] for name in FOUND}
             assert trial.whole_point == {**trial.point, **found}
 
     def test_every_trial_is_in_the_table(self, outcome: Outcome) -> None:

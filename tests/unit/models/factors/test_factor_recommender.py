@@ -32,10 +32,11 @@ def _lists(top):
     return [indices.tolist() for indices, _ in top.rows()]
 
 
-def test_scores_are_inner_products_with_scaled_items(recommender, model, groups):
+def test_scores_are_inner_products_with_scaled_items_and_what_neighbours_add(recommender, model, groups):
     users = np.array([3, 30, 3], np.int32)
     top = recommender.recommend(Queries(groups.csr[users], users), 4)
     scores = model.embeddings.users[users] @ model.embeddings.scoring_items.T
+    scores += model.neighbours.added(groups.csr[users]).toarray()
     for query, (indices, values) in enumerate(top.rows()):
         np.testing.assert_allclose(values, scores[query, indices], rtol=1e-5)
     assert _lists(top)[0] == _lists(top)[2]

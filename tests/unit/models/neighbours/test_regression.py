@@ -81,3 +81,24 @@ def test_threads_change_nothing(monkeypatch):
     alone = regress_on_neighbours(csr, neighbours=20)
     for part in ("indptr", "indices", "data"):
         np.testing.assert_array_equal(getattr(alone, part), getattr(many, part))
+
+
+def test_a_matrix_that_is_read_only_is_left_as_it_is():
+    csr = _log()
+    for part in ("indptr", "indices", "data"):
+        getattr(csr, part).flags.writeable = False
+    assert (regress_on_neighbours(csr) != regress_on_neighbours(_log())).nnz == 0
+    assert not csr.indices.flags.writeable
+
+
+def test_a_large_log_is_learned_from_a_sample_of_its_users(caplog):
+    csr = _log(3000)
+    steps = float(np.square(np.diff(csr.indptr)).sum())
+    caplog.set_level("INFO")
+    bounded = regress_on_neighbours(csr, neighbours=10, regularization=20, most_steps=steps / 4)
+    told = [record.getMessage() for record in caplog.records if "neighbours: learned from" in record.getMessage()]
+    assert len(told) == 1
+    assert 600 < int(told[0].split()[3]) < 900
+    assert (bounded != regress_on_neighbours(csr, neighbours=10, regularization=20)).nnz > 0
+    same = bounded.tocoo().row % 3 == bounded.tocoo().col % 3
+    assert bounded.data[same].sum() > 10 * bounded.data[~same].sum()

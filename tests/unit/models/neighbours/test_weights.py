@@ -86,12 +86,11 @@ def test_what_does_not_fit_is_refused(neighbours, csr):
 
 
 def test_files(neighbours, tmp_path):
-    assert NeighbourWeights.load(tmp_path, 4) is None
+    assert NeighbourWeights.load(tmp_path, 4, None) is None
     neighbours.save(tmp_path)
-    again = NeighbourWeights.load(tmp_path, 4)
+    again = NeighbourWeights.load(tmp_path, 4, 0.5)
     assert again.strength == 0.5 and (again.weights != neighbours.weights).nnz == 0
     with pytest.raises(ArtifactError, match="neighbours"):
-        NeighbourWeights.load(tmp_path, 5)
-    (tmp_path / "neighbours.json").write_text('{"strength": "a lot"}')
-    with pytest.raises(ArtifactError, match="strength of the neighbours"):
-        NeighbourWeights.load(tmp_path, 4)
+        NeighbourWeights.load(tmp_path, 5, 0.5)
+    with pytest.raises(ArtifactError, match="strength -1"):
+        NeighbourWeights.load(tmp_path, 4, -1.0)
