@@ -115,7 +115,10 @@ def test_configuration_is_frozen(tmp_path):
         ({"modle": {}}, "config: modle: unknown key; did you mean 'model'?"),
         ({"model": {"factor": 3}}, "config: model.factor: unknown key; did you mean 'factors'?"),
         ({"items": {"path": "x.csv", "titel": "t"}}, "config: items.titel: unknown key; did you mean 'title'?"),
-        ({"index": {"zzz": 1}}, "config: index.zzz: unknown key; known here: kind, recall_target, seed"),
+        (
+            {"index": {"zzz": 1}},
+            "config: index.zzz: unknown key; known here: kind, recall_target, training_share, seed",
+        ),
         ({"publish": {"stor": "x"}}, "config: publish.stor: unknown key; did you mean 'store'?"),
         ({"items": {}}, "config: items.path: missing; it has no default"),
     ],

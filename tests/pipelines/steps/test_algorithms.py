@@ -81,7 +81,9 @@ def test_it_is_evaluated_published_and_named(night: Night) -> None:
     assert summaries.publish.verdict == "accepted"
     manifest = Registry(config.publish.store).serving_manifest()
     assert manifest is not None
-    assert manifest.config["model"] == config.model.model_dump(mode="json")
+    found = {"session_weight": manifest.config["model"]["session_weight"]}  # by evaluate, as it is not set
+    assert found["session_weight"] >= 1
+    assert manifest.config["model"] == config.model.model_dump(mode="json") | found
     assert f"| {name} |" in (config.workspace / "report.md").read_text(encoding="utf-8")
 
 
