@@ -17,7 +17,6 @@ MOST_ITERATIONS = 15
 
 _ALS = ("factors", "weighting", "user_degree_exponent", "item_degree_exponent", "bm25_k1", "bm25_b")
 _ALS_SOLVE = ("alpha", "regularization", "start")
-_KINDS = ("weighting", "start")
 _STEP = 2.0
 
 
@@ -59,16 +58,18 @@ def settings_of(model: FactorModelConfig, keys: frozenset[str]) -> dict[str, Jso
 def candidate_models(model: FactorModelConfig, keys: frozenset[str], train: Csr) -> Iterator[FactorModelConfig]:
     """The section with each of the settings that are tried first; itself if it is not ALS.
 
-    A candidate of another weighting or start than one that is set is left out. If alpha is set and not the
-    regularization, a candidate keeps its ratio of the two, and the other way round.
+    A candidate of another weighting than one that is set is left out; without any the section is tried as it is. If
+    alpha is set and not the regularization, a candidate keeps its ratio of the two, and the other way round.
     """
     if not isinstance(model, AlsConfig):
         yield with_all_to_find(model, keys)
         return
-    for candidate in CANDIDATES:
-        if all(name in keys or candidate[name] == getattr(model, name) for name in _KINDS if name in candidate):
-            whole = model.model_copy(update={**candidate, **_set(model, keys - {"alpha", "regularization"})})
-            yield _at(model, whole, keys, train)
+    suited = [each for each in CANDIDATES if "weighting" in keys or each["weighting"] == model.weighting]
+    if not suited:
+        yield with_all_to_find(model, keys)
+    for candidate in suited:
+        whole = model.model_copy(update={**candidate, **_set(model, keys - {"alpha", "regularization"})})
+        yield _at(model, whole, keys, train)
 
 
 def at_size(model: FactorModelConfig, factors: int) -> FactorModelConfig:
@@ -101,7 +102,7 @@ def _at(section: AlsConfig, whole: AlsConfig, keys: frozenset[str], train: Csr) 
     if "regularization" in keys:
         solve = {"alpha": section.alpha, "regularization": section.alpha * ratio}
     elif "alpha" in keys:
-        solve = {"alpha": section.regularization / ratio, "regularization": section.regularization}
+        solve = {"alpha": section.regularization / ratio or whole.alpha, "regularization": section.regularization}
     else:
         solve = {"alpha": section.alpha, "regularization": section.regularization}
     return with_all_to_find(whole.model_copy(update=solve), keys)

@@ -86,7 +86,7 @@ def choose_settings(
     `events`: the whole log; its holdout is cut off first and not looked at. `serving`: its settings are tried first,
     and stay unless others are better by more than their interval. `least_work`: see `recsys.tuning.work`; a small log
     may be searched for so long, whatever its share of the night. `keep_on`: asked after every measurement; False ends
-    the search with the best so far. Raises ModelError if the first fit fails.
+    the search with the best so far. Raises ModelError if neither what is tried nor the section itself can be fitted.
     """
     keys = open_keys(config.model)
     if not keys:
@@ -99,7 +99,10 @@ def choose_settings(
         reason = f"{few} validation users, expected {enough} at least (publish.min_users)"
         return _defaults(events, config, reason, progress)
     search = _Search.of(config, data, least_work=least_work, keep_on=keep_on, progress=progress)
-    return _found(search, serving)
+    kept = None if serving is None else _as_served(search, serving)
+    if (best := _best_of_all(search, kept)) is None:
+        return _defaults(events, config, f"nothing that was tried can be fitted: {search.fits.failure}", progress)
+    return _found(search, serving, kept, best)
 
 
 def _defaults(events: Interactions, config: PipelineConfig, reason: str, progress: Progress) -> Found:
@@ -164,9 +167,7 @@ def _sample(data: ValidationSet, low: FactorModelConfig, budget: WorkBudget, *, 
     return data.sample(max(_FEW_USERS[1], int(data.train.n_users * share)), n_users, seed=seed)
 
 
-def _found(search: _Search, serving: Serving | None) -> Found:
-    kept = None if serving is None else _as_served(search, serving)
-    best = _best_of_all(search, kept)
+def _found(search: _Search, serving: Serving | None, kept: Tried | None, best: Tried) -> Found:
     stays = kept is not None and best is not kept and not _clearly_better(search, best, kept)
     chosen = kept if stays and kept is not None else best
     choice = Choice(
@@ -189,7 +190,7 @@ def _found(search: _Search, serving: Serving | None) -> Found:
 
 
 def _as_served(search: _Search, serving: Serving) -> Tried | None:
-    """What the settings of the serving version reach; None if it has another model."""
+    """What the settings of the serving version reach; None if it has another model, or they cannot be fitted."""
     if type(serving.model) is not type(search.section):
         return None
     update = {name: getattr(serving.model, name) for name in search.keys}
@@ -202,15 +203,15 @@ def _clearly_better(search: _Search, best: Tried, kept: Tried) -> bool:
     return low is not None and low > 0
 
 
-def _best_of_all(search: _Search, kept: Tried | None) -> Tried:
-    """The best fit on the whole train side."""
+def _best_of_all(search: _Search, kept: Tried | None) -> Tried | None:
+    """The best fit on the whole train side; None if there is none."""
     tried = [] if kept is None else [kept]
-    first = _first_stage(search)
-    tried += _at_sizes(search, first[0].model)
-    for other in first[1:]:
-        tried += _at(search, at_size(other.model, best_fit(tried).model.factors))
-    tried += _around(search, best_fit(tried))
-    return best_fit(tried)
+    for place, other in enumerate(_first_stage(search)):
+        if place == 0 or not tried:
+            tried += _at_sizes(search, other.model)
+        else:
+            tried += _at(search, at_size(other.model, best_fit(tried).model.factors))
+    return best_fit([*tried, *_around(search, best_fit(tried))]) if tried else None
 
 
 def _at(search: _Search, model: FactorModelConfig) -> list[Tried]:
@@ -242,7 +243,7 @@ def _at_sizes(search: _Search, model: FactorModelConfig) -> list[Tried]:
     tried: list[Tried] = []
     for size in reversed(search.sizes):
         fitted = _at(search, at_size(model, size))
-        if not fitted:
+        if not fitted and tried:
             break
         tried += fitted
         if len(tried) > 1 and tried[-1].score <= tried[-2].score:

@@ -59,6 +59,7 @@ class Fits:
     """All fits of one search, in order. No settings are fitted twice on the same matrix.
 
     `keys`: the settings that may be found within a fit, among others. `keep_on`: asked after every measurement.
+    `failure`: why the last fit failed that did.
     """
 
     keys: frozenset[str]
@@ -66,6 +67,7 @@ class Fits:
     progress: Progress
     keep_on: Callable[[], bool]
     tried: list[Tried] = field(default_factory=list)
+    failure: str = ""
     _known: dict[str, Tried | None] = field(default_factory=dict)
     _kinds: set[bool] = field(default_factory=set)
     _learned: set[str] = field(default_factory=set)
@@ -75,8 +77,7 @@ class Fits:
     ) -> Tried | None:
         """Fit `model` on the train side of `data`; None if it fails, or `share` of the work is done.
 
-        The first rough fit and the first other one are always made. `roughly`: few iterations of ALS, and fewer
-        measurements.
+        One rough fit and one other are always made. `roughly`: few iterations of ALS, and fewer measurements.
         """
         model = _shorter(model) if roughly else model
         key = f"{data.train.n_users} {roughly} {_key(model)}"
@@ -85,9 +86,9 @@ class Fits:
         work = work_on(data, model, iterations=_USUAL, measurements=_USUAL)
         if roughly in self._kinds and not (self.budget.allows(work, share) and self.keep_on()):
             return None
-        self._kinds.add(roughly)
         self._known[key] = tried = self._fit(data, model, roughly)
         if tried is not None:
+            self._kinds.add(roughly)
             self.tried.append(tried)
         return tried
 
@@ -109,8 +110,7 @@ class Fits:
         try:
             curve = explored(data, model, keep_on=keep_on, within=within)
         except ModelError as error:
-            if not self.tried:
-                raise
+            self.failure = str(error)
             logger.warning("settings that cannot be fitted are passed over: %s", error)
             return None
         return Tried(self._as_found(model, best_of(curve)), curve, data.train.n_users)

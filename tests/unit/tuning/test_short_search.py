@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.data.interactions import Interactions
+from recsys.errors import ModelError
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.registry import model_config
 from recsys.pipeline_config import PipelineConfig
@@ -61,6 +62,31 @@ class TestWhatIsChosen:
         assert set(choice.settings) == {"regularization", "neighbours_share"}
         assert len({attempt.settings["regularization"] for attempt in choice.attempts}) >= 3
 
+    @pytest.mark.parametrize(
+        "kinds",
+        [
+            {"weighting": "plain"},
+            {"weighting": "plain", "start": "random"},
+            {"weighting": "log", "start": "random"},
+            {"weighting": "bm25", "start": "random"},
+            {"start": "random"},
+        ],
+    )
+    def test_any_weighting_and_start_may_be_set(
+        self, events: Interactions, config: PipelineConfig, kinds: dict[str, Any]
+    ) -> None:
+        section = {"start": "spectral", "iterations": 2, "neighbours": 0, "factors": 8, **kinds}
+        choice = choose_settings(events, under(config, **section)).choice
+        assert choice is not None
+        assert {"alpha", "regularization"} <= set(choice.settings)
+        assert not set(kinds) & set(choice.settings)
+        assert len({attempt.settings["regularization"] for attempt in choice.attempts}) >= 3
+
+    def test_no_regularization_may_be_set(self, events: Interactions, config: PipelineConfig) -> None:
+        choice = choose_settings(events, under(config, **SET, factors=8, regularization=0)).choice
+        assert choice is not None
+        assert all(float(str(attempt.settings["alpha"])) > 0 for attempt in choice.attempts)
+
     def test_the_same_log_gives_the_same_choice(
         self, events: Interactions, config: PipelineConfig, found: Found
     ) -> None:
@@ -108,6 +134,10 @@ class TestWhatIsNotSearched:
         assert "min_users" in (found.choice.reason or "")
         assert found.stopping is not None
 
+    def test_a_model_that_cannot_be_fitted_is_refused(self, events: Interactions, config: PipelineConfig) -> None:
+        with pytest.raises(ModelError):
+            choose_settings(events, under(config, algorithm="bpr", learning_rate=1e6, iterations=10))
+
 
 class TestTheServingVersion:
     def test_its_settings_stay_if_others_are_not_clearly_better(
@@ -127,6 +157,17 @@ class TestTheServingVersion:
         assert choice is not None
         assert choice.kept_from is None
         assert choice.settings["regularization"] != 1e5
+
+    def test_those_that_cannot_be_fitted_are_passed_over(
+        self, events: Interactions, config: PipelineConfig, found: Found, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        broken = Serving("v1", model_config({**SET, "alpha": 1e36}))
+        choice = choose_settings(events, under(config, **SET), serving=broken).choice
+        assert choice is not None
+        assert found.choice is not None
+        assert choice.kept_from is None
+        assert choice.settings == found.choice.settings
+        assert "passed over" in caplog.text
 
     def test_those_of_another_algorithm_are_not_tried(
         self, events: Interactions, config: PipelineConfig, found: Found
