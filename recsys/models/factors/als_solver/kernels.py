@@ -17,6 +17,14 @@ CG_STEPS = 3
 _GATHERED = 2**18
 """Float32 values of the other side that are copied side by side for one row: 1 MiB, half of a usual L2 cache."""
 
+_APART = 64
+"""Float32 values between two work vectors, and before the first: 256 bytes.
+
+The compiler lets a vectorised loop run only if its arrays start at least one pass of the loop apart, at most 256
+bytes. Small arrays on the heap may lie closer. They go through a scalar loop, which adds up in another order, so the
+last bits of a fit would depend on addresses.
+"""
+
 Longs = NDArray[np.int64]
 
 Entries = tuple[Longs, Indices, Floats]
@@ -82,7 +90,8 @@ def solve_rows(
     n, d = rows.shape
     most = max(_GATHERED // d, 4)
     gathered, in_turn = np.empty((most, d), np.float32), np.empty(most, np.int32)
-    residual, direction, image = np.empty(d, np.float32), np.empty(d, np.float32), np.empty(d, np.float32)
+    work = np.empty((3, _APART + d), np.float32)
+    residual, direction, image = work[0][_APART:], work[1][_APART:], work[2][_APART:]
     zero, one = np.float32(0), np.float32(1)
     for j in range(most):
         in_turn[j] = j

@@ -73,6 +73,19 @@ def test_it_takes_the_steps_of_implicit(confidence, factors):
         np.testing.assert_allclose(ours.items, theirs.items, atol=5e-4)
 
 
+@pytest.mark.parametrize("factors", [8, 16, 24])
+def test_a_fit_does_not_depend_on_where_its_arrays_lie(confidence, factors):
+    start, rng, kept = _start(confidence.shape, factors), np.random.default_rng(0), []
+    first = _minimised(confidence, PLAIN, start, iterations=2, threads=1)
+    for _ in range(20):
+        for size in rng.integers(1, 400, 50):
+            kept.append(np.empty(size, np.float32))
+        for place in rng.integers(0, len(kept), 20):
+            kept[place] = None
+        for left, right in zip(_minimised(confidence, PLAIN, start, iterations=2, threads=1), first, strict=True):
+            np.testing.assert_array_equal(left, right)
+
+
 def _with_a_long_line():
     """70,000 users who all have item 3, and few have others: enough entries for several blocks."""
     rng = np.random.default_rng(2)
