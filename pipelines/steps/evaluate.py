@@ -37,7 +37,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     found = choose_settings(events, measured, serving=_serving(config), progress=progress)
     split = _split(events, measured, given)
     names = baselines_of(config.evaluate, split.train.n_items)
-    of_baselines = baseline_settings(events, measured, names, progress=progress)
+    of_baselines = baseline_settings(events, measured, names, n_items=split.train.n_items, progress=progress)
     people = find_people(events, split, config, given)
     del events
     give_back()  # the events, before training needs room

@@ -211,7 +211,16 @@ class EvaluateSummary(StepSummary):
         stay = f" (those of {choice.kept_from} stay)" if choice.kept_from else ""
         return (
             f"; settings chosen on {count(choice.n_users)} validation users{stay}: {choice.in_words()};"
-            f" {count(len(choice.attempts))} fits tried"
+            f" {count(len(choice.attempts))} fits tried{self._ended_early()}"
+        )
+
+    def _ended_early(self) -> str:
+        """That the search had no work left to find the best number of iterations, if so."""
+        if self.choice is None or self.choice.ended_early is None or self.stopping is None:
+            return ""
+        return (
+            f"; the work of the search ended the chosen fit after iteration {self.choice.ended_early}, before the"
+            f" best number was known: iterations {self.stopping.iterations} (a higher model.auto_share allows more)"
         )
 
     def _covered(self, name: str, coverage: str) -> str:
@@ -237,7 +246,10 @@ class EvaluateSummary(StepSummary):
         )
 
     def _stopped(self) -> str:
-        if self.stopping is None or not self.stopping.curve or (self.choice and "iterations" in self.choice.settings):
+        choice = self.choice
+        if self.stopping is None or not self.stopping.curve:
+            return ""
+        if choice and ("iterations" in choice.settings or choice.ended_early is not None):
             return ""
         if self.stopping.measured_after[-1] == self.stopping.iterations:
             return f"; best after iteration {self.stopping.iterations}, the last that model.iterations allows"

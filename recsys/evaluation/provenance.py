@@ -169,7 +169,9 @@ class Choice(Summary):
 
     `score`: the mean of `metric` over `n_users` validation users. `kept_from`: the serving version whose settings
     stay. `reason`: why nothing was searched. `work`: of the search, as a share of the two fits of a night at the
-    largest dimension that was allowed. `attempts`: in the order they were made.
+    largest dimension that was allowed. `ended_early`: the iterations after which the work of the search ended the
+    chosen fit before its best number was known; the model then has those of the section or of its default, at least.
+    `attempts`: in the order they were made.
     """
 
     metric: str
@@ -178,6 +180,7 @@ class Choice(Summary):
     n_users: int = 0
     kept_from: OrAbsent[str] = None
     reason: OrAbsent[str] = None
+    ended_early: OrAbsent[int] = None
     work: OrAbsent[float] = None
     attempts: tuple[Attempt, ...] = ()
 

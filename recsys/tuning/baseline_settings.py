@@ -8,6 +8,7 @@ from recsys.errors import DataError
 from recsys.evaluation.definitions import split_name
 from recsys.evaluation.evaluator import score_lists
 from recsys.models.neighbours.ease import EaseRecommender, try_regularizations
+from recsys.models.neighbours.regularization import most_values
 from recsys.models.recommender import Queries
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
@@ -19,19 +20,28 @@ _USERS = 2_000
 
 
 def baseline_settings(
-    events: Interactions, config: PipelineConfig, names: Collection[str], *, progress: Progress = silent
+    events: Interactions,
+    config: PipelineConfig,
+    names: Collection[str],
+    *,
+    n_items: int,
+    progress: Progress = silent,
 ) -> dict[str, dict[str, float]]:
     """Those of the baselines `names` that have settings to be searched, the best by `publish.metric`.
 
-    `events`: the whole log; its holdout is cut off first and not looked at. A baseline is left out, and has its
-    defaults, if the train side cannot be split again or has too many items. Raises ModelError as its fit does.
+    `events`: the whole log; its holdout is cut off first and not looked at. `n_items`: of the train side. A baseline
+    is left out, and has its defaults, if the train side cannot be split again or has too many items; a warning says
+    why. Raises ModelError as its fit does.
     """
     if "ease" not in names:
+        return {}
+    if most_values(n_items) < 2:
+        logger.warning("ease: default regularization 250, because %d items are too many to search", n_items)
         return {}
     try:
         data = Validation(events, config, n_users=_USERS).under(config)
     except DataError as error:
-        logger.warning("ease has its default regularization: the train side cannot be split again: %s", error)
+        logger.warning("ease: default regularization 250, because the train side cannot be split again: %s", error)
         return {}
     queries, k = Queries(data.history, data.user_idx, data.left_out), split_name(data.metric)[1]
 

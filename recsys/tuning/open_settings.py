@@ -121,8 +121,12 @@ def _set(model: FactorModelConfig, keys: frozenset[str]) -> dict[str, object]:
 
 
 def with_all_to_find(model: FactorModelConfig, keys: frozenset[str]) -> FactorModelConfig:
-    """`model` with as many iterations as a fit of the search may take, and with neighbours."""
+    """`model` with as many iterations as a fit of the search may take, and with neighbours.
+
+    An earlier fit, or the serving version, may have stopped sooner: that number is no limit.
+    """
     update = {"neighbours": NEIGHBOURS} if "neighbours" in keys else {}
-    if "iterations" in keys and isinstance(model, AlsConfig):
-        update["iterations"] = MOST_ITERATIONS
+    if "iterations" in keys:
+        default = type(model).model_fields["iterations"].default
+        update["iterations"] = MOST_ITERATIONS if isinstance(model, AlsConfig) else default
     return model.model_copy(update=update)

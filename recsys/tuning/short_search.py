@@ -15,7 +15,7 @@ from recsys.errors import DataError
 from recsys.evaluation.metrics import Values
 from recsys.evaluation.provenance import Attempt, Choice, Stopping, Tradeoff
 from recsys.evaluation.significance import Interval, paired_difference
-from recsys.models.factors.config import FactorModelConfig, stops_early
+from recsys.models.factors.config import FactorModelConfig, IterativeConfig, stops_early
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.tuning.early_stopping import stop_on_validation, stopping_of, tradeoff_of
@@ -170,12 +170,14 @@ def _sample(data: ValidationSet, low: FactorModelConfig, budget: WorkBudget, *, 
 def _found(search: _Search, serving: Serving | None, kept: Tried | None, best: Tried) -> Found:
     stays = kept is not None and best is not kept and not _clearly_better(search, best, kept)
     chosen = kept if stays and kept is not None else best
+    model, ended_early = _long_enough(search.section, chosen)
     choice = Choice(
         metric=search.config.publish.metric,
-        settings=settings_of(chosen.model, search.keys),
+        settings=settings_of(model, search.keys),
         score=chosen.score,
         n_users=search.data.n_users,
         kept_from=serving.version if serving is not None and chosen is kept else None,
+        ended_early=ended_early,
         work=search.fits.budget.used / search.unit,
         attempts=tuple(
             Attempt(settings=settings_of(each.model, search.keys), score=each.score, n_users=each.n_users)
@@ -186,7 +188,22 @@ def _found(search: _Search, serving: Serving | None, kept: Tried | None, best: T
     stopping = None
     if stops_early(search.section):
         stopping = stopping_of(chosen.curve, metric=choice.metric, n_users=choice.n_users)
+        if ended_early is not None and isinstance(model, IterativeConfig):
+            stopping = stopping.model_copy(update={"iterations": model.iterations})
     return Found(choice, stopping, tradeoff_of(chosen.curve, search.data))
+
+
+def _long_enough(section: FactorModelConfig, chosen: Tried) -> tuple[FactorModelConfig, int | None]:
+    """The chosen model, and the iterations after which the end of the work cut its fit too early to know the best.
+
+    It then has the iterations of the section or of their default, at least. None if the best number was found.
+    """
+    done, best = chosen.curve[-1].iterations, chosen.best.iterations
+    if not (chosen.cut and isinstance(section, IterativeConfig) and section.early_stopping):
+        return chosen.model, None
+    if best < done and done >= section.iterations:
+        return chosen.model, None
+    return chosen.model.model_copy(update={"iterations": max(best, section.iterations)}), done
 
 
 def _as_served(search: _Search, serving: Serving) -> Tried | None:

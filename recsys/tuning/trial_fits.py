@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from recsys.errors import ModelError
 from recsys.models.factors.als import AlsConfig
-from recsys.models.factors.config import FactorModelConfig
+from recsys.models.factors.config import FactorModelConfig, IterativeConfig
 from recsys.progress import Progress
 from recsys.tuning.early_stopping import EXPONENTS, SHARES, Measured, Within, best_of, explored
 from recsys.tuning.settings import found_in_fit
@@ -27,11 +27,15 @@ _USUAL = 4  # iterations that a fit takes as a rule; with less work left it is n
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """A fit: the `model` with what was found within it, its measurements, and the number of users trained on."""
+    """A fit: the `model` with what was found within it, its measurements, and the number of users trained on.
+
+    `cut`: the end of the work, or of the time, ended it.
+    """
 
     model: FactorModelConfig
     curve: tuple[Measured, ...]
     n_users: int
+    cut: bool = False
 
     @property
     def best(self) -> Measured:
@@ -86,22 +90,23 @@ class Fits:
         work = work_on(data, model, iterations=_USUAL, measurements=_USUAL)
         if roughly in self._kinds and not (self.budget.allows(work, share) and self.keep_on()):
             return None
-        self._known[key] = tried = self._fit(data, model, roughly)
+        self._known[key] = tried = self._fit(data, model, roughly=roughly, share=share)
         if tried is not None:
             self._kinds.add(roughly)
             self.tried.append(tried)
         return tried
 
-    def _fit(self, data: ValidationSet, model: FactorModelConfig, roughly: bool) -> Tried | None:
+    def _fit(self, data: ValidationSet, model: FactorModelConfig, *, roughly: bool, share: float) -> Tried | None:
         self.budget.used += self._learning_neighbours(data, model)
-        before, measured = self.budget.used, 0
+        before, measured, cut = self.budget.used, 0, False
 
         def keep_on(done: int, score: float) -> bool:
-            nonlocal measured
+            nonlocal measured, cut
             measured += 1
             self.budget.used = before + work_on(data, model, iterations=done, measurements=measured)
             self.progress("settings", min(self.budget.used, self.budget.limit), self.budget.limit)
-            return self.budget.used < self.budget.limit and self.keep_on()
+            cut = not (self.budget.used < share * self.budget.limit and self.keep_on())
+            return not cut
 
         shares = (
             (_FEW_SHARES if roughly else SHARES) if "neighbours_share" in self.keys else (model.neighbours_share,)
@@ -113,7 +118,9 @@ class Fits:
             self.failure = str(error)
             logger.warning("settings that cannot be fitted are passed over: %s", error)
             return None
-        return Tried(self._as_found(model, best_of(curve)), curve, data.train.n_users)
+        last = model.iterations if isinstance(model, IterativeConfig) else 1
+        cut = cut and curve[-1].iterations < last
+        return Tried(self._as_found(model, best_of(curve)), curve, data.train.n_users, cut)
 
     def _learning_neighbours(self, data: ValidationSet, model: FactorModelConfig) -> float:
         """The work of learning neighbours that are not known yet."""

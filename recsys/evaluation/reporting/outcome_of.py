@@ -100,8 +100,9 @@ def _remedy(report: "Report") -> str:
         parts.append("set model.auto = true and leave the other settings of [model] out: the night then chooses them")
     elif settings.get("auto") and report.provenance.choice is None:
         parts.append("leave settings of [model] out: the night then chooses them")
-    if settings.get("neighbours") == 0:
-        parts.append("set model.neighbours = 100")
+    chosen = report.provenance.choice.settings if report.provenance.choice else {}
+    if settings.get("neighbours") == 0 and "neighbours" not in chosen:
+        parts.append("set model.neighbours = 50")
     return "; or ".join([*parts, TUNE])
 
 

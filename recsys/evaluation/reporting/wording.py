@@ -135,16 +135,31 @@ def chosen_settings(report: Report) -> str | None:
         why = f"those of {choice.kept_from}, because none of {len(choice.attempts)} fits is clearly better"
     return (
         f"Settings that [model] does not set were chosen on a part of the train side ({choice.metric} for"
-        f" {count(choice.n_users)} users), {why}: {choice.in_words()}."
+        f" {count(choice.n_users)} users), {why}: {choice.in_words()}.{_ended_early(report)}"
     )
+
+
+def _ended_early(report: Report) -> str:
+    """That the search had no work left to find the best number of iterations, if so."""
+    stopping, choice = report.provenance.stopping, report.provenance.choice
+    if stopping is None or choice is None or choice.ended_early is None:
+        return ""
+    return (
+        f" The work of the search ended this fit after {_iterations(choice.ended_early)}, before the best number was"
+        f" known: the model is trained for {_iterations(stopping.iterations)}. A higher model.auto_share allows more."
+    )
+
+
+def _iterations(number: int) -> str:
+    return "one iteration" if number == 1 else f"{number} iterations"
 
 
 def stopped_after(report: Report) -> str | None:
     """How many iterations were trained and how the number was found; None if it was set or chosen with the rest."""
     stopping, choice = report.provenance.stopping, report.provenance.choice
-    if stopping is None or (choice is not None and "iterations" in choice.settings):
+    if stopping is None or (choice and ("iterations" in choice.settings or choice.ended_early is not None)):
         return None
-    iterations = "one iteration" if stopping.iterations == 1 else f"{stopping.iterations} iterations"
+    iterations = _iterations(stopping.iterations)
     if stopping.reason:
         return f"Trained for {iterations} as set; the train side cannot be split again: {stopping.reason}."
     users = f"for {count(stopping.n_users)} users of a validation part of the train side"

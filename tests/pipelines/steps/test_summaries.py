@@ -42,6 +42,7 @@ CHOICE = Choice(
     attempts=tuple(Attempt(settings={"factors": n}, score=0.1, n_users=9) for n in (32, 64)),
 )
 CHOSEN = EVALUATE.model_copy(update={"choice": CHOICE, "session_weight": None})
+ENDED_EARLY = CHOSEN.model_copy(update={"choice": CHOICE.model_copy(update={"ended_early": 1})})
 NONE_CHOSEN = CHOSEN.model_copy(update={"choice": Choice(metric="ndcg@20", reason="too few"), "stopping": None})
 TRAIN = TrainSummary(
     n_users=40,
@@ -69,6 +70,12 @@ SENTENCES = [
         CHOSEN,
         "ndcg@20 (coverage@20) over 1,234 users: als 0.2500 (0.5000); settings chosen on 1,000 validation users: "
         "factors 64, alpha 0.25, iterations 2; 2 fits tried",
+    ),
+    (
+        ENDED_EARLY,
+        "ndcg@20 (coverage@20) over 1,234 users: als 0.2500 (0.5000); settings chosen on 1,000 validation users: "
+        "factors 64, alpha 0.25, iterations 2; 2 fits tried; the work of the search ended the chosen fit after "
+        "iteration 1, before the best number was known: iterations 2 (a higher model.auto_share allows more)",
     ),
     (
         NONE_CHOSEN,

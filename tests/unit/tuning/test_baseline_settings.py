@@ -23,11 +23,18 @@ def test_the_regularization_of_ease_is_the_best_on_the_validation_part(
         evaluate(EaseRecommender.fit(split.train, regularization=value), split, cutoffs=(20,)).means()["ndcg@20"]
         for value in VALUES
     ]
-    chosen = baseline_settings(events, config, ("popular", "ease"))["ease"]["regularization"]
+    chosen = baseline_settings(events, config, ("popular", "ease"), n_items=120)["ease"]["regularization"]
     assert reached[VALUES.index(chosen)] == pytest.approx(max(reached), abs=1e-4)
 
 
 def test_without_ease_or_a_validation_part_nothing_is_searched(events: Interactions, config: PipelineConfig) -> None:
-    assert baseline_settings(events, config, ("popular", "item_knn")) == {}
+    assert baseline_settings(events, config, ("popular", "item_knn"), n_items=120) == {}
     days = config.evaluate.model_copy(update={"holdout": int(np.ptp(events.timestamp) * 0.7)})
-    assert baseline_settings(events, config.model_copy(update={"evaluate": days}), ("ease",)) == {}
+    assert baseline_settings(events, config.model_copy(update={"evaluate": days}), ("ease",), n_items=120) == {}
+
+
+def test_too_many_items_leave_the_default_and_are_told(
+    events: Interactions, config: PipelineConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert baseline_settings(events, config, ("ease",), n_items=10**6) == {}
+    assert caplog.messages == ["ease: default regularization 250, because 1000000 items are too many to search"]

@@ -112,6 +112,23 @@ class TestWhatIsChosen:
         assert few.settings
         assert len(few.attempts) == 2
 
+    def test_a_fit_that_the_work_cut_is_trained_for_the_default_iterations(
+        self, events: Interactions, config: PipelineConfig
+    ) -> None:
+        section = {"start": "spectral", "neighbours": 0, "auto_share": 0.01}
+        cut = choose_settings(events, under(config, **section), least_work=1e5)
+        assert cut.choice is not None
+        assert cut.choice.ended_early == 1
+        assert cut.choice.settings["iterations"] == 5
+        assert cut.stopping is not None
+        assert (cut.stopping.iterations, cut.stopping.measured_after) == (5, (1,))
+        three = choose_settings(events, under(config, **section, iterations=3), least_work=1e5)
+        assert three.applied(model_config(section)).iterations == 3
+
+    def test_a_fit_that_ended_by_itself_is_not_cut(self, found: Found) -> None:
+        assert found.choice is not None
+        assert found.choice.ended_early is None
+
 
 class TestWhatIsNotSearched:
     @pytest.mark.parametrize("section", [{"auto": False}, {"algorithm": "svd", "factors": 8, "auto": False}])
@@ -168,6 +185,13 @@ class TestTheServingVersion:
         assert choice.kept_from is None
         assert choice.settings == found.choice.settings
         assert "passed over" in caplog.text
+
+    def test_its_number_of_iterations_is_no_limit(self, events: Interactions, config: PipelineConfig) -> None:
+        section = {"algorithm": "bpr", "factors": 8, "neighbours": 0}
+        serving = Serving("v1", model_config({**section, "iterations": 10}))
+        stopping = choose_settings(events, under(config, **section), serving=serving).stopping
+        assert stopping is not None
+        assert stopping.measured_after[:2] == (10, 20)
 
     def test_those_of_another_algorithm_are_not_tried(
         self, events: Interactions, config: PipelineConfig, found: Found

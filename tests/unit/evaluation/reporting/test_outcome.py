@@ -92,7 +92,8 @@ def test_how_the_model_stands_beside_the_best_baseline(report_of, lead, light, s
             "leave settings of [model] out: the night then chooses them; or `rec",
         ),
         ({"auto": False, "neighbours": 0}, None, "set model.auto = true and leave the other settings of [model] out"),
-        ({"auto": True, "neighbours": 0}, Choice(metric="ndcg@20"), "set model.neighbours = 100; or `recsys tune"),
+        ({"auto": True, "neighbours": 0}, Choice(metric="ndcg@20"), "set model.neighbours = 50; or `recsys tune"),
+        ({"auto": True, "neighbours": 0}, Choice(metric="ndcg@20", settings={"neighbours": 0}), "`recsys tune"),
     ],
 )
 def test_the_remedy_names_what_is_off(report_of, model, choice, said):

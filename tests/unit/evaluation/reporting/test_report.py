@@ -374,6 +374,12 @@ def test_chosen_settings_are_shown_with_what_was_tried(report_of):
         assert "1,234" in page
     kept = choice.model_copy(update={"kept_from": "v7"})
     assert "those of v7, because none of 2 fits is clearly better" in render_markdown(report_of(choice=kept))
+    ended = choice.model_copy(update={"ended_early": 1})
+    stopping = Stopping(iterations=5, metric="ndcg@20", curve=(0.1,), measured_after=(1,), n_users=900)
+    words = render_markdown(report_of(choice=ended, stopping=stopping))
+    assert "ended this fit after one iteration, before the best number was known" in words
+    assert "the model is trained for 5 iterations." in words
+    assert "Trained for" not in words
     none = Choice(metric="ndcg@20", reason="no times")
     assert "have their defaults: no times." in render_markdown(report_of(choice=none))
 
