@@ -173,7 +173,8 @@ def _fit(
     """Fit on the training matrix as the job does; `look` may raise `_Ended`, and then there is no model."""
     with suppress(_Ended):
         start = data.spectral_start(model, progress=progress)
-        return fit_model(data.train, model, start=start, progress=progress, on_iteration=look)
+        alone = model.model_copy(update={"neighbours": 0})  # measurements take those of the set, learned once
+        return fit_model(data.train, alone, start=start, progress=progress, on_iteration=look)
     return None
 
 

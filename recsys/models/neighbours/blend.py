@@ -9,7 +9,7 @@ from recsys.data.matrix import Csr
 from recsys.models.factors.model import FactorModel
 from recsys.models.neighbours.weights import NeighbourWeights
 
-SAMPLED = 256
+SAMPLED = 64
 """Users whose scores tell how strong the neighbours are, at most twice as many."""
 
 _AT_ONCE = 64

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,7 +16,10 @@ USER_DEGREE_EXPONENT = 0.5
 """A user counts n_items_of_user ** -this, so that those with many items do not decide alone."""
 
 MOST_STEPS = 1.5e9
-"""About ten seconds on two cores; 20 million entries of 140,000 users have five times as many."""
+"""About ten seconds on two cores; 20 million entries of 140,000 users have several times as many."""
+
+_WHOLE_GRAM = 4096
+"""Up to so many items their whole Gram matrix is made, 64 MiB, whatever the number of users."""
 
 _ITEMS_AT_ONCE = 128
 
@@ -42,10 +46,9 @@ def regress_on_neighbours(
     restriction to N(i) and with s_u = 1 this is EASE: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data"
     (2019); the restriction makes a problem of `neighbours` unknowns of each column, as in Steck, "Markov Random
     Fields for Collaborative Filtering" (2019). The result is the same to the bit for any number of threads.
-    If the pairs of items that users have, sum_u n_items_of_user^2, are more than `most_steps`, the weights are
-    learned from a sample of the users with about that many.
+    If that takes more than `most_steps`, counted before, the weights are learned from a sample of the users.
     """
-    csr = _bounded(csr, most_steps)
+    csr = _bounded(csr, neighbours, most_steps)
     if csr.nnz == 0:
         return empty_csr((csr.shape[1], csr.shape[1]))
     found, weights = _solved(csr, min(neighbours, csr.shape[1]), regularization, progress)
@@ -54,9 +57,9 @@ def regress_on_neighbours(
     return csr_from_pairs(found[target, at], target.astype(np.int32), weights[target, at], shape)
 
 
-def _bounded(csr: Csr, most_steps: float) -> Csr:
-    """`csr`, or the rows of a sample of its users with about `most_steps` pairs of items."""
-    steps = float(np.square(np.diff(csr.indptr), dtype=np.float64).sum())
+def _bounded(csr: Csr, neighbours: int, most_steps: float) -> Csr:
+    """`csr`, or the rows of a sample of its users with which about `most_steps` are taken."""
+    steps = _steps(csr, neighbours)
     if steps <= most_steps:
         return csr
     sampled = np.flatnonzero(np.random.default_rng(1).random(csr.shape[0]) < most_steps / steps)
@@ -64,26 +67,58 @@ def _bounded(csr: Csr, most_steps: float) -> Csr:
     return csr[sampled]
 
 
+def _steps(csr: Csr, neighbours: int) -> float:
+    """The pairs of items that users have, sum_u n_items_of_user^2, and an estimate of those in all small systems.
+
+    The neighbours of an item are about as popular as the item of an average entry. A user of one of them has the
+    others a few times (5) as often as chance would have it.
+    """
+    n_items = csr.shape[1]
+    of_user = np.diff(csr.indptr).astype(np.float64)
+    pairs = float(np.square(of_user).sum())
+    if n_items <= _WHOLE_GRAM:
+        return pairs
+    of_item = np.bincount(csr.indices, minlength=n_items).astype(np.float64)
+    users_of_neighbour, items_of_user = float(np.square(of_item).sum()) / csr.nnz, pairs / csr.nnz
+    others = min(neighbours, 5 * neighbours * items_of_user / n_items)
+    return pairs + n_items * (neighbours + 1) * users_of_neighbour * (1 + others / 2)
+
+
 def _solved(csr: Csr, neighbours: int, regularization: float, progress: Progress) -> tuple[Indices, Floats]:
     """Neighbours int32 (n_items, neighbours) and their weights float32, zero where there are fewer."""
-    from recsys.models.neighbours.regression_kernel import solve_items  # noqa: PLC0415  (imports numba)
-
     n_items = csr.shape[1]
     share = (np.maximum(np.diff(csr.indptr), 1) ** -USER_DEGREE_EXPONENT).astype(np.float32)
     squares: Floats = presence(csr).T @ share
     scale = (1 / np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))).astype(np.float32)
-    by_user, by_item = _places(csr), _places(csr.T.tocsr())
     penalty = np.float32(regularization * squares.sum(dtype=np.float64) / csr.nnz)
     found, weights = np.zeros((n_items, neighbours), np.int32), np.zeros((n_items, neighbours), np.float32)
+    solve_rows = _solver(csr, share, scale, penalty)
 
     def solve(start: int) -> int:
         stop = min(start + _ITEMS_AT_ONCE, n_items)
-        solve_items(by_user, by_item, share, scale, penalty, start, stop, found, weights)
+        solve_rows(start, stop, found, weights)
         return stop
 
     for done in map_ordered(solve, range(0, n_items, _ITEMS_AT_ONCE), threads=os.cpu_count()):
         progress("neighbours", done, n_items)
     return found, weights
+
+
+def _solver(
+    csr: Csr, share: Floats, scale: Floats, penalty: np.float32
+) -> Callable[[int, int, Indices, Floats], None]:
+    """(start, stop, found, weights) -> fills these rows, see `solve_items`."""
+    from recsys.models.neighbours.regression_kernel import (  # noqa: PLC0415  (imports numba)
+        solve_items,
+        solve_items_of_gram,
+    )
+
+    if csr.shape[1] <= _WHOLE_GRAM:
+        weighed = Csr((np.repeat(share, np.diff(csr.indptr)), csr.indices, csr.indptr), shape=csr.shape)
+        gram = np.ascontiguousarray((presence(csr).T @ weighed).toarray())
+        return lambda *rows: solve_items_of_gram(gram, scale, penalty, *rows)
+    by_user, by_item = _places(csr), _places(csr.T.tocsr())
+    return lambda *rows: solve_items(by_user, by_item, share, scale, penalty, *rows)
 
 
 def _places(csr: Csr) -> tuple[Indices, Indices]:

@@ -49,6 +49,30 @@ def solve_items(
 
 
 @compiled
+def solve_items_of_gram(
+    gram: Floats, scale: Floats, penalty: np.float32, start: int, stop: int, found: Indices, weights: Floats
+) -> None:
+    """What `solve_items` does, with the co-occurrence of all items at hand: `gram`, float32 (n_items, n_items)."""
+    most = found.shape[1]
+    score, item_of = np.empty(most, np.float32), np.empty(most, np.int32)
+    normal, solution = np.empty((most + 1, most + 1), np.float32), np.empty(most, np.float32)
+    for item in range(start, stop):
+        common = gram[item].copy()
+        touched = np.flatnonzero(common).astype(np.int32)
+        kept = _nearest(item, touched, common, scale, score, item_of)
+        if kept == 0:
+            continue
+        columns = np.append(np.sort(item_of[:kept]), np.int32(item))
+        for row in range(kept + 1):
+            for col in range(row + 1):
+                normal[row, col] = gram[columns[row], columns[col]]
+        for at in range(kept):
+            normal[at, at] += penalty
+        _solve(normal, kept, solution)
+        found[item, :kept], weights[item, :kept] = columns[:kept], solution[:kept]
+
+
+@compiled
 def _co_occurrence(item, by_user, by_item, share, common, touched):
     """Add up in `common` what the users of `item` count, per item that they used; lists these in `touched`."""
     (user_ptr, items), (item_ptr, users) = by_user, by_item

@@ -102,3 +102,13 @@ def test_a_large_log_is_learned_from_a_sample_of_its_users(caplog):
     assert (bounded != regress_on_neighbours(csr, neighbours=10, regularization=20)).nnz > 0
     same = bounded.tocoo().row % 3 == bounded.tocoo().col % 3
     assert bounded.data[same].sum() > 10 * bounded.data[~same].sum()
+
+
+def test_a_catalogue_too_large_for_its_whole_gram_matrix_has_the_same_weights():
+    csr = _log()
+    wide = sp.csr_matrix((csr.data, csr.indices, csr.indptr), shape=(120, 5000))
+    for neighbours in (4, 29):
+        small = regress_on_neighbours(csr, neighbours=neighbours)
+        large = regress_on_neighbours(wide, neighbours=neighbours)
+        assert large.nnz == small.nnz
+        np.testing.assert_allclose(large[:30, :30].toarray(), small.toarray(), atol=1e-6)
