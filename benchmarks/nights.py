@@ -123,7 +123,7 @@ def configuration(folder: Path) -> PipelineConfig:
         },
         "items": {"path": "items.parquet", "id": "item", "title": "title", "attributes": ["price"]},
         "evaluate": {"holdout": "7d", "cutoffs": [20], "baselines": ["popular"], "bootstrap": 200},
-        "model": {"factors": 12, "iterations": 4},
+        "model": {"auto": False, "factors": 12, "iterations": 4},
         "index": {"kind": "exact"},
     }
     return parse_config(tree, base=folder)
