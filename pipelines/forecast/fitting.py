@@ -12,6 +12,7 @@ from recsys.models.factors.fold_in import KEPT_BYTES, STACK_BYTES
 from recsys.models.factors.spectral import OVERSAMPLING, ROWS_AT_ONCE
 from recsys.models.neighbours.blend import SAMPLED
 from recsys.models.neighbours.ease import needed_bytes
+from recsys.models.neighbours.regression import WHOLE_GRAM
 
 _FLOAT = 4
 
@@ -60,9 +61,10 @@ def neighbours_phases(shape: Shape, model: FactorModelConfig) -> list[Phase]:
     turned = matrix_bytes(Shape(shape.items, shape.users, shape.entries))
     weights = min(model.neighbours, shape.items) * shape.items
     found = Term.of("weights of neighbours", _FOUND_BYTES * weights)
+    gram = Term.of("Gram matrix of a small catalogue", 4 * shape.items**2 if shape.items <= WHOLE_GRAM else 0)
     added = min(shape.items, model.neighbours * shape.entries / max(shape.users, 1)) * SAMPLED
     return [
-        Phase("neighbours", (Term.of("transposed matrix", turned), found)),
+        Phase("neighbours", (Term.of("transposed matrix", turned), found, gram)),
         Phase("blend", (Term.of("weights of neighbours", 8 * weights), Term.of("scores", _ADDED_BYTES * added))),
     ]
 
