@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from recsys.models.neighbours.regression import regress_on_neighbours
+from recsys.models.neighbours.regression import WHOLE_GRAM, regress_on_neighbours
 
 
 def _log(n_users=120, n_items=30, *, seed=3, elsewhere=0.05):
@@ -10,6 +10,11 @@ def _log(n_users=120, n_items=30, *, seed=3, elsewhere=0.05):
     rng = np.random.default_rng(seed)
     chance = np.where(np.arange(n_users)[:, None] % 3 == np.arange(n_items) % 3, 0.4, elsewhere)
     return sp.csr_matrix((rng.random((n_users, n_items)) < chance).astype(np.float32))
+
+
+def _widened(csr):
+    """The same log in a catalogue whose whole Gram matrix is not made."""
+    return sp.csr_matrix((csr.data, csr.indices, csr.indptr), shape=(csr.shape[0], 2 * WHOLE_GRAM))
 
 
 def _slow(csr, *, neighbours, regularization):
@@ -75,7 +80,7 @@ def test_equal_items_are_taken_by_their_position():
 
 
 def test_threads_change_nothing(monkeypatch):
-    csr = _log(300, 400, seed=5)
+    csr = _widened(_log(300, 400, seed=5))
     many = regress_on_neighbours(csr, neighbours=20)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     alone = regress_on_neighbours(csr, neighbours=20)
@@ -84,10 +89,10 @@ def test_threads_change_nothing(monkeypatch):
 
 
 def test_a_matrix_that_is_read_only_is_left_as_it_is():
-    csr = _log()
+    csr, writeable = _widened(_log()), _widened(_log())
     for part in ("indptr", "indices", "data"):
         getattr(csr, part).flags.writeable = False
-    assert (regress_on_neighbours(csr) != regress_on_neighbours(_log())).nnz == 0
+    assert (regress_on_neighbours(csr) != regress_on_neighbours(writeable)).nnz == 0
     assert not csr.indices.flags.writeable
 
 
@@ -106,7 +111,7 @@ def test_a_large_log_is_learned_from_a_sample_of_its_users(caplog):
 
 def test_a_catalogue_too_large_for_its_whole_gram_matrix_has_the_same_weights():
     csr = _log()
-    wide = sp.csr_matrix((csr.data, csr.indices, csr.indptr), shape=(120, 5000))
+    wide = _widened(csr)
     for neighbours in (4, 29):
         small = regress_on_neighbours(csr, neighbours=neighbours)
         large = regress_on_neighbours(wide, neighbours=neighbours)
