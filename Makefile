@@ -52,7 +52,8 @@ lock: $(VENV)/dev.stamp  ## resolve the dependencies anew (needs uv)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-strip-extras --quiet \
 		pyproject.toml --group build --output-file requirements.lock
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-strip-extras --quiet \
-		pyproject.toml --group dev --extra baselines --extra tune --constraint requirements.lock \
+		pyproject.toml --group dev --extra baselines --extra tune --extra text --extra onnx --extra map \
+		--constraint requirements.lock \
 		--output-file requirements-dev.lock
 
 clean:  ## remove the environment and every cache; data/ and runs/ stay

@@ -10,6 +10,9 @@ from pydantic_core import PydanticUndefined
 
 from recsys.config import Duration, Section, duration_text
 from recsys.config.base import DurationOrAuto, NamesOrAuto
+from recsys.content.encoder import EncoderKind
+from recsys.content.registry import DEFAULT as DEFAULT_ENCODER
+from recsys.content.registry import ENCODERS
 from recsys.models.algorithm import Algorithm
 from recsys.models.registry import DEFAULT, publishable
 from recsys.pipeline_config import PipelineConfig
@@ -40,12 +43,28 @@ def render() -> str:
 def _section(name: str, field: FieldInfo) -> str:
     if name == "model":
         return _model_section()
+    if name == "content":
+        return _content_section()
     model = _section_type(field.annotation)
     summary = (model.__doc__ or "").partition(": ")[2]
     inner = {key: each for key, each in model.model_fields.items() if _is_section(each.annotation)}
     plain = {key: each for key, each in model.model_fields.items() if key not in inner}
     page = f"\n## [{name}]\n\n{summary[0].upper()}{summary[1:]}\n\n{_table(plain)}"
     return page + "".join(_section(f"{name}.{key}", each) for key, each in inner.items())
+
+
+def _content_section() -> str:
+    names = ", ".join(f"`{name}`" for name in ENCODERS)
+    head = (
+        "\n## [[content]]\n\nVectors made of what `[items]` says, for items with few events or none. One table per\n"
+    )
+    head += f"source. `encoder` is one of {names}; the default is `{DEFAULT_ENCODER}`. Each has its own keys.\n"
+    return head + "".join(_encoder(name, kind) for name, kind in ENCODERS.items())
+
+
+def _encoder(name: str, kind: EncoderKind) -> str:
+    fields = {key: field for key, field in kind.config.model_fields.items() if key != "encoder"}
+    return f'\n### encoder = "{name}"\n\n{kind.config.__doc__}\n\n{_table(fields)}'
 
 
 def _model_section() -> str:

@@ -16,6 +16,8 @@ from recsys.config import (
     PublishConfig,
     Section,
 )
+from recsys.content.cold_start.config import ColdStartConfig
+from recsys.content.registry import ContentConfig, explain_content_key
 from recsys.errors import ConfigError
 from recsys.models.factors.als import AlsConfig
 from recsys.models.registry import ModelConfig, explain_model_key
@@ -29,6 +31,8 @@ class PipelineConfig(Section):
     workspace: FilePath = Field(Path("workspace"), description="folder of the steps' outputs and the report")
     log: LogConfig
     items: ItemsConfig | None = None
+    content: tuple[ContentConfig, ...] = ()
+    cold_start: ColdStartConfig = ColdStartConfig()
     prepare: PrepareConfig = PrepareConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     model: ModelConfig = AlsConfig()
@@ -42,6 +46,18 @@ class PipelineConfig(Section):
                 'evaluate.split = "temporal" needs log.timestamp, the column with the time of the event; '
                 'a log without times is split by "last_n", "held_out_users" or "given"'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _content_is_of_a_catalogue(self) -> "PipelineConfig":
+        if self.content and self.items is None:
+            raise ValueError("content: needs [items], the catalogue whose titles and attributes are read")
+        names = [each.source_name for each in self.content]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    f"content: {name!r} is the name of two sources; give one another name (content.name)"
+                )
         return self
 
 
@@ -95,6 +111,8 @@ def _unexpected(location: tuple[str | int, ...], tree: dict[str, Any]) -> str:
     *sections, key = map(str, location)
     if sections == ["model"]:
         return explain_model_key(tree["model"], key)
+    if sections[:1] == ["content"] and len(sections) == 2:
+        return explain_content_key(tree["content"][int(sections[1])], key)
     section: Any = PipelineConfig
     for part in sections:
         field = section.model_fields[part]

@@ -1,0 +1,38 @@
+"""`[cold_start]`: how items with few events or none get learned vectors."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from recsys.config import Section
+
+
+class ColdStartConfig(Section):
+    """`[cold_start]`: vectors of items with few events or none, by `[[content]]`. What is not set is chosen."""
+
+    method: Literal["auto", "neighbours", "ridge", "sum"] = Field(
+        "auto",
+        description="from content to the learned space: the mean of the nearest warm items' vectors, a ridge "
+        "regression, both added, or the best of these",
+    )
+    neighbours: int | None = Field(None, ge=1, le=1000, description="warm items in the mean; by default chosen")
+    power: float | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="a warm item's weight in the mean is its cosine to this power; by default chosen",
+    )
+    prior_strength: float | None = Field(
+        None,
+        ge=0,
+        description="ALS: how much an item with events is pulled to its content's vector, as a multiple of the "
+        "regularization; 0: not at all; by default chosen",
+    )
+    rare_events: int = Field(10, ge=0, description="items with more users than this keep the vectors of the fit")
+    hidden_share: float = Field(
+        0.1, gt=0, le=0.5, description="share of the warm items that is hidden for the choice"
+    )
+    pseudo_users: float = Field(
+        5.0, ge=1, description="users that a new item counts as having where scores follow popularity"
+    )
+    seed: int = Field(1, ge=0, description="of the hidden items")
