@@ -3,16 +3,15 @@
 Deerwester et al. (1990). Indexing by latent semantic analysis.
 """
 
+import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from recsys.content.config import EncoderConfig
 from recsys.content.encoder import Encoded, EncoderKind, Problems
@@ -53,7 +52,8 @@ class TfidfEncoder:
 
     def encode(self, items: Items, *, progress: Progress = silent) -> Encoded:
         """The vectors of `items`; zero for an item without a known word."""
-        texts, vectorizer = texts_of(items, self.columns), _vectorizer(self.vocabulary, self.idf)
+        texts, vectorizer = texts_of(items, self.columns), _vectorizer(vocabulary=list(self.vocabulary))
+        vectorizer.idf_ = self.idf
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         for start in range(0, len(texts), _ROWS_AT_ONCE):
             progress("encode: tfidf", start, len(texts))
@@ -85,7 +85,7 @@ def fit_tfidf(
 ) -> TfidfEncoder:
     """Learn words and their weights from the texts of `items`. Raises DataError if there are too few words."""
     columns = text_columns(items, config.columns)
-    vectorizer = TfidfVectorizer(sublinear_tf=True, min_df=config.min_items, strip_accents="unicode")
+    vectorizer = _vectorizer(min_df=config.min_items)
     progress("encode: tfidf, words", 0, 1)
     try:
         weighted = vectorizer.fit_transform(texts_of(items, columns).to_pylist())
@@ -96,16 +96,16 @@ def fit_tfidf(
         raise DataError(
             f"content {config.source_name!r}: {weighted.shape[1]} words in {len(items.ids)} items are too few"
         )
-    svd = TruncatedSVD(d, random_state=config.seed).fit(weighted)
+    svd = importlib.import_module("sklearn.decomposition").TruncatedSVD(d, random_state=config.seed).fit(weighted)
     progress("encode: tfidf, words", 1, 1)
     components = read_only(np.ascontiguousarray(svd.components_, dtype=np.float32))
     return TfidfEncoder(columns, tuple(vectorizer.get_feature_names_out()), read_only(vectorizer.idf_), components)
 
 
-def _vectorizer(vocabulary: tuple[str, ...], idf: Floats) -> TfidfVectorizer:
-    vectorizer = TfidfVectorizer(sublinear_tf=True, strip_accents="unicode", vocabulary=list(vocabulary))
-    vectorizer.idf_ = idf
-    return vectorizer
+def _vectorizer(**settings: Any) -> Any:
+    """A TfidfVectorizer; scikit-learn is imported here, because that takes a second that nobody else should wait."""
+    vectorizer = importlib.import_module("sklearn.feature_extraction.text").TfidfVectorizer
+    return vectorizer(sublinear_tf=True, strip_accents="unicode", **settings)
 
 
 def _problems(vectors: Floats, texts: pa.StringArray) -> Problems:
