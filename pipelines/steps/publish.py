@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.steps.content import published_space
 from pipelines.steps.night import read_course, this_night
 from pipelines.steps.report import (
     Evidence,
@@ -190,6 +191,7 @@ def _seal(
             history=matrix.csr,
             seen=load_seen(prepared, matrix.csr.shape),
             folded_in=_folded_in(prepared),
+            content=published_space(config, workspace),
             popularity=np.load(prepared / "popularity.npy", allow_pickle=False),
             index=read_index(indexed, "index", shape),
             similar=read_index(indexed, "similar", shape),

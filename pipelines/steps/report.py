@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import JsonValue
 
 from pipelines.steps.inputs import READ_AGAIN
 from pipelines.steps.summaries import EvaluateSummary, IndexStepSummary, PrepareSummary, TrainSummary
-from pipelines.steps.workspace import Workspace
+from pipelines.steps.workspace import CONTENT_SECTIONS, Workspace
+from recsys.content.config import EncoderConfig
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.errors import DataError
@@ -201,10 +203,20 @@ def as_measured(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
 
 
 def portable_settings(config: PipelineConfig) -> dict[str, JsonValue]:
-    """The resolved settings as plain values, files by their names: the same on every machine and in every folder."""
+    """The resolved settings as plain values, files by their names: the same on every machine and in every folder.
+
+    Without `[[content]]`, the sections that have no meaning then are left out, so that the version keeps its name.
+    """
     tree = config.model_dump(mode="json", exclude={"workspace": True, "publish": {"store"}})
     tree["log"]["paths"] = [path.name for path in config.log.paths]
     tree["evaluate"]["holdout_paths"] = [path.name for path in config.evaluate.holdout_paths]
     if config.items is not None:
         tree["items"]["path"] = [path.name for path in config.items.path]
-    return tree
+    tree["content"] = [_by_names(each) for each in config.content]
+    return tree if config.content else {name: value for name, value in tree.items() if name not in CONTENT_SECTIONS}
+
+
+def _by_names(source: EncoderConfig) -> dict[str, JsonValue]:
+    """The settings of one `[[content]]` table, with the names of its files."""
+    tree = source.model_dump(mode="json")
+    return tree | {name: value.name for name, value in source if isinstance(value, Path)}

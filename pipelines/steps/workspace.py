@@ -29,6 +29,9 @@ _SETTINGS = {
     "publish": ("publish",),
 }
 
+CONTENT_SECTIONS = ("content", "cold_start")
+"""The sections that have no meaning, and are no part of a version, without `[[content]]`."""
+
 _RECORD = "step.json"
 
 log = logging.getLogger(__name__)

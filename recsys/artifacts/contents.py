@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys.artifacts.folded_users import FoldedUsers
+from recsys.content.space import ContentSpace
 from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
@@ -23,7 +24,7 @@ USERS = "users.arrow"
 _ITEMS, _CATALOGUE = "items.arrow", "catalogue.arrow"
 _MODEL, _HISTORY, _SEEN, _POPULARITY = "model", "seen", "left_out", "popularity.npy"
 _INDEX, _SIMILAR = "index", "similar"
-_FOLDED_IN = "folded_in"
+_FOLDED_IN, _CONTENT = "folded_in", "content"
 
 PARSED_FROM_BYTES = parsed_files(_INDEX) | parsed_files(_SIMILAR)
 """Files that `load_contents` takes as bytes; it maps the others into memory."""
@@ -36,7 +37,8 @@ class Contents:
     `users`: the rows. `items`: the columns, with titles and attributes. `history`: canonical float32 CSR
     (n_users, n_items), the weights of each user's items. `seen`: canonical float32 CSR (n_users, n_items), the items
     that lists leave out; None if those are the histories. `folded_in`: other users, whose vectors are folded in from
-    their histories; None if there are none. `popularity`: float32 (n_items,), what the fallback
+    their histories; None if there are none. `content`: vectors of what is known of the items beside their users; None
+    if the configuration has no `[[content]]`. `popularity`: float32 (n_items,), what the fallback
     ranks by, see `recsys.data.popularity`.
     `index`: searched by inner product with user vectors. `similar`: item vectors of length one, searched by cosine.
     Raises ArtifactError if shapes, dtypes or values do not match.
@@ -48,6 +50,7 @@ class Contents:
     history: Csr
     seen: Csr | None = None
     folded_in: FoldedUsers | None = None
+    content: ContentSpace | None = None
     popularity: Floats
     index: VectorIndex
     similar: VectorIndex
@@ -93,6 +96,8 @@ def _shapes(parts: Contents) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
         "index": ((parts.index.n_items,), (n_items,)),
         "similar items": ((parts.similar.n_items,), (n_items,)),
     }
+    if parts.content is not None:
+        expected["content vectors"] = ((parts.content.n_items,), (n_items,))
     return expected if parts.folded_in is None else expected | _folded_shapes(parts.folded_in, n_items)
 
 
@@ -115,6 +120,8 @@ def save_contents(contents: Contents, folder: Path) -> None:
         save_csr(contents.seen, folder / _SEEN)
     if contents.folded_in is not None:
         contents.folded_in.save(folder / _FOLDED_IN)
+    if contents.content is not None:
+        contents.content.save(folder / _CONTENT)
     save_array(contents.popularity, folder / _POPULARITY)
     save_index(contents.index, folder, _INDEX)
     save_index(contents.similar, folder, _SIMILAR)
@@ -134,6 +141,7 @@ def load_contents(folder: Path, verified: Mapping[str, bytes | memoryview]) -> C
         history=history,
         seen=load_csr(folder / _SEEN, history.shape) if seen_apart else None,
         folded_in=FoldedUsers.load(folder / _FOLDED_IN, len(ids)) if (folder / _FOLDED_IN).exists() else None,
+        content=ContentSpace.load(folder / _CONTENT) if (folder / _CONTENT).exists() else None,
         popularity=_load_array(folder / _POPULARITY),
         index=load_index(folder, _INDEX, shape, verified=verified),
         similar=load_index(folder, _SIMILAR, shape, verified=verified),

@@ -42,7 +42,7 @@ class ContentSpace:
     """All sources of the items of one map. The cosine of two items is the weighted mean of those of the sources.
 
     (If a source knows nothing of one of the two, it counts as a cosine of zero, and with less weight.)
-    Raises DataError if the sources have different numbers of items, or one name twice.
+    Raises DataError if the sources have different numbers of items, one name twice, or vectors of another dtype.
     """
 
     sources: tuple[ContentSource, ...]
@@ -50,6 +50,9 @@ class ContentSpace:
     def __post_init__(self) -> None:
         if not self.sources or len({len(source.vectors) for source in self.sources}) != 1:
             raise DataError("content: expected sources with the same number of items")
+        for source in self.sources:
+            if source.vectors.dtype != np.float32 or source.vectors.ndim != 2:
+                raise DataError(f"content: vectors of {source.name!r} are {source.vectors.dtype}, expected float32")
         if len({source.name for source in self.sources}) != len(self.sources):
             raise DataError("content: two sources have the same name")
 
@@ -90,7 +93,10 @@ class ContentSpace:
         return stacked(parts, [source.weight for source in self.sources])
 
     def save(self, folder: Path) -> None:
-        """Write space.json, and a folder per source with its vectors and its encoder, into `folder`."""
+        """Write space.json, and a folder per source with its vectors and its encoder, into `folder`.
+
+        An encoder whose kind has no `load` is left out: items that come later are unknown to its source.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         told = [
             {
@@ -98,7 +104,7 @@ class ContentSpace:
                 "encoder": each.encoder,
                 "columns": list(each.columns),
                 "weight": each.weight,
-                "fitted": each.fitted is not None,
+                "fitted": _is_sealed(each),
             }
             for each in self.sources
         ]
@@ -106,7 +112,7 @@ class ContentSpace:
         for source in self.sources:
             (folder / source.name).mkdir()
             save_array(source.vectors, folder / source.name / _VECTORS)
-            if source.fitted is not None:
+            if source.fitted is not None and _is_sealed(source):
                 source.fitted.save(folder / source.name)
 
     @staticmethod
@@ -114,7 +120,7 @@ class ContentSpace:
         """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
         try:
             told = json.loads((folder / _SPACE).read_bytes())
-            return ContentSpace(tuple(_load_source(folder / each["name"], each) for each in told))
+            return ContentSpace(tuple(_load_source(folder, each) for each in told))
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException, DataError) as error:
             raise ArtifactError(f"{folder}: expected the sources of a content space: {error}") from error
 
@@ -125,12 +131,18 @@ def stacked(vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
     return read_only(normalised(np.ascontiguousarray(np.hstack(parts))))
 
 
-def _load_source(folder: Path, told: dict[str, object]) -> ContentSource:
-    encoder = str(told["encoder"])
-    load = ENCODERS[encoder].load
+def _is_sealed(source: ContentSource) -> bool:
+    return source.fitted is not None and ENCODERS[source.encoder].load is not None
+
+
+def _load_source(space: Path, told: dict[str, object]) -> ContentSource:
+    encoder, name = str(told["encoder"]), str(told["name"])
+    if Path(name).name != name:
+        raise ValueError(f"{name!r} is not the name of a folder")
+    folder, load = space / name, ENCODERS[encoder].load
     vectors: Floats = np.load(folder / _VECTORS, mmap_mode="r", allow_pickle=False)
     return ContentSource(
-        name=str(told["name"]),
+        name=name,
         encoder=encoder,
         columns=tuple(map(str, told["columns"])),  # type: ignore[call-overload]
         vectors=read_only(vectors),

@@ -14,6 +14,8 @@ from recsys.artifacts.bundle import Bundle, load_bundle, verify_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.folded_users import FoldedUsers
 from recsys.artifacts.manifest import CHECKSUM, MANIFEST, Manifest
+from recsys.content.encoders.tfidf import TfidfConfig, fit_tfidf
+from recsys.content.space import ContentSource, ContentSpace
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import presence
 from recsys.errors import ArtifactError
@@ -363,3 +365,37 @@ def test_users_to_fold_in_are_over_the_items_of_the_version(seal: Seal, parts: d
     narrow = FoldedUsers(IdMap.of(["x"])[0], parts["history"][:1, :2])
     with pytest.raises(ArtifactError, match=r"histories of users to fold in \(1, 2\), expected \(1, 5\)"):
         seal(folded_in=narrow)
+
+
+def _content(parts: dict[str, Any]) -> ContentSpace:
+    encoder = fit_tfidf(parts["items"], TfidfConfig(min_items=1))
+    vectors = encoder.encode(parts["items"]).vectors
+    return ContentSpace((ContentSource("words", "tfidf", ("title",), vectors, 2.0, encoder),))
+
+
+def test_a_version_keeps_content_vectors_and_encodes_further_items(
+    store: Path, seal: Seal, parts: dict[str, Any]
+) -> None:
+    space = _content(parts)
+    loaded = load_bundle(store / "versions" / seal(content=space).version).content
+    assert loaded is not None
+    np.testing.assert_array_equal(loaded.vectors, space.vectors)
+    np.testing.assert_allclose(loaded.encode(parts["items"]), space.vectors, atol=1e-6)
+
+
+def test_a_version_without_content_has_none(folder: Path) -> None:
+    assert load_bundle(folder).content is None
+
+
+def test_content_is_hashed_like_every_other_file(store: Path, seal: Seal, parts: dict[str, Any]) -> None:
+    folder = store / "versions" / seal(content=_content(parts)).version
+    vectors = writable(folder, "content/words/vectors.npy")
+    vectors.write_bytes(vectors.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(ArtifactError, match=r"vectors\.npy"):
+        load_bundle(folder)
+
+
+def test_content_of_other_items_is_refused(seal: Seal) -> None:
+    vectors = np.ones((6, 1), np.float32)  # the version has five items
+    with pytest.raises(ArtifactError, match="content vectors"):
+        seal(content=ContentSpace((ContentSource("words", "tfidf", (), vectors),)))

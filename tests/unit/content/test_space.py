@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from recsys.content.encoders.tfidf import TfidfConfig, fit_tfidf
+from recsys.content.registry import ENCODERS
 from recsys.content.space import ContentSource, ContentSpace
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
@@ -52,3 +55,28 @@ def test_a_damaged_space_is_refused(tmp_path) -> None:
 def test_two_sources_of_one_name_are_refused() -> None:
     with pytest.raises(DataError, match="same name"):
         ContentSpace((_source("a", [[1.0]]), _source("a", [[1.0]])))
+
+
+def test_a_source_cannot_leave_its_folder(tmp_path) -> None:
+    ContentSpace((_source("a", [[1.0]]),)).save(tmp_path)
+    (tmp_path / "space.json").write_text((tmp_path / "space.json").read_text().replace('"a"', '"../a"'))
+    with pytest.raises(ArtifactError, match="not the name of a folder"):
+        ContentSpace.load(tmp_path)
+
+
+def test_vectors_of_another_dtype_are_refused() -> None:
+    with pytest.raises(DataError, match="float64"):
+        ContentSpace((ContentSource("a", "tfidf", (), np.ones((1, 1))),))
+
+
+def test_an_encoder_that_cannot_be_loaded_is_not_saved(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(ENCODERS, "tfidf", replace(ENCODERS["tfidf"], load=None))
+    ids, _ = IdMap.of(pa.array(["a", "b"]))
+    items = Items(ids, pa.table({"title": ["red shirt", "red hat"]}))
+    fitted = fit_tfidf(items, TfidfConfig(min_items=1))
+    space = ContentSpace((ContentSource("words", "tfidf", ("title",), fitted.encode(items).vectors, 1.0, fitted),))
+    space.save(tmp_path)
+    loaded = ContentSpace.load(tmp_path)
+    assert [path.name for path in (tmp_path / "words").iterdir()] == ["vectors.npy"]
+    assert loaded.sources[0].fitted is None
+    assert not loaded.encode(items).any()
