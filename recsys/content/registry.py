@@ -8,11 +8,13 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from recsys.content.config import EncoderConfig
 from recsys.content.encoder import EncoderKind
+from recsys.content.encoders.static import STATIC
 from recsys.content.encoders.tfidf import TFIDF
 from recsys.suggestions import nearest_name, unknown_key_hint
 
 ENCODERS: dict[str, EncoderKind] = {
     "tfidf": TFIDF,
+    "static": STATIC,
 }
 
 DEFAULT = "tfidf"
