@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from pipelines.commands import ask, check, log, rendering, rendering_lists, rendering_night, store
+from pipelines.commands import ask, check, log, rendering, rendering_lists, rendering_night, space, store
 from pipelines.commands.options import (
     Accept,
     Config,
@@ -201,6 +201,12 @@ _ROLLBACK = "`recsys rollback --store store`, `recsys rollback --store store v01
 _REPORT = "`recsys report`, `recsys report v0123456789abcdef --store store --out report.html`"
 app.command(epilog=f"Examples: {_LISTS}, {_VISITOR}")(ask.recommend)
 app.command(epilog="Example: `recsys similar --store runs/demo/store --item b000773`")(ask.similar)
+_SPACE = (
+    "`recsys space --store runs/demo/store`, `recsys space --store runs/demo/store --clusters 20`, "
+    "`recsys space --store runs/demo/store --direction b000773 b000092`, "
+    "`recsys space --store runs/demo/store --dimensions`"
+)
+app.command(epilog=f"Examples: {_SPACE}")(space.space)
 app.command(epilog="Example: `recsys export --store runs/demo/store --out lists.parquet -k 50`")(store.export)
 app.command(epilog="Example: `recsys models --store runs/demo/store`")(store.models)
 app.command(epilog=f"Examples: {_ROLLBACK}")(store.rollback)

@@ -1,0 +1,1 @@
+"""What a space of item vectors means: clusters and directions with names, its dimensions, a map of two."""

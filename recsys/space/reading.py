@@ -1,0 +1,46 @@
+"""SpaceReading: what the vectors of a version's items mean, for people."""
+
+from dataclasses import dataclass
+
+from recsys.data.arrays import Floats
+from recsys.data.items import Items
+from recsys.space.clusters import Cluster, find_clusters
+from recsys.space.directions import Direction, direction_between, principal_directions
+from recsys.space.items_read import ItemsRead
+from recsys.space.terms import terms_of
+
+
+@dataclass(frozen=True)
+class SpaceReading:
+    """The clusters, largest first, and the directions of a space.
+
+    `n_items`: items with a vector. `n_read`: how many of them it is read by, those with the most users.
+    """
+
+    n_items: int
+    n_read: int
+    clusters: tuple[Cluster, ...]
+    directions: tuple[Direction, ...]
+
+
+def read_space(
+    items: Items,
+    vectors: Floats,
+    degree: Floats,
+    *,
+    n_clusters: int | None = None,
+    between: tuple[str, str] | None = None,
+) -> SpaceReading:
+    """The reading of `vectors`, float32 (n_items, d), compared by cosine; the zero vector means none.
+
+    `degree`: float32 (n_items,), distinct users. `n_clusters`: see `find_clusters`. `between`: the ids of two items;
+    the only direction then is the one from the first to the second. Raises ConfigError if there is none.
+    """
+    read = ItemsRead.of(items, vectors, degree)
+    terms = terms_of(read.catalogue)
+    return SpaceReading(
+        n_items=int(vectors.any(axis=1).sum()),
+        n_read=len(read.rows),
+        clusters=find_clusters(read, terms, n_clusters=n_clusters),
+        directions=(direction_between(read, terms, between),) if between else principal_directions(read, terms),
+    )
