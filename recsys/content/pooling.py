@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from recsys.content.encoder import Problems
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Bools, Floats
 
 
 def summed(words: Sequence[Sequence[int]], vectors: NDArray[np.floating], *, weights: Floats | None = None) -> Floats:
@@ -27,12 +27,19 @@ def summed(words: Sequence[Sequence[int]], vectors: NDArray[np.floating], *, wei
     return np.ascontiguousarray(counts @ vectors[used].astype(np.float32))
 
 
-def text_problems(vectors: Floats, texts: pa.StringArray, *, unknown: str = "no known word") -> Problems:
-    """The rows of `vectors`, (n, d), that are zero: counted as "no text", or as `unknown` if there is a text."""
+def text_problems(vectors: Floats, texts: pa.StringArray, *, known: Bools | None = None) -> Problems:
+    """The rows of `vectors`, (n, d), that are zero, by reason.
+
+    That is "no text", "no known word", or "nothing beside the common part" for those that `known`, bool (n,), marks.
+    """
+    missing, empty = ~vectors.any(axis=1), np.asarray(pc.equal(texts, ""))
+    met = np.zeros(len(texts), bool) if known is None else known
     problems = Problems()
-    missing = pa.array(~vectors.any(axis=1))
-    empty = pc.equal(texts, "")
-    for reason, rows in (("no text", pc.and_(missing, empty)), (unknown, pc.and_not(missing, empty))):
-        if n_items := pc.sum(rows).as_py():
-            problems.add(reason, repr(pc.filter(texts, rows)[0].as_py()[:80]), n_items=n_items)
+    for reason, rows in (
+        ("no text", missing & empty),
+        ("no known word", missing & ~empty & ~met),
+        ("nothing beside the common part", missing & ~empty & met),
+    ):
+        if rows.any():
+            problems.add(reason, repr(texts[int(rows.argmax())].as_py()[:80]), n_items=int(rows.sum()))
     return problems

@@ -10,11 +10,13 @@ from recsys.content.config import EncoderConfig
 from recsys.content.encoder import EncoderKind
 from recsys.content.encoders.static import STATIC
 from recsys.content.encoders.tfidf import TFIDF
+from recsys.content.encoders.words import WORDS
 from recsys.suggestions import nearest_name, unknown_key_hint
 
 ENCODERS: dict[str, EncoderKind] = {
     "tfidf": TFIDF,
     "static": STATIC,
+    "words": WORDS,
 }
 
 DEFAULT = "tfidf"
