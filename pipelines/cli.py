@@ -89,13 +89,13 @@ def run(
     log_format: LogFormat = None,
     as_json: Json = False,
 ) -> None:
-    """Run the nightly job: prepare, evaluate, train, index, publish."""
+    """Run the nightly job: prepare, encode (if there is `[[content]]`), evaluate, train, index, publish."""
     log.configure(log_format)
-    from pipelines.steps.workspace import STEPS
+    from pipelines.steps.workspace import ENCODE, STEPS
 
-    if first not in STEPS:
-        raise typer.BadParameter(f"got {first!r}, expected one of {', '.join(STEPS)}", param_hint="--from")
-    _run_steps(config, STEPS[STEPS.index(first) :], overrides, as_json, accept)
+    if first not in (known := (STEPS[0], ENCODE, *STEPS[1:])):
+        raise typer.BadParameter(f"got {first!r}, expected one of {', '.join(known)}", param_hint="--from")
+    _run_steps(config, first, overrides, as_json, accept, onwards=True)
 
 
 def _step_command(step: str, text: str) -> None:
@@ -104,10 +104,11 @@ def _step_command(step: str, text: str) -> None:
         config: Config, overrides: Overrides = None, log_format: LogFormat = None, as_json: Json = False
     ) -> None:
         log.configure(log_format)
-        _run_steps(config, (step,), overrides, as_json)
+        _run_steps(config, step, overrides, as_json)
 
 
 _step_command("prepare", "Read, check and clean the log.")
+_step_command("encode", "Make the vectors of `[[content]]` from titles, attributes, texts and pictures.")
 _step_command(
     "evaluate", "Split the log, fit the model and the baselines on the train side, measure them on the other."
 )
@@ -127,21 +128,26 @@ def publish(
 ) -> None:
     """Check the gates, write the report, seal a version, and let it serve."""
     log.configure(log_format)
-    _run_steps(config, ("publish",), overrides, as_json, accept)
+    _run_steps(config, "publish", overrides, as_json, accept)
 
 
 def _run_steps(
     path: Path,
-    steps: tuple[str, ...],
+    step: str,
     overrides: list[str] | None,
     as_json: bool,
     accept: list[str] | None = None,
+    *,
+    onwards: bool = False,
 ) -> None:
+    """Run `step` of the job of `path`; `onwards`: and those after it."""
     from pipelines.commands.progress import listener
     from pipelines.steps.run import run as run_steps
+    from pipelines.steps.workspace import steps_from
     from recsys.pipeline_config import load_config
 
     config = load_config(path, overrides=parse_overrides(overrides))
+    steps = steps_from(step, config) if onwards else (step,)
     try:
         with listener() as progress:
             done = run_steps(config, steps=steps, progress=progress, announce=rendering.step, accept=names_of(accept))

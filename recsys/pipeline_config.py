@@ -17,6 +17,7 @@ from recsys.config import (
     Section,
 )
 from recsys.content.cold_start.config import ColdStartConfig
+from recsys.content.config import EncoderConfig
 from recsys.content.registry import ContentConfig, explain_content_key
 from recsys.errors import ConfigError
 from recsys.models.factors.als import AlsConfig
@@ -38,6 +39,12 @@ class PipelineConfig(Section):
     model: ModelConfig = AlsConfig()
     index: IndexConfig = IndexConfig()
     publish: PublishConfig = Field(default_factory=dict, validate_default=True)
+
+    @property
+    def content_sources(self) -> tuple[EncoderConfig, ...]:
+        """The `[[content]]` tables; the title's own column in `columns` is called "title", as in `Items`."""
+        title = None if self.items is None else self.items.title
+        return tuple(source.with_title(title) for source in self.content)
 
     @model_validator(mode="after")
     def _temporal_needs_times(self) -> "PipelineConfig":

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipelines.steps.content_faults import content_faults
 from recsys.artifacts.bundle import read_record
 from recsys.artifacts.registry import Registry
 from recsys.data.ingest.file_finding import SKIPPED
@@ -21,9 +22,14 @@ _WRITTEN = ("quarantine.jsonl", "report.json", "step.json", "inputs.json", "mani
 
 
 def check_names(config: PipelineConfig) -> None:
-    """Raise ConfigError for an unknown metric, model or baseline, or a metric whose cut-off is not evaluated."""
+    """Raise ConfigError for an unknown metric, model or baseline, or a metric whose cut-off is not evaluated.
+
+    Also for a `[[content]]` table with an unknown column, a missing file, or an encoder that is not installed.
+    """
     check_metric(config.publish, config.evaluate)
     check_algorithms(config.model, config.evaluate)
+    for fault in content_faults(config):
+        raise ConfigError(fault)
 
 
 def wrong_names(config: PipelineConfig) -> Iterator[str]:
@@ -35,6 +41,7 @@ def wrong_names(config: PipelineConfig) -> Iterator[str]:
     checks += [partial(check_algorithms, config.model, each) for each in (*one_by_one, config.evaluate)]
     messages = dict.fromkeys(message for check in checks if (message := _message_of(check)))
     yield from messages
+    yield from content_faults(config)
 
 
 def _message_of(check: Callable[[], None]) -> str | None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pipelines.steps.memory import give_back
 from pipelines.steps.people import find_people, of_visitors, weight_of_sessions
 from pipelines.steps.summaries import EvaluateSummary
-from pipelines.steps.workspace import Workspace
+from pipelines.steps.workspace import ENCODE, Workspace
 from recsys.artifacts.registry import Registry
 from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
@@ -31,6 +31,8 @@ from recsys.tuning.short_search import Found, Serving, choose_settings
 
 def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> EvaluateSummary:
     """Fit on the train side of the split, and measure the lists of every held-out user."""
+    if config.content:
+        workspace.require(ENCODE, config)
     events, given = _events(config, workspace)
     measured = _with_length(config, events)
     _check_before_fits(events, measured, given)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from pipelines.steps.inputs import READ_AGAIN
-from pipelines.steps.summaries import EvaluateSummary, IndexStepSummary, PrepareSummary, TrainSummary
+from pipelines.steps.summaries import EncodeSummary, EvaluateSummary, IndexStepSummary, PrepareSummary, TrainSummary
 from pipelines.steps.workspace import CONTENT_SECTIONS, Workspace
 from recsys.content.config import EncoderConfig
 from recsys.data.id_map import IdMap
@@ -90,11 +90,11 @@ def compose_report(
         evaluate=config.evaluate,
         judgement=judgement,
         details=_details(config, evidence, _catalogue(workspace), provenance.split, judgement.serving),
-        notes=tuple(_notes(workspace, night)),
+        notes=tuple(_notes(config, workspace, night)),
     )
 
 
-def _notes(workspace: Workspace, night: NightEvidence) -> Iterator[Statement]:
+def _notes(config: PipelineConfig, workspace: Workspace, night: NightEvidence) -> Iterator[Statement]:
     """What else the night should say."""
     if night.changes is not None:
         yield night.changes
@@ -103,7 +103,7 @@ def _notes(workspace: Workspace, night: NightEvidence) -> Iterator[Statement]:
         yield Statement(light="attention", text=sentence)
     for change in workspace.changed_inputs:
         yield Statement(light="attention", text=change, remedy=READ_AGAIN)
-    for step, texts in workspace.warnings().items():
+    for step, texts in workspace.warnings(config).items():
         warnings = "one warning" if len(texts) == 1 else f"{len(texts)} warnings"
         yield Statement(light="open", text=f"{warnings} of {step}, listed in the report")
 
@@ -178,7 +178,8 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         training=trained.training,
         index=workspace.summary(IndexStepSummary),
         settings=portable_settings(config),
-        warnings=workspace.warnings(),
+        warnings=workspace.warnings(config),
+        content=workspace.summary(EncodeSummary).sources if config.content else (),
     )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from pipelines.steps.checks import check_folders, check_holdout_columns, check_log_columns, check_names
+from pipelines.steps.encode import encode
 from pipelines.steps.evaluate import evaluate
 from pipelines.steps.index import index
 from pipelines.steps.inputs import READ_AGAIN, changed_inputs
@@ -16,7 +17,7 @@ from pipelines.steps.prepare import prepare
 from pipelines.steps.publish import publish
 from pipelines.steps.summaries import JobSummary, StepSummary
 from pipelines.steps.train import train
-from pipelines.steps.workspace import STEPS, Workspace
+from pipelines.steps.workspace import Workspace, check_step, steps_of
 from recsys.artifacts.lock import exclusive
 from recsys.errors import ConfigError
 from recsys.evaluation.acceptance import check_names as check_names_of_gates
@@ -38,23 +39,26 @@ class Step(Protocol):
         """Do the step; returns what it did."""
 
 
-_STEPS: dict[str, Step] = {"evaluate": evaluate, "train": train, "index": index}
+_STEPS: dict[str, Step] = {"encode": encode, "evaluate": evaluate, "train": train, "index": index}
 
 
 def run(
     config: PipelineConfig,
     *,
-    steps: tuple[str, ...] = STEPS,
+    steps: tuple[str, ...] | None = None,
     progress: Progress,
     announce: Announce = lambda summary, seconds: None,
     accept: Sequence[str] = (),
 ) -> JobSummary:
-    """Run `steps` in order. `announce` is called after each step. `accept`: names of gates that may refuse for once.
+    """Run `steps`, by default all, in order.
+
+    `announce` is called after each step. `accept`: names of gates that may refuse for once.
 
     A step that fails raises and leaves its earlier outputs in place. Raises ConfigError, before anything is read, for
     whatever the settings alone show to be wrong; ArtifactError if another run uses the same workspace.
     """
     keep_one_arena()
+    steps = steps_of(config) if steps is None else steps
     accepted = check_names_of_gates(accept)
     _check_before_work(config, steps)
     workspace = Workspace(config.workspace, () if "prepare" in steps else _changed(config))
@@ -104,6 +108,8 @@ def _changed(config: PipelineConfig) -> tuple[str, ...]:
 
 def _check_before_work(config: PipelineConfig, steps: tuple[str, ...]) -> None:
     """Raise for whatever shows, before the rows of the log are read, that the steps cannot work."""
+    for step in steps:
+        check_step(step, config)
     check_names(config)
     check_folders(config)
     for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):

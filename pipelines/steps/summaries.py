@@ -11,6 +11,7 @@ from recsys.config import duration_text
 from recsys.data.attributes import AttributeFacts
 from recsys.data.catalogue_join import CatalogueJoin
 from recsys.data.profile import LogProfile
+from recsys.evaluation.content_sources import ContentSourceSummary
 from recsys.evaluation.definitions import coverage_of
 from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.outcome import Outcome
@@ -156,6 +157,30 @@ class PrepareSummary(StepSummary):
             f"{''.join(part.sentence() for part in (self.catalogue, self.files) if part)}"
             f"{f'; {self.stray_times.sentence()}' if self.stray_times else ''}"
         )
+
+
+class EncodeSummary(StepSummary):
+    """`n_items`: of the matrix and the catalogue. `sources`: the `[[content]]` tables, in their order."""
+
+    step = "encode"
+
+    n_items: int
+    sources: tuple[ContentSourceSummary, ...]
+
+    def log_fields(self) -> dict[str, JsonValue]:
+        """Items, and by source those that it knows and those whose vectors are of an earlier night."""
+        counts = dict[str, JsonValue]()
+        for each in self.sources:
+            counts |= {f"known/{each.name}": each.n_known, f"reused/{each.name}": each.n_reused}
+        return {"rows_in": self.n_items, "rows_out": self.n_items, **counts}
+
+    def sentence(self) -> str:
+        """What each source knows."""
+        return "; ".join(each.sentence() for each in self.sources)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what is wrong with items and sources."""
+        return tuple(warning for each in self.sources for warning in each.warnings())
 
 
 class EvaluateSummary(StepSummary):
@@ -370,6 +395,11 @@ class JobSummary:
     def prepare(self) -> PrepareSummary:
         """What prepare did."""
         return self._of(PrepareSummary)
+
+    @property
+    def encode(self) -> EncodeSummary:
+        """What encode did."""
+        return self._of(EncodeSummary)
 
     @property
     def evaluate(self) -> EvaluateSummary:

@@ -13,21 +13,28 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from pipelines.steps.step_warnings import collected_warnings
 from pipelines.steps.summaries import AnySummary, StepSummary
-from recsys.errors import DataError
+from recsys.errors import ConfigError, DataError
 from recsys.pipeline_config import PipelineConfig
 from recsys.storage import storage_errors
 
 STEPS = ("prepare", "evaluate", "train", "index", "publish")
-"""The steps of the job, in order; each reads only what the ones before it wrote."""
+"""The steps of every job, in order; each reads only what the ones before it wrote."""
+
+ENCODE = "encode"
+"""The step between prepare and evaluate, of a job with `[[content]]` only."""
 
 # The sections of the configuration that each step reads.
 _SETTINGS = {
     "prepare": ("log", "items", "prepare"),
+    "encode": ("content",),
     "evaluate": ("evaluate", "model"),
     "train": ("model",),
     "index": ("index",),
     "publish": ("publish",),
 }
+
+# Those that it reads too if there is `[[content]]`.
+_SETTINGS_WITH_CONTENT = {"evaluate": ("cold_start",)}
 
 CONTENT_SECTIONS = ("content", "cold_start")
 """The sections that have no meaning, and are no part of a version, without `[[content]]`."""
@@ -35,6 +42,29 @@ CONTENT_SECTIONS = ("content", "cold_start")
 _RECORD = "step.json"
 
 log = logging.getLogger(__name__)
+
+
+def steps_of(config: PipelineConfig) -> tuple[str, ...]:
+    """The steps of the job of `config`, in order."""
+    return (STEPS[0], ENCODE, *STEPS[1:]) if config.content else STEPS
+
+
+def steps_from(first: str, config: PipelineConfig) -> tuple[str, ...]:
+    """`first` and the steps after it. Raises ConfigError if the job has no such step."""
+    check_step(first, config)
+    steps = steps_of(config)
+    return steps[steps.index(first) :]
+
+
+def check_step(step: str, config: PipelineConfig) -> None:
+    """Raise ConfigError if the job has no such step."""
+    if step == ENCODE and not config.content:
+        raise ConfigError(
+            "content: nothing to encode, the configuration has no [[content]] table; docs/embeddings.md says how to"
+            " write one"
+        )
+    if step not in steps_of(config):
+        raise ConfigError(f"{step!r} is not a step; expected one of {', '.join(steps_of(config))}")
 
 
 @dataclass(frozen=True)
@@ -78,9 +108,9 @@ class Workspace:
         except ValidationError as error:
             raise DataError(f"{self._record_path(kind.step)}: not a summary of {kind.step}: {error}") from error
 
-    def warnings(self) -> dict[str, tuple[str, ...]]:
+    def warnings(self, config: PipelineConfig) -> dict[str, tuple[str, ...]]:
         """What each step before publish warned of when it last ran; steps without a warning are left out."""
-        found = {step: self._record(step).warnings for step in STEPS[:-1]}
+        found = {step: self._record(step).warnings for step in steps_of(config)[:-1]}
         return {step: texts for step, texts in found.items() if texts}
 
     def identity(self, step: str) -> str:
@@ -94,9 +124,9 @@ class Workspace:
         """
         record, again = self._record(step), f"run `recsys run CONFIG --from {step}` or an earlier step again"
         if record.settings != _settings(step, config):
-            sections = " or ".join(f"[{name}]" for name in _SETTINGS[step])
+            sections = " or ".join(f"[{name}]" for name in _sections(step, config))
             raise DataError(f"{self.folder(step)}: {sections} has changed since it was made; {again}")
-        if before := _before(step):
+        if before := _before(step, config):
             self.require(before, config)
             if record.after != self._record(before).identity:
                 raise DataError(f"{self.folder(step)}: made from an earlier run of {before}; {again}")
@@ -133,7 +163,7 @@ class Workspace:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _new_record(self, step: str, config: PipelineConfig, output: "StepOutput") -> "_StepRecord":
-        before, settings = _before(step), _settings(step, config)
+        before, settings = _before(step, config), _settings(step, config)
         after = self._record(before).identity if before else None
         identity = _sha256({"settings": settings, "after": after, **output.inputs})
         summary = {} if output.summary is None else output.summary.model_dump(mode="json")
@@ -190,19 +220,26 @@ class _StepRecord(BaseModel):
     warnings: tuple[str, ...] = ()
 
 
-def _before(step: str) -> str | None:
-    at = STEPS.index(step)
-    return STEPS[at - 1] if at else None
+def _before(step: str, config: PipelineConfig) -> str | None:
+    steps = steps_of(config)
+    at = steps.index(step)
+    return steps[at - 1] if at else None
+
+
+def _sections(step: str, config: PipelineConfig) -> tuple[str, ...]:
+    return (*_SETTINGS[step], *(_SETTINGS_WITH_CONTENT.get(step, ()) if config.content else ()))
 
 
 def _settings(step: str, config: PipelineConfig) -> str:
-    sections = {name: _dumped(config, name) for name in _SETTINGS[step]}
+    sections = {name: _dumped(config, name) for name in _sections(step, config)}
     if step == "prepare":
         sections["holdout_paths"] = [str(path) for path in config.evaluate.holdout_paths]
     return _sha256(sections)
 
 
 def _dumped(config: PipelineConfig, section: str) -> JsonValue:
+    if section == "content":
+        return [source.model_dump(mode="json") for source in config.content]
     value = getattr(config, section)
     if value is None:
         return None

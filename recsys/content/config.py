@@ -1,10 +1,11 @@
 """The keys that every `[[content]]` table has."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
 from recsys.config import Section
+from recsys.data.items import TITLE
 
 Column = Annotated[str, Field(min_length=1)]
 
@@ -20,7 +21,8 @@ class EncoderConfig(Section):
     )
     columns: tuple[Column, ...] = Field(
         (),
-        description="`title` and attributes of `[items]` to read; by default all that the encoder can read",
+        description="`title`, or the title's column, and attributes of `[items]` to read; by default all that the "
+        "encoder can read",
     )
     weight: float | None = Field(
         None,
@@ -33,3 +35,8 @@ class EncoderConfig(Section):
     def source_name(self) -> str:
         """The name of the source."""
         return self.name or self.encoder
+
+    def with_title(self, column: str | None) -> Self:
+        """The same with TITLE in place of `column`, the title's own, each of `columns` once."""
+        names = tuple(dict.fromkeys(TITLE if name == column else name for name in self.columns))
+        return self.model_copy(update={"columns": names})

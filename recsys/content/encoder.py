@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from recsys.content.config import EncoderConfig
+from recsys.content.texts import text_columns
 from recsys.data.arrays import Floats, read_only
 from recsys.data.items import Items
 from recsys.errors import DataError
@@ -80,6 +81,7 @@ class EncoderKind:
     the InteractionMatrix over the same items to learn from if `learns_from_histories(config)`, else None.
     `load(folder)` reads what `save` wrote; None if the encoder cannot be sealed into a version, so that the service
     encodes no text and no new item with it.
+    `reads(items, config)`: the columns of `items` that it reads; by default `config.columns`, or else all with texts.
     `files(config)`: files and folders outside the log and catalogue that the vectors depend on: they are part of
     the fingerprint. `by_row`: whether a fit learns nothing from the items, so that a vector made on an earlier night
     can be used again if item and files are unchanged. `reads_text`: whether `encode` makes a sensible vector of an
@@ -90,6 +92,7 @@ class EncoderKind:
     config: type[EncoderConfig]
     fit: Callable[..., Encoder]
     load: Callable[[Path], Encoder] | None = None
+    reads: Callable[[Items, Any], tuple[str, ...]] = lambda items, config: text_columns(items, config.columns)
     files: Callable[[Any], tuple[Path, ...]] = lambda config: ()
     by_row: bool = False
     reads_text: bool = False

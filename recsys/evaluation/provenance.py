@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isnan
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 
@@ -12,6 +12,9 @@ from recsys.data.cleaning import CleaningSummary
 from recsys.data.ingest.accounting import RowCounts
 from recsys.evaluation.number_format import count
 from recsys.models.factors.config import FactorModelConfig
+
+if TYPE_CHECKING:
+    from recsys.evaluation.content_sources import ContentSourceSummary
 
 Value = TypeVar("Value")
 
@@ -326,7 +329,7 @@ class Provenance:
     iteration. `settings`: the resolved configuration as plain values. `timings`: seconds by step.
     `warnings`: what each step warned of. `visitors`: None if none were measured. `session_weight`: None if it is set.
     `baseline_settings`: baseline to the settings that it found. `tradeoff`: accuracy and coverage of the model on the
-    validation part.
+    validation part. `content`: what the `[[content]]` tables made of the items.
     """
 
     split: SplitSummary
@@ -346,3 +349,4 @@ class Provenance:
     timings: Mapping[str, float] = field(default_factory=dict)
     warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     baseline_settings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    content: tuple["ContentSourceSummary", ...] = ()

@@ -60,7 +60,7 @@ class TfidfEncoder:
             rows = slice(start, start + _ROWS_AT_ONCE)
             weighted = vectorizer.transform(texts[rows].to_pylist())
             vectors[rows] = normalised(np.ascontiguousarray(weighted @ self.components.T, dtype=np.float32))
-        return Encoded(vectors, _problems(vectors, texts))
+        return Encoded(vectors, _problems(vectors, texts, items))
 
     def save(self, folder: Path) -> None:
         """Write tfidf.json, idf.npy and components.npy into `folder`."""
@@ -108,11 +108,14 @@ def _vectorizer(**settings: Any) -> Any:
     return vectorizer(sublinear_tf=True, strip_accents="unicode", **settings)
 
 
-def _problems(vectors: Floats, texts: pa.StringArray) -> Problems:
+def _problems(vectors: Floats, texts: pa.StringArray, items: Items) -> Problems:
     problems = Problems()
     for at in np.flatnonzero(~vectors.any(axis=1)).tolist():
-        text = texts[at].as_py()
-        problems.add("no known word" if text else "no text", repr(text[:80]))
+        text, named = texts[at].as_py(), f"item {items.ids.id_at(at)!r}"
+        if text:
+            problems.add("no known word", f"{named}: {text[:80]!r}")
+        else:
+            problems.add("no text", named)
     return problems
 
 

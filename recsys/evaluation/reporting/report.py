@@ -180,6 +180,7 @@ def _tree(report: Report) -> dict[str, object]:
         "choice": provenance.choice,
         "training": provenance.training,
         "index": provenance.index,
+        **({"content": provenance.content} if provenance.content else {}),
         "cleaning": provenance.cleaning,
         "ingest": provenance.ingest,
         "holdout_ingest": provenance.holdout_ingest,

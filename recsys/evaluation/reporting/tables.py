@@ -187,14 +187,21 @@ def _outcome(candidate: IndexCandidate) -> str:
 
 
 def toml_text(settings: Mapping[str, JsonValue]) -> str:
-    """Settings as TOML for display: plain values, then the sections; unset keys are left out."""
-    present = {key: value for key, value in settings.items() if value is not None}
-    lines = [f"{key} = {_toml_value(value)}" for key, value in present.items() if not isinstance(value, Mapping)]
-    for section, values in present.items():
-        if isinstance(values, Mapping):
-            lines.append(f"[{section}]")
-            lines += [f"{key} = {_toml_value(value)}" for key, value in values.items() if value is not None]
-    return "\n".join(lines)
+    """Settings as TOML for display: plain values, then sections and lists of sections; unset keys are left out."""
+    plain, sections = list[str](), list[str]()
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            sections += _toml_section(f"[{name}]", value)
+        elif isinstance(value, list) and (tables := [each for each in value if isinstance(each, Mapping)]):
+            for each in tables:
+                sections += _toml_section(f"[[{name}]]", each)
+        elif value is not None:
+            plain.append(f"{name} = {_toml_value(value)}")
+    return "\n".join([*plain, *sections])
+
+
+def _toml_section(header: str, section: Mapping[str, JsonValue]) -> list[str]:
+    return [header, *(f"{key} = {_toml_value(value)}" for key, value in section.items() if value is not None)]
 
 
 def _toml_value(value: JsonValue) -> str:

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from pipelines import cli
-from pipelines.steps.workspace import STEPS
+from pipelines.steps.workspace import ENCODE, STEPS
 from recsys.artifacts.registry import Registry
 from recsys.data.synthetic import SyntheticLog
 from recsys.engine import Engine, Event, Question
@@ -333,8 +333,8 @@ class TestHelp:
 
     def test_all_of_them_are_there(self) -> None:
         others = ["demo", "doctor", "export", "fetch", "models", "prune", "recommend", "report", "rollback"]
-        others += ["run", "serve", "similar"]
-        assert sorted([*STEPS, *others, "tune"]) == COMMANDS
+        others += ["run", "serve", "similar", "space"]
+        assert sorted([*STEPS, ENCODE, *others, "tune"]) == COMMANDS
 
     def test_serve_shows_the_options_of_the_service(self, recsys: Any, recsys_process: Any) -> None:
         assert "serve" in recsys("--help").stdout

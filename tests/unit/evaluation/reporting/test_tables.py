@@ -111,4 +111,5 @@ def test_lists_of_different_lengths_stand_side_by_side():
 
 def test_settings_read_like_the_file_they_came_from():
     settings = {"log": {"paths": ["ä.csv"], "value": None, "weights": {"view": 1.0}}, "workspace": "w", "items": None}
+    assert toml_text(settings | {"content": [{"encoder": "tfidf"}]}).endswith('[[content]]\nencoder = "tfidf"')
     assert toml_text(settings) == 'workspace = "w"\n[log]\npaths = ["ä.csv"]\nweights = { "view" = 1.0 }'
