@@ -8,8 +8,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from recsys.content.config import EncoderConfig
 from recsys.content.encoder import EncoderKind
+from recsys.content.encoders.doc2vec import DOC2VEC
+from recsys.content.encoders.fasttext import FASTTEXT
 from recsys.content.encoders.static import STATIC
 from recsys.content.encoders.tfidf import TFIDF
+from recsys.content.encoders.word2vec import WORD2VEC
 from recsys.content.encoders.words import WORDS
 from recsys.suggestions import nearest_name, unknown_key_hint
 
@@ -17,6 +20,9 @@ ENCODERS: dict[str, EncoderKind] = {
     "tfidf": TFIDF,
     "static": STATIC,
     "words": WORDS,
+    "word2vec": WORD2VEC,
+    "fasttext": FASTTEXT,
+    "doc2vec": DOC2VEC,
 }
 
 DEFAULT = "tfidf"
