@@ -10,6 +10,7 @@ and the measurement), and the most memory of the process, in MiB.
 import json
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,16 @@ def card(log: str, workspace: Path) -> PipelineConfig:
         "evaluate.cutoffs": [PLACES],
         "evaluate.baselines": ["popular"],
     }
-    return load_config(Path(__file__).parents[1] / "datasets" / log / "pipeline.toml", overrides=overrides)
+    return load_config(_path(log), overrides=overrides)
+
+
+def variants(log: str) -> list[str]:
+    """Names of VARIANTS: a card without a [model] section is the same as out of the box."""
+    return list(VARIANTS) if "model" in tomllib.loads(_path(log).read_text()) else ["default"]
+
+
+def _path(log: str) -> Path:
+    return Path(__file__).parents[1] / "datasets" / log / "pipeline.toml"
 
 
 def _seconds(config: PipelineConfig, step: str) -> float:

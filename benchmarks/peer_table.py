@@ -28,9 +28,9 @@ class Row:
 
 def print_table(title: str, rows: Sequence[Row], *, n_ours: int) -> None:
     """Markdown: the figures of every model, and each of the first `n_ours` rows minus it on the same users."""
-    print(f"\n{title}\n")
-    print(f"| model | chosen | {METRIC} | {RECALL} | out of the box minus it | the card minus it |", end="")
-    print(" fit, CPU s | choosing, CPU s | peak MiB |\n| :-- | :-- | --: | --: | --: | --: | --: | --: | --: |")
+    minus = [f"{row.name.removeprefix('recsys, ')} minus it" for row in rows[:n_ours]]
+    columns = ["model", "chosen", METRIC, RECALL, *minus, "fit, CPU s", "choosing, CPU s", "peak MiB"]
+    print(f"\n{title}\n\n| {' | '.join(columns)} |\n| :-- | :-- |{' --: |' * (len(columns) - 2)}")
     for row in rows:
         means = [f"{row.per_user[metric].mean():.4f}" for metric in (METRIC, RECALL)]
         differences = [_difference(mine, row) for mine in rows[:n_ours]]

@@ -12,7 +12,7 @@ All sides get the same split, the matrix that [log] and [prepare] of the card ma
 metric code, ours. A peer's settings are chosen by ndcg@20 on the held-out pairs of the train side that recsys itself
 chooses on; then it is fitted once on the whole train side. The grids are in peer_grids.py.
 `--metrics` compares how RecTools, ranx and LensKit count instead: their metrics on the lists of recsys.
-recsys runs twice: as a newcomer has it (the card without its [model] section) and with the card's settings.
+recsys runs as a newcomer has it (the card without its [model] section), and with the card's settings if it has some.
 Every fit is a process of its own. A peer's fits are kept in `--folder` and not repeated; delete it to measure again.
 """
 
@@ -31,7 +31,7 @@ import numpy as np
 from peer_grids import PEERS, Peer
 from peer_metrics import LIBRARIES, print_metrics
 from peer_models import PLACES, Lists, Part, Settings
-from peer_ours import SETTINGS, VARIANTS, card
+from peer_ours import SETTINGS, VARIANTS, card, variants
 from peer_table import METRIC, Row, print_table
 
 from pipelines.steps.evaluate import held_out
@@ -88,14 +88,15 @@ def main() -> None:
     for log in args.logs:
         case = make_case(log, args.folder.absolute() / log, users=QUICK_USERS if args.quick else VALIDATION_USERS)
         title = f"{log}: {case.split.train!r}, {len(case.split.user_ids):,} users evaluated"
-        rows = [ours(case, variant) for variant in (["default"] if args.metrics else VARIANTS)]
+        rows = [ours(case, variant) for variant in (["default"] if args.metrics else variants(log))]
+        n_ours = len(rows)
         if args.metrics:
             print_metrics(rows[0].lists, case.split.holdout, rows[0].per_user, interpreters, title=title)
             continue
         for name in args.peers:
             if (row := measured(case, name, interpreters, quick=args.quick)) is not None:
                 rows.append(row)
-        print_table(title, rows, n_ours=len(VARIANTS))
+        print_table(title, rows, n_ours=n_ours)
 
 
 def make_case(log: str, folder: Path, *, users: int) -> Case:
