@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 # The first Python 3.11 or newer on this machine; `make PYTHON=/path/to/python ...` chooses another.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# --no-compile: Python compiles what it imports, when it first does. pip would compile all that is installed, which takes
+# longer than the rest of the installation.
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-compile
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,13 +19,13 @@ $(BIN)/python:
 
 $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Installing what the job needs into $(VENV) ..."
-	$(PIP) install --require-hashes -r requirements.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP_INSTALL) --require-hashes -r requirements.lock
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@echo "Installing the development tools into $(VENV) ..."
-	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 setup: $(VENV)/dev.stamp  ## make .venv with everything a developer needs

@@ -69,12 +69,12 @@ def fit_implicit_als(part: Part, settings: Settings) -> MakeLists:
 
 
 def fit_implicit_bm25(part: Part, settings: Settings) -> MakeLists:
-    """implicit's item k-NN with BM25 weights."""
+    """implicit's item k-NN with BM25. Short lists, which it fills with seen items of score 0, are left short."""
     from implicit.nearest_neighbours import BM25Recommender
 
     model = BM25Recommender(**settings)
     model.fit(part.weighted("log").train, show_progress=False)
-    return lambda: _implicit_lists(model, part)
+    return lambda: _implicit_lists(model, part, above=0)
 
 
 def fit_irspack(name: str) -> Callable[[Part, Settings], MakeLists]:
@@ -188,15 +188,16 @@ def frame(matrix: sp.csr_matrix) -> Any:
     return pd.DataFrame({"user_id": entries.row, "item_id": entries.col, "rating": entries.data})
 
 
-def _implicit_lists(model: Any, part: Part) -> Lists:
-    """The lists of a model of implicit; users who are not in train are folded in."""
+def _implicit_lists(model: Any, part: Part, above: float = -np.inf) -> Lists:
+    """The lists of a model of implicit, of the scores `above`; users who are not in train are folded in."""
     from threadpoolctl import threadpool_limits
 
     users = np.arange(part.history.shape[0]) if part.user_idx is None else part.user_idx
     options = {"N": PLACES, "recalculate_user": part.user_idx is None}
     with threadpool_limits(1, "blas"):
-        blocks = [model.recommend(users[rows], part.history[rows], **options)[0] for rows in part.blocks()]
-    return np.concatenate(blocks).astype(np.int32)
+        blocks = [model.recommend(users[rows], part.history[rows], **options) for rows in part.blocks()]
+    lists, scores = (np.concatenate(side) for side in zip(*blocks, strict=True))
+    return np.where(scores > above, lists, -1).astype(np.int32)
 
 
 def _with_values(matrix: sp.csr_matrix, change: Callable[[Any], Any]) -> sp.csr_matrix:

@@ -34,18 +34,20 @@ def solve_items(
     newest, met = np.full(n_users, -1, np.int32), np.empty(n_users, np.int32)
     score, item_of = np.empty(most, np.float32), np.empty(most, np.int32)
     normal, solution = np.empty((most + 1, most + 1), np.float32), np.empty(most, np.float32)
+    columns = np.empty(most + 1, np.int32)
     for item in range(start, stop):
         n_touched = _co_occurrence(item, by_user, by_item, share, common, touched)
         kept = _nearest(item, touched[:n_touched], common, scale, score, item_of)
         if kept == 0:
             continue
-        columns = np.append(np.sort(item_of[:kept]), np.int32(item))
+        _sorted_before(item, item_of, kept, columns)
         normal[: kept + 1, : kept + 1] = 0
-        _gram(columns, by_item, share, newest, met, normal)
+        _gram(columns[: kept + 1], by_item, share, newest, met, normal)
         for at in range(kept):
             normal[at, at] += penalty
         _solve(normal, kept, solution)
-        found[item, :kept], weights[item, :kept] = columns[:kept], solution[:kept]
+        for at in range(kept):
+            found[item, at], weights[item, at] = columns[at], solution[at]
 
 
 @compiled
@@ -53,23 +55,30 @@ def solve_items_of_gram(
     gram: Floats, scale: Floats, penalty: np.float32, start: int, stop: int, found: Indices, weights: Floats
 ) -> None:
     """What `solve_items` does, with the co-occurrence of all items at hand: `gram`, float32 (n_items, n_items)."""
-    most = found.shape[1]
+    n_items, most = found.shape
+    common, touched = np.empty(n_items, np.float32), np.empty(n_items, np.int32)
     score, item_of = np.empty(most, np.float32), np.empty(most, np.int32)
     normal, solution = np.empty((most + 1, most + 1), np.float32), np.empty(most, np.float32)
+    columns = np.empty(most + 1, np.int32)
     for item in range(start, stop):
-        common = gram[item].copy()
-        touched = np.flatnonzero(common).astype(np.int32)
-        kept = _nearest(item, touched, common, scale, score, item_of)
+        n_touched = 0
+        for other in range(n_items):
+            common[other] = gram[item, other]
+            if common[other] != 0:
+                touched[n_touched] = other
+                n_touched += 1
+        kept = _nearest(item, touched[:n_touched], common, scale, score, item_of)
         if kept == 0:
             continue
-        columns = np.append(np.sort(item_of[:kept]), np.int32(item))
+        _sorted_before(item, item_of, kept, columns)
         for row in range(kept + 1):
             for col in range(row + 1):
                 normal[row, col] = gram[columns[row], columns[col]]
         for at in range(kept):
             normal[at, at] += penalty
         _solve(normal, kept, solution)
-        found[item, :kept], weights[item, :kept] = columns[:kept], solution[:kept]
+        for at in range(kept):
+            found[item, at], weights[item, at] = columns[at], solution[at]
 
 
 @compiled
@@ -134,6 +143,21 @@ def _sink(score, item_of, new_score, new_item):
         score[parent], item_of[parent] = score[child], item_of[child]
         parent = child
     score[parent], item_of[parent] = new_score, new_item
+
+
+@compiled
+def _sorted_before(item, item_of, kept, columns):
+    """`columns` becomes the first `kept` of `item_of` in ascending order, then `item`. Insertion: there are few.
+
+    numpy's sort, append and copies of slices would take longer to compile than all the rest, 4 of 7 seconds.
+    """
+    for n in range(kept):
+        at = n
+        while at > 0 and columns[at - 1] > item_of[n]:
+            columns[at] = columns[at - 1]
+            at -= 1
+        columns[at] = item_of[n]
+    columns[kept] = item
 
 
 @compiled
