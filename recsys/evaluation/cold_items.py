@@ -36,7 +36,7 @@ def of_model(name: str, model: FactorModel) -> Contestant:
 
 
 def of_content(vectors: Floats) -> Contestant:
-    """Items whose content is nearest to that of the history. `vectors`: float32 (n_items, d), of length one or zero."""
+    """Items whose content is nearest to that of the history. `vectors`: float32 (n_items, d), of length one or 0."""
     return lambda allowed: ContentRecommender(vectors, _search(vectors, allowed))
 
 
