@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,6 +54,27 @@ def _exit_code(arguments: list[str]) -> int:
         assert isinstance(ended.code, int)
         return ended.code
     return 0
+
+
+@pytest.fixture(scope="session")
+def write_drifting_log() -> Callable[[Path], None]:
+    """write_drifting_log(path): a CSV of 240 users whose taste changes for good 40 days before the end of 200 days.
+
+    Items are of four groups. A user takes 16 items of one group, half of them before the change of another one, which
+    says nothing of the group that follows: only who forgets the old taste can tell the new one.
+    """
+
+    def write(path: Path) -> None:
+        rng, rows = random.Random(3), ["user,item,time"]
+        for user in range(240):
+            old, new = rng.randrange(4), rng.randrange(4)
+            for group, n, days in ((old, 8, range(160)), (new, 8, range(160, 200))):
+                for item in rng.sample(range(20), n):
+                    time = 86_400 * rng.choice(days) + 3_600 * rng.randrange(24)
+                    rows.append(f"u{user:03d},i{group}{item:02d},{time + 1_700_000_000}")
+        path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
 from recsys.data.splits.holdout_length import with_length
 from recsys.data.splits.split import Split, make_split
+from recsys.engine.event_history import weights_of
 from recsys.errors import ArtifactError
 from recsys.evaluation.evaluator import evaluate as measure
 from recsys.evaluation.provenance import SplitSummary
@@ -26,7 +27,8 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.retrieval.exact import ExactSearch
 from recsys.tuning.baseline_settings import baseline_settings
-from recsys.tuning.short_search import Found, Serving, choose_settings
+from recsys.tuning.found import Found, Serving
+from recsys.tuning.short_search import choose_settings
 
 
 def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> EvaluateSummary:
@@ -37,14 +39,15 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     measured = _with_length(config, events)
     _check_before_fits(events, measured, given)
     found = choose_settings(events, measured, serving=_serving(config), progress=progress)
+    measured = found.applied(measured)
     split = _split(events, measured, given)
     names = baselines_of(config.evaluate, split.train.n_items)
     of_baselines = baseline_settings(events, measured, names, n_items=split.train.n_items, progress=progress)
-    people = find_people(events, split, config, given)
+    people = find_people(events, split, measured, given)
     del events
     give_back()  # the events, before training needs room
     with workspace.output("evaluate", config) as output:
-        model = fit_model(split.train, found.applied(config.model), progress=progress)
+        model = fit_model(split.train, measured.model, progress=progress)
         means, met, session_weight = {}, {}, None
         for recommender in _contestants(split, model, config, of_baselines, progress):
             evaluation = measure(
@@ -94,7 +97,9 @@ def _serving(config: PipelineConfig) -> Serving | None:
     try:
         manifest = Registry(config.publish.store).serving_manifest()
         section = None if manifest is None else manifest.config.get("model")
-        return Serving(manifest.version, model_config(section)) if manifest and isinstance(section, dict) else None
+        if manifest is None or not isinstance(section, dict):
+            return None
+        return Serving(manifest.version, model_config(section), weights_of(manifest).half_life_days)
     except (ArtifactError, ValidationError):  # a damaged store is told by publish
         return None
 

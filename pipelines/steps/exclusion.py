@@ -60,6 +60,18 @@ def counted(cleaning: CleaningSummary, *, before: Interactions, after: Interacti
     return CleaningSummary(**values)
 
 
+def recounted(cleaning: CleaningSummary, *, first: CleaningSummary) -> CleaningSummary:
+    """The summary of events that were weighed anew, with the excluded ones that `first` counts of the same log."""
+    if not (n_excluded := first.removed.get(EXCLUDED, 0)):
+        return cleaning
+    values = vars(cleaning) | {
+        "n_without_history": cleaning.n_without_history + first.n_people - cleaning.n_people,
+        "events_in": cleaning.events_in + n_excluded,
+        "removed": {EXCLUDED: n_excluded, **cleaning.removed},
+    }
+    return CleaningSummary(**values)
+
+
 def _parsed(text: str | None) -> Filter | None:
     try:
         return None if text is None else parse_filter(text)

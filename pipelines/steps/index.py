@@ -2,6 +2,7 @@
 
 from pipelines.steps.summaries import IndexStepSummary
 from pipelines.steps.train import as_chosen
+from pipelines.steps.training_data import training_folder
 from pipelines.steps.workspace import Workspace
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.data.seen import load_seen
@@ -21,13 +22,13 @@ _SAMPLED = 1_000
 
 def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> IndexStepSummary:
     """Choose and build the index for recommendations and the one for similar items."""
-    prepared = workspace.require("prepare", config)
     model = load_model(workspace.require("train", config) / "model")
-    matrix = InteractionMatrix.load(prepared / "matrix")
+    data = training_folder(workspace)
+    matrix = InteractionMatrix.load(data / "matrix")
     with workspace.output("index", config) as output:
         left_out = None
         if config.evaluate.exclude_seen:
-            seen = load_seen(prepared, matrix.csr.shape)
+            seen = load_seen(data, matrix.csr.shape)
             left_out = matrix.csr if seen is None else seen
         fits = night_work(matrix.csr.shape, matrix.csr.nnz, as_chosen(config, workspace).model)
         allowance = Allowance(allowed_work(fits, config.index))

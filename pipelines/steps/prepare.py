@@ -7,11 +7,10 @@ from pipelines.steps.exclusion import NOTHING, Excluded, counted, read_catalogue
 from pipelines.steps.inputs import Snapshot, sources_of
 from pipelines.steps.memory import give_back
 from pipelines.steps.summaries import CatalogueSummary, Fingerprints, LogFileCounts, PrepareSummary
+from pipelines.steps.training_data import weigh_events
 from pipelines.steps.workspace import Workspace
 from recsys.config import ItemsConfig, LogSchema
-from recsys.data.arrays import save_array
 from recsys.data.catalogue_join import join_catalogue
-from recsys.data.cleaning import clean
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.ingest.log_ends import LogEnds
@@ -20,9 +19,7 @@ from recsys.data.ingest.source import Source
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.data.log_span import LogSpan
-from recsys.data.popularity import current_popularity
 from recsys.data.profile import profile_log
-from recsys.data.seen import save_seen, seen_items
 from recsys.evaluation.provenance import StrayTimes
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
@@ -36,7 +33,8 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
 
     A given holdout and the catalogue are read before the log, so that what is wrong with them shows early.
     """
-    weights, inputs = EventWeights.of(config.log, config.prepare), Snapshot.of(sources_of(config))
+    EventWeights.of(config.log, config.prepare)  # raises if they contradict each other, before anything is read
+    inputs = Snapshot.of(sources_of(config))
     source = inputs.sources["log"]
     with workspace.output("prepare", config) as output:
         catalogue, excluded = (None, NOTHING) if config.items is None else read_catalogue(config.items)
@@ -46,24 +44,15 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         events = excluded.removed_from(accepted)
         span = None if accepted.timestamp is None else LogSpan.of(accepted.timestamp)
         newest = None if span is None else span.last
-        cleaned = clean(events, config.prepare, weights=weights.at(newest))
-        cleaning = counted(cleaned.summary, before=accepted, after=events)
+        data = weigh_events(events, config, newest=newest, catalogue=catalogue)
+        cleaning = counted(data.cleaning, before=accepted, after=events)
         events.save(output.folder / "events")
         _warn(absent_ignored_kinds(config.log, rows, accepted))
-        items = Items.without_attributes(cleaned.matrix.items) if catalogue is None else catalogue
-        matrix = cleaned.matrix.with_items(items.ids)
-        matrix.save(output.folder / "matrix")
-        save_seen(seen_items(events, matrix, weights=weights.at(newest)), output.folder)
-        folded_in = cleaned.folded_in.with_items(items.ids)
-        folded_in.save(output.folder / "folded_in")
-        save_seen(seen_items(events, folded_in, weights=weights.at(newest)), output.folder / "folded_in")
-        popularity = current_popularity(events, (matrix, folded_in), config.prepare, now=newest)
-        save_array(popularity, output.folder / "popularity.npy")
-        items.aligned(matrix.items).save(output.folder / "items.arrow")
+        data.save(output.folder)
         output.summary = PrepareSummary(
             rows=rows,
             cleaning=cleaning,
-            items_without_events=matrix.n_items - cleaning.n_items,
+            items_without_events=data.matrix.n_items - cleaning.n_items,
             fingerprints=Fingerprints(**{what: each.fingerprint() for what, each in inputs.sources.items()}),
             newest_event=newest,
             profile=profile_log(events, rows, catalogue, entries=cleaning.entries, newest_event=newest),

@@ -25,6 +25,7 @@ from pipelines.steps.summaries import (
     PublishSummary,
     TrainSummary,
 )
+from pipelines.steps.training_data import POPULARITY, cleaning_of, training_folder
 from pipelines.steps.workspace import Workspace
 from recsys.artifacts.bundle import Pages, read_record, seal_bundle
 from recsys.artifacts.contents import Contents
@@ -33,6 +34,8 @@ from recsys.artifacts.folded_users import FoldedUsers
 from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts
 from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
+from recsys.content.space import ContentSpace
+from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.data.seen import load_seen
@@ -162,9 +165,18 @@ def _stored(registry: Registry, version: str) -> ServingVersion:
     return ServingVersion(version, means, record, measured)
 
 
-def _folded_in(prepared: Path) -> FoldedUsers | None:
-    """The users whom training left out, None if it left out nobody."""
-    folder = prepared / "folded_in"
+def _content(config: PipelineConfig, workspace: Workspace, items: IdMap) -> ContentSpace | None:
+    """The content vectors over `items`, those of the training data, which may be more than those of prepare."""
+    space = published_space(config, workspace)
+    if space is None:
+        return None
+    before = IdMap.load(workspace.folder("prepare") / "matrix" / "items.arrow")
+    return space if items.ids.equals(before.ids) else space.aligned(before, items)
+
+
+def _folded_in(data: Path) -> FoldedUsers | None:
+    """The users whom training left out, None if it left out nobody. `data`: the folder of the training data."""
+    folder = data / "folded_in"
     matrix = InteractionMatrix.load(folder)
     return FoldedUsers(matrix.users, matrix.csr, load_seen(folder, matrix.csr.shape)) if matrix.n_users else None
 
@@ -177,22 +189,22 @@ def _seal(
     pages: Pages,
     night: NightEvidence,
 ) -> Manifest:
-    prepared, indexed = workspace.folder("prepare"), workspace.folder("index")
+    data, indexed = training_folder(workspace), workspace.folder("index")
     model = load_model(workspace.folder("train") / "model")
-    matrix = InteractionMatrix.load(prepared / "matrix")
+    matrix = InteractionMatrix.load(data / "matrix")
     shape = (matrix.n_items, model.embeddings.factors)
-    prepare = workspace.summary(PrepareSummary)
+    prepare, cleaning = workspace.summary(PrepareSummary), cleaning_of(workspace)
     return seal_bundle(
         config.publish.store,
         Contents(
             users=matrix.users,
-            items=Items.load(prepared / "items.arrow", matrix.items),
+            items=Items.load(data / "items.arrow", matrix.items),
             model=model,
             history=matrix.csr,
-            seen=load_seen(prepared, matrix.csr.shape),
-            folded_in=_folded_in(prepared),
-            content=published_space(config, workspace),
-            popularity=np.load(prepared / "popularity.npy", allow_pickle=False),
+            seen=load_seen(data, matrix.csr.shape),
+            folded_in=_folded_in(data),
+            content=_content(config, workspace, matrix.items),
+            popularity=np.load(data / POPULARITY, allow_pickle=False),
             index=read_index(indexed, "index", shape),
             similar=read_index(indexed, "similar", shape),
         ),
@@ -205,8 +217,8 @@ def _seal(
             },
             counts={
                 "users": matrix.n_users,
-                "folded_in_users": prepare.cleaning.n_folded_in,
-                "fallback_users": prepare.cleaning.n_bots + prepare.cleaning.n_without_history,
+                "folded_in_users": cleaning.n_folded_in,
+                "fallback_users": cleaning.n_bots + cleaning.n_without_history,
                 "items": matrix.n_items,
                 "entries": int(matrix.csr.nnz),
             },

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from pipelines.steps.inputs import READ_AGAIN
 from pipelines.steps.summaries import EncodeSummary, EvaluateSummary, IndexStepSummary, PrepareSummary, TrainSummary
+from pipelines.steps.training_data import cleaning_of, training_folder
 from pipelines.steps.workspace import CONTENT_SECTIONS, Workspace
 from recsys.content.config import EncoderConfig
 from recsys.data.id_map import IdMap
@@ -167,7 +168,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         ),
         ingest=prepared.rows,
         holdout_ingest=prepared.holdout_rows,
-        cleaning=prepared.cleaning,
+        cleaning=cleaning_of(workspace),
         losses=trained.losses,
         stopping=evaluated.stopping,
         tradeoff=evaluated.tradeoff,
@@ -184,8 +185,8 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
 
 
 def _catalogue(workspace: Workspace) -> Items:
-    prepared = workspace.folder("prepare")
-    return Items.load(prepared / "items.arrow", IdMap.load(prepared / "matrix" / "items.arrow"))
+    data = training_folder(workspace)
+    return Items.load(data / "items.arrow", IdMap.load(data / "matrix" / "items.arrow"))
 
 
 def as_measured(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
@@ -195,7 +196,7 @@ def as_measured(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
     """
     evaluated = workspace.summary(EvaluateSummary)
     if evaluated.choice is not None:
-        config = config.model_copy(update={"model": evaluated.choice.applied(config.model)})
+        config = evaluated.choice.applied(config)
     if (found := evaluated.session_weight) is not None:
         config = config.model_copy(update={"model": found.applied(config.model)})
     if (held := evaluated.split.held_seconds) is None:

@@ -32,7 +32,7 @@ from recsys.evaluation.provenance import (
     VisitorsSummary,
     other_users,
 )
-from recsys.tuning.short_search import Found
+from recsys.tuning.found import Found
 
 
 class StepSummary(Summary):
@@ -282,7 +282,10 @@ class EvaluateSummary(StepSummary):
 
 
 class TrainSummary(StepSummary):
-    """The size of the model, its loss by iteration, and how its vectors are tied to an earlier version."""
+    """The size of the model, its loss by iteration, and how its vectors are tied to an earlier version.
+
+    `cleaning`: what became of the events, if they were weighed anew under a half-life that was chosen.
+    """
 
     step = "train"
 
@@ -292,6 +295,7 @@ class TrainSummary(StepSummary):
     factors: int
     losses: tuple[float, ...]
     training: Continuity
+    cleaning: OrAbsent[Cleaning] = None
 
     def log_fields(self) -> dict[str, JsonValue]:
         """Entries of the matrix, and vectors made of them."""

@@ -2,8 +2,10 @@
 
 import logging
 
+from pipelines.steps.memory import give_back
 from pipelines.steps.previous_version import PreviousVersion, find_previous_version, why_not_warm
 from pipelines.steps.summaries import EvaluateSummary, PrepareSummary, TrainSummary
+from pipelines.steps.training_data import weigh_anew, weighed_anew
 from pipelines.steps.workspace import Workspace
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
@@ -32,10 +34,16 @@ def train(
     training data is at least this share of what the serving version had; otherwise the fit starts from scratch.
     """
     prepared = workspace.require("prepare", config)
-    matrix = InteractionMatrix.load(prepared / "matrix")
-    fingerprint = workspace.summary(PrepareSummary).fingerprints.log
+    chosen, before, cleaning = as_chosen(config, workspace), workspace.summary(PrepareSummary), None
     with workspace.output("train", config) as output:
-        model, training = _fit(matrix, as_chosen(config, workspace), fingerprint, min_recall_share, progress)
+        if weighed_anew(workspace):
+            data = weigh_anew(chosen, prepared, before)
+            data.save(prepared := output.folder / "data")
+            cleaning = data.cleaning
+            del data
+            give_back()  # the events, before training needs room
+        matrix = InteractionMatrix.load(prepared / "matrix")
+        model, training = _fit(matrix, chosen, before.fingerprints.log, min_recall_share, progress)
         model = _completed(model, Items.load(prepared / "items.arrow", matrix.items))
         model.save(output.folder / "model")
         if training.tied_to:
@@ -47,6 +55,7 @@ def train(
             factors=model.embeddings.factors,
             losses=tuple(model.losses),
             training=training,
+            cleaning=cleaning,
         )
     return output.summary
 
@@ -60,7 +69,7 @@ def as_chosen(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
     """`config` with the settings and the number of iterations that evaluate found best, if it looked for any."""
     workspace.require("evaluate", config)
     found = workspace.summary(EvaluateSummary).found
-    return config.model_copy(update={"model": found.applied(config.model)})
+    return found.applied(config)
 
 
 def _fit(

@@ -246,6 +246,8 @@ def _dumped(config: PipelineConfig, section: str) -> JsonValue:
     dumped: dict[str, JsonValue] = value.model_dump(mode="json")
     if section == "model" and config.model.auto:  # a setting that is set to its default stays, another may be chosen
         dumped["is_set"] = list[JsonValue](sorted(config.model.model_fields_set))
+    if section == "prepare" and config.prepare.is_without_decay:  # a half-life that is not set may be chosen
+        dumped["half_life_days"] = "none"
     return dumped
 
 

@@ -1,16 +1,24 @@
 """`[prepare]`: from events to matrix entries."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool
+from pydantic import BeforeValidator, Field, StrictBool
 
 from recsys.config.base import Duration, Section
+
+
+def _none_if_none(value: Any) -> Any:
+    return None if value == "none" else value
 
 
 class PrepareConfig(Section):
     """`[prepare]`: from events to matrix entries."""
 
-    half_life_days: float | None = Field(None, gt=0, description="an event's weight halves after this many days")
+    half_life_days: Annotated[Annotated[float, Field(gt=0)] | None, BeforeValidator(_none_if_none)] = Field(
+        None,
+        description='an event\'s weight halves after this many days; "none" for no decay. If it is not set, a night '
+        "chooses it with the settings of the model (`model.auto`; docs/training.md)",
+    )
     popular_window: Duration = Field(
         28 * 86_400,
         gt=0,
@@ -27,3 +35,8 @@ class PrepareConfig(Section):
     deduplicate: StrictBool = Field(
         False, description="first merge rows equal in user, item, event and time (double logging)"
     )
+
+    @property
+    def is_without_decay(self) -> bool:
+        """Whether the half-life is set to none; one that is not set is None too, but may be chosen."""
+        return self.half_life_days is None and "half_life_days" in self.model_fields_set

@@ -65,6 +65,11 @@ class CleaningSummary:
         if self.events_in != self.events_kept + sum(self.removed.values()):
             raise DataError(f"cleaning: {self.events_in} events do not add up: {self.to_dict()}")
 
+    @property
+    def n_people(self) -> int:
+        """All users of the log."""
+        return self.n_users + self.n_folded_in + self.n_bots + self.n_without_history
+
     def to_dict(self) -> dict[str, object]:
         """The summary as plain values, for JSON."""
         return {**vars(self), "removed": dict(self.removed)}

@@ -12,6 +12,7 @@ from recsys.data.cleaning import CleaningSummary
 from recsys.data.ingest.accounting import RowCounts
 from recsys.evaluation.number_format import count
 from recsys.models.factors.config import FactorModelConfig
+from recsys.pipeline_config import PipelineConfig
 
 if TYPE_CHECKING:
     from recsys.evaluation.content_sources import ContentSourceSummary
@@ -151,12 +152,26 @@ class Tradeoff(Summary):
 
 def in_words(settings: Mapping[str, JsonValue]) -> str:
     """Settings as "factors 64, weighting log"."""
-    short = {key: f"{value:g}" if isinstance(value, float) else str(value) for key, value in settings.items()}
-    return ", ".join(f"{key} {value}" for key, value in short.items())
+    return ", ".join(f"{key} {_value_in_words(value)}" for key, value in settings.items())
+
+
+def _value_in_words(value: JsonValue) -> str:
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+OfPrepare = Annotated[dict[str, JsonValue], Field(exclude_if=lambda value: not value)]
+"""Settings of `[prepare]` that were chosen, by key; no key in JSON if none could be."""
+
+
+def _all_in_words(settings: Mapping[str, JsonValue], prepare: Mapping[str, JsonValue]) -> str:
+    return in_words({**settings, **{f"prepare.{key}": value for key, value in prepare.items()}})
 
 
 class Attempt(Summary):
-    """One fit of the short search for settings. `settings`: of `[model]`, those that it could choose.
+    """One fit of the short search for settings. `settings`, `prepare`: those of `[model]` and of `[prepare]` that it
+    could choose.
 
     `score`: its best over iterations and the other settings that are found within a fit. `n_users`: users it was
     trained on; a sample if they are fewer than the others' of the same log.
@@ -165,10 +180,16 @@ class Attempt(Summary):
     settings: dict[str, JsonValue]
     score: float
     n_users: int
+    prepare: OfPrepare = Field(default_factory=dict)
+
+    def in_words(self) -> str:
+        """The settings, see `in_words`."""
+        return _all_in_words(self.settings, self.prepare)
 
 
 class Choice(Summary):
-    """What the short search chose for `[model]`. `settings`: by key; empty if the defaults stay.
+    """What the short search chose. `settings`: of `[model]`, by key; empty if the defaults stay. `prepare`: of
+    `[prepare]`, the half-life of events if it was not set, None for no decay.
 
     `score`: the mean of `metric` over `n_users` validation users. `kept_from`: the serving version whose settings
     stay. `reason`: why nothing was searched. `work`: of the search, as a share of the two fits of a night at the
@@ -179,6 +200,7 @@ class Choice(Summary):
 
     metric: str
     settings: dict[str, JsonValue] = Field(default_factory=dict)
+    prepare: OfPrepare = Field(default_factory=dict)
     score: OrAbsent[float] = None
     n_users: int = 0
     kept_from: OrAbsent[str] = None
@@ -187,13 +209,23 @@ class Choice(Summary):
     work: OrAbsent[float] = None
     attempts: tuple[Attempt, ...] = ()
 
-    def applied(self, model: FactorModelConfig) -> FactorModelConfig:
-        """`model` with these settings."""
-        return model.model_copy(update=self.settings)
+    @property
+    def half_life_days(self) -> float | None:
+        """The half-life of events that was chosen; None if none was, or no decay."""
+        days = self.prepare.get("half_life_days")
+        return days if isinstance(days, float) else None
+
+    def applied(self, config: PipelineConfig) -> PipelineConfig:
+        """`config` with these settings."""
+        sections = {
+            "model": config.model.model_copy(update=self.settings),
+            "prepare": config.prepare.model_copy(update=self.prepare),
+        }
+        return config.model_copy(update=sections)
 
     def in_words(self) -> str:
         """The settings, see `in_words`."""
-        return in_words(self.settings)
+        return _all_in_words(self.settings, self.prepare)
 
 
 class SessionWeight(Summary):

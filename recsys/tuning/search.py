@@ -18,9 +18,10 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 from recsys.tuning.ablation import ablate
 from recsys.tuning.budget import Deadline, Plan, SearchBudget
+from recsys.tuning.half_life import HALF_LIFE
 from recsys.tuning.open_settings import open_keys
 from recsys.tuning.outcome import Coverage, Outcome
-from recsys.tuning.settings import Settings, changed, events_point
+from recsys.tuning.settings import Setting, Settings, changed, events_point
 from recsys.tuning.short_search import choose_settings
 from recsys.tuning.space import Space, with_events
 from recsys.tuning.stages import run_stages
@@ -74,13 +75,13 @@ def _chosen(
     progress: Progress,
     announce: Callable[[str], None],
 ) -> PipelineConfig:
-    """`config` with the settings that a night would choose, where `[model]` sets none."""
+    """`config` with the settings that a night would choose, where it sets none."""
     found = choose_settings(events, config, keep_on=lambda: not deadline.over(_CHOICE_UNTIL), progress=progress)
-    if found.choice is None or not found.choice.settings:
+    if found.choice is None or not (found.choice.settings or found.choice.prepare):
         return config
-    announce(f"settings that [model] does not set, as a night chooses them: {found.choice.in_words()}")
-    model = found.applied(config.model).model_copy(update={"auto": False})
-    return config.model_copy(update={"model": model})
+    announce(f"settings that are not set, as a night chooses them: {found.choice.in_words()}")
+    chosen = found.applied(config)
+    return chosen.model_copy(update={"model": chosen.model.model_copy(update={"auto": False})})
 
 
 def _to_write(config: PipelineConfig, begin: PipelineConfig, settings: Settings) -> Settings:
@@ -89,7 +90,9 @@ def _to_write(config: PipelineConfig, begin: PipelineConfig, settings: Settings)
         return settings
     keys = {"auto", *open_keys(config.model)} & set(type(begin.model).model_fields)
     started = {key: getattr(begin.model, key) for key in keys}
-    return changed(config, {**settings, "model": {**started, **settings.get("model", {})}})
+    decay: dict[str, Setting] = {HALF_LIFE: begin.prepare.half_life_days}
+    whole: Settings = {"model": {**started, **settings.get("model", {})}}
+    return changed(config, {**settings, **whole, "prepare": {**decay, **settings.get("prepare", {})}})
 
 
 def search_name(config: PipelineConfig, budget: SearchBudget, *, log: str) -> str:

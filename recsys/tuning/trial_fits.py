@@ -29,13 +29,14 @@ _USUAL = 4  # iterations that a fit takes as a rule; with less work left it is n
 class Tried:
     """A fit: the `model` with what was found within it, its measurements, and the number of users trained on.
 
-    `cut`: the end of the work, or of the time, ended it.
+    `cut`: the end of the work, or of the time, ended it. `half_life_days`: with which its events were weighed.
     """
 
     model: FactorModelConfig
     curve: tuple[Measured, ...]
     n_users: int
     cut: bool = False
+    half_life_days: float | None = None
 
     @property
     def best(self) -> Measured:
@@ -84,7 +85,7 @@ class Fits:
         One rough fit and one other are always made. `roughly`: few iterations of ALS, and fewer measurements.
         """
         model = _shorter(model) if roughly else model
-        key = f"{data.train.n_users} {roughly} {_key(model)}"
+        key = f"{_name(data)} {roughly} {_key(model)}"
         if key in self._known:
             return self._known[key]
         work = work_on(data, model, iterations=_USUAL, measurements=_USUAL)
@@ -120,11 +121,11 @@ class Fits:
             return None
         last = model.iterations if isinstance(model, IterativeConfig) else 1
         cut = cut and curve[-1].iterations < last
-        return Tried(self._as_found(model, best_of(curve)), curve, data.train.n_users, cut)
+        return Tried(self._as_found(model, best_of(curve)), curve, data.train.n_users, cut, data.half_life_days)
 
     def _learning_neighbours(self, data: ValidationSet, model: FactorModelConfig) -> float:
         """The work of learning neighbours that are not known yet."""
-        key = f"{data.train.n_users} {model.neighbours}"
+        key = f"{_name(data)} {model.neighbours}"
         if key in self._learned:
             return 0.0
         self._learned.add(key)
@@ -161,6 +162,11 @@ def _measured_after(model: FactorModelConfig, roughly: bool) -> Collection[int] 
     if not isinstance(model, AlsConfig):
         return None  # others say themselves after how many they can be measured
     return _ROUGHLY if roughly else _FINELY
+
+
+def _name(data: ValidationSet) -> str:
+    """Tells the matrices of one search apart."""
+    return f"{data.train.n_users} {data.half_life_days}"
 
 
 def _key(model: FactorModelConfig) -> str:

@@ -38,7 +38,8 @@ class ValidationSet:
     is known by, the items to find, and those that lists leave out. `user_idx`: int32 (n_rows,), rows of `train`, None
     if the users are not trained on. `user`: int32 (n_rows,), which of the `n_users` validation users a row is.
     Settings can leave a user out of training; that user has no row and scores 0. `metric`: as "ndcg@20".
-    `coverage_weight`: fits are compared by the metric plus this times the coverage.
+    `coverage_weight`: fits are compared by the metric plus this times the coverage. `half_life_days`: with which the
+    events were weighed, None for no decay.
     """
 
     train: InteractionMatrix
@@ -50,6 +51,7 @@ class ValidationSet:
     n_users: int
     metric: str
     coverage_weight: float = 0.0
+    half_life_days: float | None = None
     _starts: dict[tuple[int, int], Embeddings] = field(default_factory=dict)
     _blends: dict[tuple[int, float], Blend | None] = field(default_factory=dict)
     _added: dict[Blend, Csr] = field(default_factory=dict)
@@ -176,7 +178,7 @@ class Validation:
         split = self._split(config)
         self.users = _sample(IdMap(split.user_ids), n_users, seed=config.evaluate.seed)
         # Two at most are kept: that of the settings the search starts from, and the last that was asked for.
-        self._first = self._last = (_key(config), self._set(split))
+        self._first = self._last = (_key(config), self._set(split, config))
 
     def under(self, config: PipelineConfig) -> ValidationSet:
         """The matrix that `config` makes of the train side, and the users' rows over its items."""
@@ -184,11 +186,12 @@ class Validation:
         for known, validation_set in (self._first, self._last):
             if known == key:
                 return validation_set
-        self._last = (key, self._set(self._split(config)))
+        self._last = (key, self._set(self._split(config), config))
         return self._last[1]
 
-    def _set(self, split: Split) -> ValidationSet:
-        return _set_of(split, self.users, self._metric, self.coverage_weight)
+    def _set(self, split: Split, config: PipelineConfig) -> ValidationSet:
+        made = _set_of(split, self.users, self._metric, self.coverage_weight)
+        return replace(made, half_life_days=config.prepare.half_life_days)
 
     def _split(self, config: PipelineConfig) -> Split:
         part = self._part

@@ -15,6 +15,7 @@ _PER_ROW = 0.17  # per factor squared and iteration: the dense part of the solve
 _PER_NEIGHBOUR = 0.05  # per item and neighbour cubed: the solve of its regression
 _PER_PRODUCT = 0.03  # per factor and score
 _PER_SCORE = 30.0  # to find the best of them, and to compare these with the holdout
+_PER_EVENT = 150.0  # to split a log, weigh its events and make a matrix of them
 _PER_MEASUREMENT = 5e7  # what does not grow with the scores
 
 
@@ -38,6 +39,11 @@ def work_on(data: ValidationSet, model: FactorModelConfig, *, iterations: int, m
     scores = len(data.user) * train.shape[1]
     measured = measurements * (_PER_MEASUREMENT + scores * (_PER_SCORE + _PER_PRODUCT * model.factors))
     return fit_work(train.shape, train.nnz, model, iterations=iterations) + measured
+
+
+def weighing_work(n_events: int) -> float:
+    """Nanoseconds of making another matrix of the events of a log."""
+    return _PER_EVENT * n_events
 
 
 def neighbours_work(n_items: int, model: FactorModelConfig) -> float:

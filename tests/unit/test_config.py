@@ -75,6 +75,12 @@ def test_a_whole_file(write, tmp_path):
     assert config.model.factors == 64
 
 
+def test_no_decay_is_a_value_that_can_be_set(tmp_path):
+    config = parse_config(tree(prepare={"half_life_days": "none"}), base=tmp_path)
+    assert config.prepare.half_life_days is None
+    assert "half_life_days" in config.prepare.model_fields_set
+
+
 def test_relative_paths_start_at_the_file(write, tmp_path):
     config = load_config(write(FULL))
     assert [str(path) for path in config.log.paths] == [str(tmp_path / "events/*.csv.gz"), "/abs/more.csv"]

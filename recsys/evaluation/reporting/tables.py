@@ -10,7 +10,7 @@ from recsys.data.cleaning import CleaningSummary
 from recsys.evaluation.comparison import Estimates
 from recsys.evaluation.definitions import DEFINITIONS, split_name
 from recsys.evaluation.number_format import count, figure
-from recsys.evaluation.provenance import IndexCandidate, IndexSummary, Provenance, Tradeoff, in_words, other_users
+from recsys.evaluation.provenance import IndexCandidate, IndexSummary, Provenance, Tradeoff, other_users
 from recsys.evaluation.reporting.reasons import IGNORED
 from recsys.evaluation.reporting.report import Report
 
@@ -38,7 +38,7 @@ def attempts(report: Report) -> list[tuple[str, int, float]]:
     choice = report.provenance.choice
     tried = () if choice is None else choice.attempts
     ordered = sorted(tried, key=lambda attempt: attempt.score, reverse=True)
-    return [(in_words(attempt.settings), attempt.n_users, attempt.score) for attempt in ordered]
+    return [(attempt.in_words(), attempt.n_users, attempt.score) for attempt in ordered]
 
 
 def tradeoff_columns(tradeoff: Tradeoff) -> list[str]:

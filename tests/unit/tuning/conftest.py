@@ -19,7 +19,7 @@ TREE = {
         "max_future": "3650d",
         "event_weights": {"view": 1.0, "cart": 3.0, "purchase": 5.0},
     },
-    "prepare": {"deduplicate": True, "max_user_events": 900},
+    "prepare": {"deduplicate": True, "max_user_events": 900, "half_life_days": "none"},
     "evaluate": {"cutoffs": [5, 20], "bootstrap": 50},
     "model": {"auto": False, "factors": 8, "alpha": 3.0, "regularization": 10.0, "iterations": 3},
 }

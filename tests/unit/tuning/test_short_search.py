@@ -12,7 +12,8 @@ from recsys.models.registry import model_config
 from recsys.pipeline_config import PipelineConfig
 from recsys.tuning.candidates import sizes
 from recsys.tuning.early_stopping import measure
-from recsys.tuning.short_search import Found, Serving, choose_settings
+from recsys.tuning.found import Found, Serving
+from recsys.tuning.short_search import choose_settings
 from recsys.tuning.validation import Validation
 
 # What costs time and is not looked at here.
@@ -39,7 +40,7 @@ class TestWhatIsChosen:
     def test_it_reaches_the_score_it_was_chosen_for(
         self, events: Interactions, config: PipelineConfig, found: Found
     ) -> None:
-        model = found.applied(model_config(SET))
+        model = found.applied(under(config, **SET)).model
         assert found.choice is not None
         assert reached(events, config, model) == pytest.approx(found.choice.score)
         assert found.choice.score == max(attempt.score for attempt in found.choice.attempts)
@@ -123,7 +124,7 @@ class TestWhatIsChosen:
         assert cut.stopping is not None
         assert (cut.stopping.iterations, cut.stopping.measured_after) == (5, (1,))
         three = choose_settings(events, under(config, **section, iterations=3), least_work=1e5)
-        assert three.applied(model_config(section)).iterations == 3
+        assert three.applied(under(config, **section)).model.iterations == 3
 
     def test_a_fit_that_ended_by_itself_is_not_cut(self, found: Found) -> None:
         assert found.choice is not None
@@ -137,7 +138,7 @@ class TestWhatIsNotSearched:
     ) -> None:
         found = choose_settings(events, under(config, **section))
         assert found.choice is None
-        assert found.applied(model_config(section)).learned_by() == model_config(section).learned_by()
+        assert found.applied(under(config, **section)).model.learned_by() == model_config(section).learned_by()
 
     def test_nothing_is_searched_if_everything_is_set(self, events: Interactions, config: PipelineConfig) -> None:
         section = model_config({"iterations": 2}).model_dump()
