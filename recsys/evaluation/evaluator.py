@@ -12,7 +12,7 @@ from recsys.data.matrix import Csr
 from recsys.data.splits.split import Split
 from recsys.errors import DataError, ModelError
 from recsys.evaluation.definitions import metric_names, split_name
-from recsys.evaluation.measures import BANDS, Measures, contains
+from recsys.evaluation.measures import BANDS, BY_USERS, Measures, contains
 from recsys.evaluation.metrics import ACCURACY, Bools, Values
 from recsys.evaluation.results import Evaluation
 from recsys.map_ordered import map_ordered
@@ -64,7 +64,10 @@ def evaluate(
         },
         n_short=sum(part.n_short for part in parts),
         seconds=time.perf_counter() - started,
-        by_band={b: _columns([{"recall": part.bands[b]} for part in parts], measures.cutoffs) for b in BANDS},
+        by_band={
+            name: _columns([{"recall": part.bands[name]} for part in parts], measures.cutoffs)
+            for name in (*BANDS, *BY_USERS)
+        },
         lists=np.concatenate([part.lists for part in parts]),
     )
 

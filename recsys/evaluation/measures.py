@@ -27,6 +27,12 @@ from recsys.retrieval.topk import TopK
 BANDS = ("head", "mid", "tail")
 """Popularity bands, most popular items first."""
 
+USER_BOUNDS = (1, 6, 11, 21, 51)
+"""Smallest number of training users in each slice of items."""
+
+BY_USERS = ("1 to 5", "6 to 10", "11 to 20", "21 to 50", "51 or more")
+"""The slices of items by training users."""
+
 
 @dataclass(frozen=True, eq=False)
 class Measures:
@@ -34,8 +40,8 @@ class Measures:
 
     `n_relevant`: int64 (n_eval,). `information`: float64 (n_items,), bits. `popularity`: float64 (n_items,), training
     users of an item / mean popularity of the evaluated users' histories; NaN if no user has a history.
-    `bands`: int8 (n_items,), each item's place in BANDS. `unit_vectors`: float32 (n_items, d), rows of length 1 or 0;
-    None if diversity is not measured.
+    `bands`: int8 (n_items,), each item's place in BANDS; `by_users`: in BY_USERS, -1 for an item without users.
+    `unit_vectors`: float32 (n_items, d), rows of length 1 or 0; None if diversity is not measured.
     """
 
     split: Split
@@ -44,6 +50,7 @@ class Measures:
     information: Values
     popularity: Values
     bands: NDArray[np.int8]
+    by_users: NDArray[np.int8]
     unit_vectors: Floats | None
 
     @staticmethod
@@ -58,6 +65,7 @@ class Measures:
             n_relevant=np.diff(split.holdout.indptr).astype(np.int64),
             information=self_information(n_users, split.train.n_users),
             bands=popularity_bands(n_users),
+            by_users=users_slices(n_users),
             popularity=n_users / mean_popularity(split.queries_history, n_users.astype(np.float64)),
             unit_vectors=None if item_vectors is None else normalised(item_vectors),
         )
@@ -77,14 +85,20 @@ class Measures:
         return values
 
     def by_band(self, answer: TopK, hits: Bools, rows: slice) -> Mapping[str, Values]:
-        """The recall of the items of each of BANDS, for the users `rows`: float64 (n, len(cutoffs))."""
-        band_of_place = self.bands[np.where(answer.filled, answer.indices, 0)]
+        """The recall of the items of each of BANDS and BY_USERS, for the users `rows`: float64 (n, len(cutoffs))."""
+        of_bands = self._recalls(BANDS, self.bands, answer, hits, rows)
+        return of_bands | self._recalls(BY_USERS, self.by_users, answer, hits, rows)
+
+    def _recalls(
+        self, names: Sequence[str], band_of_item: NDArray[np.int8], answer: TopK, hits: Bools, rows: slice
+    ) -> dict[str, Values]:
+        band_of_place = band_of_item[np.where(answer.filled, answer.indices, 0)]
         relevant = self.split.holdout[rows]
         return {
-            band: recall_of_band(
-                hits & (band_of_place == number), _count(relevant, self.bands == number), self.cutoffs
+            name: recall_of_band(
+                hits & (band_of_place == number), _count(relevant, band_of_item == number), self.cutoffs
             )
-            for number, band in enumerate(BANDS)
+            for number, name in enumerate(names)
         }
 
 
@@ -112,6 +126,11 @@ def popularity_bands(n_users_of_item: Integers) -> NDArray[np.int8]:
     bands = np.empty(len(order), np.int8)
     bands[order] = np.minimum(before * len(BANDS) // max(int(ranked.sum()), 1), len(BANDS) - 1)
     return bands
+
+
+def users_slices(n_users_of_item: Integers) -> NDArray[np.int8]:
+    """Int8 (n_items,): each item's place in BY_USERS. `n_users_of_item`: int (n_items,), training users."""
+    return (np.searchsorted(USER_BOUNDS, n_users_of_item, side="right") - 1).astype(np.int8)
 
 
 def recall_of_band(hits: Bools, n_relevant: Integers, cutoffs: Sequence[int]) -> Values:

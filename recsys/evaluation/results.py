@@ -33,9 +33,9 @@ class Evaluation:
 
     `per_user`: metric ("recall@20") to float64 (n_users,), in the order of the split; NaN if the metric does not
     exist for a user (novelty of an empty list). `overall`: metrics of all users together ("coverage@20").
-    `n_short`: users whose list is shorter than the largest cut-off. `seconds`: duration. `by_band`: popularity band
-    (one of BANDS) to the recall of its items ("recall@20"), float64 (n_users,), NaN if the user has no relevant item
-    in the band. `lists`: int32 (n_users, kept places), the first items of each list, PAD at empty places.
+    `n_short`: users whose list is shorter than the largest cut-off. `seconds`: duration. `by_band`: a slice of items
+    (of BANDS and BY_USERS) to their recall ("recall@20"), float64 (n_users,), NaN if the user has no relevant item
+    in it. `lists`: int32 (n_users, kept places), the first items of each list, PAD at empty places.
     """
 
     name: str

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from recsys.config import EvaluateConfig
 from recsys.evaluation.comparison import Estimates, estimate
 from recsys.evaluation.definitions import accuracy_names
-from recsys.evaluation.measures import BANDS, popularity_bands
+from recsys.evaluation.measures import BANDS, BY_USERS, popularity_bands, users_slices
 from recsys.evaluation.provenance import SplitSummary
 from recsys.evaluation.results import Cohort, Evaluation
 
@@ -18,6 +18,7 @@ ACTIVITY_BOUNDS = (0, 1, 5, 10, 20, 50, 100, 200, 500)
 
 _MEANINGS = {
     "user_activity": "the metrics over the evaluated users, by the number of distinct items in their history",
+    "item_users": "recall of the items with so many training users, computed as for the popularity bands",
     "item_popularity": "recall of the items of one popularity band: the band's hits in the first k / min(k, the"
     " user's relevant items of the band), mean over the users with at least one such item; by training users, most"
     " first, the head holds the first third of all training pairs, mid the second, tail the last",
@@ -35,7 +36,7 @@ class ActivitySlice:
 
 @dataclass(frozen=True)
 class PopularitySlice:
-    """Items of one popularity band, and every model's recall of them.
+    """Items of one popularity band, or with so many training users, and every model's recall of them.
 
     `training_users`: the fewest and the most of any of the items. `relevant`: held-out pairs with these items.
     """
@@ -65,6 +66,7 @@ class Slices:
     k: int
     user_activity: tuple[ActivitySlice, ...]
     item_popularity: tuple[PopularitySlice, ...]
+    item_users: tuple[PopularitySlice, ...]
     new_users: LeftOut
     new_items: LeftOut
     definitions: Mapping[str, str]
@@ -81,7 +83,10 @@ def slices_of(
     return Slices(
         k=k,
         user_activity=tuple(_by_activity(evaluations, cohort.n_history, evaluate, k)),
-        item_popularity=tuple(_by_popularity(evaluations, cohort, evaluate, k)),
+        item_popularity=tuple(
+            _by_items(evaluations, cohort, evaluate, k, BANDS, popularity_bands(cohort.popularity))
+        ),
+        item_users=tuple(_by_items(evaluations, cohort, evaluate, k, BY_USERS, users_slices(cohort.popularity))),
         new_users=new_users,
         new_items=new_items,
         definitions=_MEANINGS,
@@ -109,13 +114,17 @@ def _span(at: int) -> str:
     return f"{least} to {most}" if most > least else str(least)
 
 
-def _by_popularity(
-    evaluations: Sequence[Evaluation], cohort: Cohort, evaluate: EvaluateConfig, k: int
+def _by_items(
+    evaluations: Sequence[Evaluation],
+    cohort: Cohort,
+    evaluate: EvaluateConfig,
+    k: int,
+    names: Sequence[str],
+    band_of_item: NDArray[np.int8],
 ) -> Iterator[PopularitySlice]:
-    band_of_item = popularity_bands(cohort.popularity)
-    relevant = np.bincount(band_of_item[cohort.holdout.indices], minlength=len(BANDS))
-    for number, band in enumerate(BANDS):
-        if relevant[number] == 0:
+    for number, band in enumerate(names):
+        relevant = int((band_of_item[cohort.holdout.indices] == number).sum())
+        if relevant == 0:
             continue
         n_users = cohort.popularity[band_of_item == number]
         columns = {each.name: {f"recall@{k}": each.by_band[band][f"recall@{k}"]} for each in evaluations}
@@ -123,6 +132,6 @@ def _by_popularity(
             slice=band,
             items=len(n_users),
             training_users=(int(n_users.min()), int(n_users.max())),
-            relevant=int(relevant[number]),
+            relevant=relevant,
             models=estimate(columns, evaluate),
         )

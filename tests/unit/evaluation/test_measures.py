@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from recsys.evaluation.measures import BANDS, contains, popularity_bands, recall_of_band
+from recsys.evaluation.measures import BANDS, BY_USERS, contains, popularity_bands, recall_of_band, users_slices
 
 
 def test_bands_by_hand():
@@ -52,3 +52,18 @@ def test_contains_is_membership(answer_of, rows_of, pairs):
     for row, (stored, ranked) in enumerate(pairs):
         expected[row, : len(ranked)] = [item in stored for item in ranked]
     assert (contains(rows_of(rows, 6), answer_of(lists, 4)) == expected).all()
+
+
+def test_items_are_sliced_by_users_and_those_without_any_are_in_no_slice():
+    places = users_slices(np.array([0, 1, 5, 6, 10, 11, 50, 51, 1000]))
+    assert [BY_USERS[at] for at in places[1:]] == [
+        "1 to 5",
+        "1 to 5",
+        "6 to 10",
+        "6 to 10",
+        "11 to 20",
+        "21 to 50",
+        "51 or more",
+        "51 or more",
+    ]
+    assert places[0] == -1

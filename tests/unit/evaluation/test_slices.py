@@ -5,6 +5,7 @@ from recsys.config import EvaluateConfig
 from recsys.evaluation.comparison import Estimate
 from recsys.evaluation.definitions import accuracy_names
 from recsys.evaluation.evaluator import evaluate
+from recsys.evaluation.measures import BANDS, BY_USERS
 from recsys.evaluation.provenance import SplitSummary
 from recsys.evaluation.results import Cohort
 from recsys.evaluation.significance import mean_interval
@@ -69,15 +70,22 @@ def test_items_are_sliced_by_popularity(slices):
     assert tail.models["mute"]["recall@2"].mean == 0
 
 
+def test_items_are_sliced_by_their_training_users(slices):
+    (few,) = slices.item_users  # every item has one to five of them
+    assert (few.slice, few.relevant) == ("1 to 5", 8)
+    assert few.models["als"]["recall@2"].mean == 1
+    assert few.models["mute"]["recall@2"].mean == 0
+
+
 def test_what_is_new_is_told_and_in_no_slice(slices):
     assert slices.new_users == LeftOut(pairs=9, users=3)
     assert slices.new_items == LeftOut(pairs=4, users=0)
-    assert set(slices.definitions) == {"user_activity", "item_popularity"}
+    assert set(slices.definitions) == {"user_activity", "item_users", "item_popularity"}
 
 
 def test_a_model_is_measured_by_band_as_a_whole_was(split, listed):
     result = evaluate(listed("als", LISTS), split, cutoffs=(1, 2))
-    assert list(result.by_band) == ["head", "mid", "tail"]
+    assert list(result.by_band) == [*BANDS, *BY_USERS]
     np.testing.assert_array_equal(result.by_band["mid"]["recall@1"], [np.nan, np.nan, np.nan, 1, 0])
     np.testing.assert_array_equal(result.by_band["tail"]["recall@1"], [1, 0, 0, 0, np.nan])
     assert np.isnan(result.by_band["head"]["recall@2"]).all()
