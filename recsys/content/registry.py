@@ -8,16 +8,20 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from recsys.content.config import EncoderConfig
 from recsys.content.encoder import EncoderKind
+from recsys.content.encoders.attributes import ATTRIBUTES
 from recsys.content.encoders.doc2vec import DOC2VEC
 from recsys.content.encoders.fasttext import FASTTEXT
 from recsys.content.encoders.static import STATIC
 from recsys.content.encoders.tfidf import TFIDF
+from recsys.content.encoders.vectors import VECTORS
 from recsys.content.encoders.word2vec import WORD2VEC
 from recsys.content.encoders.words import WORDS
 from recsys.suggestions import nearest_name, unknown_key_hint
 
 ENCODERS: dict[str, EncoderKind] = {
     "tfidf": TFIDF,
+    "attributes": ATTRIBUTES,
+    "vectors": VECTORS,
     "static": STATIC,
     "words": WORDS,
     "word2vec": WORD2VEC,

@@ -43,7 +43,8 @@ class ContentSourceSummary(Summary):
     def warnings(self) -> Iterator[str]:
         """Sentences about what is wrong with single items, and about a source that knows less than half of them."""
         for reason, n in self.problems.items():
-            yield f"content {self.name!r}: {count(n)} items with {reason}, the first: {self.first[reason]}"
+            items = "item" if n == 1 else "items"
+            yield f"content {self.name!r}: {count(n)} {items} with {reason}, the first: {self.first[reason]}"
         if not self.from_histories and 2 * self.n_known < self.n_items:
             yield (
                 f"content {self.name!r} knows {count(self.n_known)} of {count(self.n_items)} items, less than half;"
