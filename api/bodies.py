@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from api.errors import BodyTooLargeError, SlowBodyError
-from api.queries import EXCLUDE_SEEN, FilterText
+from api.queries import COMPARED_BY, EXCLUDE_SEEN, FilterText
 from recsys.engine import Event, Question
+from recsys.engine.comparison import By
 from recsys.engine.ids import MAX_ID_BYTES
 from recsys.engine.question import (
     MAX_BOOST,
@@ -26,6 +27,7 @@ from recsys.engine.question import (
     MAX_VALUE,
     MAX_VIEWED,
 )
+from recsys.engine.text_search import MAX_TEXT
 from recsys.errors import InvalidRequestError
 
 MAX_BODY_BYTES = 2 * 2**20
@@ -138,6 +140,16 @@ class SimilarBody(Body):
     k: K = 10
     filter: FilterText = None
     fields: FieldNames = []
+    by: By = Field("behaviour", description=COMPARED_BY)
+
+
+class SearchBody(Body):
+    """Items found by words."""
+
+    text: str = Field(min_length=1, max_length=MAX_TEXT, description="words of the items wanted")
+    k: K = 10
+    filter: FilterText = None
+    fields: FieldNames = []
 
 
 class ItemsBody(Body):
@@ -226,5 +238,5 @@ _ENDS = ("boosts", "timestamp")
 _MAX_SHOWN = 10
 
 
-BODIES: tuple[type[Body], ...] = (QuestionBody, BatchBody, SimilarBody, ItemsBody, RankBody)
+BODIES: tuple[type[Body], ...] = (QuestionBody, BatchBody, SimilarBody, SearchBody, ItemsBody, RankBody)
 """Every body that a route takes."""

@@ -27,7 +27,7 @@ from recsys.engine import UserStatus
 SearchKind: TypeAlias = Literal["recommendations", "similar_items"]
 """Lists that an index finds."""
 
-ListKind: TypeAlias = SearchKind | Literal["candidates", "similar_users"]
+ListKind: TypeAlias = SearchKind | Literal["candidates", "similar_users", "found_by_words"]
 """All kinds of lists."""
 
 CheckResult: TypeAlias = Literal["done", "skipped", "failed"]

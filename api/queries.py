@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from api.errors import NoModelError
 from api.middleware import ESCAPED_SLASH, context_of
 from api.served_engine import ServedEngine
+from recsys.engine.comparison import By
 from recsys.engine.ids import MAX_ID_BYTES
 from recsys.engine.question import MAX_K
 from recsys.errors import InvalidRequestError
@@ -92,6 +93,19 @@ EXCLUDE_SEEN = (
     "leave out the items that the user already has; if unset, as the version was evaluated: true by default"
 )
 """Description of `exclude_seen`."""
+
+
+COMPARED_BY = (
+    "what is compared: `behaviour`, the learned vectors; `content`, what is known of the items; `both`, the mean of "
+    "the two cosines"
+)
+"""Description of `by`."""
+
+
+class SimilarQuery(ListQuery):
+    """The query of similar items."""
+
+    by: By = Field("behaviour", description=COMPARED_BY)
 
 
 class RecommendationQuery(ListQuery):

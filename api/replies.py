@@ -167,6 +167,20 @@ class ItemsSimilarToSeveral(Reply):
         return cls.model_validate({"positive": tuple(positive), "negative": tuple(negative), **_list_fields(answer)})
 
 
+class ItemsFound(Reply):
+    """Items found by words, best first."""
+
+    items: tuple[Ranked, ...]
+    requested: Requested
+    returned: Returned
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        """The reply that carries `answer`."""
+        return cls.model_validate(_list_fields(answer))
+
+
 class ItemDescription(BaseModel):
     """What is known of one item."""
 
@@ -177,7 +191,11 @@ class ItemDescription(BaseModel):
     attributes: Mapping[str, object]
     n_users: int = Field(description="number of its users in the training data")
     has_vector: bool = Field(
-        description="whether it has a learned vector; without one it is never recommended and has no similar items"
+        description="whether it has a vector, learned from its users or made from what is known of it; without one "
+        "it is never recommended and has no similar items by behaviour"
+    )
+    new: Literal[True] | None = Field(
+        None, description="true if it has no users in the training data, and a vector all the same; else left out"
     )
 
 

@@ -1,5 +1,6 @@
 """ServedEngine: an engine as the service asks it, batched or in a thread if that is better, every list counted."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from api.recall import RecallCheck, RunningRecall
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest, newest_event_of
 from recsys.engine import Answer, CandidateAnswer, Engine, Event, ItemView, Question, UserAnswer
+from recsys.engine.comparison import By
 from recsys.engine.filters import filter_parser
 
 AnyAnswer: TypeAlias = Answer | CandidateAnswer | UserAnswer
@@ -27,6 +29,8 @@ _FEW_ITEMS, _FEW_EVENTS = 100, 100
 
 # This many items are compared in a millisecond.
 _FEW_TO_COMPARE = 200_000
+
+_COMPARING_AT_ONCE = 2
 
 
 class ServedEngine:
@@ -42,6 +46,7 @@ class ServedEngine:
         self._metrics = metrics
         self._offer_check = offer_check
         self._batcher = Batcher()
+        self._comparing = asyncio.Semaphore(_COMPARING_AT_ONCE)
         self._recall: Mapping[SearchKind, RunningRecall] = {
             "recommendations": RunningRecall(is_exact=bundle.index.exact is bundle.index),
             "similar_items": RunningRecall(is_exact=bundle.similar.exact is bundle.similar),
@@ -84,6 +89,8 @@ class ServedEngine:
             self._batcher.measure(question, self._engine.ask_many)
         if len(self._engine.item_ids):
             self._engine.similar(self._engine.item_ids.id_at(0))
+        if self._engine.can_search:
+            self._engine.search("warm up")
 
     async def ask(self, question: Question) -> Answer:
         """See `Engine.ask`: a light question in one search with others, a heavy one in a thread."""
@@ -98,11 +105,12 @@ class ServedEngine:
         answers = await run_in_threadpool(self._engine.ask_many, questions)
         return [*map(self._counted_recommendation, questions, answers)]
 
-    async def similar(self, item_id: str, *, k: int, filter: str | None, fields: Sequence[str] = ()) -> Answer:
+    async def similar(
+        self, item_id: str, *, k: int, filter: str | None, fields: Sequence[str] = (), by: By = "behaviour"
+    ) -> Answer:
         """See `Engine.similar`."""
-        return await self._similar(
-            partial(Engine.similar, item_id=item_id, k=k, filter=filter, fields=fields), filter
-        )
+        ask = partial(Engine.similar, item_id=item_id, k=k, filter=filter, fields=fields, by=by)
+        return await self._similar(ask, filter, by)
 
     async def similar_to(
         self,
@@ -112,10 +120,18 @@ class ServedEngine:
         k: int,
         filter: str | None,
         fields: Sequence[str] = (),
+        by: By = "behaviour",
     ) -> Answer:
         """See `Engine.similar_to`."""
-        ask = partial(Engine.similar_to, positive=positive, negative=negative, k=k, filter=filter, fields=fields)
-        return await self._similar(ask, filter)
+        ask = partial(
+            Engine.similar_to, positive=positive, negative=negative, k=k, filter=filter, fields=fields, by=by
+        )
+        return await self._similar(ask, filter, by)
+
+    async def search(self, text: str, *, k: int, filter: str | None, fields: Sequence[str] = ()) -> Answer:
+        """See `Engine.search`; in a thread, because a text is encoded and every item compared."""
+        ask = partial(self._engine.search, text, k=k, filter=filter, fields=fields)
+        return self._counted("found_by_words", await self._comparing_all(ask))
 
     async def similar_users(self, user_id: str, *, k: int) -> UserAnswer:
         """See `Engine.similar_users`; in a thread, because every user is compared."""
@@ -128,12 +144,19 @@ class ServedEngine:
         answer = await _run(partial(self._engine.rank, item_ids, user_id=user_id, events=events), in_thread=not few)
         return self._counted("candidates", answer)
 
-    async def _similar(self, ask: Callable[[Engine], Answer], condition: str | None) -> Answer:
+    async def _comparing_all(self, ask: Callable[[], Answer]) -> Answer:
+        """In a thread; a few at a time, because each reads the content of all items, and others wait for a core."""
+        async with self._comparing:
+            return await run_in_threadpool(ask)
+
+    async def _similar(self, ask: Callable[[Engine], Answer], condition: str | None, by: By) -> Answer:
         """What `ask` answers, in a thread if the filter `condition` must be compiled, or items are many.
 
         A search on the event loop is on purpose: up to some 30,000 items it takes 0.3 ms, less than handing it to the
         thread pool and back, and `async def` answers 2.6 times as many requests per second.
         """
+        if by != "behaviour":
+            return self._counted("similar_items", await self._comparing_all(partial(ask, self._engine)))
         many = len(self._engine.item_ids) > _FEW_TO_COMPARE
         answer = await _run(partial(ask, self._engine), in_thread=many or self._must_compile(condition))
         self._offer("similar_items", answer, partial(_ask_exactly, ask, self._engine))

@@ -207,6 +207,7 @@ _ROLLBACK = "`recsys rollback --store store`, `recsys rollback --store store v01
 _REPORT = "`recsys report`, `recsys report v0123456789abcdef --store store --out report.html`"
 app.command(epilog=f"Examples: {_LISTS}, {_VISITOR}")(ask.recommend)
 app.command(epilog="Example: `recsys similar --store runs/demo/store --item b000773`")(ask.similar)
+app.command(epilog="Example: `recsys search --store store 'desert planet'`")(ask.search)
 _SPACE = (
     "`recsys space --store runs/demo/store`, `recsys space --store runs/demo/store --clusters 20`, "
     "`recsys space --store runs/demo/store --direction b000773 b000092`, "

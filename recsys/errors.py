@@ -10,6 +10,8 @@ RecsysError
 ├── GateError            a gate refused to publish; the version that serves is untouched
 ├── UnknownUserError     no such user in this version
 ├── UnknownItemError     no such item in this version
+├── NoContentError       this version has no vectors of content
+├── NoTextSearchError    this version has no encoder that reads a text
 ├── IncompleteAnswerError  a strict question whose list would be a fallback or short
 └── InvalidRequestError  a question that no version can answer: k or an id outside its bounds
     └── FilterError      a filter that cannot be read, or does not fit the items
@@ -70,6 +72,22 @@ class UnknownItemError(RecsysError):
         more = f" and {len(item_ids) - _MOST_NAMED} more" if len(item_ids) > _MOST_NAMED else ""
         super().__init__(f"no such item{'s' if len(item_ids) > 1 else ''} in this version: {named}{more}")
         self.item_ids = item_ids
+
+
+class NoContentError(RecsysError):
+    """This version has no vectors of content, because it was made without `[[content]]`."""
+
+    def __init__(self) -> None:
+        super().__init__("this version has no vectors of content; add [[content]] to the configuration and run again")
+
+
+class NoTextSearchError(RecsysError):
+    """No encoder of this version can make a vector of a text."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this version has no encoder that reads a text; add a [[content]] table such as tfidf and run again"
+        )
 
 
 class IncompleteAnswerError(RecsysError):

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.bodies import ItemsBody, SimilarBody, body_of
+from api.bodies import ItemsBody, SearchBody, SimilarBody, body_of
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
 from api.openapi import operation_with_body, operation_with_id
-from api.queries import ListQuery, NoQuery, RequestEngine, engine_of, path_id, query_of
-from api.replies import ItemReply, ItemsReply, ItemsSimilarToSeveral, SimilarItems, json_response
-from recsys.errors import InvalidRequestError, UnknownItemError
+from api.queries import NoQuery, RequestEngine, SimilarQuery, engine_of, path_id, query_of
+from api.replies import ItemReply, ItemsFound, ItemsReply, ItemsSimilarToSeveral, SimilarItems, json_response
+from recsys.errors import InvalidRequestError, NoContentError, NoTextSearchError, UnknownItemError
 
 router = APIRouter(tags=["items"], responses=problem_responses(UnknownItemError, InvalidRequestError, NoModelError))
 
@@ -18,13 +18,14 @@ router = APIRouter(tags=["items"], responses=problem_responses(UnknownItemError,
 @router.get(
     "/v1/items/{item_id}/similar",
     response_model=SimilarItems,
-    openapi_extra=operation_with_id("item_id", ListQuery),
+    responses=problem_responses(NoContentError),
+    openapi_extra=operation_with_id("item_id", SimilarQuery),
 )
 async def get_similar_items(request: Request) -> Response:
     """The item's nearest neighbours by cosine of their vectors, best first; never the item itself."""
     engine, item_id = engine_of(request), path_id(request, "item_id")
-    query = query_of(request, ListQuery)
-    answer = await engine.similar(item_id, k=query.k, filter=query.filter, fields=query.field_names)
+    query = query_of(request, SimilarQuery)
+    answer = await engine.similar(item_id, k=query.k, filter=query.filter, fields=query.field_names, by=query.by)
     return json_response(SimilarItems.of(item_id, answer))
 
 
@@ -43,7 +44,7 @@ async def get_item(request: Request) -> Response:
 @router.post(
     "/v1/items:similar",
     response_model=ItemsSimilarToSeveral,
-    responses=problem_responses(UnknownItemError, *BODY_ERRORS, NoModelError),
+    responses=problem_responses(UnknownItemError, NoContentError, *BODY_ERRORS, NoModelError),
     openapi_extra=operation_with_body(SimilarBody, {"positive": ["dune", "ubik"], "negative": ["solaris"], "k": 3}),
 )
 async def find_similar_items(
@@ -55,8 +56,27 @@ async def find_similar_items(
 
     None of these is listed.
     """
-    answer = await engine.similar_to(body.positive, body.negative, k=body.k, filter=body.filter, fields=body.fields)
+    answer = await engine.similar_to(
+        body.positive, body.negative, k=body.k, filter=body.filter, fields=body.fields, by=body.by
+    )
     return json_response(ItemsSimilarToSeveral.of(body.positive, body.negative, answer))
+
+
+@router.post(
+    "/v1/items:search",
+    response_model=ItemsFound,
+    responses=problem_responses(NoContentError, NoTextSearchError, *BODY_ERRORS, NoModelError),
+    openapi_extra=operation_with_body(SearchBody, {"text": "dune", "k": 3}),
+)
+async def search_items(
+    body: Annotated[SearchBody, Depends(body_of(SearchBody))],
+    query: Annotated[NoQuery, Query()],
+    engine: RequestEngine,
+) -> Response:
+    """Items whose content is nearest to the words of a text, by cosine, best first."""
+    return json_response(
+        ItemsFound.of(await engine.search(body.text, k=body.k, filter=body.filter, fields=body.fields))
+    )
 
 
 @router.post(

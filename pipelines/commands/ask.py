@@ -1,8 +1,8 @@
-"""The commands that ask the version that serves: `recsys recommend` and `recsys similar`."""
+"""The commands that ask the version that serves: `recsys recommend`, `recsys similar` and `recsys search`."""
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,6 +13,7 @@ from recsys.errors import ConfigError, InvalidRequestError
 
 if TYPE_CHECKING:
     from recsys.engine import Engine, Event, Question
+    from recsys.engine.comparison import By
 
 ItemIds = list[str] | None
 
@@ -95,24 +96,44 @@ def similar(
     user: Annotated[str | None, typer.Option("--user", help="list users similar to this one instead")] = None,
     k: Count = 10,
     condition: Condition = None,
+    by: Annotated[
+        str, typer.Option("--by", help="what is compared: behaviour, content or both (the mean of the two cosines)")
+    ] = "behaviour",
     as_json: Json = False,
 ) -> None:
     """List the nearest neighbours by cosine: of one item, of several items, or of a user."""
     if bool(item) == bool(user):
         raise ConfigError("similar: expected either --item or --user")
-    if user and condition:
-        raise ConfigError("similar: --filter is about items; it does not go with --user")
+    if user and (condition or by != "behaviour"):
+        raise ConfigError("similar: --filter and --by are about items; they do not go with --user")
     engine = engine_of(store)
     if user:
         _similar_users(engine, user, k=k, as_json=as_json)
         return
     items = item or []
     with marked_filter_errors(condition):
-        answer = engine.similar_to(items, unlike or (), k=k, filter=condition)
+        answer = engine.similar_to(items, unlike or (), k=k, filter=condition, by=cast("By", by))
     if as_json:
         rendering.json_document(rendering_lists.answer_tree(answer, **_asked(items, unlike or [])))
     else:
         rendering_lists.answer(answer, _title(engine, items, unlike or []))
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="words of the items wanted, such as 'red mug'", show_default=False)],
+    store: Store,
+    k: Count = 10,
+    condition: Condition = None,
+    as_json: Json = False,
+) -> None:
+    """Find items by words, through an encoder of [[content]] that reads texts."""
+    engine = engine_of(store)
+    with marked_filter_errors(condition):
+        answer = engine.search(text, k=k, filter=condition)
+    if as_json:
+        rendering.json_document(rendering_lists.answer_tree(answer, text=text))
+    else:
+        rendering_lists.answer(answer, f"Found for {text!r}")
 
 
 def _similar_users(engine: "Engine", user: str, *, k: int, as_json: bool) -> None:

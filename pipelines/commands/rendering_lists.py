@@ -40,11 +40,16 @@ def answer(answer: "Answer", title: str) -> None:
     shown = table(f"{title}{status}", "#", "item", "title", "score", *(["because of"] if explained else []))
     for item in answer.items:
         because = [escape(_because(item))] if explained else []
-        shown.add_row(str(item.rank), escape(item.item_id), escape(item.title or ""), f"{item.score:.4f}", *because)
+        shown.add_row(str(item.rank), escape(item.item_id), _title(item), f"{item.score:.4f}", *because)
     out.print(shown)
     _notes(answer.warnings)
     if answer.unknown_items:
         line(f"unknown items: {', '.join(answer.unknown_items)}")
+
+
+def _title(item: "Ranked") -> str:
+    title = escape(item.title or "")
+    return f"{title} [cyan](new)[/]".strip() if item.new else title
 
 
 def _because(item: "Ranked") -> str:

@@ -37,6 +37,7 @@ class Ranked:
     If reasons were asked for and the list is not a fallback: `reasons`, the items of the history that add most to the
     score, largest first, and `rest`, what everything else adds; contributions and rest sum to `score`.
     If fields were asked for: `attributes`, the item's known ones of these.
+    `new`: True if the item had no users in training, and its vector was made from what is known of it; else None.
     """
 
     item_id: str
@@ -46,6 +47,7 @@ class Ranked:
     reasons: tuple[Reason, ...] | None = None
     rest: float | None = None
     attributes: Mapping[str, object] | None = None
+    new: Literal[True] | None = None
 
     def __repr__(self) -> str:
         """Without what is not known or was not asked for."""
@@ -105,8 +107,8 @@ class UserAnswer:
 class Candidate:
     """One of the items to be put in order.
 
-    `known`: whether this version has it. `has_vector`: whether it has a learned vector. `score` is None if the item
-    is unknown, or cannot be scored without a learned vector.
+    `known`: whether this version has it. `has_vector`: whether it has a vector. `score` is None if the item
+    is unknown, or cannot be scored without a vector. `new`: as of `Ranked`.
     """
 
     item_id: str
@@ -115,6 +117,7 @@ class Candidate:
     title: str | None
     known: bool
     has_vector: bool
+    new: Literal[True] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +146,9 @@ class CandidateAnswer:
 class ItemView:
     """What is known of one item.
 
-    `n_users`: number of users of the training log who interacted with it. `has_vector`: whether it has a learned
-    vector; without one it is never listed and has no neighbours.
+    `n_users`: number of users of the training log who interacted with it. `has_vector`: whether it has a vector,
+    learned or made from what is known of the item; without one it is never listed and has no neighbours by
+    behaviour. `new`: True if it has a vector without any user, else None.
     """
 
     item_id: str
@@ -152,6 +156,7 @@ class ItemView:
     attributes: Mapping[str, object]
     n_users: int
     has_vector: bool
+    new: Literal[True] | None = None
 
 
 def _line_of(answer: Answer | CandidateAnswer, size: str) -> str:
@@ -211,27 +216,31 @@ NO_USABLE_EVENT = "none of the events counts for an item with a learned vector; 
 USER_WITHOUT_VECTOR = "this user has no learned vector; these are the most popular items"
 
 UNKNOWN_ITEMS = "items that this version does not have: {}"
-ITEMS_WITHOUT_VECTOR = "items without a learned vector, which cannot be compared or scored: {}"
+ITEMS_WITHOUT_VECTOR = "items without a vector, which cannot be compared or scored: {}"
 
-ITEM_WITHOUT_VECTOR = "this item has no learned vector, so it has no neighbours"
-NO_DIRECTION = "the items have no learned vector, or their vectors cancel out, so they have no neighbours"
+ITEM_WITHOUT_VECTOR = "this item has no vector to compare, so it has no neighbours"
+NO_DIRECTION = "the items have no vectors to compare, or these cancel out, so they have no neighbours"
+NO_KNOWN_WORD = "this version knows none of the words, so nothing is found"
 NO_SIMILAR_USERS = "this user has no learned vector, so there are no similar users"
 
 
-def limits_of(question: Question, *, has_seen: bool, hides_new: bool) -> list[str]:
+HIDDEN = "items without interactions"
+HIDDEN_BESIDE_NEW = "items without interactions of which too little is known"
+
+
+def limits_of(question: Question, *, has_seen: bool, hidden: str | None) -> list[str]:
     """What can make the list of `question` short.
 
-    `has_seen`: whether items are left out because the user has seen them. `hides_new`: whether eligible items cannot
-    be listed because they have no interactions.
+    `has_seen`: whether items are left out because the user has seen them. `hidden`: what eligible items that cannot
+    be listed have in common, HIDDEN or HIDDEN_BESIDE_NEW; None if there are no such items.
     """
     limits = {
         "the filter": question.filter is not None,
         "`include`": question.include is not None,
         "`exclude`": bool(question.exclude),
         "what this user has already seen": has_seen,
-        "items without interactions": hides_new,
     }
-    return [limit for limit, applies in limits.items() if applies]
+    return [limit for limit, applies in limits.items() if applies] + ([] if hidden is None else [hidden])
 
 
 def short_list(listed: int, limits: list[str], *, noun: str = "item") -> str:

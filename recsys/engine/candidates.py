@@ -8,6 +8,7 @@ from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Indices
 from recsys.data.items import Items
 from recsys.engine.answers import ITEMS_WITHOUT_VECTOR, UNKNOWN_ITEMS, Candidate, CandidateAnswer
+from recsys.engine.new_items import NewItems
 from recsys.engine.question import Question
 from recsys.engine.ranking import Ranker
 from recsys.engine.user_profiles import UserProfile
@@ -21,6 +22,7 @@ def order_candidates(
     unknown: tuple[str, ...],
     ranker: Ranker,
     bundle: Bundle,
+    new: NewItems,
 ) -> CandidateAnswer:
     """The items at `known`, int32 (m,), by their scores for the user of `question`, then the ids that are `unknown`.
 
@@ -39,7 +41,13 @@ def order_candidates(
         user_id=question.user_id,
         user_status=profile.status,
         items=(
-            *_known(positions, [*scores[order].tolist(), *[None] * len(unscored)], ranker=ranker, items=bundle.items),
+            *_known(
+                positions,
+                [*scores[order].tolist(), *[None] * len(unscored)],
+                ranker=ranker,
+                items=bundle.items,
+                new=new,
+            ),
             *(Candidate(it, None, rank, None, False, False) for rank, it in enumerate(unknown, len(positions) + 1)),
         ),
         warnings=(*(warning.format(n) for warning, n in counts if n), *profile.warnings),
@@ -47,8 +55,10 @@ def order_candidates(
     )
 
 
-def _known(positions: Indices, scores: list[float | None], *, ranker: Ranker, items: Items) -> Iterator[Candidate]:
+def _known(
+    positions: Indices, scores: list[float | None], *, ranker: Ranker, items: Items, new: NewItems
+) -> Iterator[Candidate]:
     """The known candidates in their order."""
-    places = zip(positions.tolist(), scores, ranker.has_vector(positions).tolist(), strict=True)
-    for rank, (at, score, has_vector) in enumerate(places, start=1):
-        yield Candidate(items.ids.id_at(at), score, rank, items.title(at), known=True, has_vector=has_vector)
+    told = (ranker.has_vector(positions).tolist(), new.mask[positions].tolist())
+    for rank, (at, score, has_vector, is_new) in enumerate(zip(positions.tolist(), scores, *told, strict=True), 1):
+        yield Candidate(items.ids.id_at(at), score, rank, items.title(at), True, has_vector, is_new or None)

@@ -14,9 +14,11 @@ from recsys.data.id_map import IdMap
 from recsys.data.matrix import empty_csr, presence
 from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, UserAnswer, check_fields, ranked
 from recsys.engine.candidates import order_candidates
+from recsys.engine.comparison import By, check_by
 from recsys.engine.ids import Id, Ids, checked_id, checked_ids, id_text, id_texts
 from recsys.engine.list_builder import ListBuilder
 from recsys.engine.neighbours import Neighbours
+from recsys.engine.new_items import NewItems
 from recsys.engine.question import (
     MAX_CANDIDATES,
     MAX_COMPARED,
@@ -27,6 +29,7 @@ from recsys.engine.question import (
 )
 from recsys.engine.ranking import Ranker
 from recsys.engine.selection import Selection
+from recsys.engine.text_search import checked_text
 from recsys.engine.user_profiles import StoredUser, UserGroup, UserProfiles
 from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
 from recsys.map_ordered import map_blas
@@ -47,7 +50,8 @@ class Engine:
         self._bundle = bundle
         self._profiles = UserProfiles(bundle)
         self._ranker = Ranker(bundle)
-        self._neighbours = Neighbours(bundle)
+        self._new = NewItems.of(bundle)
+        self._neighbours = Neighbours(bundle, self._new)
         self._use(Selection(bundle))
         bundle.model.fold_in(bundle.history[:0])  # makes what every fold-in needs, so that no question waits for it
 
@@ -69,7 +73,9 @@ class Engine:
 
     def _use(self, selection: Selection) -> None:
         self._selection = selection
-        self._lists = ListBuilder(self._bundle, profiles=self._profiles, ranker=self._ranker, selection=selection)
+        self._lists = ListBuilder(
+            self._bundle, profiles=self._profiles, ranker=self._ranker, selection=selection, new=self._new
+        )
 
     @property
     def version(self) -> str:
@@ -164,12 +170,29 @@ class Engine:
         known, unknown = self._selection.positions(candidates)
         profile = self._profiles.profile(question)
         return order_candidates(
-            question, profile, known=known, unknown=unknown, ranker=self._ranker, bundle=self._bundle
+            question,
+            profile,
+            known=known,
+            unknown=unknown,
+            ranker=self._ranker,
+            bundle=self._bundle,
+            new=self._new,
         )
 
-    def similar(self, item_id: Id, *, k: int = 10, filter: str | None = None, fields: Sequence[str] = ()) -> Answer:
-        """The items nearest by cosine, never the item itself. Raises UnknownItemError, FilterError."""
-        return self.similar_to([checked_id(item_id, "item_id")], k=k, filter=filter, fields=fields)
+    def similar(
+        self,
+        item_id: Id,
+        *,
+        k: int = 10,
+        filter: str | None = None,
+        fields: Sequence[str] = (),
+        by: By = "behaviour",
+    ) -> Answer:
+        """The items nearest by cosine, never the item itself; see `similar_to`.
+
+        Raises UnknownItemError, FilterError, NoContentError.
+        """
+        return self.similar_to([checked_id(item_id, "item_id")], k=k, filter=filter, fields=fields, by=by)
 
     def similar_to(
         self,
@@ -179,13 +202,16 @@ class Engine:
         k: int = 10,
         filter: str | None = None,
         fields: Sequence[str] = (),
+        by: By = "behaviour",
     ) -> Answer:
         """The items like `positive` and unlike `negative`, by cosine, none of these; see `Neighbours.items`.
 
         `filter`: a condition on their attributes (docs/filters.md). `fields`: attributes to list with each item.
-        Unknown items are ignored with a warning.
-        Raises UnknownItemError if no positive item is known, FilterError.
+        `by`: what is compared, learned vectors ("behaviour"), vectors of "content", or "both": the mean of these two
+        cosines. Unknown items are ignored with a warning.
+        Raises UnknownItemError if no positive item is known, FilterError, and NoContentError.
         """
+        check_by(by)
         k, wanted = check_k(k), checked_ids(positive, "positive", MAX_COMPARED)
         unwanted = checked_ids(negative, "negative", MAX_COMPARED)
         check_fields(fields, self._bundle.items)
@@ -196,8 +222,31 @@ class Engine:
         if len(like) == 0:
             raise UnknownItemError(*not_like)
         unknown = tuple(dict.fromkeys((*not_like, *not_unlike)))
-        eligible = self._selection.eligible_neighbours(filter)
-        return self._neighbours.items(like, unlike, k=k, eligible=eligible, unknown_items=unknown, fields=fields)
+        return self._neighbours.items(
+            like,
+            unlike,
+            k=k,
+            eligible=self._selection.eligible_neighbours(filter, by),
+            comparison=self._selection.comparison(by),
+            unknown_items=unknown,
+            fields=fields,
+        )
+
+    def search(self, text: str, *, k: int = 10, filter: str | None = None, fields: Sequence[str] = ()) -> Answer:
+        """The items whose content is nearest to the words of `text`, by cosine; see `TextSearch`.
+
+        Raises InvalidRequestError for a text that is empty or too long, FilterError, NoTextSearchError if no encoder
+        of this version reads texts, and NoContentError.
+        """
+        k, words = check_k(k), checked_text(text)
+        check_fields(fields, self._bundle.items)
+        eligible = self._selection.eligible_by_words(filter)
+        return self._neighbours.by_words(self._selection.query_of_words(words), k=k, eligible=eligible, fields=fields)
+
+    @property
+    def can_search(self) -> bool:
+        """Whether `search` works with this version."""
+        return self._selection.can_search
 
     def similar_users(self, user_id: Id, *, k: int = 10) -> UserAnswer:
         """The users nearest by cosine, never the user. Raises UnknownUserError."""
@@ -222,7 +271,8 @@ class Engine:
         items = self._bundle.items
         n_users = int(self._bundle.model.item_degree[item])
         has_vector = bool(self._ranker.has_vector(np.array([item]))[0])
-        return ItemView(items.ids.id_at(item), items.title(item), items.attributes(item), n_users, has_vector)
+        is_new = bool(self._new.mask[item]) or None
+        return ItemView(items.ids.id_at(item), items.title(item), items.attributes(item), n_users, has_vector, is_new)
 
     def history(self, user_id: Id, *, limit: int = 100) -> tuple[Ranked, ...]:
         """The user's stored history, largest weight first, at most `limit` items. Raises UnknownUserError."""

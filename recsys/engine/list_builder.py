@@ -9,6 +9,8 @@ import numpy as np
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Floats, Indices
 from recsys.engine.answers import (
+    HIDDEN,
+    HIDDEN_BESIDE_NEW,
     UNKNOWN_ITEMS,
     Answer,
     Ranked,
@@ -19,6 +21,7 @@ from recsys.engine.answers import (
     short_list,
     with_fields,
 )
+from recsys.engine.new_items import NewItems
 from recsys.engine.post_processing import boosted, diversified, explain, pool_size
 from recsys.engine.question import Question
 from recsys.engine.ranking import Ranker, storing
@@ -52,8 +55,11 @@ class ResolvedQuestion:
 class ListBuilder:
     """Answers questions from one bundle. Immutable: any number of threads may ask at once."""
 
-    def __init__(self, bundle: Bundle, *, profiles: UserProfiles, ranker: Ranker, selection: Selection) -> None:
+    def __init__(
+        self, bundle: Bundle, *, profiles: UserProfiles, ranker: Ranker, selection: Selection, new: NewItems
+    ) -> None:
         self._bundle = bundle
+        self._new = new
         self._profiles = profiles
         self._ranker = ranker
         self._selection = selection
@@ -119,7 +125,7 @@ class ListBuilder:
         """The answer made of the candidates at `indices`, int32 (n,), best first, with their scores float32 (n,)."""
         question, profile = resolved.question, resolved.profile
         indices, scores, multiplier = self._post_processed(resolved, indices, scores)
-        items = ranked(self._bundle.items, indices, scores)
+        items = self._new.marked(ranked(self._bundle.items, indices, scores), indices)
         items = with_fields(items, self._bundle.items, indices, question.fields)
         if question.explain and profile.status != "fallback":
             items = self._explained(items, profile, indices=indices, multiplier=multiplier)
@@ -181,8 +187,10 @@ class ListBuilder:
     def _limits(self, resolved: ResolvedQuestion) -> list[str]:
         profile = resolved.profile
         has_seen = len(profile.seen) > 0 and self._selection.excludes_seen(resolved.question)
-        hides_new = self._ranker.hides(profile.vector, resolved.eligible.allowed)
-        return limits_of(resolved.question, has_seen=has_seen, hides_new=hides_new)
+        hides = self._ranker.hides(profile.vector, resolved.eligible.allowed)
+        beside_new = len(self._new) > 0 and profile.status != "fallback"
+        hidden = (HIDDEN_BESIDE_NEW if beside_new else HIDDEN) if hides else None
+        return limits_of(resolved.question, has_seen=has_seen, hidden=hidden)
 
     def _is_user(self, question: Question) -> bool:
         return question.user_id is None or self._profiles.find(question.user_id) is not None

@@ -11,6 +11,7 @@ from recsys.engine.answers import (
     ITEM_WITHOUT_VECTOR,
     ITEMS_WITHOUT_VECTOR,
     NO_DIRECTION,
+    NO_KNOWN_WORD,
     NO_SIMILAR_USERS,
     UNKNOWN_ITEMS,
     Answer,
@@ -21,9 +22,10 @@ from recsys.engine.answers import (
     short_list,
     with_fields,
 )
+from recsys.engine.comparison import Comparison
+from recsys.engine.new_items import NewItems
 from recsys.engine.ranking import storing
 from recsys.engine.selection import EligibleItems
-from recsys.retrieval.exact import normalised
 from recsys.retrieval.rescoring import inner_products, rounding_slack, squared_lengths
 from recsys.retrieval.topk import TopK, near_top_k, top_k_of_candidates
 
@@ -37,8 +39,9 @@ class Neighbours:
     `rows_at_once`: how many users are compared in one product; it changes no answer.
     """
 
-    def __init__(self, bundle: Bundle, *, rows_at_once: int = ROWS_AT_ONCE) -> None:
+    def __init__(self, bundle: Bundle, new: NewItems, *, rows_at_once: int = ROWS_AT_ONCE) -> None:
         self._bundle = bundle
+        self._new = new
         self._rows_at_once = rows_at_once
 
     def items(
@@ -48,6 +51,7 @@ class Neighbours:
         *,
         k: int,
         eligible: EligibleItems,
+        comparison: Comparison,
         unknown_items: tuple[str, ...] = (),
         fields: Sequence[str] = (),
     ) -> Answer:
@@ -55,27 +59,45 @@ class Neighbours:
 
         The direction is the sum of the positive items' vectors, each of length one, less that of the negative ones':
         "king - man + woman" (Mikolov, Yih, Zweig, Linguistic Regularities in Continuous Space Word Representations,
-        2013). Vectors are unscaled. `eligible`: which items may be found. `unknown_items`: unknown ids, to be named.
-        `fields`: attributes that each item is listed with.
+        2013). Vectors are unscaled. `eligible`: which items may be found, and their search, of the vectors of
+        `comparison`. `unknown_items`: unknown ids, to be named. `fields`: attributes that each item is listed with.
         """
-        like, unlike = self._directions(positive), self._directions(negative)
-        direction: Floats = like.sum(axis=0, dtype=np.float32) - unlike.sum(axis=0, dtype=np.float32)
-        # What is left of vectors that cancel out is rounding, which points anywhere.
-        if np.linalg.norm(direction) < 1e-6:
+        query = comparison.query(positive, negative)
+        if not query.any():
             is_one = len(positive) == 1 and len(negative) == 0
             return self._answer(
                 (), [ITEM_WITHOUT_VECTOR if is_one else NO_DIRECTION], k=k, unknown_items=unknown_items
             )
-        exclude = storing([np.union1d(positive, negative)], len(self._bundle.items.ids))
-        found = eligible.search.search(normalised(direction[None]), k, exclude=exclude)
-        indices, scores = found.row(0)
-        items = with_fields(ranked(self._bundle.items, indices, scores), self._bundle.items, indices, fields)
-        without_vector = int((~like.any(axis=1)).sum() + (~unlike.any(axis=1)).sum())
+        given = np.union1d(positive, negative)
+        items = self.nearest(query, k, eligible=eligible, exclude=given, fields=fields)
+        without_vector = int((~comparison.rows(given).any(axis=1)).sum())
         warnings = [ITEMS_WITHOUT_VECTOR.format(without_vector)] if without_vector else []
         if len(items) < k:
             limits = [] if eligible.allowed is None else ["the filter"]
             warnings.append(short_list(len(items), limits, noun="other item"))
         return self._answer(items, warnings, k=k, unknown_items=unknown_items)
+
+    def by_words(self, query: Floats, *, k: int, eligible: EligibleItems, fields: Sequence[str] = ()) -> Answer:
+        """The k items nearest to the `query` of a text, float32 (1, d), of those with a cosine above zero.
+
+        The query is zero if none of the words is known.
+        """
+        if not query.any():
+            return self._answer((), [NO_KNOWN_WORD], k=k, unknown_items=())
+        found = self.nearest(query, k, eligible=eligible, exclude=_NONE, fields=fields)
+        items = tuple(item for item in found if item.score > 0)
+        limits = ["the words", *([] if eligible.allowed is None else ["the filter"])]
+        warnings = [short_list(len(items), limits)] if len(items) < k else []
+        return self._answer(items, warnings, k=k, unknown_items=())
+
+    def nearest(
+        self, query: Floats, k: int, *, eligible: EligibleItems, exclude: Indices, fields: Sequence[str] = ()
+    ) -> tuple[Ranked, ...]:
+        """The k `eligible` items nearest to `query`, float32 (1, d), but for those at `exclude`, int32, ascending."""
+        items = self._bundle.items
+        found = eligible.search.search(query, k, exclude=storing([exclude], len(items.ids)))
+        indices, scores = found.row(0)
+        return self._new.marked(with_fields(ranked(items, indices, scores), items, indices, fields), indices)
 
     def users(self, user_id: str, vector: Floats, *, k: int, own: int | None) -> UserAnswer:
         """The k users whose trained vectors have the largest cosine with `vector`, float32 (d,), never the user.
@@ -111,10 +133,6 @@ class Neighbours:
             unknown_items=unknown_items,
         )
 
-    def _directions(self, positions: Indices) -> Floats:
-        """float32 (m, d): the vectors of the items at `positions`, of length one; zero for those without a vector."""
-        return normalised(np.asarray(self._bundle.model.embeddings.items[positions]))
-
     def _nearest_users(self, direction: Floats, own: int | None, k: int) -> TopK:
         """The best by cosine with `direction`, float32 (1, d), but for `own`; near-ties settled as in a search."""
         cosines = self._cosines(direction[0])
@@ -140,3 +158,6 @@ class Neighbours:
             block = slice(start, start + self._rows_at_once)
             np.divide(users[block] @ direction, lengths[block], out=cosines[block], where=lengths[block] > 0)
         return cosines
+
+
+_NONE = np.zeros(0, np.int32)

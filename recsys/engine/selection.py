@@ -11,10 +11,11 @@ import numpy as np
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import excludes_seen
 from recsys.data.arrays import Floats, Indices
+from recsys.engine.comparison import By, Comparison
+from recsys.engine.comparisons import Comparisons
 from recsys.engine.filters import FilterCache, Mask, SearchCache
 from recsys.engine.question import Question
 from recsys.models.factors.embeddings import Embeddings
-from recsys.retrieval.exact import normalised
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.selective import selective
 
@@ -42,7 +43,7 @@ class Selection:
         # Not bound methods: an object that refers to itself stays in memory until the garbage collector runs.
         self._gather = partial(_scoring_vectors, embeddings)
         self._searches = SearchCache(bundle.index, self._gather, factors=embeddings.factors)
-        self._similar = SearchCache(bundle.similar, partial(_directions, embeddings), factors=embeddings.factors)
+        self._comparisons = Comparisons(bundle)
         self._is_exact = False
         self._excludes_seen = excludes_seen(bundle.manifest)
 
@@ -61,12 +62,31 @@ class Selection:
             return self._searched(EligibleItems(self._bundle.index))
         return self._searched(EligibleItems(self._searches.for_filter(question.filter, mask), mask))
 
-    def eligible_neighbours(self, condition: str | None) -> EligibleItems:
-        """The items that pass the filter `condition`, and a search by cosine among them. Raises FilterError."""
-        if condition is None:
-            return self._searched(EligibleItems(self._bundle.similar))
-        mask = self._masks.mask(condition)
-        return self._searched(EligibleItems(self._similar.for_filter(condition, mask), mask))
+    def comparison(self, by: By) -> Comparison:
+        """How items are compared `by` something. Raises NoContentError."""
+        return self._comparisons.comparison(by)
+
+    def eligible_neighbours(self, condition: str | None, by: By = "behaviour") -> EligibleItems:
+        """The items that pass the filter `condition`, and a search by cosine among them.
+
+        Raises FilterError, NoContentError.
+        """
+        mask = None if condition is None else self._masks.mask(condition)
+        return self._searched(EligibleItems(self._comparisons.search(by, condition, mask), mask))
+
+    def eligible_by_words(self, condition: str | None) -> EligibleItems:
+        """As `eligible_neighbours`, for `query_of_words`. Raises FilterError, NoTextSearchError, NoContentError."""
+        mask = None if condition is None else self._masks.mask(condition)
+        return self._searched(EligibleItems(self._comparisons.text_search(condition, mask), mask))
+
+    def query_of_words(self, text: str) -> Floats:
+        """Float32 (1, d), see `TextSearch.query`. Raises NoTextSearchError, NoContentError."""
+        return self._comparisons.text.query(text)
+
+    @property
+    def can_search(self) -> bool:
+        """Whether items can be found by words."""
+        return self._comparisons.can_search
 
     def has_compiled(self, condition: str) -> bool:
         """Whether the filter `condition` is in the cache."""
@@ -107,7 +127,3 @@ class Selection:
 def _scoring_vectors(embeddings: Embeddings, positions: Indices) -> Floats:
     vectors: Floats = embeddings.items[positions] * embeddings.item_scale[positions][:, None]
     return vectors
-
-
-def _directions(embeddings: Embeddings, positions: Indices) -> Floats:
-    return normalised(embeddings.items[positions])

@@ -75,10 +75,15 @@ class ItemVectors:
 
         `added`: CSR (n, n_items), at least 0, what is added to the products: one more rounding of each sum.
         """
-        slack = rounding_slack(queries, longest=self.longest)
-        if added is None:
-            return slack
-        return np.where(slack > 0, slack + _ADDED_ROUNDINGS * _UNIT_ROUNDOFF * largest_added(added), 0)
+        return search_slack(queries, longest=self.longest, added=added)
+
+
+def search_slack(queries: Floats, *, longest: float, added: Csr | None = None) -> Doubles:
+    """float64 (n,): `rounding_slack`, with one more rounding per sum if something is `added`, CSR (n, n_items)."""
+    slack = rounding_slack(queries, longest=longest)
+    if added is None:
+        return slack
+    return np.where(slack > 0, slack + _ADDED_ROUNDINGS * _UNIT_ROUNDOFF * largest_added(added), 0)
 
 
 def rounding_slack(queries: Floats, *, longest: float) -> Doubles:

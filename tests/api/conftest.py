@@ -24,6 +24,8 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
+from recsys.content.encoders.tfidf import TfidfConfig, fit_tfidf
+from recsys.content.space import ContentSource, ContentSpace
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
@@ -72,17 +74,23 @@ def _neighbours(matrix: InteractionMatrix) -> NeighbourWeights:
     return NeighbourWeights(sp.csr_matrix(weights.astype(np.float32)), 0.5)
 
 
-def _publish(store: Path, *, seed: int = 1) -> str:
+def _content(items: Items) -> ContentSpace:
+    fitted = fit_tfidf(items, TfidfConfig(columns=("title",), min_items=1))
+    return ContentSpace((ContentSource("words", "tfidf", ("title",), fitted.encode(items).vectors, 1.0, fitted),))
+
+
+def _publish(store: Path, *, seed: int = 1, with_content: bool = True) -> str:
     matrix, config = _matrix(), AlsConfig(factors=4, seed=seed, regularization=1.0)
     model = fit_model(matrix, config).with_neighbours(_neighbours(matrix))
-    vectors = model.embeddings
+    vectors, items = model.embeddings, _catalogue(matrix.items)
     manifest = seal_bundle(
         store,
         Contents(
             users=matrix.users,
-            items=_catalogue(matrix.items),
+            items=items,
             model=model,
             history=matrix.csr,
+            content=_content(items) if with_content else None,
             popularity=np.bincount(matrix.csr.indices, minlength=matrix.n_items).astype(np.float32),
             index=build_index(vectors.scoring_items, progress=silent),
             similar=build_index(normalised(vectors.items), progress=silent),

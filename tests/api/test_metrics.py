@@ -88,6 +88,7 @@ CALLS = {
     "ask": lambda engine: engine.ask(Question(user_id="ada", k=3)),
     "ask_many": lambda engine: engine.ask_many([Question(user_id="ada"), Question(user_id="stranger")]),
     "rank": lambda engine: engine.rank(["dune", "ubik"], user_id="ada", events=()),
+    "search": lambda engine: engine.search("dune", k=3, filter=None),
     "similar": lambda engine: engine.similar("dune", k=3, filter=None),
     "similar_to": lambda engine: engine.similar_to(["dune"], ["ubik"], k=3, filter=None),
     "similar_users": lambda engine: engine.similar_users("ada", k=3),

@@ -15,12 +15,13 @@ BODY = ALL | {"408", "413", "422", "503"}
 PATHS = {
     ("get", "/v1/users/{user_id}/recommendations"): ALL | {"422", "503"},
     ("get", "/v1/users/{user_id}/similar"): ALL | {"404", "422", "503"},
-    ("get", "/v1/items/{item_id}/similar"): ALL | {"404", "422", "503"},
+    ("get", "/v1/items/{item_id}/similar"): ALL | {"404", "409", "422", "503"},
     ("get", "/v1/items/{item_id}"): ALL | {"404", "422", "503"},
     ("get", "/v1/model"): ALL | {"422", "503"},
     ("post", "/v1/recommendations"): BODY | {"404", "409"},
     ("post", "/v1/recommendations:batch"): BODY | {"404", "409"},
-    ("post", "/v1/items:similar"): BODY | {"404"},
+    ("post", "/v1/items:similar"): BODY | {"404", "409"},
+    ("post", "/v1/items:search"): BODY | {"404", "409"},
     ("post", "/v1/items:batch"): BODY | {"404"},
     ("post", "/v1/rank"): BODY,
     ("get", "/livez"): ALL,
@@ -87,12 +88,12 @@ def test_headers_are_documented(schema_with_admin):
 def test_what_is_left_out_of_a_reply_is_neither_required_nor_null(schema):
     schemas = schema["components"]["schemas"]
     for name, optional in {
-        "Ranked": {"title", "reasons", "rest", "attributes"},
-        "Candidate": {"title", "score"},
+        "Ranked": {"title", "reasons", "rest", "attributes", "new"},
+        "Candidate": {"title", "score", "new"},
         "Reason": {"title"},
         "User": {"id"},
         "Recommendations": {"unknown_items"},
-        "ItemReply": {"title"},
+        "ItemReply": {"title", "new"},
         "SimilarItems": set(),
         "Alive": set(),
     }.items():

@@ -10,6 +10,7 @@ from recsys.retrieval.approximate_index import SearchParameters, build_approxima
 from recsys.retrieval.exact import ExactSearch
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import build_index
+from recsys.retrieval.joined import JoinedSearch, Part
 from recsys.retrieval.selective import OverFetching, SubsetSearch
 from recsys.retrieval.topk import PAD
 
@@ -19,7 +20,7 @@ FACTORS = 5
 ZEROS = [0, 1, 450, 899]
 """Items without a learned vector."""
 
-SEARCHES = ["exact", "faiss", "ivf_flat", "ivf_sq8", "ivf_pq", "hnsw", "subset", "over-fetching"]
+SEARCHES = ["exact", "faiss", "ivf_flat", "ivf_sq8", "ivf_pq", "hnsw", "subset", "over-fetching", "joined"]
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,11 @@ def search_of(name, items):
         return ExactSearch(items)
     if name == "subset":
         return SubsetSearch(items, np.arange(len(items), dtype=np.int32), len(items))
+    if name == "joined":
+        left, right = np.ascontiguousarray(items[:, :2]), np.ascontiguousarray(items[:, 2:] / 2)
+        return JoinedSearch(
+            tuple(Part(each, np.full(len(items), n, np.float32)) for each, n in ((left, 1), (right, 2)))
+        )
     if name == "over-fetching":
         return OverFetching(build_index(items), items.__getitem__, everything, rows_at_once=100)
     index = build_index(items)

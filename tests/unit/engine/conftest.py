@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import VersionFacts, new_manifest
+from recsys.content.space import ContentSpace
 from recsys.data.confidence import fit_confidence
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
@@ -25,7 +26,14 @@ Build = Callable[..., Bundle]
 
 
 def _bundle(
-    seen: Csr, users: Any, items: Any, *, scale: Any = None, popularity: Any = None, table: Any = None
+    seen: Csr,
+    users: Any,
+    items: Any,
+    *,
+    scale: Any = None,
+    popularity: Any = None,
+    table: Any = None,
+    content: ContentSpace | None = None,
 ) -> Bundle:
     n_users, n_items = seen.shape
     user_ids, _ = IdMap.of([f"u{number:04}" for number in range(n_users)])
@@ -50,6 +58,7 @@ def _bundle(
         items=Items(item_ids, table) if table is not None else Items.without_attributes(item_ids),
         model=model,
         history=seen,
+        content=content,
         popularity=model.item_degree if popularity is None else np.asarray(popularity, np.float32),
         index=build_index(embeddings.scoring_items),
         similar=build_index(normalised(embeddings.items)),

@@ -7,6 +7,7 @@ from recsys.artifacts.bundle import Bundle
 from recsys.engine import Engine
 from recsys.engine.answers import NO_DIRECTION, NO_SIMILAR_USERS
 from recsys.engine.neighbours import Neighbours
+from recsys.engine.new_items import NewItems
 from recsys.engine.question import MAX_COMPARED
 from recsys.errors import FilterError, InvalidRequestError, UnknownItemError, UnknownUserError
 
@@ -92,6 +93,9 @@ def test_users_are_compared_exactly_in_any_blocks(large: Bundle) -> None:
     cosine = np.array([users[1] @ other / max(np.linalg.norm(other), 1e-9) for other in users])
     cosine[[1, *range(0, 160, 10)]] = -np.inf
     for rows_at_once in (7, 1_000):
-        neighbours, vector = Neighbours(large, rows_at_once=rows_at_once), large.model.embeddings.users[1]
+        neighbours, vector = (
+            Neighbours(large, NewItems.of(large), rows_at_once=rows_at_once),
+            large.model.embeddings.users[1],
+        )
         found = [user.user_id for user in neighbours.users("u0001", vector, k=20, own=1).users]
         assert found == large.users.decode(np.argsort(-cosine)[:20])
