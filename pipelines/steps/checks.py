@@ -16,18 +16,20 @@ from recsys.errors import ConfigError, DataError
 from recsys.evaluation.gates import check_metric
 from recsys.models.registry import check_algorithms
 from recsys.pipeline_config import PipelineConfig
+from recsys.space.item_map import check_map
 
 _WRITTEN = ("quarantine.jsonl", "report.json", "step.json", "inputs.json", "manifest.json")
 """Files of workspace and store that a pattern for a log may match."""
 
 
 def check_names(config: PipelineConfig) -> None:
-    """Raise ConfigError for an unknown metric, model or baseline, or a metric whose cut-off is not evaluated.
+    """Raise ConfigError for an unknown metric, model or baseline, a cut-off that is not measured, a missing extra.
 
     Also for a `[[content]]` table with an unknown column, a missing file, or an encoder that is not installed.
     """
     check_metric(config.publish, config.evaluate)
     check_algorithms(config.model, config.evaluate)
+    check_map(config.publish.map)
     for fault in content_faults(config):
         raise ConfigError(fault)
 
@@ -38,6 +40,7 @@ def wrong_names(config: PipelineConfig) -> Iterator[str]:
         config.evaluate.model_copy(update={"baselines": (name,)}) for name in config.evaluate.baselines or ()
     ]
     checks: list[Callable[[], None]] = [partial(check_metric, config.publish, config.evaluate)]
+    checks.append(partial(check_map, config.publish.map))
     checks += [partial(check_algorithms, config.model, each) for each in (*one_by_one, config.evaluate)]
     messages = dict.fromkeys(message for check in checks if (message := _message_of(check)))
     yield from messages

@@ -18,6 +18,7 @@ from pipelines.steps.report import (
     load_evidence,
     portable_settings,
 )
+from pipelines.steps.space import night_space
 from pipelines.steps.summaries import (
     EvaluateSummary,
     IndexStepSummary,
@@ -35,6 +36,7 @@ from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFa
 from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
 from recsys.content.space import ContentSpace
+from recsys.data.arrays import Floats
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
@@ -70,7 +72,8 @@ def publish(
     registry = Registry(config.publish.store)
     evidence = load_evidence(config, workspace)
     night = _night(config, workspace, registry)
-    report = compose_report(config, workspace, evidence, night, accepted=accepted)
+    space = night_space(config, workspace, progress=progress)
+    report = compose_report(config, workspace, evidence, night, space=space, accepted=accepted)
     plots = report_plots(report)
     # Also for a refused version; written again once the version has its name.
     _write(_pages(report, plots), workspace)
@@ -80,7 +83,7 @@ def publish(
     with workspace.output("publish", config) as output:
         progress("seal the version", 0, 1)
         pages = partial(_pages, report, plots)
-        sealed, serving = _seal(config, workspace, report, evidence, pages, night), registry.current()
+        sealed, serving = _seal(config, workspace, report, evidence, pages, night, space.places), registry.current()
         version = sealed.version
         _write(pages(version), workspace)
         held = None if registry.publish(version) else registry.held()
@@ -188,6 +191,7 @@ def _seal(
     evidence: Evidence,
     pages: Pages,
     night: NightEvidence,
+    places: Floats | None,
 ) -> Manifest:
     data, indexed = training_folder(workspace), workspace.folder("index")
     model = load_model(workspace.folder("train") / "model")
@@ -204,6 +208,7 @@ def _seal(
             seen=load_seen(data, matrix.csr.shape),
             folded_in=_folded_in(data),
             content=_content(config, workspace, matrix.items),
+            map=places,
             popularity=np.load(data / POPULARITY, allow_pickle=False),
             index=read_index(indexed, "index", shape),
             similar=read_index(indexed, "similar", shape),

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from pipelines.steps.inputs import READ_AGAIN
+from pipelines.steps.space import NightSpace
 from pipelines.steps.summaries import EncodeSummary, EvaluateSummary, IndexStepSummary, PrepareSummary, TrainSummary
 from pipelines.steps.training_data import cleaning_of, training_folder
 from pipelines.steps.workspace import CONTENT_SECTIONS, Workspace
@@ -79,6 +80,7 @@ def compose_report(
     evidence: Evidence,
     night: NightEvidence,
     *,
+    space: NightSpace,
     accepted: Sequence[str] = (),
 ) -> Report:
     """The report with its gates judged. `accepted`: names of the gates that are accepted on purpose."""
@@ -90,7 +92,11 @@ def compose_report(
         metric=config.publish.metric,
         evaluate=config.evaluate,
         judgement=judgement,
-        details=_details(config, evidence, _catalogue(workspace), provenance.split, judgement.serving),
+        details=replace(
+            _details(config, evidence, _catalogue(workspace), provenance.split, judgement.serving),
+            space=space.reading,
+            map=space.shown,
+        ),
         notes=tuple(_notes(config, workspace, night)),
     )
 
@@ -214,6 +220,8 @@ def portable_settings(config: PipelineConfig) -> dict[str, JsonValue]:
     tree["evaluate"]["holdout_paths"] = [path.name for path in config.evaluate.holdout_paths]
     if config.items is not None:
         tree["items"]["path"] = [path.name for path in config.items.path]
+    if config.publish.map == "pca":  # the default: versions keep the names that they had before there were maps
+        del tree["publish"]["map"], tree["publish"]["map_items"]
     tree["content"] = [_by_names(each) for each in config.content]
     return tree if config.content else {name: value for name, value in tree.items() if name not in CONTENT_SECTIONS}
 

@@ -73,8 +73,8 @@ def seal_bundle(
 
     `facts`: for the manifest; the index's kind is added to `facts.index`. `record`: how the version was evaluated, so
     that the next one can be compared with it. `pages`: its report. The version appears in one rename, complete and
-    synced to disk, or not at all. Its name follows from its files (except record and report), `config` and `log`:
-    sealing the same again verifies the existing folder and changes nothing.
+    synced to disk, or not at all. Its name follows from its files (except map, record and report), `config` and
+    `log`: sealing the same again verifies the existing folder and changes nothing.
     Raises ArtifactError if another process is sealing or the disk refuses.
     """
     facts = replace(facts, index={"kind": contents.index.kind, **facts.index})

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys.artifacts.folded_users import FoldedUsers
+from recsys.artifacts.manifest import MAP
 from recsys.content.space import ContentSpace
 from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.id_map import IdMap
@@ -17,6 +18,7 @@ from recsys.models.factors.model import FactorModel
 from recsys.models.registry import load_model
 from recsys.retrieval.index_files import load_index, parsed_files, save_index
 from recsys.retrieval.search import VectorIndex
+from recsys.space.item_map import check_places
 
 USERS = "users.arrow"
 """The ids of a version's users."""
@@ -38,7 +40,8 @@ class Contents:
     (n_users, n_items), the weights of each user's items. `seen`: canonical float32 CSR (n_users, n_items), the items
     that lists leave out; None if those are the histories. `folded_in`: other users, whose vectors are folded in from
     their histories; None if there are none. `content`: vectors of what is known of the items beside their users; None
-    if the configuration has no `[[content]]`. `popularity`: float32 (n_items,), what the fallback
+    if the configuration has no `[[content]]`. `map`: float32 (n_items, 2), see `recsys.space.item_map`; None if there
+    is none. `popularity`: float32 (n_items,), what the fallback
     ranks by, see `recsys.data.popularity`.
     `index`: searched by inner product with user vectors. `similar`: item vectors of length one, searched by cosine.
     Raises ArtifactError if shapes, dtypes or values do not match.
@@ -51,6 +54,7 @@ class Contents:
     seen: Csr | None = None
     folded_in: FoldedUsers | None = None
     content: ContentSpace | None = None
+    map: Floats | None = None
     popularity: Floats
     index: VectorIndex
     similar: VectorIndex
@@ -68,11 +72,21 @@ class Contents:
             _check_rows("histories of users to fold in", self.folded_in.history)
             _check_rows("seen items of users to fold in", self.folded_in.left_out)
         object.__setattr__(self, "popularity", read_only(self.popularity))
+        if self.map is not None:
+            _check_map(self.map, len(self.items.ids))
+            object.__setattr__(self, "map", read_only(self.map))
 
     @property
     def left_out(self) -> Csr:
         """The items that lists leave out: `seen`, or else the histories."""
         return self.history if self.seen is None else self.seen
+
+
+def _check_map(places: Floats, n_items: int) -> None:
+    try:
+        check_places(places, n_items)
+    except DataError as error:
+        raise ArtifactError(f"bundle: {error}") from error
 
 
 def _check_rows(name: str, rows: Csr) -> None:
@@ -122,6 +136,8 @@ def save_contents(contents: Contents, folder: Path) -> None:
         contents.folded_in.save(folder / _FOLDED_IN)
     if contents.content is not None:
         contents.content.save(folder / _CONTENT)
+    if contents.map is not None:
+        save_array(contents.map, folder / MAP)
     save_array(contents.popularity, folder / _POPULARITY)
     save_index(contents.index, folder, _INDEX)
     save_index(contents.similar, folder, _SIMILAR)
@@ -142,6 +158,7 @@ def load_contents(folder: Path, verified: Mapping[str, bytes | memoryview]) -> C
         seen=load_csr(folder / _SEEN, history.shape) if seen_apart else None,
         folded_in=FoldedUsers.load(folder / _FOLDED_IN, len(ids)) if (folder / _FOLDED_IN).exists() else None,
         content=ContentSpace.load(folder / _CONTENT) if (folder / _CONTENT).exists() else None,
+        map=_load_array(folder / MAP) if (folder / MAP).exists() else None,
         popularity=_load_array(folder / _POPULARITY),
         index=load_index(folder, _INDEX, shape, verified=verified),
         similar=load_index(folder, _SIMILAR, shape, verified=verified),

@@ -32,7 +32,10 @@ RECORD = "evaluation.arrow"
 REPORTS = {"json": "report.json", "md": "report.md", "html": "report.html"}
 """The evaluation report of the version by format. A version that was sealed without a report has none."""
 
-_NOT_IN_THE_NAME = frozenset({RECORD, *REPORTS.values()})
+MAP = "map.npy"
+"""The map of the items. It follows from the vectors, so that a version's name does not depend on it."""
+
+_NOT_IN_THE_NAME = frozenset({RECORD, MAP, *REPORTS.values()})
 
 NEWEST_EVENT = "newest_event"
 """Key of a manifest's `log`: UTC seconds of the newest event, None for a log without times, missing in old ones."""
@@ -54,7 +57,7 @@ class Manifest(BaseModel):
     of the version that served before whom the log lacks, None if none served. `accepted`: names of the gates that
     were accepted on purpose.
 
-    `version` is derived from `schema_version`, `config`, `log` and `files` except RECORD and REPORTS. Its date,
+    `version` is derived from `schema_version`, `config`, `log` and `files` except RECORD, MAP and REPORTS. Its date,
     library versions, evaluation and report do not change its name.
     """
 

@@ -37,6 +37,16 @@ class PublishConfig(Section):
         description="with fewer evaluated users most-popular is not beaten, and nothing is compared with the serving "
         "version",
     )
+    map: Literal["pca", "tsne", "none"] = Field(
+        "pca",
+        description="how the two coordinates of every item are made: `pca` takes milliseconds, `tsne` (extra `map`) "
+        "keeps neighbourhoods together (docs/embeddings.md)",
+    )
+    map_items: int = Field(
+        10_000,
+        ge=100,
+        description="items that `map` is made from, those with the most users; the others are placed beside them",
+    )
     must_beat_popular: StrictBool = Field(True, description="refuse a model that does not beat most-popular")
     limits: LimitsConfig = Field(
         LimitsConfig(), description="how much less than the serving version's a night may hold: [publish.limits]"

@@ -12,6 +12,7 @@ from scipy.special import betainc
 
 from recsys.data.arrays import Floats, Indices
 from recsys.retrieval.exact import normalised
+from recsys.space.broad import broad
 from recsys.space.items_read import ItemsRead, ShownItem
 from recsys.space.terms import Terms
 
@@ -22,7 +23,6 @@ _CERTAIN = 1e-3
 _LEAST_COUNT, _LEAST_LIFT = 3, 2.0
 _TERMS, _MAIN_SHARE = 5, 0.8
 _EXAMPLES = 6
-_DIMENSIONS = 32
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,6 @@ def number_of_clusters(n_items: int) -> int:
     return min(n_items, max(2, min(_MOST_CLUSTERS, wanted)))
 
 
-def broad(vectors: Floats, *, dimensions: int = _DIMENSIONS) -> Floats:
-    """Float32 (n, d), d <= `dimensions`: `vectors`, float32 (n, D) of length one, in their main directions.
-
-    These are the singular vectors with the largest singular values; rows are scaled to length one again. In hundreds
-    of dimensions most items are nearly orthogonal to each other, and k-means leaves a third of them in one cluster.
-    """
-    if vectors.shape[1] <= dimensions:
-        return vectors
-    _, main = np.linalg.eigh((vectors.T @ vectors).astype(np.float64))
-    return normalised(np.ascontiguousarray(vectors @ main[:, ::-1][:, :dimensions].astype(np.float32)))
-
-
 def assign_clusters(vectors: Floats, n_clusters: int, *, seed: int = 1) -> tuple[Indices, Floats]:
     """The cluster of each row of `vectors`, int32 (n,), and the centres, float32 (n_clusters, d), of length one.
 
@@ -111,8 +99,13 @@ def _closeness(vectors: Floats, cluster: Indices, centres: Floats) -> Floats:
     return close
 
 
-def find_clusters(read: ItemsRead, terms: Terms, *, n_clusters: int | None = None) -> tuple[Cluster, ...]:
-    """The clusters of the items that are read, largest first. `n_clusters`: by default `number_of_clusters`."""
+def find_clusters(
+    read: ItemsRead, terms: Terms, *, n_clusters: int | None = None
+) -> tuple[tuple[Cluster, Indices], ...]:
+    """The clusters of the items that are read, largest first, each with the positions of its items among these.
+
+    `n_clusters`: by default `number_of_clusters`.
+    """
     n_items = len(read.rows)
     if n_items < 2:
         return ()
@@ -132,7 +125,7 @@ def find_clusters(read: ItemsRead, terms: Terms, *, n_clusters: int | None = Non
             examples=read.shown(_central(rows, close, read.degree)),
         )
 
-    return tuple(described(rows) for rows in _groups(cluster, len(centres)))
+    return tuple((described(rows), rows) for rows in _groups(cluster, len(centres)))
 
 
 def _name(terms: Sequence[NamingTerm]) -> str:

@@ -1,7 +1,7 @@
 """A map of the items: two coordinates per item, so that neighbours in the space are neighbours on a page."""
 
 import importlib
-import os
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from recsys.errors import ConfigError, DataError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import ExactSearch, normalised
 from recsys.retrieval.search import ItemSearch
+from recsys.space.broad import along, main_basis
 
 MapMethod = Literal["none", "pca", "tsne"]
 
@@ -20,9 +21,11 @@ _PERPLEXITY, _PLACED_BY = 30.0, 5
 _EARLY, _LATE = 100, 250
 """Iterations with exaggerated attraction, and without. More move single items, no longer whole regions."""
 
-_MOST_THREADS = 4
 _DIRECT_UP_TO = 10_000
 """Items up to which Barnes-Hut is faster than interpolation."""
+
+_THREADS = 1
+"""A second one saves a fifth of the time, and costs more than that on a machine with other work."""
 
 
 def check_map(method: MapMethod) -> None:
@@ -45,16 +48,18 @@ def make_map(
     """Float32 (n_items, 2), read-only: the place of every item; NaN for one without a vector. None by method "none".
 
     `vectors`: float32 (n_items, d), compared by cosine. `degree`: float32 (n_items,), distinct users.
-    "pca" keeps the two directions with the largest variance (Pearson 1901). "tsne" (van der Maaten and Hinton 2008,
-    by openTSNE) begins with these and keeps neighbourhoods; above `most` items it places the items with the most
-    users, and each other item at the median of its five nearest of those. Coordinates are centred, with a largest
-    distance of one from the centre. Raises ConfigError if openTSNE is needed and missing.
+    "pca" keeps the two directions with the largest variance (Pearson 1901) of the vectors as `broad` has them. "tsne"
+    (van der Maaten and Hinton 2008, by openTSNE) begins with these and keeps neighbourhoods; above `most` items it
+    places the items with the most users, and each other item at the median of its five nearest of those. Coordinates
+    are centred, with a largest distance of one from the centre. Raises ConfigError if openTSNE is needed and missing.
     """
     if method == "none":
         return None
     check_map(method)
     known = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
     places = np.full((len(vectors), 2), np.nan, np.float32)
+    if not len(known):
+        return read_only(places)
     chosen = np.sort(known[np.argsort(-degree[known], kind="stable")[: max(most, 2)]])
     if method == "pca" or len(chosen) < 4 * _PLACED_BY:
         places[known] = _by_axes(vectors, known, chosen)
@@ -74,20 +79,37 @@ def check_places(places: Floats, n_items: int) -> None:
 
 def _scaled(places: Floats) -> Floats:
     """Centred, the farthest item at distance one; the input is not changed."""
-    if np.isnan(places).all():
-        return places
     centred = places - np.nanmean(places, axis=0)
     farthest = float(np.sqrt(np.nanmax((centred**2).sum(axis=1))))
     return np.asarray(centred / (farthest or 1.0), np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class _Axes:
+    """Where items are along the two main axes of some of them. `basis`: their main directions, see `broad`."""
+
+    basis: Floats
+    axes: Floats
+    centre: Floats
+
+    @staticmethod
+    def of(vectors: Floats) -> "_Axes":
+        """Those of `vectors`, float32 (n, d) of length one."""
+        basis = main_basis(vectors)
+        return _Axes(basis, *main_axes(along(vectors, basis)))
+
+    def places(self, vectors: Floats) -> Floats:
+        """Float32 (n, 2): where `vectors`, float32 (n, d) of length one, are."""
+        return np.asarray((along(vectors, self.basis) - self.centre) @ self.axes, np.float32)
+
+
 def _by_axes(vectors: Floats, known: Indices, chosen: Indices) -> Floats:
-    """Float32 (n_known, 2): the main axes of the `chosen` items, and where every known item is along them."""
-    axes, centre = main_axes(normalised(vectors[chosen]))
+    """Float32 (n_known, 2): every known item along the main axes of the `chosen` ones."""
+    axes = _Axes.of(normalised(vectors[chosen]))
     places = np.empty((len(known), 2), np.float32)
     for start in range(0, len(known), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        places[rows] = (normalised(vectors[known[rows]]) - centre) @ axes
+        places[rows] = axes.places(normalised(vectors[known[rows]]))
     return places
 
 
@@ -124,13 +146,11 @@ def _by_neighbours(vectors: Floats, known: Indices, chosen: Indices, seed: int, 
 
 def _tsne(vectors: Floats, search: ItemSearch, seed: int, progress: Progress) -> Floats:
     """Float32 (n, 2): the t-SNE of `vectors`, float32 (n, d) of length one, whose exact neighbours `search` finds."""
-    threads = min(_MOST_THREADS, os.cpu_count() or 1)
-    axes, centre = main_axes(vectors)
-    start = _module("initialization").rescale(((vectors - centre) @ axes).astype(np.float64), inplace=False)
+    start = _module("initialization").rescale(_Axes.of(vectors).places(vectors).astype(np.float64), inplace=False)
     embedding = importlib.import_module("openTSNE").TSNEEmbedding(
         start,
-        _affinities(vectors, search, threads),
-        n_jobs=threads,
+        _affinities(vectors, search),
+        n_jobs=_THREADS,
         random_state=seed,
         negative_gradient_method="bh" if len(vectors) <= _DIRECT_UP_TO else "fft",
     )
@@ -142,14 +162,14 @@ def _tsne(vectors: Floats, search: ItemSearch, seed: int, progress: Progress) ->
     return np.asarray(embedding, np.float32)
 
 
-def _affinities(vectors: Floats, search: ItemSearch, threads: int) -> Any:
+def _affinities(vectors: Floats, search: ItemSearch) -> Any:
     perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
     k = min(len(vectors) - 1, int(3 * perplexity))
     found = search.search(vectors, k + 1)
     # The first is the item itself; of equal vectors it may be another one, which is as near.
     distance = np.sqrt(np.maximum(2 - 2 * np.clip(found.scores[:, 1:], -1, 1), 0))
     neighbours = _module("nearest_neighbors").PrecomputedNeighbors(found.indices[:, 1:], distance)
-    return _module("affinity").PerplexityBasedNN(perplexity=perplexity, knn_index=neighbours, n_jobs=threads)
+    return _module("affinity").PerplexityBasedNN(perplexity=perplexity, knn_index=neighbours, n_jobs=_THREADS)
 
 
 def _module(name: str) -> Any:

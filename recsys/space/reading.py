@@ -7,6 +7,7 @@ from recsys.data.items import Items
 from recsys.space.clusters import Cluster, find_clusters
 from recsys.space.directions import Direction, direction_between, principal_directions
 from recsys.space.items_read import ItemsRead
+from recsys.space.map_view import MapView, view_of
 from recsys.space.terms import terms_of
 
 
@@ -41,6 +42,25 @@ def read_space(
     return SpaceReading(
         n_items=int(vectors.any(axis=1).sum()),
         n_read=len(read.rows),
-        clusters=find_clusters(read, terms, n_clusters=n_clusters),
+        clusters=tuple(cluster for cluster, _ in find_clusters(read, terms, n_clusters=n_clusters)),
         directions=(direction_between(read, terms, between),) if between else principal_directions(read, terms),
     )
+
+
+def read_with_map(
+    items: Items, vectors: Floats, degree: Floats, places: Floats | None
+) -> tuple[SpaceReading, MapView | None]:
+    """The reading of `vectors` as `read_space` makes it, and what to draw of the map of the same items.
+
+    `places`: float32 (n_items, 2), or None; then nothing is drawn, nor of fewer than two items.
+    """
+    read = ItemsRead.of(items, vectors, degree)
+    terms = terms_of(read.catalogue)
+    found = find_clusters(read, terms)
+    reading = SpaceReading(
+        n_items=int(vectors.any(axis=1).sum()),
+        n_read=len(read.rows),
+        clusters=tuple(cluster for cluster, _ in found),
+        directions=principal_directions(read, terms),
+    )
+    return reading, None if places is None or len(read.rows) < 2 else view_of(places, read, terms, found)

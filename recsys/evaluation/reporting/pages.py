@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys.evaluation.comparison import Estimate
 from recsys.evaluation.number_format import brief, count, figure, percent
-from recsys.evaluation.reporting import content_tables, tables, wording
+from recsys.evaluation.reporting import content_tables, space_wording, tables, wording
 from recsys.evaluation.reporting.reasons import explain
 from recsys.evaluation.reporting.report import Report, utc_text
 from recsys.evaluation.reporting.report_plots import report_plots
@@ -72,6 +72,11 @@ def _environment(*, html: bool) -> Environment:
         utc=utc_text,
     )
     environment.globals.update(
-        words=wording, tables=tables, content=content_tables, estimate_text=estimate_text, NOTHING=Estimate()
+        words=wording,
+        space_words=space_wording,
+        tables=tables,
+        content=content_tables,
+        estimate_text=estimate_text,
+        NOTHING=Estimate(),
     )
     return environment

@@ -20,6 +20,8 @@ from recsys.evaluation.reporting.reasons import IGNORED, explain
 from recsys.evaluation.results import Evaluation
 from recsys.evaluation.serving_comparison import ServingComparison
 from recsys.evaluation.slices import Slices
+from recsys.space.map_view import MapView
+from recsys.space.reading import SpaceReading
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,16 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Details:
-    """`slices` of the metrics, `examples` of users, and the users who lose most."""
+    """`slices` of the metrics, `examples` of users, the users who lose most, and the space of the item vectors.
+
+    `map`: what to draw of the items' map.
+    """
 
     slices: Slices | None = None
     examples: tuple[Example, ...] = ()
     regressed: Regressions | None = None
+    space: SpaceReading | None = None
+    map: MapView | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +197,7 @@ def _tree(report: Report) -> dict[str, object]:
         "definitions": report.definitions,
         "examples": details.examples,
         "regressed": details.regressed,
+        "space": details.space,
         "timings": provenance.timings,
     }
 

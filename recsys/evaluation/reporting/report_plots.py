@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from recsys.evaluation.comparison import Estimate, Estimates
 from recsys.evaluation.definitions import coverage_of
 from recsys.evaluation.number_format import count
+from recsys.evaluation.reporting.map_plot import map_plot
 from recsys.evaluation.reporting.plots import curve_plot, interval_plot, path_plot, scatter_plot, slice_plot
 from recsys.evaluation.reporting.report import Report
 
@@ -20,6 +21,7 @@ def report_plots(report: Report) -> dict[str, str | None]:
         "stopping": _stopping(report),
         "tradeoff": _tradeoff(report),
         "training": _training(report),
+        "map": _map(report),
     }
 
 
@@ -123,6 +125,11 @@ def _tradeoff(report: Report) -> str | None:
         name="tradeoff",
         text=f"{tradeoff.metric} against {coverage} by popularity exponent, on the validation part",
     )
+
+
+def _map(report: Report) -> str | None:
+    shown = report.details.map
+    return None if shown is None else map_plot(shown)
 
 
 def _training(report: Report) -> str | None:

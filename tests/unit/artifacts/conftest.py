@@ -76,7 +76,7 @@ def seal(store: Path, parts: dict[str, Any], facts: dict[str, Any]) -> Seal:
         record, index = changes.pop("record", None), changes.pop("index_facts", {})
         contents = {
             name: changes.pop(name, part)
-            for name, part in {"seen": None, "folded_in": None, "content": None, **parts}.items()
+            for name, part in {"seen": None, "folded_in": None, "content": None, "map": None, **parts}.items()
         }
         told = VersionFacts(index=index, **(facts | {"config": {"seed": seed}} | changes))
         return seal_bundle(store, Contents(**contents), told, record=record)

@@ -9,7 +9,8 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
-from recsys.space.clusters import assign_clusters, broad, find_clusters, naming_terms, number_of_clusters
+from recsys.space.broad import broad
+from recsys.space.clusters import assign_clusters, find_clusters, naming_terms, number_of_clusters
 from recsys.space.items_read import ItemsRead
 from recsys.space.terms import Terms, terms_of
 
@@ -29,7 +30,7 @@ def test_clusters_are_named_after_the_planted_genres(shop: Any) -> None:
     read, genres = _read(shop), np.array(shop[3])
     terms = terms_of(read.catalogue)
     cluster, _ = assign_clusters(broad(read.vectors), len(set(genres)))
-    for number, found in enumerate(find_clusters(read, terms, n_clusters=len(set(genres)))):
+    for number, (found, _) in enumerate(find_clusters(read, terms, n_clusters=len(set(genres)))):
         [(genre, _)] = Counter(genres[read.rows[cluster == number]]).most_common(1)
         assert found.terms[0].term == f"genre: {genre}"
         assert found.terms[0].lift > 2
@@ -41,12 +42,12 @@ def test_without_structure_no_cluster_is_named_by_chance() -> None:
     table = pa.table({"shelf": [f"s{at}" for at in rng.integers(0, 40, 1_000)]})
     read = ItemsRead.of(Items(ids, table), rng.normal(size=(1_000, 8)).astype(np.float32), np.ones(1_000, np.float32))
     clusters = find_clusters(read, terms_of(read.catalogue))
-    assert {each.name for each in clusters} == {"no common term"}
+    assert {each.name for each, _ in clusters} == {"no common term"}
 
 
 def test_clusters_account_for_every_item_and_event(shop: Any) -> None:
     read = _read(shop)
-    clusters = find_clusters(read, terms_of(read.catalogue))
+    clusters = [each for each, _ in find_clusters(read, terms_of(read.catalogue))]
     assert sum(each.n_items for each in clusters) == len(read.rows)
     assert sum(each.share_of_events for each in clusters) == pytest.approx(1)
     assert [each.n_items for each in clusters] == sorted((each.n_items for each in clusters), reverse=True)
