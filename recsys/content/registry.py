@@ -11,6 +11,7 @@ from recsys.content.encoder import EncoderKind
 from recsys.content.encoders.attributes import ATTRIBUTES
 from recsys.content.encoders.doc2vec import DOC2VEC
 from recsys.content.encoders.fasttext import FASTTEXT
+from recsys.content.encoders.sentence import SENTENCE
 from recsys.content.encoders.static import STATIC
 from recsys.content.encoders.tfidf import TFIDF
 from recsys.content.encoders.vectors import VECTORS
@@ -27,6 +28,7 @@ ENCODERS: dict[str, EncoderKind] = {
     "word2vec": WORD2VEC,
     "fasttext": FASTTEXT,
     "doc2vec": DOC2VEC,
+    "sentence": SENTENCE,
 }
 
 DEFAULT = "tfidf"

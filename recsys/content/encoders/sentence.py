@@ -1,0 +1,245 @@
+"""Sentence vectors: texts through a network of the BERT family (Reimers, Gurevych 2019)."""
+
+import importlib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from pydantic import Field
+
+from recsys.config import FilePath
+from recsys.content.config import EncoderConfig
+from recsys.content.encoder import Encoded, EncoderKind
+from recsys.content.onnx_graph import OnnxGraph, expect_inputs
+from recsys.content.onnx_graph import unavailable as onnx_unavailable
+from recsys.content.pooling import text_problems
+from recsys.content.texts import text_columns, texts_of
+from recsys.data.arrays import Floats, Indices
+from recsys.data.items import Items
+from recsys.data.matrix import InteractionMatrix
+from recsys.errors import ConfigError
+from recsys.progress import Progress, silent
+from recsys.retrieval.exact import normalised
+
+Pooling = Literal["mean", "cls", "max"]
+
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+_GRAPHS = ("model.onnx", "onnx/model.onnx")
+_TOKENIZER, _MODULES = "tokenizer.json", "modules.json"
+_TEXTS_AT_ONCE = 2048
+_MOST_CHARACTERS = 32  # per token: the tokenizer reads a whole text before it cuts it
+
+
+class SentenceConfig(EncoderConfig):
+    """Texts through a network of the BERT family: a folder of ONNX, or of sentence-transformers."""
+
+    encoder: Literal["sentence"] = Field("sentence", description="how the vectors are made")
+    folder: FilePath = Field(
+        description="with model.onnx (or onnx/model.onnx) and tokenizer.json, the extra `onnx`; or, as "
+        "sentence-transformers saves it, with modules.json, the extra `sentence`. Nothing is downloaded"
+    )
+    output: str | None = Field(None, description="ONNX: the output to read; by default the first")
+    pooling: Pooling = Field(
+        "mean", description="ONNX: how the vectors of the tokens become one; sentence-transformers declares its own"
+    )
+    max_tokens: int = Field(256, ge=1, le=8192, description="of a text; what follows is left out")
+    prefix: str = Field("", description='before every text, if the network wants one, such as "passage: "')
+    batch: int = Field(32, ge=1, le=4096, description="texts at once")
+    threads: int = Field(0, ge=0, le=1024, description="of the network; 0: one per processor")
+
+
+class Network(Protocol):
+    """Turns texts into vectors."""
+
+    @property
+    def dimension(self) -> int:
+        """The dimension of the vectors."""
+
+    def vectors(self, texts: Sequence[str]) -> Floats:
+        """Float32 (n, d), of any length."""
+
+
+@dataclass(frozen=True, eq=False)
+class SentenceEncoder:
+    """`network`: of ONNX or sentence-transformers. `prefix`: before every text."""
+
+    columns: tuple[str, ...]
+    network: Network
+    prefix: str
+    max_tokens: int
+
+    @property
+    def dimension(self) -> int:
+        """The dimension d of its vectors."""
+        return self.network.dimension
+
+    def encode(self, items: Items, *, progress: Progress = silent) -> Encoded:
+        """The vectors of `items`; zero for an item without text. Long texts are cut."""
+        texts = texts_of(items, self.columns)
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            progress("encode: sentence", start, len(texts))
+            some = texts[start : start + _TEXTS_AT_ONCE].to_pylist()
+            known = [at for at, text in enumerate(some) if text]
+            if known:
+                cut = [self.prefix + some[at][: _MOST_CHARACTERS * self.max_tokens] for at in known]
+                vectors[start + np.array(known)] = normalised(self.network.vectors(cut))
+        progress("encode: sentence", len(texts), len(texts))
+        return Encoded(vectors, text_problems(vectors, texts))
+
+    def save(self, folder: Path) -> None:
+        """Not offered: a network of this size takes too long per request, so no version has one."""
+        raise NotImplementedError("sentence: an encoder that is not sealed")
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxNetwork:
+    """`tokenizer`: of the package tokenizers, which cuts texts. `batch`: texts at once, of similar lengths."""
+
+    graph: OnnxGraph
+    tokenizer: Any
+    pooling: Pooling
+    batch: int
+
+    @property
+    def dimension(self) -> int:
+        """The dimension of the vectors, found by one text."""
+        return int(self.vectors(["a"]).shape[1])
+
+    def vectors(self, texts: Sequence[str]) -> Floats:
+        """Float32 (n, d): the pooled vectors of the tokens of `texts`."""
+        read = self.tokenizer.encode_batch(list(texts))
+        order = np.argsort([len(each.ids) for each in read], kind="stable").astype(np.int32)
+        parts = [self._pooled([read[at] for at in some.tolist()]) for some in _parts(order, self.batch)]
+        found = np.concatenate(parts)
+        vectors = np.empty_like(found)
+        vectors[order] = found
+        return vectors
+
+    def _pooled(self, read: Sequence[Any]) -> Floats:
+        longest = max(1, *(len(each.ids) for each in read))
+        ids, mask = np.zeros((2, len(read), longest), np.int64)
+        for row, each in enumerate(read):
+            ids[row, : len(each.ids)], mask[row, : len(each.ids)] = each.ids, 1
+        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        output = self.graph.run({name: given[name] for name in self.graph.inputs})
+        return pooled(output, mask, self.pooling)
+
+
+def pooled(output: Floats, mask: np.ndarray[Any, Any], pooling: Pooling) -> Floats:
+    """Float32 (n, d): the vectors of the tokens, (n, t, d), as one per text; an output (n, d) as it is.
+
+    `mask`: int64 (n, t), 1 where there is a token. "mean" and "max" are over the tokens, "cls" is the first one.
+    """
+    if output.ndim == 2:
+        return output
+    if pooling == "cls":
+        return np.ascontiguousarray(output[:, 0])
+    weight = mask[:, :, None].astype(np.float32)
+    if pooling == "max":
+        largest: Floats = np.where(weight > 0, output, -np.inf).max(axis=1).astype(np.float32)
+        return largest
+    mean: Floats = (output * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1)
+    return mean
+
+
+def _parts(order: Indices, size: int) -> Iterator[Indices]:
+    return (order[start : start + size] for start in range(0, len(order), size))
+
+
+@dataclass(frozen=True, eq=False)
+class SentenceTransformersNetwork:
+    """`model`: a SentenceTransformer, which pools as its folder declares."""
+
+    model: Any
+    batch: int
+
+    @property
+    def dimension(self) -> int:
+        """The dimension of the vectors."""
+        return int(self.model.get_sentence_embedding_dimension())
+
+    def vectors(self, texts: Sequence[str]) -> Floats:
+        """Float32 (n, d)."""
+        found = self.model.encode(list(texts), batch_size=self.batch, show_progress_bar=False)
+        return np.ascontiguousarray(found, dtype=np.float32)
+
+
+def fit_sentence(
+    items: Items, config: SentenceConfig, *, histories: InteractionMatrix | None = None, progress: Progress = silent
+) -> SentenceEncoder:
+    """Read the network; nothing is learned from `items`.
+
+    Raises ConfigError if the folder holds no network, or what reads it is not installed.
+    """
+    columns = text_columns(items, config.columns)
+    key = f"content {config.source_name!r}, folder"
+    graph = _graph_of(config)
+    network = _transformers(config, key) if graph is None else _onnx(config, graph, key)
+    return SentenceEncoder(columns, network, config.prefix, config.max_tokens)
+
+
+def _graph_of(config: SentenceConfig) -> Path | None:
+    return next((path for name in _GRAPHS if (path := config.folder / name).is_file()), None)
+
+
+def _onnx(config: SentenceConfig, path: Path, key: str) -> OnnxNetwork:
+    if reason := onnx_unavailable("tokenizers"):
+        raise ConfigError(f"{key}: {path}: 'sentence' {reason}")
+    graph = OnnxGraph.open(path, key=key, output=config.output, threads=config.threads)
+    expect_inputs(graph, _INPUTS, key=key)
+    network = OnnxNetwork(graph, _tokenizer(config, key), config.pooling, config.batch)
+    output = network.graph.run(_probe(graph))
+    if output.ndim not in (2, 3):
+        raise ConfigError(
+            f"{key}: {path}: output {graph.output!r} has the shape {output.shape}; expected (texts, tokens, d) or "
+            "(texts, d); name another one (content.output)"
+        )
+    return network
+
+
+def _probe(graph: OnnxGraph) -> dict[str, Any]:
+    return {name: np.full((1, 1), int(name == "attention_mask"), np.int64) for name in graph.inputs}
+
+
+def _tokenizer(config: SentenceConfig, key: str) -> Any:
+    path = config.folder / _TOKENIZER
+    if not path.is_file():
+        raise ConfigError(f"{key}: {path}: there is no such file; expected the tokenizer beside the network")
+    try:
+        tokenizer = importlib.import_module("tokenizers").Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise ConfigError(f"{key}: {path}: not a tokenizer: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(config.max_tokens)
+    return tokenizer
+
+
+def _transformers(config: SentenceConfig, key: str) -> SentenceTransformersNetwork:
+    if not (config.folder / _MODULES).is_file():
+        expected = f"expected {', '.join(_GRAPHS)} or {_MODULES} in it"
+        raise ConfigError(f"{key}: {config.folder}: holds no network; {expected}")
+    if importlib.util.find_spec("sentence_transformers") is None:
+        raise ConfigError(
+            f"{key}: {config.folder} is a folder of sentence-transformers, which is not installed; install the "
+            "extra: pip install -e '.[sentence]', or export the network to ONNX (docs/embeddings.md)"
+        )
+    library = importlib.import_module("sentence_transformers")
+    model = library.SentenceTransformer(str(config.folder), device="cpu", local_files_only=True)
+    model.max_seq_length = min(config.max_tokens, model.max_seq_length or config.max_tokens)
+    return SentenceTransformersNetwork(model, config.batch)
+
+
+def _files(config: SentenceConfig) -> tuple[Path, ...]:
+    graph = _graph_of(config)
+    if graph is None:
+        return (config.folder,) if config.folder.is_dir() else ()
+    external = (path for path in (graph.with_name(f"{graph.name}.data"), graph.with_name(f"{graph.name}_data")))
+    others = (config.folder / _TOKENIZER, *external)
+    return (graph, *(path for path in others if path.is_file()))
+
+
+SENTENCE = EncoderKind(SentenceConfig, fit_sentence, files=_files, by_row=True)

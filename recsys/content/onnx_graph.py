@@ -1,0 +1,87 @@
+"""OnnxGraph: a neural network in a file, run by onnxruntime."""
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.arrays import Floats
+from recsys.errors import ConfigError, DataError
+
+EXTRA = "install the extra: pip install -e '.[onnx]'"
+
+
+def unavailable(*libraries: str) -> str | None:
+    """Which of onnxruntime and `libraries` is not installed, in words; None if all are."""
+    for name in ("onnxruntime", *libraries):
+        if importlib.util.find_spec(name) is None:
+            return f"needs {name}, which is not installed; {EXTRA}"
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxGraph:
+    """A network whose inputs have the names `inputs`, run for its output `output`.
+
+    `session`: of onnxruntime. `shape`: of the first input, None or a text for a size that is not fixed.
+    """
+
+    path: Path
+    session: Any
+    inputs: tuple[str, ...]
+    output: str
+    shape: tuple[object, ...]
+
+    @staticmethod
+    def open(path: Path, *, key: str, output: str | None, threads: int) -> "OnnxGraph":
+        """Read the network of `path`, by default with its first output.
+
+        `key`: of the configuration, for messages. Raises ConfigError if the file is missing, no network that
+        onnxruntime can run, or has no such output.
+        """
+        if not path.is_file():
+            raise ConfigError(f"{key}: {path}: there is no such file; expected an ONNX network")
+        session = _session(path, key, threads)
+        outputs = [each.name for each in session.get_outputs()]
+        if output is not None and output not in outputs:
+            raise ConfigError(f"{key}: {path} has no output {output!r}; it has {', '.join(outputs)}")
+        inputs = session.get_inputs()
+        names = tuple(each.name for each in inputs)
+        return OnnxGraph(path, session, names, output or outputs[0], tuple(inputs[0].shape))
+
+    def run(self, inputs: dict[str, NDArray[Any]]) -> Floats:
+        """The output for `inputs`, by name, as float32. Raises DataError if the network fails or gives no numbers."""
+        try:
+            (found,) = self.session.run([self.output], inputs)
+        except Exception as error:  # onnxruntime raises classes of its own, without a common one but Exception
+            raise DataError(f"{self.path}: the network failed: {str(error).splitlines()[0]}") from error
+        if not np.issubdtype(found.dtype, np.floating):
+            raise DataError(f"{self.path}: output {self.output!r} is {found.dtype}, expected numbers with a point")
+        return np.asarray(found, np.float32)
+
+
+def _session(path: Path, key: str, threads: int) -> Any:
+    runtime = importlib.import_module("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors alone: older networks are warned about by the page
+    try:
+        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of onnxruntime's own kinds
+        raise ConfigError(f"{key}: {path}: not a network that onnxruntime can run: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def expect_inputs(graph: OnnxGraph, known: Sequence[str], *, key: str) -> None:
+    """Raise ConfigError if the network has an input that is not `known`."""
+    if others := [name for name in graph.inputs if name not in known]:
+        raise ConfigError(f"{key}: {graph.path} has the inputs {', '.join(others)}; expected {', '.join(known)}")
