@@ -28,6 +28,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix, csr_from_pairs
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_model import AlsModel
+from recsys.models.neighbours.learning_users import steps_of
 from recsys.models.registry import fit_model
 from recsys.retrieval.allowance import Allowance, allowed_work
 from recsys.retrieval.candidate import Candidate, try_family
@@ -143,7 +144,11 @@ def choice_row(n_items: int, factors: int, neighbours: int) -> str:
         fit_model(planted(200), model)  # compiles
     training, trained = _processor_seconds(lambda: fit_model(matrix, model))
     vectors, config = trained.embeddings, IndexConfig()
-    allowance = Allowance(allowed_work(night_work(matrix.csr.shape, matrix.csr.nnz, model), config))
+    allowance = Allowance(
+        allowed_work(
+            night_work(matrix.csr.shape, matrix.csr.nnz, model, steps=steps_of(matrix.csr, model.neighbours)), config
+        )
+    )
     some, alike = slice(0, None, max(1, n_items // _USERS)), normalised(vectors.items)
 
     def choose() -> tuple[Choice, Choice]:

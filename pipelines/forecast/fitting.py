@@ -12,7 +12,7 @@ from recsys.models.factors.fold_in import KEPT_BYTES, STACK_BYTES
 from recsys.models.factors.spectral import OVERSAMPLING, ROWS_AT_ONCE
 from recsys.models.neighbours.blend import SAMPLED
 from recsys.models.neighbours.ease import needed_bytes
-from recsys.models.neighbours.regression import WHOLE_GRAM
+from recsys.models.neighbours.learning_users import WHOLE_GRAM
 
 _FLOAT = 4
 
@@ -41,6 +41,17 @@ def vectors_bytes(shape: Shape, model: FactorModelConfig) -> int:
     return _FLOAT * model.factors * shape.rows
 
 
+def weights_bytes(shape: Shape, model: FactorModelConfig) -> int:
+    """The weights of neighbours as they are stored, CSR: at most `model.neighbours` of every item."""
+    return (8 * min(model.neighbours, shape.items) + 4) * shape.items if model.neighbours else 0
+
+
+def added_bytes(shape: Shape, model: FactorModelConfig, users: int) -> int:
+    """What neighbours add to the scores of so many users, a sparse row each, as it is made."""
+    of_user = model.neighbours * shape.entries / max(shape.users, 1)
+    return round(_ADDED_BYTES * min(shape.items, of_user) * users)
+
+
 def fit_phases(shape: Shape, model: FactorModelConfig, *, mapped: bool) -> list[Phase]:
     """fit_model on a matrix of `shape`, read-only and `mapped` from files, or made in memory."""
     matrix = Term.of("matrix, mapped from its files" if mapped else "matrix", matrix_bytes(shape))
@@ -62,10 +73,12 @@ def neighbours_phases(shape: Shape, model: FactorModelConfig) -> list[Phase]:
     weights = min(model.neighbours, shape.items) * shape.items
     found = Term.of("weights of neighbours", _FOUND_BYTES * weights)
     gram = Term.of("Gram matrix of a small catalogue", 4 * shape.items**2 if shape.items <= WHOLE_GRAM else 0)
-    added = min(shape.items, model.neighbours * shape.entries / max(shape.users, 1)) * SAMPLED
     return [
         Phase("neighbours", (Term.of("transposed matrix", turned), found, gram)),
-        Phase("blend", (Term.of("weights of neighbours", 8 * weights), Term.of("scores", _ADDED_BYTES * added))),
+        Phase(
+            "blend",
+            (Term.of("weights of neighbours", 8 * weights), Term.of("scores", added_bytes(shape, model, SAMPLED))),
+        ),
     ]
 
 

@@ -86,7 +86,8 @@ class JobSize:
     `rows`: read. `accepted`: not refused. `events`: after deduplication. `users`, `items`, `pairs`: distinct in the
     log. `n_users`, `n_items`, `entries`: of the matrix after cleaning. `train_share`: share of the events that
     evaluation trains on. `train_users`: users with any of them. `eval_users`: users evaluated. `co_occurrences`:
-    pairs of items of one user, summed over the users. `user_id_bytes`, `item_id_bytes`: mean length of an id.
+    pairs of items of one user, summed over the users; `co_users`: pairs of users of one item, summed over the items.
+    `user_id_bytes`, `item_id_bytes`: mean length of an id.
     `catalogue_items`: rows of the catalogue.
     """
 
@@ -106,6 +107,7 @@ class JobSize:
     co_occurrences: int
     user_id_bytes: float
     item_id_bytes: float
+    co_users: int = 0
     catalogue_items: int = 0
 
     @property
@@ -145,6 +147,7 @@ def job_size(surveyed: SampledSurvey, config: PipelineConfig, *, rows: int) -> J
         co_occurrences=round(users * by_user.squared_degree(kept) * (growth * survey.users / users) ** 2),
         user_id_bytes=survey.user_id_bytes,
         item_id_bytes=survey.item_id_bytes,
+        co_users=round(items * by_item.squared_degree(used) * (growth * survey.items / items) ** 2),
         catalogue_items=_catalogue_rows(config.items),
     )
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from pipelines.forecast.events import (
+    cleaning_phases,
     early_stopping_phases,
     event_bytes,
     id_bytes,
@@ -11,12 +12,21 @@ from pipelines.forecast.events import (
     prepare_phases,
     split_phases,
 )
-from pipelines.forecast.fitting import Shape, baseline_phase, fit_phases, matrix_bytes, vectors_bytes
+from pipelines.forecast.fitting import (
+    Shape,
+    added_bytes,
+    baseline_phase,
+    fit_phases,
+    matrix_bytes,
+    vectors_bytes,
+    weights_bytes,
+)
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import MIB, Phase, StepMemory, Term
 from recsys.models.factors.config import stops_early
 from recsys.models.registry import baselines_of
 from recsys.pipeline_config import PipelineConfig
+from recsys.tuning.half_life import may_be_chosen
 from recsys.tuning.open_settings import open_keys
 
 Phases = Callable[[JobSize, PipelineConfig], list[Phase]]
@@ -26,6 +36,9 @@ _BLOCK_OF_SCORES = 28 * MIB
 
 _BATCH, _SAMPLED_USERS = 4096, 1000
 """Users per batch in evaluate and in index."""
+
+_ADDED_TO_AT_ONCE = 512
+"""Users of whom one thread holds what neighbours add."""
 
 _DRAWS = 16_000_000
 """float64 values that the bootstrap holds at once."""
@@ -75,7 +88,12 @@ def _evaluate(size: JobSize, config: PipelineConfig) -> list[Phase]:
     matrix, model = Term.of("matrix", matrix_bytes(shape)), Term.of("vectors", vectors_bytes(shape, config.model))
     lists = Term.of("figures of every user", 2 * size.eval_users * _figure_bytes(config))
     vectors = Term.of("item vectors, scaled and of length one", 2 * _items(size, config))
-    scoring = Phase("rank all items", (matrix, model, lists, vectors, _scores(size, _BATCH)))
+    weights = Term.of("weights of neighbours", weights_bytes(shape, config.model))
+    added = Term.of(
+        "what neighbours add",
+        added_bytes(shape, config.model, min(_BATCH, _ADDED_TO_AT_ONCE * (os.cpu_count() or 1))),
+    )
+    scoring = Phase("rank all items", (matrix, model, weights, lists, vectors, added, _scores(size, _BATCH)))
     baselines = [baseline_phase(name, shape) for name in baselines_of(config.evaluate, shape.items)]
     return [
         *_stopping(size, config),
@@ -91,7 +109,7 @@ def _stopping(size: JobSize, config: PipelineConfig) -> list[Phase]:
 
     The events are held meanwhile.
     """
-    if not stops_early(config.model) and not open_keys(config.model):
+    if not (stops_early(config.model) or open_keys(config.model) or may_be_chosen(config)):
         return []
     whole_side = train_side(size)
     side = Shape(whole_side.users, whole_side.items, round(whole_side.entries * size.train_share))
@@ -105,7 +123,11 @@ def _train(size: JobSize, config: PipelineConfig) -> list[Phase]:
     earlier: tuple[Term, ...] = ()
     if config.model.continuity != "none":
         earlier = (Term.of("vectors of the version that serves", vectors_bytes(shape, config.model)),)
-    return [phase.while_holding(earlier) for phase in fit_phases(shape, config.model, mapped=True)]
+    weighed = []
+    if may_be_chosen(config):  # then train weighs the events anew
+        held = (mapped_events(size, config),)
+        weighed = [phase.named("weigh anew: ") for phase in cleaning_phases(size, 1.0, config, held=held)]
+    return [*weighed, *(phase.while_holding(earlier) for phase in fit_phases(shape, config.model, mapped=True))]
 
 
 def _index(size: JobSize, config: PipelineConfig) -> list[Phase]:
@@ -156,6 +178,7 @@ def _mapped(size: JobSize, config: PipelineConfig) -> Iterable[Term]:
     shape = whole(size)
     yield Term.of("vectors, mapped from their files", vectors_bytes(shape, config.model))
     yield Term.of("matrix, mapped from its files", matrix_bytes(shape))
+    yield Term.of("weights of neighbours, mapped from their files", weights_bytes(shape, config.model))
     yield Term.of("a flag per value of the user vectors", config.model.factors * size.n_users)
 
 
@@ -165,7 +188,7 @@ def workspace_bytes(size: JobSize, config: PipelineConfig) -> int:
     files = {
         "prepare": size.events * event_bytes(config) + 2 * id_bytes(size) + matrix_bytes(shape),
         "evaluate": n_models * size.eval_users * _figure_bytes(config) + _history_bytes(size),
-        "train": vectors_bytes(shape, config.model),
+        "train": vectors_bytes(shape, config.model) + weights_bytes(shape, config.model),
         "index": 2 * _items(size, config),
         "publish": _PAGES,
     }
@@ -180,5 +203,6 @@ def version_bytes(size: JobSize, config: PipelineConfig) -> int:
     """Bytes of one published version."""
     shape = whole(size)
     record = size.eval_users * (80 + 4 * _FIGURES * len(config.evaluate.cutoffs))
-    arrays = vectors_bytes(shape, config.model) + matrix_bytes(shape) + 2 * _items(size, config)
+    model = vectors_bytes(shape, config.model) + weights_bytes(shape, config.model)
+    arrays = model + matrix_bytes(shape) + 2 * _items(size, config)
     return round(arrays + id_bytes(size) + record + _PAGES)

@@ -7,6 +7,7 @@ from pipelines.steps.workspace import Workspace
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.data.seen import load_seen
 from recsys.models.factors.model import FactorModel
+from recsys.models.neighbours.learning_users import steps_of
 from recsys.models.registry import load_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
@@ -30,7 +31,8 @@ def index(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -
         if config.evaluate.exclude_seen:
             seen = load_seen(data, matrix.csr.shape)
             left_out = matrix.csr if seen is None else seen
-        fits = night_work(matrix.csr.shape, matrix.csr.nnz, as_chosen(config, workspace).model)
+        trained, csr = as_chosen(config, workspace).model, matrix.csr
+        fits = night_work(csr.shape, csr.nnz, trained, steps=steps_of(csr, trained.neighbours))
         allowance = Allowance(allowed_work(fits, config.index))
         chosen = _for_users(model, left_out, config, allowance=allowance, progress=progress)
         save_index(chosen.index, output.folder, "index")

@@ -197,7 +197,11 @@ def _seal(
     model = load_model(workspace.folder("train") / "model")
     matrix = InteractionMatrix.load(data / "matrix")
     shape = (matrix.n_items, model.embeddings.factors)
-    prepare, cleaning = workspace.summary(PrepareSummary), cleaning_of(workspace)
+    prepare, trained, cleaning = (
+        workspace.summary(PrepareSummary),
+        workspace.summary(TrainSummary),
+        cleaning_of(workspace),
+    )
     return seal_bundle(
         config.publish.store,
         Contents(
@@ -231,7 +235,8 @@ def _seal(
             gates=[asdict(gate) for gate in report.judgement.gates],
             verdict=report.verdict or "",
             index=workspace.summary(IndexStepSummary).model_dump(mode="json"),
-            training=workspace.summary(TrainSummary).training,
+            training=trained.training,
+            neighbours=trained.neighbours,
             profile=night.night.profile,
             gone_users=night.night.gone_users,
             accepted=[gate.name for gate in report.judgement.gates if gate.accepted],

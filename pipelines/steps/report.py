@@ -105,6 +105,9 @@ def _notes(config: PipelineConfig, workspace: Workspace, night: NightEvidence) -
     """What else the night should say."""
     if night.changes is not None:
         yield night.changes
+    learned = workspace.summary(TrainSummary).neighbours
+    if learned is not None and (nothing := learned.nothing_came()) is not None:
+        yield Statement(light="attention", text=nothing, remedy="set model.neighbours = 0 if the log is such")
     catalogue = workspace.summary(PrepareSummary).catalogue
     for sentence in () if catalogue is None else catalogue.warnings():
         yield Statement(light="attention", text=sentence)
@@ -183,6 +186,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         baseline_settings=evaluated.baseline_settings,
         choice=evaluated.choice,
         training=trained.training,
+        neighbours=trained.neighbours,
         index=workspace.summary(IndexStepSummary),
         settings=portable_settings(config),
         warnings=workspace.warnings(config),

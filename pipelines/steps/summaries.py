@@ -21,6 +21,7 @@ from recsys.evaluation.provenance import (
     Cleaning,
     Continuity,
     IndexSummary,
+    LocalPart,
     OrAbsent,
     Rows,
     SessionWeight,
@@ -284,7 +285,8 @@ class EvaluateSummary(StepSummary):
 class TrainSummary(StepSummary):
     """The size of the model, its loss by iteration, and how its vectors are tied to an earlier version.
 
-    `cleaning`: what became of the events, if they were weighed anew under a half-life that was chosen.
+    `cleaning`: what became of the events, if they were weighed anew under a half-life that was chosen. `neighbours`:
+    None if none were asked for.
     """
 
     step = "train"
@@ -296,6 +298,7 @@ class TrainSummary(StepSummary):
     losses: tuple[float, ...]
     training: Continuity
     cleaning: OrAbsent[Cleaning] = None
+    neighbours: OrAbsent[LocalPart] = None
 
     def log_fields(self) -> dict[str, JsonValue]:
         """Entries of the matrix, and vectors made of them."""

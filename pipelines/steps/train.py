@@ -10,11 +10,12 @@ from pipelines.steps.workspace import Workspace
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ArtifactError, ModelError
-from recsys.evaluation.provenance import Continuity
+from recsys.evaluation.provenance import Continuity, LocalPart
 from recsys.models.completion import complete
 from recsys.models.factors.config import WarmStartConfig
 from recsys.models.factors.continuity import aligned, carried_over, mean_item_cosine, shared_rows, training_recall
 from recsys.models.factors.model import FactorModel
+from recsys.models.neighbours.learning_users import learning_users
 from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
@@ -56,6 +57,7 @@ def train(
             losses=tuple(model.losses),
             training=training,
             cleaning=cleaning,
+            neighbours=_local_part(model, matrix, chosen),
         )
     return output.summary
 
@@ -63,6 +65,22 @@ def train(
 def _completed(model: FactorModel, items: Items) -> FactorModel:
     embeddings = complete(model.embeddings, items)
     return model if embeddings is model.embeddings else model.with_embeddings(embeddings)
+
+
+def _local_part(model: FactorModel, matrix: InteractionMatrix, config: PipelineConfig) -> LocalPart | None:
+    """What came of the neighbours that `config` asks for, None if of none; a warning if there are none."""
+    if not (config.model.neighbours and config.model.neighbours_share):
+        return None
+    users, weights = learning_users(matrix.csr, config.model.neighbours), model.neighbours
+    found = LocalPart(
+        asked=config.model.neighbours,
+        n_weights=0 if weights is None else int(weights.weights.nnz),
+        n_users=matrix.n_users,
+        learned_from=matrix.n_users if users is None else len(users),
+    )
+    if nothing := found.nothing_came():
+        log.warning("%s", nothing)
+    return found
 
 
 def as_chosen(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:

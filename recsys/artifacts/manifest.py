@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from recsys.artifacts.files import FileDigest, read_file, write_durably
 from recsys.data.profile import LogProfile
 from recsys.errors import ArtifactError
-from recsys.evaluation.provenance import Continuity
+from recsys.evaluation.provenance import Continuity, LocalPart
 
 SCHEMA_VERSION = 1
 """The schema version that this release writes."""
@@ -77,6 +77,7 @@ class Manifest(BaseModel):
     libraries: dict[str, str] = Field(description="versions that wrote it")
     profile: LogProfile | None = Field(None, description="counts and shares of the log and the catalogue")
     gone_users: float | None = Field(None, description="share of the earlier version's users whom the log lacks")
+    neighbours: LocalPart | None = Field(None, description="what was learned of neighbours, if any were asked for")
     accepted: tuple[str, ...] = Field((), description="gates that were accepted on purpose")
     files: dict[str, FileDigest] = Field(description="path below the version's folder -> hash and size in bytes")
 
@@ -98,6 +99,7 @@ class VersionFacts:
     training: Continuity = field(default_factory=Continuity)
     profile: LogProfile | None = None
     gone_users: float | None = None
+    neighbours: LocalPart | None = None
     accepted: Sequence[str] = ()
 
 

@@ -298,6 +298,36 @@ class Continuity(Summary):
         return self.started_from or self.aligned_to
 
 
+class LocalPart(Summary):
+    """The neighbours of a model. `asked`: `model.neighbours`. `n_weights`: of all items; 0 if none came.
+
+    `n_users`: of the training matrix. `learned_from`: how many of them the weights were learned from.
+    """
+
+    asked: int
+    n_weights: int
+    n_users: int
+    learned_from: int
+
+    def nothing_came(self) -> str | None:
+        """What to know if neighbours were asked for and none came."""
+        if self.n_weights:
+            return None
+        return (
+            f"model.neighbours asks for {self.asked}, but none were learned: too few users have two items, or the"
+            " vectors tell no items apart; scores are those of the vectors alone"
+        )
+
+    def sampled(self) -> str | None:
+        """That only some users were learned from."""
+        if self.learned_from == self.n_users:
+            return None
+        return (
+            f"The weights of neighbours were learned from a sample of {count(self.learned_from)} of"
+            f" {count(self.n_users)} users, because all of them would take too long."
+        )
+
+
 class IndexCandidate(Summary):
     """One index that was built and measured. `recall`: by situation. Times are of one query, in microseconds.
 
@@ -360,8 +390,8 @@ class Provenance:
     `ingest`, `holdout_ingest`: rows of the log, and of the files of a given holdout. `losses`: of the training, by
     iteration. `settings`: the resolved configuration as plain values. `timings`: seconds by step.
     `warnings`: what each step warned of. `visitors`: None if none were measured. `session_weight`: None if it is set.
-    `baseline_settings`: baseline to the settings that it found. `tradeoff`: accuracy and coverage of the model on the
-    validation part. `content`: what the `[[content]]` tables made of the items.
+    `neighbours`: None if none were asked for. `baseline_settings`: baseline to the settings that it found.
+    `tradeoff`: accuracy and coverage of the model on the validation part.
     """
 
     split: SplitSummary
@@ -376,6 +406,7 @@ class Provenance:
     visitors: VisitorsSummary | None = None
     session_weight: SessionWeight | None = None
     training: Continuity = field(default_factory=Continuity)
+    neighbours: LocalPart | None = None
     index: IndexSummary | None = None
     settings: Mapping[str, JsonValue] | None = None
     timings: Mapping[str, float] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from recsys.data.interactions import Interactions
 from recsys.errors import DataError
 from recsys.evaluation.definitions import split_name
 from recsys.evaluation.evaluator import score_lists
-from recsys.models.neighbours.ease import EaseRecommender, try_regularizations
+from recsys.models.neighbours.ease import REGULARIZATION, EaseRecommender, try_regularizations
 from recsys.models.neighbours.regularization import most_values
 from recsys.models.recommender import Queries
 from recsys.pipeline_config import PipelineConfig
@@ -17,6 +17,7 @@ from recsys.tuning.validation import Validation
 logger = logging.getLogger(__name__)
 
 _USERS = 2_000
+_DEFAULT = f"ease: default regularization {REGULARIZATION:g}"
 
 
 def baseline_settings(
@@ -36,12 +37,12 @@ def baseline_settings(
     if "ease" not in names:
         return {}
     if most_values(n_items) < 2:
-        logger.warning("ease: default regularization 250, because %d items are too many to search", n_items)
+        logger.warning("%s, because %d items are too many to search", _DEFAULT, n_items)
         return {}
     try:
         data = Validation(events, config, n_users=_USERS).under(config)
     except DataError as error:
-        logger.warning("ease: default regularization 250, because the train side cannot be split again: %s", error)
+        logger.warning("%s, because the train side cannot be split again: %s", _DEFAULT, error)
         return {}
     queries, k = Queries(data.history, data.user_idx, data.left_out), split_name(data.metric)[1]
 

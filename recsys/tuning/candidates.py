@@ -40,9 +40,6 @@ CANDIDATES: tuple[Mapping[str, Value], ...] = (
 )
 """Keys of `[model]`."""
 
-NEIGHBOURS = 50
-"""How many of them every item has, if the section does not say and they make the lists better."""
-
 FACTORS = (8, 16, 32, 64, 128, 256, 512)
 """The dimensions that are tried."""
 

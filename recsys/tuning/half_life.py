@@ -17,13 +17,18 @@ MOST_TRIED = len(_SHARES) + 2
 """How many are tried, at most."""
 
 
-def is_open(config: PipelineConfig, events: Interactions) -> bool:
+def may_be_chosen(config: PipelineConfig) -> bool:
     """Whether a night may choose the half-life: with `model.auto`, if the log has times and the key is not set.
 
     "none" is a value too: who sets it wants no decay.
     """
     is_set = HALF_LIFE in config.prepare.model_fields_set
-    return config.model.auto and not is_set and events.timestamp is not None and len(events) > 0
+    return config.model.auto and not is_set and config.log.timestamp is not None
+
+
+def is_open(config: PipelineConfig, events: Interactions) -> bool:
+    """Whether a night chooses the half-life of these `events`, see `may_be_chosen`."""
+    return may_be_chosen(config) and events.timestamp is not None and len(events) > 0
 
 
 def with_half_life(config: PipelineConfig, days: float | None) -> PipelineConfig:

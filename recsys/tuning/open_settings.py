@@ -6,9 +6,9 @@ from pydantic import JsonValue
 
 from recsys.data.matrix import Csr
 from recsys.models.factors.als import AlsConfig
-from recsys.models.factors.config import FactorModelConfig, stops_early
+from recsys.models.factors.config import NEIGHBOURS, FactorModelConfig, stops_early
 from recsys.models.registry import publishable
-from recsys.tuning.candidates import CANDIDATES, NEIGHBOURS, sizes
+from recsys.tuning.candidates import CANDIDATES, sizes
 from recsys.tuning.settings import FOUND, Setting, found_in_fit, space_of
 from recsys.tuning.space import has_meaning
 

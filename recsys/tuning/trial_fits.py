@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from recsys.errors import ModelError
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.config import FactorModelConfig, IterativeConfig
+from recsys.models.neighbours.learning_users import steps_of
 from recsys.progress import Progress
 from recsys.tuning.early_stopping import EXPONENTS, SHARES, Measured, Within, best_of, explored
 from recsys.tuning.settings import found_in_fit
@@ -129,7 +130,8 @@ class Fits:
         if key in self._learned:
             return 0.0
         self._learned.add(key)
-        return neighbours_work(data.train.n_items, model)
+        steps = steps_of(data.train.csr, model.neighbours) if model.neighbours else 0.0
+        return neighbours_work(data.train.n_items, model, steps=steps)
 
     def _exponents(self, model: FactorModelConfig) -> tuple[float, ...]:
         return EXPONENTS if "popularity_exponent" in self.keys else (model.popularity_exponent,)

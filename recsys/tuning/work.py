@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.config import FactorModelConfig, IterativeConfig
+from recsys.models.neighbours.learning_users import MOST_STEPS
 from recsys.tuning.validation import ValidationSet
 
 _PER_ENTRY = 4.0  # per factor and iteration: each entry is read once for its user and once for its item
 _PER_ROW = 0.17  # per factor squared and iteration: the dense part of the solve of one user or item
+_PER_STEP = 4.0  # of the regression on neighbours, see `learning_users`
 _PER_NEIGHBOUR = 0.05  # per item and neighbour cubed: the solve of its regression
 _PER_PRODUCT = 0.03  # per factor and score
 _PER_SCORE = 30.0  # to find the best of them, and to compare these with the holdout
@@ -26,10 +28,15 @@ def fit_work(shape: tuple[int, int], entries: int, model: FactorModelConfig, *, 
     return (1 + iterations) * (_PER_ENTRY * entries * factors + solves)
 
 
-def night_work(shape: tuple[int, int], entries: int, model: FactorModelConfig) -> float:
-    """Nanoseconds of what a night fits: the model twice, its neighbours, and the choice of its settings."""
+def night_work(shape: tuple[int, int], entries: int, model: FactorModelConfig, *, steps: float) -> float:
+    """Nanoseconds of what a night fits: the model twice, its neighbours, and the choice of its settings.
+
+    `steps`: see `neighbours_work`.
+    """
     iterations = model.iterations if isinstance(model, IterativeConfig) else 1
-    fits = 2 * (fit_work(shape, entries, model, iterations=iterations) + neighbours_work(shape[1], model))
+    fits = 2 * (
+        fit_work(shape, entries, model, iterations=iterations) + neighbours_work(shape[1], model, steps=steps)
+    )
     return fits * (1 + (model.auto_share if model.auto else 0))
 
 
@@ -46,9 +53,14 @@ def weighing_work(n_events: int) -> float:
     return _PER_EVENT * n_events
 
 
-def neighbours_work(n_items: int, model: FactorModelConfig) -> float:
-    """Nanoseconds of learning the neighbours of all items."""
-    return _PER_NEIGHBOUR * n_items * float(min(model.neighbours, n_items)) ** 3
+def neighbours_work(n_items: int, model: FactorModelConfig, *, steps: float) -> float:
+    """Nanoseconds of learning the neighbours of all items: of their Gram matrices, and of the solves.
+
+    `steps`: `steps_of` the matrix; with more than MOST_STEPS a sample of its users is learned from.
+    """
+    if not model.neighbours:
+        return 0.0
+    return _PER_STEP * min(steps, MOST_STEPS) + _PER_NEIGHBOUR * n_items * float(min(model.neighbours, n_items)) ** 3
 
 
 @dataclass

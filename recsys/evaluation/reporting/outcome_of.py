@@ -10,6 +10,7 @@ from recsys.evaluation.gates import ACCEPTED
 from recsys.evaluation.number_format import count, figure, percent
 from recsys.evaluation.outcome import Outcome, Statement
 from recsys.evaluation.significance import MIN_TRUSTED_USERS
+from recsys.models.factors.config import NEIGHBOURS
 
 if TYPE_CHECKING:
     from recsys.evaluation.reporting.report import Report
@@ -102,7 +103,7 @@ def _remedy(report: "Report") -> str:
         parts.append("leave settings of [model] out: the night then chooses them")
     chosen = report.provenance.choice.settings if report.provenance.choice else {}
     if settings.get("neighbours") == 0 and "neighbours" not in chosen:
-        parts.append("set model.neighbours = 50")
+        parts.append(f"set model.neighbours = {NEIGHBOURS}")
     return "; or ".join([*parts, TUNE])
 
 

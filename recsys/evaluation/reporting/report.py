@@ -186,6 +186,7 @@ def _tree(report: Report) -> dict[str, object]:
         "tradeoff": provenance.tradeoff,
         "choice": provenance.choice,
         "training": provenance.training,
+        **({"neighbours": provenance.neighbours} if provenance.neighbours else {}),
         "index": provenance.index,
         **({"content": provenance.content} if provenance.content else {}),
         "cleaning": provenance.cleaning,

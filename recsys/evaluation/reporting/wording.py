@@ -224,6 +224,14 @@ def new_to_the_model(report: Report) -> str | None:
     )
 
 
+def neighbours(report: Report) -> str | None:
+    """From how many users the weights of neighbours were learned if not from all, or that there are none."""
+    if (learned := report.provenance.neighbours) is None:
+        return None
+    nothing = learned.nothing_came()
+    return learned.sampled() if nothing is None else f"{nothing[0].upper()}{nothing[1:]}."
+
+
 def session_weight(report: Report) -> str | None:
     """What the session weight is and how it was found; None if it was set."""
     if (found := report.provenance.session_weight) is None:

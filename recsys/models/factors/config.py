@@ -11,6 +11,9 @@ from pydantic import Field, StrictBool
 
 from recsys.config import Section
 
+NEIGHBOURS = 50
+"""How many of them every item has by default."""
+
 
 class FactorModelConfig(Section):
     """`[model]`: what is learned, and how."""
@@ -36,7 +39,7 @@ class FactorModelConfig(Section):
     )
 
     neighbours: int = Field(
-        50,
+        NEIGHBOURS,
         ge=0,
         le=1000,
         description="nearest items whose weights are learned for every item and added to its score; 0: none",

@@ -19,6 +19,9 @@ from recsys.progress import Progress, silent
 from recsys.retrieval.exact import top_k_by_blocks
 from recsys.retrieval.topk import TopK, place
 
+REGULARIZATION = 250.0
+"""The default: the best single value for three logs."""
+
 logger = logging.getLogger(__name__)
 
 # Memory besides the item-to-item matrices: a block of sparse products or of scores, and three blocks of rows.
@@ -42,7 +45,7 @@ class EaseRecommender:
     def fit(
         matrix: InteractionMatrix,
         *,
-        regularization: float = 250.0,
+        regularization: float = REGULARIZATION,
         progress: Progress = silent,
         rows_at_once: int = ROWS_AT_ONCE,
     ) -> "EaseRecommender":
@@ -53,8 +56,8 @@ class EaseRecommender:
             B_ij = -P_ij / P_jj,   B_ii = 0
 
         Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (2019), in float32 and within one
-        matrix of n_items x n_items; the time grows with n_items^3. The default was the best single value for three
-        logs; `try_regularizations` finds that of one log.
+        matrix of n_items x n_items; the time grows with n_items^3. `try_regularizations` finds the regularization
+        that suits one log.
         Raises ModelError if there is not enough memory (`check_memory`), or the matrix cannot be inverted.
         """
         check_memory(matrix.n_items)

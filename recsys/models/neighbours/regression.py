@@ -9,17 +9,13 @@ import numpy as np
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr, csr_from_pairs, empty_csr, presence
 from recsys.map_ordered import map_ordered
+from recsys.models.factors.config import NEIGHBOURS
 from recsys.models.factors.implicit_input import writeable
+from recsys.models.neighbours.learning_users import MOST_STEPS, WHOLE_GRAM, learning_users
 from recsys.progress import Progress, silent
 
 USER_DEGREE_EXPONENT = 0.5
 """A user counts n_items_of_user ** -this, so that those with many items do not decide alone."""
-
-MOST_STEPS = 1.5e9
-"""About ten seconds on two cores; 20 million entries of 140,000 users have several times as many."""
-
-WHOLE_GRAM = 2048
-"""Up to this number of items their whole Gram matrix is made, 16 MiB, whatever the number of users."""
 
 _ITEMS_AT_ONCE = 128
 
@@ -29,7 +25,7 @@ logger = logging.getLogger(__name__)
 def regress_on_neighbours(
     csr: Csr,
     *,
-    neighbours: int = 50,
+    neighbours: int = NEIGHBOURS,
     regularization: float = 50.0,
     most_steps: float = MOST_STEPS,
     progress: Progress = silent,
@@ -46,42 +42,18 @@ def regress_on_neighbours(
     restriction to N(i) and with s_u = 1 this is EASE: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data"
     (2019); the restriction makes a problem of `neighbours` unknowns of each column, as in Steck, "Markov Random
     Fields for Collaborative Filtering" (2019). The result is the same to the bit for any number of threads.
-    If that takes more than `most_steps`, counted before, the weights are learned from a sample of the users.
+    If that takes more than `most_steps`, counted before, the weights are learned from
+    a sample of the users, see `learning_users`.
     """
-    csr = _bounded(csr, neighbours, most_steps)
+    if (users := learning_users(csr, neighbours, most_steps=most_steps)) is not None:
+        logger.info("neighbours: learned from %d of %d users", len(users), csr.shape[0])
+        csr = csr[users]
     if csr.nnz == 0:
         return empty_csr((csr.shape[1], csr.shape[1]))
     found, weights = _solved(csr, min(neighbours, csr.shape[1]), regularization, progress)
     target, at = np.nonzero(weights > 0)
     shape = (csr.shape[1], csr.shape[1])
     return csr_from_pairs(found[target, at], target.astype(np.int32), weights[target, at], shape)
-
-
-def _bounded(csr: Csr, neighbours: int, most_steps: float) -> Csr:
-    """`csr`, or the rows of a sample of its users with which about `most_steps` are taken."""
-    steps = _steps(csr, neighbours)
-    if steps <= most_steps:
-        return csr
-    sampled = np.flatnonzero(np.random.default_rng(1).random(csr.shape[0]) < most_steps / steps)
-    logger.info("neighbours: learned from %d of %d users", len(sampled), csr.shape[0])
-    return csr[sampled]
-
-
-def _steps(csr: Csr, neighbours: int) -> float:
-    """The pairs of items that users have, sum_u n_items_of_user^2, and an estimate of those in all small systems.
-
-    The neighbours of an item are about as popular as the item of an average entry. A user of one of them has the
-    others a few times (5) as often as chance would have it.
-    """
-    n_items = csr.shape[1]
-    of_user = np.diff(csr.indptr).astype(np.float64)
-    pairs = float(np.square(of_user).sum())
-    if n_items <= WHOLE_GRAM:
-        return pairs
-    of_item = np.bincount(csr.indices, minlength=n_items).astype(np.float64)
-    users_of_neighbour, items_of_user = float(np.square(of_item).sum()) / csr.nnz, pairs / csr.nnz
-    others = min(neighbours, 5 * neighbours * items_of_user / n_items)
-    return pairs + n_items * (neighbours + 1) * users_of_neighbour * (1 + others / 2)
 
 
 def _solved(csr: Csr, neighbours: int, regularization: float, progress: Progress) -> tuple[Indices, Floats]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.forecast.events import cleaning_phases, early_stopping_phases, split_phases
-from pipelines.forecast.fitting import Shape, als_phase, fit_phases, spectral_phases, vectors_bytes
+from pipelines.forecast.fitting import Shape, als_phase, fit_phases, spectral_phases, vectors_bytes, weights_bytes
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import Phase, StepMemory, Term, text
 from recsys.data.cleaning import build_matrix
@@ -121,6 +121,16 @@ def test_a_whole_fit_beside_its_matrix(matrix: InteractionMatrix, shape: Shape, 
     fit_model(matrix, model)  # compiles
     peak = traced_peak(lambda: fit_model(matrix, model))
     assert largest(fit_phases(shape, model, mapped=False)) - beside == pytest.approx(peak, rel=0.2)
+
+
+def test_weights_of_neighbours_are_no_larger_than_said(
+    matrix: InteractionMatrix, shape: Shape, tmp_path: Path
+) -> None:
+    model = MODEL.model_copy(update={"neighbours": 5, "neighbours_share": 0.3})
+    fit_model(matrix, model).save(tmp_path)
+    files = sum(path.stat().st_size for path in tmp_path.glob("neighbours*"))
+    assert weights_bytes(shape, model) / 2 < files <= weights_bytes(shape, model) + 3 * 128 + 4
+    assert weights_bytes(shape, MODEL.model_copy(update={"neighbours": 0})) == 0
 
 
 def test_vectors_are_as_large_as_their_files(matrix: InteractionMatrix, shape: Shape, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from recsys.models.neighbours.regression import WHOLE_GRAM, regress_on_neighbours
+from recsys.models.neighbours.learning_users import FEWEST_USERS, WHOLE_GRAM, learning_users, steps_of
+from recsys.models.neighbours.regression import regress_on_neighbours
 
 
 def _log(n_users=120, n_items=30, *, seed=3, elsewhere=0.05):
@@ -97,16 +98,45 @@ def test_a_matrix_that_is_read_only_is_left_as_it_is():
 
 
 def test_a_large_log_is_learned_from_a_sample_of_its_users(caplog):
-    csr = _log(3000)
-    steps = float(np.square(np.diff(csr.indptr)).sum())
+    csr = _log(6000)
+    steps = steps_of(csr, 10)
     caplog.set_level("INFO")
     bounded = regress_on_neighbours(csr, neighbours=10, regularization=20, most_steps=steps / 4)
     told = [record.getMessage() for record in caplog.records if "neighbours: learned from" in record.getMessage()]
     assert len(told) == 1
-    assert 600 < int(told[0].split()[3]) < 900
+    assert 1300 < int(told[0].split()[3]) < 1700
     assert (bounded != regress_on_neighbours(csr, neighbours=10, regularization=20)).nnz > 0
     same = bounded.tocoo().row % 3 == bounded.tocoo().col % 3
     assert bounded.data[same].sum() > 10 * bounded.data[~same].sum()
+
+
+def test_a_sample_is_never_empty():
+    """Users who have nearly everything take more than all steps alone: some are learned from all the same."""
+    heavy = sp.csr_matrix((np.random.default_rng(0).random((40, 300)) < 0.9).astype(np.float32))
+    users = learning_users(heavy, 10, most_steps=1.0)
+    assert users is not None
+    assert len(users) == 40
+    many = sp.vstack([heavy] * 60, format="csr")
+    few = learning_users(many, 10, most_steps=1.0)
+    assert few is not None
+    assert len(few) == FEWEST_USERS
+    assert regress_on_neighbours(heavy, neighbours=10, most_steps=1.0).nnz > 0
+
+
+def test_users_without_items_do_not_count_as_a_sample():
+    few = sp.vstack([sp.csr_matrix((5000, 300), dtype=np.float32), sp.csr_matrix(np.ones((3, 300), np.float32))])
+    users = learning_users(sp.csr_matrix(few), 10, most_steps=1.0)
+    assert users is not None
+    assert {5000, 5001, 5002} <= set(users.tolist())
+
+
+def test_the_same_users_are_drawn_again():
+    csr = _log(6000)
+    first, second = (learning_users(csr, 10, most_steps=steps_of(csr, 10) / 2) for _ in range(2))
+    assert first is not None
+    np.testing.assert_array_equal(first, second)
+    assert 2700 < len(first) < 3300
+    assert learning_users(csr, 10) is None
 
 
 def test_a_catalogue_too_large_for_its_whole_gram_matrix_has_the_same_weights():
