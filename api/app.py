@@ -18,7 +18,7 @@ from api.middleware import RequestMiddleware, context_of
 from api.model_watch import ModelWatch
 from api.openapi import complete
 from api.recall import CORE_SHARE, RecallSampler
-from api.routes import admin, items, recommendations, service, users
+from api.routes import admin, item_map, items, recommendations, service, users
 from api.settings import Settings, load_settings, warn_of_unknown
 
 _DESCRIPTION = """\
@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
     app.add_middleware(RequestMiddleware, watch=watch, metrics=metrics)
     for error in (RequestValidationError, HTTPException):  # the framework's own; the middleware answers all others
         app.add_exception_handler(error, _answer_problem)
-    for routes in (users, items, recommendations):
+    for routes in (users, items, item_map, recommendations):
         app.include_router(routes.router)
     app.include_router(service.router_of(metrics))
     if settings.admin_key is not None:

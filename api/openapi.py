@@ -37,9 +37,13 @@ _HEADERS_BY_STATUS = {
 def operation_with_id(id_name: str, query: type[BaseModel]) -> Json:
     """What OpenAPI says of an operation with an id in its path and the query `query`."""
     in_path = {"title": id_name.replace("_", " ").title(), "type": "string", "description": ID_IN_PATH}
-    properties = query.model_json_schema()["properties"].items()
-    parameters = [_parameter("path", id_name, in_path), *(_parameter("query", *each) for each in properties)]
-    return {"parameters": parameters}
+    return {"parameters": [_parameter("path", id_name, in_path), *operation_with_query(query)["parameters"]]}
+
+
+def operation_with_query(query: type[BaseModel]) -> Json:
+    """What OpenAPI says of an operation with the query `query`."""
+    properties = query.model_json_schema().get("properties", {}).items()
+    return {"parameters": [_parameter("query", *each) for each in properties]}
 
 
 def operation_with_body(model: type[Body], example: Json) -> Json:

@@ -14,6 +14,7 @@ from api.middleware import ESCAPED_SLASH, context_of
 from api.served_engine import ServedEngine
 from recsys.engine.comparison import By
 from recsys.engine.ids import MAX_ID_BYTES
+from recsys.engine.item_map import MAX_OFFSET, MAX_PLACES
 from recsys.engine.question import MAX_K
 from recsys.errors import InvalidRequestError
 
@@ -76,6 +77,11 @@ Fields = Annotated[
 ]
 
 
+def names_in(fields: str) -> tuple[str, ...]:
+    """The names in the text of `fields`."""
+    return tuple(name.strip() for name in fields.split(",") if name.strip())
+
+
 class ListQuery(NoQuery):
     """The query of a list."""
 
@@ -86,7 +92,7 @@ class ListQuery(NoQuery):
     @property
     def field_names(self) -> tuple[str, ...]:
         """The names in `fields`."""
-        return tuple(name.strip() for name in self.fields.split(",") if name.strip())
+        return names_in(self.fields)
 
 
 EXCLUDE_SEEN = (
@@ -112,6 +118,36 @@ class RecommendationQuery(ListQuery):
     """The query of a user's list."""
 
     exclude_seen: bool | None = Field(None, description=EXCLUDE_SEEN)
+
+
+def _whole_from(low: int, high: int) -> BeforeValidator:
+    """Only plain digits, as of `K`, from `low` to `high`."""
+
+    def checked(value: object) -> object:
+        if isinstance(value, str) and not (re.fullmatch("[0-9]{1,9}", value) and low <= int(value) <= high):
+            raise ValueError(f"expected a whole number from {low} to {high}")
+        return value
+
+    return BeforeValidator(checked)
+
+
+class MapQuery(NoQuery):
+    """The query of the map."""
+
+    limit: Annotated[
+        int, Field(ge=1, le=MAX_PLACES, description="number of items wanted"), _whole_from(1, MAX_PLACES)
+    ] = 1000
+    offset: Annotated[
+        int,
+        Field(ge=0, le=MAX_OFFSET, description="items to pass over, those with more users"),
+        _whole_from(0, MAX_OFFSET),
+    ] = 0
+    fields: Fields = ""
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The names in `fields`."""
+        return names_in(self.fields)
 
 
 class SimilarUsersQuery(NoQuery):

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from recsys.artifacts.manifest import Manifest, newest_event_of
 from recsys.engine import Answer, Candidate, CandidateAnswer, ItemView, Ranked, RankedUser, UserAnswer, UserStatus
+from recsys.engine.item_map import MapPage, Place
 
 PUBLIC_CONFIG = ("prepare", "evaluate", "model", "index")
 """The sections of the configuration that are shown; the others name places of another machine."""
@@ -219,6 +220,20 @@ class ItemsReply(Reply):
         """The reply that carries `views`, and the unknown ids."""
         items = tuple(ItemDescription(**vars(view)) for view in views)
         return cls(model_version=model_version, items=items, unknown_items=unknown or None)
+
+
+class MapReply(Reply):
+    """A page of the map of the items, those with the most users first."""
+
+    items: tuple[Place, ...]
+    offset: int = Field(description="items that were passed over")
+    n_items: int = Field(description="items with a place, on all pages")
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, page: MapPage, *, offset: int) -> Self:
+        """The reply that carries `page`."""
+        return cls(offset=offset, **vars(page))
 
 
 class ModelReply(Reply):

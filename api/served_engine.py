@@ -17,6 +17,7 @@ from recsys.artifacts.manifest import Manifest, newest_event_of
 from recsys.engine import Answer, CandidateAnswer, Engine, Event, ItemView, Question, UserAnswer
 from recsys.engine.comparison import By
 from recsys.engine.filters import filter_parser
+from recsys.engine.item_map import MapPage
 
 AnyAnswer: TypeAlias = Answer | CandidateAnswer | UserAnswer
 OfferCheck: TypeAlias = Callable[[RecallCheck], None]
@@ -76,6 +77,10 @@ class ServedEngine:
     def items(self, item_ids: Sequence[str]) -> tuple[tuple[ItemView, ...], tuple[str, ...]]:
         """See `Engine.items`."""
         return self._engine.items(item_ids)
+
+    def item_map(self, *, limit: int, offset: int, fields: Sequence[str]) -> MapPage:
+        """See `Engine.item_map`."""
+        return self._engine.item_map(limit=limit, offset=offset, fields=fields)
 
     def warm_up(self) -> None:
         """Ask something, uncounted, so that the first requests find memory warm and the cost of a list known.

@@ -16,6 +16,7 @@ from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, Use
 from recsys.engine.candidates import order_candidates
 from recsys.engine.comparison import By, check_by
 from recsys.engine.ids import Id, Ids, checked_id, checked_ids, id_text, id_texts
+from recsys.engine.item_map import ItemMap, MapPage
 from recsys.engine.list_builder import ListBuilder
 from recsys.engine.neighbours import Neighbours
 from recsys.engine.new_items import NewItems
@@ -52,6 +53,7 @@ class Engine:
         self._ranker = Ranker(bundle)
         self._new = NewItems.of(bundle)
         self._neighbours = Neighbours(bundle, self._new)
+        self._map = ItemMap(bundle)
         self._use(Selection(bundle))
         bundle.model.fold_in(bundle.history[:0])  # makes what every fold-in needs, so that no question waits for it
 
@@ -266,6 +268,10 @@ class Engine:
         """
         known, unknown = self._selection.positions(checked_ids(item_ids, "item_ids", MAX_VIEWED))
         return tuple(map(self._view, known.tolist())), unknown
+
+    def item_map(self, *, limit: int = 1000, offset: int = 0, fields: Sequence[str] = ()) -> MapPage:
+        """A page of the map of the items, those with the most users first; see `ItemMap.page`."""
+        return self._map.page(limit=limit, offset=offset, fields=fields)
 
     def _view(self, item: int) -> ItemView:
         items = self._bundle.items

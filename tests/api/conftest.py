@@ -35,6 +35,7 @@ from recsys.models.registry import fit_model
 from recsys.progress import silent
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.flat_index import build_index
+from recsys.space.item_map import make_map
 
 SCIENCE_FICTION = ["dune", "solaris", "ubik", "neuromancer", "hyperion"]
 MUSIC = ["AC/DC", "R&B? 100% #1", "Björk", "../livez", "a b"]
@@ -91,6 +92,7 @@ def _publish(store: Path, *, seed: int = 1, with_content: bool = True) -> str:
             model=model,
             history=matrix.csr,
             content=_content(items) if with_content else None,
+            map=make_map(vectors.items, model.item_degree, method="pca", most=100),
             popularity=np.bincount(matrix.csr.indices, minlength=matrix.n_items).astype(np.float32),
             index=build_index(vectors.scoring_items, progress=silent),
             similar=build_index(normalised(vectors.items), progress=silent),

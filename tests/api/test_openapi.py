@@ -17,6 +17,7 @@ PATHS = {
     ("get", "/v1/users/{user_id}/similar"): ALL | {"404", "422", "503"},
     ("get", "/v1/items/{item_id}/similar"): ALL | {"404", "409", "422", "503"},
     ("get", "/v1/items/{item_id}"): ALL | {"404", "422", "503"},
+    ("get", "/v1/map"): ALL | {"422", "503"},
     ("get", "/v1/model"): ALL | {"422", "503"},
     ("post", "/v1/recommendations"): BODY | {"404", "409"},
     ("post", "/v1/recommendations:batch"): BODY | {"404", "409"},

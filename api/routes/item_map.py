@@ -1,0 +1,20 @@
+"""The map of the items."""
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.errors import NoModelError, problem_responses
+from api.openapi import operation_with_query
+from api.queries import MapQuery, engine_of, query_of
+from api.replies import MapReply, json_response
+from recsys.errors import InvalidRequestError
+
+router = APIRouter(tags=["items"], responses=problem_responses(InvalidRequestError, NoModelError))
+
+
+@router.get("/v1/map", response_model=MapReply, openapi_extra=operation_with_query(MapQuery))
+async def get_map(request: Request) -> Response:
+    """Two coordinates per item: items near each other are chosen by the same users. Most users first, in pages."""
+    engine, query = engine_of(request), query_of(request, MapQuery)
+    page = await run_in_threadpool(engine.item_map, limit=query.limit, offset=query.offset, fields=query.field_names)
+    return json_response(MapReply.of(page, offset=query.offset))
