@@ -1,8 +1,9 @@
 """The nightly job against the number of events: time and memory of each step, and what `recsys doctor` forecast.
 
     python benchmarks/scale.py --events 1,2,5
+    python benchmarks/scale.py --events 5 --items 1000000 --set model.auto=true
 
-Writes a synthetic log of the given millions of events (50 per user, one item per 250 events), asks
+Writes a synthetic log of the given millions of events (50 per user, one item per 250 events or --items), asks
 `recsys doctor CONFIG --json`, runs `recsys run CONFIG` as another process, and starts the service on the result.
 A step's memory is the kernel's high-water mark of that process (VmHWM), which is reset when a step ends; its CPU time
 counts all threads. Prints a Markdown table and draws --plot. Linux only, because it reads /proc.
@@ -11,6 +12,7 @@ counts all threads. Prints a Markdown table and draws --plot. Linux only, becaus
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +30,8 @@ from recsys.data.synthetic import write_synthetic_log
 
 MILLION, MIB, GIB = 10**6, 2**20, 2**30
 STEPS = ("prepare", "evaluate", "train", "index", "publish")
+END_OF_STEP = re.compile(rf"(?:\S+Z )?({'|'.join(STEPS)}) ")
+"""A line of standard error that tells what a step did; progress is indented. Both may begin with the time."""
 CONFIG = """\
 [log]
 paths = ["events/*.csv"]
@@ -116,15 +120,16 @@ class Watched:
         (self._folder / "clear_refs").write_text("5")
 
 
-def run_job(config: Path) -> dict[str, tuple[float, float, int]]:
+def run_job(config: Path, sets: Sequence[str]) -> dict[str, tuple[float, float, int]]:
     """Wall-clock seconds, CPU seconds and peak of each step of one `recsys run`, from the lines it prints."""
-    child = Watched(["pipelines", "run", str(config), "--json"])
+    child = Watched(["pipelines", "run", str(config), "--json", *sets])
     found: dict[str, tuple[float, float, int]] = {}
     started, used, said = time.perf_counter(), 0.0, ""
     for line in child.process.stderr or ():
         said += line
-        step = line.split(maxsplit=1)[0] if line.strip() else ""
-        if step in STEPS and line.startswith(step):
+        if (ended := END_OF_STEP.match(line)) is not None:
+            step = ended[1]
+            print(line, end="", file=sys.stderr, flush=True)
             now, cpu = time.perf_counter(), child.cpu_seconds()
             found[step] = (now - started, cpu - used, child.peak())
             child.reset()
@@ -147,24 +152,24 @@ def run_service(store: Path) -> tuple[float, float, int]:
     return result
 
 
-def forecast(config: Path) -> tuple[dict[str, Any], float]:
+def forecast(config: Path, sets: Sequence[str]) -> tuple[dict[str, Any], float]:
     """What `recsys doctor` says of the job, and how long it took to say it."""
     started = time.perf_counter()
-    command = [sys.executable, "-P", "-m", "pipelines", "doctor", str(config), "--json"]
+    command = [sys.executable, "-P", "-m", "pipelines", "doctor", str(config), "--json", *sets]
     tree: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return tree, time.perf_counter() - started
 
 
-def measure(events: int, folder: Path) -> Run:
-    """Make a log of `events`, forecast, run and serve it."""
-    config = folder / "pipeline.toml"
-    n_users, n_items = max(100, events // 50), max(200, events // 250)
+def measure(events: int, folder: Path, *, n_items: int, settings: Sequence[str]) -> Run:
+    """Make a log of `events`, forecast, run and serve it. `settings`: KEY=VALUE, beside CONFIG."""
+    config, sets = folder / "pipeline.toml", [f"--set={each}" for each in settings]
+    n_users = max(100, events // 50)
     write_synthetic_log(folder, n_users=n_users, n_items=n_items, n_events=events, seed=1, compress=False)
     config.write_text(CONFIG, encoding="utf-8")
-    said, doctor_seconds = forecast(config)
+    said, doctor_seconds = forecast(config, sets)
     memory = said["memory"]
     expected = {tree["step"]: tree for tree in (*memory["steps"], memory["service"])}
-    took = {**run_job(config), "service": run_service(folder / "store")}
+    took = {**run_job(config, sets), "service": run_service(folder / "store")}
     steps = {
         step: Measured(*figures, expected[step]["peak"], expected[step].get("seconds"))
         for step, figures in took.items()
@@ -222,6 +227,8 @@ def main() -> None:
     """Read the arguments, measure every size, print and draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", default="1,2,5,10,20,50", help="millions, separated by commas")
+    parser.add_argument("--items", type=int, help="of every log; default: one per 250 events, at least 200")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the job")
     parser.add_argument("--plot", type=Path, default=Path(__file__).with_suffix(".svg"))
     parser.add_argument(
         "--folder", type=Path, help="where the logs are written and removed; default: a temporary one"
@@ -230,8 +237,10 @@ def main() -> None:
     runs = []
     for millions in map(float, options.events.split(",")):
         folder = Path(tempfile.mkdtemp(dir=options.folder))
+        events = round(millions * MILLION)
+        n_items = options.items or max(200, events // 250)
         try:
-            runs.append(measure(round(millions * MILLION), folder))
+            runs.append(measure(events, folder, n_items=n_items, settings=options.set))
         finally:
             shutil.rmtree(folder)
         print(f"{millions:g} M events: {runs[-1].job}", file=sys.stderr, flush=True)
