@@ -41,7 +41,8 @@ def grid(**values: tuple[Any, ...]) -> tuple[Settings, ...]:
 
 
 DENSE, SMALL = 12_000, 5_000
-"""Items up to which a dense matrix of items by items, or a model that needs minutes per thousand items, is fitted."""
+"""Items up to which a model is fitted that makes a dense matrix of items by items or lists one user at a time, and
+one that needs minutes per thousand items."""
 
 PEERS: dict[str, Peer] = {
     "implicit-defaults": Peer("implicit", "ALS with its defaults, log weights", fit_implicit_als),
@@ -49,7 +50,7 @@ PEERS: dict[str, Peer] = {
         "implicit",
         "ALS, log weights",
         fit_implicit_als,
-        grid(alpha=(2, 10, 40), regularization=(5, 20, 80)),
+        grid(alpha=(2, 10, 40), regularization=(5, 20, 80)) + grid(factors=(512,), alpha=(40,), regularization=(5,)),
         {"factors": 256, "iterations": 10},
     ),
     "implicit-bm25": Peer("implicit", "item k-NN, BM25", fit_implicit_bm25, grid(K=(20, 100), B=(0.2, 0.75))),
@@ -57,7 +58,7 @@ PEERS: dict[str, Peer] = {
         "irspack",
         "iALS",
         fit_irspack("IALSRecommender"),
-        grid(alpha0=(0.03, 0.1, 0.3), reg=(0.003, 0.01)),
+        grid(alpha0=(0.03, 0.1, 0.3), reg=(0.003, 0.01)) + grid(n_components=(512,), alpha0=(0.03,), reg=(0.003,)),
         {"n_components": 128},
     ),
     "irspack-ease": Peer(
@@ -86,6 +87,7 @@ PEERS: dict[str, Peer] = {
         fit_lenskit("lenskit.als", "ImplicitMFScorer"),
         grid(weight=(2, 10, 40), regularization=(5,)),
         {"embedding_size": 64},
+        most_items=DENSE,
     ),
     "lenskit-knn": Peer(
         "lenskit",
@@ -93,6 +95,7 @@ PEERS: dict[str, Peer] = {
         fit_lenskit("lenskit.knn", "ItemKNNScorer"),
         grid(max_nbrs=(20, 100)),
         {"feedback": "implicit", "save_nbrs": 500},
+        most_items=DENSE,
     ),
     "lenskit-ease": Peer(
         "lenskit",
