@@ -9,6 +9,7 @@ from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_solver.sizes import block_entries
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.fold_in import KEPT_BYTES, STACK_BYTES
+from recsys.models.factors.glove import GloveConfig
 from recsys.models.factors.spectral import OVERSAMPLING, ROWS_AT_ONCE
 from recsys.models.neighbours.blend import SAMPLED
 from recsys.models.neighbours.ease import needed_bytes
@@ -93,7 +94,8 @@ def _estimated_phase(shape: Shape, model: FactorModelConfig) -> Phase:
     """An estimate for every model but ALS: two copies of the matrix, the vectors, the solver's copies of them."""
     copies = Term.of("copies of the matrix", 2 * matrix_bytes(shape))
     vectors = Term.of("vectors, and the solver's copies", 3 * vectors_bytes(shape, model))
-    return Phase(model.algorithm, (copies, vectors))
+    pairs = (_glove_pairs(shape, model.pairs),) if isinstance(model, GloveConfig) else ()
+    return Phase(model.algorithm, (copies, vectors, *pairs))
 
 
 def spectral_phases(shape: Shape, model: AlsConfig) -> list[Phase]:
@@ -161,6 +163,11 @@ def _dense(shape: Shape, factors: int) -> list[Term]:
     return [sparse, Term.of("dense vectors", 4 * factors * (2 * shape.users + 2 * shape.items))]
 
 
+def _glove_pairs(shape: Shape, pairs: int) -> Term:
+    """A pair stands in two rows: as found, in the symmetric matrix, and with its weight and logarithm."""
+    return Term.of("pairs of items", 60 * min(pairs, shape.items) * shape.items + _BLOCK)
+
+
 def _svd(shape: Shape) -> list[Term]:
     return _dense(shape, max(1, min(512, min(shape.users, shape.items) // 10)) + 32)
 
@@ -173,5 +180,6 @@ _TERMS: dict[str, Callable[[Shape], list[Term]]] = {
     "ease": _ease,
     "bpr": lambda shape: _dense(shape, 129),
     "svd": _svd,
+    "glove": lambda shape: [*_dense(shape, 64), _glove_pairs(shape, GloveConfig().pairs)],
     "item2vec": lambda shape: [Term.of("histories and vectors", 24 * shape.entries + 8 * 64 * shape.items)],
 }

@@ -90,6 +90,7 @@ _BASELINES: dict[str, Callable[[JobSize], float]] = {
     "ease": lambda size: (1 + most_values(size.n_items)) * _PER_CUBE * float(size.n_items) ** 3,
     "bpr": lambda size: 100 * 3e-7 * size.entries,
     "svd": lambda size: 6e-7 * size.entries,
+    "glove": lambda size: _PER_CO_OCCURRENCE * size.co_occurrences + 4e-3 * size.n_items,
     "item2vec": lambda size: 10 * 6e-6 * size.entries,
 }
 

@@ -3,10 +3,12 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from recsys.content.encoder import Encoded, Problems
+from recsys.content.texts import text_columns
 from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
@@ -72,3 +74,8 @@ def histories_of(histories: InteractionMatrix | None, source_name: str) -> Inter
     if histories is None or histories.csr.nnz == 0:
         raise DataError(f"content {source_name!r}: learns from histories, but there are none")
     return histories
+
+
+def read_columns(items: Items, config: Any) -> tuple[str, ...]:
+    """What an encoder reads that learns from texts or, by `config.on`, from histories: no column then."""
+    return () if config.on == "histories" else text_columns(items, config.columns)

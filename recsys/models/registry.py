@@ -19,6 +19,7 @@ from recsys.models.factors.als_model import ALS
 from recsys.models.factors.bpr import BPR
 from recsys.models.factors.config import FactorModelConfig, IterativeConfig, WarmStartConfig
 from recsys.models.factors.embeddings import Embeddings
+from recsys.models.factors.glove import GLOVE
 from recsys.models.factors.item2vec import ITEM2VEC
 from recsys.models.factors.model import FactorModel, FactorRecommender, OnIteration
 from recsys.models.factors.model_file import read_model_file
@@ -47,6 +48,7 @@ ALGORITHMS: dict[str, Algorithm | Baseline] = {
     "bpr": BPR,
     "svd": SVD,
     "item2vec": ITEM2VEC,
+    "glove": GLOVE,
 }
 """Any of them may be a baseline; an `Algorithm` may also be `model.algorithm`."""
 

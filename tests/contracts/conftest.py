@@ -43,6 +43,7 @@ SMALL = {
     "bpr": {"factors": 5, "iterations": 10},
     "svd": {"factors": 4},
     "item2vec": {"factors": 4, "epochs": 2},
+    "glove": {"factors": 4, "sweeps": 3},
 }
 """Settings under which a fit takes no time."""
 

@@ -160,7 +160,7 @@ def test_the_algorithm_decides_the_defaults(tmp_path):
     found = {
         name: parse_config(tree(model={"algorithm": name}), base=tmp_path).model.factors for name in publishable()
     }
-    assert found == {"als": 128, "bpr": 128, "svd": 512, "item2vec": 64}
+    assert found == {"als": 128, "bpr": 128, "svd": 512, "item2vec": 64, "glove": 64}
     assert parse_config(tree(), base=tmp_path).model.algorithm == "als"
 
 
@@ -183,7 +183,7 @@ def test_every_mistake_is_told(tmp_path):
             "model",
             "algorithm",
             "svdd",
-            ["got 'svdd'", "any of als, bpr, svd, item2vec; did you mean 'svd'?"],
+            ["got 'svdd'", "any of als, bpr, svd, item2vec, glove; did you mean 'svd'?"],
         ),
         ("model", "algorithm", "ease", ["got 'ease'", "it can only be a baseline"]),
         ("model", "algorithm", 3, ["got 3", "expected any of als"]),

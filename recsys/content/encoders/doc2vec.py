@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from recsys.content.encoder import Encoded, EncoderKind
-from recsys.content.history_vectors import HistoryVectors, histories_of
+from recsys.content.history_vectors import HistoryVectors, histories_of, read_columns
 from recsys.content.pooling import text_problems
 from recsys.content.sentences import LONGEST, Sentences, TrainedConfig, check_gensim, train, unavailable
 from recsys.content.texts import text_columns, texts_of
@@ -142,6 +142,7 @@ class _Tagged:
 DOC2VEC = EncoderKind(
     Doc2vecConfig,
     fit_doc2vec,
+    reads=read_columns,
     learns_from_histories=lambda config: config.on == "histories",
     unavailable=unavailable,
 )

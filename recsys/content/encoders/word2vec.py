@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from recsys.content.encoder import EncoderKind
-from recsys.content.history_vectors import STATE, HistoryVectors, histories_of
+from recsys.content.history_vectors import STATE, HistoryVectors, histories_of, read_columns
 from recsys.content.pooled_words import PooledWords, PoolingConfig, fit_pooling
 from recsys.content.sentences import Sentences, TrainedConfig, check_gensim, train, unavailable
 from recsys.content.texts import text_columns, texts_of
@@ -80,6 +80,7 @@ WORD2VEC = EncoderKind(
     fit_word2vec,
     _load,
     reads_text=True,
+    reads=read_columns,
     learns_from_histories=lambda config: config.on == "histories",
     unavailable=unavailable,
 )

@@ -50,6 +50,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "bpr": {"factors": 8, "iterations": 30},
     "svd": {"factors": 8},
     "item2vec": {"factors": 8, "epochs": 5},
+    "glove": {"factors": 8},
     "toy": {"power": 0.5},
 }
 

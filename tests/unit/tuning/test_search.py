@@ -210,6 +210,7 @@ class TestEveryAlgorithm:
             "als": {"threads": 1, "weighting": "log", "start": "spectral", "neighbours": 0},
             "bpr": {"iterations": 20, "factors": 8},
             "item2vec": {"epochs": 2, "factors": 8},
+            "glove": {"sweeps": 3, "factors": 8},
         }
         model = model_config({"algorithm": algorithm, "factors": 12, **small.get(algorithm, {})})
         start = config.model_copy(update={"model": model})

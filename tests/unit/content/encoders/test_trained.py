@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(unavailable() is not None, reason="the extra `te
 
 ON_TEXT = ["word2vec", "fasttext", "doc2vec"]
 SEALED = ["word2vec", "fasttext"]
-ON_HISTORIES = ["word2vec", "doc2vec"]
+ON_HISTORIES = ["word2vec", "doc2vec"]  # glove is in test_glove.py
 SMALL = {"dimension": 12, "epochs": 30, "sample": 0}
 
 
@@ -133,6 +133,12 @@ def test_which_encoders_learn_from_histories():
         configs = [content_config({"encoder": name, "on": on}) for on in ("text", "histories")]
         assert [ENCODERS[name].learns_from_histories(config) for config in configs] == [False, True]
     assert ENCODERS["doc2vec"].load is None
+
+
+@pytest.mark.parametrize("name", ON_HISTORIES)
+def test_on_histories_no_column_is_read(name, topics, groups):
+    configs = [content_config({"encoder": name, "on": on}) for on in ("text", "histories")]
+    assert [ENCODERS[name].reads(topics, config) for config in configs] == [("title",), ()]
 
 
 def test_doc2vec_in_the_service_is_refused(topics, tmp_path):
