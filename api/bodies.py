@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from api.errors import BodyTooLargeError, SlowBodyError
-from api.queries import COMPARED_BY, EXCLUDE_SEEN, FilterText
+from api.queries import COMPARED_BY, EXCLUDE_SEEN, NEW_SHARE, FilterText
 from recsys.engine import Event, Question
 from recsys.engine.comparison import By
 from recsys.engine.ids import MAX_ID_BYTES
@@ -104,6 +104,7 @@ class QuestionBody(ProfileBody):
     diversity: float = Field(
         0.0, ge=0, le=1, description="0: the best items; 1: items as unlike each other as possible"
     )
+    new_share: float | None = Field(None, ge=0, le=1, description=NEW_SHARE)
     explain: bool = Field(False, description="list each item's reasons")
     strict: bool = Field(False, description="an error instead of a fallback, a short list or unknown items")
     fields: FieldNames = []
@@ -120,6 +121,7 @@ class QuestionBody(ProfileBody):
             exclude=tuple(self.exclude),
             boosts=self.boosts,
             diversity=self.diversity,
+            new_share=self.new_share,
             explain=self.explain,
             strict=self.strict,
             fields=tuple(self.fields),

@@ -70,6 +70,9 @@ class Metrics:
         self._short = Counter(
             "recsys_short_lists", "Lists of fewer items than asked for", ["kind"], registry=registry
         )
+        self._new = Counter(
+            "recsys_new_items_listed", "New items in lists for users, which had none in training", registry=registry
+        )
         self._reloads = Counter("recsys_reloads", "Attempts to load a version", ["result"], registry=registry)
         self._checks = Counter(
             "recsys_recall_checks", "Lists sampled to be checked", _CHECK_LABELS, registry=registry
@@ -100,6 +103,10 @@ class Metrics:
         self._lists.labels(kind, user_status or "none").inc()
         if is_short:
             self._short.labels(kind).inc()
+
+    def count_new_items(self, n_items: int) -> None:
+        """Count the new items of a list for a user."""
+        self._new.inc(n_items)
 
     def count_reload(self, *, ok: bool) -> None:
         """Count an attempt to load a version."""

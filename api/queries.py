@@ -114,10 +114,15 @@ class SimilarQuery(ListQuery):
     by: By = Field("behaviour", description=COMPARED_BY)
 
 
+NEW_SHARE = "share of the places that is kept for new items, rounded up; if unset, that of the version"
+"""Description of `new_share`."""
+
+
 class RecommendationQuery(ListQuery):
     """The query of a user's list."""
 
     exclude_seen: bool | None = Field(None, description=EXCLUDE_SEEN)
+    new_share: float | None = Field(None, ge=0, le=1, description=NEW_SHARE)
 
 
 def _whole_from(low: int, high: int) -> BeforeValidator:

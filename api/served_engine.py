@@ -18,6 +18,7 @@ from recsys.engine import Answer, CandidateAnswer, Engine, Event, ItemView, Ques
 from recsys.engine.comparison import By
 from recsys.engine.filters import filter_parser
 from recsys.engine.item_map import MapPage
+from recsys.engine.new_items import n_new
 
 AnyAnswer: TypeAlias = Answer | CandidateAnswer | UserAnswer
 OfferCheck: TypeAlias = Callable[[RecallCheck], None]
@@ -177,6 +178,7 @@ class ServedEngine:
     def _counted_recommendation(self, question: Question, answer: Answer) -> Answer:
         unexplained = replace(question, explain=False) if question.explain else question
         self._offer("recommendations", answer, partial(_ask_exactly, partial(_ask, unexplained), self._engine))
+        self._metrics.count_new_items(n_new(answer.items))
         return self._counted("recommendations", answer)
 
     def _counted(self, kind: ListKind, answer: _AnyAnswer) -> _AnyAnswer:

@@ -29,6 +29,7 @@ async def get_recommendations(request: Request) -> Response:
         user_id=user_id,
         k=query.k,
         exclude_seen=query.exclude_seen,
+        new_share=query.new_share,
         filter=query.filter,
         fields=query.field_names,
     )

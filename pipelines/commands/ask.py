@@ -47,6 +47,12 @@ def recommend(
         typer.Option("--boost", metavar="ITEM=FACTOR", help="multiply an item's score; can be repeated"),
     ] = None,
     diversity: Annotated[float, typer.Option("--diversity", help="0 to 1: how different the items are")] = 0.0,
+    new_share: Annotated[
+        float | None,
+        typer.Option(
+            "--new-share", help="0 to 1: share of the places kept for new items; by default that of the version"
+        ),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="show which items of the history led to each")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="fail instead of a fallback or a short list")] = False,
     as_json: Json = False,
@@ -67,6 +73,7 @@ def recommend(
         exclude=tuple(exclude or ()),
         boosts=dict(_boost(text) for text in boost or ()),
         diversity=diversity,
+        new_share=new_share,
         explain=explain,
         strict=strict,
     )

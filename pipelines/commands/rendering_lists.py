@@ -28,15 +28,15 @@ def answer_tree(answer: "Answer", **asked: object) -> dict[str, Any]:
 
 def _without_none(tree: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in tree.items() if value is not None}
-    if "reasons" in kept:
-        kept["reasons"] = [_without_none(reason) for reason in kept["reasons"]]
+    for name in kept.keys() & {"reasons", "like"}:
+        kept[name] = [_without_none(each) for each in kept[name]]
     return kept
 
 
 def answer(answer: "Answer", title: str) -> None:
     """A ranked list, with its reasons if there are any, and its warnings."""
     status = f" ({answer.user_status})" if answer.user_status else ""
-    explained = any(item.reasons is not None for item in answer.items)
+    explained = any(item.reasons is not None or item.like for item in answer.items)
     shown = table(f"{title}{status}", "#", "item", "title", "score", *(["because of"] if explained else []))
     for item in answer.items:
         because = [escape(_because(item))] if explained else []
@@ -55,10 +55,11 @@ def _title(item: "Ranked") -> str:
 def _because(item: "Ranked") -> str:
     """The contributions to the score, as shares of it if it is positive."""
     named = [(reason.title or reason.item_id, reason.contribution) for reason in item.reasons or ()]
-    parts = [*named, ("the rest", item.rest or 0.0)]
+    parts = [*named, ("the rest", item.rest or 0.0)] if item.reasons is not None else []
+    like = [f"like {like.title or like.item_id}, by {' and '.join(like.by)}" for like in item.like or ()]
     if item.score <= 0:
-        return ", ".join(f"{name} {part:+.4f}" for name, part in parts)
-    return ", ".join(f"{name} {round(100 * part / item.score)} %" for name, part in parts)
+        return ", ".join([*like, *(f"{name} {part:+.4f}" for name, part in parts)])
+    return ", ".join([*like, *(f"{name} {round(100 * part / item.score)} %" for name, part in parts)])
 
 
 def users_tree(answer: "UserAnswer") -> dict[str, Any]:

@@ -122,6 +122,17 @@ def session_weight_of(manifest: Manifest) -> float:
     return float(weight) if isinstance(weight, int | float) and weight > 0 else 1.0
 
 
+def new_share_of(manifest: Manifest) -> tuple[float, float]:
+    """`cold_start.new_share` and `cold_start.new_min_score` of the version; 0 and 0.5 by default."""
+    cold_start = manifest.config.get("cold_start")
+    told = cold_start if isinstance(cold_start, dict) else {}
+    share, least = told.get("new_share", 0), told.get("new_min_score", 0.5)
+    return (
+        float(share) if isinstance(share, int | float) and 0 <= share <= 1 else 0.0,
+        float(least) if isinstance(least, int | float) and 0 <= least <= 1 else 0.5,
+    )
+
+
 def new_manifest(files: dict[str, FileDigest], facts: VersionFacts) -> Manifest:
     """The manifest of `files` as of now. Raises ArtifactError if a fact has no JSON form."""
     try:

@@ -28,6 +28,15 @@ class Reason:
     contribution: float
 
 
+@dataclass(frozen=True)
+class Like:
+    """An item that a new item is like; `by`: the attributes, or the sources of content, that make them alike."""
+
+    item_id: str
+    title: str | None
+    by: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """One place of a list. `rank` starts at 1; `title` is None if unknown.
@@ -38,6 +47,7 @@ class Ranked:
     score, largest first, and `rest`, what everything else adds; contributions and rest sum to `score`.
     If fields were asked for: `attributes`, the item's known ones of these.
     `new`: True if the item had no users in training, and its vector was made from what is known of it; else None.
+    `like`: if reasons were asked for and the item is new, the items whose content is nearest (`Likeness`).
     """
 
     item_id: str
@@ -48,6 +58,7 @@ class Ranked:
     rest: float | None = None
     attributes: Mapping[str, object] | None = None
     new: Literal[True] | None = None
+    like: tuple[Like, ...] | None = None
 
     def __repr__(self) -> str:
         """Without what is not known or was not asked for."""

@@ -20,6 +20,8 @@ from recsys.engine.item_map import ItemMap, MapPage
 from recsys.engine.list_builder import ListBuilder
 from recsys.engine.neighbours import Neighbours
 from recsys.engine.new_items import NewItems
+from recsys.engine.new_places import NewPlaces
+from recsys.engine.new_share import Today, utc_today
 from recsys.engine.question import (
     MAX_CANDIDATES,
     MAX_COMPARED,
@@ -45,10 +47,12 @@ class Engine:
     Ids are texts, ints or numpy ints (taken as their digits); lists of ids any list, array or column of them.
     Every public method raises InvalidRequestError for a k outside 1 to 1000, for one text in the place of a list, and
     for an id of another kind, empty, longer than 256 bytes or not encodable in UTF-8.
+    `today`: the day, by default in UTC, on which it depends which new items are at the places kept for them.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, *, today: Today = utc_today) -> None:
         self._bundle = bundle
+        self._today = today
         self._profiles = UserProfiles(bundle)
         self._ranker = Ranker(bundle)
         self._new = NewItems.of(bundle)
@@ -75,8 +79,13 @@ class Engine:
 
     def _use(self, selection: Selection) -> None:
         self._selection = selection
+        self._places = NewPlaces(self._bundle, self._new, self._ranker, selection, self._today)
         self._lists = ListBuilder(
-            self._bundle, profiles=self._profiles, ranker=self._ranker, selection=selection, new=self._new
+            self._bundle,
+            profiles=self._profiles,
+            ranker=self._ranker,
+            selection=selection,
+            places=self._places,
         )
 
     @property
@@ -138,24 +147,25 @@ class Engine:
         """Every user's list, `batch` users at a time: all of `user_ids`, then `folded_user_ids`.
 
         `filter`: a condition on the items' attributes. Yields user ids (n,) and their TopK (n, k) with positions in
-        `item_ids`: what `ask` would answer. Raises FilterError.
+        `item_ids`: what `ask` would answer. If places are kept for new items (`cold_start.new_share`), the scores of
+        these may be lower than those behind them. Raises FilterError.
         """
-        k, question = check_k(k), Question(filter=filter)
+        k, question = check_k(k), Question(k=check_k(k), filter=filter)
         eligible, excludes_seen = self._selection.eligible(question), self._selection.excludes_seen(question)
 
         def ranked(group: UserGroup, start: int) -> tuple[list[str], TopK]:
             rows = slice(start, start + batch)
             left_out = group.left_out[rows]
             exclude = left_out if excludes_seen else empty_csr(left_out.shape)
+            vectors, counts = group.vectors(rows), presence(group.history[rows])
             found = self._ranker.rank(
-                group.vectors(rows),
-                k,
-                counts=presence(group.history[rows]),
-                exclude=exclude,
-                search=eligible.search,
-                allowed=eligible.allowed,
+                vectors, k, counts=counts, exclude=exclude, search=eligible.search, allowed=eligible.allowed
             )
-            return group.users.ids[rows].to_pylist(), found
+            user_ids = group.users.ids[rows].to_pylist()
+            if self._places.n_kept(question):
+                pools = self._places.pools(vectors, counts=counts, exclude=exclude, eligible=eligible)
+                found = self._places.fill_all(question, user_ids, found, pools=pools, vectors=vectors)
+            return user_ids, found
 
         for group in self._profiles.groups():
             yield from map_blas(partial(ranked, group), range(0, len(group.users), batch))

@@ -21,7 +21,7 @@ from recsys.engine.answers import (
     short_list,
     with_fields,
 )
-from recsys.engine.new_items import NewItems
+from recsys.engine.new_places import NewPlaces
 from recsys.engine.post_processing import boosted, diversified, explain, pool_size
 from recsys.engine.question import Question
 from recsys.engine.ranking import Ranker, storing
@@ -56,13 +56,20 @@ class ListBuilder:
     """Answers questions from one bundle. Immutable: any number of threads may ask at once."""
 
     def __init__(
-        self, bundle: Bundle, *, profiles: UserProfiles, ranker: Ranker, selection: Selection, new: NewItems
+        self,
+        bundle: Bundle,
+        *,
+        profiles: UserProfiles,
+        ranker: Ranker,
+        selection: Selection,
+        places: NewPlaces,
     ) -> None:
         self._bundle = bundle
-        self._new = new
+        self._new, self._places = places.new, places
         self._profiles = profiles
         self._ranker = ranker
         self._selection = selection
+        self._likeness = selection.likeness
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
         """An answer to each question, in the order asked; no question changes the answer to another.
@@ -74,7 +81,8 @@ class ListBuilder:
         groups: defaultdict[object, list[tuple[int, ResolvedQuestion]]] = defaultdict(list)
         for at, resolved in enumerate(self._resolve_all(questions)):
             question = resolved.question
-            groups[resolved.n_candidates, question.filter, question.include].append((at, resolved))
+            keeps_places = self._places.n_kept(question) > 0
+            groups[resolved.n_candidates, question.filter, question.include, keeps_places].append((at, resolved))
         answers: dict[int, Answer] = {}
         for group in groups.values():
             places, alike = zip(*group, strict=True)
@@ -109,26 +117,56 @@ class ListBuilder:
         """Answers to questions that look at the same number of candidates, found among the same items."""
         eligible, n_items = alike[0].eligible, len(self._bundle.items.ids)
         profiles = [resolved.profile for resolved in alike]
+        vectors = np.stack([profile.vector for profile in profiles])
+        counts = storing(
+            [profile.history[0] for profile in profiles], n_items, [profile.counts for profile in profiles]
+        )
+        exclude = storing([resolved.excluded for resolved in alike], n_items)
         top = self._ranker.rank(
-            np.stack([profile.vector for profile in profiles]),
+            vectors,
             alike[0].n_candidates,
-            counts=storing(
-                [profile.history[0] for profile in profiles], n_items, [profile.counts for profile in profiles]
-            ),
-            exclude=storing([resolved.excluded for resolved in alike], n_items),
+            counts=counts,
+            exclude=exclude,
             search=eligible.search,
             allowed=eligible.allowed,
         )
-        return [self._build(resolved, *top.row(row)) for row, resolved in enumerate(alike)]
+        if not self._places.n_kept(alike[0].question):
+            return [self._build(resolved, *top.row(row)) for row, resolved in enumerate(alike)]
+        pools = self._places.pools(vectors, counts=counts, exclude=exclude, eligible=eligible)
+        return [
+            self._build(resolved, *top.row(row), pool=pool)
+            for row, (resolved, pool) in enumerate(zip(alike, pools, strict=True))
+        ]
 
-    def _build(self, resolved: ResolvedQuestion, indices: Indices, scores: Floats) -> Answer:
-        """The answer made of the candidates at `indices`, int32 (n,), best first, with their scores float32 (n,)."""
+    def _build(
+        self,
+        resolved: ResolvedQuestion,
+        indices: Indices,
+        scores: Floats,
+        *,
+        pool: tuple[Indices, Floats] | None = None,
+    ) -> Answer:
+        """The answer made of the candidates at `indices`, int32 (n,), best first, with their scores float32 (n,).
+
+        `pool`: the new items that take turns at the kept places, if there are any.
+        """
         question, profile = resolved.question, resolved.profile
         indices, scores, multiplier = self._post_processed(resolved, indices, scores)
+        filled = None
+        if pool is not None:
+            listed, is_fallback = (indices, scores, multiplier), profile.status == "fallback"
+            (indices, scores, multiplier), filled = self._places.fill(
+                question, listed, pool, boosts=resolved.boosts, is_fallback=is_fallback
+            )
         items = self._new.marked(ranked(self._bundle.items, indices, scores), indices)
         items = with_fields(items, self._bundle.items, indices, question.fields)
         if question.explain and profile.status != "fallback":
             items = self._explained(items, profile, indices=indices, multiplier=multiplier)
+        if question.explain and len(self._new):
+            items = tuple(
+                replace(item, like=self._likeness.of(at, profile.history[0])) if item.new else item
+                for item, at in zip(items, indices.tolist(), strict=True)
+            )
         unknown = [UNKNOWN_ITEMS.format(len(resolved.unknown_items))] if resolved.unknown_items else []
         short = [short_list(len(items), self._limits(resolved))] if len(items) < question.k else []
         answer = Answer(
@@ -137,7 +175,7 @@ class ListBuilder:
             user_status=profile.status,
             requested=question.k,
             items=items,
-            warnings=(*unknown, *profile.warnings, *short),
+            warnings=(*unknown, *profile.warnings, *self._places.warnings(question, filled), *short),
             unknown_items=resolved.unknown_items,
         )
         if question.strict:

@@ -71,6 +71,8 @@ class Question:
     `exclude`: these may not. `boosts`: a factor per item id, which multiplies the item's score; a factor above 1
     always lifts an item, below 1 always lowers it, because a score below zero is divided instead. `diversity`: from
     0 to 1, how much an item counts for being unlike those before it (`diversified`).
+    `new_share`: from 0 to 1, the share of the list's places that is kept for new items (`NewPlaces`); None for that
+    of the version (`cold_start.new_share`).
     `explain`: give each item its reasons. `fields`: list each item with its attributes of these names.
     `strict`: raise instead of warn if the answer would be a fallback or short, or if the question names
     unknown items.
@@ -88,6 +90,7 @@ class Question:
     exclude: tuple[str, ...] = ()
     boosts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     diversity: float = 0.0
+    new_share: float | None = None
     explain: bool = False
     strict: bool = False
     fields: tuple[str, ...] = ()
@@ -117,6 +120,8 @@ class Question:
         if self.user_id is not None:
             check_id(self.user_id, "user_id")
         check_number(self.diversity, "diversity", 0, 1)
+        if self.new_share is not None:
+            check_number(self.new_share, "new_share", 0, 1)
         if self.include is not None and not self.include:
             raise InvalidRequestError("include: holds no id; leave it out if every item may be listed")
         check_ids(self.include or (), "include", MAX_LISTED)

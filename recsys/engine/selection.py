@@ -14,6 +14,8 @@ from recsys.data.arrays import Floats, Indices
 from recsys.engine.comparison import By, Comparison
 from recsys.engine.comparisons import Comparisons
 from recsys.engine.filters import FilterCache, Mask, SearchCache
+from recsys.engine.likeness import Likeness
+from recsys.engine.new_items import NewItems
 from recsys.engine.question import Question
 from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.search import ItemSearch
@@ -44,6 +46,9 @@ class Selection:
         self._gather = partial(_scoring_vectors, embeddings)
         self._searches = SearchCache(bundle.index, self._gather, factors=embeddings.factors)
         self._comparisons = Comparisons(bundle)
+        self.likeness = Likeness(bundle, self._comparisons)
+        """What new items are like."""
+        self._new_search: list[ItemSearch] = []
         self._is_exact = False
         self._excludes_seen = excludes_seen(bundle.manifest)
 
@@ -61,6 +66,23 @@ class Selection:
         if question.filter is None or mask is None:
             return self._searched(EligibleItems(self._bundle.index))
         return self._searched(EligibleItems(self._searches.for_filter(question.filter, mask), mask))
+
+    def among_new(self, eligible: EligibleItems, new: NewItems) -> ItemSearch:
+        """A search among the `new` items that are `eligible`."""
+        if eligible.allowed is None:
+            search: ItemSearch = self._among_all_new(new)
+        else:
+            search = self._among(eligible.allowed & new.mask)
+        return search.exact if self._is_exact else search
+
+    def _among_all_new(self, new: NewItems) -> ItemSearch:
+        """Made once: the vectors of all new items are gathered."""
+        if not self._new_search:
+            self._new_search.append(self._among(new.mask))
+        return self._new_search[0]
+
+    def _among(self, mask: Mask) -> ItemSearch:
+        return selective(self._bundle.index, self._gather, mask, factors=self._bundle.model.embeddings.factors)
 
     def comparison(self, by: By) -> Comparison:
         """How items are compared `by` something. Raises NoContentError."""
@@ -117,8 +139,7 @@ class Selection:
         listed, unknown = self.positions(include)
         allowed = np.zeros(len(self._bundle.items.ids), np.bool_)
         allowed[listed] = True if mask is None else mask[listed]
-        factors = self._bundle.model.embeddings.factors
-        return EligibleItems(selective(self._bundle.index, self._gather, allowed, factors=factors), allowed, unknown)
+        return EligibleItems(self._among(allowed), allowed, unknown)
 
     def _searched(self, eligible: EligibleItems) -> EligibleItems:
         return replace(eligible, search=eligible.search.exact) if self._is_exact else eligible

@@ -55,3 +55,13 @@ def test_a_version_without_content_gives_a_named_answer(without_content):
         without_content.send("POST", "/v1/items:search", json={"text": "dune"}),
     ):
         assert (reply.status_code, reply.json()["code"]) == (409, "no_content")
+
+
+def test_places_for_new_items_are_asked_for_by_share(service):
+    """This version has no new items, which a warning says."""
+    found = service.get("/v1/users/ada/recommendations?k=2&new_share=0.5").json()
+    (warning,) = [each for each in found["warnings"] if "new items" in each]
+    posted = service.send("POST", "/v1/recommendations", json={"user_id": "ada", "k": 2, "new_share": 0.5}).json()
+    assert warning in posted["warnings"]
+    for share in ("2", "-1", "nan", "some"):
+        assert service.get(f"/v1/users/ada/recommendations?new_share={share}").status_code == 422

@@ -89,9 +89,10 @@ def test_headers_are_documented(schema_with_admin):
 def test_what_is_left_out_of_a_reply_is_neither_required_nor_null(schema):
     schemas = schema["components"]["schemas"]
     for name, optional in {
-        "Ranked": {"title", "reasons", "rest", "attributes", "new"},
+        "Ranked": {"title", "reasons", "rest", "attributes", "new", "like"},
         "Candidate": {"title", "score", "new"},
         "Reason": {"title"},
+        "Like": {"title"},
         "User": {"id"},
         "Recommendations": {"unknown_items"},
         "ItemReply": {"title", "new"},

@@ -35,4 +35,18 @@ class ColdStartConfig(Section):
     pseudo_users: float = Field(
         5.0, ge=1, description="users that a new item counts as having where scores follow popularity"
     )
+    new_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the places of each list that is kept for new items, rounded up; a request may ask for "
+        "another. Items that have turns get them, so that all are shown (docs/api.md)",
+    )
+    new_min_score: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="a new item gets a kept place only if its score is at least this share of the least score of the "
+        "list; if that is below zero, only if it reaches it",
+    )
     seed: int = Field(1, ge=0, description="of the hidden items")
