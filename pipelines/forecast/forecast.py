@@ -3,10 +3,11 @@
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipelines.forecast.content import content_size
 from pipelines.forecast.job_size import JobSize, SampledSurvey, job_size
 from pipelines.forecast.steps import job_memory, service_memory, version_bytes, workspace_bytes
 from pipelines.forecast.terms import MIB, StepMemory
@@ -126,6 +127,7 @@ def forecast(
     surveyed = SampledSurvey.of(survey)
     rows = survey.rows if survey.whole else max(estimated, survey.rows)
     size = job_size(surveyed, config, rows=rows)
+    size = replace(size, content=content_size(config, n_items=size.mapped_items))
     config = config.model_copy(update={"model": largest(config.model, (size.n_users, size.n_items))})
     return Forecast(
         size=size,

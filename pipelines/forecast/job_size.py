@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.forecast.content import ContentSize
 from recsys.config import EvaluateConfig, ItemsConfig
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.survey import Sample, Survey
@@ -88,7 +89,7 @@ class JobSize:
     evaluation trains on. `train_users`: users with any of them. `eval_users`: users evaluated. `co_occurrences`:
     pairs of items of one user, summed over the users; `co_users`: pairs of users of one item, summed over the items.
     `user_id_bytes`, `item_id_bytes`: mean length of an id.
-    `catalogue_items`: rows of the catalogue.
+    `catalogue_items`: rows of the catalogue. `content`: what the `[[content]]` tables take, None without any.
     """
 
     measured: bool
@@ -109,6 +110,7 @@ class JobSize:
     item_id_bytes: float
     co_users: int = 0
     catalogue_items: int = 0
+    content: ContentSize | None = None
 
     @property
     def mapped_items(self) -> int:
@@ -117,7 +119,8 @@ class JobSize:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
-        return asdict(self)
+        tree = asdict(self)
+        return tree if self.content else {name: value for name, value in tree.items() if name != "content"}
 
 
 def job_size(surveyed: SampledSurvey, config: PipelineConfig, *, rows: int) -> JobSize:

@@ -23,6 +23,7 @@ from pipelines.forecast.fitting import (
 )
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import MIB, Phase, StepMemory, Term
+from pipelines.steps.workspace import ENCODE
 from recsys.models.factors.config import stops_early
 from recsys.models.registry import baselines_of
 from recsys.pipeline_config import PipelineConfig
@@ -52,6 +53,9 @@ _KEPT_FREE = 80 * MIB
 _SERVICE = 185 * MIB
 """Python and the service's libraries."""
 
+_COPIES_OF_TEXT = 8
+"""Bytes that encoders hold per byte of the catalogue: Python strings, counts of words."""
+
 _REPORT = 40 * MIB
 """matplotlib and jinja2, which only publish loads."""
 
@@ -72,7 +76,8 @@ def train_side(size: JobSize) -> Shape:
 def job_memory(size: JobSize, config: PipelineConfig, *, resident: int) -> list[StepMemory]:
     """Peak memory of every step; `resident`: bytes of Python and the libraries before any data is read."""
     base = (Term("Python and libraries", resident), Term("freed memory that the C library keeps", _KEPT_FREE))
-    return [StepMemory.of(step, phases(size, config), resident=base) for step, phases in _STEPS.items()]
+    steps = ((step, phases) for step, phases in _STEPS.items() if step != ENCODE or size.content)
+    return [StepMemory.of(step, phases(size, config), resident=base) for step, phases in steps]
 
 
 def service_memory(size: JobSize, config: PipelineConfig) -> StepMemory:
@@ -81,6 +86,17 @@ def service_memory(size: JobSize, config: PipelineConfig) -> StepMemory:
         "load", (*_mapped(size, config), Term.of("indexes, as bytes and as parsed", 4 * _items(size, config)))
     )
     return StepMemory.of("service", [bundle], resident=(Term("Python and libraries", _SERVICE),))
+
+
+def _encode(size: JobSize, config: PipelineConfig) -> list[Phase]:
+    if (content := size.content) is None:
+        return []
+    catalogue = Term.of(
+        "catalogue, its texts and their words", _COPIES_OF_TEXT * content.item_bytes * size.mapped_items
+    )
+    models = Term.of("files of the encoders", content.model_bytes)
+    vectors = Term.of("content vectors, new and of the last run", 2 * _content(size))
+    return [Phase("encode", (catalogue, models, vectors))]
 
 
 def _evaluate(size: JobSize, config: PipelineConfig) -> list[Phase]:
@@ -153,6 +169,7 @@ def _publish(size: JobSize, config: PipelineConfig) -> list[Phase]:
 
 _STEPS: dict[str, Phases] = {
     "prepare": prepare_phases,
+    ENCODE: _encode,
     "evaluate": _evaluate,
     "train": _train,
     "index": _index,
@@ -168,6 +185,11 @@ def _items(size: JobSize, config: PipelineConfig) -> int:
     return 4 * config.model.factors * size.mapped_items
 
 
+def _content(size: JobSize) -> int:
+    """Bytes of the content vectors of all items, side by side."""
+    return 0 if size.content is None else 4 * size.content.width * size.mapped_items
+
+
 def _figure_bytes(config: PipelineConfig) -> int:
     """Bytes that `Evaluation` keeps per user: float64 metrics per cut-off, three bands, the first 20 items."""
     return 8 * (_FIGURES + 3) * len(config.evaluate.cutoffs) + 80
@@ -179,6 +201,8 @@ def _mapped(size: JobSize, config: PipelineConfig) -> Iterable[Term]:
     yield Term.of("vectors, mapped from their files", vectors_bytes(shape, config.model))
     yield Term.of("matrix, mapped from its files", matrix_bytes(shape))
     yield Term.of("weights of neighbours, mapped from their files", weights_bytes(shape, config.model))
+    if size.content is not None:
+        yield Term.of("content vectors, mapped from their files", _content(size))
     yield Term.of("a flag per value of the user vectors", config.model.factors * size.n_users)
 
 
@@ -187,6 +211,7 @@ def workspace_bytes(size: JobSize, config: PipelineConfig) -> int:
     shape, n_models = whole(size), _n_models(size, config)
     files = {
         "prepare": size.events * event_bytes(config) + 2 * id_bytes(size) + matrix_bytes(shape),
+        ENCODE: _content(size),
         "evaluate": n_models * size.eval_users * _figure_bytes(config) + _history_bytes(size),
         "train": vectors_bytes(shape, config.model) + weights_bytes(shape, config.model),
         "index": 2 * _items(size, config),
@@ -205,4 +230,4 @@ def version_bytes(size: JobSize, config: PipelineConfig) -> int:
     record = size.eval_users * (80 + 4 * _FIGURES * len(config.evaluate.cutoffs))
     model = vectors_bytes(shape, config.model) + weights_bytes(shape, config.model)
     arrays = model + matrix_bytes(shape) + 2 * _items(size, config)
-    return round(arrays + id_bytes(size) + record + _PAGES)
+    return round(arrays + id_bytes(size) + record + _content(size) + _PAGES)

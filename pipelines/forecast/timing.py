@@ -9,6 +9,7 @@ import numpy as np
 from pipelines.forecast.fitting import Shape
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.steps import train_side, whole
+from pipelines.steps.workspace import ENCODE
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
 from recsys.models.factors.config import FactorModelConfig, stops_early
@@ -56,6 +57,7 @@ def job_seconds(size: JobSize, config: PipelineConfig, *, read_seconds: float) -
     intervals = 2e-8 * size.eval_users * config.evaluate.bootstrap
     return {
         "prepare": _START + read_seconds + events,
+        **({} if size.content is None else {ENCODE: _START + size.content.seconds}),
         "evaluate": (2 if validation else 1) * events
         + MOST_TRIED * weighing
         + validation

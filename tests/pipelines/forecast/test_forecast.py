@@ -197,3 +197,26 @@ def test_settings_that_a_night_chooses_count_as_the_largest(shop: Path) -> None:
     chosen, largest, small = of(auto=True), of(factors=8), of(factors=2)
     assert chosen.service.size >= largest.service.size > small.service.size  # 120 items may get 8 factors
     assert chosen.seconds["evaluate"] > 10 + largest.seconds["evaluate"] / 2
+
+
+class TestContent:
+    def test_encode_is_forecast_with_time_and_the_bytes_in_a_version(self, shop: Path, found: Forecast) -> None:
+        sources = [
+            {"encoder": "tfidf", "columns": ["title"], "dimension": 16},
+            {"encoder": "attributes", "columns": ["genre"], "dimension": 64},
+        ]
+        config = load_config(shop, overrides={"content": sources})
+        with_content = forecast(config, quick=False, progress=silent)
+        assert [step.step for step in with_content.steps] == ["prepare", "encode", *STEPS[1:]]
+        vectors = 4 * (16 + 64) * with_content.size.mapped_items
+        assert with_content.version == found.version + vectors
+        assert with_content.service.size == found.service.size + vectors
+        assert with_content.seconds["encode"] > 0
+        assert "encode" in [finding.name for finding in judge(with_content)]
+        assert "content" not in found.to_dict()["assumed"]
+
+    def test_a_source_that_cannot_be_tried_counts_with_its_setting(self, shop: Path) -> None:
+        sources = [{"encoder": "tfidf", "columns": ["title"], "min_items": 10_000, "dimension": 32}]
+        found = forecast(load_config(shop, overrides={"content": sources}), quick=False, progress=silent)
+        assert found.size.content is not None
+        assert found.size.content.width == 32
