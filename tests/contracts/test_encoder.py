@@ -33,6 +33,28 @@ def _write_words(folder: Path) -> dict[str, Any]:
     return {"path": folder / "words.txt"}
 
 
+def _write_network(folder: Path) -> dict[str, Any]:
+    """A network that looks up the vector of every token."""
+    helper = pytest.importorskip("onnx.helper")
+    words = ["[UNK]", *sorted({word for theme in THEMES for word in theme})]
+    table = np.random.default_rng(1).normal(size=(len(words), 8)).astype(np.float32)
+    table[0] = 0
+    kinds = pytest.importorskip("onnx").TensorProto
+    given = [helper.make_tensor_value_info(each, kinds.INT64, ["n", "t"]) for each in ("input_ids", "attention_mask")]
+    output = helper.make_tensor_value_info("last_hidden_state", kinds.FLOAT, ["n", "t", 8])
+    constant = helper.make_tensor("table", kinds.FLOAT, table.shape, table.ravel().tolist())
+    look_up = helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])
+    graph = helper.make_graph([look_up], "lookup", given, [output], [constant])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    tokenizers = pytest.importorskip("tokenizers")
+    known = tokenizers.models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="[UNK]")
+    tokenizer = tokenizers.Tokenizer(known)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return {"folder": folder, "columns": ("title",)}
+
+
 CASES: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "tfidf": ("tfidf", lambda folder: {"columns": ("title",)}),
     "attributes": ("attributes", lambda folder: {"columns": ("genre", "price", "tags")}),
@@ -43,6 +65,7 @@ CASES: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "word2vec on histories": ("word2vec", lambda folder: {"on": "histories"}),
     "fasttext": ("fasttext", lambda folder: {"columns": ("title",)}),
     "doc2vec": ("doc2vec", lambda folder: {"columns": ("title",)}),
+    "sentence": ("sentence", _write_network),
     "doc2vec on histories": ("doc2vec", lambda folder: {"on": "histories"}),
 }
 """The encoder and its settings, by case. An encoder that is not named here runs with its defaults."""
