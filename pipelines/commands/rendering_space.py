@@ -1,6 +1,6 @@
 """What the command line prints of a space: clusters, directions, dimensions."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from recsys.space.clusters import Cluster
     from recsys.space.dimensions import Dimensions
     from recsys.space.directions import End
+    from recsys.space.items_read import ShownItem
     from recsys.space.reading import SpaceReading
 
-_SHOWN, _WIDE = 4, 40
+_SHOWN = 4
 
 
 def clusters(found: "SpaceReading") -> None:
     """The clusters, each with what names it and the items at its centre."""
     of_whom = "" if found.n_read == found.n_items else f", the {found.n_read:,} items with the most users"
     out.print(f"[bold]Clusters of {found.n_items:,} items with a vector{of_whom}[/]")
-    line("share of its items that have a term, and how many times the share of all items (lift)\n")
+    line("in brackets: share of its items with the term, and how many times the share of all items that is (lift)\n")
     for number, cluster in enumerate(found.clusters, start=1):
         _cluster(number, cluster)
 
@@ -32,13 +33,11 @@ def _cluster(number: int, cluster: "Cluster") -> None:
     out.print(f"[bold]{number:>2}  {escape(cluster.name)}[/]  [dim]{facts}[/]")
     if cluster.terms:
         line(f"    {', '.join(each.text for each in cluster.terms)}")
-    out.print(f"    [dim]{escape(_titles(each.text for each in cluster.examples))}[/]")
+    out.print(f"    [dim]{escape(_titles(cluster.examples))}[/]")
 
 
-def _titles(texts: Iterable[str]) -> str:
-    return " | ".join(
-        text if len(text) <= _WIDE else f"{text[: _WIDE - 1].rstrip()}…" for text in list(texts)[:_SHOWN]
-    )
+def _titles(items: "Sequence[ShownItem]") -> str:
+    return " | ".join(item.short for item in items[:_SHOWN])
 
 
 def directions(found: "SpaceReading") -> None:
@@ -50,7 +49,7 @@ def directions(found: "SpaceReading") -> None:
 
 
 def _end(sign: str, end: "End") -> None:
-    line(f" {sign}  {_titles(each.text for each in end.items)}")
+    line(f" {sign}  {_titles(end.items)}")
     if end.terms:
         out.print(f"    [dim]more often here (correlation): {escape(', '.join(each.text for each in end.terms))}[/]")
 

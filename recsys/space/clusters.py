@@ -41,7 +41,7 @@ class NamingTerm:
     @property
     def text(self) -> str:
         """As people read it: the term, its share, and its lift."""
-        return f"{self.term} ({self.share:.0%}, x {self.lift:.1f})"
+        return f"{self.term} ({100 * self.share:.0f} %, lift {self.lift:.1f})"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ MOST_ITEMS = 50_000
 """A larger catalogue is read by its items with the most users."""
 
 
+_SHORT = 40
+
+
 @dataclass(frozen=True)
 class ShownItem:
     """An item as people read it: its id, and its title if it is known."""
@@ -25,6 +28,11 @@ class ShownItem:
     def text(self) -> str:
         """The title, or else the id."""
         return self.title or self.item_id
+
+    @property
+    def short(self) -> str:
+        """The text, cut to 40 letters."""
+        return self.text if len(self.text) <= _SHORT else f"{self.text[: _SHORT - 1].rstrip()}…"
 
 
 @dataclass(frozen=True, eq=False)

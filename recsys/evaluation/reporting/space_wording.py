@@ -6,7 +6,7 @@ from recsys.space.reading import SpaceReading
 
 NOTES = {
     "clusters": "Events: share of all pairs of user and item. Closeness: mean cosine of the items to the centre."
-    " A term with the share of the cluster's items that have it, and how many times that of all items it is."
+    " In brackets: share of the cluster's items with the term, and how many times the share of all items that is."
     " docs/embeddings.md says how clusters are found and named.",
     "directions": "Along these the items differ most; with the correlation of having the term and being far out.",
 }

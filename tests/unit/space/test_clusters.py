@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.space.broad import broad
-from recsys.space.clusters import assign_clusters, find_clusters, naming_terms, number_of_clusters
+from recsys.space.clusters import NamingTerm, assign_clusters, find_clusters, naming_terms, number_of_clusters
 from recsys.space.items_read import ItemsRead
 from recsys.space.terms import Terms, terms_of
 
@@ -95,3 +95,7 @@ def test_main_directions_keep_the_cosines_of_a_flat_space() -> None:
     vectors = (flat / np.linalg.norm(flat, axis=1, keepdims=True)).astype(np.float32)
     reduced = broad(vectors, dimensions=2)
     np.testing.assert_allclose(reduced @ reduced.T, vectors @ vectors.T, atol=1e-5)
+
+
+def test_a_term_is_told_with_its_share_and_lift() -> None:
+    assert NamingTerm("genre: space", 9, 0.9, 3.04).text == "genre: space (90 %, lift 3.0)"
