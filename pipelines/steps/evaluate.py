@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from pydantic import ValidationError
 
+from pipelines.steps.cold_start import chosen_and_completed
 from pipelines.steps.memory import give_back
 from pipelines.steps.people import find_people, of_visitors, weight_of_sessions
 from pipelines.steps.summaries import EvaluateSummary
@@ -48,6 +49,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
     give_back()  # the events, before training needs room
     with workspace.output("evaluate", config) as output:
         model = fit_model(split.train, measured.model, progress=progress)
+        model, cold = chosen_and_completed(model, measured.model, split.train, config, workspace, progress=progress)
         means, met, session_weight = {}, {}, None
         for recommender in _contestants(split, model, config, of_baselines, progress):
             evaluation = measure(
@@ -65,7 +67,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
         Cohort.of(split).save(output.folder / "cohort")
         summary = _summary(split, means, config, found, of_baselines)
         of_people = {"visitors": of_visitors(people, met, config), "session_weight": session_weight}
-        output.summary = summary.model_copy(update=of_people)
+        output.summary = summary.model_copy(update={**of_people, "cold_start": cold})
     return output.summary
 
 

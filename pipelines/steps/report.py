@@ -190,6 +190,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         index=workspace.summary(IndexStepSummary),
         settings=portable_settings(config),
         warnings=workspace.warnings(config),
+        cold_start=evaluated.cold_start,
         content=workspace.summary(EncodeSummary).sources if config.content else (),
     )
 

@@ -11,6 +11,7 @@ from recsys.config import duration_text
 from recsys.data.attributes import AttributeFacts
 from recsys.data.catalogue_join import CatalogueJoin
 from recsys.data.profile import LogProfile
+from recsys.evaluation.cold_start import ColdStartChoice
 from recsys.evaluation.content_sources import ContentSourceSummary
 from recsys.evaluation.definitions import coverage_of
 from recsys.evaluation.number_format import count, figure, percent
@@ -189,7 +190,7 @@ class EvaluateSummary(StepSummary):
 
     `stopping`: None if the number of iterations was not looked for. `choice`: None if no setting was open.
     `baseline_settings`: baseline to the settings that it found on the train side. `visitors`: None if none were
-    measured. `session_weight`: None if it is set.
+    measured. `session_weight`: None if it is set. `cold_start`: None without `[[content]]`.
     """
 
     step = "evaluate"
@@ -205,6 +206,7 @@ class EvaluateSummary(StepSummary):
     baseline_settings: BaselineSettings = Field(default_factory=dict)
     choice: Choice | None = None
     tradeoff: OrAbsent[Tradeoff] = None
+    cold_start: OrAbsent[ColdStartChoice] = None
 
     @property
     def found(self) -> Found:
@@ -226,7 +228,10 @@ class EvaluateSummary(StepSummary):
         means = ", ".join(f"{name} {mean:.4f}{self._covered(name, coverage)}" for name, mean in self.means.items())
         over = f"{self.metric} ({coverage}) over {count(self.n_users)} users"
         chosen = f"{self._chosen()}{self._sessions()}{self._stopped()}"
-        return f"{over}: {means}{self._held_out()}{chosen}{self._mostly_seen()}"
+        return f"{over}: {means}{self._held_out()}{chosen}{self._cold()}{self._mostly_seen()}"
+
+    def _cold(self) -> str:
+        return "" if self.cold_start is None else f"; {self.cold_start.sentence()}"
 
     def _chosen(self) -> str:
         """Which settings were chosen, and from how many."""

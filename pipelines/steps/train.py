@@ -2,16 +2,15 @@
 
 import logging
 
+from pipelines.steps.cold_start import completed_as_chosen
 from pipelines.steps.memory import give_back
 from pipelines.steps.previous_version import PreviousVersion, find_previous_version, why_not_warm
 from pipelines.steps.summaries import EvaluateSummary, PrepareSummary, TrainSummary
 from pipelines.steps.training_data import weigh_anew, weighed_anew
 from pipelines.steps.workspace import Workspace
-from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ArtifactError, ModelError
 from recsys.evaluation.provenance import Continuity, LocalPart
-from recsys.models.completion import complete
 from recsys.models.factors.config import WarmStartConfig
 from recsys.models.factors.continuity import aligned, carried_over, mean_item_cosine, shared_rows, training_recall
 from recsys.models.factors.model import FactorModel
@@ -45,7 +44,17 @@ def train(
             give_back()  # the events, before training needs room
         matrix = InteractionMatrix.load(prepared / "matrix")
         model, training = _fit(matrix, chosen, before.fingerprints.log, min_recall_share, progress)
-        model = _completed(model, Items.load(prepared / "items.arrow", matrix.items))
+        neighbours = _local_part(model, matrix, chosen)
+        model = completed_as_chosen(
+            model,
+            chosen.model,
+            matrix,
+            config,
+            workspace,
+            choice=workspace.summary(EvaluateSummary).cold_start,
+            folder=output.folder,
+            progress=progress,
+        )
         model.save(output.folder / "model")
         if training.tied_to:
             output.inputs["tied_to"] = training.tied_to
@@ -57,14 +66,9 @@ def train(
             losses=tuple(model.losses),
             training=training,
             cleaning=cleaning,
-            neighbours=_local_part(model, matrix, chosen),
+            neighbours=neighbours,
         )
     return output.summary
-
-
-def _completed(model: FactorModel, items: Items) -> FactorModel:
-    embeddings = complete(model.embeddings, items)
-    return model if embeddings is model.embeddings else model.with_embeddings(embeddings)
 
 
 def _local_part(model: FactorModel, matrix: InteractionMatrix, config: PipelineConfig) -> LocalPart | None:

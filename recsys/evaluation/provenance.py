@@ -15,6 +15,7 @@ from recsys.models.factors.config import FactorModelConfig
 from recsys.pipeline_config import PipelineConfig
 
 if TYPE_CHECKING:
+    from recsys.evaluation.cold_start import ColdStartChoice
     from recsys.evaluation.content_sources import ContentSourceSummary
 
 Value = TypeVar("Value")
@@ -392,6 +393,8 @@ class Provenance:
     `warnings`: what each step warned of. `visitors`: None if none were measured. `session_weight`: None if it is set.
     `neighbours`: None if none were asked for. `baseline_settings`: baseline to the settings that it found.
     `tradeoff`: accuracy and coverage of the model on the validation part.
+    `content`: what the `[[content]]` tables made of the items. `cold_start`: how items without events get vectors;
+    None without content.
     """
 
     split: SplitSummary
@@ -413,3 +416,4 @@ class Provenance:
     warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     baseline_settings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     content: tuple["ContentSourceSummary", ...] = ()
+    cold_start: "ColdStartChoice | None" = None

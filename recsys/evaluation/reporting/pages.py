@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys.evaluation.comparison import Estimate
 from recsys.evaluation.number_format import brief, count, figure, percent
-from recsys.evaluation.reporting import content_tables, space_wording, tables, wording
+from recsys.evaluation.reporting import cold_start_tables, content_tables, space_wording, tables, wording
 from recsys.evaluation.reporting.reasons import explain
 from recsys.evaluation.reporting.report import Report, utc_text
 from recsys.evaluation.reporting.report_plots import report_plots
@@ -76,6 +76,7 @@ def _environment(*, html: bool) -> Environment:
         space_words=space_wording,
         tables=tables,
         content=content_tables,
+        cold=cold_start_tables,
         estimate_text=estimate_text,
         NOTHING=Estimate(),
     )

@@ -189,6 +189,7 @@ def _tree(report: Report) -> dict[str, object]:
         **({"neighbours": provenance.neighbours} if provenance.neighbours else {}),
         "index": provenance.index,
         **({"content": provenance.content} if provenance.content else {}),
+        **({"cold_start": provenance.cold_start} if provenance.cold_start else {}),
         "cleaning": provenance.cleaning,
         "ingest": provenance.ingest,
         "holdout_ingest": provenance.holdout_ingest,

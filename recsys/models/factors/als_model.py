@@ -75,8 +75,11 @@ class AlsModel:
 
     @cached_property
     def equations(self) -> UserEquations:
-        """What every fold-in needs, cached: two float64 (d, d) and the item vectors."""
-        return UserEquations.of(self.embeddings.items, self.objective)
+        """What every fold-in needs, cached: two float64 (d, d) and the item vectors.
+
+        Items without users in training do not count as not chosen, whatever vectors they were given.
+        """
+        return UserEquations.of(self.embeddings.items, self.objective, counted=self.item_degree > 0)
 
     def rotated(self, rotation: Floats) -> "AlsModel":
         """The same model in another basis. `rotation`: float32 (d, d), orthogonal."""

@@ -26,12 +26,16 @@ class EarlierEmbeddings:
 def carried_over(earlier: EarlierEmbeddings, matrix: InteractionMatrix) -> Embeddings:
     """A start for a fit on `matrix`: the earlier vector of every id that has one, zero for new ids.
 
-    A fit solves users first: a new user's row comes from the known items, and then a new item's row from its users.
+    An item without entries in `matrix` starts at zero too: its earlier vector, made from its content, would count as
+    not chosen. A fit solves users first: a new user's row comes from the known items, and then a new item's row from
+    its users.
     A user of new items only keeps the zero vector until the next cold fit.
     """
+    items = _carried(earlier.items, matrix.items, earlier.embeddings.items)
+    items[matrix.item_degree == 0] = 0
     return Embeddings(
         _carried(earlier.users, matrix.users, earlier.embeddings.users),
-        _carried(earlier.items, matrix.items, earlier.embeddings.items),
+        items,
         np.ones(matrix.n_items, np.float32),
     )
 

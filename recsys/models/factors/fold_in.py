@@ -64,6 +64,10 @@ class UserEquations:
     every product of a row has the same shape in any company, and BLAS has one thread: to the bit, a row's result does
     not depend on the other rows, nor on the number of threads.
 
+    `counted`: bool (n_items,), the items that a user could have chosen and did not if they are not in the history:
+    the sum Y'Y is over these alone. An item that came after training says nothing about those who did not choose
+    it; in a history it adds c_ui y_i y_i' instead of (c_ui - 1) y_i y_i'. None: all items.
+
     `objective`: with a `regularization_exponent` above 0 the regularization is that of a row with m entries, so
     rows of one length share it; `unseen` and `spectrum` hold that of an empty row, the smallest. With an
     `unobserved_weight` alpha0 both sides of the equation are divided by it: c / alpha0, regularization / alpha0.
@@ -74,22 +78,26 @@ class UserEquations:
     spectrum: Doubles
     basis: Doubles
     objective: AlsObjective
+    counted: Bools | None = None
 
     @staticmethod
-    def of(items: Floats, objective: AlsObjective | float) -> "UserEquations":
+    def of(items: Floats, objective: AlsObjective | float, *, counted: Bools | None = None) -> "UserEquations":
         """The equations for `items`, float32 (n_items, d); they are used, not copied.
 
-        `objective`: a number is the regularization of every row.
+        `objective`: a number is the regularization of every row. `counted`: bool (n_items,); an item with a zero
+        vector counts or not with the same result, to the bit.
         """
         if not isinstance(objective, AlsObjective):
             objective = AlsObjective(objective)
         with one_blas_thread():  # the order of sums, and so the last bits, would depend on the threads
-            gram = gram_matrix(items)
+            if counted is not None and not items[~counted].any():
+                counted = None
+            gram = gram_matrix(items, counted=counted)
             spectrum, basis = _eigen(gram)
         regularization = _regularization(objective, 0, len(items))
         unseen = gram
         np.fill_diagonal(unseen, gram.diagonal() + regularization)
-        return UserEquations(items, unseen, spectrum + regularization, basis, objective)
+        return UserEquations(items, unseen, spectrum + regularization, basis, objective, counted)
 
     def solve(
         self,
@@ -140,11 +148,16 @@ class UserEquations:
             size = np.array(len(weight) + len(targets))
             if len(weight) and self._is_short(size):
                 known, wanted = self._turned(confidence.indices), self._turned(targets) / self.spectrum
-                system = _small_system(known, known / self.spectrum, weight)
+                system = _small_system(known, known / self.spectrum, weight - self._unseen_weight(confidence.indices))
                 return _solved(system.T, (wanted @ known.T).T).T * weight
             items, wanted = (self.items[at].astype(np.float64) for at in (confidence.indices, targets))
-            parts: Doubles = (self._solve_long(items, weight, wanted.T).T @ items.T) * weight
+            extra = weight - self._unseen_weight(confidence.indices)
+            parts: Doubles = (self._solve_long(items, extra, wanted.T).T @ items.T) * weight
             return parts
+
+    def _unseen_weight(self, items: Indices) -> Doubles | float:
+        """What each of `items`, int32 of any shape, weighs in `unseen`: 1, or 0 if it is not counted."""
+        return 1.0 if self.counted is None else self.counted[items].astype(np.float64)
 
     @cached_property
     def condition(self) -> float:
@@ -217,7 +230,8 @@ class UserEquations:
             stored = slice(first[row], first[row] + length[row])
             known = self.items[confidence.indices[stored]].astype(np.float64)
             weight = confidence.data[stored].astype(np.float64)
-            vectors[row] = self._of_length(int(length[row]))._solve_long(known, weight, weight @ known)
+            extra = weight - self._unseen_weight(confidence.indices[stored])
+            vectors[row] = self._of_length(int(length[row]))._solve_long(known, extra, weight @ known)
         return vectors
 
     def _stacks(self, length: Indices, short: Bools) -> Iterator[Indices]:
@@ -232,14 +246,18 @@ class UserEquations:
         turned = self._turned(items.ravel()) if kept is None else kept[items.ravel()]
         known = turned.reshape(*items.shape, -1)
         scaled = known / self.spectrum
-        inner = _solved(_small_system(known, scaled, weight), weight[..., None])
+        extra = weight - self._unseen_weight(items)
+        inner = _solved(_small_system(known, scaled, extra), weight[..., None])
         vectors: Doubles = (inner.swapaxes(1, 2) @ scaled) @ self.basis.T
         return vectors[:, 0]
 
-    def _solve_long(self, known: Doubles, weight: Doubles, right: Doubles) -> Doubles:
-        """A^-1 `right`, float64 (d,) or (d, k), for a history of `known` items, float64 (m, d), and `weight` (m,)."""
+    def _solve_long(self, known: Doubles, extra: Doubles, right: Doubles) -> Doubles:
+        """A^-1 `right`, float64 (d,) or (d, k), for a history of `known` items, float64 (m, d).
+
+        `extra`: float64 (m,), their weights beyond those in `unseen`.
+        """
         shared = self.unseen.T  # symmetric, and as LAPACK stores a matrix
-        normal, extra = shared, weight - 1
+        normal = shared
         for sign, part in ((1.0, extra > 0), (-1.0, extra < 0)):
             if part.any():
                 rows, root = (known, extra) if part.all() else (known[part], extra[part])
@@ -251,11 +269,16 @@ class UserEquations:
         return solution
 
 
-def gram_matrix(items: Floats, *, block_rows: int = 65_536) -> Doubles:
-    """Float64 (d, d): Y'Y of `items` float32 (n_items, d), summed in double precision, `block_rows` at a time."""
+def gram_matrix(items: Floats, *, counted: Bools | None = None, block_rows: int = 65_536) -> Doubles:
+    """Float64 (d, d): Y'Y of `items` float32 (n_items, d), summed in double precision, `block_rows` at a time.
+
+    `counted`: bool (n_items,), the items in the sum; by default all.
+    """
     gram = np.zeros((items.shape[1], items.shape[1]))
     for start in range(0, len(items), block_rows):
         block = items[start : start + block_rows].astype(np.float64)
+        if counted is not None:
+            block[~counted[start : start + block_rows]] = 0
         gram += block.T @ block
     return gram
 
@@ -274,9 +297,9 @@ def _eigen(gram: Doubles) -> tuple[Doubles, Doubles]:
     return spectrum, basis
 
 
-def _small_system(known: Doubles, scaled: Doubles, weight: Doubles) -> Doubles:
-    """I + D K, float64 (..., m, m), of `known` and `scaled` (..., m, d) and `weight` (..., m)."""
-    system: Doubles = (weight - 1)[..., None] * (scaled @ known.swapaxes(-1, -2))
+def _small_system(known: Doubles, scaled: Doubles, extra: Doubles) -> Doubles:
+    """I + D K, float64 (..., m, m), of `known` and `scaled` (..., m, d) and D = diag(`extra`), (..., m)."""
+    system: Doubles = extra[..., None] * (scaled @ known.swapaxes(-1, -2))
     diagonal = np.arange(system.shape[-1])
     system[..., diagonal, diagonal] += 1
     return system

@@ -72,7 +72,7 @@ class FactorModel(Protocol):
         """The same model in another basis, which changes no score. `rotation`: float32 (d, d), orthogonal."""
 
     def with_embeddings(self, embeddings: Embeddings) -> Self:
-        """The same model with other embeddings for the same users and items, see `recsys.models.completion`."""
+        """The same model with other embeddings for the same users and items."""
 
     def with_neighbours(self, neighbours: NeighbourWeights | None) -> Self:
         """The same vectors with these neighbours."""

@@ -1,48 +1,68 @@
-"""Vectors that the completion gives to items without events reach the index, the version and the lists."""
+"""Items that only the catalogue has get vectors from content, which reach the index, the version and the lists."""
 
-from dataclasses import replace
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pipelines.steps.run import run
+from pipelines.steps.summaries import EvaluateSummary
+from pipelines.steps.workspace import Workspace
+from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.registry import Registry
-from recsys.data.items import Items
 from recsys.engine import Engine, Question
-from recsys.models.completion import complete
-from recsys.models.factors.embeddings import Embeddings
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
 NEW = "zz-new"
+CONTENT = {"encoder": "tfidf", "columns": ["title", "genre"], "dimension": 32}
 
 
-def _twin_of_the_most_popular(embeddings: Embeddings, items: Items) -> Embeddings:
-    """A stand-in for content: the new item has three times the vector with the largest norm."""
-    vectors = embeddings.items.copy()
-    vectors[items.ids.position(NEW)] = 3 * vectors[np.linalg.norm(vectors, axis=1).argmax()]
-    return replace(embeddings, items=vectors)
+def _with_a_new_item(shop: Path) -> None:
+    """A twin of the first item of the catalogue, which nobody has chosen."""
+    catalogue = shop.parent / "items.csv"
+    header, first, *rows = catalogue.read_text(encoding="utf-8").splitlines()
+    twin = ",".join([NEW, *first.split(",")[1:]])
+    catalogue.write_text("\n".join([header, first, *rows, twin]) + "\n", encoding="utf-8")
 
 
-def test_today_it_leaves_the_embeddings_as_they_are(finished: tuple) -> None:
-    bundle = Registry(finished[0].publish.store).load()
-    assert complete(bundle.model.embeddings, bundle.items) is bundle.model.embeddings
+def _ran(shop: Path, **overrides: Any) -> tuple[Bundle, Workspace]:
+    quiet = {"evaluate.baselines": [], "publish.must_beat_popular": False}
+    config = load_config(shop, overrides={**quiet, **overrides})
+    run(config, progress=silent)
+    return Registry(config.publish.store).load(), Workspace(config.workspace)
 
 
 @pytest.mark.parametrize("completed", [False, True])
-def test_an_item_without_events_is_listed_once_it_has_a_vector(
-    shop: Path, monkeypatch: pytest.MonkeyPatch, completed: bool
-) -> None:
-    catalogue = shop.parent / "items.csv"
-    header, *rows = catalogue.read_text(encoding="utf-8").splitlines()
-    values = [{"item_id": NEW, "title": "Brand new"}.get(column, "") for column in header.split(",")]
-    catalogue.write_text("\n".join([header, *rows, ",".join(values)]) + "\n", encoding="utf-8")
-    if completed:
-        monkeypatch.setattr("pipelines.steps.train.complete", _twin_of_the_most_popular)
-    config = load_config(shop, overrides={"evaluate.baselines": [], "publish.must_beat_popular": False})
-    run(config, progress=silent)
-    engine = Engine(Registry(config.publish.store).load())
+def test_an_item_without_events_is_listed_once_there_is_content(shop: Path, completed: bool) -> None:
+    _with_a_new_item(shop)
+    bundle, workspace = _ran(shop, **({"content": [CONTENT]} if completed else {}))
+    engine = Engine(bundle)
     assert engine.item(NEW).has_vector is completed
-    listed = [engine.ask(Question(user_id=engine.user_ids.id_at(user), k=20)).items for user in range(0, 250, 10)]
+    everything = len(bundle.items.ids)
+    listed = [engine.ask(Question(user_id=engine.user_ids.id_at(user), k=everything)).items for user in range(5)]
     assert any(item.item_id == NEW for items in listed for item in items) is completed
+    assert ("cold_start" in json.loads(workspace.report_json.read_text(encoding="utf-8"))) is completed
+
+
+def test_trained_users_are_folded_in_users_and_the_version_keeps_the_chosen_weights(shop: Path) -> None:
+    _with_a_new_item(shop)
+    other = {**CONTENT, "name": "genre", "columns": ["genre"]}
+    bundle, workspace = _ran(shop, content=[CONTENT, other])
+    assert bundle.model.fold_in(bundle.history).tobytes() == np.asarray(bundle.model.embeddings.users).tobytes()
+    choice = workspace.summary(EvaluateSummary).cold_start
+    assert choice is not None
+    assert bundle.content is not None
+    kept = {source.name: source.weight for source in bundle.content.sources}
+    assert kept == {name: weight for name, weight in choice.settings.weights.items() if weight}
+
+
+def test_content_changes_no_vector_of_an_item_with_many_events(shop: Path) -> None:
+    _with_a_new_item(shop)
+    plain, _ = _ran(shop)
+    completed, _ = _ran(shop, content=[CONTENT])
+    before, after = plain.model, completed.model
+    warm = before.item_degree > 10
+    assert before.embeddings.items[warm].tobytes() == after.embeddings.items[warm].tobytes()

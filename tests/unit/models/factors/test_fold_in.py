@@ -144,3 +144,34 @@ def test_histories_over_other_items_are_refused(confidence):
 def test_the_gram_matrix_is_summed_over_all_blocks():
     items = np.random.default_rng(3).normal(size=(23, 4)).astype(np.float32)
     np.testing.assert_allclose(gram_matrix(items, block_rows=5), items.T.astype(np.float64) @ items, rtol=1e-6)
+
+
+@pytest.mark.parametrize("d", [2, 30])
+def test_items_that_are_not_counted_were_not_refused_by_anybody(d, csr):
+    """A dense solve in which a pair that is not stored weighs 1, or 0 if nobody could have chosen the item."""
+    rng = np.random.default_rng(3)
+    items = rng.normal(size=(12, d)).astype(np.float32)
+    stored = rng.uniform(0.2, 4, (7, 12)) * (rng.random((7, 12)) < 0.3) + np.eye(7, 12)
+    counted = np.arange(12) % 3 > 0
+    confidence = csr(stored)
+    equations = UserEquations.of(items, 0.7, counted=counted)
+    expected = []
+    for row in confidence.toarray().astype(np.float64):
+        weight = np.where(row > 0, row, counted)
+        normal = (items.T * weight) @ items.astype(np.float64) + 0.7 * np.eye(d)
+        expected.append(np.linalg.solve(normal, items.T.astype(np.float64) @ row))
+    np.testing.assert_allclose(equations.solve(confidence), expected, rtol=2e-4, atol=1e-5)
+    scores = items.astype(np.float64) @ expected[0]
+    parts = equations.contributions(confidence[[0]], np.arange(12, dtype=np.int32))
+    np.testing.assert_allclose(parts.sum(axis=1), scores, rtol=1e-4, atol=1e-5)
+
+
+def test_zero_vectors_count_or_not_with_the_same_bits(csr):
+    rng = np.random.default_rng(4)
+    items = rng.normal(size=(12, 5)).astype(np.float32)
+    items[[2, 5]] = 0
+    history = csr(rng.integers(1, 5, (7, 12)) * (rng.random((7, 12)) < 0.4))
+    counted = np.ones(12, bool)
+    counted[[2, 5]] = False
+    plain, without = UserEquations.of(items, 0.7), UserEquations.of(items, 0.7, counted=counted)
+    assert plain.solve(history).tobytes() == without.solve(history).tobytes()

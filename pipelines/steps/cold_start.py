@@ -1,0 +1,97 @@
+"""Items without events in evaluate and train: how they get vectors is chosen, and the model is completed."""
+
+from pathlib import Path
+
+from pipelines.steps.content import FOLDER, content_space, stored_space
+from pipelines.steps.encode import prepared_items
+from pipelines.steps.workspace import Workspace
+from recsys.content.cold_start.completion import complete
+from recsys.content.space import ContentSpace
+from recsys.data.matrix import InteractionMatrix
+from recsys.evaluation.cold_start import ColdStartChoice
+from recsys.models.factors.config import FactorModelConfig
+from recsys.models.factors.model import FactorModel
+from recsys.pipeline_config import PipelineConfig
+from recsys.progress import Progress
+from recsys.tuning.cold_start import choose_cold_start
+
+
+def space_over(
+    config: PipelineConfig, workspace: Workspace, matrix: InteractionMatrix, *, progress: Progress
+) -> ContentSpace | None:
+    """The content of the items of `matrix`; None without `[[content]]`."""
+    if not config.content:
+        return None
+    items = prepared_items(config, workspace)
+    return content_space(config, stored_space(config, workspace), matrix, items, progress=progress)
+
+
+def chosen_and_completed(
+    model: FactorModel,
+    fitted: FactorModelConfig,
+    matrix: InteractionMatrix,
+    config: PipelineConfig,
+    workspace: Workspace,
+    *,
+    progress: Progress,
+) -> tuple[FactorModel, ColdStartChoice | None]:
+    """`model`, which `fitted` describes and which was fitted on `matrix`, with vectors of new items; and the choice.
+
+    The model itself and None without `[[content]]`.
+    """
+    space = space_over(config, workspace, matrix, progress=progress)
+    if space is None:
+        return model, None
+    choice = choose_cold_start(
+        model,
+        matrix.csr,
+        space,
+        config.cold_start,
+        sources=config.content_sources,
+        popularity_exponent=fitted.popularity_exponent,
+        metric=config.publish.metric,
+        progress=progress,
+    )
+    return _completed(model, fitted, matrix, space, choice, config, progress), choice
+
+
+def completed_as_chosen(
+    model: FactorModel,
+    fitted: FactorModelConfig,
+    matrix: InteractionMatrix,
+    config: PipelineConfig,
+    workspace: Workspace,
+    *,
+    choice: ColdStartChoice | None,
+    folder: Path,
+    progress: Progress,
+) -> FactorModel:
+    """`model` with vectors of new items by the `choice` of evaluate.
+
+    The content, with the chosen weights, is written into the `folder` of the step, for the version.
+    """
+    space = None if choice is None else space_over(config, workspace, matrix, progress=progress)
+    if space is None or choice is None:
+        return model
+    choice.settings.weighted(space).save(folder / FOLDER)
+    return _completed(model, fitted, matrix, space, choice, config, progress)
+
+
+def _completed(
+    model: FactorModel,
+    fitted: FactorModelConfig,
+    matrix: InteractionMatrix,
+    space: ContentSpace,
+    choice: ColdStartChoice,
+    config: PipelineConfig,
+    progress: Progress,
+) -> FactorModel:
+    return complete(
+        model,
+        matrix.csr,
+        space,
+        choice.settings,
+        config=config.cold_start,
+        popularity_exponent=fitted.popularity_exponent,
+        progress=progress,
+    )

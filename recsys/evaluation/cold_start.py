@@ -1,0 +1,64 @@
+"""What simulated coldness found: how items without events get vectors, and how good lists of such items are."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from recsys.content.cold_start.settings import ColdStartSettings
+from recsys.evaluation.number_format import count
+from recsys.evaluation.provenance import OrAbsent, Summary
+
+
+class ColdStartCandidate(Summary):
+    """One way from content to vectors. `scores`: metric to its mean over users, ranked among the hidden items.
+
+    `among_all`: the same, ranked among all items but those of the history; None if it was not measured.
+    """
+
+    name: str
+    scores: dict[str, float]
+    among_all: OrAbsent[dict[str, float]] = None
+
+
+class ColdStartChoice(Summary):
+    """What was chosen on items of the train side that were hidden from the choice.
+
+    `metric`: by which candidates are compared, as "ndcg@20". `n_hidden`: hidden items; `n_warm`: the others, from
+    which vectors are made; `n_users`: users of hidden items. `candidates`: random order first, then the best of each
+    family. `chosen`: the one that is used. `n_tried`: settings that were measured. `reason`: why nothing was chosen.
+    """
+
+    metric: str
+    settings: ColdStartSettings
+    n_hidden: int = 0
+    n_warm: int = 0
+    n_users: int = 0
+    n_tried: int = 0
+    chosen: OrAbsent[str] = None
+    candidates: Annotated[tuple[ColdStartCandidate, ...], Field(exclude_if=lambda value: not value)] = ()
+    reason: OrAbsent[str] = None
+
+    @property
+    def best(self) -> ColdStartCandidate | None:
+        """The candidate that was chosen."""
+        return next((each for each in self.candidates if each.name == self.chosen), None)
+
+    def sentence(self) -> str:
+        """What was chosen, and what it reaches beside a random order."""
+        if self.reason is not None:
+            return f"cold start: {self.in_words()}, not chosen on hidden items: {self.reason}"
+        best, random = self.best, self.candidates[0]
+        figure = "" if best is None else f"{best.scores[self.metric]:.3f}"
+        return (
+            f"cold start: {self.in_words()}; {self.metric} {figure} among {count(self.n_hidden)} hidden items for"
+            f" {count(self.n_users)} users (random {random.scores[self.metric]:.3f})"
+        )
+
+    def in_words(self) -> str:
+        """The settings as "mean of the 20 nearest, cosine ^ 4, of title 1 and authors 0.5"."""
+        settings = self.settings
+        mean = f"mean of the {settings.neighbours} nearest, cosine ^ {settings.power:g}"
+        ridge = f"ridge {settings.ridge:g}"
+        how = {"neighbours": mean, "ridge": ridge, "sum": f"{mean}, and {ridge}"}[settings.method]
+        used = [f"{name} {weight:g}" for name, weight in settings.weights.items() if weight]
+        return f"{how}, by {' and '.join(used)}" if used else how
