@@ -80,8 +80,9 @@ def _content(items: Items) -> ContentSpace:
     return ContentSpace((ContentSource("words", "tfidf", ("title",), fitted.encode(items).vectors, 1.0, fitted),))
 
 
-def _publish(store: Path, *, seed: int = 1, with_content: bool = True) -> str:
-    matrix, config = _matrix(), AlsConfig(factors=4, seed=seed, regularization=1.0)
+def _publish(store: Path, *, seed: int = 1, with_content: bool = True, session_weight: float | None = None) -> str:
+    matrix = _matrix()
+    config = AlsConfig(factors=4, seed=seed, regularization=1.0, session_weight=session_weight)
     model = fit_model(matrix, config).with_neighbours(_neighbours(matrix))
     vectors, items = model.embeddings, _catalogue(matrix.items)
     manifest = seal_bundle(
