@@ -20,7 +20,8 @@ from recsys.data.interactions import Interactions
 from recsys.models.factors.als import AlsConfig
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
-from recsys.tuning.early_stopping import best_of, follow
+from recsys.tuning.early_stopping import follow
+from recsys.tuning.measured import best_of
 from recsys.tuning.validation import Validation, ValidationSet
 
 CARDS = ("online-retail-ii", "goodbooks-10k", "gowalla")

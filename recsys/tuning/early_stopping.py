@@ -1,83 +1,25 @@
 """Fits that are measured after every iteration: one fit tries every number of iterations and popularity exponent."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
-from recsys.evaluation.metrics import Values
-from recsys.evaluation.provenance import Stopping, Tradeoff, TradeoffPoint
+from recsys.evaluation.provenance import Stopping, Tradeoff
 from recsys.models.factors.config import FactorModelConfig, IterativeConfig
 from recsys.models.factors.model import FactorModel, OnIteration
 from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
-from recsys.tuning.tradeoff import TRADEOFF_USERS, tradeoff_points
+from recsys.tuning.measured import EVERYTHING, Measured, Within, as_set, best_of, best_within, with_tradeoff
+from recsys.tuning.tradeoff import TRADEOFF_USERS
 from recsys.tuning.validation import Validation, ValidationSet
 
 logger = logging.getLogger(__name__)
 
-EXPONENTS = tuple(round(0.05 * step, 2) for step in range(-16, 13))
-"""The popularity exponents that are tried, -0.8 to 0.6."""
-
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.45, 0.65, 1.0, 1.5, 2.5)
-"""The shares of the neighbours that are tried, see `model.neighbours_share`."""
-
-_COARSE = 3  # at first, every third of the exponents
 _PATIENCE = 2  # measurements in a row without a better score
 _STOPPING_USERS = 5_000  # validation users, at most
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """What a fit reached after `iterations`, 1 if the model has none.
-
-    `per_user`: float64 (n_users,), the metric of each validation user. `coverage`: of all their lists, at the cut-off
-    of the metric. `coverage_weight`: what a fit is chosen by is the metric plus this times the coverage.
-    `tradeoff`: accuracy and coverage under other popularity exponents; empty if it was not measured.
-    """
-
-    iterations: int
-    popularity_exponent: float
-    per_user: Values
-    neighbours_share: float = 0.0
-    coverage: float = 0.0
-    coverage_weight: float = 0.0
-    tradeoff: tuple[TradeoffPoint, ...] = ()
-
-    @property
-    def score(self) -> float:
-        """The mean over the users."""
-        return float(self.per_user.mean())
-
-    @property
-    def objective(self) -> float:
-        """What fits are compared by."""
-        return self.score + self.coverage_weight * self.coverage
-
-
-@dataclass(frozen=True)
-class Within:
-    """What is tried within a fit: popularity `exponents` and `shares` of the neighbours, both ascending.
-
-    `after`: the numbers of iterations to measure after, None for every one. `tradeoff`: measure accuracy and coverage
-    under other exponents too, for the report.
-    """
-
-    exponents: tuple[float, ...] = EXPONENTS
-    shares: tuple[float, ...] = SHARES
-    after: Collection[int] | None = None
-    tradeoff: bool = False
-
-    def is_due(self, done: int, last: int) -> bool:
-        """Whether to measure after `done` of up to `last` iterations."""
-        return self.after is None or done in self.after or done == last
-
-
-EVERYTHING = Within()
-"""All of them."""
 
 
 class _Ended(Exception):  # noqa: N818 - not an error: it ends a fit from within
@@ -98,7 +40,7 @@ def measure(data: ValidationSet, model: FactorModelConfig, *, keep_on: Callable[
     fitted = _fit(data, model, look)
     if fitted is None:
         return None
-    return _as_set(data, fitted, model, last)
+    return as_set(data, fitted, model, last)
 
 
 def follow(data: ValidationSet, model: FactorModelConfig, *, progress: Progress = silent) -> tuple[Measured, ...]:
@@ -110,9 +52,9 @@ def follow(data: ValidationSet, model: FactorModelConfig, *, progress: Progress 
     found: list[Measured] = []
 
     def look(done: int, fitted: FactorModel) -> None:
-        found.append(_as_set(data, fitted, model, done))
+        found.append(as_set(data, fitted, model, done))
         if best_of(found) is found[-1]:
-            found[-1] = _with_tradeoff(data, fitted, model, found[-1])
+            found[-1] = with_tradeoff(data, fitted, model, found[-1])
         if _no_better(found):
             raise _Ended
 
@@ -147,19 +89,14 @@ def explored(
     def look(done: int, fitted: FactorModel) -> None:
         if not within.is_due(done, last):
             return
-        found.append(_best_within(data, fitted, model, done, within=within, near=best_of(found) if found else None))
+        found.append(best_within(data, fitted, model, done, within=within, near=best_of(found) if found else None))
         if within.tradeoff and best_of(found) is found[-1]:
-            found[-1] = _with_tradeoff(data, fitted, model, found[-1])
+            found[-1] = with_tradeoff(data, fitted, model, found[-1])
         if not keep_on(done, found[-1].objective) or _no_better(found):
             raise _Ended
 
     _fit(data, model, look, progress=progress)
     return tuple(found)
-
-
-def best_of(found: Sequence[Measured]) -> Measured:
-    """The best; of equal ones the first."""
-    return max(found, key=lambda measured: measured.objective)
 
 
 def _no_better(found: Sequence[Measured]) -> bool:
@@ -176,68 +113,6 @@ def _fit(
         alone = model.model_copy(update={"neighbours": 0})  # measurements take those of the set, learned once
         return fit_model(data.train, alone, start=start, progress=progress, on_iteration=look)
     return None
-
-
-def _best_within(
-    data: ValidationSet,
-    fitted: FactorModel,
-    model: FactorModelConfig,
-    done: int,
-    *,
-    within: Within,
-    near: Measured | None,
-) -> Measured:
-    """The best exponent, then with it the best share; near those of the best measurement so far if there is one.
-
-    The metric has one peak along the exponent: a coarse look first, then the neighbours of the best.
-    """
-    shares = within.shares if model.neighbours else (model.neighbours_share,)
-    share = (
-        (min(shares, key=lambda each: abs(each - model.neighbours_share)),)
-        if near is None
-        else (near.neighbours_share,)
-    )
-    coarse = within.exponents[::_COARSE] if near is None else (near.popularity_exponent,)
-    best = _best(data, fitted, model, coarse, done, shares=share)
-    if beside := _beside(within.exponents, best.popularity_exponent):
-        best = best_of((best, _best(data, fitted, model, beside, done, shares=share)))
-    if others := _beside(shares, share[0]) if near else tuple(each for each in shares if each != share[0]):
-        best = best_of((best, _best(data, fitted, model, (best.popularity_exponent,), done, shares=others)))
-    return best
-
-
-def _as_set(data: ValidationSet, fitted: FactorModel, model: FactorModelConfig, done: int) -> Measured:
-    return _best(data, fitted, model, (model.popularity_exponent,), done, shares=(model.neighbours_share,))
-
-
-def _beside(values: Sequence[float], value: float) -> tuple[float, ...]:
-    """The values before and after `value`."""
-    at = values.index(value)
-    return tuple(values[side] for side in (at - 1, at + 1) if 0 <= side < len(values))
-
-
-def _best(
-    data: ValidationSet,
-    fitted: FactorModel,
-    model: FactorModelConfig,
-    exponents: Sequence[float],
-    done: int,
-    *,
-    shares: Sequence[float],
-) -> Measured:
-    """The best of `exponents` and `shares`."""
-    vectors, weight = data.user_vectors(fitted), data.coverage_weight
-    lists = data.quality(vectors, fitted, exponents, blend=data.blend(model), shares=shares)
-    objective = lists.per_user.mean(axis=2) + weight * lists.coverage
-    at = exponent, share = divmod(int(objective.argmax()), len(shares))
-    per_user, coverage = lists.per_user[at].copy(), float(lists.coverage[at])
-    found = Measured(done, exponents[exponent], per_user, shares[share])
-    return replace(found, coverage=coverage, coverage_weight=weight)
-
-
-def _with_tradeoff(data: ValidationSet, fitted: FactorModel, model: FactorModelConfig, found: Measured) -> Measured:
-    at = found.popularity_exponent, found.neighbours_share
-    return replace(found, tradeoff=tradeoff_points(data, fitted, model, at=at))
 
 
 def stop_on_validation(

@@ -19,7 +19,7 @@ from recsys.errors import ArtifactError, ConfigError, RecsysError
 from recsys.evaluation.metrics import Values
 from recsys.models.factors.config import IterativeConfig
 from recsys.tuning.budget import Plan
-from recsys.tuning.early_stopping import Measured
+from recsys.tuning.measured import Measured
 from recsys.tuning.space import Point, Space, holds
 from recsys.tuning.trials import (
     FinishedTrial,

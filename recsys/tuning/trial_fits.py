@@ -10,7 +10,8 @@ from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.config import FactorModelConfig, IterativeConfig
 from recsys.models.neighbours.learning_users import steps_of
 from recsys.progress import Progress
-from recsys.tuning.early_stopping import EXPONENTS, SHARES, Measured, Within, best_of, explored
+from recsys.tuning.early_stopping import explored
+from recsys.tuning.measured import EXPONENTS, SHARES, Measured, Within, best_of
 from recsys.tuning.settings import found_in_fit
 from recsys.tuning.validation import ValidationSet
 from recsys.tuning.work import WorkBudget, fit_work, neighbours_work, work_on

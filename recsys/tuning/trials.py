@@ -22,7 +22,8 @@ from recsys.models.factors.config import FactorModelConfig, IterativeConfig
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.tuning.budget import Deadline
-from recsys.tuning.early_stopping import Measured, explore, measure
+from recsys.tuning.early_stopping import explore, measure
+from recsys.tuning.measured import Measured
 from recsys.tuning.settings import ModelSpace, Settings, applied, event_settings, found_in_fit, space_of
 from recsys.tuning.space import Point, Space, Value
 from recsys.tuning.validation import Validation, ValidationSet

@@ -14,7 +14,8 @@ from recsys.data.emphasis import emphasised
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.errors import ArtifactError
 from recsys.models.algorithm import Algorithm
-from recsys.models.factors.als import AlsConfig, OnVectors, fit_als
+from recsys.models.factors.als import AlsConfig, fit_als
+from recsys.models.factors.als_task import OnVectors
 from recsys.models.factors.embeddings import Embeddings, popularity_scale
 from recsys.models.factors.fold_in import UserEquations
 from recsys.models.factors.model import OnIteration

@@ -43,9 +43,7 @@ def solve_items(
         _sorted_before(item, item_of, kept, columns)
         normal[: kept + 1, : kept + 1] = 0
         _gram(columns[: kept + 1], by_item, share, newest, met, normal)
-        for at in range(kept):
-            normal[at, at] += penalty
-        _solve(normal, kept, solution)
+        _ridge(normal, kept, penalty, solution)
         for at in range(kept):
             found[item, at], weights[item, at] = columns[at], solution[at]
 
@@ -74,9 +72,7 @@ def solve_items_of_gram(
         for row in range(kept + 1):
             for col in range(row + 1):
                 normal[row, col] = gram[columns[row], columns[col]]
-        for at in range(kept):
-            normal[at, at] += penalty
-        _solve(normal, kept, solution)
+        _ridge(normal, kept, penalty, solution)
         for at in range(kept):
             found[item, at], weights[item, at] = columns[at], solution[at]
 
@@ -193,8 +189,13 @@ def _gram(columns, by_item, share, newest, met, normal):
 
 
 @compiled
-def _solve(normal, n, solution):
-    """Solve the first n equations by Cholesky decomposition, in place; row n of `normal` is the right side."""
+def _ridge(normal, n, penalty, solution):
+    """Add `penalty` to the diagonal and solve the first n equations, in place; row n of `normal` is the right side.
+
+    By Cholesky decomposition.
+    """
+    for at in range(n):
+        normal[at, at] += penalty
     for row in range(n):
         for col in range(row):
             inner = np.float32(0)

@@ -18,8 +18,9 @@ from recsys.models.factors.model import FactorModel, FactorRecommender
 from recsys.models.registry import fit_model, model_config, publishable
 from recsys.pipeline_config import PipelineConfig
 from recsys.retrieval.exact import ExactSearch
-from recsys.tuning.early_stopping import EXPONENTS, Measured, explore, measure, stop_on_validation
+from recsys.tuning.early_stopping import explore, measure, stop_on_validation
 from recsys.tuning.list_quality import Ranked
+from recsys.tuning.measured import EXPONENTS, Measured
 from recsys.tuning.settings import FOUND
 from recsys.tuning.tradeoff import TRADEOFF_EXPONENTS
 from recsys.tuning.validation import Validation, ValidationSet
