@@ -20,11 +20,41 @@ class ColdStartCandidate(Summary):
     among_all: OrAbsent[dict[str, float]] = None
 
 
+class RareItemsChoice(Summary):
+    """What was chosen for items with a few users: hidden items that got back one to five of their users.
+
+    `plain`, `chosen`: the mean of the metric for the users of the choice, ranked among these items, without content
+    and with it. `all_plain`, `all_chosen`: ranked among all items, for `n_users` users of each of whom one warm item
+    was held out, with the vectors of the fit and with the chosen ones. All know the item from the fit, so these are
+    too high, and only to be compared. A choice that loses more there than chance explains is `refused`.
+    """
+
+    plain: float
+    chosen: float
+    all_plain: OrAbsent[float] = None
+    all_chosen: OrAbsent[float] = None
+    n_users: int = 0
+    refused: bool = False
+
+    def sentence(self, metric: str, settings: ColdStartSettings) -> str:
+        """What was chosen, and what it changes."""
+        told = f"{metric} {self.plain:.3f} to {self.chosen:.3f} among hidden items with 1 to 5 users"
+        whole = ""
+        if self.all_plain is not None and self.all_chosen is not None:
+            whole = f", {self.all_plain:.4f} to {self.all_chosen:.4f} for warm items among all"
+        if self.refused:
+            return f"rare items keep the vectors of the fit, because content costs the others: {told}{whole}"
+        if not settings.helps_rare_items:
+            return "rare items keep the vectors of the fit, because content does not help them"
+        return f"rare items: prior strength {settings.prior_strength:g}, {told}{whole}"
+
+
 class ColdStartChoice(Summary):
     """What was chosen on items of the train side that were hidden from the choice.
 
     `metric`: by which candidates are compared, as "ndcg@20". `n_hidden`: hidden items; `n_warm`: the others, from
-    which vectors are made; `n_users`: users of hidden items. `candidates`: random order first, then the best of each
+    which vectors are made; `n_users`: users of hidden items. `rare`: what was chosen for items with a few users; None
+    if the model has no prior, or no item can be rare. `candidates`: random order first, then the best of each
     family. `chosen`: the one that is used. `n_tried`: settings that were measured. `reason`: why nothing was chosen.
     """
 
@@ -37,6 +67,7 @@ class ColdStartChoice(Summary):
     chosen: OrAbsent[str] = None
     candidates: Annotated[tuple[ColdStartCandidate, ...], Field(exclude_if=lambda value: not value)] = ()
     reason: OrAbsent[str] = None
+    rare: OrAbsent[RareItemsChoice] = None
 
     @property
     def best(self) -> ColdStartCandidate | None:
@@ -52,6 +83,7 @@ class ColdStartChoice(Summary):
         return (
             f"cold start: {self.in_words()}; {self.metric} {figure} among {count(self.n_hidden)} hidden items for"
             f" {count(self.n_users)} users (random {random.scores[self.metric]:.3f})"
+            f"{'; ' + self.rare.sentence(self.metric, self.settings) if self.rare else ''}"
         )
 
     def in_words(self) -> str:

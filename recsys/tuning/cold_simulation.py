@@ -32,7 +32,8 @@ class ColdSimulation:
     """Hidden items, and users who chose some of them.
 
     `model`: the fitted one, whose hidden items have zero vectors. `hidden`, `warm`: int32, positions, apart.
-    `users`: float32 (n, d), folded in without the hidden items. `history`: float32 CSR (n, n_items), ones, without
+    `user_idx`: int32 (n,), their rows in training. `users`: float32 (n, d), folded in without the hidden items.
+    `history`: float32 CSR (n, n_items), ones, without
     them; `relevant`: float32 CSR (n, n_hidden). `added`, `own`: float32 CSR (n, n_items), what the history adds to
     the scores of items by neighbours, and its items times the strength and the largest weight; None without
     neighbours. `scale`: `item_scale` of a new item.
@@ -42,6 +43,7 @@ class ColdSimulation:
     space: ContentSpace
     hidden: Indices
     warm: Indices
+    user_idx: Indices
     users: Floats
     history: Csr
     relevant: Csr
@@ -69,6 +71,13 @@ class ColdSimulation:
             self._means[key] = nearest.means(settings.neighbours, settings.power, n_items)
         return self._means[key]
 
+    def local_scores(self, settings: ColdStartSettings, means: Csr) -> Floats | None:
+        """Float32 (n, n_hidden): what the neighbours' part gives the hidden items; None without neighbours."""
+        if (local := self._local(settings.own_weight)) is None:
+            return None
+        scores: Floats = (local @ means.T).toarray() * np.float32(settings.local)
+        return scores
+
     def _local(self, own_weight: float) -> Csr | None:
         """Float32 CSR (n, n_items): what the history adds to the scores of items, its own items among them."""
         if self.added is None or self.own is None:
@@ -90,8 +99,8 @@ class ColdSimulation:
         means = self.means(settings)
         vectors = self.vectors(settings, means)
         scores: Floats = self.users @ (vectors * self.scale).T
-        if (local := self._local(settings.own_weight)) is not None:
-            scores += (local @ means.T).toarray() * np.float32(settings.local)
+        if (local := self.local_scores(settings, means)) is not None:
+            scores += local
         scores[:, ~vectors.any(axis=1)] = -np.inf
         return self.measured(scores, metrics)
 
@@ -149,6 +158,7 @@ def simulate(
         space=space,
         hidden=hidden,
         warm=warm,
+        user_idx=rows,
         users=without.fold_in(history),
         history=presence(history),
         relevant=presence(chosen[:, hidden]),
@@ -167,10 +177,11 @@ def _most_hidden(n_warm: int, space: ContentSpace) -> int:
 
 
 def _users(csr: Csr, is_hidden: Bools, rng: np.random.Generator) -> Indices:
-    """Users with a hidden item and another one, up to MOST_USERS, ascending."""
+    """Half of the users with a hidden item and another one, up to MOST_USERS, ascending."""
     n_hidden = csr_sums(csr, is_hidden)
     able = np.flatnonzero((n_hidden > 0) & (np.diff(csr.indptr) > n_hidden))
-    drawn = able if len(able) <= MOST_USERS else np.sort(rng.choice(able, MOST_USERS, replace=False))
+    most = min(MOST_USERS, (len(able) + 1) // 2)  # the others give back what makes a hidden item a rare one
+    drawn = np.sort(rng.choice(able, most, replace=False))
     return drawn.astype(np.int32)
 
 

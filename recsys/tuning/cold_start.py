@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from recsys.content.cold_start.completion import scale_of_new
+from recsys.content.cold_start.completion import complete, scale_of_new
 from recsys.content.cold_start.config import ColdStartConfig
 from recsys.content.cold_start.settings import ColdStartSettings
 from recsys.content.config import EncoderConfig
@@ -14,6 +15,7 @@ from recsys.evaluation.cold_start import ColdStartCandidate, ColdStartChoice
 from recsys.evaluation.metrics import Values
 from recsys.models.factors.model import FactorModel
 from recsys.progress import Progress, silent
+from recsys.tuning.cold_rare import choose_for_rare
 from recsys.tuning.cold_simulation import ColdSimulation, simulate
 
 logger = logging.getLogger(__name__)
@@ -65,7 +67,12 @@ def choose_cold_start(
     search = _Search(simulation, metric, config, _open_sources(space, sources), progress)
     candidates = search.families(start)
     settings = search.refined(search.preferred(candidates))
-    return _choice(search, candidates, settings, seed=config.seed)
+    choice = _choice(search, candidates, settings, seed=config.seed)
+    complete_with = partial(
+        complete, model, csr, space, config=config, popularity_exponent=popularity_exponent, progress=progress
+    )
+    rare = choose_for_rare(simulation, csr, settings, config, metric=metric, complete_with=complete_with)
+    return choice if rare is None else choice.model_copy(update={"settings": rare.settings, "rare": rare.summary})
 
 
 def first_settings(

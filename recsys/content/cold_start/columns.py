@@ -1,4 +1,4 @@
-"""What the items of a history add to the score of a new item: the mean of what they add to its content neighbours."""
+"""What a history adds to the score of a new or rare item: the mean of what it adds to its content neighbours."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,38 +19,42 @@ def largest_weight(weights: Csr) -> float:
     return float(largest[largest > 0].mean(dtype=np.float64)) if (largest > 0).any() else 0.0
 
 
-def with_new_columns(
-    neighbours: NeighbourWeights, means: Csr, targets: Indices, *, own_weight: float, local: float
+def with_content_columns(
+    neighbours: NeighbourWeights,
+    means: Csr,
+    targets: Indices,
+    *,
+    own_weight: float,
+    local: float,
+    share: Floats,
 ) -> NeighbourWeights:
-    """`neighbours` with columns of the items `targets`, int32 (n,), ascending, in place of theirs.
+    """`neighbours` with more in the columns of the items `targets`, int32 (n,), ascending.
 
-    `means`: float32 CSR (n, n_items), see `ContentNeighbours.means`; no target is in it. The new column of an item is
+    `means`: float32 CSR (n, n_items), see `ContentNeighbours.means`; no target is in it. `share`: float32 (n,). What
+    is added to the column of item i, which is empty if the item is new, is
 
-        local * sum_j mean_j (column_j + own_weight * m * e_j)
+        share_i * local * sum_j mean_j (column_j + own_weight * m * e_j)
 
     over its content neighbours j: what a history adds to the score of j, and that j itself is in it. m is
-    `largest_weight`. As many entries of it are kept as the fullest column has, the largest ones.
+    `largest_weight`. As many entries of it are kept as the fullest column has, the largest ones. An item adds nothing
+    to its own score.
     """
     weights = neighbours.weights
     most = int(np.bincount(weights.indices, minlength=1).max(initial=1))
     unit, columns = largest_weight(weights) * own_weight, weights.tocsc()
-    parts = [_of_others(weights, targets)]
-    for start in range(0, len(targets), _COLUMNS_AT_ONCE):
-        some = means[start : start + _COLUMNS_AT_ONCE]
-        new = (columns @ some.T + unit * some.T).tocsc() * np.float32(local)
-        parts.append(_largest(new, most, targets[start : start + _COLUMNS_AT_ONCE]))
-    rows, cols, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    csr = csr_from_pairs(rows.astype(np.int32), cols.astype(np.int32), values.astype(np.float32), weights.shape)
-    return NeighbourWeights(csr, neighbours.strength)
-
-
-def _of_others(weights: Csr, targets: Indices) -> Entries:
-    """The entries of all columns but `targets`."""
-    keep = np.ones(weights.shape[1], np.bool_)
-    keep[targets] = False
     rows = np.repeat(np.arange(weights.shape[0], dtype=np.int32), np.diff(weights.indptr))
-    kept = keep[weights.indices]
-    return rows[kept], weights.indices[kept], weights.data[kept]
+    parts: list[Entries] = [(rows, weights.indices, weights.data)]
+    for start in range(0, len(targets), _COLUMNS_AT_ONCE):
+        block = slice(start, start + _COLUMNS_AT_ONCE)
+        some = sp.diags_array(share[block] * np.float32(local)) @ means[block]
+        new = (columns @ some.T + unit * some.T).tocsc()
+        parts.append(_largest(new, most, targets[block]))
+    rows, cols, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    apart = rows != cols  # a rare item may be near to one that is near to it
+    csr = csr_from_pairs(
+        rows[apart].astype(np.int32), cols[apart].astype(np.int32), values[apart].astype(np.float32), weights.shape
+    )
+    return NeighbourWeights(csr, neighbours.strength)
 
 
 def _largest(columns: sp.csc_matrix, most: int, targets: Indices) -> Entries:

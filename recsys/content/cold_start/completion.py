@@ -1,18 +1,20 @@
-"""Completion: between the fit and the index, items without events get vectors made from their content."""
+"""Completion: between the fit and the index, content makes the vectors of new items, and helps rare ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.content.cold_start.columns import with_new_columns
+from recsys.content.cold_start.columns import with_content_columns
 from recsys.content.cold_start.config import ColdStartConfig
 from recsys.content.cold_start.mapping import fit_ridge, neighbour_mean, summed
 from recsys.content.cold_start.nearest import nearest_by_content, vectors_of_space
+from recsys.content.cold_start.prior import with_prior
 from recsys.content.cold_start.settings import ColdStartSettings
 from recsys.content.space import ContentSpace
 from recsys.data.arrays import Bools, Floats, Indices
 from recsys.data.matrix import Csr
+from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.embeddings import Embeddings
 from recsys.models.factors.model import FactorModel
 from recsys.progress import Progress, silent
@@ -57,25 +59,42 @@ def complete(
     popularity_exponent: float,
     progress: Progress = silent,
 ) -> FactorModel:
-    """`model` with vectors of new items, made from the content of `space` as `settings` say.
+    """`model` with vectors of new items, made from content as `settings` say; rare items are helped.
 
-    `csr`: float32 CSR (n_users, n_items) that `model` was fitted on; `space` is over the same items. New items get
-    columns of the neighbours' weights too, and count as having `config.pseudo_users` users where scores follow
-    popularity. The vectors of all other items and of the users stay, to the bit. It is `model` itself if there is
-    nothing to make, or no warm item to make it from.
+    `csr`: float32 CSR (n_users, n_items) that `model` was fitted on; `space` is over the same items. New and rare
+    items get columns of the neighbours' weights too. New items count as having `config.pseudo_users` users where
+    scores follow popularity. With a prior strength, rare items of ALS are solved again, see `with_prior`, then all
+    users. The vectors of warm items stay, to the bit, and so do those of users if there is no prior. It is `model`
+    itself if there is nothing to make, or no warm item to make it from.
     """
     groups = ItemGroups.of(model, space, config.rare_events)
-    if not len(groups.warm) or not len(groups.new):
+    rare = groups.rare if settings.helps_rare_items else _NONE
+    targets = np.union1d(groups.new, rare).astype(np.int32)
+    if not len(groups.warm) or not len(targets):
         return model
-    made = vectors_from_content(model, space, settings, groups.new, warm=groups.warm, progress=progress)
+    made = vectors_from_content(model, space, settings, targets, warm=groups.warm, progress=progress)
+    of_new = np.isin(targets, groups.new)
     scale = scale_of_new(model, popularity_exponent, config.pseudo_users)
-    filled = _with_vectors(model, groups.new, made.vectors, scale)
+    filled = _with_vectors(model, groups.new, made.vectors[of_new], scale)
+    if settings.prior_strength and len(rare) and isinstance(filled, AlsModel):
+        filled = with_prior(filled, csr, rare, made.vectors[~of_new], strength=settings.prior_strength)
     if model.neighbours is None:
         return filled
-    columns = with_new_columns(
-        model.neighbours, made.means, groups.new, own_weight=settings.own_weight, local=settings.local
+    share = np.where(
+        of_new, 1.0, settings.content_users / (settings.content_users + np.maximum(model.item_degree[targets], 1))
+    )
+    columns = with_content_columns(
+        model.neighbours,
+        made.means,
+        targets,
+        own_weight=settings.own_weight,
+        local=settings.local,
+        share=share.astype(np.float32),
     )
     return filled.with_neighbours(columns)
+
+
+_NONE = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """The choice for items without events, on a shop whose content says what is liked by whom."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from recsys.content.config import EncoderConfig
 from recsys.evaluation.cold_start import ColdStartChoice
 from recsys.progress import silent
 from recsys.tuning.cold_candidates import Candidates
+from recsys.tuning.cold_rare import simulate_rare
 from recsys.tuning.cold_simulation import ColdSimulation, simulate
 from recsys.tuning.cold_start import choose_cold_start, first_settings
 
@@ -97,3 +99,30 @@ def test_candidates_give_the_neighbours_of_the_weighted_space(fitted: tuple[Any,
     np.testing.assert_allclose(near.cosines, expected, atol=1e-5)
     found = near.cosines > 0
     np.testing.assert_array_equal(near.indices[found], warm[order][found])
+
+
+def test_rare_items_get_what_is_best_for_them_on_hidden_items(choice: ColdStartChoice) -> None:
+    assert choice.rare is not None
+    assert choice.rare.chosen >= choice.rare.plain
+    assert choice.settings.helps_rare_items is (choice.rare.chosen > choice.rare.plain and not choice.rare.refused)
+
+
+def test_a_strength_that_is_set_is_kept_and_zero_leaves_rare_items_alone(fitted: tuple[Any, Any, Any]) -> None:
+    fixed = {"hidden_share": 0.3, "method": "neighbours", "neighbours": 5, "power": 2.0}
+    assert _choice(fitted, ColdStartConfig(**fixed, prior_strength=3.0)).settings.prior_strength == 3.0
+    none = _choice(fitted, ColdStartConfig(**fixed, prior_strength=0.0))
+    assert none.rare is None
+    assert not none.settings.helps_rare_items
+
+
+def test_users_given_back_are_not_those_who_are_ranked_for(fitted: tuple[Any, Any, Any]) -> None:
+    _, matrix, _ = fitted
+    simulation = _simulation(fitted)
+    few = replace(simulation, user_idx=simulation.user_idx[:40])
+    rare = simulate_rare(few, matrix.csr, rare_events=3, seed=1)
+    assert rare is not None
+    assert not np.isin(rare.entries.indices, few.user_idx).any()
+    assert rare.n_users.max() <= 3
+    assert np.diff(rare.entries.indptr).tolist() == rare.n_users.tolist()
+    given = np.asarray(matrix.csr[:, few.hidden].T[rare.entries.nonzero()]).ravel()
+    assert (given > 0).all()

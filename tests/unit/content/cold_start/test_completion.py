@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from recsys.data.matrix import InteractionMatrix
 from recsys.models.factors.embeddings import popularity_scale
 from recsys.models.factors.model import FactorModel, FactorRecommender
 from recsys.models.recommender import Queries
-from recsys.retrieval.exact import ExactSearch
+from recsys.retrieval.exact import ExactSearch, normalised
 
 EMPTY = 20
 SETTINGS = ColdStartSettings(neighbours=5, weights={"told": 1.0, "noise": 0.0})
@@ -89,3 +90,42 @@ def test_the_groups_have_no_item_in_common(departments: Any) -> None:
     assert groups.new.tolist() == list(range(first_new, departments.n_items))
     assert groups.rare.tolist() == list(range(first_new - 9, first_new))
     assert groups.warm.tolist() == list(range(first_new - 9))
+
+
+RARE = 20
+HELPING = replace(SETTINGS, prior_strength=4.0, content_users=10.0)
+
+
+def _cosine_to_department(shop: Any, model: FactorModel, rare: slice) -> float:
+    """The mean cosine of rare items to the mean of the warm items of their department."""
+    items, group = model.embeddings.items, np.arange(shop.n_items) % shop.groups
+    warm = np.arange(shop.n_items) < rare.start
+    centres = np.array([items[warm & (group == each)].mean(axis=0) for each in range(shop.groups)])
+    own = centres[group[rare]]
+    return float(np.mean((normalised(items[rare]) * normalised(own)).sum(axis=1)))
+
+
+def test_rare_items_are_pulled_to_their_content_and_warm_ones_stay_to_the_bit(departments: Any) -> None:
+    matrix = departments.matrix(empty=EMPTY, rare=RARE)
+    rare = slice(departments.n_items - EMPTY - RARE, departments.n_items - EMPTY)
+    plain = departments.model(matrix)
+    model = _completed(departments, plain, matrix, HELPING)
+    assert plain.embeddings.items[: rare.start].tobytes() == model.embeddings.items[: rare.start].tobytes()
+    before, after = (_cosine_to_department(departments, each, rare) for each in (plain, model))
+    assert after > before
+    assert model.neighbours.weights[:, rare].nnz > plain.neighbours.weights[:, rare].nnz
+    assert (plain.neighbours.weights[:, : rare.start] != model.neighbours.weights[:, : rare.start]).nnz == 0
+
+
+def test_with_a_prior_too_trained_users_are_those_that_are_folded_in_to_the_bit(departments: Any) -> None:
+    matrix = departments.matrix(empty=EMPTY, rare=RARE)
+    model = _completed(departments, departments.model(matrix), matrix, HELPING)
+    assert model.fold_in(matrix.csr).tobytes() == model.embeddings.users.tobytes()
+
+
+def test_a_linear_model_has_no_prior_but_gets_the_columns(departments: Any) -> None:
+    matrix = departments.matrix(empty=0, rare=RARE)
+    plain = departments.model(matrix, "svd")
+    model = _completed(departments, plain, matrix, HELPING)
+    assert plain.embeddings.items.tobytes() == model.embeddings.items.tobytes()
+    assert model.neighbours.weights.nnz > plain.neighbours.weights.nnz
