@@ -163,7 +163,7 @@ def simulate_rare(simulation: ColdSimulation, csr: Csr, *, rare_events: int, see
     if not len(users):
         return None
     rows = np.unique(users).astype(np.int32)
-    kept = _rows_with(csr[rows], simulation.hidden, np.searchsorted(rows, users), at)
+    kept = _rows_with(csr[rows], simulation.hidden, np.searchsorted(rows, users).astype(np.int32), at)
     n_users = np.bincount(at, minlength=len(simulation.hidden)).astype(np.int32)
     degree = model.item_degree.copy()
     degree[simulation.hidden] = n_users
@@ -171,11 +171,11 @@ def simulate_rare(simulation: ColdSimulation, csr: Csr, *, rare_events: int, see
     shape = (len(simulation.hidden), csr.shape[0])
     entries = csr_from_pairs(confidence.col, rows[confidence.row], confidence.data, shape)
     vectors = np.array(model.embeddings.users)
-    vectors[rows] = model.fold_in(_rows_with(csr[rows], simulation.hidden, *_NONE))
+    vectors[rows] = model.fold_in(_rows_with(csr[rows], simulation.hidden, _NONE, _NONE))
     return RareSimulation(simulation, model, entries, vectors, n_users)
 
 
-_NONE = (np.empty(0, np.intp), np.empty(0, np.intp))
+_NONE = np.empty(0, np.int32)
 
 
 def _given_back(simulation: ColdSimulation, csr: Csr, most: int, rng: np.random.Generator) -> tuple[Indices, Indices]:
