@@ -10,7 +10,7 @@ from recsys.data.items import Items
 from recsys.models.registry import load_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
-from recsys.space.item_map import make_map
+from recsys.space.item_map import made_by, make_map
 from recsys.space.map_view import MapView
 from recsys.space.reading import SpaceReading, read_with_map
 
@@ -37,6 +37,7 @@ def night_space(config: PipelineConfig, workspace: Workspace, *, progress: Progr
         vectors, model.item_degree, method=publish.map, most=publish.map_items, seed=1, progress=progress
     )
     progress("space", 1, 2)
-    reading, shown = read_with_map(items, vectors, model.item_degree, places)
+    told = made_by(publish.map, int(vectors.any(axis=1).sum()), publish.map_items)
+    reading, shown = read_with_map(items, vectors, model.item_degree, places, made_by=told)
     progress("space", 2, 2)
     return NightSpace(places, reading, shown)

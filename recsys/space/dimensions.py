@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,9 +120,13 @@ class _Lists:
 
     def recall(self, queries: Floats, items: Floats) -> float:
         """Share of the items of the exact lists that those by other vectors have."""
-        found, expected = self._best(queries, items), self._best(self.queries, self.items)
-        shared = [len(np.intersect1d(*pair)) for pair in zip(found, expected, strict=True)]
+        expected = self._exact
+        shared = [len(np.intersect1d(*pair)) for pair in zip(self._best(queries, items), expected, strict=True)]
         return sum(shared) / max(1, sum(map(len, expected)))
+
+    @cached_property
+    def _exact(self) -> Sequence[NDArray[np.int32]]:
+        return self._best(self.queries, self.items)
 
     def _best(self, queries: Floats, items: Floats) -> Sequence[NDArray[np.int32]]:
         search = ExactSearch(np.ascontiguousarray(items, np.float32))

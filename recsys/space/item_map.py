@@ -36,6 +36,13 @@ def check_map(method: MapMethod) -> None:
         )
 
 
+def made_by(method: MapMethod, n_items: int, most: int) -> str:
+    """How `make_map` places `n_items` items with a vector, in words."""
+    if method != "tsne":
+        return "PCA" if method == "pca" else "nothing"
+    return "t-SNE" if n_items <= most else f"t-SNE of the {most:,} items with the most users, the others beside them"
+
+
 def make_map(
     vectors: Floats,
     degree: Floats,

@@ -44,8 +44,12 @@ class MapName:
 
 @dataclass(frozen=True, eq=False)
 class MapView:
-    """What a drawing shows. `coloured_by`: the attribute that the groups are values of, or "users"."""
+    """What a drawing shows.
 
+    `made_by`: how the places were made, in words. `coloured_by`: the attribute of the groups, or "users".
+    """
+
+    made_by: str
     coloured_by: str
     groups: tuple[MapGroup, ...]
     names: tuple[MapName, ...]
@@ -56,7 +60,9 @@ class MapView:
         return sum(len(group.places) for group in self.groups)
 
 
-def view_of(places: Floats, read: ItemsRead, terms: Terms, clusters: Sequence[tuple[Cluster, Indices]]) -> MapView:
+def view_of(
+    places: Floats, read: ItemsRead, terms: Terms, clusters: Sequence[tuple[Cluster, Indices]], *, made_by: str
+) -> MapView:
     """The drawing of the items that are read, the 3,000 with the most users.
 
     `places`: float32 (n_items, 2). `clusters`: with the positions of their items among those that are read.
@@ -64,7 +70,9 @@ def view_of(places: Floats, read: ItemsRead, terms: Terms, clusters: Sequence[tu
     shown = np.sort(np.argsort(-read.degree, kind="stable")[:_MOST_POINTS])
     here = places[read.rows]
     coloured_by, groups = _coloured(here[shown], read.degree[shown], terms.of(shown.astype(np.int32)))
-    return MapView(coloured_by, tuple(groups), tuple(_names(here, clusters, {group.name for group in groups})))
+    return MapView(
+        made_by, coloured_by, tuple(groups), tuple(_names(here, clusters, {group.name for group in groups}))
+    )
 
 
 def _coloured(places: Floats, degree: Floats, terms: Terms) -> tuple[str, list[MapGroup]]:

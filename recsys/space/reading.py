@@ -48,11 +48,12 @@ def read_space(
 
 
 def read_with_map(
-    items: Items, vectors: Floats, degree: Floats, places: Floats | None
+    items: Items, vectors: Floats, degree: Floats, places: Floats | None, *, made_by: str
 ) -> tuple[SpaceReading, MapView | None]:
     """The reading of `vectors` as `read_space` makes it, and what to draw of the map of the same items.
 
-    `places`: float32 (n_items, 2), or None; then nothing is drawn, nor of fewer than two items.
+    `places`: float32 (n_items, 2), or None; then nothing is drawn, nor of fewer than two items. `made_by`: how they
+    were made, in words.
     """
     read = ItemsRead.of(items, vectors, degree)
     terms = terms_of(read.catalogue)
@@ -63,4 +64,6 @@ def read_with_map(
         clusters=tuple(cluster for cluster, _ in found),
         directions=principal_directions(read, terms),
     )
-    return reading, None if places is None or len(read.rows) < 2 else view_of(places, read, terms, found)
+    if places is None or len(read.rows) < 2:
+        return reading, None
+    return reading, view_of(places, read, terms, found, made_by=made_by)

@@ -200,8 +200,14 @@ def _tree(report: Report) -> dict[str, object]:
         "examples": details.examples,
         "regressed": details.regressed,
         "space": details.space,
+        "map": details.map and _map_tree(details.map),
         "timings": provenance.timings,
     }
+
+
+def _map_tree(view: MapView) -> dict[str, object]:
+    """What is drawn of the map, without the places."""
+    return {"made_by": view.made_by, "coloured_by": view.coloured_by, "n_items": view.n_items}
 
 
 def _serving_tree(serving: ServingComparison) -> dict[str, object]:

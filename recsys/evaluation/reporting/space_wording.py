@@ -28,4 +28,7 @@ def drawn(view: MapView) -> str:
     """The caption of the map."""
     by = "the number of users" if view.coloured_by == "users" else view.coloured_by
     items = count(view.n_items)
-    return f"The {items} items with the most users; near each other: chosen by the same users. Colour: {by}."
+    return (
+        f"The {items} items with the most users; near each other: chosen by the same users. Places by {view.made_by}."
+        f" Colour: {by}."
+    )

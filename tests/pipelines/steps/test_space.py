@@ -25,6 +25,7 @@ def test_a_night_seals_a_map_and_reports_the_space(finished: Any) -> None:
     np.testing.assert_array_equal(np.isfinite(bundle.map).all(axis=1), known)
     report = json.loads((config.workspace / "report.json").read_text())
     assert sum(each["n_items"] for each in report["space"]["clusters"]) == known.sum()
+    assert report["map"] == {"made_by": "PCA", "coloured_by": report["map"]["coloured_by"], "n_items": known.sum()}
     html, markdown = ((config.workspace / f"report.{kind}").read_text() for kind in ("html", "md"))
     assert 'aria-label="Map of' in html
     assert report["space"]["clusters"][0]["terms"][0]["term"] in html

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.errors import ConfigError, DataError
-from recsys.space.item_map import check_map, check_places, make_map
+from recsys.space.item_map import check_map, check_places, made_by, make_map
 
 needs_open_tsne = pytest.mark.skipif(importlib.util.find_spec("openTSNE") is None, reason="openTSNE is not installed")
 
@@ -125,3 +125,9 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openTSNE", None)  # as if it could not be imported
     with pytest.raises(ConfigError, match="openTSNE"):
         check_map("tsne")
+
+
+def test_how_places_are_made_is_told() -> None:
+    assert made_by("pca", 10, 5) == "PCA"
+    assert made_by("tsne", 5_000, 5_000) == "t-SNE"
+    assert made_by("tsne", 5_001, 5_000).startswith("t-SNE of the 5,000 items")

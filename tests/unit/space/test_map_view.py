@@ -12,7 +12,9 @@ from recsys.space.reading import read_with_map
 
 
 def _view(items: Items, vectors: np.ndarray, degree: np.ndarray) -> Any:
-    _, view = read_with_map(items, vectors, degree, make_map(vectors, degree, method="pca", most=1_000))
+    _, view = read_with_map(
+        items, vectors, degree, make_map(vectors, degree, method="pca", most=1_000), made_by="PCA"
+    )
     return view
 
 

@@ -9,7 +9,7 @@ from recsys.space.map_view import OTHERS, MapGroup, MapName, MapView
 def _view(n: int) -> MapView:
     places = np.random.default_rng(0).uniform(-1, 1, (n, 2)).astype(np.float32)
     groups = (MapGroup(OTHERS, places[: n // 2]), MapGroup("<space>", places[n // 2 :]))
-    return MapView("genre & <b>", groups, (MapName("a <b> name", 0.1, 0.2),))
+    return MapView("PCA", "genre & <b>", groups, (MapName("a <b> name", 0.1, 0.2),))
 
 
 def test_every_item_is_one_dot() -> None:
