@@ -17,8 +17,11 @@ from api.metrics import Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
 from api.model_watch import ModelWatch
 from api.openapi import complete
+from api.posted_store import FILE_NAME, PostedStore
+from api.posted_watch import PostedWatch
 from api.recall import CORE_SHARE, RecallSampler
 from api.routes import admin, item_map, items, recommendations, service, users
+from api.routes import posted as posted_items
 from api.settings import Settings, load_settings, warn_of_unknown
 
 _DESCRIPTION = """\
@@ -37,12 +40,18 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
         settings = load_settings()
     metrics = Metrics()
     recall = RecallSampler(settings.recall_sample, metrics, core_share=recall_core_share)
-    watch = ModelWatch(settings.store, metrics, offer_check=recall.offer if settings.recall_sample else None)
+    posted = PostedWatch(PostedStore(settings.new_items or settings.store / FILE_NAME))
+    watch = ModelWatch(
+        settings.store,
+        metrics,
+        offer_check=recall.offer if settings.recall_sample else None,
+        before_serving=posted.refresh,
+    )
     app = FastAPI(
         title="recsys",
         version=version("recsys"),
         description=_DESCRIPTION,
-        lifespan=lambda _: _watching(watch, recall, settings.poll_seconds),
+        lifespan=lambda _: _watching(watch, recall, posted, seconds=settings.poll_seconds),
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
@@ -55,24 +64,28 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
     app.include_router(service.router_of(metrics))
     if settings.admin_key is not None:
         app.include_router(admin.router_of(watch, settings.admin_key))
+        app.include_router(posted_items.router_of(posted, settings.admin_key))
     app.add_api_route("/", _to_docs, include_in_schema=False)
     complete(app.openapi())
     return app
 
 
 @contextlib.asynccontextmanager
-async def _watching(watch: ModelWatch, recall: RecallSampler, poll_seconds: float) -> AsyncIterator[None]:
+async def _watching(
+    watch: ModelWatch, recall: RecallSampler, posted: PostedWatch, *, seconds: float
+) -> AsyncIterator[None]:
     """Load what is published now, then keep looking. The service starts without a sound version, too."""
     forget_dead_workers()
     await asyncio.to_thread(watch.refresh)
     gc.freeze()  # what is here now stays; collections that looked through it delayed requests by 0.1 s
-    polling = asyncio.create_task(watch.run(poll_seconds))
+    polling = [asyncio.create_task(each) for each in (watch.run(seconds), posted.run(lambda: watch.engine))]
     try:
         yield
     finally:
-        polling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await polling
+        for task in polling:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await asyncio.to_thread(recall.close)
 
 

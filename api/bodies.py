@@ -15,6 +15,7 @@ from api.queries import COMPARED_BY, EXCLUDE_SEEN, NEW_SHARE, FilterText
 from recsys.engine import Event, Question
 from recsys.engine.comparison import By
 from recsys.engine.ids import MAX_ID_BYTES
+from recsys.engine.posted import MAX_ATTRIBUTE_TEXT
 from recsys.engine.question import (
     MAX_BOOST,
     MAX_BOOSTED,
@@ -154,6 +155,17 @@ class SearchBody(Body):
     fields: FieldNames = []
 
 
+class PostedBody(Body):
+    """An item that came after the version was made."""
+
+    title: Annotated[str, StringConstraints(max_length=MAX_ATTRIBUTE_TEXT)] | None = Field(
+        None, description="left out if unknown"
+    )
+    attributes: dict[Id, str | bool | int | float | list[str] | None] = Field(
+        {}, max_length=MAX_FIELDS, description="attributes of the version's items, of the same kinds"
+    )
+
+
 class ItemsBody(Body):
     """Items to be shown."""
 
@@ -236,9 +248,9 @@ def _place(path: tuple[int | str, ...]) -> str:
     return ".".join(["body", *(str(part) for part in path[:end])])
 
 
-_ENDS = ("boosts", "timestamp")
+_ENDS = ("boosts", "timestamp", "attributes")
 _MAX_SHOWN = 10
 
 
-BODIES: tuple[type[Body], ...] = (QuestionBody, BatchBody, SimilarBody, SearchBody, ItemsBody, RankBody)
+BODIES: tuple[type[Body], ...] = (QuestionBody, BatchBody, SimilarBody, SearchBody, PostedBody, ItemsBody, RankBody)
 """Every body that a route takes."""

@@ -39,11 +39,14 @@ Code: TypeAlias = Literal[
     "incomplete_answer",
     "no_content",
     "no_text_search",
+    "item_exists",
+    "posted_items_full",
     "store_refused",
     "body_too_large",
     "invalid_request",
     "internal_error",
     "model_not_loaded",
+    "posted_items_unavailable",
 ]
 """What programs go by."""
 
@@ -62,6 +65,18 @@ class SlowBodyError(RecsysError):
 
 class StoreRefusedError(RecsysError):
     """The store has no version to go to, or cannot be written; the message goes to the client."""
+
+
+class ItemExistsError(RecsysError):
+    """An item that is to be posted or taken back is one of the version that serves."""
+
+
+class PostedFullError(RecsysError):
+    """There are as many posted items as there may be."""
+
+
+class PostedStoreError(RecsysError):
+    """The file of posted items cannot be read or written; the message names it and is for the log."""
 
 
 class Problem(BaseModel):
@@ -112,6 +127,24 @@ _KINDS: Mapping[type[Exception], Kind] = {
     ),
     StoreRefusedError: Kind("store_refused", 409, "The store refused"),
     BodyTooLargeError: Kind("body_too_large", 413, "Body too large", "expected a body of at most 2 MiB"),
+    ItemExistsError: Kind(
+        "item_exists",
+        409,
+        "The version has this item",
+        "change it in the catalogue; the next night takes the change",
+    ),
+    PostedFullError: Kind(
+        "posted_items_full",
+        409,
+        "Too many posted items",
+        "there are 10000 of them; take some back, or let the next night take them over",
+    ),
+    PostedStoreError: Kind(
+        "posted_items_unavailable",
+        503,
+        "Posted items cannot be kept",
+        "their file cannot be read or written; RECSYS_NEW_ITEMS names another place",
+    ),
     NoModelError: Kind("model_not_loaded", 503, "No model is loaded"),
 }
 _BY_STATUS = {

@@ -41,12 +41,14 @@ class ServingModel:
     """What is exposed of the version that serves.
 
     `recall`: by kind, None if unknown. `newest_event`: when its log ends, None if the log has no times.
+    `n_posted`: items posted since it was made.
     """
 
     version: str
     created_at: datetime
     recall: Mapping[SearchKind, float | None]
     newest_event: datetime | None = None
+    n_posted: int = 0
 
 
 class Metrics:
@@ -156,6 +158,7 @@ class _ModelCollector(Collector):
                 "When the log of the version ends, seconds since 1970",
                 value=model.newest_event.timestamp(),
             )
+        yield GaugeMetricFamily("recsys_posted_items", "Posted items that are listed", value=model.n_posted)
         recall = GaugeMetricFamily("recsys_recall", "Share of exact lists' items that were listed", labels=["kind"])
         for kind, share in model.recall.items():
             if share is not None:

@@ -22,7 +22,8 @@ class ModelWatch:
 
     `refresh` is the only writer, and swaps the reference only after the new version was verified, loaded and asked.
     A version that cannot be loaded is logged once; the one before it serves on. `metrics` count every attempt, and
-    every list that an engine gives. `offer_check` receives every list whose recall can be checked. `clock`: seconds.
+    every list that an engine gives. `before_serving` is called with an engine before it serves. `offer_check`
+    receives every list whose recall can be checked. `clock`: seconds.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class ModelWatch:
         metrics: Metrics | None = None,
         *,
         offer_check: OfferCheck | None = None,
+        before_serving: Callable[[ServedEngine], None] = lambda engine: None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.engine: ServedEngine | None = None
@@ -39,6 +41,7 @@ class ModelWatch:
         self._registry = Registry(store)
         self._metrics = metrics or Metrics()
         self._offer_check = offer_check
+        self._before_serving = before_serving
         self._clock = clock
         self._lock = Lock()
         self._failed: str | None = None
@@ -82,6 +85,7 @@ class ModelWatch:
         started = self._clock()
         engine = ServedEngine(self._registry.load(version), self._metrics, offer_check=self._offer_check)
         engine.warm_up()
+        self._before_serving(engine)
         self.engine = engine
         self._metrics.count_reload(ok=True)
         self._failed, self._last_failure = None, ""

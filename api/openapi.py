@@ -52,6 +52,12 @@ def operation_with_body(model: type[Body], example: Json) -> Json:
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
+def operation_with_body_and_id(id_name: str, model: type[Body], example: Json) -> Json:
+    """What OpenAPI says of an operation with an id in its path that takes `model`."""
+    in_path = {"title": id_name.replace("_", " ").title(), "type": "string", "description": ID_IN_PATH}
+    return {"parameters": [_parameter("path", id_name, in_path)], **operation_with_body(model, example)}
+
+
 def complete(document: Json) -> None:
     """Complete the framework's document in place.
 

@@ -209,6 +209,12 @@ class ItemReply(ItemDescription, Reply):
         return cls(model_version=model_version, **vars(view))
 
 
+class ForgottenItem(Reply):
+    """A posted item that is listed no longer."""
+
+    item_id: str
+
+
 class ItemsReply(Reply):
     """What is known of several items, in the order asked, each once."""
 

@@ -14,7 +14,7 @@ from api.metrics import ListKind, Metrics, SearchKind, ServingModel
 from api.recall import RecallCheck, RunningRecall
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest, newest_event_of
-from recsys.engine import Answer, CandidateAnswer, Engine, Event, ItemView, Question, UserAnswer
+from recsys.engine import Answer, CandidateAnswer, Engine, Event, ItemView, PostedItem, Question, UserAnswer
 from recsys.engine.comparison import By
 from recsys.engine.filters import filter_parser
 from recsys.engine.item_map import MapPage
@@ -45,6 +45,9 @@ class ServedEngine:
 
     def __init__(self, bundle: Bundle, metrics: Metrics, *, offer_check: OfferCheck | None = None) -> None:
         self._engine = Engine(bundle)
+        self.posted_changes = 0
+        """Which state of the posted items is listed."""
+        self._n_posted = 0
         self._metrics = metrics
         self._offer_check = offer_check
         self._batcher = Batcher()
@@ -64,7 +67,7 @@ class ServedEngine:
         """What metrics expose of the version."""
         created_at = datetime.fromisoformat(self.manifest.created_at)
         recall = {kind: running.share for kind, running in self._recall.items()}
-        return ServingModel(self.version, created_at, recall, newest_event_of(self.manifest))
+        return ServingModel(self.version, created_at, recall, newest_event_of(self.manifest), self._n_posted)
 
     @property
     def manifest(self) -> Manifest:
@@ -82,6 +85,19 @@ class ServedEngine:
     def item_map(self, *, limit: int, offset: int, fields: Sequence[str]) -> MapPage:
         """See `Engine.item_map`."""
         return self._engine.item_map(limit=limit, offset=offset, fields=fields)
+
+    def has_item(self, item_id: str) -> bool:
+        """Whether the version has an item; posted ones are none of the version."""
+        return item_id in self._engine.item_ids
+
+    def check_posted(self, item: PostedItem) -> None:
+        """See `Engine.check_posted`."""
+        self._engine.check_posted(item)
+
+    def use_posted(self, items: Sequence[PostedItem], n_changes: int) -> None:
+        """See `Engine.use_posted`; `n_changes`: which state of the posted items this is."""
+        self.posted_changes = n_changes
+        self._n_posted = self._engine.use_posted(items)
 
     def warm_up(self) -> None:
         """Ask something, uncounted, so that the first requests find memory warm and the cost of a list known.

@@ -26,8 +26,8 @@ _EPILOG = """\
 Example: recsys serve --store runs/demo/store --port 8000 --workers 2
 
 Each option is an environment variable too: RECSYS_STORE, RECSYS_POLL_SECONDS and so on; an option wins over its
-variable. RECSYS_ADMIN_KEY, at least 16 characters, is a variable only: with it, POST /admin/reload and
-/admin/rollback exist.
+variable. RECSYS_ADMIN_KEY, at least 16 characters, is a variable only: with it, POST /admin/reload,
+/admin/rollback, PUT and DELETE /v1/items/{item_id} exist.
 Exit codes: 0 stopped by SIGTERM or Ctrl-C; 1 unexpected; 2 an option, the store or the address is wrong.
 """
 
@@ -54,6 +54,11 @@ class Options(BaseModel):
         le=1,
         description="share of lists checked by exact search if the index approximates, 0 to 1; 0 turns it off",
     )
+    new_items: Path | None = Field(
+        None,
+        description="file that keeps the items posted by PUT /v1/items/{item_id}; by default new-items.sqlite in the "
+        "store's folder",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages written; info has one line per request"
     )
@@ -71,7 +76,8 @@ class Settings(Options):
     """All settings of the service; as arguments they are taken as they are, whatever the environment says."""
 
     admin_key: Annotated[SecretStr, Field(min_length=16)] | None = Field(
-        None, description="key for /admin, at least 16 characters; without one those routes do not exist"
+        None,
+        description="key for /admin and posted items, at least 16 characters; without one there are no such routes",
     )
 
     def to_environment(self) -> dict[str, str]:

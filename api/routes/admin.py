@@ -1,15 +1,13 @@
 """What only the operator may do, and only if the service has an admin key."""
 
 import asyncio
-import hmac
 import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import Field, SecretStr
-from starlette.exceptions import HTTPException
 
+from api.admin_key import checks
 from api.errors import StoreRefusedError, problem_responses, unauthorized_response
 from api.middleware import context_of
 from api.model_watch import ModelWatch
@@ -25,8 +23,6 @@ NOT_MOVED = (
 
 logger = logging.getLogger(__name__)
 
-_ADMIN_KEY = HTTPBearer(scheme_name="admin_key", description="The key in RECSYS_ADMIN_KEY.", auto_error=False)
-
 
 class RollbackQuery(NoQuery):
     """The query of a rollback."""
@@ -38,16 +34,10 @@ class RollbackQuery(NoQuery):
 
 def router_of(watch: ModelWatch, key: SecretStr) -> APIRouter:
     """POST /admin/reload and /admin/rollback, for requests with `key` as `Authorization: Bearer KEY`."""
-
-    async def check_key(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_ADMIN_KEY)]) -> None:
-        sent = "" if given is None else given.credentials
-        if not hmac.compare_digest(sent.encode("latin-1"), key.get_secret_value().encode()):
-            raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
-
     router = APIRouter(
         prefix="/admin",
         tags=["admin"],
-        dependencies=[Depends(check_key)],
+        dependencies=[Depends(checks(key))],
         responses=unauthorized_response() | problem_responses(StoreRefusedError, InvalidRequestError),
     )
 

@@ -14,6 +14,7 @@ from recsys.engine.answers import (
 )
 from recsys.engine.engine import Engine
 from recsys.engine.frames import to_frame
+from recsys.engine.posted import PostedItem
 from recsys.engine.question import Event, Question
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Event",
     "ItemView",
     "Like",
+    "PostedItem",
     "Question",
     "Ranked",
     "RankedUser",

@@ -235,6 +235,7 @@ NO_KNOWN_WORD = "this version knows none of the words, so nothing is found"
 NO_SIMILAR_USERS = "this user has no learned vector, so there are no similar users"
 
 
+LISTED = " can be listed"
 HIDDEN = "items without interactions"
 HIDDEN_BESIDE_NEW = "items without interactions of which too little is known"
 
@@ -259,7 +260,7 @@ def short_list(listed: int, limits: list[str], *, noun: str = "item") -> str:
     *others, last = limits or [""]
     cause = f" because of {', '.join(others)}{' and ' if others else ''}{last}" if limits else ""
     count = f"only {listed} {noun}{'' if listed == 1 else 's'}" if listed else f"no {noun}"
-    return f"{count} can be listed{cause}"
+    return f"{count}{LISTED}{cause}"
 
 
 def refuse_incomplete(answer: Answer, *, is_user: bool) -> None:

@@ -12,7 +12,15 @@ from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import empty_csr, presence
-from recsys.engine.answers import Answer, CandidateAnswer, ItemView, Ranked, UserAnswer, check_fields, ranked
+from recsys.engine.answers import (
+    Answer,
+    CandidateAnswer,
+    ItemView,
+    Ranked,
+    UserAnswer,
+    check_fields,
+    ranked,
+)
 from recsys.engine.candidates import order_candidates
 from recsys.engine.comparison import By, check_by
 from recsys.engine.ids import Id, Ids, checked_id, checked_ids, id_text, id_texts
@@ -22,6 +30,8 @@ from recsys.engine.neighbours import Neighbours
 from recsys.engine.new_items import NewItems
 from recsys.engine.new_places import NewPlaces
 from recsys.engine.new_share import Today, utc_today
+from recsys.engine.overlay import Overlay
+from recsys.engine.posted import PostedItem
 from recsys.engine.question import (
     MAX_CANDIDATES,
     MAX_COMPARED,
@@ -59,6 +69,7 @@ class Engine:
         self._neighbours = Neighbours(bundle, self._new)
         self._map = ItemMap(bundle)
         self._use(Selection(bundle))
+        self._overlay = Overlay(bundle, self._profiles, self._selection.comparisons)
         bundle.model.fold_in(bundle.history[:0])  # makes what every fold-in needs, so that no question waits for it
 
     def __repr__(self) -> str:
@@ -135,7 +146,20 @@ class Engine:
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """An answer to each question, in the order asked; the same answers as `ask` gives one by one."""
-        return self._lists.answer(questions)
+        return self._overlay.answer(questions, self._lists.answer, self._places)
+
+    def use_posted(self, posted: Sequence[PostedItem]) -> int:
+        """List these items from now on, beside those of the version; returns how many of them there are.
+
+        Items that the version has, or that do not fit its attributes, are left out. They are in the lists of `ask`
+        and `ask_many`, in `item` and `items`; not in exports, nor among similar items. Raises NoContentError if there
+        are some and the version has no content.
+        """
+        return self._overlay.use(posted)
+
+    def check_posted(self, posted: PostedItem) -> None:
+        """Raise InvalidRequestError if it does not fit this version's attributes, NoContentError without content."""
+        self._overlay.check(posted)
 
     def has_compiled(self, filter: str) -> bool:
         """Whether this filter is in the cache, so that a question with it takes no longer than one without."""
@@ -269,7 +293,8 @@ class Engine:
 
     def item(self, item_id: Id) -> ItemView:
         """What is known of an item. Raises UnknownItemError."""
-        return self._view(self._item(item_id))
+        posted = self._overlay.view(checked_id(item_id, "item_id"))
+        return self._view(self._item(item_id)) if posted is None else posted
 
     def items(self, item_ids: Ids) -> tuple[tuple[ItemView, ...], tuple[str, ...]]:
         """What is known of several items, in the order asked, each once; and the ids that this version does not have.
@@ -277,7 +302,10 @@ class Engine:
         Raises InvalidRequestError for more than 1,000 items.
         """
         known, unknown = self._selection.positions(checked_ids(item_ids, "item_ids", MAX_VIEWED))
-        return tuple(map(self._view, known.tolist())), unknown
+        views = tuple(map(self._view, known.tolist()))
+        posted = {item_id: self._overlay.view(item_id) for item_id in unknown}
+        found = tuple(view for view in posted.values() if view is not None)
+        return (*views, *found), tuple(item_id for item_id, view in posted.items() if view is None)
 
     def item_map(self, *, limit: int = 1000, offset: int = 0, fields: Sequence[str] = ()) -> MapPage:
         """A page of the map of the items, those with the most users first; see `ItemMap.page`."""

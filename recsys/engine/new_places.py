@@ -27,6 +27,11 @@ TOO_LOW = "the scores of the others are below `cold_start.new_min_score`"
 NO_OTHERS = "no other new item can be listed"
 
 
+def is_about_places(warning: str) -> bool:
+    """Whether a warning says that kept places are not filled."""
+    return warning == NO_NEW or "places kept for new items" in warning
+
+
 @dataclass(frozen=True, eq=False)
 class NewPlaces:
     """The kept places of one version. `today`: makes turns move on. Immutable: any number of threads may ask."""
@@ -39,8 +44,12 @@ class NewPlaces:
 
     def n_kept(self, question: Question) -> int:
         """How many places the list of `question` keeps; 0 if the version has no new items."""
-        share = self._default[0] if question.new_share is None else question.new_share
-        return n_places(question.k, share) if share and len(self.new) else 0
+        return self.n_asked(question) if len(self.new) else 0
+
+    def n_asked(self, question: Question) -> int:
+        """How many places the question asks for, or the version if the question does not say."""
+        share = self.share if question.new_share is None else question.new_share
+        return n_places(question.k, share) if share else 0
 
     def warnings(self, question: Question, filled: Filled | None) -> tuple[str, ...]:
         """Why kept places are not filled; a version without new items says so only if the question asks for some."""
@@ -93,7 +102,7 @@ class NewPlaces:
             k=question.k,
             n_kept=self.n_kept(question),
             is_new=self.new.mask,
-            min_score=None if is_fallback else self._default[1],
+            min_score=None if is_fallback else self.min_score,
             choose=partial(self._turns.next, user=asker(question), day=self.today()),
         )
         positions, scores, multiplier = (
@@ -123,6 +132,16 @@ class NewPlaces:
     def _eligible(self, eligible: EligibleItems) -> Indices:
         positions = self.new.positions
         return positions if eligible.allowed is None else positions[eligible.allowed[positions]]
+
+    @property
+    def share(self) -> float:
+        """`cold_start.new_share` of the version."""
+        return self._default[0]
+
+    @property
+    def min_score(self) -> float:
+        """`cold_start.new_min_score` of the version."""
+        return self._default[1]
 
     @cached_property
     def _default(self) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Places of a list that are kept for new items: how many, which items get them, and where they stand."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import blake2b
@@ -40,13 +40,18 @@ class Turns:
     """
 
     version: str
-    rank: Indices
+    rank: Indices | NDArray[np.uint64]
 
     @staticmethod
     def of(version: str, n_items: int) -> "Turns":
         """The turns of `version`: the same wherever they are made."""
         rank = np.random.default_rng(_number(version)).permutation(n_items).astype(np.int32)
         return Turns(version, rank)
+
+    @staticmethod
+    def of_ids(version: str, item_ids: Sequence[str]) -> "Turns":
+        """The turns of items that came later: an item's place in the order does not depend on the others."""
+        return Turns(version, np.array([_number(f"{version}\0{item_id}") for item_id in item_ids], np.uint64))
 
     def next(self, pool: Indices, n: int, *, user: str, day: date) -> Places:
         """Intp (min(n, m),): places in `pool`, int32 (m,), item positions, of those whose turn it is."""
@@ -89,7 +94,7 @@ def fill_places(
     indices, scores = listed
     missing = n_kept - int(is_new[indices].sum())
     others = np.flatnonzero(~np.isin(pool[0], indices))
-    passing = others[pool[1][others] >= _least(scores, min_score)]
+    passing = others[pool[1][others] >= least_score(scores, min_score)]
     chosen = passing[choose(pool[0][passing], missing)]
     chosen = chosen[np.lexsort((pool[0][chosen], -pool[1][chosen]))]
     found = n_kept - missing + len(chosen)
@@ -101,7 +106,8 @@ def fill_places(
     )
 
 
-def _least(scores: Floats, min_score: float | None) -> float:
+def least_score(scores: Floats, min_score: float | None) -> float:
+    """What a new item must score for a kept place of a list with `scores`, float32 (n,); see `fill_places`."""
     if min_score is None or len(scores) == 0:
         return -math.inf
     last = float(scores.min())

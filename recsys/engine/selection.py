@@ -45,8 +45,9 @@ class Selection:
         # Not bound methods: an object that refers to itself stays in memory until the garbage collector runs.
         self._gather = partial(_scoring_vectors, embeddings)
         self._searches = SearchCache(bundle.index, self._gather, factors=embeddings.factors)
-        self._comparisons = Comparisons(bundle)
-        self.likeness = Likeness(bundle, self._comparisons)
+        self.comparisons = Comparisons(bundle)
+        """What items are compared by."""
+        self.likeness = Likeness(bundle, self.comparisons)
         """What new items are like."""
         self._new_search: list[ItemSearch] = []
         self._is_exact = False
@@ -86,7 +87,7 @@ class Selection:
 
     def comparison(self, by: By) -> Comparison:
         """How items are compared `by` something. Raises NoContentError."""
-        return self._comparisons.comparison(by)
+        return self.comparisons.comparison(by)
 
     def eligible_neighbours(self, condition: str | None, by: By = "behaviour") -> EligibleItems:
         """The items that pass the filter `condition`, and a search by cosine among them.
@@ -94,21 +95,21 @@ class Selection:
         Raises FilterError, NoContentError.
         """
         mask = None if condition is None else self._masks.mask(condition)
-        return self._searched(EligibleItems(self._comparisons.search(by, condition, mask), mask))
+        return self._searched(EligibleItems(self.comparisons.search(by, condition, mask), mask))
 
     def eligible_by_words(self, condition: str | None) -> EligibleItems:
         """As `eligible_neighbours`, for `query_of_words`. Raises FilterError, NoTextSearchError, NoContentError."""
         mask = None if condition is None else self._masks.mask(condition)
-        return self._searched(EligibleItems(self._comparisons.text_search(condition, mask), mask))
+        return self._searched(EligibleItems(self.comparisons.text_search(condition, mask), mask))
 
     def query_of_words(self, text: str) -> Floats:
         """Float32 (1, d), see `TextSearch.query`. Raises NoTextSearchError, NoContentError."""
-        return self._comparisons.text.query(text)
+        return self.comparisons.text.query(text)
 
     @property
     def can_search(self) -> bool:
         """Whether items can be found by words."""
-        return self._comparisons.can_search
+        return self.comparisons.can_search
 
     def has_compiled(self, condition: str) -> bool:
         """Whether the filter `condition` is in the cache."""

@@ -30,6 +30,10 @@ PATHS = {
     ("get", "/metrics"): ALL,
 }
 ADMIN = dict.fromkeys((("post", "/admin/reload"), ("post", "/admin/rollback")), ALL | {"401", "409", "422"})
+ADMIN |= {
+    ("put", "/v1/items/{item_id}"): BODY | {"401", "409"},
+    ("delete", "/v1/items/{item_id}"): ALL | {"401", "404", "409", "422", "503"},
+}
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
@@ -74,8 +78,9 @@ def test_every_operation_has_its_own_name(schema_with_admin):
 def test_the_admin_key_is_a_security_scheme_of_the_admin_routes_only(schema_with_admin):
     ((name, scheme),) = schema_with_admin["components"]["securitySchemes"].items()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
-    for (_, path), operation in operations(schema_with_admin).items():
-        assert operation.get("security") == ([{name: []}] if path.startswith("/admin/") else None)
+    for (method, path), operation in operations(schema_with_admin).items():
+        is_admin = path.startswith("/admin/") or method in {"put", "delete"}
+        assert operation.get("security") == ([{name: []}] if is_admin else None)
 
 
 def test_headers_are_documented(schema_with_admin):

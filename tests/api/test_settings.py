@@ -24,6 +24,7 @@ def test_the_store_has_no_default():
 
 
 OTHER = Settings(
+    new_items=Path("posted.sqlite"),
     store=Path("/data/my store"),
     host="::1",
     port=0,

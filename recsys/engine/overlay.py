@@ -1,0 +1,65 @@
+"""Overlay: the posted items of one version, which change while it serves, beside everything that does not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from recsys.artifacts.bundle import Bundle
+from recsys.engine.answers import Answer, ItemView, refuse_incomplete
+from recsys.engine.comparison import needs_content
+from recsys.engine.comparisons import Comparisons
+from recsys.engine.new_places import NewPlaces
+from recsys.engine.posted import PostedEncoder, PostedItem, check_posted, no_posted
+from recsys.engine.posted_lists import PostedLists
+from recsys.engine.question import Question
+from recsys.engine.user_profiles import UserProfiles
+
+AnswerMany = Callable[[Sequence[Question]], list[Answer]]
+"""Answers from the version alone."""
+
+
+class Overlay:
+    """Holds the posted items of the moment: `use` swaps one reference, so that a list has all of them or none."""
+
+    def __init__(self, bundle: Bundle, profiles: UserProfiles, comparisons: Comparisons) -> None:
+        self._bundle, self._profiles, self._comparisons = bundle, profiles, comparisons
+        self._posted = no_posted(bundle)
+
+    def use(self, posted: Sequence[PostedItem]) -> int:
+        """List these from now on; how many of them there are. See `Engine.use_posted`."""
+        if posted or len(self._posted):
+            self._posted = self._encoder.encode(posted)
+        return len(self._posted)
+
+    def check(self, posted: PostedItem) -> None:
+        """Raise InvalidRequestError if it does not fit the version's attributes, NoContentError without content."""
+        needs_content(self._bundle.content)
+        check_posted(posted, self._bundle.items)
+
+    def answer(self, questions: Sequence[Question], of_version: AnswerMany, places: NewPlaces) -> list[Answer]:
+        """The answers `of_version` with the posted items in them."""
+        if not len(self._posted):
+            return of_version(questions)
+        lists = PostedLists(self._posted, places, self._bundle.model.neighbours)
+        found = of_version([replace(question, strict=False) for question in questions])
+        return [self._whole(lists, *each) for each in zip(questions, found, strict=True)]
+
+    def view(self, item_id: str) -> ItemView | None:
+        """What is known of a posted item; None if it is none."""
+        items, vectors = self._posted.items, self._posted.vectors
+        at = items.ids.position(item_id)
+        if at is None:
+            return None
+        has_vector = bool(vectors[at].any())
+        return ItemView(item_id, items.title(at), items.attributes(at), 0, has_vector, has_vector or None)
+
+    def _whole(self, lists: PostedLists, question: Question, answer: Answer) -> Answer:
+        whole = lists.with_posted(question, answer, self._profiles.profile(question))
+        if question.strict:
+            is_user = question.user_id is None or self._profiles.find(question.user_id) is not None
+            refuse_incomplete(whole, is_user=is_user)
+        return whole
+
+    @cached_property
+    def _encoder(self) -> PostedEncoder:
+        return PostedEncoder(self._bundle, self._comparisons.comparison("content"))
