@@ -94,7 +94,7 @@ class PooledWords:
             means = self.means(texts[rows].to_pylist())
             vectors[rows], known[rows] = self._without_common(means), means.any(axis=1)
         progress(f"encode: {self.stage}", len(texts), len(texts))
-        return Encoded(vectors, text_problems(vectors, texts, known=known))
+        return Encoded(vectors, text_problems(vectors, texts, items.ids, known=known))
 
     def means(self, texts: Sequence[str]) -> Floats:
         """Float32 (n, d): (1 / m) sum over the m known words w of a text of a / (a + p(w)) v_w; zeros for none."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recsys.content.encoder import Problems
 from recsys.data.arrays import Bools, Floats
+from recsys.data.id_map import IdMap
 
 
 def summed(words: Sequence[Sequence[int]], vectors: NDArray[np.floating], *, weights: Floats | None = None) -> Floats:
@@ -27,10 +28,11 @@ def summed(words: Sequence[Sequence[int]], vectors: NDArray[np.floating], *, wei
     return np.ascontiguousarray(counts @ vectors[used].astype(np.float32))
 
 
-def text_problems(vectors: Floats, texts: pa.StringArray, *, known: Bools | None = None) -> Problems:
-    """The rows of `vectors`, (n, d), that are zero, by reason.
+def text_problems(vectors: Floats, texts: pa.StringArray, ids: IdMap, *, known: Bools | None = None) -> Problems:
+    """The rows of `vectors`, (n, d), that are zero, by reason, with the first item. `texts`, `ids`: of the n items.
 
-    That is "no text", "no known word", or "nothing beside the common part" for those that `known`, bool (n,), marks.
+    A reason is "no text", "no known word" or, for those that `known`, bool (n,), marks, "nothing beside the common
+    part".
     """
     missing, empty = ~vectors.any(axis=1), np.asarray(pc.equal(texts, ""))
     met = np.zeros(len(texts), bool) if known is None else known
@@ -41,5 +43,8 @@ def text_problems(vectors: Floats, texts: pa.StringArray, *, known: Bools | None
         ("nothing beside the common part", missing & ~empty & met),
     ):
         if rows.any():
-            problems.add(reason, repr(texts[int(rows.argmax())].as_py()[:80]), n_items=int(rows.sum()))
+            first = int(rows.argmax())
+            text = texts[first].as_py()[:80]
+            named = f"item {ids.id_at(first)!r}"
+            problems.add(reason, f"{named}: {text!r}" if text else named, n_items=int(rows.sum()))
     return problems

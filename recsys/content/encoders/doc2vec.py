@@ -64,7 +64,7 @@ class Doc2vecEncoder:
             vectors[at] = self._inferred(text.as_py())
         progress("encode: doc2vec", len(texts), len(texts))
         vectors = normalised(vectors)
-        return Encoded(vectors, text_problems(vectors, texts))
+        return Encoded(vectors, text_problems(vectors, texts, items.ids))
 
     def _inferred(self, text: str) -> Floats:
         words = [word for word in words_in(text.lower()) if word in self.model.wv.key_to_index]

@@ -88,7 +88,7 @@ class SentenceEncoder:
                 cut = [self.prefix + some[at][: _MOST_CHARACTERS * self.max_tokens] for at in known]
                 vectors[start + np.array(known)] = normalised(self.network.vectors(cut))
         progress("encode: sentence", len(texts), len(texts))
-        return Encoded(vectors, text_problems(vectors, texts))
+        return Encoded(vectors, text_problems(vectors, texts, items.ids))
 
     def save(self, folder: Path) -> None:
         """Not offered: a network of this size takes too long per request, so no version has one."""

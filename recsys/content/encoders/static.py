@@ -81,7 +81,7 @@ class StaticEncoder:
             read = self._tokenizer.encode_batch_fast(cut, add_special_tokens=False)
             vectors[rows] = normalised(summed([each.ids for each in read], self.tokens))
         progress("encode: static", len(texts), len(texts))
-        return Encoded(vectors, text_problems(vectors, texts))
+        return Encoded(vectors, text_problems(vectors, texts, items.ids))
 
     def save(self, folder: Path) -> None:
         """Write static.json, tokens.npy and tokenizer.json into `folder`."""

@@ -57,7 +57,7 @@ def test_a_text_is_the_direction_of_the_sum_of_its_words(tmp_path):
     np.testing.assert_allclose(encoded.vectors[:4], expected, atol=1e-6)
     assert not encoded.vectors[4:].any()
     assert encoded.problems.counts == {"no text": 2, "no known word": 1}
-    assert encoded.problems.first["no known word"] == "'zzz'"
+    assert encoded.problems.first["no known word"] == "item 'i4': 'zzz'"
 
 
 @pytest.mark.parametrize(
