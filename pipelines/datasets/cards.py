@@ -68,6 +68,7 @@ class Recipe(Section):
     seed: int
     bots: int
     dirty_rows: int
+    new_items: int = 0
 
 
 class Card(Section):

@@ -20,6 +20,8 @@ from recsys.data.synthetic.world import World, item_id, make_world, user_id
 from recsys.errors import DataError
 from recsys.progress import Progress, silent
 
+_NEW_YEAR = 2026
+
 ITEM_COLUMNS = ("item_id", "title", "genre", "series", "year", "price")
 
 
@@ -54,12 +56,14 @@ def write_synthetic_log(
     seed: int,
     bots: int = 0,
     dirty_rows: int = 0,
+    new_items: int = 0,
     compress: bool = True,
     progress: Progress = silent,
 ) -> SyntheticLog:
     """Write `folder`/events/2026-01.csv.gz to 2026-10.csv.gz (or .csv) and `folder`/items.csv.
 
-    `n_events` good rows, bots' views included, and `dirty_rows` more. Needs memory for about a
+    `n_events` good rows, bots' views included, and `dirty_rows` more. The last `new_items` rows of items.csv are
+    books without an event: the next volumes of the best read series. Needs memory for about a
     million rows, whatever `n_events` is. Raises DataError for sizes that cannot be planted.
     """
     if n_users < 1 or n_events < bots * BOT_EVENTS or not 0 <= dirty_rows <= n_events:
@@ -69,7 +73,7 @@ def write_synthetic_log(
         )
     world = make_world(n_users=n_users, n_items=n_items, seed=seed)
     (folder / "events").mkdir(parents=True, exist_ok=True)
-    _write_items(folder / "items.csv", world.catalogue)
+    _write_items(folder / "items.csv", world.catalogue, new_items)
     writer = _EventWriter(world, Names.of(n_users + bots, n_items), n_events, dirty_rows, progress)
     chunks = generate_events(world, n_events, bots=bots)
     paths = []
@@ -128,7 +132,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         yield cast(IO[bytes], stack.enter_context(packed))
 
 
-def _write_items(path: Path, catalogue: Catalogue) -> None:
+def _write_items(path: Path, catalogue: Catalogue, new_items: int) -> None:
     with path.open("w", encoding="utf-8", newline="") as out:
         rows = csv.writer(out, lineterminator="\n")
         rows.writerow(ITEM_COLUMNS)
@@ -136,3 +140,14 @@ def _write_items(path: Path, catalogue: Catalogue) -> None:
             series = catalogue.series_names[catalogue.series[item]] if catalogue.series[item] >= 0 else ""
             genre, year, price = GENRES[catalogue.genre[item]].name, catalogue.year[item], catalogue.price[item]
             rows.writerow((item_id(item), title, genre, series, year, f"{price:.2f}"))
+        rows.writerows(_next_volumes(catalogue, new_items))
+
+
+def _next_volumes(catalogue: Catalogue, n: int) -> Iterator[tuple[str, str, str, str, int, str]]:
+    """Rows of `n` books that have just come out: the next volume of the series whose last one is found most often."""
+    last = catalogue.series_items[np.arange(len(catalogue.series_names)), catalogue.series_length - 1]
+    best = np.argsort(-catalogue.popularity[last], kind="stable")[:n]
+    for number, series in enumerate(best.tolist(), start=len(catalogue)):
+        name, genre = catalogue.series_names[series], GENRES[catalogue.series_genre[series]].name
+        title = f"{name} {catalogue.series_length[series] + 1}"
+        yield item_id(number), title, genre, name, _NEW_YEAR, f"{catalogue.price[last[series]]:.2f}"

@@ -290,6 +290,18 @@ class TestFiles:
         assert len(set(lines)) == len(lines) == clean.rows == 20_000
         assert clean.planted == {}
 
+    def test_new_items_are_next_volumes_without_events(self, log: SyntheticLog, tmp_path: Path) -> None:
+        sizes = {"n_users": 60, "n_items": 50, "n_events": 6_000, "bots": 1, "dirty_rows": 95}
+        more = write_synthetic_log(tmp_path, seed=9, new_items=2, **sizes)
+        assert digests(more)[:-1] == digests(log)[:-1]
+        with more.items_path.open(encoding="utf-8", newline="") as file:
+            *known, one, other = csv.DictReader(file)
+        assert [one["item_id"], other["item_id"]] == ["b000050", "b000051"]
+        for row in (one, other):
+            volumes = [int(each["title"].rsplit(" ", 1)[1]) for each in known if each["series"] == row["series"]]
+            assert row["title"] == f"{row['series']} {max(volumes) + 1}"
+            assert row["genre"] in {each["genre"] for each in known if each["series"] == row["series"]}
+
     def test_items_can_be_read_by_title_genre_and_series(self, log: SyntheticLog) -> None:
         with log.items_path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
