@@ -10,23 +10,29 @@ from pipelines.datasets.fetch import fetch_dataset
 from pipelines.steps.run import Announce, run
 from recsys.artifacts.registry import Registry
 from recsys.config import data_dir
-from recsys.engine import Engine
+from recsys.engine import Answer, Engine, Question
 from recsys.evaluation.outcome import Outcome
 from recsys.pipeline_config import load_config
 from recsys.progress import Progress
 
 _SHOWN_USERS = 3
 _SHOWN_ITEMS = 1
+_ASKED_FOR_NEW = 300
+_LONGEST_LIST = 10
 
 
 @dataclass(frozen=True)
 class DemoResult:
-    """The engine on the published version, how its run ended, the users and items to show, where the files are."""
+    """The engine on the published version, how its run ended, the users and items to show, where the files are.
+
+    `first_day`: the list, with reasons, of a user to whom a book without any event is recommended; None if none is.
+    """
 
     engine: Engine
     outcome: Outcome | None
     users: tuple[str, ...]
     items: tuple[str, ...]
+    first_day: Answer | None
     report: Path
     store: Path
     next_commands: tuple[str, ...]
@@ -48,10 +54,26 @@ def run_demo(folder: Path, *, progress: Progress, announce: Announce) -> DemoRes
         outcome=done.publish.outcome,
         users=users,
         items=items,
+        first_day=_first_day(engine),
         report=config.workspace / "report.html",
         store=store,
         next_commands=_next_commands(store, users[0], items[0]),
     )
+
+
+def _first_day(engine: Engine) -> Answer | None:
+    """The list with the best place of a new item, as far down as that item, among those of some users."""
+    users = engine.user_ids.decode(_spread(len(engine.user_ids), min(len(engine.user_ids), _ASKED_FOR_NEW)))
+    places = [
+        (item.rank, answer.user_id)
+        for answer in engine.recommend_many(users, k=_LONGEST_LIST)
+        for item in answer.items
+        if item.new
+    ]
+    if not places:
+        return None
+    rank, user = min(places, key=lambda place: place[0])
+    return engine.ask(Question(user_id=user, k=rank, explain=True))
 
 
 def _spread(size: int, n: int) -> list[int]:

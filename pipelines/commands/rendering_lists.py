@@ -98,6 +98,11 @@ def demo(result: "DemoResult") -> None:
         out.print()
         view = result.engine.item(item_id)
         answer(result.engine.similar(item_id, k=5), f"Similar to {view.title or item_id}")
+    if result.first_day is not None:
+        out.print()
+        user = result.first_day.user_id
+        history(result.engine, user or "")
+        answer(result.first_day, f"A book that came out today, for {user}")
     out.print()
     if result.outcome is not None:
         verdict = f"Accepted: {result.engine.version} serves from {result.store}"
