@@ -13,6 +13,7 @@ from recsys.engine.answers import Like
 from recsys.engine.comparison import Comparison
 from recsys.engine.comparisons import Comparisons
 from recsys.engine.ranking import storing
+from recsys.engine.shared_attributes import shared_columns
 
 N_LIKE = 2
 """The most items that one is said to be like."""
@@ -59,14 +60,18 @@ class Likeness:
     def _by(self, item: int, other: int) -> tuple[str, ...]:
         """The columns of the sources that make the two alike, the one that adds most to the cosine first.
 
-        Sources that add less than half as much are left out.
+        Sources that add less than half as much are left out, and so are columns in which the two share nothing; if
+        that leaves none, a source is named by all its columns.
         """
         content: ContentSpace | None = self.contents.content
         sources = () if content is None else content.sources
         added = [source.weight * float(source.vectors[item] @ source.vectors[other]) for source in sources]
         largest = max(added, default=0.0)
         named = [at for at in np.argsort(-np.array(added), kind="stable") if added[at] >= _NAMED_SHARE * largest > 0]
-        columns = (name for at in named for name in sources[at].columns or (sources[at].name,))
+        items = self.contents.items
+        columns = [name for at in named for name in shared_columns(items, item, other, sources[at].columns)]
+        if not columns:
+            columns = [name for at in named for name in sources[at].columns or (sources[at].name,)]
         return tuple(dict.fromkeys(columns))[:_MOST_NAMED]
 
     @property
