@@ -2,6 +2,7 @@
 
 import logging
 
+from pipelines.steps.content_files import fingerprint_key, save_file_states
 from pipelines.steps.kept_vectors import load_vectors, save_vectors
 from pipelines.steps.summaries import EncodeSummary
 from pipelines.steps.workspace import ENCODE, Workspace
@@ -26,10 +27,11 @@ def encode(config: PipelineConfig, workspace: Workspace, *, progress: Progress) 
     items = prepared_items(config, workspace)
     earlier = load_vectors(workspace.folder(ENCODE))
     with workspace.output(ENCODE, config) as output:
+        save_file_states(config, output.folder)
         made, told = list[SourceVectors](), list[ContentSourceSummary]()
         for source in config.content_sources:
             fingerprint = encoder_fingerprint(source)
-            output.inputs[f"content.{source.source_name}"] = fingerprint
+            output.inputs[fingerprint_key(source.source_name)] = fingerprint
             if kind_of_encoder(source).learns_from_histories(source):
                 told.append(_of_histories(source))
                 continue

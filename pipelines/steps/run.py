@@ -7,6 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from pipelines.steps.checks import check_folders, check_holdout_columns, check_log_columns, check_names
+from pipelines.steps.content_files import changed_content
 from pipelines.steps.encode import encode
 from pipelines.steps.evaluate import evaluate
 from pipelines.steps.index import index
@@ -17,7 +18,7 @@ from pipelines.steps.prepare import prepare
 from pipelines.steps.publish import publish
 from pipelines.steps.summaries import JobSummary, StepSummary
 from pipelines.steps.train import train
-from pipelines.steps.workspace import Workspace, check_step, steps_of
+from pipelines.steps.workspace import ENCODE, Workspace, check_step, steps_of
 from recsys.artifacts.lock import exclusive
 from recsys.errors import ConfigError
 from recsys.evaluation.acceptance import check_names as check_names_of_gates
@@ -61,7 +62,7 @@ def run(
     steps = steps_of(config) if steps is None else steps
     accepted = check_names_of_gates(accept)
     _check_before_work(config, steps)
-    workspace = Workspace(config.workspace, () if "prepare" in steps else _changed(config))
+    workspace = Workspace(config.workspace, _changed(config, steps))
     summaries: dict[str, StepSummary] = {}
     seconds: dict[str, float] = {}
     with exclusive(workspace.root / ".lock", doing="running in this workspace"):
@@ -98,9 +99,16 @@ def _prepare_and_foresee(
     return summary
 
 
-def _changed(config: PipelineConfig) -> tuple[str, ...]:
-    """What changed in the input files since prepare; each is logged as a warning."""
-    changes = changed_inputs(config, Workspace(config.workspace).folder("prepare"))
+def _changed(config: PipelineConfig, steps: tuple[str, ...]) -> tuple[str, ...]:
+    """What changed in the input files since the steps that read them, if they are not among `steps`.
+
+    Each is logged as a warning.
+    """
+    workspace, changes = Workspace(config.workspace), tuple[str, ...]()
+    if "prepare" not in steps:
+        changes = changed_inputs(config, workspace.folder("prepare"))
+    if config.content and ENCODE not in steps:
+        changes += changed_content(config, workspace)
     for change in changes:
         log.warning("%s; %s", change, READ_AGAIN)
     return changes

@@ -71,7 +71,7 @@ def check_step(step: str, config: PipelineConfig) -> None:
 class Workspace:
     """The folder of one job's intermediate results and of its report.
 
-    `changed_inputs`: what changed in the input files since prepare read them, in sentences.
+    `changed_inputs`: what changed in the input files since prepare, or encode, read them, in sentences.
     """
 
     root: Path
@@ -116,6 +116,10 @@ class Workspace:
     def identity(self, step: str) -> str:
         """A hash of the settings and inputs that a step's outputs were made from. Raises DataError as `summary`."""
         return self._record(step).identity
+
+    def inputs(self, step: str) -> dict[str, str]:
+        """What the outputs of a step depend on beside the settings and the step before. Raises as `summary`."""
+        return dict(self._record(step).inputs)
 
     def require(self, step: str, config: PipelineConfig) -> Path:
         """The folder of a step that ran with these settings, on the present outputs of the steps before it.

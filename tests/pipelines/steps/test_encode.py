@@ -1,6 +1,7 @@
 """The step `encode`: there only with `[[content]]`, checked before any work, and only what changed is encoded."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipelines.steps.content import content_space, stored_space
+from pipelines.steps.content_files import changed_content
 from pipelines.steps.encode import prepared_items
 from pipelines.steps.run import run
 from pipelines.steps.workspace import STEPS, Workspace, steps_of
@@ -201,6 +203,29 @@ def test_damaged_vectors_are_a_warning_and_made_anew(shop: Path, caplog: pytest.
     assert again.n_reused == 0
     assert path.read_bytes() == whole
     assert "cannot be used, everything is encoded anew" in caplog.text
+
+
+def test_files_that_change_after_encode_read_them_are_told(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = shop.parent / "vectors.txt"
+    path.write_text("b000001 1 2\nb000002 2 1\n", encoding="utf-8")
+    config = _encoded(shop, {"encoder": "vectors", "path": str(path)})
+    workspace = Workspace(config.workspace)
+    os.utime(path, (1, 1))
+    assert changed_content(config, workspace) == ()
+    path.write_text("b000001 1 2\nb000002 3 1\n", encoding="utf-8")
+    assert changed_content(config, workspace) == ("files of content 'vectors' have changed since encode read them",)
+    run(config, steps=("evaluate",), progress=silent)
+    assert "files of content 'vectors' have changed since encode read them; `recsys run CONFIG" in caplog.text
+    caplog.clear()
+    run(config, steps=("encode",), progress=silent)
+    assert changed_content(config, workspace) == ()
+    assert "have changed since" not in caplog.text
+
+
+def test_a_missing_file_is_named_before_any_work(shop: Path) -> None:
+    config = _config(shop, {"encoder": "vectors", "path": str(shop.parent / "none.txt")})
+    with pytest.raises(ConfigError, match=r"content\.0\.path: .*none\.txt: there is no such file or folder"):
+        run(config, progress=silent)
 
 
 def test_problems_are_counted_named_and_in_the_report(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
