@@ -4,6 +4,7 @@ from pipelines.steps.workspace import ENCODE, Workspace
 from recsys.content.encoding import fit_on_histories
 from recsys.content.registry import kind_of_encoder
 from recsys.content.space import ContentSpace
+from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.pipeline_config import PipelineConfig
@@ -22,9 +23,17 @@ def stored_space(config: PipelineConfig, workspace: Workspace, *, step: str = EN
     return ContentSpace.load(folder) if config.content and folder.exists() else None
 
 
-def published_space(config: PipelineConfig, workspace: Workspace) -> ContentSpace | None:
-    """The space that a version keeps: that of train, which has the chosen weights, or else that of encode."""
-    return stored_space(config, workspace, step="train") or stored_space(config, workspace)
+def published_space(config: PipelineConfig, workspace: Workspace, items: IdMap) -> ContentSpace | None:
+    """The space that a version keeps, over `items`, those of the training data.
+
+    That of train, which has the chosen weights and these items; or else that of encode, over the items of prepare.
+    """
+    trained = stored_space(config, workspace, step="train")
+    space = stored_space(config, workspace) if trained is None else trained
+    if space is None or space is trained:
+        return space
+    before = IdMap.load(workspace.folder("prepare") / "matrix" / "items.arrow")
+    return space if items.ids.equals(before.ids) else space.aligned(before, items)
 
 
 def content_space(

@@ -35,9 +35,7 @@ from recsys.artifacts.folded_users import FoldedUsers
 from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts
 from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
-from recsys.content.space import ContentSpace
 from recsys.data.arrays import Floats
-from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.data.seen import load_seen
@@ -168,15 +166,6 @@ def _stored(registry: Registry, version: str) -> ServingVersion:
     return ServingVersion(version, means, record, measured)
 
 
-def _content(config: PipelineConfig, workspace: Workspace, items: IdMap) -> ContentSpace | None:
-    """The content vectors over `items`, those of the training data, which may be more than those of prepare."""
-    space = published_space(config, workspace)
-    if space is None:
-        return None
-    before = IdMap.load(workspace.folder("prepare") / "matrix" / "items.arrow")
-    return space if items.ids.equals(before.ids) else space.aligned(before, items)
-
-
 def _folded_in(data: Path) -> FoldedUsers | None:
     """The users whom training left out, None if it left out nobody. `data`: the folder of the training data."""
     folder = data / "folded_in"
@@ -211,7 +200,7 @@ def _seal(
             history=matrix.csr,
             seen=load_seen(data, matrix.csr.shape),
             folded_in=_folded_in(data),
-            content=_content(config, workspace, matrix.items),
+            content=published_space(config, workspace, matrix.items),
             map=places,
             popularity=np.load(data / POPULARITY, allow_pickle=False),
             index=read_index(indexed, "index", shape),

@@ -133,6 +133,18 @@ def test_the_rows_of_the_log_weigh_what_was_stored_and_give_the_same_list(found:
     assert engine.recommend(bundle.users.id_at(0)).items
 
 
+def test_content_is_over_the_items_of_the_version(folder: Path, found: Night) -> None:
+    config, summary, bundle = night(
+        folder,
+        content=[{"name": "words", "encoder": "tfidf", "columns": ["kind"], "min_items": 1}],
+        publish__store="with_content",
+        workspace="content_work",
+    )
+    assert days_of((config, summary, bundle)) == days_of(found)
+    assert bundle.content is not None
+    assert len(bundle.content.sources[0].vectors) == len(bundle.items.ids)
+
+
 def test_it_is_told(found: Night) -> None:
     config, summary, _ = found
     assert f"prepare.half_life_days {days_of(found):g}" in summary.evaluate.sentence()

@@ -13,9 +13,11 @@ from recsys.data.ingest.readers import read_log
 from recsys.data.interactions import Interactions
 from recsys.models.registry import model_config
 from recsys.pipeline_config import PipelineConfig, parse_config
+from recsys.tuning.budget import SearchBudget
 from recsys.tuning.early_stopping import measure
 from recsys.tuning.found import Found, Serving
-from recsys.tuning.half_life import first_half_lives, half_lives_around, is_open, with_half_life
+from recsys.tuning.half_life import HALF_LIFE, first_half_lives, half_lives_around, is_open, with_half_life
+from recsys.tuning.search import search_settings
 from recsys.tuning.short_search import choose_settings
 from recsys.tuning.validation import Validation
 
@@ -96,6 +98,18 @@ class TestWhatIsChosen:
         choice = choose_settings(events, svd).choice
         assert choice is not None
         assert choice.half_life_days is not None
+
+
+def test_a_longer_search_begins_with_it(
+    events: Interactions, config: PipelineConfig, found: Found, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    outcome = search_settings(events, config, SearchBudget(trials=2), folder=tmp_path, announce=told.append)
+    days = found.applied(config).prepare.half_life_days
+    assert f"prepare.half_life_days {days:g}" in told[0]
+    assert outcome.settings.get("prepare", {HALF_LIFE: days}) == {HALF_LIFE: days}
+    assert found.choice is not None
+    assert outcome.start.mean == pytest.approx(found.choice.score, rel=0.05)
 
 
 class TestWhatIsNotChosen:
