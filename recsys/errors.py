@@ -44,6 +44,10 @@ class ArtifactError(RecsysError):
     """A bundle or a store is damaged, missing or of an unknown schema."""
 
 
+class MissingPackageError(ArtifactError):
+    """A part of a version cannot be used, because a package that reads it is not installed here."""
+
+
 class StorageError(RecsysError):
     """A file cannot be written, or a folder is full, read-only or missing."""
 

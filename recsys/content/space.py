@@ -1,7 +1,8 @@
 """ContentSpace: the vectors of all sources of a catalogue, side by side."""
 
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +15,10 @@ from recsys.content.registry import ENCODERS
 from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
-from recsys.errors import ArtifactError, DataError
+from recsys.errors import ArtifactError, DataError, MissingPackageError
 from recsys.retrieval.exact import normalised
+
+logger = logging.getLogger(__name__)
 
 _SPACE, _VECTORS = "space.json", "vectors.npy"
 
@@ -147,5 +150,14 @@ def _load_source(space: Path, told: dict[str, object]) -> ContentSource:
         columns=tuple(map(str, told["columns"])),  # type: ignore[call-overload]
         vectors=read_only(vectors),
         weight=float(told["weight"]),  # type: ignore[arg-type]
-        fitted=load(folder) if told["fitted"] and load is not None else None,
+        fitted=_load_encoder(folder, load) if told["fitted"] and load is not None else None,
     )
+
+
+def _load_encoder(folder: Path, load: Callable[[Path], Encoder]) -> Encoder | None:
+    """The sealed encoder; None, with a warning, if it cannot run here: the version serves without it."""
+    try:
+        return load(folder)
+    except MissingPackageError as error:
+        logger.warning("%s; stored vectors are compared, but no new item or text is encoded with it", error)
+        return None

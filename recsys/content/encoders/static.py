@@ -20,7 +20,7 @@ from recsys.content.texts import text_columns, texts_of
 from recsys.data.arrays import read_only, save_array
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
-from recsys.errors import ArtifactError, ConfigError, DataError
+from recsys.errors import ArtifactError, ConfigError, DataError, MissingPackageError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import normalised
 
@@ -92,9 +92,12 @@ class StaticEncoder:
 
     @staticmethod
     def load(folder: Path) -> "StaticEncoder":
-        """Read what `save` wrote. Raises ArtifactError if it is missing, damaged, or tokenizers is not installed."""
+        """Read what `save` wrote. Raises ArtifactError if it is missing or damaged.
+
+        Raises MissingPackageError if tokenizers is not installed.
+        """
         if reason := unavailable("tokenizers"):
-            raise ArtifactError(f"{folder}: its encoder 'static' {reason}")
+            raise MissingPackageError(f"{folder}: its encoder 'static' {reason}")
         try:
             state = json.loads((folder / _STATE).read_bytes())
             tokens = np.load(folder / _TOKENS, mmap_mode="r", allow_pickle=False)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from recsys.content.encoders.static import STATIC, StaticConfig, StaticEncoder, fit_static, unavailable
+from recsys.content.space import ContentSource, ContentSpace
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.errors import ArtifactError, ConfigError, DataError
@@ -204,6 +205,17 @@ def test_a_missing_package_is_named_with_what_to_install(monkeypatch, tmp_path):
         fitted(folder, name="words")
     with pytest.raises(ArtifactError, match="its encoder 'static' needs tokenizers"):
         StaticEncoder.load(folder)
+
+
+def test_a_version_serves_without_an_encoder_that_cannot_run_here(monkeypatch, tmp_path, caplog):
+    encoder = fitted(write_model(tmp_path / "model"))
+    vectors = encoder.encode(items_of(TITLES)).vectors
+    ContentSpace((ContentSource("words", "static", ("title",), vectors, 1.0, encoder),)).save(tmp_path / "content")
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    (source,) = ContentSpace.load(tmp_path / "content").sources
+    assert source.fitted is None
+    np.testing.assert_array_equal(source.vectors, vectors)
+    assert "'static' needs tokenizers" in caplog.text
 
 
 def test_vectors_that_are_not_float16_are_refused(tmp_path):
