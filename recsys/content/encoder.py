@@ -1,7 +1,7 @@
 """Encoder: turns what is known of items into vectors; and the entry of the registry that describes one."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -84,8 +84,9 @@ class EncoderKind:
     `reads(items, config)`: the columns of `items` that it reads; by default `config.columns`, or else all with texts.
     `files(config)`: files and folders outside the log and catalogue that the vectors depend on: they are part of
     the fingerprint. `by_row`: whether a fit learns nothing from the items, so that a vector made on an earlier night
-    can be used again if item and files are unchanged. `reads_text`: whether `encode` makes a sensible vector of an
-    item of which only one text column is known, so that a search by words can use it.
+    can be used again if item and files are unchanged. `row_states(items, config)`: one text per item that changes if
+    what its columns point to does, such as a picture's file; by default nothing. `reads_text`: whether `encode` makes
+    a sensible vector of an item of which only one text column is known, so that a search by words can use it.
     `unavailable`: returns what is not installed, such as "needs gensim ..."; None if nothing is missing.
     """
 
@@ -95,6 +96,7 @@ class EncoderKind:
     reads: Callable[[Items, Any], tuple[str, ...]] = lambda items, config: text_columns(items, config.columns)
     files: Callable[[Any], tuple[Path, ...]] = lambda config: ()
     by_row: bool = False
+    row_states: Callable[[Items, Any], Iterable[str]] = lambda items, config: ()
     reads_text: bool = False
     learns_from_histories: Callable[[Any], bool] = lambda config: False
     unavailable: Callable[[], str | None] = lambda: None

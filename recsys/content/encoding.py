@@ -45,7 +45,7 @@ def encode_source(
     """
     kind = kind_of_encoder(config)
     columns = kind.reads(items, config)
-    rows = row_fingerprints(items, columns)
+    rows = row_fingerprints(items, columns, states=kind.row_states(items, config))
     usable = earlier if earlier is not None and earlier.fingerprint == fingerprint else None
     if usable is not None and _is_complete(usable, rows, by_row=kind.by_row):
         return _again(usable, config)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,9 @@ RowKeys = NDArray[np.bytes_]
 _FORM = 1
 """Part of every fingerprint; raise it if an encoder makes other vectors of the same input."""
 
+_WITHOUT_EFFECT = {"name", "weight", "threads", "batch"}
+"""Keys that change no vector, or only its last bits."""
+
 _ROWS_AT_ONCE = 8192
 _KEY_BYTES = 16
 
@@ -27,7 +30,7 @@ def encoder_fingerprint(config: EncoderConfig) -> str:
 
     Raises OSError if a file cannot be read.
     """
-    settings = config.model_dump(mode="json", exclude={"name", "weight"})
+    settings = config.model_dump(mode="json", exclude=_WITHOUT_EFFECT)
     files = [digest for path in kind_of_encoder(config).files(config) for digest in _digests(path)]
     told = json.dumps({"form": _FORM, "settings": settings, "files": files}, sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
@@ -41,14 +44,17 @@ def _digests(path: Path) -> Iterator[tuple[str, str]]:
             yield str(file.relative_to(path)), hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def row_fingerprints(items: Items, columns: Sequence[str]) -> RowKeys:
-    """S16 (n_items,): a hash of the id and of the values of `columns`, row i for position i."""
+def row_fingerprints(items: Items, columns: Sequence[str], *, states: Iterable[str] = ()) -> RowKeys:
+    """S16 (n_items,): a hash of the id, of the values of `columns` and of `states`, row i for position i.
+
+    `states`: one text per item, or nothing.
+    """
     table = items.table.select(list(columns))
-    keys = bytearray()
+    keys, state = bytearray(), iter(states)
     for start in range(0, len(items.ids), _ROWS_AT_ONCE):
         part = table.slice(start, _ROWS_AT_ONCE)
         ids = items.ids.ids.slice(start, _ROWS_AT_ONCE).to_pylist()
         for row in zip(ids, *(column.to_pylist() for column in part.columns), strict=True):
-            text = json.dumps(row, default=str, ensure_ascii=False)
+            text = json.dumps(row, default=str, ensure_ascii=False) + next(state, "")
             keys += hashlib.blake2b(text.encode(), digest_size=_KEY_BYTES).digest()
     return np.frombuffer(bytes(keys), f"S{_KEY_BYTES}")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats
 from recsys.errors import ConfigError, DataError
+from recsys.suggestions import nearest_name
 
 EXTRA = "install the extra: pip install -e '.[onnx]'"
 
@@ -38,8 +39,10 @@ class OnnxGraph:
     shape: tuple[object, ...]
 
     @staticmethod
-    def open(path: Path, *, key: str, output: str | None, threads: int) -> "OnnxGraph":
-        """Read the network of `path`, by default with its first output.
+    def open(
+        path: Path, *, key: str, output: str | None = None, layer: str | None = None, threads: int
+    ) -> "OnnxGraph":
+        """Read the network of `path`, by default with its first output. `layer`: an output of any of its nodes.
 
         `key`: of the configuration, for messages. Raises ConfigError if the file is missing, no network that
         onnxruntime can run, or has no such output.
@@ -47,6 +50,10 @@ class OnnxGraph:
         if not path.is_file():
             raise ConfigError(f"{key}: {path}: there is no such file; expected an ONNX network")
         session = _session(path, key, threads)
+        if layer is not None:
+            output = layer
+            if layer not in [each.name for each in session.get_outputs()]:
+                session = _session(path, key, threads, _with_output(path, layer, key))
         outputs = [each.name for each in session.get_outputs()]
         if output is not None and output not in outputs:
             raise ConfigError(f"{key}: {path} has no output {output!r}; it has {', '.join(outputs)}")
@@ -65,16 +72,35 @@ class OnnxGraph:
         return np.asarray(found, np.float32)
 
 
-def _session(path: Path, key: str, threads: int) -> Any:
+def _session(path: Path, key: str, threads: int, model: bytes | None = None) -> Any:
+    """Of the file, or of `model`, the file with a further output."""
     runtime = importlib.import_module("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors alone: older networks are warned about by the page
     try:
-        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(model or str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of onnxruntime's own kinds
         raise ConfigError(f"{key}: {path}: not a network that onnxruntime can run: {_first_line(error)}") from error
+
+
+def _with_output(path: Path, name: str, key: str) -> bytes:
+    """The network of `path` with a further output. Raises ConfigError if no node makes it, or onnx is missing."""
+    if importlib.util.find_spec("onnx") is None:
+        raise ConfigError(f"{key}: a layer inside a network, {name!r}, needs onnx, which is not installed; {EXTRA}")
+    onnx = importlib.import_module("onnx")
+    try:
+        model = onnx.load(str(path))
+    except Exception as error:  # of protobuf's own kinds
+        raise ConfigError(f"{key}: {path}: onnx cannot read this network: {_first_line(error)}") from error
+    made = [each for node in model.graph.node for each in node.output]
+    if name not in made:
+        nearest = nearest_name(name, made)
+        hint = f"did you mean {nearest!r}?" if nearest else f"the last ones are {', '.join(made[-8:])}"
+        raise ConfigError(f"{key}: {path} has no layer {name!r} among {len(made)}; {hint}")
+    model.graph.output.append(onnx.ValueInfoProto(name=name))
+    return bytes(model.SerializeToString())
 
 
 def _first_line(error: Exception) -> str:

@@ -12,6 +12,7 @@ from recsys.content.encoders.attributes import ATTRIBUTES
 from recsys.content.encoders.doc2vec import DOC2VEC
 from recsys.content.encoders.fasttext import FASTTEXT
 from recsys.content.encoders.glove import GLOVE
+from recsys.content.encoders.image import IMAGE
 from recsys.content.encoders.sentence import SENTENCE
 from recsys.content.encoders.static import STATIC
 from recsys.content.encoders.tfidf import TFIDF
@@ -30,6 +31,7 @@ ENCODERS: dict[str, EncoderKind] = {
     "fasttext": FASTTEXT,
     "doc2vec": DOC2VEC,
     "sentence": SENTENCE,
+    "image": IMAGE,
     "glove": GLOVE,
 }
 

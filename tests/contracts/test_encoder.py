@@ -52,7 +52,22 @@ def _write_network(folder: Path) -> dict[str, Any]:
     tokenizer = tokenizers.Tokenizer(known)
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     tokenizer.save(str(folder / "tokenizer.json"))
-    return {"folder": folder, "columns": ("title",)}
+    return {"folder": folder, "columns": ("title",), "pooling": "mean", "threads": 1}
+
+
+def _write_pictures(folder: Path) -> dict[str, Any]:
+    """A picture in one colour per item, and a network that averages each channel."""
+    onnx, image = pytest.importorskip("onnx"), pytest.importorskip("PIL.Image")
+    for at in range(N_ITEMS - N_EMPTY):
+        image.new("RGB", (8, 8), (at + 1, 50 * (at % 3), 9)).save(folder / f"{at}.png")
+    node = onnx.helper.make_node("GlobalAveragePool", ["pixels"], ["pool"])
+    given = onnx.helper.make_tensor_value_info("pixels", onnx.TensorProto.FLOAT, ["n", 3, 8, 8])
+    made = onnx.helper.make_tensor_value_info("pool", onnx.TensorProto.FLOAT, ["n", 3, 1, 1])
+    graph = onnx.helper.make_graph([node], "tiny", [given], [made])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    (folder / "net.onnx").write_bytes(model.SerializeToString())
+    plain = {"size": 8, "mean": (0, 0, 0), "std": (1, 1, 1), "threads": 1}
+    return {"column": "picture", "folder": folder, "model": folder / "net.onnx", "layer": "pool", **plain}
 
 
 CASES: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
@@ -66,6 +81,7 @@ CASES: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "fasttext": ("fasttext", lambda folder: {"columns": ("title",)}),
     "doc2vec": ("doc2vec", lambda folder: {"columns": ("title",)}),
     "sentence": ("sentence", _write_network),
+    "image": ("image", _write_pictures),
     "doc2vec on histories": ("doc2vec", lambda folder: {"on": "histories"}),
 }
 """The encoder and its settings, by case. An encoder that is not named here runs with its defaults."""
@@ -81,6 +97,7 @@ def _items(positions: range | list[int]) -> Items:
     titles = [None if at is None else " ".join((*THEMES[at % 3], THEMES[at % 3][at % 2])) for at in known]
     table = {
         "title": pa.array(titles, pa.string()),
+        "picture": pa.array([None if at is None else f"{at}.png" for at in known], pa.string()),
         "genre": pa.array([None if at is None else f"g{at % 3}" for at in known], pa.string()),
         "price": pa.array([None if at is None else float(at) for at in known], pa.float64()),
         "tags": pa.array([None if at is None else [f"t{at % 3}", "all"] for at in known], pa.list_(pa.string())),

