@@ -2,17 +2,22 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from pipelines.steps.content import FOLDER, content_space, stored_space
 from pipelines.steps.encode import prepared_items
 from pipelines.steps.workspace import Workspace
-from recsys.content.cold_start.completion import complete
+from recsys.content.cold_start.completion import ItemGroups, complete, known_items
 from recsys.content.space import ContentSpace
 from recsys.data.matrix import InteractionMatrix
-from recsys.evaluation.cold_start import ColdStartChoice
+from recsys.evaluation.cold_start import ColdItemsSummary, ColdStartChoice
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.model import FactorModel
+from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
+from recsys.tuning.cold_items import draw_cold_items, measure_cold_items
+from recsys.tuning.cold_simulation import hidden_items
 from recsys.tuning.cold_start import choose_cold_start
 
 
@@ -52,7 +57,47 @@ def chosen_and_completed(
         metric=config.publish.metric,
         progress=progress,
     )
+    choice = choice.model_copy(
+        update={"measured": _measured(model, fitted, matrix, space, choice, config, workspace, progress=progress)}
+    )
     return _completed(model, fitted, matrix, space, choice, config, progress), choice
+
+
+def _measured(
+    model: FactorModel,
+    fitted: FactorModelConfig,
+    matrix: InteractionMatrix,
+    space: ContentSpace,
+    choice: ColdStartChoice,
+    config: PipelineConfig,
+    workspace: Workspace,
+    *,
+    progress: Progress,
+) -> ColdItemsSummary | None:
+    """What the choice brings items that a fit of their own never saw, or saw with few users; None if it is not asked.
+
+    They are other items than those of the choice.
+    """
+    if not config.cold_start.measure or choice.reason is not None:
+        return None
+    able, settings = known_items(space), config.cold_start
+    warm = ItemGroups.of(model, space, settings.rare_events).warm
+    rng = np.random.default_rng(settings.seed)
+    able[hidden_items(warm, space, share=settings.hidden_share, rng=rng)] = False
+    task = draw_cold_items(matrix, able, seed=config.cold_start.seed)
+    if task is None:
+        return None
+    plain = fit_model(task.train, fitted, progress=progress)
+    return measure_cold_items(
+        task,
+        plain,
+        _completed(plain, fitted, task.train, space, choice, config, progress),
+        choice.settings.weighted(space),
+        prepared_items(config, workspace).aligned(matrix.items),
+        metric=config.publish.metric,
+        evaluate=config.evaluate,
+        seed=config.cold_start.seed,
+    )
 
 
 def completed_as_chosen(

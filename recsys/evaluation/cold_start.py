@@ -49,13 +49,49 @@ class RareItemsChoice(Summary):
         return f"rare items: prior strength {settings.prior_strength:g}, {told}{whole}"
 
 
+class MeanOfUsers(Summary):
+    """A mean over users and the bounds of its interval."""
+
+    mean: float
+    low: OrAbsent[float] = None
+    high: OrAbsent[float] = None
+
+
+class ColdItemsOfSlice(Summary):
+    """Items that kept so many users, `users_of_item` as "1 to 5", for the `n_users` others that were taken away.
+
+    `among_cold`: way to its metric, ranked among the items of the slice; `among_all`: ranked among all items.
+    """
+
+    users_of_item: str
+    n_items: int
+    n_users: int
+    among_cold: dict[str, MeanOfUsers]
+    among_all: dict[str, MeanOfUsers]
+
+
+class ColdItemsSummary(Summary):
+    """Lists of items that a fit of its own saw with few users or none; other items than those of the choice."""
+
+    metric: str
+    n_items: int
+    slices: tuple[ColdItemsOfSlice, ...]
+
+    def sentence(self) -> str:
+        """Items without users, among themselves."""
+        first = self.slices[0]
+        ways = ", ".join(f"{name} {first.among_cold[name].mean:.3f}" for name in first.among_cold)
+        return f"{count(first.n_items)} items hidden from a fit of their own: {self.metric} {ways}"
+
+
 class ColdStartChoice(Summary):
     """What was chosen on items of the train side that were hidden from the choice.
 
     `metric`: by which candidates are compared, as "ndcg@20". `n_hidden`: hidden items; `n_warm`: the others, from
-    which vectors are made; `n_users`: users of hidden items. `rare`: what was chosen for items with a few users; None
-    if the model has no prior, or no item can be rare. `candidates`: random order first, then the best of each
-    family. `chosen`: the one that is used. `n_tried`: settings that were measured. `reason`: why nothing was chosen.
+    which vectors are made; `n_users`: users of hidden items. `candidates`: random order first, then the best of each
+    family. `chosen`: the one that is used. `n_tried`: settings that were measured. `rare`: what was chosen for items
+    with a few users; None if the model has no prior, or no item can be rare. `measured`: on items of a further fit,
+    None if there was none. `reason`: why nothing was chosen.
     """
 
     metric: str
@@ -68,6 +104,7 @@ class ColdStartChoice(Summary):
     candidates: Annotated[tuple[ColdStartCandidate, ...], Field(exclude_if=lambda value: not value)] = ()
     reason: OrAbsent[str] = None
     rare: OrAbsent[RareItemsChoice] = None
+    measured: OrAbsent[ColdItemsSummary] = None
 
     @property
     def best(self) -> ColdStartCandidate | None:

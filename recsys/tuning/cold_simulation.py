@@ -139,15 +139,14 @@ def simulate(
     """
     rng = np.random.default_rng(seed)
     able = ItemGroups.of(model, space, rare_events).warm
-    n_hidden = min(round(hidden_share * len(able)), _most_hidden(len(able), space))
-    if n_hidden < 2:
+    hidden = hidden_items(able, space, share=hidden_share, rng=rng)
+    if len(hidden) < 2:
         return f"{len(able)} items have more than {rare_events} users and known content, too few to hide some"
-    hidden = np.sort(rng.choice(able, n_hidden, replace=False)).astype(np.int32)
     is_hidden = np.zeros(csr.shape[1], np.bool_)
     is_hidden[hidden] = True
     rows = _users(csr, is_hidden, rng)
     if len(rows) < 2:
-        return f"{len(rows)} users chose one of {n_hidden} hidden items and another one, too few"
+        return f"{len(rows)} users chose one of {len(hidden)} hidden items and another one, too few"
     warm = np.setdiff1d(able, hidden).astype(np.int32)
     without = _without(model, hidden)
     chosen = csr[rows]
@@ -169,6 +168,12 @@ def simulate(
         if neighbours is None
         else presence(history) * np.float32(neighbours.strength * largest_weight(neighbours.weights)),
     )
+
+
+def hidden_items(able: Indices, space: ContentSpace, *, share: float, rng: np.random.Generator) -> Indices:
+    """The items of `able`, int32 (n,), that a choice hides, ascending; what a fresh `rng` draws first."""
+    n_hidden = min(round(share * len(able)), _most_hidden(len(able), space))
+    return np.sort(rng.choice(able, n_hidden, replace=False)).astype(np.int32)
 
 
 def _most_hidden(n_warm: int, space: ContentSpace) -> int:

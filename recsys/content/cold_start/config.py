@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from recsys.config import Section
 
@@ -48,5 +48,10 @@ class ColdStartConfig(Section):
         le=1,
         description="a new item gets a kept place only if its score is at least this share of the least score of the "
         "list; if that is below zero, only if it reaches it",
+    )
+    measure: StrictBool = Field(
+        True,
+        description="let evaluate measure lists of items that a further fit never saw, or saw with few users; this "
+        "costs that fit",
     )
     seed: int = Field(1, ge=0, description="of the hidden items")

@@ -55,6 +55,10 @@ def test_trained_users_are_folded_in_users_and_the_version_keeps_the_chosen_weig
     choice = workspace.summary(EvaluateSummary).cold_start
     assert choice is not None
     assert bundle.content is not None
+    assert choice.measured is not None
+    assert [each.users_of_item for each in choice.measured.slices] == ["0", "1 to 5", "6 to 10"]
+    for page in (workspace.report_markdown, workspace.report_html):
+        assert "popular in category" in page.read_text(encoding="utf-8")
     kept = {source.name: source.weight for source in bundle.content.sources}
     assert kept == {name: weight for name, weight in choice.settings.weights.items() if weight}
 
@@ -66,3 +70,11 @@ def test_content_changes_no_vector_of_an_item_with_many_events(shop: Path) -> No
     before, after = plain.model, completed.model
     warm = before.item_degree > 10
     assert before.embeddings.items[warm].tobytes() == after.embeddings.items[warm].tobytes()
+
+
+def test_the_measurement_of_cold_items_can_be_left_out(shop: Path) -> None:
+    _with_a_new_item(shop)
+    _, workspace = _ran(shop, content=[CONTENT], **{"cold_start.measure": False})
+    choice = workspace.summary(EvaluateSummary).cold_start
+    assert choice is not None
+    assert choice.measured is None
