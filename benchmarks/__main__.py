@@ -9,7 +9,11 @@ from recsys.config import data_dir
 
 FOLDER = Path(__file__).parent
 
-ON_REAL_LOGS = {"published.py": ("gowalla",), "settings.py": ("gowalla", "goodbooks-10k", "online-retail-ii")}
+ON_REAL_LOGS = {
+    "published.py": ("gowalla",),
+    "settings.py": ("gowalla", "goodbooks-10k", "online-retail-ii"),
+    "encoders.py": ("goodbooks-10k",),
+}
 """Benchmarks that need data sets, and the names of their cards."""
 
 
