@@ -53,6 +53,9 @@ _KEPT_FREE = 80 * MIB
 _SERVICE = 185 * MIB
 """Python and the service's libraries."""
 
+_ENCODERS = 60 * MIB
+"""scikit-learn, with what an SVD of words holds, which only encode loads."""
+
 _COPIES_OF_TEXT = 8
 """Bytes that encoders hold per byte of the catalogue: Python strings, counts of words."""
 
@@ -94,7 +97,7 @@ def _encode(size: JobSize, config: PipelineConfig) -> list[Phase]:
     catalogue = Term.of(
         "catalogue, its texts and their words", _COPIES_OF_TEXT * content.item_bytes * size.mapped_items
     )
-    models = Term.of("files of the encoders", content.model_bytes)
+    models = Term.of("encoders: libraries and files", _ENCODERS + content.model_bytes)
     vectors = Term.of("content vectors, new and of the last run", 2 * _content(size))
     return [Phase("encode", (catalogue, models, vectors))]
 
