@@ -23,6 +23,11 @@ class SpaceReading:
     clusters: tuple[Cluster, ...]
     directions: tuple[Direction, ...]
 
+    @property
+    def is_named(self) -> bool:
+        """Whether any cluster has a term; none has if the catalogue has neither titles nor attributes."""
+        return any(cluster.terms for cluster in self.clusters)
+
 
 def read_space(
     items: Items,

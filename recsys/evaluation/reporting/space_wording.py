@@ -8,6 +8,8 @@ NOTES = {
     "clusters": "Events: share of all pairs of user and item. Closeness: mean cosine of the items to the centre."
     " In brackets: share of the cluster's items with the term, and how many times the share of all items that is."
     " docs/embeddings.md says how clusters are found and named.",
+    "no_terms": "No cluster has anything in common by title or attribute; perhaps [items] gives none."
+    " `recsys space` lists the items of the clusters.",
     "directions": "Along these the items differ most; with the correlation of having the term and being far out.",
 }
 """Sentences without numbers, by what they are about."""
