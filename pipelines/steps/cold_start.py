@@ -10,13 +10,13 @@ from pipelines.steps.workspace import Workspace
 from recsys.content.cold_start.completion import ItemGroups, complete, known_items
 from recsys.content.space import ContentSpace
 from recsys.data.matrix import InteractionMatrix
+from recsys.evaluation.cold_items import draw_cold_items, measure_cold_items
 from recsys.evaluation.cold_start import ColdItemsSummary, ColdStartChoice
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.model import FactorModel
 from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
-from recsys.tuning.cold_items import draw_cold_items, measure_cold_items
 from recsys.tuning.cold_simulation import hidden_items
 from recsys.tuning.cold_start import choose_cold_start
 

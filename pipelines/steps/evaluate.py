@@ -5,7 +5,6 @@ from contextlib import suppress
 
 from pydantic import ValidationError
 
-from pipelines.steps.cold_items import cold_items_of
 from pipelines.steps.cold_start import chosen_and_completed
 from pipelines.steps.memory import give_back
 from pipelines.steps.people import find_people, of_visitors, weight_of_sessions
@@ -68,9 +67,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
         Cohort.of(split).save(output.folder / "cohort")
         summary = _summary(split, means, config, found, of_baselines)
         of_people = {"visitors": of_visitors(people, met, config), "session_weight": session_weight}
-        del model  # before there is another one
-        hidden = cold_items_of(split.train, measured.model, cold, config, workspace, progress=progress)
-        output.summary = summary.model_copy(update={**of_people, "cold_start": cold, "cold_items": hidden})
+        output.summary = summary.model_copy(update={**of_people, "cold_start": cold})
     return output.summary
 
 

@@ -191,7 +191,6 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         settings=portable_settings(config),
         warnings=workspace.warnings(config),
         cold_start=evaluated.cold_start,
-        cold_items=evaluated.cold_items,
         content=workspace.summary(EncodeSummary).sources if config.content else (),
     )
 

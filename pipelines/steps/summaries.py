@@ -11,7 +11,6 @@ from recsys.config import duration_text
 from recsys.data.attributes import AttributeFacts
 from recsys.data.catalogue_join import CatalogueJoin
 from recsys.data.profile import LogProfile
-from recsys.evaluation.cold_items_summary import ColdItemsSummary
 from recsys.evaluation.cold_start import ColdStartChoice
 from recsys.evaluation.content_sources import ContentSourceSummary
 from recsys.evaluation.definitions import coverage_of
@@ -191,8 +190,7 @@ class EvaluateSummary(StepSummary):
 
     `stopping`: None if the number of iterations was not looked for. `choice`: None if no setting was open.
     `baseline_settings`: baseline to the settings that it found on the train side. `visitors`: None if none were
-    measured. `session_weight`: None if it is set. `cold_start`, `cold_items`: None
-    without `[[content]]`, or if they were not measured.
+    measured. `session_weight`: None if it is set. `cold_start`: None without `[[content]]`.
     """
 
     step = "evaluate"
@@ -209,7 +207,6 @@ class EvaluateSummary(StepSummary):
     choice: Choice | None = None
     tradeoff: OrAbsent[Tradeoff] = None
     cold_start: OrAbsent[ColdStartChoice] = None
-    cold_items: OrAbsent[ColdItemsSummary] = None
 
     @property
     def found(self) -> Found:
@@ -234,7 +231,7 @@ class EvaluateSummary(StepSummary):
         return f"{over}: {means}{self._held_out()}{chosen}{self._cold()}{self._mostly_seen()}"
 
     def _cold(self) -> str:
-        return "".join(f"; {each.sentence()}" for each in (self.cold_start, self.cold_items) if each is not None)
+        return "" if self.cold_start is None else f"; {self.cold_start.sentence()}"
 
     def _chosen(self) -> str:
         """Which settings were chosen, and from how many."""

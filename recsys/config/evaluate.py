@@ -49,12 +49,6 @@ class EvaluateConfig(Section):
         description="people, at most, who are also measured as visitors of whom only the first one to three items of "
         "a session are known (docs/metrics.md); 0 leaves them out",
     )
-    cold_items: int = Field(
-        1000,
-        ge=0,
-        description="with `[[content]]`: users, at most, for whom items are ranked that a second fit never saw, "
-        "to measure how well new items are found (docs/metrics.md); 0 leaves them, and the second fit, out",
-    )
     session_gap: Duration = Field(
         1_800, gt=0, description="a session of a user ends before a pause that is longer than this"
     )

@@ -15,7 +15,6 @@ from recsys.models.factors.config import FactorModelConfig
 from recsys.pipeline_config import PipelineConfig
 
 if TYPE_CHECKING:
-    from recsys.evaluation.cold_items_summary import ColdItemsSummary
     from recsys.evaluation.cold_start import ColdStartChoice
     from recsys.evaluation.content_sources import ContentSourceSummary
 
@@ -395,7 +394,7 @@ class Provenance:
     `neighbours`: None if none were asked for. `baseline_settings`: baseline to the settings that it found.
     `tradeoff`: accuracy and coverage of the model on the validation part.
     `content`: what the `[[content]]` tables made of the items. `cold_start`: how items without events get vectors;
-    `cold_items`: how well they are found; None without content.
+    None without content.
     """
 
     split: SplitSummary
@@ -418,4 +417,3 @@ class Provenance:
     baseline_settings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     content: tuple["ContentSourceSummary", ...] = ()
     cold_start: "ColdStartChoice | None" = None
-    cold_items: "ColdItemsSummary | None" = None

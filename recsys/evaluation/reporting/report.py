@@ -190,7 +190,6 @@ def _tree(report: Report) -> dict[str, object]:
         "index": provenance.index,
         **({"content": provenance.content} if provenance.content else {}),
         **({"cold_start": provenance.cold_start} if provenance.cold_start else {}),
-        **({"cold_items": provenance.cold_items} if provenance.cold_items else {}),
         "cleaning": provenance.cleaning,
         "ingest": provenance.ingest,
         "holdout_ingest": provenance.holdout_ingest,

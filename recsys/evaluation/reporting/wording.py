@@ -252,20 +252,6 @@ def _pause(found: SessionWeight) -> str:
     return "" if gap is None else f", which end before a pause of more than {duration_text(gap)}"
 
 
-def cold_items(report: Report) -> str | None:
-    """How the cold items were hidden and found; None if they were not measured."""
-    if (cold := report.provenance.cold_items) is None:
-        return None
-    return (
-        f"{count(cold.n_hidden)} items with events were hidden from a fit of their own, which learned from the other"
-        f" {count(cold.n_others)}, and got vectors from their content alone, as a new item does. How well are they"
-        f" found for {count(cold.n_users)} users who had chosen some of them? {cold.names[0]} is the model; content"
-        " ranks by the cosine with the content of the history, without a learned vector; popular by an attribute, by"
-        " the mean number of users of the other items with the same value; random is what a random order is"
-        " expected to have."
-    )
-
-
 def visitors(report: Report) -> str | None:
     """Who the visitors are and how they are measured; None if none were."""
     if (visitors := report.provenance.visitors) is None:
