@@ -23,11 +23,12 @@ def _faults(source: EncoderConfig, items: ItemsConfig | None) -> Iterator[tuple[
     if reason := kind.unavailable():
         yield "encoder", f"{source.encoder!r} {reason}"
     known = () if items is None else (*((TITLE,) if items.title else ()), *items.attributes)
-    for name in source.columns:
+    single = getattr(source, "column", None)  # of encoders that read one
+    for key, name in [*(("columns", name) for name in source.columns), *([("column", single)] if single else [])]:
         if name not in known:
             nearest = nearest_name(name, known)
             hint = f"did you mean {nearest!r}?" if nearest else f"known: {', '.join(known) or 'none'}"
-            yield "columns", f"{name!r} is neither the title nor an attribute of [items]; {hint}"
+            yield key, f"{name!r} is neither the title nor an attribute of [items]; {hint}"
     for path in kind.files(source):
         if not path.exists():
             yield _key_of(path, source), f"{path}: there is no such file or folder"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipelines.steps.content import content_space, stored_space
+from pipelines.steps.content_faults import content_faults
 from pipelines.steps.content_files import changed_content
 from pipelines.steps.encode import prepared_items
 from pipelines.steps.run import run
@@ -107,6 +108,15 @@ def test_an_unknown_column_is_named_before_any_work(shop: Path, source: dict[str
     with pytest.raises(ConfigError, match=message):
         run(config, progress=silent)
     assert not config.workspace.exists()
+
+
+def test_an_unknown_column_of_an_encoder_that_reads_one_is_named_too(shop: Path) -> None:
+    (shop.parent / "net.onnx").write_bytes(b"")
+    source = {"encoder": "image", "column": "genra", "folder": ".", "model": "net.onnx", "layer": "pool"}
+    faults = list(content_faults(_config(shop, source)))
+    assert (
+        "content.0.column: 'genra' is neither the title nor an attribute of [items]; did you mean 'genre'?" in faults
+    )
 
 
 def test_an_encoder_that_is_not_installed_is_named_before_any_work(
