@@ -13,6 +13,7 @@ ON_REAL_LOGS = {
     "published.py": ("gowalla",),
     "settings.py": ("gowalla", "goodbooks-10k", "online-retail-ii"),
     "encoders.py": ("goodbooks-10k",),
+    "cold_items.py": ("goodbooks-10k", "online-retail-ii"),
 }
 """Benchmarks that need data sets, and the names of their cards."""
 

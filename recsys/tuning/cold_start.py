@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 _NEIGHBOURS, _POWERS = (5, 10, 20, 50), (1.0, 2.0, 4.0, 8.0, 16.0)
 _RIDGES = (0.1, 1.0, 10.0)
 _STEPS = (0.0, 0.25, 0.5, 2.0, 4.0)
-_OWN, _LOCAL = (0.0, 0.5, 1.0, 2.0, 4.0), (0.5, 1.0, 2.0, 4.0)
+_OWN, _LOCAL = (0.0, 0.5, 1.0, 2.0, 4.0), (0.25, 0.5, 1.0)
+# Not above 1: among themselves new items gain by more, but among all they push the others out of the lists.
 _ROUNDS = 2
 _CLEAR = 2.0  # standard errors of a gain over the mean of neighbours
 _DEPTH = 100  # content neighbours by each source that are looked at, or as many as the configuration asks for

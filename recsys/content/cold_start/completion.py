@@ -7,7 +7,7 @@ import numpy as np
 
 from recsys.content.cold_start.columns import with_content_columns
 from recsys.content.cold_start.config import ColdStartConfig
-from recsys.content.cold_start.mapping import fit_ridge, neighbour_mean, summed
+from recsys.content.cold_start.mapping import as_long_as, fit_ridge, neighbour_mean, summed
 from recsys.content.cold_start.nearest import nearest_by_content, vectors_of_space
 from recsys.content.cold_start.prior import with_prior
 from recsys.content.cold_start.settings import ColdStartSettings
@@ -128,10 +128,15 @@ def vectors_from_content(
 
 
 def mapped(settings: ColdStartSettings, mean: Floats, by_ridge: Callable[[], Floats]) -> Floats:
-    """Float32 (n, d): what the method of `settings` makes of the `mean` of neighbours and of the ridge."""
+    """Float32 (n, d): what the method of `settings` makes of the `mean` of neighbours and of the ridge.
+
+    A ridge shrinks vectors too: with `full_length` they get the length of the mean, if an item has one.
+    """
     if settings.method == "neighbours":
         return mean
-    return by_ridge() if settings.method == "ridge" else summed(mean, by_ridge())
+    if settings.method == "sum":
+        return summed(mean, by_ridge())
+    return as_long_as(by_ridge(), mean) if settings.full_length else by_ridge()
 
 
 def scale_of_new(model: FactorModel, popularity_exponent: float, pseudo_users: float) -> float:

@@ -34,6 +34,12 @@ def summed(one: Floats, other: Floats) -> Floats:
     return read_only(_with_lengths(normalised(one) + normalised(other), np.where(length > 0, length, lengths(other))))
 
 
+def as_long_as(vectors: Floats, others: Floats) -> Floats:
+    """Float32 (n, d): `vectors`, (n, d), with the lengths of `others`, (n, d); as they are if that is zero."""
+    length = lengths(others)
+    return read_only(_with_lengths(vectors, np.where(length > 0, length, lengths(vectors))))
+
+
 def lengths(vectors: Floats) -> Floats:
     """Float32 (n,): the length of each of `vectors`, float32 (n, d)."""
     length: Floats = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)).astype(np.float32)

@@ -16,7 +16,7 @@ class ColdStartSettings:
     `method`: "neighbours" is the mean of the nearest warm items' vectors, "ridge" a regression, "sum" both added.
     `neighbours`, `power`: items in the mean, and the power of the cosine that is the weight of each. `ridge`: of the
     regression, as a multiple of the mean of the diagonal. `full_length`: whether a mean is brought to the mean
-    length of the vectors in it, because a mean of different vectors is shorter than they are.
+    length of the vectors in it, because a mean of different vectors is shorter than they are; a ridge shrinks too.
     `own_weight`: what a content neighbour in a history adds to the score of a new item, as a multiple of the largest
     weight that an item has on average. `local`: multiplies the neighbours' part of a new item's score.
     `prior_strength`: see `recsys.content.cold_start.prior`; 0: rare items keep the vectors of the fit.

@@ -50,7 +50,7 @@ def test_an_item_without_events_is_listed_once_there_is_content(shop: Path, comp
 def test_trained_users_are_folded_in_users_and_the_version_keeps_the_chosen_weights(shop: Path) -> None:
     _with_a_new_item(shop)
     other = {**CONTENT, "name": "genre", "columns": ["genre"]}
-    bundle, workspace = _ran(shop, content=[CONTENT, other])
+    bundle, workspace = _ran(shop, content=[CONTENT, other], **{"cold_start.measure": True})
     assert bundle.model.fold_in(bundle.history).tobytes() == np.asarray(bundle.model.embeddings.users).tobytes()
     choice = workspace.summary(EvaluateSummary).cold_start
     assert choice is not None
@@ -72,9 +72,9 @@ def test_content_changes_no_vector_of_an_item_with_many_events(shop: Path) -> No
     assert before.embeddings.items[warm].tobytes() == after.embeddings.items[warm].tobytes()
 
 
-def test_the_measurement_of_cold_items_can_be_left_out(shop: Path) -> None:
+def test_the_measurement_by_number_of_users_is_made_only_if_asked_for(shop: Path) -> None:
     _with_a_new_item(shop)
-    _, workspace = _ran(shop, content=[CONTENT], **{"cold_start.measure": False})
+    _, workspace = _ran(shop, content=[CONTENT])
     choice = workspace.summary(EvaluateSummary).cold_start
     assert choice is not None
     assert choice.measured is None

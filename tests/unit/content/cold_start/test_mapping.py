@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from recsys.content.cold_start.mapping import EVIDENCE, fit_ridge, lengths, neighbour_mean, summed
+from recsys.content.cold_start.mapping import EVIDENCE, as_long_as, fit_ridge, lengths, neighbour_mean, summed
 
 
 def test_a_mean_has_the_mean_length_of_its_neighbours_if_asked_for() -> None:
@@ -18,6 +18,11 @@ def test_a_mean_has_the_mean_length_of_its_neighbours_if_asked_for() -> None:
 def test_a_sum_points_between_both_and_keeps_the_length_of_the_first() -> None:
     both = summed(np.array([[3, 0], [0, 0]], np.float32), np.array([[0, 1], [0, 2]], np.float32))
     np.testing.assert_allclose(both, [[3 / np.sqrt(2)] * 2, [0, 2]], rtol=1e-6)
+
+
+def test_a_vector_gets_the_length_of_another_one_if_that_has_any() -> None:
+    long = as_long_as(np.array([[3, 4], [1, 0]], np.float32), np.array([[0, 1], [0, 0]], np.float32))
+    np.testing.assert_allclose(long, [[0.6, 0.8], [1, 0]], rtol=1e-6)
 
 
 def test_ridge_is_the_minimum_of_its_objective() -> None:
