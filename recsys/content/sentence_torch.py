@@ -42,6 +42,7 @@ def open_torch(folder: Path, *, key: str, max_tokens: int, batch: int, threads: 
     """
     _refuse_pickles(folder, key)
     library = importlib.import_module("sentence_transformers")
+    importlib.import_module("transformers.utils.logging").disable_progress_bar()  # progress is the night's
     try:
         model = library.SentenceTransformer(
             str(folder),
