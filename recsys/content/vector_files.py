@@ -3,6 +3,7 @@
 A file is read in chunks, and of each only the rows that are asked for are parsed.
 """
 
+import importlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from recsys.content.vector_chunks import Chunk, ReadRows, VectorFile, rows_of
 from recsys.content.vector_text import binary_file, text_file
@@ -90,7 +90,8 @@ def _listed_ids(path: Path) -> pa.StringArray:
 
 
 def _arrow_file(place: Place, kind: str) -> VectorFile:
-    data = ds.dataset(place.path, format=kind)
+    # Imported here, because it imports pandas, which the service does without.
+    data = importlib.import_module("pyarrow.dataset").dataset(place.path, format=kind)
     for key, name in (("id", place.id), ("vector", place.vector)):
         if name not in data.schema.names:
             nearest = nearest_name(name, data.schema.names)
