@@ -62,15 +62,14 @@ class Neighbours:
         2013). Vectors are unscaled. `eligible`: which items may be found, and their search, of the vectors of
         `comparison`. `unknown_items`: unknown ids, to be named. `fields`: attributes that each item is listed with.
         """
-        query = comparison.query(positive, negative)
+        query, is_one = comparison.query(positive, negative), len(positive) == 1 and len(negative) == 0
         if not query.any():
-            is_one = len(positive) == 1 and len(negative) == 0
             return self._answer(
                 (), [ITEM_WITHOUT_VECTOR if is_one else NO_DIRECTION], k=k, unknown_items=unknown_items
             )
         given = np.union1d(positive, negative)
         items = self.nearest(query, k, eligible=eligible, exclude=given, fields=fields)
-        without_vector = int((~comparison.rows(given).any(axis=1)).sum())
+        without_vector = 0 if is_one else int((~comparison.rows(given).any(axis=1)).sum())
         warnings = [ITEMS_WITHOUT_VECTOR.format(without_vector)] if without_vector else []
         if len(items) < k:
             limits = [] if eligible.allowed is None else ["the filter"]
