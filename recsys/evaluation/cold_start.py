@@ -46,7 +46,8 @@ class RareItemsChoice(Summary):
             return f"rare items keep the vectors of the fit, because content costs the others: {told}{whole}"
         if not settings.helps_rare_items:
             return "rare items keep the vectors of the fit, because content does not help them"
-        return f"rare items: prior strength {settings.prior_strength:g}, {told}{whole}"
+        how = f"prior strength {settings.prior_strength:g}, columns of content as {settings.content_users:g} users"
+        return f"rare items: {how}, {told}{whole}"
 
 
 class MeanOfUsers(Summary):
