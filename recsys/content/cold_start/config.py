@@ -50,8 +50,8 @@ class ColdStartConfig(Section):
         "list; if that is below zero, only if it reaches it",
     )
     measure: StrictBool = Field(
-        False,
-        description="let evaluate also measure items of no, 1 to 5 and 6 to 10 users, beside the model without "
-        "content; this costs a third fit (docs/metrics.md)",
+        True,
+        description="let evaluate measure items of no, 1 to 5 and 6 to 10 users, beside the model without content "
+        "and simpler ways; this costs one more fit (docs/metrics.md)",
     )
     seed: int = Field(1, ge=0, description="of the hidden items")

@@ -72,9 +72,9 @@ def test_content_changes_no_vector_of_an_item_with_many_events(shop: Path) -> No
     assert before.embeddings.items[warm].tobytes() == after.embeddings.items[warm].tobytes()
 
 
-def test_the_measurement_by_number_of_users_is_made_only_if_asked_for(shop: Path) -> None:
+def test_the_measurement_of_cold_items_can_be_left_out(shop: Path) -> None:
     _with_a_new_item(shop)
-    _, workspace = _ran(shop, content=[CONTENT])
+    _, workspace = _ran(shop, content=[CONTENT], **{"cold_start.measure": False})
     choice = workspace.summary(EvaluateSummary).cold_start
     assert choice is not None
     assert choice.measured is None
