@@ -191,6 +191,7 @@ def _seal(
         workspace.summary(TrainSummary),
         cleaning_of(workspace),
     )
+    cold = workspace.summary(EvaluateSummary).cold_start
     return seal_bundle(
         config.publish.store,
         Contents(
@@ -226,6 +227,7 @@ def _seal(
             index=workspace.summary(IndexStepSummary).model_dump(mode="json"),
             training=trained.training,
             neighbours=trained.neighbours,
+            cold_start=None if cold is None else cold.settings,
             profile=night.night.profile,
             gone_users=night.night.gone_users,
             accepted=[gate.name for gate in report.judgement.gates if gate.accepted],

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from recsys.artifacts.files import FileDigest, read_file, write_durably
+from recsys.content.cold_start.settings import ColdStartSettings
 from recsys.data.profile import LogProfile
 from recsys.errors import ArtifactError
 from recsys.evaluation.provenance import Continuity, LocalPart
@@ -78,6 +79,9 @@ class Manifest(BaseModel):
     profile: LogProfile | None = Field(None, description="counts and shares of the log and the catalogue")
     gone_users: float | None = Field(None, description="share of the earlier version's users whom the log lacks")
     neighbours: LocalPart | None = Field(None, description="what was learned of neighbours, if any were asked for")
+    cold_start: ColdStartSettings | None = Field(
+        None, description="how content becomes vectors of new items, if it does"
+    )
     accepted: tuple[str, ...] = Field((), description="gates that were accepted on purpose")
     files: dict[str, FileDigest] = Field(description="path below the version's folder -> hash and size in bytes")
 
@@ -100,6 +104,7 @@ class VersionFacts:
     profile: LogProfile | None = None
     gone_users: float | None = None
     neighbours: LocalPart | None = None
+    cold_start: ColdStartSettings | None = None
     accepted: Sequence[str] = ()
 
 

@@ -40,7 +40,7 @@ class Overlay:
         """The answers `of_version` with the posted items in them."""
         if not len(self._posted):
             return of_version(questions)
-        lists = PostedLists(self._posted, places, self._bundle.model.neighbours)
+        lists = PostedLists(self._posted, places)
         found = of_version([replace(question, strict=False) for question in questions])
         return [self._whole(lists, *each) for each in zip(questions, found, strict=True)]
 

@@ -12,15 +12,15 @@ import scipy.sparse as sp
 
 from recsys.artifacts.bundle import Bundle
 from recsys.content.space import ContentSpace
-from recsys.data.arrays import Floats, Indices, read_only
+from recsys.data.arrays import Floats, read_only
 from recsys.data.attributes import Kind, kind_of
 from recsys.data.id_map import IdMap
 from recsys.data.items import TITLE, Items
 from recsys.data.matrix import Csr, empty_csr
 from recsys.engine.comparison import Comparison, needs_content
+from recsys.engine.content_mapping import ContentMapping
 from recsys.engine.filters import FilterCache
 from recsys.engine.ids import check_id
-from recsys.engine.ranking import storing
 from recsys.errors import InvalidRequestError
 
 MAX_POSTED = 10_000
@@ -28,10 +28,6 @@ MAX_POSTED = 10_000
 
 MAX_ATTRIBUTE_TEXT, MAX_ATTRIBUTE_LIST = 10_000, 100
 """Characters of the longest text of a title or an attribute, and the most texts of a list."""
-
-NEIGHBOURS, POWER, PSEUDO_USERS = 20, 4.0, 5.0
-"""Items in the mean that a vector is made of, the power of their cosines, and users that a posted item counts as
-having, unless `[cold_start]` of the version says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,12 @@ class Posted:
     """The posted items of one version.
 
     `items`: titles and attributes. `vectors`: float32 (m, d), what lists score; zero if too little is known.
-    `means`: float32 CSR (m, n_items): the weights of the items of the version that a vector is the mean of.
+    `added_by`: float32 CSR (m, n_items), at least 0: what each item of a history adds to the score of a posted one.
     """
 
     items: Items
     vectors: Floats
-    means: Csr
+    added_by: Csr
     filters: FilterCache
 
     def __len__(self) -> int:
@@ -71,13 +67,9 @@ class PostedEncoder:
     """Makes vectors of posted items for one version. Threads may share it."""
 
     def __init__(self, bundle: Bundle, comparison: Comparison) -> None:
-        self._bundle, self._comparison = bundle, comparison
+        self._bundle = bundle
         self._content: ContentSpace = needs_content(bundle.content)
-        degree = bundle.model.item_degree
-        self._cold = np.flatnonzero((degree == 0) | ~bundle.model.embeddings.items.any(axis=1)).astype(np.int32)
-        self._k, self._power, users = _settings(bundle)
-        nearest_degree = np.where(degree > 0, np.abs(degree - users), np.inf)
-        self._scale = bundle.model.embeddings.item_scale[int(nearest_degree.argmin())]
+        self._mapping = ContentMapping(bundle, comparison)
         self._made: dict[PostedKey, tuple[Floats, Csr]] = {}
 
     def encode(self, posted: Sequence[PostedItem]) -> Posted:
@@ -97,7 +89,7 @@ class PostedEncoder:
         return Posted(
             items,
             read_only(np.vstack(vectors) if vectors else np.zeros(shape, np.float32)),
-            sp.vstack([means for _, means in made.values()], "csr") if made else empty_csr((0, len(ids))),
+            sp.vstack([added for _, added in made.values()], "csr") if made else empty_csr((0, len(ids))),
             FilterCache(items),
         )
 
@@ -109,27 +101,8 @@ class PostedEncoder:
         return True
 
     def _make(self, item: PostedItem) -> tuple[Floats, Csr]:
-        """The mean of the vectors of the nearest items with users, each weighted by its cosine to a power.
-
-        It is brought to the mean length of these vectors: directions that differ shorten a mean.
-        """
         one = Items(IdMap.of([item.item_id])[0], table_of([item], self._bundle.items.table.schema))
-        row = self._content.encode(one)
-        indices, weights = self._nearest(row)
-        items = self._bundle.model.embeddings.items[indices]
-        mean = weights @ items
-        lengths, length = np.linalg.norm(items, axis=1), np.linalg.norm(mean)
-        full = mean * (weights @ lengths / length) * self._scale if length else mean
-        order = np.argsort(indices)
-        means = storing([indices[order]], len(self._bundle.items.ids), [weights[order]])
-        return full[None].astype(np.float32), means
-
-    def _nearest(self, row: Floats) -> tuple[Indices, Floats]:
-        exclude = storing([self._cold], len(self._bundle.items.ids))
-        indices, cosines = self._comparison.search.search(row, self._k, exclude=exclude).row(0)
-        near = cosines > 0
-        weights = cosines[near].astype(np.float64) ** self._power
-        return indices[near], (weights / weights.sum() if len(weights) else weights).astype(np.float32)
+        return self._mapping.made_of(self._content.encode(one))
 
 
 PostedKey = tuple[str, str | None, str]
@@ -137,18 +110,6 @@ PostedKey = tuple[str, str | None, str]
 
 def _key(item: PostedItem) -> PostedKey:
     return item.item_id, item.title, repr(sorted(item.attributes.items()))
-
-
-def _settings(bundle: Bundle) -> tuple[int, float, float]:
-    told = bundle.manifest.config.get("cold_start")
-    defaults = {"neighbours": float(NEIGHBOURS), "power": POWER, "pseudo_users": PSEUDO_USERS}
-    numbers = {
-        name: float(value)
-        for name, value in (told.items() if isinstance(told, dict) else ())
-        if name in defaults and isinstance(value, int | float)
-    }
-    neighbours, power, users = (defaults | numbers).values()
-    return int(neighbours), power, users
 
 
 def check_posted(item: PostedItem, items: Items) -> None:

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats
 from recsys.engine.answers import LISTED, UNKNOWN_ITEMS, Answer, Ranked, short_list
-from recsys.engine.new_places import NewPlaces, is_about_places
+from recsys.engine.new_places import NO_OTHERS, TOO_LOW, UNFILLED, NewPlaces, is_about_places
 from recsys.engine.new_share import Turns, asker, least_score
 from recsys.engine.posted import Posted
 from recsys.engine.question import Question
 from recsys.engine.user_profiles import UserProfile
-from recsys.models.neighbours.weights import NeighbourWeights
 from recsys.retrieval.rescoring import inner_products
 
 
@@ -24,7 +23,6 @@ class PostedLists:
 
     posted: Posted
     places: NewPlaces
-    neighbours: NeighbourWeights | None
 
     def with_posted(self, question: Question, answer: Answer, profile: UserProfile) -> Answer:
         """`answer` with the posted items that the question allows, if their score is high enough or it is their turn.
@@ -38,7 +36,8 @@ class PostedLists:
             listed = _merged(listed, self._ranked(by_score, scores, question), question.k)
         listed = self._at_kept_places(question, listed, allowed, scores, is_fallback=profile.status == "fallback")
         listed = tuple(replace(item, rank=rank) for rank, item in enumerate(listed, start=1))
-        return self._known(replace(answer, items=listed), question)
+        n_waiting = int(sum(self.posted.items.ids.id_at(at) not in {it.item_id for it in listed} for at in allowed))
+        return self._known(replace(answer, items=listed), question, n_waiting)
 
     def _allowed(self, question: Question) -> NDArray[np.intp]:
         """Intp (a,): the posted items that may be listed: all conditions hold, and they were not just used."""
@@ -53,10 +52,8 @@ class PostedLists:
     def _scores(self, question: Question, profile: UserProfile) -> Floats:
         """Float32 (m,): inner products, what neighbours add, and boosts."""
         every = np.arange(len(self.posted), dtype=np.int32)[None]
-        more = None
-        if self.neighbours is not None:
-            counts = profile.counts_row(self.posted.means.shape[1])
-            more = (self.neighbours.added(counts, counts.data) @ self.posted.means.T).toarray().astype(np.float32)
+        counts = profile.counts_row(self.posted.added_by.shape[1])
+        more = (counts @ self.posted.added_by.T).toarray().astype(np.float32)
         scores = inner_products(profile.vector[None], self.posted.vectors, every, more=more)[0]
         factor = np.array([question.boosts.get(it, 1.0) for it in self.posted.items.ids.ids.to_pylist()])
         boosted: Floats = np.where(scores < 0, scores / factor, scores * factor).astype(np.float32)
@@ -107,14 +104,14 @@ class PostedLists:
             for each in at.tolist()
         )
 
-    def _known(self, answer: Answer, question: Question) -> Answer:
+    def _known(self, answer: Answer, question: Question, n_waiting: int) -> Answer:
         """`answer`, in which posted items are not unknown, and which is short only if it is now."""
         unknown = tuple(it for it in answer.unknown_items if self.posted.items.ids.position(it) is None)
         answer = replace(answer, unknown_items=unknown)
-        return replace(answer, warnings=tuple(self._warnings(answer, question, len(unknown))))
+        return replace(answer, warnings=tuple(self._warnings(answer, question, len(unknown), n_waiting)))
 
-    def _warnings(self, answer: Answer, question: Question, n_unknown: int) -> Iterator[str]:
-        """Those of the list without posted items that hold for the one with them."""
+    def _warnings(self, answer: Answer, question: Question, n_unknown: int, n_waiting: int) -> Iterator[str]:
+        """Those of the list without posted items that hold for the one with them; `n_waiting` are not listed."""
         n_listed, n_new = len(answer.items), sum(item.new is not None for item in answer.items)
         for warning in answer.warnings:
             if warning.startswith(UNKNOWN_ITEMS.format("")):
@@ -123,8 +120,10 @@ class PostedLists:
             elif LISTED in warning:
                 if n_listed < question.k:
                     yield short_list(n_listed, []) + warning.partition(LISTED)[2]
-            elif not (is_about_places(warning) and n_new >= self.places.n_asked(question)):
+            elif not is_about_places(warning):
                 yield warning
+            elif n_new < (wanted := self.places.n_asked(question)):
+                yield UNFILLED.format(n_new, wanted, TOO_LOW if n_waiting or TOO_LOW in warning else NO_OTHERS)
 
 
 def _merged(listed: Sequence[Ranked], coming: Sequence[Ranked], k: int) -> tuple[Ranked, ...]:

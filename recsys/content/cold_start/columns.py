@@ -1,5 +1,7 @@
 """What a history adds to the score of a new or rare item: the mean of what it adds to its content neighbours."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -40,15 +42,13 @@ def with_content_columns(
     to its own score.
     """
     weights = neighbours.weights
-    most = int(np.bincount(weights.indices, minlength=1).max(initial=1))
-    unit, columns = largest_weight(weights) * own_weight, weights.tocsc()
+    of_content, columns = ContentColumns.of(weights, own_weight=own_weight, local=local), weights.tocsc()
     rows = np.repeat(np.arange(weights.shape[0], dtype=np.int32), np.diff(weights.indptr))
     parts: list[Entries] = [(rows, weights.indices, weights.data)]
     for start in range(0, len(targets), _COLUMNS_AT_ONCE):
         block = slice(start, start + _COLUMNS_AT_ONCE)
-        some = sp.diags_array(share[block] * np.float32(local)) @ means[block]
-        new = (columns @ some.T + unit * some.T).tocsc()
-        parts.append(_largest(new, most, targets[block]))
+        row, place, value = of_content.entries(columns, means[block], share[block])
+        parts.append((row, targets[block][place], value))
     rows, cols, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     apart = rows != cols  # a rare item may be near to one that is near to it
     csr = csr_from_pairs(
@@ -57,10 +57,33 @@ def with_content_columns(
     return NeighbourWeights(csr, neighbours.strength)
 
 
-def _largest(columns: sp.csc_matrix, most: int, targets: Indices) -> Entries:
-    """The `most` largest entries above zero of each column; the columns are those of `targets`."""
-    which = np.repeat(np.arange(len(targets), dtype=np.int32), np.diff(columns.indptr))
+@dataclass(frozen=True)
+class ContentColumns:
+    """What the columns of `with_content_columns` are made with: `most` entries each, `own` is own_weight * m."""
+
+    own: float
+    local: float
+    most: int
+
+    @staticmethod
+    def of(weights: Csr, *, own_weight: float, local: float) -> "ContentColumns":
+        """As the columns of `weights`, CSR (n, n), say."""
+        most = int(np.bincount(weights.indices, minlength=1).max(initial=1))
+        return ContentColumns(largest_weight(weights) * own_weight, local, most)
+
+    def entries(self, columns: sp.csc_matrix, means: Csr, share: Floats) -> Entries:
+        """Row, place in `means` and value of the columns of n items; `columns`: the weights, float32 CSC.
+
+        `means`: float32 CSR (n, n_items). `share`: float32 (n,).
+        """
+        some = sp.diags_array(share * np.float32(self.local)) @ means
+        return _largest((columns @ some.T + self.own * some.T).tocsc(), self.most)
+
+
+def _largest(columns: sp.csc_matrix, most: int) -> Entries:
+    """The `most` largest entries above zero of each column; rows, and places of the columns."""
+    which = np.repeat(np.arange(columns.shape[1], dtype=np.int32), np.diff(columns.indptr))
     order = np.lexsort((columns.indices, -columns.data, which))
     place = np.arange(len(order)) - columns.indptr[which]
     chosen = order[(place < most) & (columns.data[order] > 0)]
-    return columns.indices[chosen], targets[which[chosen]], columns.data[chosen]
+    return columns.indices[chosen], which[chosen], columns.data[chosen]

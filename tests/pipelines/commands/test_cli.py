@@ -152,7 +152,7 @@ class TestConditions:
     def test_users_are_not_filtered(self, recsys: Any, store: Path) -> None:
         result = recsys("similar", "--store", store, "--user", "x", "--filter", "price < 3")
         assert (result.returncode, result.stdout) == (2, "")
-        assert "--filter is about items" in result.stderr
+        assert "--filter and --by are about items" in result.stderr
 
     def test_users_alike(self, recsys: Any, store: Path, engine: Engine) -> None:
         user = engine.user_ids.id_at(3)

@@ -12,7 +12,7 @@ from pipelines.steps.summaries import EvaluateSummary
 from pipelines.steps.workspace import Workspace
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.registry import Registry
-from recsys.engine import Engine, Question
+from recsys.engine import Engine, PostedItem, Question
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
@@ -78,3 +78,22 @@ def test_the_measurement_of_cold_items_can_be_left_out(shop: Path) -> None:
     choice = workspace.summary(EvaluateSummary).cold_start
     assert choice is not None
     assert choice.measured is None
+
+
+@pytest.mark.parametrize("method", ["neighbours", "ridge", "sum"])
+def test_a_posted_item_is_scored_as_the_night_scores_a_new_one_like_it(shop: Path, method: str) -> None:
+    _with_a_new_item(shop)
+    # Columns of rare items would grow after the night took the mean of the largest weights.
+    bundle, _ = _ran(shop, content=[CONTENT], **{"cold_start.method": method, "cold_start.rare_events": 0})
+    assert bundle.manifest.cold_start is not None and bundle.manifest.cold_start.method == method
+    engine = Engine(bundle)
+    twin = engine.item(NEW)
+    assert engine.use_posted([PostedItem("zz-posted", twin.title, twin.attributes)]) == 1
+    everything, compared = len(bundle.items.ids) + 1, 0
+    for user in range(10):
+        question = Question(user_id=engine.user_ids.id_at(user), k=everything)
+        scores = {item.item_id: item.score for item in engine.ask(question).items}
+        if NEW in scores:
+            assert scores["zz-posted"] == pytest.approx(scores[NEW], rel=1e-3)
+            compared += 1
+    assert compared

@@ -185,3 +185,14 @@ def test_attributes_of_another_kind_are_refused(engine: Engine, attributes: dict
 def test_a_version_without_content_takes_none(small: Bundle) -> None:
     with pytest.raises(NoContentError):
         Engine(small).check_posted(NEW_MUG)
+
+
+def test_kept_places_that_no_posted_item_fills_are_told_as_such(engine: Engine) -> None:
+    """The version itself has no new items, but there are posted ones, of which a filter leaves none."""
+    none = engine.ask(Question(user_id="u0000", k=2, new_share=0.5, filter="price < 2"))
+    assert (
+        "only 0 of 1 places kept for new items are filled, because no other new item can be listed" in none.warnings
+    )
+    assert not [warning for warning in none.warnings if "has no new items" in warning]
+    one = engine.ask(Question(user_id="u0000", k=4, new_share=1.0, filter="price >= 3"))
+    assert [warning for warning in one.warnings if "only 1 of 4 places" in warning]
