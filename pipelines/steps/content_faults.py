@@ -29,7 +29,8 @@ def _faults(source: EncoderConfig, items: ItemsConfig | None) -> Iterator[tuple[
             nearest = nearest_name(name, known)
             hint = f"did you mean {nearest!r}?" if nearest else f"known: {', '.join(known) or 'none'}"
             yield key, f"{name!r} is neither the title nor an attribute of [items]; {hint}"
-    for path in kind.files(source):
+    named = {value: None for _, value in source if isinstance(value, Path)}
+    for path in named | dict.fromkeys(kind.files(source)):
         if not path.exists():
             yield _key_of(path, source), f"{path}: there is no such file or folder"
 

@@ -238,6 +238,15 @@ def test_a_missing_file_is_named_before_any_work(shop: Path) -> None:
         run(config, progress=silent)
 
 
+@pytest.mark.parametrize("encoder", ["static", "sentence"])
+def test_a_missing_folder_of_a_model_is_named_before_any_work(shop: Path, encoder: str) -> None:
+    pooling = {"pooling": "mean"} if encoder == "sentence" else {}
+    config = _config(shop, {"encoder": encoder, "folder": str(shop.parent / "none"), **pooling})
+    with pytest.raises(ConfigError, match=r"content\.0\.folder: .*none: there is no such file or folder"):
+        run(config, progress=silent)
+    assert not (config.workspace / "prepare").exists()
+
+
 def test_problems_are_counted_named_and_in_the_report(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = shop.parent / "items.csv"
     header, *lines = path.read_text(encoding="utf-8").splitlines()
