@@ -1,6 +1,7 @@
 """A synthetic book shop: a seeded log with planted structure for the demo, the tests and the scale benchmarks."""
 
 from recsys.data.synthetic.catalogue import Catalogue, make_catalogue
+from recsys.data.synthetic.choices import Choice, Choices, attention
 from recsys.data.synthetic.events import EVENT_NAMES, EventChunk, generate_events, generate_matrix
 from recsys.data.synthetic.lines import DIRT_KINDS
 from recsys.data.synthetic.log_files import SyntheticLog, write_synthetic_log
@@ -12,10 +13,13 @@ __all__ = [
     "EVENT_NAMES",
     "GENRES",
     "Catalogue",
+    "Choice",
+    "Choices",
     "EventChunk",
     "SyntheticLog",
     "Tastes",
     "World",
+    "attention",
     "generate_events",
     "generate_matrix",
     "make_catalogue",
