@@ -11,10 +11,10 @@ from recsys.data.synthetic.world import World
 _NEXT_VOLUME = 0.35
 """Chance to open the next volumes of a series that is being read, once seen."""
 
-_FAVOURITE = (0.22, 0.14, 0.09)
+_FAVOURITE = (0.22, 0.12, 0.06)
 """Chance to open the best found book of the reader's first, second and third genre."""
 
-_ANYTHING = 0.02
+_ANYTHING = 0.01
 
 _BUYS = 0.3
 """Share of opened books that are bought."""
@@ -72,7 +72,7 @@ class Choices:
         catalogue = self.world.catalogue
         most = np.zeros(catalogue.n_genres)
         np.maximum.at(most, catalogue.genre, catalogue.popularity)
-        return np.asarray((catalogue.popularity / most[catalogue.genre]) ** 0.25)
+        return np.asarray((catalogue.popularity / most[catalogue.genre]) ** 0.15)
 
 
 def _places(chosen: NDArray[np.bool_]) -> tuple[int, ...]:
