@@ -7,6 +7,7 @@ RecsysError
 ├── ModelError           a model refuses to be fitted, or cannot answer
 ├── ArtifactError        a bundle or a store is damaged, missing or of an unknown schema
 ├── StorageError         a folder is full, read-only or missing
+├── EventStoreError      the database of events is away, full, read-only or busy
 ├── GateError            a gate refused to publish; the version that serves is untouched
 ├── UnknownUserError     no such user in this version
 ├── UnknownItemError     no such item in this version
@@ -18,6 +19,8 @@ RecsysError
 
 A message names the file, row and field (or the config key), what came and what was expected.
 """
+
+from typing import Literal, TypeAlias
 
 
 class RecsysError(Exception):
@@ -50,6 +53,19 @@ class MissingPackageError(ArtifactError):
 
 class StorageError(RecsysError):
     """A file cannot be written, or a folder is full, read-only or missing."""
+
+
+StoreFault: TypeAlias = Literal["unavailable", "full", "read_only", "busy", "damaged", "failed"]
+"""What is wrong with a database: it cannot be reached, has no room, may only be read, is in use for too long, holds
+what is no database, or refuses for another reason."""
+
+
+class EventStoreError(RecsysError):
+    """The database of the event store failed. `reason`: what is wrong with it; the message holds no secret."""
+
+    def __init__(self, message: str, reason: StoreFault) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class GateError(RecsysError):

@@ -16,6 +16,8 @@ import psycopg
 import pytest
 
 from pipelines import cli
+from recsys.event_store.database import Database, open_database
+from recsys.event_store.schema import Schema
 
 # OpenMP reads this when implicit or faiss is first imported. On logs as small as those of the tests its threads
 # wait longer than they work, and by default they wait in a busy loop: more than half of the processor time.
@@ -81,6 +83,26 @@ def postgres(postgres_server: str) -> Iterator[str]:
         connection.execute(f'CREATE DATABASE "{name}"')
         yield postgres_server.replace("/postgres?", f"/{name}?")
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def reopen_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Database]]:
+    """reopen_database(*schemas, busy_seconds=5.0): one event store, opened again by each call as another process would.
+
+    A test that takes it runs over SQLite and over PostgreSQL.
+    """
+    where = tmp_path / "events.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    opened: list[Database] = []
+
+    def again(*schemas: Schema, busy_seconds: float = 5.0) -> Database:
+        database = open_database(where, busy_seconds=busy_seconds)
+        database.require(*schemas)
+        opened.append(database)
+        return database
+
+    yield again
+    for database in opened:
+        database.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""What changes by day: events, and what else the service has to keep, in SQLite or PostgreSQL."""
