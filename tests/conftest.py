@@ -87,7 +87,7 @@ def postgres(postgres_server: str) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def reopen_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Database]]:
-    """reopen_database(*schemas, busy_seconds=5.0): one event store, opened again by each call as another process would.
+    """reopen_database(*schemas, busy_seconds=5.0): one event store, opened anew by each call, as by a process.
 
     A test that takes it runs over SQLite and over PostgreSQL.
     """
