@@ -1,0 +1,1 @@
+"""Experiments: users split between two arms, and what the difference between these is worth. Pure functions."""
