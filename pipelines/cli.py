@@ -1,7 +1,7 @@
 """The command line: `recsys COMMAND`, the same as `python -m pipelines`.
 
 Exit codes: 0 done; 1 unexpected; 2 the config, the data or an argument is wrong; 3 a gate refused to publish;
-130 interrupted.
+5 another job published first; 130 interrupted.
 """
 
 import logging
@@ -24,7 +24,7 @@ from pipelines.commands.options import (
     names_of,
     parse_overrides,
 )
-from recsys.errors import GateError, RecsysError, StorageError
+from recsys.errors import GateError, RecsysError, StorageError, SupersededError
 
 if TYPE_CHECKING:
     from recsys.pipeline_config import PipelineConfig
@@ -39,6 +39,7 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
+_SUPERSEDED = 5
 
 
 def _show_releases(wanted: bool) -> None:
@@ -259,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(3)
     except RecsysError as error:
         rendering.problem(error)
-        sys.exit(2)
+        sys.exit(_SUPERSEDED if isinstance(error, SupersededError) else 2)
     except OSError as error:  # of a file that cannot be read or written
         logging.getLogger(__name__).debug("%s", error, exc_info=True)
         place = error.filename or "the output"

@@ -6,6 +6,7 @@ RecsysError
 │   └── TooManyRefusedError  more rows were refused than the configuration allows
 ├── ModelError           a model refuses to be fitted, or cannot answer
 ├── ArtifactError        a bundle or a store is damaged, missing or of an unknown schema
+│   └── SupersededError  another version was published meanwhile, so this one is not
 ├── StorageError         a folder is full, read-only or missing
 ├── EventStoreError      the database of events is away, full, read-only or busy
 ├── GateError            a gate refused to publish; the version that serves is untouched
@@ -45,6 +46,10 @@ class ModelError(RecsysError):
 
 class ArtifactError(RecsysError):
     """A bundle or a store is damaged, missing or of an unknown schema."""
+
+
+class SupersededError(ArtifactError):
+    """Another version began to serve since a night was compared with the serving one; that one goes on serving."""
 
 
 class MissingPackageError(ArtifactError):

@@ -63,11 +63,12 @@ def publish(
     """Seal what the steps before made, and let it serve if every gate passes and no other version is held.
 
     `accepted`: names of gates that may refuse for once. Raises GateError if another one refuses; the report says why,
-    and the serving version stays.
+    and the serving version stays. Raises SupersededError if another job publishes meanwhile.
     """
     workspace.require("index", config)
     config = as_measured(config, workspace)
     registry = Registry(config.publish.store)
+    parent = registry.current()  # what the gates compare with, which must serve until the pointer moves
     evidence = load_evidence(config, workspace)
     night = _night(config, workspace, registry)
     space = night_space(config, workspace, progress=progress)
@@ -84,7 +85,7 @@ def publish(
         sealed, serving = _seal(config, workspace, report, evidence, pages, night, space.places), registry.current()
         version = sealed.version
         _write(pages(version), workspace)
-        held = None if registry.publish(version) else registry.held()
+        held = None if registry.publish(version, parent=parent) else registry.held()
         progress("seal the version", 1, 1)
         output.summary = PublishSummary(
             version=version,

@@ -2,15 +2,19 @@
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 
 from recsys.errors import ArtifactError
 
 _POLL_SECONDS = 0.05
+_LONGEST_HOST = 64
+_LONGEST_HOLDER = 256
 
 
 @contextmanager
@@ -18,17 +22,24 @@ def exclusive(path: Path, *, doing: str, wait: float = 0.0) -> Iterator[None]:
     """Hold the lock file `path`; the system releases it when the process ends, however it ends.
 
     `wait`: seconds to keep trying. `doing`: what the holder does, for the other process's error message.
-    Raises ArtifactError if another process (or thread) still holds it, or if it cannot be opened.
+    The file names the holder: its process, its host, and since when, in UTC.
+    Raises ArtifactError, which names the holder, if another process (or thread) still holds it, or if it cannot be
+    opened.
     """
     with _opened(path) as file:
         if not _acquired(file.fileno(), time.monotonic() + wait):
             file.seek(0)
-            holder = file.read().decode("ascii", "replace") or "unknown"
+            holder = file.read(_LONGEST_HOLDER).decode("ascii", "replace") or "unknown"
             raise ArtifactError(f"{path}: another process ({holder}) is {doing}; try again when it has finished")
         with suppress(OSError):  # a full disk does not prevent the lock, only the name of its holder
             file.truncate(0)
-            file.write(f"pid {os.getpid()}".encode("ascii"))
+            file.write(_holder().encode("ascii", "replace"))
         yield
+
+
+def _holder() -> str:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return f"pid {os.getpid()} on {socket.gethostname()[:_LONGEST_HOST]} since {since}"
 
 
 def _opened(path: Path) -> FileIO:

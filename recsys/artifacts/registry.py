@@ -13,9 +13,12 @@ from recsys.artifacts.history import HistoryEntry, ancestry, parse_history
 from recsys.artifacts.hold import Hold, read_hold, remove_hold, replaced_hold, write_hold
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
-from recsys.errors import ArtifactError
+from recsys.errors import ArtifactError, SupersededError
 
 CURRENT, HISTORY, HOLD = "CURRENT", "HISTORY", "HOLD"
+
+ANY_PARENT = "*"
+"""Publish whatever serves now."""
 
 _LOCK = ".pointer.lock"
 
@@ -66,19 +69,34 @@ class Registry:
         version = self.current()
         return None if version is None else read_manifest(self.path(version))
 
-    def publish(self, version: str) -> bool:
+    def publish(self, version: str, *, parent: str | None = ANY_PARENT) -> bool:
         """Verify and load a sealed version, then let it serve; False if another version is held and serves on.
 
-        Raises ArtifactError if it is damaged; the serving version stays the same.
+        `parent`: the version that it was compared with (None: nothing served), which must still serve.
+        Raises SupersededError if another version has begun to serve since, ArtifactError if `version` is damaged; the
+        serving version stays the same.
         """
         load_bundle(self.path(version))
         with self.locked():
             if self.held() not in (None, version):
                 return False
+            if self._is_superseded(version, parent):
+                return True
             if not self.path(version).is_dir():
                 raise ArtifactError(f"{self.path(version)}: was removed before it could serve; seal it again")
             self._point_to(version, "publish", previous=self.current())
         return True
+
+    def _is_superseded(self, version: str, parent: str | None) -> bool:
+        """True if `version` already serves, though `parent` was expected to; raises if a third one does."""
+        if parent == ANY_PARENT or (serving := self.current()) == parent:
+            return False
+        if serving == version:
+            return True
+        raise SupersededError(
+            f"not published: {serving or 'nothing'} serves, expected {parent or 'nothing'}, with which {version} was "
+            "compared: another job or a rollback came first; run `recsys publish CONFIG` to compare it anew"
+        )
 
     def rollback(self, version: str | None = None) -> str:
         """Verify and load an earlier version, by default the one that served before, then let it serve again.

@@ -4,11 +4,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from pipelines import cli
+from recsys.artifacts.lock import exclusive
+from recsys.artifacts.registry import Registry
 
 HEAVY = {"numpy", "pandas", "pyarrow", "scipy", "implicit", "faiss", "matplotlib", "pydantic", "optuna", "fastapi"}
 
@@ -52,3 +55,19 @@ def test_ctrl_c_is_130_and_leaves_no_step_half_done(shop: Path) -> None:
     assert err.endswith("interrupted: finished steps keep their outputs, the version that serves is unchanged\n")
     assert (shop.parent / "work" / "prepare" / "step.json").exists()
     assert not (shop.parent / "store" / "CURRENT").exists()
+
+
+def test_a_job_that_another_one_overtakes_ends_with_5(shop: Path, recsys_process: Any) -> None:
+    store, other = shop.parent / "store", "v" + "0" * 16
+    store.mkdir()
+    with ThreadPoolExecutor() as threads:
+        with exclusive(store / ".pointer.lock", doing="moving the pointer"):
+            job = threads.submit(recsys_process, "run", shop)
+            deadline = time.monotonic() + 100
+            while not Registry(store).names() and not job.done() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            (store / "CURRENT").write_text(f"{other}\n")
+        ended = job.result()
+    assert ended.returncode == 5, ended.stderr
+    assert f"{other} serves, expected nothing" in ended.stderr
+    assert Registry(store).current() == other

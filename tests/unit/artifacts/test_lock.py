@@ -1,5 +1,8 @@
 """One writer at a time, across real processes."""
 
+import os
+import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,10 +61,12 @@ def test_it_can_be_taken_again_after_an_error(tmp_path: Path) -> None:
 def test_two_threads_or_nested_callers_exclude_each_other_too(tmp_path: Path) -> None:
     with (
         exclusive(tmp_path / "lock", doing="first"),
-        pytest.raises(ArtifactError, match="is second"),
+        pytest.raises(ArtifactError, match="is second") as told,
         exclusive(tmp_path / "lock", doing="second"),
     ):
         pass
+    holder = rf"pid {os.getpid()} on {re.escape(socket.gethostname())} since \d{{4}}-\d\d-\d\dT[\d:]+\+00:00"
+    assert re.search(holder, str(told.value))
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
