@@ -1,6 +1,5 @@
 """The application: routes, middleware and the lifespan that keeps a model loaded."""
 
-import asyncio
 import contextlib
 import gc
 import os
@@ -13,16 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
 from api.errors import problem_response
-from api.metrics import Metrics, forget_dead_workers
+from api.metrics import NO_STORE, Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
-from api.model_watch import ModelWatch
-from api.openapi import complete
-from api.posted_store import FILE_NAME, PostedStore
-from api.posted_watch import PostedWatch
-from api.recall import CORE_SHARE, RecallSampler
-from api.routes import admin, item_map, items, recommendations, service, users
-from api.routes import posted as posted_items
-from api.settings import Settings, load_settings, warn_of_unknown
+from api.openapi import complete, name_stores
+from api.recall import CORE_SHARE
+from api.routes import admin, item_map, items, posted, recommendations, service, users
+from api.served_store import ServedStores
+from api.settings import Settings, check_names, load_settings, warn_of_unknown
 
 _DESCRIPTION = """\
 Recommendations from the model that `recsys publish` last put into the store.
@@ -38,55 +34,44 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
     if settings is None:
         warn_of_unknown(os.environ)
         settings = load_settings()
-    metrics = Metrics()
-    recall = RecallSampler(settings.recall_sample, metrics, core_share=recall_core_share)
-    posted = PostedWatch(PostedStore(settings.new_items or settings.store / FILE_NAME))
-    watch = ModelWatch(
-        settings.store,
-        metrics,
-        offer_check=recall.offer if settings.recall_sample else None,
-        before_serving=posted.refresh,
-    )
+    check_names(settings)
+    metrics = Metrics(NO_STORE if settings.store.are_named else None)
+    stores = ServedStores(settings, metrics, recall_core_share=recall_core_share)
     app = FastAPI(
         title="recsys",
         version=version("recsys"),
         description=_DESCRIPTION,
-        lifespan=lambda _: _watching(watch, recall, posted, seconds=settings.poll_seconds),
+        lifespan=lambda _: _serving(stores, seconds=settings.poll_seconds),
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
     )
-    app.add_middleware(RequestMiddleware, watch=watch, metrics=metrics)
+    app.add_middleware(RequestMiddleware, stores=stores, metrics=metrics)
     for error in (RequestValidationError, HTTPException):  # the framework's own; the middleware answers all others
         app.add_exception_handler(error, _answer_problem)
     for routes in (users, items, item_map, recommendations):
         app.include_router(routes.router)
-    app.include_router(service.router_of(metrics))
-    if settings.admin_key is not None:
-        app.include_router(admin.router_of(watch, settings.admin_key))
-        app.include_router(posted_items.router_of(posted, settings.admin_key))
+    app.include_router(service.router_of(metrics, stores))
+    if stores.have_operators:
+        for routes in (admin, posted):
+            app.include_router(routes.router)
     app.add_api_route("/", _to_docs, include_in_schema=False)
     complete(app.openapi())
+    if stores.are_named:
+        name_stores(app.openapi())
     return app
 
 
 @contextlib.asynccontextmanager
-async def _watching(
-    watch: ModelWatch, recall: RecallSampler, posted: PostedWatch, *, seconds: float
-) -> AsyncIterator[None]:
+async def _serving(stores: ServedStores, *, seconds: float) -> AsyncIterator[None]:
     """Load what is published now, then keep looking. The service starts without a sound version, too."""
     forget_dead_workers()
-    await asyncio.to_thread(watch.refresh)
+    await stores.load()
     gc.freeze()  # what is here now stays; collections that looked through it delayed requests by 0.1 s
-    polling = [asyncio.create_task(each) for each in (watch.run(seconds), posted.run(lambda: watch.engine))]
-    try:
+    async with contextlib.AsyncExitStack() as polling:
+        for store in stores:
+            await polling.enter_async_context(store.polling(seconds=seconds))
         yield
-    finally:
-        for task in polling:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        await asyncio.to_thread(recall.close)
 
 
 async def _to_docs(request: Request) -> Response:

@@ -34,6 +34,7 @@ Code: TypeAlias = Literal[
     "unknown_item",
     "unknown_user",
     "unknown_route",
+    "unknown_store",
     "method_not_allowed",
     "slow_body",
     "incomplete_answer",
@@ -53,6 +54,10 @@ Code: TypeAlias = Literal[
 
 class NoModelError(RecsysError):
     """No model is loaded yet; the message says why and goes to the client."""
+
+
+class UnknownStoreError(RecsysError):
+    """The service has no store of the name in the path."""
 
 
 class BodyTooLargeError(RecsysError):
@@ -111,6 +116,12 @@ _KINDS: Mapping[type[Exception], Kind] = {
     RequestValidationError: _INVALID,
     UnknownItemError: Kind("unknown_item", 404, "No such item", "the model that serves has no item with this id"),
     UnknownUserError: Kind("unknown_user", 404, "No such user", "the model that serves has no user with this id"),
+    UnknownStoreError: Kind(
+        "unknown_store",
+        404,
+        "No such store",
+        "this service has no store of that name; its paths begin with /v1/{store}/",
+    ),
     SlowBodyError: Kind("slow_body", 408, "Slow body", "the body did not arrive within 10 seconds"),
     IncompleteAnswerError: Kind("incomplete_answer", 409, "No whole answer"),
     NoContentError: Kind(

@@ -1,7 +1,7 @@
 """What Prometheus reads: counts and times of requests, lists, checks and reloads. No label holds an id."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
@@ -32,6 +32,9 @@ ListKind: TypeAlias = SearchKind | Literal["candidates", "similar_users", "found
 
 CheckResult: TypeAlias = Literal["done", "skipped", "failed"]
 """What became of a sampled check of a list."""
+
+NO_STORE = ""
+"""The label `store` of requests that name none, in a service whose stores have names."""
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -51,119 +54,141 @@ class ServingModel:
     n_posted: int = 0
 
 
-class Metrics:
-    """The counters of one service. Counting takes microseconds; any number of threads may count."""
+class _Families:
+    """The counters of one service. If its stores have names, those of lists and versions have a label `store`."""
 
-    def __init__(self) -> None:
-        disable_created_metrics()
-        self._registry = registry = CollectorRegistry()
+    def __init__(self, *, are_named: bool) -> None:
+        self.registry = registry = CollectorRegistry()
+        of_store = ["store"] if are_named else []
         self.in_flight = Gauge(
             "recsys_requests_in_flight", "Requests being answered now", multiprocess_mode="livesum", registry=registry
         )
-        self._requests = Counter(
-            "recsys_requests", "Requests answered", ["method", "route", "status"], registry=registry
+        self.seconds = Histogram(
+            "recsys_request_seconds",
+            "Time to answer a request",
+            ["route", *of_store],
+            buckets=_SECONDS,
+            registry=registry,
         )
-        self._seconds = Histogram(
-            "recsys_request_seconds", "Time to answer a request", ["route"], buckets=_SECONDS, registry=registry
-        )
-        self._lists = Counter(
-            "recsys_lists", "Lists given, by kind and by what is known of the user", _LIST_LABELS, registry=registry
-        )
-        self._short = Counter(
-            "recsys_short_lists", "Lists of fewer items than asked for", ["kind"], registry=registry
-        )
-        self._new = Counter(
-            "recsys_new_items_listed", "New items in lists for users, which had none in training", registry=registry
-        )
-        self._reloads = Counter("recsys_reloads", "Attempts to load a version", ["result"], registry=registry)
-        self._checks = Counter(
-            "recsys_recall_checks", "Lists sampled to be checked", _CHECK_LABELS, registry=registry
-        )
-        self._wanted = Counter("recsys_recall_wanted", "Items of exact lists", ["kind"], registry=registry)
-        self._found = Counter(
-            "recsys_recall_found", "Items of exact lists that were listed", ["kind"], registry=registry
-        )
-        self._begin_at_zero()
+
+        def counter(name: str, meaning: str, *labels: str) -> Counter:
+            return Counter(f"recsys_{name}", meaning, [*labels, *of_store], registry=registry)
+
+        self.requests = counter("requests", "Requests answered", "method", "route", "status")
+        self.lists = counter("lists", "Lists given, by kind and by what is known of the user", "kind", "user_status")
+        self.short = counter("short_lists", "Lists of fewer items than asked for", "kind")
+        self.new = counter("new_items_listed", "New items in lists for users, which had none in training")
+        self.reloads = counter("reloads", "Attempts to load a version", "result")
+        self.checks = counter("recall_checks", "Lists sampled to be checked", "kind", "result")
+        self.wanted = counter("recall_wanted", "Items of exact lists", "kind")
+        self.found = counter("recall_found", "Items of exact lists that were listed", "kind")
+
+
+class Metrics:
+    """What one store of a service counts. Counting takes microseconds; any number of threads may count.
+
+    `store` None: the service has one store without a name, and nothing has a label `store`.
+    """
+
+    def __init__(self, store: str | None = None, *, families: _Families | None = None) -> None:
+        disable_created_metrics()
+        self._families = _Families(are_named=store is not None) if families is None else families
+        self._store = () if store is None else (store,)
+        self.in_flight = self._families.in_flight
+        if store != NO_STORE:
+            self._begin_at_zero()
+
+    def of_store(self, name: str) -> "Metrics":
+        """What the store `name` of the same service counts."""
+        return Metrics(name, families=self._families) if self._store else self
 
     def _begin_at_zero(self) -> None:
         """Create the series that alerts are about: the increase of one that begins at 1 would be missed."""
         for result in ("ok", "failed"):
-            self._reloads.labels(result)
+            self._families.reloads.labels(result, *self._store)
         for kind in get_args(SearchKind):
-            for counter in (self._wanted, self._found):
-                counter.labels(kind)
+            for counter in (self._families.wanted, self._families.found):
+                counter.labels(kind, *self._store)
             for result in get_args(CheckResult):
-                self._checks.labels(kind, result)
+                self._families.checks.labels(kind, result, *self._store)
 
     def count_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request; `route` is its template, `status` 0 if it was cut off."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._families.requests.labels(method, route, str(status), *self._store).inc()
+        self._families.seconds.labels(route, *self._store).observe(seconds)
 
     def count_list(self, kind: ListKind, *, user_status: UserStatus | None, is_short: bool) -> None:
         """Count a list that was given; `user_status` is None if it is not for a user."""
-        self._lists.labels(kind, user_status or "none").inc()
+        self._families.lists.labels(kind, user_status or "none", *self._store).inc()
         if is_short:
-            self._short.labels(kind).inc()
+            self._families.short.labels(kind, *self._store).inc()
 
     def count_new_items(self, n_items: int) -> None:
         """Count the new items of a list for a user."""
-        self._new.inc(n_items)
+        new = self._families.new
+        (new.labels(*self._store) if self._store else new).inc(n_items)
 
     def count_reload(self, *, ok: bool) -> None:
         """Count an attempt to load a version."""
-        self._reloads.labels("ok" if ok else "failed").inc()
+        self._families.reloads.labels("ok" if ok else "failed", *self._store).inc()
 
     def count_check(self, kind: SearchKind, result: CheckResult, *, found: int = 0, wanted: int = 0) -> None:
         """Count a sampled check, which found `found` of the `wanted` items of the exact list."""
-        self._wanted.labels(kind).inc(wanted)
-        self._found.labels(kind).inc(found)
-        self._checks.labels(kind, result).inc()
+        self._families.wanted.labels(kind, *self._store).inc(wanted)
+        self._families.found.labels(kind, *self._store).inc(found)
+        self._families.checks.labels(kind, result, *self._store).inc()
 
-    def exposition(self, model: ServingModel | None) -> bytes:
-        """Everything in Prometheus' text format, counted by all workers; of the model, what this worker serves."""
+    def exposition(self, models: Mapping[str, ServingModel | None] | None = None) -> bytes:
+        """Everything in Prometheus' text format, counted by all workers.
+
+        `models`: what this worker serves, by store; with a label `store` if the stores have names.
+        """
         now = CollectorRegistry()
-        now.register(_ModelCollector(model))
+        now.register(_ModelCollector(models or {}, are_named=bool(self._store)))
         now.register(_WorkerCollector())
         return generate_latest(self._of_all_workers()) + generate_latest(now)
 
     def _of_all_workers(self) -> CollectorRegistry:
         if METRICS_FOLDER not in os.environ:
-            return self._registry
+            return self._families.registry
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
         return registry
 
 
 class _ModelCollector(Collector):
-    """Whether a version serves, which, how old it is, and its recall."""
+    """Of each store: whether a version serves, which, how old it is, and its recall."""
 
-    def __init__(self, model: ServingModel | None) -> None:
-        self._model = model
+    def __init__(self, models: Mapping[str, ServingModel | None], *, are_named: bool) -> None:
+        self._models = models
+        self._are_named = are_named
 
     def collect(self) -> Iterable[Metric]:
-        """The metrics as they are now."""
-        model = self._model
-        yield GaugeMetricFamily("recsys_model_loaded", "1 once a model serves", value=float(model is not None))
-        if model is None:
-            return
-        info = GaugeMetricFamily("recsys_model_info", "The version that serves", labels=["version"])
-        info.add_metric([model.version], 1)
-        yield info
-        age = (datetime.now(model.created_at.tzinfo) - model.created_at).total_seconds()
-        yield GaugeMetricFamily("recsys_model_age_seconds", "Time since the version was sealed", value=age)
-        if model.newest_event is not None:
-            yield GaugeMetricFamily(
-                "recsys_newest_event_timestamp_seconds",
-                "When the log of the version ends, seconds since 1970",
-                value=model.newest_event.timestamp(),
-            )
-        yield GaugeMetricFamily("recsys_posted_items", "Posted items that are listed", value=model.n_posted)
-        recall = GaugeMetricFamily("recsys_recall", "Share of exact lists' items that were listed", labels=["kind"])
-        for kind, share in model.recall.items():
-            if share is not None:
-                recall.add_metric([kind], share)
-        yield recall
+        """The metrics as they are now, by name."""
+        families: dict[str, Metric] = {}
+        for store, model in self._models.items():
+            label = {"store": store} if self._are_named else {}
+            for name, meaning, labels, value in _values(model):
+                family = families.setdefault(name, Metric(name, meaning, "gauge"))
+                family.add_sample(name, labels | label, value)
+        return families.values()
+
+
+def _values(model: ServingModel | None) -> Iterator[tuple[str, str, dict[str, str], float]]:
+    """Name, meaning, labels and value of each gauge."""
+    yield "recsys_model_loaded", "1 once a model serves", {}, float(model is not None)
+    if model is None:
+        return
+    yield "recsys_model_info", "The version that serves", {"version": model.version}, 1.0
+    age = (datetime.now(model.created_at.tzinfo) - model.created_at).total_seconds()
+    yield "recsys_model_age_seconds", "Time since the version was sealed", {}, age
+    if model.newest_event is not None:
+        meaning = "When the log of the version ends, seconds since 1970"
+        yield "recsys_newest_event_timestamp_seconds", meaning, {}, model.newest_event.timestamp()
+    yield "recsys_posted_items", "Posted items that are listed", {}, float(model.n_posted)
+    for kind, share in model.recall.items():
+        if share is not None:
+            yield "recsys_recall", "Share of exact lists' items that were listed", {"kind": kind}, share
 
 
 class _WorkerCollector(Collector):
@@ -212,7 +237,3 @@ def _is_alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-_LIST_LABELS = ("kind", "user_status")
-_CHECK_LABELS = ("kind", "result")

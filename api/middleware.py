@@ -1,4 +1,4 @@
-"""What happens to every request around its route: id, path, headers, failures, metrics, a line in the log."""
+"""What happens to every request around its route: id, store, path, headers, failures, metrics, a line in the log."""
 
 import logging
 import re
@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import is_fault, problem_response
 from api.logs import FIELDS
 from api.metrics import Metrics
-from api.model_watch import ModelWatch
 from api.served_engine import ServedEngine
+from api.served_store import ServedStore, ServedStores
 from recsys.errors import InvalidRequestError
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -33,13 +33,21 @@ logger = logging.getLogger("api.access")
 
 @dataclass
 class RequestContext:
-    """One request: its id, and the engine that answers it from beginning to end, whatever is published meanwhile."""
+    """One request: its id, its store, and the engine that answers it from beginning to end, whatever is published.
+
+    `store` and `engine` are None if the request names no store.
+    """
 
     request_id: str
-    engine: ServedEngine | None
-    no_engine_reason: str
+    store: ServedStore | None = None
+    engine: ServedEngine | None = None
     started: float = field(default_factory=perf_counter)
     status: int = 0
+
+    def use(self, store: ServedStore | None) -> None:
+        """Answer from `store`, by the version that serves now."""
+        self.store = store
+        self.engine = None if store is None else store.watch.engine
 
     @property
     def model_version(self) -> str | None:
@@ -54,11 +62,11 @@ def context_of(scope: Scope) -> RequestContext:
 
 
 class RequestMiddleware:
-    """Gives every request its context, and every reply its headers."""
+    """Gives every request its store and its context, and every reply its headers."""
 
-    def __init__(self, app: ASGIApp, *, watch: ModelWatch, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, stores: ServedStores, metrics: Metrics) -> None:
         self._app = app
-        self._watch = watch
+        self._stores = stores
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +74,8 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        context = RequestContext(_request_id(scope), self._watch.engine, self._watch.reason)
+        context = RequestContext(_request_id(scope))
+        context.use(self._stores.only)
         inner = {**scope, _CONTEXT: context}
         try:
             with self._metrics.in_flight.track_inprogress():
@@ -78,6 +87,8 @@ class RequestMiddleware:
         context = context_of(scope)
         try:
             scope["path"] = _decoded_path(scope)
+            if self._stores.are_named:
+                self._find_store(scope, context)
             if scope["method"] == "HEAD":  # as GET; the server leaves the body out
                 scope["method"] = "GET"
             await self._app(scope, receive, send)
@@ -88,11 +99,20 @@ class RequestMiddleware:
                 raise
             await problem_response(error, request_id=context.request_id)(scope, receive, send)
 
+    def _find_store(self, scope: Scope, context: RequestContext) -> None:
+        """Give the request the store that its path names; routes see the path without the name."""
+        root: str = scope.get("root_path", "")
+        path: str = scope["path"]
+        store, rest = self._stores.find(path.removeprefix(root))
+        context.use(store)
+        scope["path"] = f"{root}{rest}" if path.startswith(root) else rest
+
     def _account(self, scope: Scope, method: str, context: RequestContext) -> None:
         seconds = perf_counter() - context.started
         route = getattr(scope.get("route"), "path", "-")
         method = method if method in _METHODS else "other"
-        self._metrics.count_request(method=method, route=route, status=context.status, seconds=seconds)
+        metrics = self._metrics if context.store is None else context.store.metrics
+        metrics.count_request(method=method, route=route, status=context.status, seconds=seconds)
         _log(method, route, seconds, context)
 
 
@@ -144,9 +164,13 @@ def _log(method: str, route: str, seconds: float, context: RequestContext) -> No
         "request_id": context.request_id,
         "model_version": context.model_version,
     }
+    line = "method=%s route=%s status=%d ms=%.2f request_id=%s model_version=%s"
+    if context.store is not None and context.store.name:
+        line += " store=%s"
+        fields["store"] = context.store.name
     logger.log(
         logging.DEBUG if route in _PROBES else logging.INFO,
-        "method=%s route=%s status=%d ms=%.2f request_id=%s model_version=%s",
+        line,
         *(fields | {"model_version": context.model_version or "-"}).values(),
         extra={FIELDS: fields},
     )

@@ -23,7 +23,7 @@ class ModelWatch:
     `refresh` is the only writer, and swaps the reference only after the new version was verified, loaded and asked.
     A version that cannot be loaded is logged once; the one before it serves on. `metrics` count every attempt, and
     every list that an engine gives. `before_serving` is called with an engine before it serves. `offer_check`
-    receives every list whose recall can be checked. `clock`: seconds.
+    receives every list whose recall can be checked. `name`: the store's, for the log. `clock`: seconds.
     """
 
     def __init__(
@@ -33,11 +33,15 @@ class ModelWatch:
         *,
         offer_check: OfferCheck | None = None,
         before_serving: Callable[[ServedEngine], None] = lambda engine: None,
+        name: str = "",
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.engine: ServedEngine | None = None
         self.reason = "the store has not been read yet"
         """Why there is no engine; it names no path, because clients see it."""
+        self.is_empty = False
+        """Whether nothing has been published to the store."""
+        self._of_store = f"store {name}: " if name else ""
         self._registry = Registry(store)
         self._metrics = metrics or Metrics()
         self._offer_check = offer_check
@@ -63,6 +67,7 @@ class ModelWatch:
             version = None
             try:
                 version = self._registry.current()
+                self.is_empty = version is None
                 if version is None:
                     self.reason = "no version has been published to the store yet"
                 elif self._is_due(version) or (again and version == self._failed):
@@ -89,7 +94,8 @@ class ModelWatch:
         self.engine = engine
         self._metrics.count_reload(ok=True)
         self._failed, self._last_failure = None, ""
-        logger.info("serving version=%s load_seconds=%.2f", version, self._clock() - started)
+        seconds = self._clock() - started
+        logger.info("%sserving version=%s load_seconds=%.2f", self._of_store, version, seconds)
 
     def _note_failure(self, version: str | None, error: Exception) -> None:
         self._metrics.count_reload(ok=False)
@@ -99,5 +105,5 @@ class ModelWatch:
         failure = f"{what}: {type(error).__name__}: {error}"
         if failure != self._last_failure:
             still = "nothing" if self.engine is None else f"version {self.engine.version}"
-            logger.error("%s; %s serves on", failure, still)
+            logger.error("%s%s; %s serves on", self._of_store, failure, still)
         self._last_failure = failure

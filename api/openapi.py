@@ -7,11 +7,15 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from api.bodies import BODIES, Body
-from api.errors import Problem, problem_responses_of_all
+from api.errors import Problem, UnknownStoreError, problem_responses, problem_responses_of_all
 from api.middleware import REQUEST_ID_HEADER, VERSION_HEADER
 from api.queries import ID_IN_PATH
+from api.served_store import OF_A_STORE
 
 Json: TypeAlias = dict[str, Any]
+
+STORE_IN_PATH = "name of the store, as the service was started with"
+"""Description of a store's name in a path."""
 
 _REF = "#/components/{}/{}"
 _HEADERS: Json = {
@@ -75,6 +79,29 @@ def complete(document: Json) -> None:
             _complete_operation(operation)
         if "get" in path:
             path["head"] = _head(path["get"])
+
+
+def name_stores(document: Json) -> None:
+    """Let the completed document's paths of a store name it: `/v1/{store}/model`. In place."""
+    in_path = {"title": "Store", "type": "string", "description": STORE_IN_PATH}
+    unknown = problem_responses(UnknownStoreError)[404]
+    for path in [path for path in document["paths"] if path.startswith(OF_A_STORE)]:
+        operations = document["paths"].pop(path)
+        for operation in operations.values():
+            operation["parameters"] = [_parameter("path", "store", in_path), *operation.get("parameters", ())]
+            _add_response(operation["responses"], "404", unknown)
+        start = next(start for start in OF_A_STORE if path.startswith(start))
+        document["paths"][f"{start}{{store}}/{path.removeprefix(start)}"] = operations
+
+
+def _add_response(responses: Json, status: str, added: Json) -> None:
+    """Document one more reason for `status`, with headers as elsewhere; HEAD has no content."""
+    headers = {name: {"$ref": _REF.format("headers", name)} for name in (REQUEST_ID_HEADER, VERSION_HEADER)}
+    known = responses.get(status)
+    has_content = "content" in responses[str(HTTPStatus.INTERNAL_SERVER_ERROR.value)]
+    content = {"content": added["content"]} if has_content else {}
+    texts = (known["description"], added["description"]) if known else (added["description"],)
+    responses[status] = {"description": "; ".join(texts), **content, "headers": headers}
 
 
 def _complete_operation(operation: Json) -> None:

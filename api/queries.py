@@ -9,9 +9,10 @@ from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from api.errors import NoModelError
+from api.errors import NoModelError, UnknownStoreError
 from api.middleware import ESCAPED_SLASH, context_of
 from api.served_engine import ServedEngine
+from api.served_store import ServedStore
 from recsys.engine.comparison import By
 from recsys.engine.ids import MAX_ID_BYTES
 from recsys.engine.item_map import MAX_OFFSET, MAX_PLACES
@@ -33,8 +34,20 @@ def engine_of(request: Request) -> ServedEngine:
     """The engine that answers this request. Raises NoModelError if there is none yet."""
     context = context_of(request.scope)
     if context.engine is None:
-        raise NoModelError(context.no_engine_reason)
+        raise NoModelError(store_of(request).watch.reason)
     return context.engine
+
+
+def store_of(request: Request) -> ServedStore:
+    """The store of this request. Raises UnknownStoreError if its path is one of no store."""
+    store = context_of(request.scope).store
+    if store is None:
+        raise UnknownStoreError
+    return store
+
+
+async def _store_of(request: Request) -> ServedStore:
+    return store_of(request)
 
 
 async def _engine_of(request: Request) -> ServedEngine:  # a plain function would be called in a thread
@@ -42,6 +55,7 @@ async def _engine_of(request: Request) -> ServedEngine:  # a plain function woul
 
 
 RequestEngine = Annotated[ServedEngine, Depends(_engine_of)]
+RequestStore = Annotated[ServedStore, Depends(_store_of)]
 
 
 def _whole_number(value: object) -> object:

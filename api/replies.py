@@ -290,6 +290,16 @@ class Ready(Reply):
     status: Literal["ready"] = "ready"
 
 
+class StoresReady(BaseModel):
+    """Every store that has versions serves one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["ready"] = "ready"
+    stores: Mapping[str, str] = Field(description="the version that serves, by store")
+    waiting: tuple[str, ...] = Field(description="stores to which nothing has been published yet")
+
+
 class Serving(Reply):
     """The version that serves now."""
 

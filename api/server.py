@@ -8,6 +8,7 @@ import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
@@ -45,11 +46,8 @@ def serve(settings: Settings) -> None:
     spawned: a forked child hangs in the index's threads. Raises ConfigError if the store's folder does not exist or
     the address cannot be listened on.
     """
-    if not settings.store.is_dir():
-        raise ConfigError(
-            f"{settings.store}: no such folder; expected the store that `recsys run` publishes to: "
-            "run `recsys run` first, or create the folder and the service waits for the first version"
-        )
+    for name in settings.store.names:
+        check_folder(Path(settings.store.of(name) or ""))
     with listening_socket(settings.host, settings.port) as listener:
         os.environ.update(settings.to_environment())  # create_app reads it, in this process or in a spawned one
         for name in _THREADS:
@@ -62,6 +60,15 @@ def serve(settings: Settings) -> None:
         else:
             with _shared_metrics():
                 Multiprocess(config, sockets=[listener]).run()
+
+
+def check_folder(store: Path) -> None:
+    """Raise ConfigError if the store's folder does not exist."""
+    if not store.is_dir():
+        raise ConfigError(
+            f"{store}: no such folder; expected the store that `recsys run` publishes to: "
+            "run `recsys run` first, or create the folder and the service waits for the first version"
+        )
 
 
 class ProblemProtocol(H11Protocol):

@@ -4,16 +4,16 @@ import argparse
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
 
+from api.by_store import ByStore, joined
 from recsys.config import DATA_DIR_VARIABLE
 from recsys.errors import ConfigError
-from recsys.suggestions import nearest_name
+from recsys.suggestions import nearest_name, unknown_key_hint
 
 PREFIX = "RECSYS_"
 """Every variable is this and the field's name in capitals: `RECSYS_POLL_SECONDS`."""
@@ -22,8 +22,12 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder in which worker processes share their metrics. prometheus_client reads it when
 it is imported."""
 
+MIN_KEY = 16
+"""The fewest characters of an admin key."""
+
 _EPILOG = """\
 Example: recsys serve --store runs/demo/store --port 8000 --workers 2
+         recsys serve --store shop=stores/shop --store blog=stores/blog
 
 Each option is an environment variable too: RECSYS_STORE, RECSYS_POLL_SECONDS and so on; an option wins over its
 variable. RECSYS_ADMIN_KEY, at least 16 characters, is a variable only: with it, POST /admin/reload,
@@ -39,7 +43,9 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    store: Path = Field(description="folder of the published versions")
+    store: ByStore = Field(
+        description="folder of the published versions; NAME=FOLDER, once per store, if there are several"
+    )
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes any free one")
     workers: int = Field(
@@ -54,10 +60,10 @@ class Options(BaseModel):
         le=1,
         description="share of lists checked by exact search if the index approximates, 0 to 1; 0 turns it off",
     )
-    new_items: Path | None = Field(
+    new_items: ByStore | None = Field(
         None,
         description="file that keeps the items posted by PUT /v1/items/{item_id}; by default new-items.sqlite in the "
-        "store's folder",
+        "store's folder; NAME=FILE per store if there are several",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages written; info has one line per request"
@@ -75,9 +81,10 @@ class Options(BaseModel):
 class Settings(Options):
     """All settings of the service; as arguments they are taken as they are, whatever the environment says."""
 
-    admin_key: Annotated[SecretStr, Field(min_length=16)] | None = Field(
+    admin_key: Annotated[SecretStr, Field(min_length=MIN_KEY)] | None = Field(
         None,
-        description="key for /admin and posted items, at least 16 characters; without one there are no such routes",
+        description="key for /admin and posted items, at least 16 characters; without one there are no such routes; "
+        "NAME=KEY,NAME=KEY if stores have keys of their own",
     )
 
     def to_environment(self) -> dict[str, str]:
@@ -103,12 +110,43 @@ def load_settings(arguments: Sequence[str] = ()) -> Settings:
     Raises ConfigError naming option, variable, what came and what was expected. An unknown option prints an error and
     ends the process with exit code 2, `--help` with 0.
     """
-    given = CliSettingsSource(_OptionsSource, root_parser=command_line(), cli_parse_args=list(arguments))()
+    given = CliSettingsSource(_OptionsSource, root_parser=command_line(), cli_parse_args=_joined(arguments))()
     try:
         found = _SettingsSource(**given)
     except ValidationError as error:
         raise ConfigError("\n".join(map(_explain, error.errors()))) from None  # the cause holds the secret
-    return Settings(**dict(found))
+    settings = Settings(**dict(found))
+    check_names(settings)
+    return settings
+
+
+def check_names(settings: Settings) -> None:
+    """Raise ConfigError if a setting names other stores than there are, or a store's own admin key is short."""
+    known = [name or "(without a name)" for name in settings.store.names]
+    for name, value in settings:
+        if isinstance(value, ByStore) and not {*value.names} <= {*settings.store.names}:
+            (wrong, *_) = sorted({*value.names} - {*settings.store.names})
+            what = f"there is no store {wrong!r}" if wrong else "expected NAME=VALUE, once per store"
+            raise ConfigError(f"{flag(name)} ({variable(name)}): {what}{unknown_key_hint(wrong, known)}")
+    for name in settings.store.names:
+        admin_key_of(settings, name)
+
+
+def admin_key_of(settings: Settings, name: str) -> SecretStr | None:
+    """The admin key of the store `name`, None if it has none.
+
+    A key is given per store if it is NAME=KEY,... with names of stores only; else it is that of all stores. Raises
+    ConfigError if a store's own key is too short.
+    """
+    if settings.admin_key is None:
+        return None
+    keys = [part.partition("=") for part in settings.admin_key.get_secret_value().split(",")]
+    if not all(equals and store in settings.store.names for store, equals, _ in keys):
+        return settings.admin_key
+    own = {store: key for store, _, key in keys}.get(name)
+    if own is not None and len(own) < MIN_KEY:
+        raise ConfigError(f"{variable('admin_key')}: store {name!r}: expected a key of at least {MIN_KEY} characters")
+    return None if own is None else SecretStr(own)
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -152,6 +190,15 @@ def warn_of_unknown(environ: Mapping[str, str] = os.environ) -> None:
             nearest = nearest_name(name.removeprefix(PREFIX), (it.removeprefix(PREFIX) for it in known))
             hint = f"did you mean {PREFIX}{nearest}?" if nearest else f"known here: {', '.join(known)}"
             logger.warning("%s is not a setting of the service and has no effect; %s", name, hint)
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """`arguments` with each option that is given per store once. Raises ConfigError."""
+    per_store = [name for name, field in Options.model_fields.items() if "ByStore" in str(field.annotation)]
+    try:
+        return joined(list(arguments), tuple(map(flag, per_store)))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _text(value: object) -> str:

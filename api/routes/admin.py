@@ -5,13 +5,13 @@ import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from api.admin_key import checks
+from api.admin_key import check_key
 from api.errors import StoreRefusedError, problem_responses, unauthorized_response
 from api.middleware import context_of
 from api.model_watch import ModelWatch
-from api.queries import NoQuery
+from api.queries import NoQuery, RequestStore
 from api.replies import Serving
 from recsys.artifacts.manifest import VERSION_PATTERN
 from recsys.errors import ArtifactError, InvalidRequestError
@@ -32,31 +32,29 @@ class RollbackQuery(NoQuery):
     )
 
 
-def router_of(watch: ModelWatch, key: SecretStr) -> APIRouter:
-    """POST /admin/reload and /admin/rollback, for requests with `key` as `Authorization: Bearer KEY`."""
-    router = APIRouter(
-        prefix="/admin",
-        tags=["admin"],
-        dependencies=[Depends(checks(key))],
-        responses=unauthorized_response() | problem_responses(StoreRefusedError, InvalidRequestError),
-    )
+router = APIRouter(
+    prefix="/admin",
+    tags=["admin"],
+    dependencies=[Depends(check_key)],
+    responses=unauthorized_response() | problem_responses(StoreRefusedError, InvalidRequestError),
+)
 
-    @router.post("/reload")
-    async def reload(request: Request, query: Annotated[NoQuery, Query()]) -> Serving:
-        """Look at the store now. A version that could not be loaded a moment ago is tried again."""
-        return await _served(watch, request)
 
-    @router.post("/rollback")
-    async def rollback(request: Request, query: Annotated[RollbackQuery, Query()]) -> Serving:
-        """Let an earlier version serve. The store's pointer moves, and other workers follow as they poll."""
-        try:
-            await asyncio.to_thread(watch.rollback, query.version)
-        except ArtifactError as error:
-            logger.warning("rollback: %s", error)
-            raise StoreRefusedError(NOT_MOVED) from error
-        return await _served(watch, request)
+@router.post("/reload")
+async def reload(request: Request, query: Annotated[NoQuery, Query()], store: RequestStore) -> Serving:
+    """Look at the store now. A version that could not be loaded a moment ago is tried again."""
+    return await _served(store.watch, request)
 
-    return router
+
+@router.post("/rollback")
+async def rollback(request: Request, query: Annotated[RollbackQuery, Query()], store: RequestStore) -> Serving:
+    """Let an earlier version serve. The store's pointer moves, and other workers follow as they poll."""
+    try:
+        await asyncio.to_thread(store.watch.rollback, query.version)
+    except ArtifactError as error:
+        logger.warning("rollback: %s", error)
+        raise StoreRefusedError(NOT_MOVED) from error
+    return await _served(store.watch, request)
 
 
 async def _served(watch: ModelWatch, request: Request) -> Serving:

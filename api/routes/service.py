@@ -2,19 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse, Response
 
 from api.errors import NoModelError, problem_responses
 from api.metrics import Metrics
-from api.middleware import context_of
 from api.queries import NoQuery, RequestEngine
-from api.replies import Alive, ModelReply, Ready
+from api.replies import Alive, ModelReply, Ready, StoresReady
+from api.served_store import ServedStores
 from recsys.errors import InvalidRequestError
 
 
-def router_of(metrics: Metrics) -> APIRouter:
+def router_of(metrics: Metrics, stores: ServedStores) -> APIRouter:
     """The routes; probes and metrics ignore query parameters, because some load balancers add their own."""
     router = APIRouter()
 
@@ -33,16 +33,36 @@ def router_of(metrics: Metrics) -> APIRouter:
         """200 as long as the process answers; if it does not, restart it."""
         return Alive()
 
-    @router.get("/readyz", tags=["health"], responses=problem_responses(NoModelError))
     async def readyz(engine: RequestEngine) -> Ready:
         """200 once a model is loaded; until then 503 with the reason: send no traffic yet."""
         return Ready(model_version=engine.version)
 
+    async def readyz_of_stores() -> StoresReady:
+        """200 once every store that has versions serves one; until then 503, which names those that do not."""
+        return _ready(stores)
+
+    router.add_api_route(
+        "/readyz",
+        readyz_of_stores if stores.are_named else readyz,
+        name="readyz",
+        tags=["health"],
+        responses=problem_responses(NoModelError),
+    )
+
     @router.get("/metrics", tags=["health"], response_class=PlainTextResponse)
-    async def get_metrics(request: Request) -> Response:
+    async def get_metrics() -> Response:
         """All metrics in Prometheus' text format."""
-        engine = context_of(request.scope).engine
-        exposition = metrics.exposition(None if engine is None else engine.serving_model)
-        return Response(exposition, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        models = {store.name: store.serving_model for store in stores}
+        return Response(metrics.exposition(models), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return router
+
+
+def _ready(stores: ServedStores) -> StoresReady:
+    """The versions that serve, and the stores that nothing was published to. Raises NoModelError."""
+    engines = {store.name: store.watch.engine for store in stores}
+    waiting = tuple(store.name for store in stores if engines[store.name] is None)
+    if len(waiting) == len(engines) or not all(stores.by_name[name].watch.is_empty for name in waiting):
+        raise NoModelError("; ".join(f"store {name}: {stores.by_name[name].watch.reason}" for name in waiting))
+    serving = {name: engine.version for name, engine in engines.items() if engine is not None}
+    return StoresReady(stores=serving, waiting=waiting)

@@ -77,7 +77,7 @@ def test_a_version_that_nobody_uses_any_more_is_forgotten_at_once(tmp_path, vers
 
 def test_a_version_that_answered_together_is_forgotten_too(start, tmp_path, versions, without_collector):
     service = start(Settings(store=tmp_path, poll_seconds=0.01))
-    watch = service.app.user_middleware[0].kwargs["watch"]
+    watch = service.app.user_middleware[0].kwargs["stores"].only.watch
     service.get_together([f"/v1/users/{user}/recommendations" for user in USERS])
     served = weakref.ref(watch.engine)
     Registry(tmp_path).publish(versions[0])

@@ -1,0 +1,107 @@
+"""ServedStore: everything that belongs to one store of the service; `ServedStores` finds that of a request."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from api.by_store import UNNAMED
+from api.errors import UnknownStoreError
+from api.metrics import Metrics, ServingModel
+from api.model_watch import ModelWatch
+from api.posted_store import FILE_NAME, PostedStore
+from api.posted_watch import PostedWatch
+from api.recall import RecallSampler
+from api.settings import Settings, admin_key_of
+
+OF_A_STORE = ("/v1/", "/admin/")
+"""Beginnings of paths that a store's name follows, if stores have names."""
+
+
+@dataclass(frozen=True, eq=False)
+class ServedStore:
+    """One store: the version that serves, and what came since. It shares no state with other stores.
+
+    `name` is `UNNAMED` if the service has one store without a name; `admin_key` None: no operator's routes.
+    """
+
+    name: str
+    metrics: Metrics
+    watch: ModelWatch
+    posted: PostedWatch
+    recall: RecallSampler
+    admin_key: SecretStr | None
+
+    @classmethod
+    def of(cls, name: str, settings: Settings, *, metrics: Metrics, recall_core_share: float) -> "ServedStore":
+        """The store `name` of `settings`; nothing is read yet."""
+        folder = Path(settings.store.of(name) or "")
+        kept_in = None if settings.new_items is None else settings.new_items.of(name)
+        recall = RecallSampler(settings.recall_sample, metrics, core_share=recall_core_share)
+        posted = PostedWatch(PostedStore(Path(kept_in) if kept_in else folder / FILE_NAME))
+        offer = recall.offer if settings.recall_sample else None
+        watch = ModelWatch(folder, metrics, offer_check=offer, before_serving=posted.refresh, name=name)
+        return cls(name, metrics, watch, posted, recall, admin_key_of(settings, name))
+
+    @property
+    def serving_model(self) -> ServingModel | None:
+        """What metrics expose of the version that serves, None if none does."""
+        engine = self.watch.engine
+        return None if engine is None else engine.serving_model
+
+    @contextlib.asynccontextmanager
+    async def polling(self, *, seconds: float) -> AsyncIterator[None]:
+        """Look at the store every `seconds`, and for what comes meanwhile, until the end of the block."""
+        each = (self.watch.run(seconds), self.posted.run(lambda: self.watch.engine))
+        tasks = [asyncio.create_task(one) for one in each]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await asyncio.to_thread(self.recall.close)
+
+
+class ServedStores:
+    """The stores of one service, by name; the request's path says which is asked if they have names."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, *, recall_core_share: float) -> None:
+        names = settings.store.names
+        share = recall_core_share / len(names)
+        self.by_name: Mapping[str, ServedStore] = {
+            name: ServedStore.of(name, settings, metrics=metrics.of_store(name), recall_core_share=share)
+            for name in names
+        }
+        self.are_named = settings.store.are_named
+        self.only = self.by_name.get(UNNAMED)
+        """The store of every request, if it has no name."""
+
+    def __iter__(self) -> Iterator[ServedStore]:
+        return iter(self.by_name.values())
+
+    @property
+    def have_operators(self) -> bool:
+        """Whether any store has an admin key."""
+        return any(store.admin_key is not None for store in self)
+
+    def find(self, path: str) -> tuple[ServedStore | None, str]:
+        """The store that `path` names, and the path without its name; None if the path is of no store.
+
+        Raises UnknownStoreError.
+        """
+        for start in OF_A_STORE:
+            if path.startswith(start):
+                name, slash, rest = path.removeprefix(start).partition("/")
+                if (store := self.by_name.get(name)) is None:
+                    raise UnknownStoreError
+                return store, f"{start}{rest}" if slash else f"{start}{name}"
+        return None, path
+
+    async def load(self) -> None:
+        """Load what each store has now. A store without a sound version waits for one; the others serve."""
+        await asyncio.gather(*(asyncio.to_thread(store.watch.refresh) for store in self))
