@@ -23,12 +23,10 @@ from prometheus_client.registry import Collector
 
 from api.settings import METRICS_FOLDER
 from recsys.engine import UserStatus
+from recsys.online.recommendation_id import ListKind
 
 SearchKind: TypeAlias = Literal["recommendations", "similar_items"]
 """Lists that an index finds."""
-
-ListKind: TypeAlias = SearchKind | Literal["candidates", "similar_users", "found_by_words"]
-"""All kinds of lists."""
 
 CheckResult: TypeAlias = Literal["done", "skipped", "failed"]
 """What became of a sampled check of a list."""

@@ -10,6 +10,8 @@ from starlette.responses import Response
 from recsys.artifacts.manifest import Manifest, newest_event_of
 from recsys.engine import Answer, Candidate, CandidateAnswer, ItemView, Ranked, RankedUser, UserAnswer, UserStatus
 from recsys.engine.item_map import MapPage, Place
+from recsys.experiments.assignment import ArmName
+from recsys.online.recommendation_id import LENGTH
 
 PUBLIC_CONFIG = ("prepare", "evaluate", "model", "index")
 """The sections of the configuration that are shown; the others name places of another machine."""
@@ -26,6 +28,16 @@ class Reply(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     model_version: str = Field(description="the version that answered, as in `X-Model-Version`")
+
+
+class ListReply(Reply):
+    """What all lists have in common."""
+
+    recommendation_id: str = Field(
+        pattern=f"^[A-Za-z0-9_-]{{{LENGTH}}}$",
+        description="the list's own id, to be sent with the events that it leads to; it says version, arm and time",
+    )
+    arm: ArmName | None = Field(None, description="the arm of a running experiment; left out outside of one")
 
 
 class User(BaseModel):
@@ -64,7 +76,7 @@ UnknownItems = Annotated[
 ]
 
 
-class Recommendations(Reply):
+class Recommendations(ListReply):
     """A user's list, best first."""
 
     user: User
@@ -92,7 +104,7 @@ class BatchReply(Reply):
         return cls(model_version=model_version, answers=tuple(map(Recommendations.of, answers)))
 
 
-class RankedCandidates(Reply):
+class RankedCandidates(ListReply):
     """Candidates in a user's order: scored ones first, then known ones without a score, then unknown ones."""
 
     user: User
@@ -106,6 +118,8 @@ class RankedCandidates(Reply):
         """The reply that carries `answer`."""
         return cls(
             model_version=answer.model_version,
+            recommendation_id=answer.recommendation_id,
+            arm=answer.arm,
             user=User(id=answer.user_id, status=answer.user_status),
             items=answer.items,
             returned=len(answer.items),
@@ -114,7 +128,7 @@ class RankedCandidates(Reply):
         )
 
 
-class SimilarUsers(Reply):
+class SimilarUsers(ListReply):
     """The most similar users, nearest first; never the user."""
 
     user: UserRef
@@ -128,6 +142,8 @@ class SimilarUsers(Reply):
         """The reply that carries `answer`."""
         return cls(
             model_version=answer.model_version,
+            recommendation_id=answer.recommendation_id,
+            arm=answer.arm,
             user=UserRef(id=answer.user_id),
             users=answer.users,
             requested=answer.requested,
@@ -136,7 +152,7 @@ class SimilarUsers(Reply):
         )
 
 
-class SimilarItems(Reply):
+class SimilarItems(ListReply):
     """An item's nearest neighbours, best first; never the item itself."""
 
     item: ItemRef
@@ -151,7 +167,7 @@ class SimilarItems(Reply):
         return cls.model_validate({"item": {"id": item_id}, **_list_fields(answer)})
 
 
-class ItemsSimilarToSeveral(Reply):
+class ItemsSimilarToSeveral(ListReply):
     """Items similar to `positive` and dissimilar to `negative`, best first; none of these."""
 
     positive: tuple[str, ...]
@@ -168,7 +184,7 @@ class ItemsSimilarToSeveral(Reply):
         return cls.model_validate({"positive": tuple(positive), "negative": tuple(negative), **_list_fields(answer)})
 
 
-class ItemsFound(Reply):
+class ItemsFound(ListReply):
     """Items found by words, best first."""
 
     items: tuple[Ranked, ...]
@@ -307,6 +323,8 @@ class Serving(Reply):
 def _list_fields(answer: Answer) -> dict[str, object]:
     return {
         "model_version": answer.model_version,
+        "recommendation_id": answer.recommendation_id,
+        "arm": answer.arm,
         "items": answer.items,
         "requested": answer.requested,
         "returned": len(answer.items),

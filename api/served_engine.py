@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from api.batching import Batcher
-from api.metrics import ListKind, Metrics, SearchKind, ServingModel
+from api.metrics import Metrics, SearchKind, ServingModel
 from api.recall import RecallCheck, RunningRecall
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest, newest_event_of
@@ -19,6 +19,7 @@ from recsys.engine.comparison import By
 from recsys.engine.filters import filter_parser
 from recsys.engine.item_map import MapPage
 from recsys.engine.new_items import n_new
+from recsys.online.recommendation_id import ListKind, new_id
 
 AnyAnswer: TypeAlias = Answer | CandidateAnswer | UserAnswer
 OfferCheck: TypeAlias = Callable[[RecallCheck], None]
@@ -39,8 +40,8 @@ class ServedEngine:
     """One loaded version as the service asks it.
 
     It holds an `Engine` instead of being one, so that routes reach only what is offered here, and every list offered
-    here is counted: `metrics` counts it, and `offer_check`, if given, receives each list whose recall can
-    be checked. Ask it from one event loop.
+    here has an id and is counted: `metrics` counts it, and `offer_check`, if given, receives each list whose recall
+    can be checked. Ask it from one event loop.
     """
 
     def __init__(self, bundle: Bundle, metrics: Metrics, *, offer_check: OfferCheck | None = None) -> None:
@@ -200,7 +201,7 @@ class ServedEngine:
     def _counted(self, kind: ListKind, answer: _AnyAnswer) -> _AnyAnswer:
         status = None if isinstance(answer, UserAnswer) else answer.user_status
         self._metrics.count_list(kind, user_status=status, is_short=_is_short(answer))
-        return answer
+        return replace(answer, recommendation_id=new_id(kind, self.version))
 
     def _offer(self, kind: SearchKind, answer: Answer, ask_exactly: Callable[[], Answer]) -> None:
         recall = self._recall[kind]

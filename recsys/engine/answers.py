@@ -9,6 +9,7 @@ from recsys.data.arrays import Floats, Indices
 from recsys.data.items import Items
 from recsys.engine.question import Question
 from recsys.errors import IncompleteAnswerError, InvalidRequestError, UnknownItemError, UnknownUserError
+from recsys.experiments.assignment import ArmName
 from recsys.suggestions import nearest_name
 
 if TYPE_CHECKING:
@@ -67,7 +68,18 @@ class Ranked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Served:
+    """What the service adds to a list: `recommendation_id`, and the `arm` of a running experiment that gave it.
+
+    A list that was made elsewhere has no id.
+    """
+
+    recommendation_id: str = ""
+    arm: ArmName | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Served):
     """A list and how it came about.
 
     `user_id`: the user of the question, None for a visitor and for items similar to others. `user_status` is None for
@@ -104,7 +116,7 @@ class RankedUser:
 
 
 @dataclass(frozen=True, kw_only=True)
-class UserAnswer:
+class UserAnswer(Served):
     """The users most similar to `user_id`, nearest first; if they are fewer than `requested`, `warnings` say why."""
 
     model_version: str
@@ -132,7 +144,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CandidateAnswer:
+class CandidateAnswer(Served):
     """Candidates in a user's order: scored ones first, then known ones without a score, then unknown ones."""
 
     model_version: str

@@ -5,7 +5,7 @@ import pytest
 
 def test_similar_items_are_of_the_same_group_and_never_the_item_itself(service):
     body = service.get("/v1/items/dune/similar", params={"k": 4}).json()
-    assert list(body) == ["model_version", "item", "items", "requested", "returned", "warnings"]
+    assert list(body) == ["model_version", "recommendation_id", "item", "items", "requested", "returned", "warnings"]
     assert body["item"] == {"id": "dune"}
     assert {item["item_id"] for item in body["items"]} == {"solaris", "ubik", "neuromancer", "hyperion"}
     assert [item["rank"] for item in body["items"]] == [1, 2, 3, 4]

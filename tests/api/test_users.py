@@ -12,7 +12,7 @@ def test_a_known_user_gets_what_the_own_group_reads_and_nothing_seen(service, st
     reply = service.get(PATH.format("bob"), params={"k": 1})
     body = reply.json()
     assert reply.status_code == 200
-    assert list(body) == ["model_version", "user", "items", "requested", "returned", "warnings"]
+    assert list(body) == ["model_version", "recommendation_id", "user", "items", "requested", "returned", "warnings"]
     assert body["user"] == {"id": "bob", "status": "known"}
     assert [(item["item_id"], item["rank"]) for item in body["items"]] == [("solaris", 1)]
     assert (body["requested"], body["returned"], body["warnings"]) == (1, 1, [])
