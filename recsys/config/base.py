@@ -25,7 +25,8 @@ def data_dir() -> Path:
     return Path(os.environ.get(DATA_DIR_VARIABLE) or "data").absolute()
 
 
-def _seconds(value: Any) -> int:
+def seconds_of(value: Any) -> int:
+    """The seconds of a duration such as "28d", or of a whole number. Raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     match = _DURATION.fullmatch(str(value).strip())
@@ -62,12 +63,12 @@ def _listed(value: Any) -> Any:
 FilePaths = Annotated[tuple[FilePath, ...], BeforeValidator(_listed)]
 """Files, folders and patterns; one alone needs no list."""
 
-Duration = Annotated[int, BeforeValidator(_seconds)]
+Duration = Annotated[int, BeforeValidator(seconds_of)]
 """Whole seconds, written as a number or as '28d', '12h', '90m', '30s' or '4w'."""
 
 
 def _seconds_if_set(value: Any) -> int | None:
-    return None if value is None or value == "auto" else _seconds(value)
+    return None if value is None or value == "auto" else seconds_of(value)
 
 
 DurationOrAuto = Annotated[int | None, BeforeValidator(_seconds_if_set)]

@@ -166,15 +166,15 @@ class Engine:
         return self._selection.has_compiled(filter)
 
     def iter_all(
-        self, k: int, batch: int = _EXPORT_BATCH, *, filter: str | None = None
+        self, k: int, batch: int = _EXPORT_BATCH, *, filter: str | None = None, exclude_seen: bool | None = None
     ) -> Iterator[tuple[list[str], TopK]]:
         """Every user's list, `batch` users at a time: all of `user_ids`, then `folded_user_ids`.
 
-        `filter`: a condition on the items' attributes. Yields user ids (n,) and their TopK (n, k) with positions in
-        `item_ids`: what `ask` would answer. If places are kept for new items (`cold_start.new_share`), the scores of
-        these may be lower than those behind them. Raises FilterError.
+        `filter`: a condition on the items' attributes. `exclude_seen`: as of `Question`. Yields user ids (n,) and
+        their TopK (n, k) with positions in `item_ids`: what `ask` would answer. If places are kept for new items
+        (`cold_start.new_share`), the scores of these may be lower than those behind them. Raises FilterError.
         """
-        k, question = check_k(k), Question(k=check_k(k), filter=filter)
+        question = Question(k=check_k(k), filter=filter, exclude_seen=exclude_seen)
         eligible, excludes_seen = self._selection.eligible(question), self._selection.excludes_seen(question)
 
         def ranked(group: UserGroup, start: int) -> tuple[list[str], TopK]:
@@ -183,7 +183,7 @@ class Engine:
             exclude = left_out if excludes_seen else empty_csr(left_out.shape)
             vectors, counts = group.vectors(rows), presence(group.history[rows])
             found = self._ranker.rank(
-                vectors, k, counts=counts, exclude=exclude, search=eligible.search, allowed=eligible.allowed
+                vectors, question.k, counts=counts, exclude=exclude, search=eligible.search, allowed=eligible.allowed
             )
             user_ids = group.users.ids[rows].to_pylist()
             if self._places.n_kept(question):

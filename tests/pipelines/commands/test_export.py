@@ -3,10 +3,12 @@
 import asyncio
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +16,7 @@ from urllib.parse import quote
 import httpx
 import numpy as np
 import pandas as pd
+import psycopg
 import pytest
 
 from pipelines.commands.export import export
@@ -21,6 +24,8 @@ from recsys.artifacts.registry import Registry
 from recsys.data.synthetic import SyntheticLog
 from recsys.engine import Engine
 from recsys.errors import ConfigError, FilterError
+from recsys.export import export_lists
+from recsys.export.files import FileTarget
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import silent
 
@@ -132,6 +137,51 @@ def test_the_service_and_the_engine_give_everybody_the_list_in_the_file(
     assert_same({user: _listed(body) for user, body in zip(users[:30], together, strict=True)}, lists)
     alone = [httpx.post(f"{address}/v1/recommendations", json=question).json() for question in questions]
     assert_same({user: _listed(body) for user, body in zip(users[:30], alone, strict=True)}, lists)
+
+
+def test_a_table_holds_the_rows_of_the_file(
+    recsys: Any, finished: tuple[PipelineConfig, SyntheticLog, dict[str, Any]], tmp_path: Path, postgres: str
+) -> None:
+    store, to = finished[0].publish.store, postgres.replace("?", "/recs?")
+    for place in (["--out", tmp_path / "lists.parquet"], ["--to", to], ["--to", f"sqlite:///{tmp_path}/a.db/recs"]):
+        ended = recsys("export", "--store", store, *place, "-k", 7)
+        assert ended.returncode == 0, ended.stderr
+        assert "2,037 rows for 291 users in " in ended.stdout
+    expected = _read(tmp_path / "lists.parquet").sort_values(["user_id", "rank"], ignore_index=True)
+    with psycopg.connect(postgres) as connection:
+        stored = pd.DataFrame(connection.execute("SELECT * FROM recs").fetchall(), columns=expected.columns)
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        filed = pd.DataFrame(connection.execute("SELECT * FROM recs").fetchall(), columns=expected.columns)
+    for frame in (stored, filed):
+        frame = frame.astype(expected.dtypes).sort_values(["user_id", "rank"], ignore_index=True)
+        pd.testing.assert_frame_equal(frame, expected, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected one of --out FILE and --to URL"),
+        (["--to", "lists.parquet"], "expected a URL, as postgresql://user@host/database/table; --out takes a file"),
+        (["--to", "postgresql://shop:s3cret@localhost/shop"], "postgresql://shop:***@localhost/shop: names no table"),
+        (["--out", "lists.csv", "--table", "recs"], "--table: needs --to"),
+    ],
+)
+def test_a_place_that_is_none_is_refused(recsys: Any, tmp_path: Path, arguments: list[str], message: str) -> None:
+    ended = recsys("export", "--store", tmp_path, *arguments)
+    assert ended.returncode == 2
+    assert message in ended.stderr
+    assert "s3cret" not in ended.stderr
+
+
+def test_what_was_seen_may_be_listed(engine: Engine, tmp_path: Path) -> None:
+    listed = {}
+    for seen in (True, False):
+        target = FileTarget(tmp_path / "lists.parquet")
+        export_lists(engine, target, k=K, progress=silent, exclude_seen=not seen)
+        listed[seen] = _read(tmp_path / "lists.parquet").groupby("user_id")["item_id"].agg(list)
+    user = engine.user_ids.id_at(0)
+    assert listed[True][user] == [it.item_id for it in engine.recommend(user, k=K, exclude_seen=False).items]
+    assert listed[True][user] != listed[False][user]
 
 
 def test_another_ending_is_refused_before_any_work(engine: Engine, tmp_path: Path) -> None:

@@ -1,0 +1,7 @@
+"""Everybody's list, written to where it is used: files, object stores, databases, Redis."""
+
+from recsys.export.choice import target_of
+from recsys.export.lists import SCHEMA, export_lists
+from recsys.export.target import ListWriter, Target
+
+__all__ = ["SCHEMA", "ListWriter", "Target", "export_lists", "target_of"]

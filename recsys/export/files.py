@@ -1,0 +1,55 @@
+"""Lists as one file: Parquet, CSV or JSON lines."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from recsys.errors import ConfigError
+from recsys.export.formats import format_of
+from recsys.export.target import ListWriter
+from recsys.storage import storage_errors
+
+
+@dataclass(frozen=True)
+class FileTarget:
+    """A file, which appears whole or not at all. `called`: the option or key that names it, for messages."""
+
+    path: Path
+    called: str = "--out"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def check(self) -> None:
+        """See `Target`: another ending, a folder that does not exist."""
+        shown = f"{self.called} {self.path}"
+        format_of(self.path.name, shown=shown)
+        if not self.path.parent.is_dir():
+            raise ConfigError(f"{shown}: the folder {self.path.parent} does not exist")
+
+    @contextmanager
+    def open(self, version: str) -> Iterator[ListWriter]:
+        """See `Target`."""
+        self.check()
+        make_writer = format_of(self.path.name, shown=str(self))
+        with (
+            storage_errors(self.path, doing="while the lists were written"),
+            _replacing(self.path) as partial,
+            pa.OSFile(str(partial), "wb") as file,
+            make_writer(file) as writer,
+        ):
+            yield writer
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """A file beside `out` to write into; it replaces `out` if the block ends well, and is removed if not."""
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        yield partial
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)

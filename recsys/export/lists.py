@@ -1,0 +1,65 @@
+"""Everybody's list as tables, and their way to a target."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from recsys.export.target import Target
+from recsys.progress import Progress
+
+if TYPE_CHECKING:  # targets alone are quick to import
+    from recsys.engine import Engine
+    from recsys.retrieval.topk import TopK
+
+SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("item_id", pa.string()),
+        ("rank", pa.int32()),
+        ("score", pa.float32()),
+        ("model_version", pa.string()),
+    ]
+)
+"""One row per recommendation; ranks start at 1."""
+
+_BATCH = 1_024
+
+
+def export_lists(
+    engine: "Engine",
+    target: Target,
+    *,
+    k: int,
+    progress: Progress,
+    filter: str | None = None,
+    exclude_seen: bool | None = None,
+) -> int:
+    """Write every user's k best items to `target`. Returns the rows written.
+
+    `filter`: a condition on the items' attributes. `exclude_seen`: None for what the version was evaluated with.
+    Memory is bounded by a few batches of users. Raises FilterError, and what `Target.open` raises.
+    """
+    n_users = len(engine.user_ids) + len(engine.folded_user_ids)
+    rows = done = 0
+    with target.open(engine.version) as writer:
+        for user_ids, top in engine.iter_all(k, batch=_BATCH, filter=filter, exclude_seen=exclude_seen):
+            lists = _table(engine, user_ids, top)
+            writer.write(lists)
+            rows, done = rows + lists.num_rows, done + len(top)
+            progress("export", done, n_users)
+    return rows
+
+
+def _table(engine: "Engine", user_ids: Sequence[str], top: "TopK") -> pa.Table:
+    counts, filled = top.counts, top.filled
+    rank = np.broadcast_to(np.arange(1, top.k + 1, dtype=np.int32), top.indices.shape)
+    columns = [
+        pa.array(user_ids, pa.string()).take(pa.array(np.repeat(np.arange(len(top)), counts))),
+        engine.item_ids.ids.take(pa.array(top.indices[filled])),
+        pa.array(rank[filled]),
+        pa.array(top.scores[filled]),
+        pa.repeat(engine.version, int(counts.sum())),
+    ]
+    return pa.table(columns, schema=SCHEMA)

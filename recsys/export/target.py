@@ -1,0 +1,30 @@
+"""Target: a place that lists are written to."""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import pyarrow as pa
+
+
+class ListWriter(Protocol):
+    """Takes lists while a target is open."""
+
+    def write(self, lists: pa.Table) -> None:
+        """Take the whole lists of some users, as rows of `recsys.export.SCHEMA`."""
+
+
+class Target(Protocol):
+    """A place for lists. What it holds serves until new lists are complete, and then they replace it at once."""
+
+    def __str__(self) -> str:
+        """As it is shown; never a secret."""
+
+    def check(self) -> None:
+        """Raise ConfigError for what the address alone shows to be wrong. Nothing is connected to."""
+
+    def open(self, version: str) -> AbstractContextManager[ListWriter]:
+        """Check the place, then take the lists of `version`.
+
+        They replace the old ones if the block ends well; if it does not, or the process is killed, the old ones stay,
+        and what is half written is never seen. Raises ConfigError, ExportError and StorageError.
+        """
