@@ -1,13 +1,20 @@
-"""HISTORY: which version served when, one JSON line per publish and rollback."""
+"""HISTORY: which version served when, one JSON line per publish and rollback, and per change of an experiment."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from recsys.artifacts.manifest import VersionName
 from recsys.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from recsys.artifacts.experiment import Experiment
+
+
+ExperimentChange = Literal["start", "share", "stop"]
+"""What happens to an experiment."""
 
 
 class HistoryEntry(BaseModel):
@@ -27,12 +34,57 @@ class HistoryEntry(BaseModel):
     previous: VersionName | None
 
 
+class ExperimentEntry(BaseModel):
+    """One line: at `at` (UTC, ISO 8601) an experiment was started or stopped, or its share changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: str
+    action: Literal["experiment"] = "experiment"
+    change: ExperimentChange
+    name: str
+    control: str
+    treatment: str
+    share: float
+    by: str = "operator"
+    reason: str = ""
+
+    @staticmethod
+    def of(experiment: "Experiment", change: ExperimentChange) -> "ExperimentEntry":
+        """The line of a change that has just been made."""
+        stop = experiment.stop
+        return ExperimentEntry(
+            at=experiment.share_since if stop is None else stop.at,
+            change=change,
+            name=experiment.name,
+            control=experiment.control,
+            treatment=experiment.treatment,
+            share=experiment.share,
+            by="operator" if stop is None else stop.by,
+            reason="" if stop is None else stop.reason,
+        )
+
+
+_LINE: TypeAdapter[HistoryEntry | ExperimentEntry] = TypeAdapter(
+    Annotated[HistoryEntry | ExperimentEntry, Field(discriminator="action")]
+)
+
+
 def parse_history(path: Path, text: str) -> list[HistoryEntry]:
-    """The entries, oldest first. Raises ArtifactError naming the file and the line that is no entry."""
+    """The moves of the pointer, oldest first. Raises ArtifactError naming the file and the line that is no entry."""
+    return [entry for entry in _parse(path, text) if isinstance(entry, HistoryEntry)]
+
+
+def parse_experiments(path: Path, text: str) -> list[ExperimentEntry]:
+    """The changes of experiments, oldest first. Raises ArtifactError as `parse_history` does."""
+    return [entry for entry in _parse(path, text) if isinstance(entry, ExperimentEntry)]
+
+
+def _parse(path: Path, text: str) -> list[HistoryEntry | ExperimentEntry]:
     entries = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:
-            entries.append(HistoryEntry.model_validate_json(line))
+            entries.append(_LINE.validate_json(line))
         except ValidationError as error:
             raise ArtifactError(f"{path}: line {number} is not a history entry: {error}") from error
     return entries

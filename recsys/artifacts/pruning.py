@@ -1,4 +1,4 @@
-"""Pruning: removes old versions, except those that serve, are held, or that a rollback would return to."""
+"""Pruning: removes old versions, except those that serve, are held, in an experiment, or a rollback's target."""
 
 import logging
 import shutil
@@ -21,8 +21,9 @@ logger = logging.getLogger(__name__)
 class Pruning:
     """What pruning removed, or would remove: names of versions, newest first.
 
-    `protected`: versions that are older than the newest ones but stay because they serve, are held, or a rollback
-    would go to them. `damaged`: versions whose manifest cannot be read; they stay. `freed`: bytes on disk.
+    `protected`: versions that are older than the newest ones but stay because they serve, are held or in a running
+    experiment, or a rollback would go to them. `damaged`: versions whose manifest cannot be read; they stay.
+    `freed`: bytes on disk.
     """
 
     kept: tuple[str, ...]
@@ -56,7 +57,7 @@ def prune(registry: Registry, keep: int, *, dry_run: bool = False) -> Pruning:
 
 
 def _plan(registry: Registry, keep: int) -> Pruning:
-    safe = {registry.current(), registry.held(), registry.rollback_target()}
+    safe = {registry.current(), registry.held(), registry.rollback_target(), *registry.in_experiment()}
     dates = _dates(registry)
     newest_first = sorted(dates, key=lambda version: (dates[version], version), reverse=True)
     kept, older = newest_first[:keep], newest_first[keep:]

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Literal
 
 from recsys.artifacts.bundle import VERSIONS, Bundle, load_bundle
+from recsys.artifacts.experiment import read_experiment
 from recsys.artifacts.files import replace_durably
-from recsys.artifacts.history import HistoryEntry, ancestry, parse_history
+from recsys.artifacts.history import ExperimentEntry, HistoryEntry, ancestry, parse_experiments, parse_history
 from recsys.artifacts.hold import Hold, read_hold, remove_hold, replaced_hold, write_hold
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
 from recsys.errors import ArtifactError, SupersededError
 
-CURRENT, HISTORY, HOLD = "CURRENT", "HISTORY", "HOLD"
+CURRENT, HISTORY, HOLD, EXPERIMENT = "CURRENT", "HISTORY", "HOLD", "EXPERIMENT"
 
 ANY_PARENT = "*"
 """Publish whatever serves now."""
@@ -143,6 +144,24 @@ class Registry:
         """Every publish and rollback, oldest first. Raises ArtifactError if HISTORY is damaged."""
         path = self.store / HISTORY
         return parse_history(path, self._history_bytes().decode("utf-8", "replace"))
+
+    def experiment_history(self) -> list[ExperimentEntry]:
+        """Every change of an experiment, oldest first. Raises ArtifactError if HISTORY is damaged."""
+        path = self.store / HISTORY
+        return parse_experiments(path, self._history_bytes().decode("utf-8", "replace"))
+
+    def append_history(self, entry: ExperimentEntry) -> None:
+        """Add a line about an experiment; call it while `locked`. Raises ArtifactError if the disk refuses."""
+        line = entry.model_dump_json().encode() + b"\n"
+        try:
+            replace_durably(self.store / HISTORY, self._history_bytes() + line)
+        except OSError as error:
+            raise ArtifactError(f"{self.store / HISTORY}: could not be written: {error.strerror}") from error
+
+    def in_experiment(self) -> set[str]:
+        """The versions that the arms of a running experiment name. Raises ArtifactError if EXPERIMENT is damaged."""
+        found = read_experiment(self.store / EXPERIMENT)
+        return found.versions if found is not None and found.runs else set()
 
     def names(self) -> list[str]:
         """The names of all versions, sorted, damaged ones too."""

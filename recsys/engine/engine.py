@@ -194,14 +194,18 @@ class Engine:
         for group in self._profiles.groups():
             yield from map_blas(partial(ranked, group), range(0, len(group.users), batch))
 
-    def rank(self, item_ids: Ids, *, user_id: Id | None = None, events: Sequence[Event] = ()) -> CandidateAnswer:
+    def rank(
+        self, item_ids: Ids, *, user_id: Id | None = None, events: Sequence[Event] = (), popular: bool = False
+    ) -> CandidateAnswer:
         """The given items in the order of their scores for the user of `user_id`, `events` or both; each item once.
 
         Known items without a learned vector come after the scored ones, unknown items last.
+        `popular`: in the order of their popularity instead, whatever is known of the user.
         Raises InvalidRequestError for more than 10,000 items.
         """
         candidates = checked_ids(item_ids, "item_ids", MAX_CANDIDATES)
-        question = Question(user_id=None if user_id is None else id_text(user_id, "user_id"), events=tuple(events))
+        user = None if user_id is None else id_text(user_id, "user_id")
+        question = Question(user_id=user, events=tuple(events), popular=popular)
         question.check()
         known, unknown = self._selection.positions(candidates)
         profile = self._profiles.profile(question)

@@ -73,6 +73,7 @@ class Question:
     0 to 1, how much an item counts for being unlike those before it (`diversified`).
     `new_share`: from 0 to 1, the share of the list's places that is kept for new items (`NewPlaces`); None for that
     of the version (`cold_start.new_share`).
+    `popular`: list the most popular items, whatever is known of the user; only what the user has seen is left out.
     `explain`: give each item its reasons. `fields`: list each item with its attributes of these names.
     `strict`: raise instead of warn if the answer would be a fallback or short, or if the question names
     unknown items.
@@ -91,6 +92,7 @@ class Question:
     boosts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     diversity: float = 0.0
     new_share: float | None = None
+    popular: bool = False
     explain: bool = False
     strict: bool = False
     fields: tuple[str, ...] = ()

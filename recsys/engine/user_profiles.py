@@ -74,6 +74,8 @@ class UserProfiles:
 
         Raises InvalidRequestError if this version's log could not have held the events.
         """
+        if question.popular:
+            return self._popular(self.profile(replace(question, popular=False)))
         user = None if question.user_id is None else self.find(question.user_id)
         if question.events:
             return self._with_events(question, user)
@@ -137,8 +139,15 @@ class UserProfiles:
         )
 
     def _fallback(self, warning: str) -> UserProfile:
+        return self._nothing_known(_NO_HISTORY[0], (warning,))
+
+    def _popular(self, known: UserProfile) -> UserProfile:
+        """Nothing of `known` but what lists leave out."""
+        return replace(self._nothing_known(known.seen, known.warnings), unknown_items=known.unknown_items)
+
+    def _nothing_known(self, seen: Indices, warnings: tuple[str, ...]) -> UserProfile:
         zero = np.zeros(self._bundle.model.embeddings.factors, np.float32)
-        return UserProfile(zero, _NO_HISTORY, _NO_HISTORY[0], "fallback", (warning,))
+        return UserProfile(zero, _NO_HISTORY, seen, "fallback", warnings)
 
 
 @dataclass(frozen=True, eq=False)
