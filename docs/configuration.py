@@ -129,6 +129,8 @@ def _is_section(annotation: Any) -> bool:
 
 
 def _section_type(annotation: Any) -> type[Section]:
+    if typing.get_origin(annotation) is tuple:  # of which there may be several
+        return _section_type(typing.get_args(annotation)[0])
     kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
     return next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section))
 

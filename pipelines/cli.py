@@ -1,7 +1,7 @@
 """The command line: `recsys COMMAND`, the same as `python -m pipelines`.
 
 Exit codes: 0 done; 1 unexpected; 2 the config, the data or an argument is wrong; 3 a gate refused to publish;
-5 another job published first; 130 interrupted.
+4 published, but an export failed; 5 another job published first; 130 interrupted.
 """
 
 import logging
@@ -38,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_NOT_EXPORTED = 4
 _INTERRUPTED = 130
 _SUPERSEDED = 5
 
@@ -90,11 +91,14 @@ def run(
     log_format: LogFormat = None,
     as_json: Json = False,
 ) -> None:
-    """Run the nightly job: prepare, encode (if there is `[[content]]`), evaluate, train, index, publish."""
-    log.configure(log_format)
-    from pipelines.steps.workspace import ENCODE, STEPS
+    """Run the nightly job: prepare, evaluate, train, index, publish.
 
-    if first not in (known := (STEPS[0], ENCODE, *STEPS[1:])):
+    With `[[content]]` also encode, after prepare; with `[export]` also export, at the end.
+    """
+    log.configure(log_format)
+    from pipelines.steps.workspace import ENCODE, EXPORT, STEPS
+
+    if first not in (known := (STEPS[0], ENCODE, *STEPS[1:], EXPORT)):
         raise typer.BadParameter(f"got {first!r}, expected one of {', '.join(known)}", param_hint="--from")
     _run_steps(config, first, overrides, as_json, accept, onwards=True)
 
@@ -161,6 +165,9 @@ def _run_steps(
         rendering.json_document({**folders, "steps": done.to_dict()})
     elif "publish" in done:
         rendering_night.published(config, done, path)
+    if "export" in done and done.export.problems:
+        rendering_night.not_exported(done.export.problems, command_line(path, overrides))
+        raise typer.Exit(_NOT_EXPORTED)
 
 
 def _needed(config: "PipelineConfig") -> str:

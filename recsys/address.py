@@ -104,13 +104,14 @@ class Address:
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """As a field of a section: read from text, refused if a secret is written out, written as it was."""
         return core_schema.no_info_plain_validator_function(
-            _checked,
+            check_field,
             serialization=core_schema.plain_serializer_function_ser_schema(lambda it: it.written),
             json_schema_input_schema=core_schema.str_schema(),
         )
 
 
-def _checked(value: object) -> Address:
+def check_field(value: object) -> Address:
+    """The address in a field of a configuration. Raises ValueError if it is none, or if a secret is written out."""
     if isinstance(value, Address):
         return value
     if not isinstance(value, str) or not is_address(value):

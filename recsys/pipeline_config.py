@@ -3,12 +3,14 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from recsys.address import Address, is_address
 from recsys.config import (
     EvaluateConfig,
+    ExportConfig,
     FilePath,
     ItemsConfig,
     LogConfig,
@@ -26,6 +28,11 @@ from recsys.retrieval.index_config import IndexConfig
 from recsys.suggestions import unknown_key_hint
 
 
+def _as_list(tables: Any) -> Any:
+    """One `[export]` is a list of one."""
+    return (tables,) if isinstance(tables, dict | ExportConfig) else tables
+
+
 class PipelineConfig(Section):
     """A whole pipeline.toml."""
 
@@ -39,6 +46,7 @@ class PipelineConfig(Section):
     model: ModelConfig = AlsConfig()
     index: IndexConfig = IndexConfig()
     publish: PublishConfig = Field(default_factory=dict, validate_default=True)
+    export: Annotated[tuple[ExportConfig, ...], BeforeValidator(_as_list)] = ()
 
     @property
     def content_sources(self) -> tuple[EncoderConfig, ...]:
@@ -109,8 +117,13 @@ def _explain(problem: Any, tree: dict[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"{key}: missing; it has no default"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-    got = "" if isinstance(problem["input"], dict) else f"got {problem['input']!r}; "
+    got = "" if isinstance(problem["input"], dict) else f"got {_shown(problem['input'])!r}; "
     return f"{key}: {got}{message}" if key else message
+
+
+def _shown(value: Any) -> Any:
+    """`value` for a message: a URL without its secrets."""
+    return str(Address(value)) if isinstance(value, str) and is_address(value) else value
 
 
 def _unexpected(location: tuple[str | int, ...], tree: dict[str, Any]) -> str:
@@ -122,6 +135,8 @@ def _unexpected(location: tuple[str | int, ...], tree: dict[str, Any]) -> str:
         return explain_content_key(tree["content"][int(sections[1])], key)
     section: Any = PipelineConfig
     for part in sections:
+        if part.isdigit():  # of `[[export]]`
+            continue
         field = section.model_fields[part]
         section = next(
             kind for kind in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_section(kind)

@@ -10,7 +10,7 @@ from pipelines.commands import log
 from pipelines.commands.rendering import err, line, out
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -35,6 +35,18 @@ def published(config: "PipelineConfig", done: "JobSummary", path: "Path") -> Non
         kept = min(n_refused, config.log.quarantine_rows)
         line(f"refused: {kept:,} of {n_refused:,} rows, by file and line, in {config.workspace / 'quarantine.jsonl'}")
     line(f"next:    recsys serve --store {store}")
+
+
+def not_exported(problems: "Sequence[str]", given: str) -> None:
+    """Why lists were not exported, on standard error. `given`: the configuration with the overrides, as typed."""
+    for problem in problems:
+        if log.is_json():
+            log.log_line(logging.ERROR, problem)
+        else:
+            err.print(f"[bold red]error:[/] export: {escape(problem)}")
+    if not log.is_json():
+        again = f"recsys run {given} --from export"
+        err.print(f"the version is published and serves; to export again: `{again}`", markup=False)
 
 
 def refused(config: "PipelineConfig", found: "Outcome", path: "Path", given: str) -> None:

@@ -218,9 +218,10 @@ def as_measured(config: PipelineConfig, workspace: Workspace) -> PipelineConfig:
 def portable_settings(config: PipelineConfig) -> dict[str, JsonValue]:
     """The resolved settings as plain values, files by their names: the same on every machine and in every folder.
 
-    Without `[[content]]`, the sections that have no meaning then are left out, so that the version keeps its name.
+    Where lists are exported to is left out. Without `[[content]]`, the sections that have no meaning then are left
+    out too, so that the version keeps its name.
     """
-    tree = config.model_dump(mode="json", exclude={"workspace": True, "publish": {"store"}})
+    tree = config.model_dump(mode="json", exclude={"workspace": True, "publish": {"store"}, "export": True})
     tree["log"]["paths"] = [path.name for path in config.log.paths]
     tree["evaluate"]["holdout_paths"] = [path.name for path in config.evaluate.holdout_paths]
     if config.items is not None:

@@ -10,6 +10,7 @@ from pipelines.steps.checks import check_folders, check_holdout_columns, check_l
 from pipelines.steps.content_files import changed_content
 from pipelines.steps.encode import encode
 from pipelines.steps.evaluate import evaluate
+from pipelines.steps.export import check_exports, export
 from pipelines.steps.index import index
 from pipelines.steps.inputs import READ_AGAIN, changed_inputs
 from pipelines.steps.memory import give_back, keep_one_arena
@@ -18,7 +19,7 @@ from pipelines.steps.prepare import prepare
 from pipelines.steps.publish import publish
 from pipelines.steps.summaries import JobSummary, StepSummary
 from pipelines.steps.train import train
-from pipelines.steps.workspace import ENCODE, Workspace, check_step, steps_of
+from pipelines.steps.workspace import ENCODE, EXPORT, Workspace, check_step, steps_of
 from recsys.artifacts.lock import exclusive
 from recsys.errors import ConfigError
 from recsys.evaluation.acceptance import check_names as check_names_of_gates
@@ -55,7 +56,8 @@ def run(
 
     `announce` is called after each step. `accept`: names of gates that may refuse for once.
 
-    A step that fails raises and leaves its earlier outputs in place. Raises ConfigError, before anything is read, for
+    A step that fails raises and leaves its earlier outputs in place; an export that fails does not raise, but stands
+    in the summary of the step, because the version is published. Raises ConfigError, before anything is read, for
     whatever the settings alone show to be wrong; ArtifactError if another run uses the same workspace.
     """
     keep_one_arena()
@@ -69,7 +71,7 @@ def run(
         workspace.remove_leftovers()
         for step in steps:
             started = time.perf_counter()
-            summaries[step] = _step(step, accepted)(config, workspace, progress=progress)
+            summaries[step] = _step(step, accepted, alone=steps[0] == step)(config, workspace, progress=progress)
             seconds[step] = round(time.perf_counter() - started, 2)
             _log(summaries[step], seconds[step], workspace.identity(step))
             give_back()
@@ -83,8 +85,10 @@ def _log(summary: StepSummary, seconds: float, fingerprint: str) -> None:
     log.info("%s", " ".join(f"{name}={value}" for name, value in fields.items()), extra={FIELDS: fields})
 
 
-def _step(name: str, accepted: Sequence[str]) -> Step:
-    """The step; prepare and publish are told which gates are accepted."""
+def _step(name: str, accepted: Sequence[str], *, alone: bool) -> Step:
+    """The step; prepare and publish are told which gates are accepted, export whether it was asked for by itself."""
+    if name == EXPORT:
+        return partial(export, again=alone)
     if name == "publish":
         return partial(publish, accepted=accepted)
     return partial(_prepare_and_foresee, accepted=accepted) if name == "prepare" else _STEPS[name]
@@ -120,6 +124,8 @@ def _check_before_work(config: PipelineConfig, steps: tuple[str, ...]) -> None:
         check_step(step, config)
     check_names(config)
     check_folders(config)
+    if EXPORT in steps:
+        check_exports(config)
     for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -393,6 +393,60 @@ class PublishSummary(StepSummary):
         return f"{self.version} serves already: settings, log, catalogue and vectors are equal to its own"
 
 
+class ExportResult(Summary):
+    """What became of one target. `to`: as it is shown. `version`: whose lists it has now, None if that is unknown.
+
+    `settings`: a hash of its table in the configuration. `skipped`: it had these lists already. `problem`: why the
+    lists could not be written; those that were there are untouched.
+    """
+
+    to: str
+    version: str | None
+    settings: str
+    rows: int = 0
+    skipped: bool = False
+    problem: OrAbsent[str] = None
+
+    def sentence(self) -> str:
+        """What it has now, and why it has no new lists."""
+        if self.problem is not None:
+            return f"FAILED: {self.problem}"
+        if self.skipped:
+            return f"{self.to} has the lists of {self.version} already"
+        return f"{count(self.rows)} rows of {self.version} in {self.to}"
+
+
+class ExportSummary(StepSummary):
+    """`version`: the one that serves. `exports`: one result per table of the configuration, in their order."""
+
+    step = "export"
+
+    version: str
+    exports: tuple[ExportResult, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why lists could not be written, by target."""
+        return tuple(each.problem for each in self.exports if each.problem is not None)
+
+    def log_fields(self) -> dict[str, JsonValue]:
+        """Rows that were written, and targets by what became of them."""
+        rows = sum(each.rows for each in self.exports)
+        skipped = sum(each.skipped for each in self.exports)
+        return {
+            "rows_in": rows,
+            "rows_out": rows,
+            "version": self.version,
+            "targets": len(self.exports),
+            "skipped": skipped,
+            "failed": len(self.problems),
+        }
+
+    def sentence(self) -> str:
+        """What became of each target."""
+        return "; ".join(each.sentence() for each in self.exports)
+
+
 @dataclass(frozen=True)
 class JobSummary:
     """The summaries of the steps that ran, and the seconds each took, by the step's name and in order.
@@ -432,6 +486,11 @@ class JobSummary:
     def publish(self) -> PublishSummary:
         """What publish did."""
         return self._of(PublishSummary)
+
+    @property
+    def export(self) -> ExportSummary:
+        """What export did."""
+        return self._of(ExportSummary)
 
     def __contains__(self, step: object) -> bool:
         return step in self.summaries

@@ -23,6 +23,9 @@ STEPS = ("prepare", "evaluate", "train", "index", "publish")
 ENCODE = "encode"
 """The step between prepare and evaluate, of a job with `[[content]]` only."""
 
+EXPORT = "export"
+"""The step after publish, of a job with `[export]` only."""
+
 # The sections of the configuration that each step reads.
 _SETTINGS = {
     "prepare": ("log", "items", "prepare"),
@@ -31,6 +34,7 @@ _SETTINGS = {
     "train": ("model",),
     "index": ("index",),
     "publish": ("publish",),
+    "export": ("export",),
 }
 
 # Those that it reads too if there is `[[content]]`.
@@ -46,7 +50,8 @@ log = logging.getLogger(__name__)
 
 def steps_of(config: PipelineConfig) -> tuple[str, ...]:
     """The steps of the job of `config`, in order."""
-    return (STEPS[0], ENCODE, *STEPS[1:]) if config.content else STEPS
+    encode, export = ((ENCODE,) if config.content else ()), ((EXPORT,) if config.export else ())
+    return (STEPS[0], *encode, *STEPS[1:], *export)
 
 
 def steps_from(first: str, config: PipelineConfig) -> tuple[str, ...]:
@@ -62,6 +67,11 @@ def check_step(step: str, config: PipelineConfig) -> None:
         raise ConfigError(
             "content: nothing to encode, the configuration has no [[content]] table; docs/embeddings.md says how to"
             " write one"
+        )
+    if step == EXPORT and not config.export:
+        raise ConfigError(
+            "export: nothing to export to, the configuration has no [export] table; docs/export.md says how to write"
+            " one"
         )
     if step not in steps_of(config):
         raise ConfigError(f"{step!r} is not a step; expected one of {', '.join(steps_of(config))}")
@@ -110,7 +120,8 @@ class Workspace:
 
     def warnings(self, config: PipelineConfig) -> dict[str, tuple[str, ...]]:
         """What each step before publish warned of when it last ran; steps without a warning are left out."""
-        found = {step: self._record(step).warnings for step in steps_of(config)[:-1]}
+        before = steps_of(config)[: steps_of(config).index("publish")]
+        found = {step: self._record(step).warnings for step in before}
         return {step: texts for step, texts in found.items() if texts}
 
     def identity(self, step: str) -> str:
@@ -244,6 +255,8 @@ def _settings(step: str, config: PipelineConfig) -> str:
 def _dumped(config: PipelineConfig, section: str) -> JsonValue:
     if section == "content":
         return [source.model_dump(mode="json") for source in config.content]
+    if section == "export":
+        return [each.model_dump(mode="json") for each in config.export]
     value = getattr(config, section)
     if value is None:
         return None

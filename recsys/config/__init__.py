@@ -11,6 +11,7 @@ from recsys.config.base import (
     seconds_of,
 )
 from recsys.config.evaluate import EvaluateConfig
+from recsys.config.export import ExportConfig
 from recsys.config.files import FileFormat
 from recsys.config.ids import NULL_IDS, IdSpelling
 from recsys.config.items import ItemsConfig
@@ -24,6 +25,7 @@ __all__ = [
     "NULL_IDS",
     "Duration",
     "EvaluateConfig",
+    "ExportConfig",
     "FileFormat",
     "FilePath",
     "FilePaths",

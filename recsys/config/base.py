@@ -41,7 +41,8 @@ def duration_text(seconds: int) -> str:
     return f"{seconds // _UNIT_SECONDS[unit]}{unit}"
 
 
-def _resolved(path: Path, info: ValidationInfo) -> Path:
+def resolved_path(path: Path, info: ValidationInfo) -> Path:
+    """`path` from the configuration file's folder on, with `$RECSYS_DATA_DIR` filled in."""
     text = str(path)
     for form in (f"${{{DATA_DIR_VARIABLE}}}", f"${DATA_DIR_VARIABLE}"):
         text = text.replace(form, str(data_dir()))
@@ -49,7 +50,7 @@ def _resolved(path: Path, info: ValidationInfo) -> Path:
     return Path(os.path.normpath(base / text))
 
 
-FilePath = Annotated[Path, AfterValidator(_resolved)]
+FilePath = Annotated[Path, AfterValidator(resolved_path)]
 """A path; relative ones start at the configuration file's folder."""
 
 

@@ -23,6 +23,11 @@ class FileTarget:
     def __str__(self) -> str:
         return str(self.path)
 
+    @property
+    def lasts(self) -> bool:
+        """See `Target`."""
+        return True
+
     def check(self) -> None:
         """See `Target`: another ending, a folder that does not exist."""
         shown = f"{self.called} {self.path}"

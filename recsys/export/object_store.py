@@ -29,6 +29,11 @@ class ObjectTarget:
     def __str__(self) -> str:
         return str(self.address)
 
+    @property
+    def lasts(self) -> bool:
+        """See `Target`."""
+        return True
+
     def check(self) -> None:
         """See `Target`."""
         scheme, _, rest = self.address.resolved().partition("://")

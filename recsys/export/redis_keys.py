@@ -45,6 +45,11 @@ class RedisTarget:
     def __str__(self) -> str:
         return str(self.address)
 
+    @property
+    def lasts(self) -> bool:
+        """See `Target`."""
+        return self._places()[2] is None
+
     def check(self) -> None:
         """See `Target`."""
         self._places()

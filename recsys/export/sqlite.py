@@ -33,6 +33,11 @@ class SqliteTarget:
     def __str__(self) -> str:
         return str(self.address) if self.table is None else f"{self.address}, table {self.table}"
 
+    @property
+    def lasts(self) -> bool:
+        """See `Target`."""
+        return True
+
     def check(self) -> None:
         """See `Target`."""
         self._places()

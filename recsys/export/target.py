@@ -19,6 +19,10 @@ class Target(Protocol):
     def __str__(self) -> str:
         """As it is shown; never a secret."""
 
+    @property
+    def lasts(self) -> bool:
+        """Whether lists stay until others replace them."""
+
     def check(self) -> None:
         """Raise ConfigError for what the address alone shows to be wrong. Nothing is connected to."""
 

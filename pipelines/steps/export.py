@@ -1,0 +1,91 @@
+"""export: everybody's list of the version that serves, to the targets of `[export]`."""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+from pipelines.steps.export_report import add_to_report
+from pipelines.steps.summaries import ExportResult, ExportSummary
+from pipelines.steps.workspace import EXPORT, Workspace
+from recsys.address import Address
+from recsys.artifacts.registry import Registry
+from recsys.config import ExportConfig
+from recsys.engine import Engine
+from recsys.errors import ConfigError, DataError, RecsysError
+from recsys.export import Target, export_lists, target_of
+from recsys.export.files import FileTarget
+from recsys.pipeline_config import PipelineConfig
+from recsys.progress import Progress
+
+log = logging.getLogger(__name__)
+
+
+def check_exports(config: PipelineConfig) -> None:
+    """Raise ConfigError if a table of `[export]` shows by itself that nothing can be written to its target."""
+    for each in config.export:
+        try:
+            _target(each).check()
+        except ConfigError as error:
+            raise ConfigError(f"export.to: {error}") from error
+
+
+def export(config: PipelineConfig, workspace: Workspace, *, progress: Progress, again: bool = False) -> ExportSummary:
+    """Write the lists of the version that serves to every target that does not have them yet.
+
+    `again`: also to those that have them. A target that fails is logged and stands in the summary; the next run tries
+    it again. Raises ConfigError if no version serves, ArtifactError if it is damaged.
+    """
+    registry = Registry(config.publish.store)
+    if (version := registry.current()) is None:
+        raise ConfigError(f"{config.publish.store}: no version serves, so there are no lists to export")
+    before = [] if again else _earlier(workspace)
+    waiting = [each for each in config.export if not _has(before, each, version)]
+    engine = Engine(registry.load(version)) if waiting else None
+    with workspace.output(EXPORT, config) as output:
+        results = [_result(each, engine if each in waiting else None, version, progress) for each in config.export]
+        output.summary = summary = ExportSummary(version=version, exports=tuple(results))
+    add_to_report(workspace, summary)
+    return summary
+
+
+def _earlier(workspace: Workspace) -> list[ExportResult]:
+    try:
+        return [*workspace.summary(ExportSummary).exports]
+    except DataError:
+        return []
+
+
+def _has(earlier: list[ExportResult], config: ExportConfig, version: str) -> bool:
+    return _target(config).lasts and any(
+        each.version == version and each.settings == _settings(config) and each.problem is None for each in earlier
+    )
+
+
+def _result(config: ExportConfig, engine: Engine | None, version: str, progress: Progress) -> ExportResult:
+    """What became of one target; `engine`: None if it has the lists already."""
+    target = _target(config)
+    shown, settings = str(target), _settings(config)
+    if engine is None:
+        return ExportResult(to=shown, version=version, settings=settings, skipped=True)
+    try:
+        rows = export_lists(
+            engine, target, k=config.k, progress=progress, filter=config.filter, exclude_seen=config.exclude_seen
+        )
+    except RecsysError as error:
+        problem = str(error) if shown in str(error) else f"{shown}: {error}"
+        log.error("export: %s", problem)
+        return ExportResult(to=shown, version=None, settings=settings, problem=problem)
+    return ExportResult(to=shown, version=version, settings=settings, rows=rows)
+
+
+def _target(config: ExportConfig) -> Target:
+    if isinstance(config.to, Address):
+        return target_of(config.to, table=config.table)
+    if config.table is not None:
+        raise ConfigError(f"{config.to}: a table is named, and a file has none")
+    return FileTarget(Path(config.to), "export.to")
+
+
+def _settings(config: ExportConfig) -> str:
+    return hashlib.sha256(json.dumps(config.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
