@@ -17,6 +17,9 @@ PUBLIC_CONFIG = ("prepare", "evaluate", "model", "index")
 """The sections of the configuration that are shown; the others name places of another machine."""
 
 
+_PLACES = ("path", "paths")
+
+
 def json_response(reply: BaseModel) -> Response:
     """The response that carries `reply`, without the fields that are None. It skips the framework's second check."""
     return Response(reply.model_dump_json(exclude_none=True), media_type="application/json")
@@ -334,4 +337,8 @@ def _list_fields(answer: Answer) -> dict[str, object]:
 
 
 def _without_paths(section: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in section.items() if not name.endswith(("path", "paths"))}
+    return {
+        name: value
+        for name, value in section.items()
+        if not name.endswith(_PLACES) and not name.startswith("holdout_")
+    }

@@ -79,8 +79,12 @@ def _algorithm(name: str, algorithm: Algorithm) -> str:
     return f'\n### algorithm = "{name}"\n\n{algorithm.config.__doc__}\n\n{_table(fields)}'
 
 
+_FILES = ("path", "paths")
+"""Required, unless a database is named."""
+
+
 def _table(fields: dict[str, FieldInfo]) -> str:
-    required_first = sorted(fields.items(), key=lambda each: not each[1].is_required())
+    required_first = sorted(fields.items(), key=lambda each: not (each[1].is_required() or each[0] in _FILES))
     rows = "".join(_row(key, field) for key, field in required_first)
     return f"| key | default | meaning |\n| :-- | :-- | :-- |\n{rows}"
 

@@ -22,12 +22,18 @@ HIDDEN = "***"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _WHOLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}$")
+_PASSWORD = re.compile(r":[^:@/\s]+@")
 _SECRET_KEY = re.compile(r"pass|secret|token|key|sig|credential", re.IGNORECASE)
 
 
 def is_address(text: str) -> bool:
     """Whether `text` is a URL, or one variable that stands for a URL, and no path."""
     return _URL.match(text) is not None or _WHOLE.match(text) is not None
+
+
+def without_passwords(text: str) -> str:
+    """`text` without what may be passwords in URLs, even in those that are misspelt."""
+    return _PASSWORD.sub(f":{HIDDEN}@", text)
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,14 @@ class Address:
     def scheme(self) -> str:
         """`postgresql`, `s3` ...; of a variable that stands for a URL, that of its value. Raises ConfigError."""
         return self.resolved().partition("://")[0].lower()
+
+    @property
+    def place(self) -> str:
+        """Host and path, without the login and the settings; of a variable that stands for a URL, its name."""
+        if _WHOLE.match(self.written):
+            return self.written
+        head, authority, rest = _parts(self.written)
+        return f"{head}{authority.rpartition('@')[2]}{rest.partition('?')[0]}"
 
     def resolved(self, environ: Mapping[str, str] = os.environ) -> str:
         """The URL with every variable filled in; in user name and password its value is percent-encoded.

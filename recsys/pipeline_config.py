@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from recsys.address import Address, is_address
+from recsys.address import Address, is_address, without_passwords
 from recsys.config import (
     EvaluateConfig,
     ExportConfig,
@@ -18,6 +18,7 @@ from recsys.config import (
     PublishConfig,
     Section,
 )
+from recsys.config.database import MISSING_ROWS
 from recsys.content.cold_start.config import ColdStartConfig
 from recsys.content.config import EncoderConfig
 from recsys.content.registry import ContentConfig, explain_content_key
@@ -64,6 +65,13 @@ class PipelineConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _holdout_has_a_database(self) -> "PipelineConfig":
+        rows = self.evaluate.holdout_rows(self.log.source)
+        if self.evaluate.has_given_holdout and not rows["paths"] and rows["source"] is None:
+            raise ValueError("evaluate.holdout_source: missing; the log is no database whose rows could be held out")
+        return self
+
+    @model_validator(mode="after")
     def _content_is_of_a_catalogue(self) -> "PipelineConfig":
         if self.content and self.items is None:
             raise ValueError("content: needs [items], the catalogue whose titles and attributes are read")
@@ -107,7 +115,7 @@ def parse_config(tree: dict[str, Any], *, base: Path, source: str = "config") ->
         return PipelineConfig.model_validate(tree, context={"base": base})
     except ValidationError as error:
         lines = [f"{source}: {_explain(problem, tree)}" for problem in error.errors()]
-        raise ConfigError("\n".join(lines)) from error
+        raise ConfigError("\n".join(lines)) from None  # the cause may hold a secret
 
 
 def _explain(problem: Any, tree: dict[str, Any]) -> str:
@@ -117,7 +125,8 @@ def _explain(problem: Any, tree: dict[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"{key}: missing; it has no default"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-    got = "" if isinstance(problem["input"], dict) else f"got {_shown(problem['input'])!r}; "
+    hidden = isinstance(problem["input"], dict) or problem["type"] == MISSING_ROWS or key.endswith("source")
+    got = "" if hidden else f"got {without_passwords(repr(_shown(problem['input'])))}; "
     return f"{key}: {got}{message}" if key else message
 
 

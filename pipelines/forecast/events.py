@@ -1,24 +1,15 @@
 """Memory of reading, cleaning and splitting: what grows with the events of the log."""
 
 import os
-from pathlib import Path
 
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import Phase, Term
 from recsys.config import ItemsConfig
-from recsys.data.ingest.file_formats import format_of
-from recsys.data.ingest.file_source import FileSource
-from recsys.data.ingest.text_blocks import BLOCK_BYTES
+from recsys.data.ingest.configured import items_input, log_input
 from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig
 
-# A block of text, the columns pyarrow makes of it, its ids coded and its times parsed: measured.
-_BLOCK_COPIES = 3.5
-_BLOCK_ROWS_BYTES = 40 * 2**20
-"""A block of Parquet: 2**19 rows of five columns, coded."""
-
 _MOST_THREADS = 4
-_PLAIN = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 _GROWTH = 1.125
 """A column that grows by a quarter whenever it is full has an eighth to spare, on average."""
 
@@ -47,7 +38,7 @@ def prepare_phases(size: JobSize, config: PipelineConfig) -> list[Phase]:
 def _catalogue_bytes(items: ItemsConfig | None) -> int:
     """0 if it cannot be read, which the check of the catalogue says."""
     try:
-        return 0 if items is None else sum(file.stat().st_size for file in FileSource.of_items(items).files)
+        return 0 if items is None else items_input(items).size_in_memory()
     except (DataError, OSError):
         return 0
 
@@ -80,7 +71,7 @@ def mapped_events(size: JobSize, config: PipelineConfig) -> Term:
 def _reading(size: JobSize, config: PipelineConfig) -> Phase:
     kinds = 4 * (config.log.event is not None)  # int32 while they grow
     columns = size.accepted * (12 + 8 * (config.log.timestamp is not None) + kinds)
-    blocks = (min(os.cpu_count() or 1, _MOST_THREADS) + 2) * _block_bytes(config)
+    blocks = (min(os.cpu_count() or 1, _MOST_THREADS) + 2) * log_input(config.log).block_bytes_in_memory()
     return Phase(
         "read",
         (
@@ -89,18 +80,6 @@ def _reading(size: JobSize, config: PipelineConfig) -> Phase:
             Term.of("blocks being parsed", blocks),
         ),
     )
-
-
-def _block_bytes(config: PipelineConfig) -> float:
-    """Bytes of the largest parsed block of the log's files."""
-    filled = (file for file in FileSource.of(config.log).files if file.stat().st_size)
-    return max((_block_of(file, format_of(file, config.log.format)) for file in filled), default=0)
-
-
-def _block_of(file: Path, kind: str) -> float:
-    """A small file is one small block; a compressed file is about five times as large unpacked."""
-    size = file.stat().st_size * (1 if file.suffix in _PLAIN else 5)
-    return min(_BLOCK_ROWS_BYTES, size) if kind == "parquet" else _BLOCK_COPIES * min(BLOCK_BYTES, size)
 
 
 def cleaning_phases(size: JobSize, share: float, config: PipelineConfig, *, held: tuple[Term, ...]) -> list[Phase]:

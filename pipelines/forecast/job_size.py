@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.forecast.content import ContentSize
 from recsys.config import EvaluateConfig, ItemsConfig
-from recsys.data.ingest.file_source import FileSource
+from recsys.data.ingest.configured import items_input
 from recsys.data.ingest.survey import Sample, Survey
 from recsys.data.log_span import LogSpan
 from recsys.data.splits.holdout_length import suited_length
@@ -158,7 +158,7 @@ def job_size(surveyed: SampledSurvey, config: PipelineConfig, *, rows: int) -> J
 def _catalogue_rows(items: ItemsConfig | None) -> int:
     """0 if it cannot be read, which the check of the catalogue says."""
     try:
-        return 0 if items is None else FileSource.of_items(items).estimate_rows()
+        return 0 if items is None else items_input(items).estimate_rows()
     except DataError:
         return 0
 

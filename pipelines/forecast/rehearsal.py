@@ -85,7 +85,7 @@ def before_reading(config: PipelineConfig) -> list[Finding]:
         found.append(_tried(STORE, lambda: check_store(config), _serving))
     if (items := config.items) is not None:
         found.append(_tried(CATALOGUE, lambda: read_catalogue(items)[0], _catalogue))
-    if config.evaluate.holdout_paths:
+    if config.evaluate.has_given_holdout:
         found.append(_tried(HOLDOUT, lambda: check_holdout_columns(config), lambda _: "every file has the columns"))
     return found
 
@@ -122,8 +122,8 @@ def _without(config: PipelineConfig, failed: set[str]) -> PipelineConfig:
     """`config` without what cannot be read, so that the rest is checked all the same."""
     baselines = config.evaluate.baselines
     known = None if baselines is None else tuple(name for name in baselines if name in ALGORITHMS)
-    holdout_paths = () if HOLDOUT in failed else config.evaluate.holdout_paths
-    evaluate = config.evaluate.model_copy(update={"baselines": known, "holdout_paths": holdout_paths})
+    evaluate = config.evaluate.without_holdout() if HOLDOUT in failed else config.evaluate
+    evaluate = evaluate.model_copy(update={"baselines": known})
     items = None if CATALOGUE in failed else config.items
     return config.model_copy(update={"items": items, "evaluate": evaluate})
 
@@ -137,7 +137,7 @@ def _steps(
         return [*found, unchecked(SPLIT, "prepare leaves nothing to split")], None
     joined = [] if passed.items is None else _join(passed.items, workspace)
     found += joined
-    if passed.evaluate.split == "given" and not passed.evaluate.holdout_paths:
+    if passed.evaluate.split == "given" and not passed.evaluate.has_given_holdout:
         found.append(unchecked(SPLIT, "the held-out files cannot be read"))
     else:
         found.append(_split(passed, workspace))

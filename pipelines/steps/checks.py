@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from pipelines.steps.content_faults import content_faults
 from recsys.artifacts.bundle import read_record
 from recsys.artifacts.registry import Registry
+from recsys.data.ingest.configured import holdout_input, log_input
 from recsys.data.ingest.file_finding import SKIPPED
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.source import Columns
@@ -20,6 +21,9 @@ from recsys.space.item_map import check_map
 
 _WRITTEN = ("quarantine.jsonl", "report.json", "step.json", "inputs.json", "manifest.json")
 """Files of workspace and store that a pattern for a log may match."""
+
+
+_TRAINED_ON_TEST = "so that the model would learn what it is tested on"
 
 
 def check_names(config: PipelineConfig) -> None:
@@ -103,16 +107,20 @@ def check_store(config: PipelineConfig) -> str | None:
 
 
 def check_log_columns(config: PipelineConfig) -> None:
-    """Look at the start of every file of the log. Raises DataError for one without a column that `[log]` names."""
-    FileSource.of(config.log).check(Columns.of(config.log))
+    """Look at the start of the log: of every file. Raises DataError if a column that `[log]` names is missing."""
+    log_input(config.log).check(Columns.of(config.log))
 
 
 def check_holdout_columns(config: PipelineConfig) -> None:
-    """Look at the start of every held-out file. Raises as `check_log_columns` does, and if one is in the log too."""
-    if config.evaluate.holdout_paths:
-        source = FileSource.of(config.log.model_copy(update={"paths": config.evaluate.holdout_paths}))
-        _check_apart(FileSource.of(config.log).files, source.files)
-        source.check(Columns.of(config.log))
+    """Look at the start of the holdout. Raises as `check_log_columns` does, and if a file of it is in the log too."""
+    if (holdout := holdout_input(config.evaluate, config.log)) is None:
+        return
+    log = log_input(config.log)
+    if isinstance(log, FileSource) and isinstance(holdout, FileSource):
+        _check_apart(log.files, holdout.files)
+    if not isinstance(log, FileSource) and holdout == log:
+        raise DataError(f"{log.description}: is both the log and the holdout; {_TRAINED_ON_TEST}")
+    holdout.check(Columns.of(config.log))
 
 
 def _check_apart(log: Sequence[Path], holdout: Sequence[Path]) -> None:
@@ -120,6 +128,6 @@ def _check_apart(log: Sequence[Path], holdout: Sequence[Path]) -> None:
     for file in holdout:
         if file.resolve() in trained:
             raise DataError(
-                f"{file}: is in evaluate.holdout_paths and in log.paths, so that the model would learn what it is "
-                "tested on; name the files of the log so that it is not among them"
+                f"{file}: is in evaluate.holdout_paths and in log.paths, {_TRAINED_ON_TEST}; "
+                "name the files of the log so that it is not among them"
             )

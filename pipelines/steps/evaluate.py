@@ -109,7 +109,7 @@ def _serving(config: PipelineConfig) -> Serving | None:
 def _events(config: PipelineConfig, workspace: Workspace) -> tuple[Interactions, Interactions | None]:
     """The events of the log, and those of a given holdout."""
     prepared = workspace.require("prepare", config)
-    given = Interactions.load(prepared / "holdout") if config.evaluate.holdout_paths else None
+    given = Interactions.load(prepared / "holdout") if config.evaluate.has_given_holdout else None
     return Interactions.load(prepared / "events"), given
 
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from recsys.config import ItemsConfig
 from recsys.data.cleaning import CleaningSummary
 from recsys.data.ingest.catalogue import read_items
+from recsys.data.ingest.configured import Input
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.engine.filters import Filter, compile_filter, parse_filter
@@ -35,14 +36,14 @@ class Excluded:
 NOTHING = Excluded(pa.array([], pa.string()))
 
 
-def read_catalogue(config: ItemsConfig) -> tuple[Items, Excluded]:
+def read_catalogue(config: ItemsConfig, source: Input | None = None) -> tuple[Items, Excluded]:
     """The catalogue, and the items that are kept out of lists.
 
     Raises ConfigError if `items.exclude` is no filter, does not fit the attributes, or passes every item; raises as
     `read_items` does.
     """
     tree = _parsed(config.exclude)
-    catalogue = read_items(config)
+    catalogue = read_items(config, source=source)
     return catalogue, NOTHING if tree is None else _excluded(tree, catalogue)
 
 

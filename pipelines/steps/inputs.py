@@ -1,4 +1,4 @@
-"""The files that prepare read, and what changed in them since."""
+"""What prepare read, files or tables, and what changed in it since."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from recsys.data.ingest.configured import Input, holdout_input, items_input, log_input
 from recsys.data.ingest.file_source import FileSource
 from recsys.errors import DataError
 from recsys.evaluation.number_format import count
@@ -14,7 +15,7 @@ from recsys.evaluation.provenance import Summary
 from recsys.pipeline_config import PipelineConfig
 
 FILE = "inputs.json"
-"""In the folder of prepare: an `InputFile` per file."""
+"""In the folder of prepare: an `InputFile` per file, an `InputPart` per table."""
 
 READ_AGAIN = "`recsys run CONFIG --from prepare` reads it again"
 """What to do about a changed input."""
@@ -46,16 +47,24 @@ class InputFile(Summary):
         return "has another content of the same size"
 
 
-_FILES = TypeAdapter(tuple[InputFile, ...])
+class InputPart(Summary):
+    """One part of an input that is no file, such as a table. `mark`: as `Input.marks` gave it before it was read."""
+
+    what: str
+    part: str
+    mark: str
 
 
-def sources_of(config: PipelineConfig) -> dict[str, FileSource]:
+_RECORD = TypeAdapter(tuple[InputFile | InputPart, ...])
+
+
+def sources_of(config: PipelineConfig) -> dict[str, Input]:
     """What prepare reads, by what it is."""
-    found = {"log": FileSource.of(config.log)}
+    found = {"log": log_input(config.log)}
     if config.items is not None:
-        found["catalogue"] = FileSource.of_items(config.items)
-    if config.evaluate.holdout_paths:
-        found["holdout"] = FileSource(config.evaluate.holdout_paths, config.log)
+        found["catalogue"] = items_input(config.items)
+    if (holdout := holdout_input(config.evaluate, config.log)) is not None:
+        found["holdout"] = holdout
     return found
 
 
@@ -64,21 +73,29 @@ def _state(path: Path) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-Sources = Mapping[str, FileSource]
+Sources = Mapping[str, Input]
 """What prepare reads, by what it is."""
+
+
+def _files(sources: Sources) -> dict[str, FileSource]:
+    return {what: each for what, each in sources.items() if isinstance(each, FileSource)}
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of the files of `sources`, taken before they are read: size and time by file."""
+    """The state of `sources`, taken before they are read: size and time by file, and the other parts."""
 
     sources: Sources
     state: Mapping[Path, tuple[int, int]]
+    parts: tuple[InputPart, ...]
 
     @staticmethod
     def of(sources: Sources) -> "Snapshot":
-        """Look at every file. Raises DataError if one is missing."""
-        return Snapshot(sources, {path: _state(path) for source in sources.values() for path in source.files})
+        """Look at every file and table. Raises DataError if one is missing."""
+        files = _files(sources)
+        state = {path: _state(path) for source in files.values() for path in source.files}
+        others = {what: each for what, each in sources.items() if what not in files}
+        return Snapshot(sources, state, tuple(part for what, each in others.items() for part in _parts(what, each)))
 
     def _sha256(self, path: Path, digest: str) -> str:
         """The digest of what was read; empty, with a warning, if the file changed meanwhile."""
@@ -97,16 +114,20 @@ class Snapshot:
                 modified=self.state[path][1],
                 sha256=self._sha256(path, digest),
             )
-            for what, source in self.sources.items()
+            for what, source in _files(self.sources).items()
             for path, digest in source.digests.items()
         )
-        (folder / FILE).write_bytes(_FILES.dump_json(files))
+        (folder / FILE).write_bytes(_RECORD.dump_json((*files, *self.parts)))
+
+
+def _parts(what: str, source: Input) -> Iterator[InputPart]:
+    yield from (InputPart(what=what, part=part, mark=mark) for part, mark in source.marks().items())
 
 
 def changed_inputs(config: PipelineConfig, folder: Path) -> tuple[str, ...]:
     """What changed since prepare wrote `folder`, one sentence per kind of input; empty if prepare has not run."""
     try:
-        recorded = _FILES.validate_json((folder / FILE).read_bytes())
+        recorded = _RECORD.validate_json((folder / FILE).read_bytes())
     except FileNotFoundError:
         return ()
     except ValidationError as error:
@@ -115,8 +136,32 @@ def changed_inputs(config: PipelineConfig, folder: Path) -> tuple[str, ...]:
     return tuple(_sentence(what, each) for what, each in changes.items() if each)
 
 
-def _changes(what: str, source: FileSource, recorded: tuple[InputFile, ...]) -> Iterator[str]:
-    before = {file.path: file for file in recorded if file.what == what}
+def _changes(what: str, source: Input, recorded: tuple[InputFile | InputPart, ...]) -> Iterator[str]:
+    if isinstance(source, FileSource):
+        files = (each for each in recorded if isinstance(each, InputFile))
+        yield from _changed_files(source, {file.path: file for file in files if file.what == what})
+    else:
+        parts = (each for each in recorded if isinstance(each, InputPart))
+        yield from _changed_parts(source, {each.part: each.mark for each in parts if each.what == what})
+
+
+def _changed_parts(source: Input, before: Mapping[str, str]) -> Iterator[str]:
+    """What the database knows of its tables; a change may be to rows that the query leaves out."""
+    try:
+        now = source.marks()
+    except DataError as error:  # the steps after prepare do without it
+        log.warning("whether the database has changed since prepare read it is not known: %s", error)
+        return
+    for part in sorted({*before, *now}):
+        if part not in now:
+            yield f"{part} is gone"
+        elif part not in before:
+            yield f"{part} is new"
+        elif before[part] != now[part]:
+            yield f"{part} was written to"
+
+
+def _changed_files(source: FileSource, before: Mapping[Path, InputFile]) -> Iterator[str]:
     for file in before.values():
         if change := file.change():
             yield f"{_shown(file.path)} {change}"

@@ -13,6 +13,8 @@ from recsys.config import ItemsConfig, LogSchema
 from recsys.data.catalogue_join import join_catalogue
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
+from recsys.data.ingest.configured import items_input
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.log_ends import LogEnds
 from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.source import Source
@@ -37,7 +39,9 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     inputs = Snapshot.of(sources_of(config))
     source = inputs.sources["log"]
     with workspace.output("prepare", config) as output:
-        catalogue, excluded = (None, NOTHING) if config.items is None else read_catalogue(config.items)
+        catalogue, excluded = (
+            (None, NOTHING) if config.items is None else read_catalogue(config.items, inputs.sources["catalogue"])
+        )
         holdout_rows = _read_holdout(inputs, config, workspace, output.folder, excluded, progress)
         ends = LogEnds()
         accepted, rows = _read(source, config, quarantine=workspace.quarantine, ends=ends, progress=progress)
@@ -59,13 +63,18 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             catalogue=_joined(config.items, catalogue, excluded, events),
             holdout_rows=holdout_rows,
             stray_times=stray_times(span, ends),
-            files=LogFileCounts(
-                read=len(source.files), without_rows=len(source.without_rows), repeated=source.n_repeated
-            ),
+            files=_file_counts(source),
         )
         output.inputs.update(output.summary.fingerprints.model_dump())
         inputs.save(output.folder)
     return output.summary
+
+
+def _file_counts(source: Source) -> LogFileCounts | None:
+    """None of a log that is no files."""
+    if not isinstance(source, FileSource):
+        return None
+    return LogFileCounts(read=len(source.files), without_rows=len(source.without_rows), repeated=source.n_repeated)
 
 
 def _read_holdout(
@@ -121,9 +130,9 @@ def foreign_catalogue(config: ItemsConfig, catalogue: Items, events: Interaction
     if events.items.encode(catalogue.ids.ids)[1].any():
         return None
     shown = ", ".join(catalogue.ids.decode(range(min(3, len(catalogue.ids)))))
-    paths = ", ".join(map(str, config.path))
+    origin = ", ".join(map(str, config.path)) or items_input(config).description
     return (
-        f"{paths}: none of its {len(catalogue.ids)} items is in the log; its ids, such as {shown}, are from column"
+        f"{origin}: none of its {len(catalogue.ids)} items is in the log; its ids, such as {shown}, are from column"
         f" {config.id!r} (items.id)"
     )
 

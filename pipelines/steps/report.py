@@ -12,8 +12,10 @@ from pipelines.steps.space import NightSpace
 from pipelines.steps.summaries import EncodeSummary, EvaluateSummary, IndexStepSummary, PrepareSummary, TrainSummary
 from pipelines.steps.training_data import cleaning_of, training_folder
 from pipelines.steps.workspace import CONTENT_SECTIONS, Workspace
+from recsys.address import Address
 from recsys.content.config import EncoderConfig
 from recsys.data.id_map import IdMap
+from recsys.data.ingest.configured import log_input
 from recsys.data.items import Items
 from recsys.errors import DataError
 from recsys.evaluation.acceptance import accept
@@ -171,7 +173,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         split=evaluated.split,
         log=LogSource(
             fingerprint=prepared.fingerprints.log,
-            files=tuple(path.name for path in config.log.paths),
+            files=log_input(config.log).names,
             newest=prepared.newest_event,
             stray_times=prepared.stray_times,
         ),
@@ -222,14 +224,22 @@ def portable_settings(config: PipelineConfig) -> dict[str, JsonValue]:
     out too, so that the version keeps its name.
     """
     tree = config.model_dump(mode="json", exclude={"workspace": True, "publish": {"store"}, "export": True})
-    tree["log"]["paths"] = [path.name for path in config.log.paths]
-    tree["evaluate"]["holdout_paths"] = [path.name for path in config.evaluate.holdout_paths]
+    tree["log"] |= _origin(config.log.source, "paths", config.log.paths)
+    tree["evaluate"] |= _origin(
+        config.evaluate.holdout_source, "holdout_paths", config.evaluate.holdout_paths, prefix="holdout_"
+    )
     if config.items is not None:
-        tree["items"]["path"] = [path.name for path in config.items.path]
+        tree["items"] |= _origin(config.items.source, "path", config.items.path)
     if config.publish.map == "pca":  # the default: versions keep the names that they had before there were maps
         del tree["publish"]["map"], tree["publish"]["map_items"]
     tree["content"] = [_by_names(each) for each in config.content]
     return tree if config.content else {name: value for name, value in tree.items() if name not in CONTENT_SECTIONS}
+
+
+def _origin(address: Address | None, key: str, paths: Sequence[Path], *, prefix: str = "") -> dict[str, JsonValue]:
+    """What the rows of a section are from: files by their names, a database without host and login."""
+    source = {} if address is None else {f"{prefix}source": address.place.rpartition("/")[2]}
+    return {key: [path.name for path in paths], **source}
 
 
 def _by_names(source: EncoderConfig) -> dict[str, JsonValue]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from pipelines.steps.step_warnings import collected_warnings
 from pipelines.steps.summaries import AnySummary, StepSummary
+from recsys.config import HOLDOUT_ROWS, EvaluateConfig
 from recsys.errors import ConfigError, DataError
 from recsys.pipeline_config import PipelineConfig
 from recsys.storage import storage_errors
@@ -248,8 +249,14 @@ def _sections(step: str, config: PipelineConfig) -> tuple[str, ...]:
 def _settings(step: str, config: PipelineConfig) -> str:
     sections = {name: _dumped(config, name) for name in _sections(step, config)}
     if step == "prepare":
-        sections["holdout_paths"] = [str(path) for path in config.evaluate.holdout_paths]
+        sections |= _holdout(config.evaluate)
     return _sha256(sections)
+
+
+def _holdout(evaluate: EvaluateConfig) -> dict[str, JsonValue]:
+    """What names the held-out rows, which prepare reads."""
+    named = evaluate.model_dump(mode="json", include={*HOLDOUT_ROWS} - {"holdout_paths"})
+    return {"holdout_paths": [str(path) for path in evaluate.holdout_paths], **named}
 
 
 def _dumped(config: PipelineConfig, section: str) -> JsonValue:

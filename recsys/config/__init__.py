@@ -10,7 +10,8 @@ from recsys.config.base import (
     duration_text,
     seconds_of,
 )
-from recsys.config.evaluate import EvaluateConfig
+from recsys.config.database import DatabaseRows
+from recsys.config.evaluate import HOLDOUT_ROWS, EvaluateConfig
 from recsys.config.export import ExportConfig
 from recsys.config.files import FileFormat
 from recsys.config.ids import NULL_IDS, IdSpelling
@@ -22,7 +23,9 @@ from recsys.config.publish import PublishConfig
 
 __all__ = [
     "DATA_DIR_VARIABLE",
+    "HOLDOUT_ROWS",
     "NULL_IDS",
+    "DatabaseRows",
     "Duration",
     "EvaluateConfig",
     "ExportConfig",

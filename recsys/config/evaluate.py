@@ -1,10 +1,19 @@
 """`[evaluate]`: how the log is split, what is measured, and the baselines."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_validator
 
+from recsys.address import Address
 from recsys.config.base import Duration, DurationOrAuto, FilePaths, NamesOrAuto, Section
+from recsys.config.database import checked_address, unset
+
+_HOLDOUTS = ("holdout_paths", "holdout_query", "holdout_table")
+"""The keys that name rows of the test part; a split has one of them."""
+
+HOLDOUT_ROWS = (*_HOLDOUTS, "holdout_source")
+"""The keys that say where the rows of the test part are."""
 
 
 class EvaluateConfig(Section):
@@ -24,6 +33,17 @@ class EvaluateConfig(Section):
     user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
     item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")
     holdout_paths: FilePaths = Field((), description="given: files, folders or patterns of the held-out events")
+    holdout_source: Address | None = Field(
+        None,
+        exclude_if=unset,
+        description="given: the database of the held-out events; that of `[log]` if unset",
+    )
+    holdout_query: str | None = Field(
+        None, min_length=1, exclude_if=unset, description="given: the SELECT whose rows are the held-out events"
+    )
+    holdout_table: str | None = Field(
+        None, min_length=1, exclude_if=unset, description="given: the table or view of the held-out events"
+    )
     new_items: Literal["drop", "measure"] = Field(
         "drop",
         description="items of the holdout without a train event: `drop` leaves out their pairs and counts them; "
@@ -56,10 +76,41 @@ class EvaluateConfig(Section):
     confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
     seed: int = Field(1, ge=0, description="of every random choice in splitting, sampling and resampling")
 
+    @property
+    def has_given_holdout(self) -> bool:
+        """Whether the held-out events are rows of their own: files, a table or a query."""
+        return bool(self._holdouts)
+
+    @property
+    def _holdouts(self) -> tuple[str, ...]:
+        return tuple(key for key in _HOLDOUTS if getattr(self, key))
+
+    @field_validator("holdout_source")
+    @classmethod
+    def _has_a_driver(cls, address: Address | None, info: ValidationInfo) -> Address | None:
+        return checked_address(address, base=(info.context or {}).get("base", Path.cwd()))
+
     @model_validator(mode="after")
-    def _given_needs_files(self) -> "EvaluateConfig":
-        if self.split == "given" and not self.holdout_paths:
-            raise ValueError('split = "given" needs holdout_paths, the files of the test part')
-        if self.holdout_paths and self.split != "given":
-            raise ValueError('holdout_paths is used only with split = "given"')
+    def _given_needs_rows(self) -> "EvaluateConfig":
+        if self.split == "given" and not self._holdouts:
+            raise ValueError(
+                'split = "given" needs holdout_paths, the files of the test part, or holdout_table or holdout_query'
+            )
+        if self.split != "given" and self._holdouts:
+            raise ValueError(f'{self._holdouts[0]} is used only with split = "given"')
+        if len(self._holdouts) > 1:
+            raise ValueError(f"{' and '.join(self._holdouts)}: expected one of them")
+        if self.holdout_source is not None and self._holdouts in ((), _HOLDOUTS[:1]):
+            raise ValueError("holdout_source needs holdout_table or holdout_query")
         return self
+
+    def holdout_rows(self, source: Address | None) -> dict[str, Any]:
+        """The keys of `[log]` that name the held-out rows. `source`: of the log, for those that name none."""
+        if self.holdout_paths:
+            return {"paths": self.holdout_paths, "source": None, "query": None, "table": None}
+        named = {"query": self.holdout_query, "table": self.holdout_table}
+        return {"paths": (), "source": self.holdout_source or source, **named}
+
+    def without_holdout(self) -> "EvaluateConfig":
+        """The same without the held-out rows."""
+        return self.model_copy(update={"holdout_paths": (), **dict.fromkeys(_HOLDOUTS[1:])})

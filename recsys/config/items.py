@@ -1,10 +1,12 @@
 """`[items]`: the catalogue."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from recsys.config.base import FilePaths
+from recsys.config.database import DatabaseRows, files_or_database
 from recsys.config.files import FileFormat
 from recsys.config.ids import NULL_IDS, IdSpelling
 from recsys.suggestions import unknown_key_hint
@@ -15,12 +17,13 @@ NULLS = (*NULL_IDS, "Null", "0000-00-00")
 _TITLE = "title"
 
 
-class ItemsConfig(FileFormat, IdSpelling):
+class ItemsConfig(FileFormat, DatabaseRows, IdSpelling):
     """`[items]`: titles and attributes, used in reports, filters and answers. Items without events have no vector."""
 
     path: FilePaths = Field(
-        min_length=1,
-        description="a file, a folder or a pattern, or a list of these; read in the order of their paths",
+        (),
+        description="a file, a folder or a pattern, or a list of these; read in the order of their paths; required, "
+        "unless `source` names a database",
     )
     id: str = Field("item", min_length=1, description="column with the item's id, written as in the log")
     title: str | None = Field(None, description="column with the title")
@@ -43,6 +46,11 @@ class ItemsConfig(FileFormat, IdSpelling):
         description='a filter (docs/filters.md), such as `category = "Postage"`: no list shows the items that pass, '
         "and their events do not count; they can still be looked up by id",
     )
+
+    @field_validator("path")
+    @classmethod
+    def _instead_of_a_database(cls, path: tuple[Path, ...], info: ValidationInfo) -> tuple[Path, ...]:
+        return files_or_database(path, info)
 
     @model_validator(mode="after")
     def _attributes_have_columns_of_their_own(self) -> Self:

@@ -2,24 +2,32 @@
 
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from recsys.config.base import Duration, FilePaths
+from recsys.config.database import DatabaseRows, files_or_database
 from recsys.config.files import FileFormat
 from recsys.config.ids import IdSpelling
 from recsys.suggestions import nearest_name, unknown_key_hint
 
 
-class LogFiles(FileFormat):
-    """The files of a log."""
+class LogFiles(FileFormat, DatabaseRows):
+    """The files of a log, or the rows of a database."""
 
     paths: FilePaths = Field(
-        min_length=1,
-        description="files, folders or patterns such as `events/**/*.parquet`, read in the order of their paths",
+        (),
+        description="files, folders or patterns such as `events/**/*.parquet`, read in the order of their paths; "
+        "required, unless `source` names a database",
     )
+
+    @field_validator("paths")
+    @classmethod
+    def _instead_of_a_database(cls, paths: tuple[Path, ...], info: ValidationInfo) -> tuple[Path, ...]:
+        return files_or_database(paths, info)
 
 
 class LogSchema(IdSpelling):
@@ -161,4 +169,4 @@ def _fault_of(form: str) -> str | None:
 
 
 class LogConfig(LogSchema, LogFiles):
-    """`[log]`: the files of a log, and what their columns mean."""
+    """`[log]`: the files of a log, or the rows of a database, and what their columns mean."""

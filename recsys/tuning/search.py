@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recsys.config import HOLDOUT_ROWS, DatabaseRows
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
 from recsys.evaluation.gates import check_metric
@@ -102,9 +103,9 @@ def search_name(config: PipelineConfig, budget: SearchBudget, *, log: str) -> st
     """
     made_of = {
         "log": log,
-        "columns": config.log.model_dump(mode="json", exclude={"paths"}),
+        "columns": config.log.model_dump(mode="json", exclude={"paths", *DatabaseRows.model_fields}),
         "prepare": config.prepare.model_dump(mode="json"),
-        "evaluate": config.evaluate.model_dump(mode="json", exclude={"holdout_paths", "bootstrap", "confidence"}),
+        "evaluate": config.evaluate.model_dump(mode="json", exclude={*HOLDOUT_ROWS, "bootstrap", "confidence"}),
         "model": config.model.model_dump(mode="json", exclude={"threads", "gpu", "log_loss"}),
         "budget": [budget.factors_low, budget.tune_events, budget.n_users, budget.coverage_weight],
         "metric": config.publish.metric,

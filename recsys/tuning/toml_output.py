@@ -108,13 +108,17 @@ def _add(table: Table, key: str, value: object) -> None:
 def _moved(tree: Mapping[str, dict[str, list[str]]], config: PipelineConfig) -> Tree:
     """The paths that would mean something else in another folder, and those that have their defaults."""
     moved: dict[str, object] = {"workspace": str(config.workspace), "publish": {"store": str(config.publish.store)}}
-    if "paths" in tree["log"]:
-        moved["log"] = {"paths": _written(tree["log"]["paths"], config.log.paths)}
-    if config.items is not None:
-        moved["items"] = {"path": _written(tree["items"]["path"], config.items.path)}
-    if config.evaluate.holdout_paths:
-        holdout = tree["evaluate"]["holdout_paths"]
-        moved["evaluate"] = {"holdout_paths": _written(holdout, config.evaluate.holdout_paths)}
+    sections = (
+        ("log", "paths", "source"),
+        ("items", "path", "source"),
+        ("evaluate", "holdout_paths", "holdout_source"),
+    )
+    for name, key, source in sections:
+        section, values = tree.get(name, {}), getattr(config, name)
+        if key in section:
+            moved[name] = {key: _written(section[key], getattr(values, key))}
+        elif source in section:  # whose path starts at the configuration's folder too
+            moved[name] = {source: getattr(values, source).written}
     return moved
 
 

@@ -126,7 +126,7 @@ def test_configuration_is_frozen(tmp_path):
             "config: index.zzz: unknown key; known here: kind, recall_target, training_share, seed",
         ),
         ({"publish": {"stor": "x"}}, "config: publish.stor: unknown key; did you mean 'store'?"),
-        ({"items": {}}, "config: items.path: missing; it has no default"),
+        ({"items": {}}, "config: items.path: missing; expected files, or a database: source, with query or table"),
     ],
 )
 def test_unknown_and_missing_keys(tmp_path, sections, message):

@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,25 +16,24 @@ from recsys.data.ingest.accounting import Quarantine
 from recsys.data.ingest.attribute_columns import as_texts, plain_column
 from recsys.data.ingest.attribute_facts import tell_facts
 from recsys.data.ingest.attribute_kinds import PlaceOf, typed_attribute
+from recsys.data.ingest.catalogue_columns import attribute_of, columns_of_items
 from recsys.data.ingest.column_types import plain_columns
+from recsys.data.ingest.configured import Input, items_input
 from recsys.data.ingest.external_ids import read_ids
-from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.line_tally import LineTally
 from recsys.data.ingest.refusals import NO_FAULT, Reason, Refusals, first_fault
 from recsys.data.ingest.repeated_items import RowOf, RowPlaces, tell_repeated
-from recsys.data.ingest.source import ITEM_ID, LONGEST_TEXT, Columns, RawBatch
-from recsys.data.ingest.text_blocks import BLOCK_BYTES
+from recsys.data.ingest.source import ITEM_ID, LONGEST_TEXT, RawBatch
 from recsys.data.items import TITLE, Items
 from recsys.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-_ATTRIBUTE = "attributes."
 _DAMAGED = "\ufffd"
 
 
-def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
-    """Read titles and attributes of items, `block_bytes` of a file at a time.
+def read_items(config: ItemsConfig, *, source: Input | None = None) -> Items:
+    """Read titles and attributes of items from `source`, by default what the configuration names.
 
     Ids are read as those of the log. If an id is repeated, the first value that is not empty counts, per column; such
     ids are counted, with a warning if they are in several files.
@@ -45,7 +43,7 @@ def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     Raises DataError if a file is missing, damaged, lacks a column, or has no usable row, or if no value of an
     attribute is of its declared kind.
     """
-    columns, source = _columns(config), replace(FileSource.of_items(config), block_bytes=block_bytes)
+    columns, source = columns_of_items(config), items_input(config) if source is None else source
     path = source.description
     source.check(columns)  # before a large file is read and the next one lacks a column
     lines, notes = LineTally(), Counter[str]()
@@ -65,7 +63,7 @@ def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     joined = {key: _joined([block[key] for block in blocks]) for key in columns.names}
     ids, item_idx = IdMap.of(joined.pop(ITEM_ID))
     tell_repeated(ids, item_idx, places)
-    typed = {_name(key): _typed(key, column, config, RowOf(places)) for key, column in joined.items()}
+    typed = {attribute_of(key): _typed(key, column, config, RowOf(places)) for key, column in joined.items()}
     known = {name: _first_known(column, item_idx, len(ids)) for name, (column, _) in typed.items()}
     _warn_of_damaged_text(path, known, config)
     if not known:
@@ -74,16 +72,6 @@ def read_items(config: ItemsConfig, *, block_bytes: int = BLOCK_BYTES) -> Items:
     facts = {name: each for name, (_, each) in typed.items() if each is not None}
     tell_facts(facts, known, config)
     return Items(ids, with_facts(pa.table(known), facts))
-
-
-def _columns(config: ItemsConfig) -> Columns:
-    """The columns to read; an attribute's key is its place in the configuration, then its name."""
-    columns = {ITEM_ID: config.id} | ({TITLE: config.title} if config.title is not None else {})
-    return Columns("items", columns | {f"{_ATTRIBUTE}{name}": name for name in config.attributes}, keep=0)
-
-
-def _name(key: str) -> str:
-    return key.removeprefix(_ATTRIBUTE)
 
 
 def _checked(
@@ -142,7 +130,9 @@ def _typed(
 ) -> tuple[pa.Array, AttributeFacts | None]:
     """The values of all rows, of one kind; a title is text, and has no facts."""
     return (
-        (as_texts(column), None) if key == TITLE else typed_attribute(_name(key), column, config, place_of=place_of)
+        (as_texts(column), None)
+        if key == TITLE
+        else typed_attribute(attribute_of(key), column, config, place_of=place_of)
     )
 
 

@@ -51,6 +51,17 @@ def plain_columns(rows: RawBatch) -> RawBatch:
     return replace(rows, rows=pa.RecordBatch.from_arrays(columns, names=schema.names))
 
 
+def with_coded_ids(rows: RawBatch) -> RawBatch:
+    """The rows with ids of text coded as a dictionary, so that all that follows looks at the distinct ones."""
+    columns = [_coded(key, rows.rows.column(key)) for key in rows.rows.schema.names]
+    return replace(rows, rows=pa.RecordBatch.from_arrays(columns, names=rows.rows.schema.names))
+
+
+def _coded(key: str, column: pa.Array) -> pa.Array:
+    is_text = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
+    return column.dictionary_encode() if key in _ID_KEYS and is_text else column
+
+
 def _check_codes(origin: str, name: str, column: pa.Array) -> None:
     """Raise DataError for a column with codes that its dictionary does not have, as in a damaged file."""
     if not pa.types.is_dictionary(column.type) or not len(column):
@@ -64,7 +75,12 @@ def _storage(kind: pa.DataType) -> pa.DataType:
     """The type of the values: of a dictionary, a run-end encoded column, or a UUID, which is text."""
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return _storage(kind.value_type)
-    return pa.string() if is_uuid(kind) else kind
+    return pa.string() if is_uuid(kind) or _is_exact_number(kind) else kind
+
+
+def _is_exact_number(kind: pa.DataType) -> bool:
+    """Whether a column holds the NUMERIC of PostgreSQL, whose digits arrive as text."""
+    return isinstance(kind, pa.OpaqueType) and kind.type_name == "numeric" and pa.types.is_string(kind.storage_type)
 
 
 def is_uuid(kind: pa.DataType) -> bool:
@@ -89,6 +105,7 @@ def _described(kind: pa.DataType) -> str:
     is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
     names = (
         (is_list, "lists"),
+        (isinstance(kind, pa.BaseExtensionType) and kind.extension_name == "arrow.json", "JSON"),
         (types.is_struct(kind), "records"),
         (types.is_map(kind), "maps"),
         (types.is_boolean(kind), "truth values"),
@@ -110,6 +127,8 @@ def plain(key: str, column: pa.Array) -> pa.Array:
         return plain(key, pc.run_end_decode(column))
     if is_uuid(kind):
         return _uuid_text(column.storage)
+    if isinstance(kind, pa.BaseExtensionType):
+        return plain(key, column.storage)
     if pa.types.is_dictionary(kind) and (key not in _ID_KEYS or is_uuid(kind.value_type)):
         return plain(key, column.dictionary_decode())
     if pa.types.is_fixed_size_binary(kind):

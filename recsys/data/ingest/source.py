@@ -156,7 +156,10 @@ def _value(scalar: pa.Scalar) -> object:
         scalar = scalar.value
     if pa.types.is_string(scalar.type) or pa.types.is_large_string(scalar.type):
         return None if not scalar.is_valid else scalar.as_buffer().to_pybytes()
-    return scalar.as_py()
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):  # a time that Python does not have, such as infinity
+        return str(scalar)
 
 
 def _shown(value: object) -> str | None:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from recsys.config import ItemsConfig
 from recsys.data.ingest.catalogue import read_items
+from recsys.data.ingest.file_source import FileSource
 from recsys.data.items import Items
 from recsys.errors import DataError
 
@@ -61,7 +63,8 @@ def test_the_first_known_value_of_each_column_counts(tmp_path: Path, name: str, 
             path.write_text("\n".join(json.dumps(row) for row in ROWS))
         case "parquet":
             pq.write_table(pa.Table.from_pylist(ROWS), path)
-    assert rows_of(read_items(config(path), block_bytes=block_bytes)) == EXPECTED
+    source = replace(FileSource.of_items(config(path)), block_bytes=block_bytes)
+    assert rows_of(read_items(config(path), source=source)) == EXPECTED
 
 
 def test_types_of_json_and_parquet_stay(tmp_path: Path) -> None:

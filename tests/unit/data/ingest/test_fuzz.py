@@ -208,7 +208,7 @@ def listed(events: Interactions) -> list[tuple[Any, ...]]:
 def catalogue(path: Path, layout: Layout, block_bytes: int) -> list[Any] | None:
     config = ItemsConfig(path=path, id="item", title="note", attributes=("event", "value"), **layout.settings)
     try:
-        items = read_items(config, block_bytes=block_bytes)
+        items = read_items(config, source=replace(FileSource.of_items(config), block_bytes=block_bytes))
     except RecsysError:
         return None
     return [(items.ids.decode([at]), items.title(at), items.attributes(at)) for at in range(len(items.ids))]

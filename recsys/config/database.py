@@ -1,0 +1,103 @@
+"""DatabaseRows: the rows of a database, as a section names them instead of files."""
+
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from recsys.address import Address
+from recsys.config.base import Duration, Section
+from recsys.databases.drivers import DRIVERS, kind_of
+from recsys.errors import ConfigError
+
+MISSING_ROWS = "missing_rows"
+"""Type of the error about a section that names neither files nor a database."""
+
+
+def unset(value: Any) -> bool:
+    """Whether a key is left out; such a key is no part of a version's settings, nor of its name."""
+    return value is None
+
+
+class DatabaseRows(Section):
+    """The rows of a database. `[log]` and `[items]` have these keys, each for its own rows."""
+
+    source: Address | None = Field(
+        None,
+        exclude_if=unset,
+        description="a database instead of files, such as `postgresql://user:${PGPASSWORD}@host/database`; "
+        "`${NAME}` stands for an environment variable (docs/sources.md)",
+    )
+    query: str | None = Field(
+        None, min_length=1, exclude_if=unset, description="of a database: the SELECT whose rows are read"
+    )
+    table: str | None = Field(
+        None,
+        min_length=1,
+        exclude_if=unset,
+        description="of a database: the table or view that is read, such as `events` or `shop.events`",
+    )
+    connect_timeout: Duration = Field(
+        15,
+        gt=0,
+        exclude_if=lambda value: value == 15,
+        description="of a database: an attempt to connect that takes longer fails",
+    )
+    statement_timeout: Duration = Field(
+        3_600,
+        gt=0,
+        exclude_if=lambda value: value == 3_600,
+        description="of a database: a read that takes longer fails",
+    )
+
+    @property
+    def of_database(self) -> bool:
+        """Whether the rows are those of a database."""
+        return self.source is not None
+
+    @field_validator("source")
+    @classmethod
+    def _has_a_driver(cls, address: Address | None, info: ValidationInfo) -> Address | None:
+        return checked_address(address, base=(info.context or {}).get("base", Path.cwd()))
+
+    @model_validator(mode="after")
+    def _names_its_rows(self) -> Self:
+        if self.source is not None and (self.query is None) == (self.table is None):
+            both = "both are given" if self.query else "none is given"
+            raise ValueError(f"source: expected either `query` or `table`; {both}")
+        if self.source is None and (self.query or self.table):
+            raise ValueError(f"{'query' if self.query else 'table'}: needs `source`, the address of a database")
+        return self
+
+
+def files_or_database(paths: tuple[Path, ...], info: ValidationInfo) -> tuple[Path, ...]:
+    """The paths of a section, which has either these or a `source`. Raises if it has both or none."""
+    if "source" not in info.data:  # which is wrong itself, and told
+        return paths
+    if not paths and info.data["source"] is None:
+        raise PydanticCustomError(MISSING_ROWS, "missing; expected files, or a database: source, with query or table")
+    if paths and info.data["source"] is not None:
+        raise ValueError("expected either files or a database (source), not both")
+    return paths
+
+
+def checked_address(address: Address | None, *, base: Path) -> Address | None:
+    """The address; a relative path of a file in it starts at `base`.
+
+    Raises ValueError if no driver reads its scheme. A variable that stands for a whole address is not looked up: it
+    may be set only where the job runs.
+    """
+    if address is None or address.written.startswith("$"):
+        return address
+    scheme, _, rest = address.written.partition("://")
+    try:
+        driver = DRIVERS[kind_of(scheme.lower())]
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    if not driver.is_file:
+        return address
+    if not rest.startswith("/"):
+        raise ValueError(f"expected three slashes before a path, as in {driver.example}")
+    return Address(f"{scheme}:///{os.path.normpath(base / rest[1:])}")

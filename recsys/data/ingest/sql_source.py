@@ -1,0 +1,128 @@
+"""SqlSource: the rows of a table or a query of a database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import pyarrow as pa
+
+from recsys.config import DatabaseRows
+from recsys.data.ingest.column_types import check_types, with_coded_ids
+from recsys.data.ingest.row_hashes import RowHashes
+from recsys.data.ingest.source import Batches, Columns, RawBatch
+from recsys.databases.database import Database, Estimate, Session
+from recsys.databases.statements import Rows
+from recsys.errors import DataError
+from recsys.progress import Progress, silent
+
+_BATCH_BYTES = 3 * (16 << 20)
+"""A batch as it is sent, as it is decoded, and its ids coded."""
+
+
+@dataclass(frozen=True, eq=False)
+class SqlSource:
+    """`rows` of `database`, in the order in which it sends them, counted from 1.
+
+    `columns`: what is read, and what the fingerprint is of. A row has no other name than its number, so that a query
+    with ORDER BY finds it again. Its methods raise DataError if the database cannot be reached, has no such rows, or
+    ends before they do; ConfigError if its driver is not installed, or a variable of the address is not set.
+    """
+
+    database: Database
+    rows: Rows
+    columns: Columns
+    _last_read: list[RowHashes] = field(default_factory=list)
+
+    @staticmethod
+    def of(section: DatabaseRows, columns: Columns) -> "SqlSource":
+        """The rows that a section names. Raises ConfigError if it names none."""
+        if section.source is None:
+            raise DataError(f"{columns.section}.source: names no database")
+        database = Database(section.source, section.connect_timeout, section.statement_timeout)
+        return SqlSource(database, Rows(section.table, section.query), columns)
+
+    @property
+    def description(self) -> str:
+        """The table, or the start of the query, and the database."""
+        return f"{self.rows.name} of {self.database.name}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The table, or the start of the query."""
+        return (self.rows.name,)
+
+    def fingerprint(self) -> str:
+        """sha256, in hexadecimal, of the rows in any order: of their number, and of two sums of their hashes.
+
+        That of the last complete read, if there was one, so that it costs no second.
+        """
+        if not any(read.complete for read in self._last_read):
+            for parse in self.batches(self.columns):
+                parse()
+        return self._last_read[-1].digest()
+
+    def estimate_rows(self) -> int:
+        """As the database expects them, without counting."""
+        return self._estimate().rows
+
+    def size_in_memory(self) -> int:
+        """By the number and the width of the rows that the database expects."""
+        estimate = self._estimate()
+        return estimate.rows * estimate.width
+
+    def block_bytes_in_memory(self) -> float:
+        """Of a batch, with its copies."""
+        return _BATCH_BYTES
+
+    def marks(self) -> Mapping[str, str]:
+        """By the name of each table that the rows come from."""
+        with self.database.session() as session:
+            return session.marks(self.rows)
+
+    def check(self, columns: Columns) -> None:
+        """Look at the columns. Raises as `batches`."""
+        with self.database.session() as session:
+            self._places(session, columns)
+
+    def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
+        """Its rows; `progress` counts rows.
+
+        Raises DataError if a column is missing or of a type that cannot be read, or the rows cannot be read to their
+        end.
+        """
+        self._last_read.clear()
+        hashes, n_rows = RowHashes(), 0
+        with self.database.session() as session:
+            chosen = self._places(session, columns)
+            expected = session.estimate(self.rows).rows
+            for batch in session.batches(self.rows, _distinct(chosen)):
+                yield partial(self._parsed, hashes, batch, chosen, n_rows + 1)
+                n_rows += len(batch)
+                progress("read", n_rows, max(expected, n_rows + 1))
+        progress("read", n_rows, n_rows)
+        hashes.n_read = n_rows
+        if columns == self.columns:
+            self._last_read.append(hashes)
+
+    def _estimate(self) -> Estimate:
+        with self.database.session() as session:
+            return session.estimate(self.rows)
+
+    def _parsed(
+        self, hashes: RowHashes, batch: pa.RecordBatch, chosen: Mapping[str, pa.Field], first: int
+    ) -> RawBatch:
+        places = {key: batch.schema.get_field_index(column.name) for key, column in chosen.items()}
+        rows = with_coded_ids(RawBatch.numbered(self.description, batch, places, first=first))
+        hashes.add(rows.rows)
+        return rows
+
+    def _places(self, session: Session, columns: Columns) -> dict[str, pa.Field]:
+        """The column of each key, as the database describes it."""
+        schema = session.columns(self.rows)
+        places = columns.places(self.description, schema.names)
+        check_types(self.description, schema, places)
+        return {key: schema.field(place) for key, place in places.items()}
+
+
+def _distinct(chosen: Mapping[str, pa.Field]) -> list[pa.Field]:
+    return list({column.name: column for column in chosen.values()}.values())
