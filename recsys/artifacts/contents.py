@@ -12,6 +12,7 @@ from recsys.content.space import ContentSpace
 from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
+from recsys.data.loading import load_array
 from recsys.data.matrix import Csr, check_canonical, load_csr, save_csr
 from recsys.errors import ArtifactError, DataError
 from recsys.models.factors.model import FactorModel
@@ -158,16 +159,8 @@ def load_contents(folder: Path, verified: Mapping[str, bytes | memoryview]) -> C
         seen=load_csr(folder / _SEEN, history.shape) if seen_apart else None,
         folded_in=FoldedUsers.load(folder / _FOLDED_IN, len(ids)) if (folder / _FOLDED_IN).exists() else None,
         content=ContentSpace.load(folder / _CONTENT) if (folder / _CONTENT).exists() else None,
-        map=_load_array(folder / MAP) if (folder / MAP).exists() else None,
-        popularity=_load_array(folder / _POPULARITY),
+        map=load_array(folder / MAP) if (folder / MAP).exists() else None,
+        popularity=load_array(folder / _POPULARITY),
         index=load_index(folder, _INDEX, shape, verified=verified),
         similar=load_index(folder, _SIMILAR, shape, verified=verified),
     )
-
-
-def _load_array(path: Path) -> Floats:
-    try:
-        array: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError) as error:
-        raise ArtifactError(f"{path}: expected an array: {error}") from error
-    return array

@@ -12,8 +12,9 @@ from recsys.content.texts import text_columns
 from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
+from recsys.data.loading import damage_named, load_array
 from recsys.data.matrix import InteractionMatrix
-from recsys.errors import ArtifactError, DataError
+from recsys.errors import DataError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import normalised
 
@@ -62,11 +63,8 @@ class HistoryVectors:
     @staticmethod
     def load(folder: Path) -> "HistoryVectors":
         """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
-        try:
-            vectors = np.load(folder / _VECTORS, mmap_mode="r", allow_pickle=False)
-            return HistoryVectors(IdMap.load(folder / _IDS), vectors)
-        except (OSError, ValueError, DataError) as error:
-            raise ArtifactError(f"{folder}: expected {_IDS} and {_VECTORS}: {error}") from error
+        with damage_named(folder, f"{_IDS} and {_VECTORS}"):
+            return HistoryVectors(IdMap.load(folder / _IDS), load_array(folder / _VECTORS))
 
 
 def histories_of(histories: InteractionMatrix | None, source_name: str) -> InteractionMatrix:

@@ -24,7 +24,8 @@ from recsys.content.texts import texts_of
 from recsys.content.words import words_in
 from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.items import Items
-from recsys.errors import ArtifactError, DataError
+from recsys.data.loading import damage_named, load_array, load_json
+from recsys.errors import DataError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import normalised
 
@@ -146,14 +147,12 @@ class PooledWords:
     @staticmethod
     def load(folder: Path) -> "PooledWords":
         """Read what `save` wrote. Raises ArtifactError if it is missing or damaged."""
-        try:
-            state = json.loads((folder / _STATE).read_bytes())
-            vectors, weights, common = (np.load(folder / name, allow_pickle=False) for name in _ARRAYS)
+        state = load_json(folder / _STATE)
+        with damage_named(folder, f"{', '.join(_ARRAYS)} and {_STATE}"):
+            vectors, weights, common = (np.asarray(load_array(folder / name)) for name in _ARRAYS)
             subwords = Subwords.load(folder) if state["subwords"] else None
             columns, words = tuple(state["columns"]), tuple(state["words"])
             return PooledWords(columns, words, vectors, weights, common, subwords, str(state["stage"]))
-        except (OSError, ValueError, KeyError, TypeError, DataError) as error:
-            raise ArtifactError(f"{folder}: expected {', '.join(_ARRAYS)} and {_STATE}: {error}") from error
 
 
 def fit_pooling(

@@ -8,14 +8,14 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from recsys.content.encoder import Encoder
 from recsys.content.registry import ENCODERS
 from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
-from recsys.errors import ArtifactError, DataError, MissingPackageError
+from recsys.data.loading import damage_named, load_array, load_json
+from recsys.errors import DataError, MissingPackageError
 from recsys.retrieval.exact import normalised
 
 logger = logging.getLogger(__name__)
@@ -121,11 +121,9 @@ class ContentSpace:
     @staticmethod
     def load(folder: Path) -> "ContentSpace":
         """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
-        try:
-            told = json.loads((folder / _SPACE).read_bytes())
+        told = load_json(folder / _SPACE)
+        with damage_named(folder, "the sources of a content space"):
             return ContentSpace(tuple(_load_source(folder, each) for each in told))
-        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException, DataError) as error:
-            raise ArtifactError(f"{folder}: expected the sources of a content space: {error}") from error
 
 
 def stacked(vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
@@ -143,7 +141,7 @@ def _load_source(space: Path, told: dict[str, object]) -> ContentSource:
     if Path(name).name != name:
         raise ValueError(f"{name!r} is not the name of a folder")
     folder, load = space / name, ENCODERS[encoder].load
-    vectors: Floats = np.load(folder / _VECTORS, mmap_mode="r", allow_pickle=False)
+    vectors: Floats = load_array(folder / _VECTORS)
     return ContentSource(
         name=name,
         encoder=encoder,

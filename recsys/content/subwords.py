@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recsys.content.pooling import summed
 from recsys.data.arrays import Floats, Indices, read_only, save_array
+from recsys.data.loading import load_array, load_json
 from recsys.errors import DataError
 
 _STATE, _BUCKETS, _VECTORS = "subwords.json", "ngram_buckets.npy", "ngram_vectors.npy"
@@ -76,9 +77,9 @@ class Subwords:
 
     @staticmethod
     def load(folder: Path) -> "Subwords":
-        """Read what `save` wrote. Raises OSError, ValueError, KeyError or DataError if it is missing or damaged."""
-        state = json.loads((folder / _STATE).read_bytes())
-        buckets, vectors = (np.load(folder / name, allow_pickle=False) for name in (_BUCKETS, _VECTORS))
+        """Read what `save` wrote. Raises ArtifactError, ValueError, KeyError or DataError if it is damaged."""
+        state = load_json(folder / _STATE)
+        buckets, vectors = (np.asarray(load_array(folder / name)) for name in (_BUCKETS, _VECTORS))
         return Subwords(int(state["shortest"]), int(state["longest"]), int(state["n_buckets"]), buckets, vectors)
 
 

@@ -7,6 +7,9 @@ from typing import Any, overload
 import numpy as np
 import pyarrow as pa
 
+from recsys.data.loading import damage_named
+from recsys.plain_files import map_plain
+
 # Arrow leaves out the buffers of an empty column.
 _NO_OFFSETS, _NO_DATA = np.zeros(1, np.int32), memoryview(b"")
 
@@ -23,8 +26,22 @@ def one_array(chunked: pa.ChunkedArray) -> pa.Array:
 
 
 def map_arrow(path: Path) -> pa.Table:
-    """The table of an Arrow IPC file; its columns are mapped, not copied. Raises ArrowException or OSError."""
-    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    """The table of an Arrow IPC file; its columns are mapped, not copied, and valid in full.
+
+    Every offset lies within the data, every text is UTF-8: what is read later cannot lie outside the file.
+    Raises ArtifactError if it is missing or damaged.
+    """
+    with damage_named(path, "an Arrow file"):
+        return parse_arrow(map_plain(path))
+
+
+def parse_arrow(data: bytes | memoryview) -> pa.Table:
+    """The table of an Arrow IPC file in memory, valid in full. Raises ArrowException, or anything else if damaged."""
+    table = pa.ipc.open_file(pa.BufferReader(data)).read_all()
+    table.validate(full=True)
+    if table.get_total_buffer_size() > len(data):  # compressed, or several columns over the same bytes
+        raise ValueError(f"{table.get_total_buffer_size():,} bytes in a file of {len(data):,}")
+    return table
 
 
 class TextColumn(Sequence[Any]):

@@ -13,8 +13,9 @@ from pydantic import Field
 
 from recsys.config import Section
 from recsys.data.arrays import Floats, read_only, save_array
+from recsys.data.loading import damage_named, load_array, load_json
 from recsys.data.matrix import Csr, check_canonical, entries_per_column, scale_entries
-from recsys.errors import ArtifactError, DataError
+from recsys.errors import DataError
 
 
 class ConfidenceConfig(Section):
@@ -100,12 +101,9 @@ class ConfidenceWeighting:
     @staticmethod
     def load(folder: Path) -> "ConfidenceWeighting":
         """Read what `save` wrote. Raises ArtifactError if it is missing or damaged."""
-        try:
-            settings = json.loads((folder / _SETTINGS_FILE).read_text(encoding="utf-8"))
-            degree = np.load(folder / _DEGREE_FILE, mmap_mode="r", allow_pickle=False)
+        settings, degree = load_json(folder / _SETTINGS_FILE), load_array(folder / _DEGREE_FILE)
+        with damage_named(folder, f"{_SETTINGS_FILE} and {_DEGREE_FILE}"):
             return ConfidenceWeighting(ConfidenceSettings(**settings), degree)
-        except (OSError, ValueError, TypeError, DataError) as error:
-            raise ArtifactError(f"{folder}: expected {_SETTINGS_FILE} and {_DEGREE_FILE}: {error}") from error
 
 
 def fit_confidence(csr: Csr, config: ConfidenceConfig) -> ConfidenceWeighting:

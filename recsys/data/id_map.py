@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Indices
 from recsys.data.arrow_file import TextColumn, map_arrow, one_array, write_arrow
+from recsys.data.loading import damage_named
 from recsys.errors import ArtifactError, DataError
 
 # For fewer ids, binary search in the mapped bytes is faster than building a hash table of the whole map.
@@ -137,10 +138,8 @@ class IdMap:
     @staticmethod
     def load(path: Path) -> "IdMap":
         """Map a file written by `save` into memory. Raises ArtifactError if it is not one."""
-        try:
+        with damage_named(path, "an Arrow file with a column 'id'"):
             column = map_arrow(path).column("id")
-        except (pa.ArrowException, OSError, KeyError) as error:
-            raise ArtifactError(f"{path}: expected an Arrow file with a column 'id': {error}") from error
         if column.type != pa.string() or column.null_count:
             raise ArtifactError(f"{path}: column 'id' is {column.type}, expected strings without nulls")
         return IdMap(one_array(column))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats, Indices, Seconds, read_only
 from recsys.data.arrow_file import map_arrow, write_arrow
 from recsys.data.id_map import IdMap
-from recsys.errors import ArtifactError, DataError
+from recsys.data.loading import damage_named
+from recsys.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ class Interactions:
     def load(folder: Path) -> "Interactions":
         """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
         path = folder / "events.arrow"
-        try:
+        with damage_named(path, "an Arrow file of interactions"):
             table = map_arrow(path)
             names = (table.schema.metadata or {}).get(b"event_names", b"[]")
             return Interactions(
@@ -89,8 +90,6 @@ class Interactions:
                 event_names=tuple(json.loads(names)),
                 **{name: table.column(name).to_numpy() for name in table.column_names},
             )
-        except (pa.ArrowException, OSError, ValueError, TypeError, DataError) as error:
-            raise ArtifactError(f"{path}: expected an Arrow file of interactions: {error}") from error
 
 
 _DTYPES = {

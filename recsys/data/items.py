@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from recsys.data.arrow_file import TextColumn, map_arrow, one_array, write_arrow
 from recsys.data.attributes import AttributeFacts, Kind, as_plain, facts_in, kind_of
 from recsys.data.id_map import IdMap
-from recsys.errors import ArtifactError, DataError
+from recsys.data.loading import damage_named
+from recsys.errors import DataError
 
 TITLE = "title"
 """The column of `Items.table` that holds titles, if there are any."""
@@ -84,7 +85,5 @@ class Items:
     @staticmethod
     def load(path: Path, ids: IdMap) -> "Items":
         """Map what `save` wrote for the items of `ids`. Raises ArtifactError if it is missing or damaged."""
-        try:
+        with damage_named(path, f"an Arrow file of {len(ids)} items"):
             return Items(ids, map_arrow(path))
-        except (pa.ArrowException, OSError, DataError) as error:
-            raise ArtifactError(f"{path}: expected an Arrow file of {len(ids)} items: {error}") from error

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices, save_array
 from recsys.data.id_map import IdMap
-from recsys.errors import ArtifactError, DataError
+from recsys.data.loading import damage_named, load_array
+from recsys.errors import DataError
 
 Csr = sp.csr_matrix
 """scipy's CSR; here always float32 with int32 indices, rows sorted by column, no duplicates."""
@@ -156,21 +155,16 @@ def save_csr(csr: Csr, prefix: Path) -> None:
 
 def load_csr(prefix: Path, shape: tuple[int, int]) -> Csr:
     """Map what `save_csr` wrote, as a matrix of `shape`. Raises ArtifactError if it is not one."""
-    try:
-        parts = {part: _mapped(prefix.with_name(f"{prefix.name}.{part}.npy")) for part in _PARTS}
+    names = {part: prefix.with_name(f"{prefix.name}.{part}.npy") for part in _PARTS}
+    # Their pages are private, so `implicit_input.writeable` can unlock them.
+    parts = {part: load_array(path, private=True) for part, path in names.items()}
+    with damage_named(f"{prefix}.*.npy", f"the arrays of a {shape} CSR matrix"):
+        if any(array.ndim != 1 for array in parts.values()) or parts["indptr"].dtype.kind != "i":
+            raise DataError(f"matrix: {', '.join(f'{name} {it.dtype} {it.shape}' for name, it in parts.items())}")
         csr = sp.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=shape, copy=False)
         check_canonical(csr)
         return csr
-    except (ValueError, OSError, DataError) as error:
-        raise ArtifactError(f"{prefix}.*.npy: expected the arrays of a {shape} CSR matrix: {error}") from error
 
 
 _ROWS_AT_ONCE, _ENTRIES_AT_ONCE = 4096, 2**20
 _PARTS = ("indptr", "indices", "data")
-
-
-def _mapped(path: Path) -> NDArray[Any]:
-    """The array in a file, read-only. Its pages are private, so `implicit_input.writeable` can unlock it."""
-    array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
-    array.flags.writeable = False
-    return array

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.data.arrays import Floats, Indices
-from recsys.data.arrow_file import write_arrow
+from recsys.data.arrow_file import parse_arrow, write_arrow
 from recsys.data.id_map import IdMap
-from recsys.errors import ArtifactError
+from recsys.data.loading import damage_named
 from recsys.evaluation.definitions import split_name
 from recsys.evaluation.metrics import ACCURACY
 from recsys.evaluation.results import Cohort, Evaluation
@@ -66,8 +66,8 @@ class Record:
     @staticmethod
     def from_bytes(content: bytes) -> "Record":
         """Parse what `save` wrote. Raises ArtifactError if `content` is not a record."""
-        try:
-            table = pa.ipc.open_file(pa.py_buffer(content)).read_all().combine_chunks()
+        with damage_named("evaluation record", "an Arrow file of users and metrics"):
+            table = parse_arrow(content).combine_chunks()
             lists = table.column(_LIST).combine_chunks()
             places = lists.flatten()
             metrics = [name for name in table.column_names if name not in {_USER, _LIST}]
@@ -78,8 +78,6 @@ class Record:
                 lists=pc.fill_null(places.indices, PAD).to_numpy().reshape(table.num_rows, lists.type.list_size),
                 n_items=int(json.loads(table.schema.metadata[_META.encode()])["n_items"]),
             )
-        except (pa.ArrowException, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"evaluation record: expected an Arrow file of users and metrics: {error}") from error
 
 
 def _accuracy(evaluation: Evaluation) -> list[str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from recsys.data.arrays import Indices, read_only, save_array
 from recsys.data.arrow_file import map_arrow, write_arrow
 from recsys.data.id_map import IdMap
+from recsys.data.loading import damage_named
 from recsys.data.matrix import Csr, load_csr, save_csr
 from recsys.data.splits.split import Split
 from recsys.errors import ArtifactError
@@ -68,7 +69,7 @@ class Evaluation:
     @staticmethod
     def load(path: Path) -> "Evaluation":
         """Read what `save` wrote. Raises ArtifactError if the file is missing or damaged."""
-        try:
+        with damage_named(path, "an Arrow file of an evaluation"):
             table = map_arrow(path)
             rest = json.loads(table.schema.metadata[b"evaluation"])
             lists = table.column(_LISTS).combine_chunks()
@@ -78,8 +79,6 @@ class Evaluation:
             return Evaluation(
                 per_user=per_user, by_band=by_band, **rest, lists=lists.flatten().to_numpy().reshape(shape)
             )
-        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"{path}: expected an Arrow file of an evaluation: {error}") from error
 
 
 def _split_columns(columns: Mapping[str, Values]) -> tuple[dict[str, Values], dict[str, dict[str, Values]]]:

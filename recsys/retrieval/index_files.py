@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recsys.data.arrays import save_array
-from recsys.errors import ArtifactError, ModelError
+from recsys.data.loading import damage_named, load_array
+from recsys.errors import ArtifactError
+from recsys.plain_files import read_plain
 from recsys.retrieval.approximate_index import ApproximateIndex, SearchParameters
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import FlatIndex
 from recsys.retrieval.search import VectorIndex
+
+_MOST = 2**20
+"""Far above any number of probes or candidates that is tried."""
+
+_STRUCTURE_BYTES = 2**40
 
 _VECTORS, _STRUCTURE, _PARAMETERS = ".npy", ".structure", ".parameters.json"
 
@@ -22,8 +28,8 @@ class _Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     kind: str
-    probes: int = Field(ge=1)
-    candidates: int = Field(ge=1)
+    probes: int = Field(ge=1, le=_MOST)
+    candidates: int = Field(ge=1, le=_MOST)
 
 
 def parsed_files(name: str) -> frozenset[str]:
@@ -57,19 +63,19 @@ def load_index(
         return exact
     parameters = _load_parameters(folder / (name + _PARAMETERS), verified.get(name + _PARAMETERS))
     family = FAMILIES[parameters.kind]
-    try:
+    with damage_named(folder / (name + _STRUCTURE), f"a structure of {parameters.kind}"):
         structure = family.load(memoryview(verified[name + _STRUCTURE]), shape)
-    except (ValueError, RuntimeError) as error:
-        raise ArtifactError(
-            f"{folder / (name + _STRUCTURE)}: not a structure of {parameters.kind}: {error}"
-        ) from error
     searched = SearchParameters(parameters.probes, parameters.candidates)
     return ApproximateIndex(family, structure, exact, parameters=searched)
 
 
 def read_index(folder: Path, name: str, shape: tuple[int, int]) -> VectorIndex:
     """`load_index` of files that this very job wrote, unverified. Raises ArtifactError as it does."""
-    found = {path.name: path.read_bytes() for path in folder.iterdir() if path.name in parsed_files(name)}
+    found = {
+        path.name: read_plain(path, most=_STRUCTURE_BYTES)
+        for path in folder.iterdir()
+        if path.name in parsed_files(name)
+    }
     return load_index(folder, name, shape, verified=found)
 
 
@@ -87,10 +93,8 @@ def _load_parameters(path: Path, data: bytes | memoryview | None) -> _Parameters
 
 
 def _load_vectors(path: Path, shape: tuple[int, int]) -> FlatIndex:
-    try:
-        index = FlatIndex(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, EOFError, ValueError, ModelError) as error:
-        raise ArtifactError(f"{path}: expected item vectors: {error}") from error
+    with damage_named(path, "item vectors"):
+        index = FlatIndex(load_array(path))
     if index.vectors.shape != shape:
         raise ArtifactError(f"{path}: vectors of shape {index.vectors.shape}, expected {shape}")
     return index

@@ -24,8 +24,9 @@ from recsys.content.encoder import Encoded, EncoderKind, Problems
 from recsys.data.arrays import Doubles, Floats
 from recsys.data.arrow_file import map_arrow, write_arrow
 from recsys.data.items import Items
+from recsys.data.loading import damage_named, load_json
 from recsys.data.matrix import InteractionMatrix
-from recsys.errors import ArtifactError, ConfigError
+from recsys.errors import ConfigError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import normalised
 
@@ -105,16 +106,14 @@ class AttributesEncoder:
     @staticmethod
     def load(folder: Path) -> "AttributesEncoder":
         """Read what `save` wrote. Raises ArtifactError if it is missing or damaged."""
-        try:
-            state = json.loads((folder / _STATE).read_bytes())
+        state = load_json(folder / _STATE)
+        with damage_named(folder, f"{_STATE} and {_COUNTS}"):
             counts = map_arrow(folder / _COUNTS)
             if counts.schema != _SCHEMA:
                 raise ValueError(f"{_COUNTS} has {counts.schema.to_string()!r}")
             edges = {name: np.array(values, np.float64) for name, values in state.pop("edges").items()}
             columns = tuple(state.pop("columns"))
             return AttributesEncoder(columns=columns, counts=counts, edges=edges, **state)
-        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise ArtifactError(f"{folder}: expected {_STATE} and {_COUNTS}: {error}") from error
 
 
 _SCHEMA = pa.schema([("value", pa.string()), ("items", pa.int64())])

@@ -19,8 +19,10 @@ from recsys.content.pooling import summed, text_problems
 from recsys.content.texts import text_columns, texts_of
 from recsys.data.arrays import read_only, save_array
 from recsys.data.items import Items
+from recsys.data.loading import damage_named, load_array, load_json
 from recsys.data.matrix import InteractionMatrix
-from recsys.errors import ArtifactError, ConfigError, DataError, MissingPackageError
+from recsys.errors import ConfigError, DataError, MissingPackageError
+from recsys.plain_files import read_plain
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import normalised
 
@@ -98,13 +100,10 @@ class StaticEncoder:
         """
         if reason := unavailable("tokenizers"):
             raise MissingPackageError(f"{folder}: its encoder 'static' {reason}")
-        try:
-            state = json.loads((folder / _STATE).read_bytes())
-            tokens = np.load(folder / _TOKENS, mmap_mode="r", allow_pickle=False)
-            text = (folder / _TOKENIZER).read_text(encoding="utf-8")
+        state, tokens = load_json(folder / _STATE), load_array(folder / _TOKENS)
+        with damage_named(folder, f"{_STATE}, {_TOKENS} and {_TOKENIZER}"):
+            text = read_plain(folder / _TOKENIZER).decode()
             return StaticEncoder(tuple(state["columns"]), tokens, text, int(state["max_tokens"]))
-        except (OSError, ValueError, KeyError, TypeError, DataError) as error:
-            raise ArtifactError(f"{folder}: expected {_STATE}, {_TOKENS} and {_TOKENIZER}: {error}") from error
 
     @cached_property
     def _tokenizer(self) -> Any:

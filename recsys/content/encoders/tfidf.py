@@ -21,8 +21,9 @@ from recsys.content.plain_text import plain_text
 from recsys.content.texts import text_columns, texts_of
 from recsys.data.arrays import Floats, read_only, save_array
 from recsys.data.items import Items
+from recsys.data.loading import damage_named, load_array, load_json
 from recsys.data.matrix import InteractionMatrix
-from recsys.errors import ArtifactError, DataError
+from recsys.errors import DataError
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import normalised
 
@@ -117,16 +118,13 @@ class TfidfEncoder:
     @staticmethod
     def load(folder: Path) -> "TfidfEncoder":
         """Read what `save` wrote. Raises ArtifactError if it is missing or damaged."""
-        try:
-            state = json.loads((folder / _STATE).read_bytes())
+        state = load_json(folder / _STATE)
+        with damage_named(folder, f"{_STATE}, idf.npy and components.npy"):
             columns, vocabulary = (tuple(state.pop(name)) for name in ("columns", "vocabulary"))
-            idf = np.load(folder / "idf.npy", allow_pickle=False)
-            components = np.load(folder / "components.npy", mmap_mode="r", allow_pickle=False)
+            idf, components = (np.asarray(load_array(folder / f"{name}.npy")) for name in ("idf", "components"))
             if idf.shape != (len(vocabulary),) or components.ndim != 2 or components.shape[1] != len(vocabulary):
                 raise ValueError(f"{len(vocabulary)} terms, idf {idf.shape}, components {components.shape}")
             return TfidfEncoder(columns, vocabulary, idf, read_only(components), **state)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{folder}: expected {_STATE}, idf.npy and components.npy: {error}") from error
 
 
 def fit_tfidf(

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from recsys.data.arrays import Floats, read_only, save_array
+from recsys.data.loading import damage_named, load_array
 from recsys.data.matrix import Csr
-from recsys.errors import ArtifactError, ModelError
+from recsys.errors import ModelError
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +62,9 @@ class Embeddings:
     @staticmethod
     def load(folder: Path) -> "Embeddings":
         """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
-        try:
-            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+        arrays = {name: load_array(folder / f"{name}.npy") for name in _ARRAYS}
+        with damage_named(folder, "users.npy, items.npy and item_scale.npy"):
             return Embeddings(**arrays)
-        except (ValueError, OSError, ModelError) as error:
-            raise ArtifactError(f"{folder}: expected users.npy, items.npy and item_scale.npy: {error}") from error
 
 
 _ARRAYS = ("users", "items", "item_scale")

@@ -9,8 +9,9 @@ import numpy as np
 
 from recsys.data.arrays import Doubles, Floats, Indices, read_only, save_array
 from recsys.data.emphasis import emphasised
+from recsys.data.loading import damage_named, load_array
 from recsys.data.matrix import Csr
-from recsys.errors import ArtifactError, ModelError
+from recsys.errors import ModelError
 from recsys.models.factors.embeddings import Embeddings, degrees_of_items, popularity_scale
 from recsys.models.factors.model_file import NAME, neighbours_setting, read_model_file, strength_in, write_model_file
 from recsys.models.neighbours.weights import NeighbourWeights, with_neighbours_part
@@ -112,17 +113,13 @@ class LinearFactorModel:
     def load(folder: Path) -> "LinearFactorModel":
         """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
         settings, embeddings = read_model_file(folder), Embeddings.load(folder)
-        try:
-            sources, degree = (
-                np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (_SOURCES, _DEGREE)
-            )
+        with damage_named(folder, f"{_SOURCES}, {_DEGREE} and {NAME}"):
+            sources, degree = (load_array(folder / name) for name in (_SOURCES, _DEGREE))
             losses = tuple(map(float, settings["losses"]))
             neighbours = NeighbourWeights.load(folder, len(embeddings.items), strength_in(settings, folder))
             return LinearFactorModel(
                 settings["algorithm"], embeddings, degree, sources, str(settings["transform"]), losses, neighbours
             )
-        except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
-            raise ArtifactError(f"{folder}: expected {_SOURCES}, {_DEGREE} and {NAME}: {error}") from error
 
     def _weights(self, history: Csr, emphasis: Floats | None) -> Csr:
         """The entries of `history` with the weights w_ui."""

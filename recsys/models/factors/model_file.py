@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recsys.data.loading import load_json
 from recsys.errors import ArtifactError
 from recsys.models.neighbours.weights import NeighbourWeights
 
@@ -20,12 +21,9 @@ def write_model_file(folder: Path, algorithm: str, **settings: Any) -> None:
 def read_model_file(folder: Path) -> dict[str, Any]:
     """What `write_model_file` wrote, `algorithm` among it. Raises ArtifactError if it is missing or damaged."""
     path = folder / NAME
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: expected the settings of a model: {error}") from error
+    settings = load_json(path)
     if not isinstance(settings, dict) or not isinstance(settings.get("algorithm"), str):
-        raise ArtifactError(f"{path}: expected an object with the name of the algorithm, got {settings!r}")
+        raise ArtifactError(f"{path}: expected an object with the name of the algorithm, got {str(settings)[:200]!r}")
     return settings
 
 

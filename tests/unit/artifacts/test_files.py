@@ -44,7 +44,7 @@ def test_links_and_pipes_are_refused(folder: Path) -> None:
 def test_a_link_is_never_read(folder: Path) -> None:
     (folder / "link").symlink_to(folder / "a")
     with pytest.raises(OSError):
-        files.read_file(folder / "link")
+        read_plain(folder / "link")
     with pytest.raises(OSError):
         files.digest_file(folder / "link")
 
