@@ -1,7 +1,6 @@
 """Durable writes, content hashes, and folders that hold plain files only."""
 
 import hashlib
-import mmap
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from pathlib import Path, PurePath
 
 from recsys.errors import ArtifactError
 from recsys.map_ordered import map_ordered
+from recsys.plain_files import map_plain, open_plain
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,10 @@ class FileDigest:
 
 
 def digest_file(path: Path) -> FileDigest:
-    """Read a file once, in blocks. Raises OSError, also if `path` is a symbolic link."""
-    with open(path, "rb", opener=_without_following) as file:
+    """Read a file once, in blocks. Raises OSError, also if `path` is a link or no plain file."""
+    with open_plain(path) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return FileDigest(sha256, file.tell())
-
-
-def read_file(path: Path) -> bytes:
-    """A whole file's bytes. Raises OSError, also if `path` is a symbolic link."""
-    with open(path, "rb", opener=_without_following) as file:
-        return file.read()
-
-
-def _without_following(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def list_files(folder: Path) -> list[str]:
@@ -90,17 +80,9 @@ def verify_files(
 
 
 def _verified(path: Path, expected: FileDigest) -> memoryview:
-    content = map_file(path)
+    content = map_plain(path)
     check_digest(path, FileDigest.of(content), expected)
     return content
-
-
-def map_file(path: Path) -> memoryview:
-    """A file's bytes, mapped, not read. Raises OSError, also if `path` is a symbolic link."""
-    with open(path, "rb", opener=_without_following) as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            return memoryview(b"")
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def check_size(path: Path, expected: int) -> None:
@@ -120,8 +102,9 @@ def check_digest(path: Path, found: FileDigest, expected: FileDigest) -> None:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Write a new or emptied file and wait until its bytes are on the disk."""
-    with path.open("wb") as file:
+    """Write a new file and wait until its bytes are on the disk. What has its name goes first, whatever it is."""
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recsys.artifacts.files import replace_durably, sync
 from recsys.artifacts.manifest import VersionName
 from recsys.errors import ArtifactError
+from recsys.plain_files import read_plain
 
 
 class Hold(BaseModel):
@@ -30,7 +31,7 @@ class Hold(BaseModel):
 def read_hold(path: Path) -> Hold | None:
     """The hold in the file `path`, None if there is no file. Raises ArtifactError if it is damaged."""
     try:
-        return Hold.model_validate_json(path.read_bytes())
+        return Hold.model_validate_json(read_plain(path))
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
@@ -56,7 +57,7 @@ def replaced_hold(path: Path, hold: Hold | None) -> Iterator[None]:
     if hold is None:
         yield
         return
-    before = path.read_bytes() if path.exists() else None
+    before = read_plain(path) if path.exists() else None
     write_hold(path, hold)
     try:
         yield

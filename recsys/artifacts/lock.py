@@ -1,8 +1,10 @@
 """One writer at a time, across processes."""
 
+import errno
 import fcntl
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -44,9 +46,18 @@ def _holder() -> str:
 
 def _opened(path: Path) -> FileIO:
     try:
-        return path.open("a+b", buffering=0)
+        return open(path, "a+b", buffering=0, opener=_plain)
     except OSError as error:
         raise ArtifactError(f"{path}: the lock file cannot be opened: {error.strerror}") from error
+
+
+def _plain(path: str, flags: int) -> int:
+    """Opened without waiting; raises OSError if it is a link or no plain file."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "is not a plain file", path)
 
 
 def _acquired(descriptor: int, deadline: float) -> bool:

@@ -12,11 +12,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from recsys.artifacts.files import FileDigest, read_file, write_durably
+from recsys.artifacts.files import FileDigest, write_durably
 from recsys.content.cold_start.settings import ColdStartSettings
 from recsys.data.profile import LogProfile
 from recsys.errors import ArtifactError
 from recsys.evaluation.provenance import Continuity, LocalPart
+from recsys.plain_files import read_plain
 
 SCHEMA_VERSION = 1
 """The schema version that this release writes."""
@@ -180,7 +181,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        content, checksum = read_file(path), read_file(folder / CHECKSUM)
+        content, checksum = read_plain(path), read_plain(folder / CHECKSUM)
     except OSError as error:
         raise ArtifactError(f"{error.filename}: cannot be read: {error.strerror}") from error
     if checksum != _checksum_line(content):

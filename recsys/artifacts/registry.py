@@ -15,6 +15,7 @@ from recsys.artifacts.hold import Hold, read_hold, remove_hold, replaced_hold, w
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
 from recsys.errors import ArtifactError, SupersededError
+from recsys.plain_files import read_plain
 
 CURRENT, HISTORY, HOLD, EXPERIMENT = "CURRENT", "HISTORY", "HOLD", "EXPERIMENT"
 
@@ -22,6 +23,7 @@ ANY_PARENT = "*"
 """Publish whatever serves now."""
 
 _LOCK = ".pointer.lock"
+_POINTER_BYTES = 4096
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class Registry:
         """The version that serves, None before the first publish. Raises ArtifactError if CURRENT is damaged."""
         path = self.store / CURRENT
         try:
-            line = path.read_text(encoding="ascii")
+            line = read_plain(path, most=_POINTER_BYTES).decode("ascii")
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
@@ -222,7 +224,7 @@ class Registry:
     def _history_bytes(self) -> bytes:
         path = self.store / HISTORY
         try:
-            return path.read_bytes()
+            return read_plain(path)
         except FileNotFoundError:
             return b""
         except OSError as error:

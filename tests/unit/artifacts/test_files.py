@@ -10,6 +10,7 @@ import pytest
 from recsys.artifacts import files
 from recsys.artifacts.files import FileDigest
 from recsys.errors import ArtifactError
+from recsys.plain_files import read_plain
 
 CONTENT = b"ten bytes!"
 
