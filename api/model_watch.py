@@ -10,6 +10,7 @@ from time import monotonic
 from api.metrics import Metrics
 from api.served_engine import OfferCheck, ServedEngine
 from recsys.artifacts.registry import Registry
+from recsys.engine.rehearsal import check_serves
 
 RETRY_SECONDS = 60.0
 """Time after which a version that failed to load is tried again; the disk may have been at fault."""
@@ -42,7 +43,7 @@ class ModelWatch:
         self.is_empty = False
         """Whether nothing has been published to the store."""
         self._of_store = f"store {name}: " if name else ""
-        self._registry = Registry(store)
+        self._registry = Registry(store, check=check_serves)
         self._metrics = metrics or Metrics()
         self._offer_check = offer_check
         self._before_serving = before_serving

@@ -19,6 +19,7 @@ from recsys.engine.comparison import By
 from recsys.engine.filters import filter_parser
 from recsys.engine.item_map import MapPage
 from recsys.engine.new_items import n_new
+from recsys.engine.rehearsal import rehearse
 from recsys.online.recommendation_id import ListKind, new_id
 
 AnyAnswer: TypeAlias = Answer | CandidateAnswer | UserAnswer
@@ -103,17 +104,14 @@ class ServedEngine:
     def warm_up(self) -> None:
         """Ask something, uncounted, so that the first requests find memory warm and the cost of a list known.
 
-        The parser of filters, which all versions of a process share, is built too.
+        The parser of filters, which all versions of a process share, is built too. Raises ArtifactError if the
+        version cannot answer.
         """
         filter_parser()
+        rehearse(self._engine)
         if len(self._engine.user_ids):
             question = Question(user_id=self._engine.user_ids.id_at(0))
-            self._engine.ask(question)
             self._batcher.measure(question, self._engine.ask_many)
-        if len(self._engine.item_ids):
-            self._engine.similar(self._engine.item_ids.id_at(0))
-        if self._engine.can_search:
-            self._engine.search("warm up")
 
     async def ask(self, question: Question) -> Answer:
         """See `Engine.ask`: a light question in one search with others, a heavy one in a thread."""

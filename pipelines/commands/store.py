@@ -208,8 +208,9 @@ def registry_of(store: Path) -> "Registry":
     if not store.is_dir():
         raise ConfigError(f"--store {store}: no such folder; expected the folder that publish.store names")
     from recsys.artifacts.registry import Registry
+    from recsys.engine.rehearsal import check_serves
 
-    return Registry(store)
+    return Registry(store, check=check_serves)
 
 
 def known_version(registry: "Registry", version: str | None) -> str:

@@ -39,6 +39,7 @@ from recsys.data.arrays import Floats
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.data.seen import load_seen
+from recsys.engine.rehearsal import check_serves
 from recsys.errors import ArtifactError, GateError
 from recsys.evaluation.kept_nights import Comparable, Course, find_comparable
 from recsys.evaluation.night_changes import changes_since
@@ -67,7 +68,7 @@ def publish(
     """
     workspace.require("index", config)
     config = as_measured(config, workspace)
-    registry = Registry(config.publish.store)
+    registry = Registry(config.publish.store, check=check_serves)
     parent = registry.current()  # what the gates compare with, which must serve until the pointer moves
     evidence = load_evidence(config, workspace)
     night = _night(config, workspace, registry)

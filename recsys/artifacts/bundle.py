@@ -20,9 +20,11 @@ from recsys.artifacts.files import (
     sync_tree,
     verify_files,
 )
+from recsys.artifacts.golden import Golden, ask_golden, check_golden
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.manifest import (
     CHECKSUM,
+    GOLDEN,
     MANIFEST,
     RECORD,
     Manifest,
@@ -31,7 +33,9 @@ from recsys.artifacts.manifest import (
     read_manifest,
     write_manifest,
 )
+from recsys.artifacts.soundness import check_sound
 from recsys.data.id_map import IdMap
+from recsys.data.loading import damage_named
 from recsys.errors import ArtifactError
 from recsys.evaluation.record import Record
 from recsys.storage import reason
@@ -83,6 +87,7 @@ def seal_bundle(
         make_durable_folder(versions)
         with exclusive(store / _LOCK, doing="sealing a version"), _staging(versions) as folder:
             save_contents(contents, folder)
+            ask_golden(contents).save(folder / GOLDEN)
             if record is not None:
                 record.save(folder / RECORD)
             return _commit(folder, _with_pages(new_manifest(_digests(folder), facts), pages, folder))
@@ -105,11 +110,17 @@ def load_bundle(folder: Path) -> Bundle:
     """Verify every file of a version, then load it. `folder` is named after the version.
 
     All files are verified before any is parsed: the index is parsed from the bytes that were hashed, arrays are
-    mapped from files that are read-only since they were sealed. Raises ArtifactError naming the file that is damaged,
-    missing or unknown, what was found and what was expected.
+    mapped from files that are read-only since they were sealed. What was loaded must be sound (`check_sound`), and
+    answer the golden questions as it did when it was sealed. Raises ArtifactError naming the file or the part that is
+    damaged, missing or unknown, what was found and what was expected.
     """
     manifest, verified = _verify(folder, keep=PARSED_FROM_BYTES)
-    return Bundle(manifest=manifest, **vars(load_contents(folder, verified)))
+    with damage_named(folder, "a version"):
+        contents = load_contents(folder, verified)
+        check_sound(contents, manifest)
+        if GOLDEN in manifest.files:
+            check_golden(Golden.load(folder / GOLDEN), contents)
+    return Bundle(manifest=manifest, **vars(contents))
 
 
 def read_record(folder: Path) -> tuple[Manifest, Record | None]:

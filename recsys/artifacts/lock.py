@@ -52,12 +52,12 @@ def _opened(path: Path) -> FileIO:
 
 
 def _plain(path: str, flags: int) -> int:
-    """Opened without waiting; raises OSError if it is a link or no plain file."""
+    """Opened without waiting; raises OSError if it is a link or a pipe."""
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+    if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
-    raise OSError(errno.EINVAL, "is not a plain file", path)
+    raise OSError(errno.EINVAL, "is a pipe", path)
 
 
 def _acquired(descriptor: int, deadline: float) -> bool:

@@ -37,7 +37,10 @@ REPORTS = {"json": "report.json", "md": "report.md", "html": "report.html"}
 MAP = "map.npy"
 """The map of the items. It follows from the vectors, so that a version's name does not depend on it."""
 
-_NOT_IN_THE_NAME = frozenset({RECORD, MAP, *REPORTS.values()})
+GOLDEN = "golden.json"
+"""Questions that the version answered when it was sealed. They follow from the other files, as the map does."""
+
+_NOT_IN_THE_NAME = frozenset({RECORD, MAP, GOLDEN, *REPORTS.values()})
 
 NEWEST_EVENT = "newest_event"
 """Key of a manifest's `log`: UTC seconds of the newest event, None for a log without times, missing in old ones."""
@@ -59,8 +62,8 @@ class Manifest(BaseModel):
     of the version that served before whom the log lacks, None if none served. `accepted`: names of the gates that
     were accepted on purpose.
 
-    `version` is derived from `schema_version`, `config`, `log` and `files` except RECORD, MAP and REPORTS. Its date,
-    library versions, evaluation and report do not change its name.
+    `version` is derived from `schema_version`, `config`, `log` and `files` except RECORD, MAP, GOLDEN and
+    REPORTS. Its date, library versions, evaluation and report do not change its name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,12 +37,21 @@ class Registry:
     loaded once; every later load verifies it again.
     """
 
-    def __init__(self, store: Path | str, *, lock_wait_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        store: Path | str,
+        *,
+        lock_wait_seconds: float = 10.0,
+        check: Callable[[Bundle], None] = lambda bundle: None,
+    ) -> None:
         """`store`: its folder, which publishing makes if it is missing.
 
-        `lock_wait_seconds`: how long moving the pointer waits for another process that moves it.
+        `lock_wait_seconds`: how long moving the pointer waits for another process that moves it. `check`: called with
+        a version that was loaded before the pointer moves to it; it raises ArtifactError if the version cannot serve.
+        `recsys.engine.rehearsal.check_serves` asks it what the service asks.
         """
         self.store = Path(store)
+        self._check = check
         self._lock_wait_seconds = lock_wait_seconds
 
     def path(self, version: str) -> Path:
@@ -79,7 +89,7 @@ class Registry:
         Raises SupersededError if another version has begun to serve since, ArtifactError if `version` is damaged; the
         serving version stays the same.
         """
-        load_bundle(self.path(version))
+        self._check(load_bundle(self.path(version)))
         with self.locked():
             if self.held() not in (None, version):
                 return False
@@ -194,7 +204,7 @@ class Registry:
 
     def _go_back_to(self, target: str, *, hold: Hold | None) -> None:
         """Let `target` serve, and write `hold` if it is given; if one of the two fails, neither has happened."""
-        load_bundle(self.path(target))
+        self._check(load_bundle(self.path(target)))
         with replaced_hold(self.store / HOLD, hold):
             self._point_to(target, "rollback", previous=self._served_last())
 

@@ -32,6 +32,16 @@ def read_only(array: Array) -> Array:
     return view
 
 
+LARGEST = 1e15
+"""The largest number of a vector: products of two such vectors stay finite in float32."""
+
+
+def largest(array: NDArray[np.generic]) -> float:
+    """The largest absolute number of `array`, 0 if it is empty; NaN if it holds one. Nothing is copied."""
+    low, high = float(array.min(initial=0)), float(array.max(initial=0))
+    return max(-low, high) if low == low else low
+
+
 def save_array(array: NDArray[np.generic], path: Path) -> None:
     """Write `array`, C-contiguous, as an npy file. Raises OSError unless every byte was written.
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from recsys.config import Section
 from recsys.data.arrays import Floats, read_only, save_array
-from recsys.data.loading import damage_named, load_array, load_json
+from recsys.data.loading import damage_named, load_array, load_json, number_in
 from recsys.data.matrix import Csr, check_canonical, entries_per_column, scale_entries
 from recsys.errors import DataError
 
@@ -103,6 +103,8 @@ class ConfidenceWeighting:
         """Read what `save` wrote. Raises ArtifactError if it is missing or damaged."""
         settings, degree = load_json(folder / _SETTINGS_FILE), load_array(folder / _DEGREE_FILE)
         with damage_named(folder, f"{_SETTINGS_FILE} and {_DEGREE_FILE}"):
+            for name in settings.keys() - {"kind"}:
+                number_in(settings, name)
             return ConfidenceWeighting(ConfidenceSettings(**settings), degree)
 
 

@@ -5,7 +5,7 @@ Bytes from a disk can make a parser raise anything: EOFError, TokenError, Recurs
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 from recsys.errors import ArtifactError
 from recsys.plain_files import open_plain, read_plain
+
+MOST_SETTING = 1e15
+"""The largest setting of a model that is believed."""
 
 _JSON_BYTES = 2**30
 """The most bytes of a JSON file: the words of a large vocabulary."""
@@ -65,6 +68,14 @@ def _header(file: FileIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         raise ValueError(f"version {version} of the format")
     shape, fortran_order, dtype = _HEADERS[version](file)
     return shape, fortran_order, dtype
+
+
+def number_in(settings: Mapping[str, Any], name: str, default: float | None = None) -> float:
+    """The finite number from 0 to `MOST_SETTING` that `settings` has by `name`. Raises ValueError if it has none."""
+    value = settings[name] if default is None else settings.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_SETTING:
+        raise ValueError(f"{name} is {str(value)[:40]!r}, expected a number from 0 to {MOST_SETTING:g}")
+    return float(value)
 
 
 def load_json(path: Path) -> Any:

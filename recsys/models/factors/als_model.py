@@ -11,8 +11,8 @@ import numpy as np
 from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.confidence import ConfidenceWeighting, fit_confidence
 from recsys.data.emphasis import emphasised
+from recsys.data.loading import damage_named, number_in
 from recsys.data.matrix import Csr, InteractionMatrix
-from recsys.errors import ArtifactError
 from recsys.models.algorithm import Algorithm
 from recsys.models.factors.als import AlsConfig, fit_als
 from recsys.models.factors.als_task import OnVectors
@@ -108,12 +108,10 @@ class AlsModel:
     def load(folder: Path) -> "AlsModel":
         """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
         settings = read_model_file(folder)
-        try:
-            regularization, losses = float(settings["regularization"]), tuple(map(float, settings["losses"]))
-            exponent = float(settings.get("regularization_exponent", 0.0))
-            unobserved = float(settings.get("unobserved_weight", 1.0))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{folder / NAME}: expected regularization and losses: {error}") from error
+        with damage_named(folder / NAME, "regularization and losses"):
+            regularization, losses = number_in(settings, "regularization"), tuple(map(float, settings["losses"]))
+            exponent = number_in(settings, "regularization_exponent", 0.0)
+            unobserved = number_in(settings, "unobserved_weight", 1.0)
         embeddings = Embeddings.load(folder)
         neighbours = NeighbourWeights.load(folder, len(embeddings.items), strength_in(settings, folder))
         return AlsModel(

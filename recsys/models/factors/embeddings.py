@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.data.arrays import Floats, read_only, save_array
+from recsys.data.arrays import LARGEST, Floats, largest, read_only, save_array
 from recsys.data.loading import damage_named, load_array
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
@@ -35,8 +35,8 @@ class Embeddings:
             array = getattr(self, name)
             if array.dtype != np.float32 or not array.flags.c_contiguous:
                 raise ModelError(f"embeddings.{name}: {array.dtype}, expected C-contiguous float32")
-            if not np.isfinite(array).all():
-                raise ModelError(f"embeddings.{name}: holds NaN or infinity")
+            if not largest(array) <= LARGEST:
+                raise ModelError(f"embeddings.{name}: holds NaN or infinity, or a number beyond {LARGEST:g}")
             object.__setattr__(self, name, read_only(array))
 
     @property

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from recsys.data.arrays import Doubles, Floats, Indices, read_only, save_array
+from recsys.data.arrays import LARGEST, Doubles, Floats, Indices, largest, read_only, save_array
 from recsys.data.emphasis import emphasised
 from recsys.data.loading import damage_named, load_array
 from recsys.data.matrix import Csr
@@ -49,8 +49,8 @@ class LinearFactorModel:
                 got = f"{array.dtype} {array.shape}"
                 raise ModelError(f"{self.algorithm}: {name} {got}, expected C-contiguous float32 {expected}")
             object.__setattr__(self, name, read_only(array))
-        if not np.isfinite(self.sources).all():
-            raise ModelError(f"{self.algorithm}: sources hold NaN or infinity")
+        if not largest(self.sources) <= LARGEST:
+            raise ModelError(f"{self.algorithm}: sources hold NaN or infinity, or a number beyond {LARGEST:g}")
 
     def fold_in(self, history: Csr, emphasis: Floats | None = None) -> Floats:
         """Float32 (n, d): the weighted sum for each row of `history`, canonical float32 CSR (n, n_items).

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any, TypeAlias
 
 import faiss
@@ -19,6 +20,12 @@ Native: TypeAlias = Any
 # Compiled distance loops run over this many floats at once; other dimensions fall back to slower ones.
 _MULTIPLE = 16
 _ROWS_AT_ONCE = 65_536
+
+_MOST_OF_A_VECTOR = 2**26
+"""Bytes that a table which faiss computes while it reads may have, beside 16 times the file."""
+
+_reading = Lock()
+"""The limits of reading are settings of the whole process."""
 
 
 def padded_factors(factors: int) -> int:
@@ -77,10 +84,14 @@ def to_bytes(structure: Native) -> memoryview:
 def parse(data: memoryview, shape: tuple[int, int], *, expected: type) -> Native:
     """The structure in `data`, which it keeps in use: nothing large is copied. Keep `data` as long as it.
 
+    faiss's limits keep a damaged length from taking all memory.
     Raises RuntimeError or ValueError unless it is `expected`, over augmented vectors of `shape` (n_items, d).
     """
     content = np.frombuffer(data, np.uint8)
-    structure = native.read_index(native.ZeroCopyIOReader(faiss.swig_ptr(content), len(content)))
+    with _reading:
+        native.set_deserialization_loop_limit(len(content))
+        native.set_deserialization_vector_byte_limit(_MOST_OF_A_VECTOR + 16 * len(content))
+        structure = native.read_index(native.ZeroCopyIOReader(faiss.swig_ptr(content), len(content)))
     if expected not in type(structure).__mro__:
         raise ValueError(f"{type(structure).__name__}, expected {expected.__name__}")
     if (structure.ntotal, structure.d) != (shape[0], padded_factors(shape[1])):

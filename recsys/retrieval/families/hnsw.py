@@ -24,6 +24,7 @@ from recsys.retrieval.families.faiss_structures import (
 )
 from recsys.retrieval.families.family import Visits
 from recsys.retrieval.families.ivf import ladder
+from recsys.retrieval.families.structure_checks import check_graph
 
 _LINKS, _EF_CONSTRUCTION = 32, 80
 _MOST_PROBES = 2048
@@ -69,7 +70,9 @@ class HnswFamily:
 
     def load(self, data: memoryview, shape: tuple[int, int]) -> HnswStructure:
         """See `IndexFamily.load`."""
-        return HnswStructure(parse(data, shape, expected=faiss.IndexHNSW), data)
+        structure = parse(data, shape, expected=faiss.IndexHNSW)
+        check_graph(structure)
+        return HnswStructure(structure, data)
 
     def probes(self, structure: HnswStructure) -> Sequence[int]:
         """Numbers of nodes in view."""

@@ -22,6 +22,7 @@ from recsys.retrieval.families.faiss_structures import (
     to_bytes,
 )
 from recsys.retrieval.families.family import Visits
+from recsys.retrieval.families.structure_checks import check_cells
 
 # Codes are learned from this many vectors per cell. A four-bit code has 16 values; fewer vectors are repeated.
 _SAMPLED_PER_CELL, _LEAST_TRAINED = 40, 16
@@ -109,7 +110,9 @@ class IvfFamily:
 
     def load(self, data: memoryview, shape: tuple[int, int]) -> IvfStructure:
         """See `IndexFamily.load`."""
-        return IvfStructure(parse(data, shape, expected=faiss.IndexIVF), data)
+        structure = parse(data, shape, expected=faiss.IndexIVF)
+        check_cells(structure)
+        return IvfStructure(structure, data)
 
     def probes(self, structure: IvfStructure) -> Sequence[int]:
         """Numbers of cells up to all of them, each about a fifth more than the one before."""

@@ -1,6 +1,7 @@
 """A version small enough to break in every way."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,14 @@ def parts() -> dict[str, Any]:
     seen = csr_from_pairs(pairs % N_USERS, pairs % N_ITEMS, np.ones(12, np.float32), (N_USERS, N_ITEMS))
     vectors = rng.normal(size=(N_USERS + N_ITEMS, FACTORS)).astype(np.float32)
     embeddings = Embeddings(vectors[:N_USERS], vectors[N_USERS:], np.linspace(0.5, 1.5, N_ITEMS, dtype=np.float32))
+    model = AlsModel(embeddings, fit_confidence(seen, AlsConfig()), 30.0, (2.0, 1.0))
+    embeddings = replace(embeddings, users=model.fold_in(seen))
     return {
         "users": users,
         "items": Items(
             item_ids, pa.table({"title": ["one", None, "three", "four", "five"], "price": [1, 2, 3, 4, 5]})
         ),
-        "model": AlsModel(embeddings, fit_confidence(seen, AlsConfig()), 30.0, (2.0, 1.0)),
+        "model": model.with_embeddings(embeddings),
         "history": seen,
         "popularity": np.asarray(seen.sum(axis=0), np.float32).ravel(),
         "index": build_index(embeddings.scoring_items),

@@ -21,6 +21,7 @@ from recsys.data.matrix import presence
 from recsys.errors import ArtifactError
 from recsys.progress import silent
 from recsys.retrieval.approximate_index import build_approximate
+from recsys.retrieval.exact import normalised
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import FlatIndex, build_index
 
@@ -30,6 +31,7 @@ FILES = [
     MANIFEST,
     CHECKSUM,
     "catalogue.arrow",
+    "golden.json",
     "index.npy",
     "items.arrow",
     "popularity.npy",
@@ -227,7 +229,7 @@ def test_no_parser_sees_a_byte_before_all_are_verified(folder: Path, monkeypatch
 @pytest.fixture
 def approximate(parts: dict[str, Any]) -> dict[str, Any]:
     """The two searches as approximations."""
-    exact = {"index": parts["model"].embeddings.scoring_items, "similar": parts["model"].embeddings.items}
+    exact = {"index": parts["model"].embeddings.scoring_items, "similar": normalised(parts["model"].embeddings.items)}
     families = {"index": "ivf_sq8", "similar": "hnsw"}
     return {
         name: build_approximate(FAMILIES[families[name]], build_index(vectors), seed=1, progress=silent)

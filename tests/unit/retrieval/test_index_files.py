@@ -47,8 +47,8 @@ def files(exact, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("index.structure", b"", "not a structure of ivf_sq8"),
-        ("index.structure", b"no index at all", "not a structure of ivf_sq8"),
+        ("index.structure", b"", "expected a structure of ivf_sq8"),
+        ("index.structure", b"no index at all", "expected a structure of ivf_sq8"),
         ("index.parameters.json", b"{", "Invalid JSON"),
         ("index.parameters.json", b"[]", "should be an object"),
         ("index.parameters.json", b'{"kind": "ivf_sq8"}', "probes: Field required"),
@@ -56,7 +56,7 @@ def files(exact, tmp_path):
         ("index.parameters.json", b'{"kind": "ivf_sq8", "probes": 0, "candidates": 9}', "probes: .* greater than"),
         ("index.parameters.json", b'{"kind": "ivf_sq8", "probes": 9.5, "candidates": 9}', "probes: .* integer"),
         ("index.parameters.json", b'{"kind": "ivf_sq8", "probes": 9, "candidates": 9, "x": 1}', "x: Extra inputs"),
-        ("index.npy", b"", "expected item vectors"),
+        ("index.npy", b"", "expected an npy file"),
     ],
 )
 def test_files_that_hold_something_else_are_refused(files, name, content, message):
