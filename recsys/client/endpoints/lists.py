@@ -1,0 +1,59 @@
+"""Lists for users."""
+# mypy: disable-error-code="empty-body"
+
+from collections.abc import Mapping, Sequence
+
+from recsys.client.endpoint import endpoint
+from recsys.client.questions import Event, Question
+from recsys.client.replies import BatchReply, RankedCandidates, Recommendations, SimilarUsers
+
+
+class ListEndpoints:
+    """Lists for users."""
+
+    @endpoint("GET", "/v1/users/{user_id}/recommendations")
+    def get_recommendations(
+        self,
+        user_id: str,
+        *,
+        k: int | None = None,
+        filter: str | None = None,
+        fields: Sequence[str] | None = None,
+        exclude_seen: bool | None = None,
+        new_share: float | None = None,
+    ) -> Recommendations:
+        """The items that this user is most likely to want next. An unknown user gets the fallback, not an error."""
+
+    @endpoint("POST", "/v1/recommendations", repeatable=True)
+    def recommend(
+        self,
+        *,
+        user_id: str | None = None,
+        events: Sequence[Event] | None = None,
+        k: int | None = None,
+        exclude_seen: bool | None = None,
+        filter: str | None = None,
+        include: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        boosts: Mapping[str, float] | None = None,
+        diversity: float | None = None,
+        new_share: float | None = None,
+        explain: bool | None = None,
+        strict: bool | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> Recommendations:
+        """One list with conditions: for a known user, for a visitor described by events, or for both in one."""
+
+    @endpoint("POST", "/v1/recommendations:batch", repeatable=True)
+    def recommend_batch(self, requests: Sequence[Question]) -> BatchReply:
+        """Several lists, in the order asked, all of one version. One error refuses all."""
+
+    @endpoint("POST", "/v1/rank", repeatable=True)
+    def rank(
+        self, item_ids: Sequence[str], *, user_id: str | None = None, events: Sequence[Event] | None = None
+    ) -> RankedCandidates:
+        """The given items in the order of a user's scores; none is left out."""
+
+    @endpoint("GET", "/v1/users/{user_id}/similar")
+    def get_similar_users(self, user_id: str, *, k: int | None = None) -> SimilarUsers:
+        """The users most similar to this one. Raises UnknownUserError."""

@@ -1,0 +1,268 @@
+"""What the service answers. What it leaves out is None here; what a later release adds is passed over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Attributes = Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """What one item of the user's history adds to a score."""
+
+    item_id: str
+    title: str | None = None
+    contribution: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Like:
+    """An item that a new item is like, and by what."""
+
+    item_id: str
+    title: str | None = None
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked:
+    """One place of a list. `new`: True if the item had no users in training, else None."""
+
+    item_id: str
+    score: float
+    rank: int
+    title: str | None = None
+    reasons: tuple[Reason, ...] | None = None
+    rest: float | None = None
+    attributes: Attributes | None = None
+    new: bool | None = None
+    like: tuple[Like, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """The user of a list; `status`: `known`, `folded_in` or `fallback`."""
+
+    id: str | None = None
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserRef:
+    """The user that a list belongs to."""
+
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemRef:
+    """The item that a list belongs to."""
+
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """`model_version`: the version that answered."""
+
+    model_version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListReply(Reply):
+    """`recommendation_id`: to be sent with the events that the list leads to; `arm`: of a running experiment."""
+
+    recommendation_id: str
+    arm: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendations(ListReply):
+    """A user's list, best first; if it is shorter than asked for, `warnings` say why."""
+
+    user: User
+    items: tuple[Ranked, ...]
+    requested: int
+    returned: int
+    warnings: tuple[str, ...]
+    unknown_items: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchReply(Reply):
+    """One answer per question, in their order."""
+
+    answers: tuple[Recommendations, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One of the items that were put in order; `score`: None if it cannot be scored."""
+
+    item_id: str
+    score: float | None = None
+    rank: int
+    title: str | None = None
+    known: bool
+    has_vector: bool
+    new: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedCandidates(ListReply):
+    """Candidates in a user's order."""
+
+    user: User
+    items: tuple[Candidate, ...]
+    returned: int
+    warnings: tuple[str, ...]
+    unknown_items: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedUser:
+    """One place of a list of users."""
+
+    user_id: str
+    score: float
+    rank: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarUsers(ListReply):
+    """The most similar users, nearest first."""
+
+    user: UserRef
+    users: tuple[RankedUser, ...]
+    requested: int
+    returned: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarItems(ListReply):
+    """An item's nearest neighbours, best first."""
+
+    item: ItemRef
+    items: tuple[Ranked, ...]
+    requested: int
+    returned: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemsSimilarToSeveral(ListReply):
+    """Items similar to `positive` and dissimilar to `negative`, best first."""
+
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+    items: tuple[Ranked, ...]
+    requested: int
+    returned: int
+    warnings: tuple[str, ...]
+    unknown_items: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemsFound(ListReply):
+    """Items found by words, best first."""
+
+    items: tuple[Ranked, ...]
+    requested: int
+    returned: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemDescription:
+    """What is known of one item; `n_users`: in the training data."""
+
+    item_id: str
+    title: str | None = None
+    attributes: Attributes
+    n_users: int
+    has_vector: bool
+    new: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemReply(ItemDescription, Reply):
+    """What is known of one item."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemsReply(Reply):
+    """What is known of several items, in the order asked."""
+
+    items: tuple[ItemDescription, ...]
+    unknown_items: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForgottenItem(Reply):
+    """A posted item that is listed no longer."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where one item is on the map."""
+
+    item_id: str
+    x: float
+    y: float
+    title: str | None = None
+    attributes: Attributes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapReply(Reply):
+    """A page of the map; `n_items`: on all pages."""
+
+    items: tuple[Place, ...]
+    offset: int
+    n_items: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReply(Reply):
+    """The version that serves. Times are ISO 8601, UTC; numbers that could not be measured are None."""
+
+    created_at: str
+    age_seconds: float
+    newest_event: str | None = None
+    config: Mapping[str, object]
+    metrics: Mapping[str, object]
+    index: Mapping[str, object]
+    counts: Mapping[str, object]
+    verdict: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alive:
+    """The process answers."""
+
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready(Reply):
+    """A model is loaded and answers."""
+
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoresReady:
+    """Of a service with several stores: the version by store, and stores to which nothing has been published yet."""
+
+    status: str
+    stores: Mapping[str, str]
+    waiting: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving(Reply):
+    """The version that serves now."""
