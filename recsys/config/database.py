@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from recsys.address import Address
 from recsys.config.base import Duration, Section
 from recsys.databases.drivers import DRIVERS, kind_of
+from recsys.databases.statements import check_reads
 from recsys.errors import ConfigError
 
 MISSING_ROWS = "missing_rows"
@@ -62,6 +63,11 @@ class DatabaseRows(Section):
     def _has_a_driver(cls, address: Address | None, info: ValidationInfo) -> Address | None:
         return checked_address(address, base=(info.context or {}).get("base", Path.cwd()))
 
+    @field_validator("query")
+    @classmethod
+    def _is_a_select(cls, query: str | None) -> str | None:
+        return checked_query(query)
+
     @model_validator(mode="after")
     def _names_its_rows(self) -> Self:
         if self.source is not None and (self.query is None) == (self.table is None):
@@ -81,6 +87,16 @@ def files_or_database(paths: tuple[Path, ...], info: ValidationInfo) -> tuple[Pa
     if paths and info.data["source"] is not None:
         raise ValueError("expected either files or a database (source), not both")
     return paths
+
+
+def checked_query(query: str | None) -> str | None:
+    """The query. Raises ValueError if it is no SELECT."""
+    try:
+        if query is not None:
+            check_reads(query)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return query
 
 
 def checked_address(address: Address | None, *, base: Path) -> Address | None:

@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_v
 
 from recsys.address import Address
 from recsys.config.base import Duration, DurationOrAuto, FilePaths, NamesOrAuto, Section
-from recsys.config.database import checked_address, unset
+from recsys.config.database import checked_address, checked_query, unset
 
 _HOLDOUTS = ("holdout_paths", "holdout_query", "holdout_table")
 """The keys that name rows of the test part; a split has one of them."""
@@ -89,6 +89,11 @@ class EvaluateConfig(Section):
     @classmethod
     def _has_a_driver(cls, address: Address | None, info: ValidationInfo) -> Address | None:
         return checked_address(address, base=(info.context or {}).get("base", Path.cwd()))
+
+    @field_validator("holdout_query")
+    @classmethod
+    def _is_a_select(cls, query: str | None) -> str | None:
+        return checked_query(query)
 
     @model_validator(mode="after")
     def _given_needs_rows(self) -> "EvaluateConfig":

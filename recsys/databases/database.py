@@ -1,7 +1,7 @@
 """Database: one database by its address, and sessions that can only read it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,7 +13,7 @@ from recsys.address import Address
 from recsys.databases.dialects import Dialect, dialect_of
 from recsys.databases.drivers import DRIVERS, kind_of
 from recsys.databases.failures import failure, missing_table
-from recsys.databases.statements import Rows
+from recsys.databases.statements import Column, Rows
 from recsys.errors import ConfigError, DataError
 from recsys.suggestions import nearest_name
 
@@ -28,11 +28,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Database:
-    """The database at `address`. `connect_timeout`, `statement_timeout`: seconds, after which an attempt fails."""
+    """The database at `address`. `connect_timeout`, `statement_timeout`: seconds, after which an attempt fails.
+
+    `key`: of the configuration that names it, for messages.
+    """
 
     address: Address
     connect_timeout: int = 15
     statement_timeout: int = 3_600
+    key: str = "source"
 
     @property
     def name(self) -> str:
@@ -61,10 +65,12 @@ class Database:
             finally:
                 connection.close()
         except Exception as error:
-            if type(error).__module__.partition(".")[0] not in _FOREIGN:
+            if not isinstance(error, _failures()):
                 raise
             told = failure(error, seconds=self.statement_timeout) + self._hint(missing_table(error))
-            raise DataError(f"{self.name}: {self.address.hide(told)}") from None  # whose cause may hold a secret
+            raise DataError(
+                f"{self.key}: {self.name}: {self.address.hide(told)}"
+            ) from None  # whose cause may hold a secret
 
     def _hint(self, missing: str | None) -> str:
         """The table whose name is like that of a missing one."""
@@ -77,8 +83,10 @@ class Database:
         return (f"; did you mean {near!r}?" if near else "") + (f"; tables found: {shown}" if known else "")
 
 
-_FOREIGN = {"adbc_driver_manager", "pyarrow"}
-"""Whose errors are those of a database."""
+def _failures() -> tuple[type[Exception], ...]:
+    """What a driver raises; OSError is of the stream of rows."""
+    return import_module("adbc_driver_manager").Error, pa.ArrowException, OSError
+
 
 _SHOWN = 20
 
@@ -99,32 +107,33 @@ class Session:
     connection: Any
     dialect: Dialect
 
-    def columns(self, rows: Rows) -> pa.Schema:
+    def columns(self, rows: Rows) -> list[Column]:
         """The columns of `rows`. No row is read."""
         with self.connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM {self._origin(rows)} LIMIT 0")
             reader = cursor.fetch_record_batch()
             try:
-                return reader.schema
+                return [self.dialect.column(each) for each in reader.schema]
             finally:
                 reader.close()
 
-    def batches(self, rows: Rows, columns: list[pa.Field]) -> Iterator[pa.RecordBatch]:
+    def batches(self, rows: Rows, columns: list[Column]) -> Generator[pa.RecordBatch]:
         """`columns` of all rows, batch by batch, as the database sends them.
 
         It stops the statement if the caller takes no more. Raises if the rows end before the statement does.
         """
-        chosen = ", ".join(self.dialect.chosen(column) for column in columns)
+        chosen = ", ".join(column.expression for column in columns)
         with self.connection.cursor() as cursor:
             self.dialect.stream(cursor)
             cursor.execute(f"SELECT {chosen} FROM {self._origin(rows)}")
-            reader, ended = cursor.fetch_record_batch(), False
+            reader = cursor.fetch_record_batch()
             try:
                 yield from reader
-                ended = True
-            finally:
-                if not ended:
+            except GeneratorExit:
+                with suppress(*_failures()):  # it is of no use any more, whether it ends or not
                     self.dialect.cancel(cursor)
+                raise
+            finally:
                 reader.close()
 
     def estimate(self, rows: Rows) -> Estimate:

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from recsys.databases.postgresql import PostgreSQL
 from recsys.databases.sqlite import SQLite
-from recsys.databases.statements import quoted
+from recsys.databases.statements import Column, quoted
 
 
 class Dialect(Protocol):
@@ -27,8 +27,8 @@ class Dialect(Protocol):
     def cancel(self, cursor: Any) -> None:
         """Stop the statement of a cursor, so that the rows that are left are not sent."""
 
-    def chosen(self, column: pa.Field) -> str:
-        """How a column is selected so that its values arrive as they are."""
+    def column(self, found: pa.Field) -> Column:
+        """A column that the driver found, selected so that its values arrive as they are."""
 
     def estimate(self, cursor: Any, origin: str) -> tuple[int, int]:
         """Rows and bytes per row of what stands after FROM."""
@@ -63,9 +63,9 @@ class OtherDatabase:
         """By the driver."""
         cursor.adbc_cancel()
 
-    def chosen(self, column: pa.Field) -> str:
+    def column(self, found: pa.Field) -> Column:
         """As it is."""
-        return quoted(column.name, self.quote)
+        return Column(found.name, found.type, quoted(found.name, self.quote))
 
     def estimate(self, cursor: Any, origin: str) -> tuple[int, int]:
         """Counted, which column stores do fast."""

@@ -7,7 +7,7 @@ _PREFIX = re.compile(r"^(?:[A-Z_]+: )?(?:\[[\w .]+\] )?")
 _SUFFIX = re.compile(r"\s*\.? ?(?:SQLSTATE: \w+)?\s*$")
 _LONGEST = 500
 
-_TIMEOUT, _READ_ONLY = "57014", "25006"
+_READ_ONLY = "25006"
 _SERVER_WENT = ("57P01", "57P02", "57P03", "08006", "08003", "08000")
 
 
@@ -15,9 +15,9 @@ def failure(error: BaseException, *, seconds: int) -> str:
     """What happened, and what to do if that is known. `seconds`: after which a statement fails."""
     message, state = str(error), getattr(error, "sqlstate", None)
     told = _sentence(message)
-    if state == _TIMEOUT and "statement timeout" in message:
+    if "statement timeout" in message:
         return f"the statement took longer than statement_timeout ({seconds} s): {told}"
-    if state == _READ_ONLY or "readonly database" in message:
+    if state == _READ_ONLY or any(sign in message for sign in _WROTE):
         return f"a source is only read, and nothing was changed: {told}; expected a SELECT"
     if state in _SERVER_WENT or any(sign in message for sign in _LOST):
         return f"the connection was lost: {told}"
@@ -30,6 +30,7 @@ def missing_table(error: BaseException) -> str | None:
     return found[1] if found else None
 
 
+_WROTE = ("in a read-only transaction", "readonly database")
 _MISSING_TABLE = re.compile(r"(?:relation \"|no such table: )([^\"\n]+?)(?:\" does not exist|\n|$)")
 _LOST = ("server closed the connection", "terminating connection", "Connection reset", "SSL SYSCALL", "no COPY in")
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import pyarrow as pa
 
-from recsys.databases.statements import quoted
+from recsys.databases.statements import Column, quoted
 
 _NO_COPY = {"adbc.postgresql.use_copy": "false"}
 _BATCH_BYTES = {"adbc.postgresql.batch_size_hint_bytes": str(16 << 20)}
@@ -21,7 +21,7 @@ _DEFAULTS = {
 }
 """So that a server which is gone without a word is noticed within a minute."""
 
-_AS_TEXT = frozenset(("interval", "time", "timetz"))
+_AS_TEXT = frozenset(("interval", "time", "timetz", "money"))
 _TABLES = """
 SELECT CASE table_schema WHEN current_schema() THEN table_name ELSE table_schema || '.' || table_name END
 FROM information_schema.tables WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1 LIMIT 10000
@@ -60,13 +60,14 @@ class PostgreSQL:
         """By the server."""
         cursor.adbc_cancel()
 
-    def chosen(self, column: pa.Field) -> str:
-        """As it is, or as text if the driver knows its bytes only."""
-        name, kind = quoted(column.name, self.quote), (column.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
-        if kind == "money":
-            return f"{name}::numeric AS {name}"
-        opaque = isinstance(column.type, pa.OpaqueType) and not pa.types.is_string(column.type.storage_type)
-        return f"{name}::text AS {name}" if opaque or kind in _AS_TEXT else name
+    def column(self, found: pa.Field) -> Column:
+        """As it is, or as text if the driver knows its bytes only; an amount of money as the text of its number."""
+        name, kind = quoted(found.name, self.quote), (found.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
+        opaque = isinstance(found.type, pa.OpaqueType) and not pa.types.is_string(found.type.storage_type)
+        if not opaque and kind not in _AS_TEXT:
+            return Column(found.name, found.type, name)
+        number = "::numeric" if kind == "money" else ""
+        return Column(found.name, pa.string(), f"{name}{number}::text AS {name}")
 
     def estimate(self, cursor: Any, origin: str) -> tuple[int, int]:
         """As the planner does."""

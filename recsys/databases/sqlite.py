@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from recsys.databases.statements import quoted
+from recsys.databases.statements import Column, quoted
 from recsys.errors import DataError
 
 _BATCH_ROWS = {"adbc.sqlite.query.batch_rows": str(1 << 17)}
@@ -38,10 +38,10 @@ class SQLite:
     def cancel(self, cursor: Any) -> None:
         """Nothing is sent that is not asked for."""
 
-    def chosen(self, column: pa.Field) -> str:
+    def column(self, found: pa.Field) -> Column:
         """As text: a column may hold a number here and a text there."""
-        name = quoted(column.name, self.quote)
-        return f"CAST({name} AS TEXT) AS {name}"
+        name = quoted(found.name, self.quote)
+        return Column(found.name, pa.string(), f"CAST({name} AS TEXT) AS {name}")
 
     def estimate(self, cursor: Any, origin: str) -> tuple[int, int]:
         """The rows of the largest table that is read, by its highest row number."""

@@ -3,11 +3,22 @@
 import re
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from recsys.errors import ConfigError
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 _COMMENT = re.compile(r"\s+|--[^\n]*(?:\n|$)|/\*.*?\*/", re.DOTALL)
 _READING = ("select", "with", "values", "table", "from", "(")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of rows. `kind`: the type in which its values arrive. `expression`: how it is selected."""
+
+    name: str
+    kind: pa.DataType
+    expression: str
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,7 @@ class Rows:
         if self.table is not None:
             return self.table
         text = " ".join((self.query or "").split())
-        return f"query {text[:_SHOWN]!r}{'...' if len(text) > _SHOWN else ''}"
+        return f"query '{text[:_SHOWN]}{'...' if len(text) > _SHOWN else ''}'"
 
 
 _SHOWN = 60
@@ -67,4 +78,5 @@ def check_reads(query: str) -> None:
     while (blank := _COMMENT.match(rest)) is not None:
         rest = rest[blank.end() :]
     if not rest.lower().startswith(_READING):
-        raise ConfigError(f"expected a SELECT; the query begins with {rest.split()[:1] or ['nothing']!r}")
+        first = (rest.split() or ["nothing"])[0]
+        raise ConfigError(f"expected a SELECT; the query begins with {first!r}")

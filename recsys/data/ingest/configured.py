@@ -37,18 +37,21 @@ class Input(Source, Protocol):
         """
 
 
-def log_input(log: LogConfig) -> Input:
-    """What `[log]` reads."""
-    return FileSource.of(log) if log.source is None else SqlSource.of(log, Columns.of(log))
+def log_input(log: LogConfig, *, key: str = "log.source") -> Input:
+    """What `[log]` reads. `key`: of the configuration, that names its database."""
+    return FileSource.of(log) if log.source is None else SqlSource.of(log, Columns.of(log), key=key)
 
 
 def items_input(items: ItemsConfig) -> Input:
     """What `[items]` reads."""
-    return FileSource.of_items(items) if items.source is None else SqlSource.of(items, columns_of_items(items))
+    if items.source is None:
+        return FileSource.of_items(items)
+    return SqlSource.of(items, columns_of_items(items), key="items.source")
 
 
 def holdout_input(evaluate: EvaluateConfig, log: LogConfig) -> Input | None:
     """The held-out events of `evaluate.split = "given"`, with the columns of the log; None if there are none."""
     if not evaluate.has_given_holdout:
         return None
-    return log_input(log.model_copy(update=evaluate.holdout_rows(log.source)))
+    key = "log.source" if evaluate.holdout_source is None else "evaluate.holdout_source"
+    return log_input(log.model_copy(update=evaluate.holdout_rows(log.source)), key=key)

@@ -159,7 +159,7 @@ def _value(scalar: pa.Scalar) -> object:
     try:
         return scalar.as_py()
     except (OverflowError, ValueError):  # a time that Python does not have, such as infinity
-        return str(scalar)
+        return scalar.value
 
 
 def _shown(value: object) -> str | None:

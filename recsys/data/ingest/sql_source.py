@@ -1,18 +1,19 @@
 """SqlSource: the rows of a table or a query of a database."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
 import pyarrow as pa
 
 from recsys.config import DatabaseRows
-from recsys.data.ingest.column_types import check_types, with_coded_ids
+from recsys.data.ingest.column_types import check_type, with_coded_ids
 from recsys.data.ingest.row_hashes import RowHashes
 from recsys.data.ingest.source import Batches, Columns, RawBatch
 from recsys.databases.database import Database, Estimate, Session
-from recsys.databases.statements import Rows
-from recsys.errors import DataError
+from recsys.databases.statements import Column, Rows
+from recsys.errors import ConfigError
 from recsys.progress import Progress, silent
 
 _BATCH_BYTES = 3 * (16 << 20)
@@ -34,11 +35,14 @@ class SqlSource:
     _last_read: list[RowHashes] = field(default_factory=list)
 
     @staticmethod
-    def of(section: DatabaseRows, columns: Columns) -> "SqlSource":
-        """The rows that a section names. Raises ConfigError if it names none."""
+    def of(section: DatabaseRows, columns: Columns, *, key: str) -> "SqlSource":
+        """The rows that a section names. `key`: of the configuration, that names the database.
+
+        Raises ConfigError if it names none.
+        """
         if section.source is None:
-            raise DataError(f"{columns.section}.source: names no database")
-        database = Database(section.source, section.connect_timeout, section.statement_timeout)
+            raise ConfigError(f"{key}: names no database")
+        database = Database(section.source, section.connect_timeout, section.statement_timeout, key)
         return SqlSource(database, Rows(section.table, section.query), columns)
 
     @property
@@ -95,10 +99,12 @@ class SqlSource:
         with self.database.session() as session:
             chosen = self._places(session, columns)
             expected = session.estimate(self.rows).rows
-            for batch in session.batches(self.rows, _distinct(chosen)):
-                yield partial(self._parsed, hashes, batch, chosen, n_rows + 1)
-                n_rows += len(batch)
-                progress("read", n_rows, max(expected, n_rows + 1))
+            distinct = {column.name: column for column in chosen.values()}
+            with closing(session.batches(self.rows, list(distinct.values()))) as batches:
+                for batch in batches:
+                    yield partial(self._parsed, hashes, batch, chosen, n_rows + 1)
+                    n_rows += len(batch)
+                    progress("read", n_rows, max(expected, n_rows + 1))
         progress("read", n_rows, n_rows)
         hashes.n_read = n_rows
         if columns == self.columns:
@@ -108,21 +114,16 @@ class SqlSource:
         with self.database.session() as session:
             return session.estimate(self.rows)
 
-    def _parsed(
-        self, hashes: RowHashes, batch: pa.RecordBatch, chosen: Mapping[str, pa.Field], first: int
-    ) -> RawBatch:
+    def _parsed(self, hashes: RowHashes, batch: pa.RecordBatch, chosen: Mapping[str, Column], first: int) -> RawBatch:
         places = {key: batch.schema.get_field_index(column.name) for key, column in chosen.items()}
         rows = with_coded_ids(RawBatch.numbered(self.description, batch, places, first=first))
         hashes.add(rows.rows)
         return rows
 
-    def _places(self, session: Session, columns: Columns) -> dict[str, pa.Field]:
+    def _places(self, session: Session, columns: Columns) -> dict[str, Column]:
         """The column of each key, as the database describes it."""
-        schema = session.columns(self.rows)
-        places = columns.places(self.description, schema.names)
-        check_types(self.description, schema, places)
-        return {key: schema.field(place) for key, place in places.items()}
-
-
-def _distinct(chosen: Mapping[str, pa.Field]) -> list[pa.Field]:
-    return list({column.name: column for column in chosen.values()}.values())
+        found = session.columns(self.rows)
+        places = columns.places(self.description, [column.name for column in found])
+        for key, place in places.items():
+            check_type(self.description, key, found[place].name, found[place].kind)
+        return {key: found[place] for key, place in places.items()}
