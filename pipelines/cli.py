@@ -216,13 +216,17 @@ _REPORT = "`recsys report`, `recsys report v0123456789abcdef --store store --out
 app.command(epilog=f"Examples: {_LISTS}, {_VISITOR}")(ask.recommend)
 app.command(epilog="Example: `recsys similar --store runs/demo/store --item b000773`")(ask.similar)
 app.command(epilog="Example: `recsys search --store store 'desert planet'`")(ask.search)
+_EXPORT = (
+    "`recsys export --store runs/demo/store --out lists.parquet -k 50`, "
+    "`recsys export --store runs/demo/store --to 'postgresql://shop:${PGPASSWORD}@db/shop/recs.lists'`"
+)
 _SPACE = (
     "`recsys space --store runs/demo/store`, `recsys space --store runs/demo/store --clusters 20`, "
     "`recsys space --store runs/demo/store --direction b000773 b000092`, "
     "`recsys space --store runs/demo/store --dimensions`"
 )
 app.command(epilog=f"Examples: {_SPACE}")(space.space)
-app.command(epilog="Example: `recsys export --store runs/demo/store --out lists.parquet -k 50`")(store.export)
+app.command(epilog=f"Examples: {_EXPORT}")(store.export)
 app.command(epilog="Example: `recsys models --store runs/demo/store`")(store.models)
 app.command(epilog=f"Examples: {_ROLLBACK}")(store.rollback)
 app.command(epilog=f"Examples: {_REPORT}")(store.report)

@@ -33,9 +33,9 @@ class Diagnosis:
 
     @property
     def exit_code(self) -> int:
-        """2 or 3 if a run of the job would end with it, 1 if it only does not fit this machine, 0 if all is well."""
+        """2, 3 or 4 if a run of the job would end with it, 1 if it only does not fit this machine, else 0."""
         codes = {finding.exit_code for finding in self.findings if not finding.fine}
-        return next((code for code in (2, 3, 1) if code in codes), 0)
+        return next((code for code in (2, 3, 4, 1) if code in codes), 0)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values: the checks, and the forecast if there is one."""

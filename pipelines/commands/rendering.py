@@ -168,7 +168,12 @@ def _conclusion(found: "Diagnosis") -> str:
     if not n_problems:
         return f"no problem found{but}"
     problems = "one problem" if n_problems == 1 else f"{n_problems} problems"
-    ends = {1: "the job does not fit", 2: "a run would end with exit code 2", 3: "publish would refuse (exit code 3)"}
+    ends = {
+        1: "the job does not fit",
+        2: "a run would end with exit code 2",
+        3: "publish would refuse (exit code 3)",
+        4: "the export would fail (exit code 4)",
+    }
     return f"{problems}: {ends[found.exit_code]}{but}"
 
 

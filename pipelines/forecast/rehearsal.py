@@ -6,6 +6,7 @@ The log is read as prepare reads it, into a folder that is removed afterwards, a
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -21,6 +22,7 @@ from pipelines.steps.checks import (
 )
 from pipelines.steps.evaluate import held_out
 from pipelines.steps.exclusion import read_catalogue
+from pipelines.steps.export import check_exports, try_exports
 from pipelines.steps.night import refusing
 from pipelines.steps.prepare import foreign_catalogue, prepare
 from pipelines.steps.summaries import PrepareSummary
@@ -44,18 +46,19 @@ _FOLDER = ".doctor-"
 _ABANDONED_AFTER = 2 * 86_400
 """Seconds; no rehearsal takes as long."""
 
-_WRONG, _REFUSED = 2, 3
+_WRONG, _REFUSED, _NOT_EXPORTED = 2, 3, 4
 """Exit codes of a run."""
 
 _ACCEPT = "if it is meant to be so: `recsys run CONFIG --accept {}` accepts it once"
 
-SETTINGS, FOLDERS, STORE, CATALOGUE, COLUMNS, HOLDOUT, LOG, SPLIT, GATES = (
+SETTINGS, FOLDERS, STORE, CATALOGUE, COLUMNS, HOLDOUT, EXPORT, LOG, SPLIT, GATES = (
     "settings",
     "folders",
     "store",
     "catalogue",
     "columns",
     "holdout files",
+    "export",
     "log",
     "split",
     "night gates",
@@ -69,6 +72,7 @@ _REMEDIES = {
     CATALOGUE: "correct the file, or items.path, items.id and the names of its columns in [items]",
     COLUMNS: "correct the file, or the names of its columns in [log]",
     HOLDOUT: "correct evaluate.holdout_paths, or its files",
+    EXPORT: "correct export.to, or give the user who runs the job the right to write there (docs/export.md)",
     LOG: "correct the rows of the log, or the keys of [log] and [prepare] that leave them out",
     SPLIT: "choose a holdout that suits the log: evaluate.split, and evaluate.holdout or evaluate.last_n",
 }
@@ -87,7 +91,18 @@ def before_reading(config: PipelineConfig) -> list[Finding]:
         found.append(_tried(CATALOGUE, lambda: read_catalogue(items)[0], _catalogue))
     if config.evaluate.has_given_holdout:
         found.append(_tried(HOLDOUT, lambda: check_holdout_columns(config), lambda _: "every file has the columns"))
-    return found
+    return found + _exports(config)
+
+
+def _exports(config: PipelineConfig) -> list[Finding]:
+    """Whether lists could be exported; a wrong address ends the run at its beginning, a failed export at its end."""
+    if not config.export:
+        return []
+    written = _tried(EXPORT, lambda: check_exports(config), lambda _: "the places of [export] take lists")
+    if not written.fine:
+        return [written]
+    tried = _tried(EXPORT, lambda: try_exports(config), lambda _: written.detail)
+    return [tried if tried.fine else replace(tried, exit_code=_NOT_EXPORTED)]
 
 
 def rehearse(config: PipelineConfig, before: list[Finding], *, progress: Progress) -> list[Finding]:

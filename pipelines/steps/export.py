@@ -13,7 +13,7 @@ from recsys.artifacts.registry import Registry
 from recsys.config import ExportConfig
 from recsys.engine import Engine
 from recsys.errors import ConfigError, DataError, RecsysError
-from recsys.export import Target, export_lists, target_of
+from recsys.export import Target, export_lists, target_of, try_target
 from recsys.export.files import FileTarget
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
@@ -28,6 +28,12 @@ def check_exports(config: PipelineConfig) -> None:
             _target(each).check()
         except ConfigError as error:
             raise ConfigError(f"export.to: {error}") from error
+
+
+def try_exports(config: PipelineConfig) -> None:
+    """Begin to write to every target, and give up at once. Raises ExportError, StorageError and ConfigError."""
+    for each in config.export:
+        try_target(_target(each))
 
 
 def export(config: PipelineConfig, workspace: Workspace, *, progress: Progress, again: bool = False) -> ExportSummary:

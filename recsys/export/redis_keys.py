@@ -104,7 +104,7 @@ class RedisTarget:
         try:
             yield
         except redis.RedisError as error:
-            said = self.address.hide(" ".join(str(error).split()))
+            said = self.address.hide(" ".join(str(error).split())).rstrip(".")
             raise ExportError(f"{self}: {said}; the lists are as they were") from None
 
     def _tidy(self, url: str, keys: "_Generation") -> None:

@@ -1,6 +1,6 @@
 """Target: a place that lists are written to."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
 import pyarrow as pa
@@ -32,3 +32,13 @@ class Target(Protocol):
         They replace the old ones if the block ends well; if it does not, or the process is killed, the old ones stay,
         and what is half written is never seen. Raises ConfigError, ExportError and StorageError.
         """
+
+
+class _NothingToWriteError(Exception):
+    """Ends a trial."""
+
+
+def try_target(target: Target) -> None:
+    """Begin to write lists, and give up at once: what the target holds stays. Raises what `Target.open` raises."""
+    with suppress(_NothingToWriteError), target.open("trial"):
+        raise _NothingToWriteError

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 GIVEN = 'evaluate.split="given"'
 
@@ -82,6 +83,27 @@ def test_a_fault_is_named_with_its_remedy(recsys: Any, shop: Path, name: str) ->
     assert expected in found[0]["detail"]
     assert found[0]["remedy"]
     assert not list(shop.parent.glob(".doctor-*"))
+
+
+@pytest.mark.parametrize(
+    ("to", "code", "expected"),
+    [("postgresql://127.0.0.1:1/shop", 2, "names no table"), ("postgresql://127.0.0.1:1/shop/recs", 4, "refused")],
+)
+def test_a_place_that_takes_no_lists_is_named(recsys: Any, shop: Path, to: str, code: int, expected: str) -> None:
+    shop.write_text(f'{shop.read_text()}[export]\nto = "{to}"\n')
+    result = recsys("doctor", shop, "--quick", "--json")
+    (found,) = (each for each in json.loads(result.stdout)["checks"] if each["status"] == "problem")
+    assert (result.returncode, found["name"]) == (code, "export")
+    assert expected in found["detail"]
+
+
+def test_places_are_tried_and_left_as_they_were(recsys: Any, shop: Path, redis_url: str) -> None:
+    shop.write_text(f'{shop.read_text()}[[export]]\nto = "lists.csv"\n[[export]]\nto = "{redis_url}"\n')
+    result = recsys("doctor", shop, "--quick")
+    assert "the places of [export] take lists" in result.stdout
+    assert not (shop.parent / "lists.csv").exists()
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.dbsize() == 0
 
 
 def test_several_faults_are_named_at_once(recsys: Any, shop: Path) -> None:
