@@ -67,7 +67,10 @@ class RedisTarget:
                 )
             try:
                 yield keys
-                keys.switch()
+                if not keys.switch():
+                    raise ExportError(
+                        f"{self}: took so long that another export began; the lists are its or as before"
+                    )
             except BaseException:
                 with suppress(redis.RedisError):
                     keys.give_up()
@@ -144,17 +147,23 @@ class _Generation:
             pipe.expire(f"{self.prefix}exporting", _LOCK_SECONDS)
             pipe.execute()
 
-    def switch(self) -> None:
-        """Let readers find this generation."""
+    def switch(self) -> bool:
+        """Let readers find this generation. False if it is not the one that has the lock."""
         with self.client.pipeline(transaction=True) as pipe:
+            pipe.watch(lock := f"{self.prefix}exporting")
+            if _texts([pipe.get(lock) or ""]) != [self.name]:
+                return False
+            pipe.multi()
             pipe.set(f"{self.prefix}current", self.name, ex=self.ttl)
-            pipe.delete(f"{self.prefix}exporting")
+            pipe.delete(lock)
             pipe.execute()
+        return True
 
     def give_up(self) -> None:
-        """Remove what was written."""
+        """Remove what was written, and the lock if it is this generation's."""
         self._remove(self.name, grace=None)
-        self.client.delete(f"{self.prefix}exporting")
+        if _texts([self.client.get(lock := f"{self.prefix}exporting") or ""]) == [self.name]:
+            self.client.delete(lock)
 
     def remove_others(self) -> None:
         """Remove every other generation; the lists of the one before live a little longer."""

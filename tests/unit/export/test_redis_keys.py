@@ -82,6 +82,19 @@ def test_two_exports_at_once_are_refused(redis_url: str) -> None:
     write(redis_url)
 
 
+def test_an_export_that_lost_its_lock_does_not_switch(redis_url: str, client: redis.Redis) -> None:
+    write(redis_url)
+    slow = RedisTarget(Address(redis_url)).open("v2")
+    with pytest.raises(ExportError, match="another export began"), slow as writer:
+        writer.write(LISTS)
+        client.delete("recs:exporting")  # as if it had taken longer than the lock lives
+        write(redis_url)
+        newest = client.get("recs:current")
+    assert client.get("recs:current") == newest
+    assert client.ttl(f"recs:{newest}:u1") == -1
+    assert client.keys("recs:v2*") == []
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [("?prefx=a", "prefx"), ("?ttl=soon", "ttl: got 'soon', expected a duration"), ("?prefix=", "not empty")],
