@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 from pathlib import Path
 
 from pipelines.steps.export_report import add_to_report
@@ -17,8 +16,6 @@ from recsys.export import Target, export_lists, target_of, try_target
 from recsys.export.files import FileTarget
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
-
-log = logging.getLogger(__name__)
 
 
 def check_exports(config: PipelineConfig) -> None:
@@ -39,8 +36,8 @@ def try_exports(config: PipelineConfig) -> None:
 def export(config: PipelineConfig, workspace: Workspace, *, progress: Progress, again: bool = False) -> ExportSummary:
     """Write the lists of the version that serves to every target that does not have them yet.
 
-    `again`: also to those that have them. A target that fails is logged and stands in the summary; the next run tries
-    it again. Raises ConfigError if no version serves, ArtifactError if it is damaged.
+    `again`: also to those that have them. A target that fails stands in the summary, and the next run tries it again.
+    Raises ConfigError if no version serves, ArtifactError if it is damaged.
     """
     registry = Registry(config.publish.store)
     if (version := registry.current()) is None:
@@ -80,7 +77,6 @@ def _result(config: ExportConfig, engine: Engine | None, version: str, progress:
         )
     except RecsysError as error:
         problem = str(error) if shown in str(error) else f"{shown}: {error}"
-        log.error("export: %s", problem)
         return ExportResult(to=shown, version=None, settings=settings, problem=problem)
     return ExportResult(to=shown, version=version, settings=settings, rows=rows)
 

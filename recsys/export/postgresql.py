@@ -105,7 +105,7 @@ class PostgresTarget:
         try:
             yield
         except psycopg.Error as error:
-            said = error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
+            said = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
             raise ExportError(f"{self}: {doing}{self.address.hide(said)}{then}") from None
 
     def _default_schema(self, connection: "psycopg.Connection[Any]") -> str:
