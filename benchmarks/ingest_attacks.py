@@ -1,4 +1,4 @@
-"""Hostile files of every format: seconds and peak memory to read or refuse each, beside an ordinary log of the same size.
+"""Hostile files of every format: seconds and peak memory to read or refuse each, beside an ordinary log.
 
     python benchmarks/ingest_attacks.py --mib 100
 
@@ -21,6 +21,11 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from recsys.config import LogConfig
+from recsys.data.ingest.file_source import FileSource
+from recsys.data.ingest.readers import read_log
+from recsys.errors import RecsysError
 
 MIB = 1 << 20
 HEADER = b"user,item,time,note\n"
@@ -94,7 +99,7 @@ CASES = {
     "jsonl: line feeds": Case("a.jsonl", repeated(b"\n", before=_OBJECT, after=_OBJECT)),
     "jsonl: spaces and line feeds": Case("a.jsonl", repeated(b" \n", before=_OBJECT, after=_OBJECT)),
     "jsonl: one line": Case("a.jsonl", repeated(b"x", before=_OBJECT + b'{"user": "', after=b'"}\n' + _OBJECT)),
-    "jsonl: one line of objects": Case("a.jsonl", repeated(b'{"":1},', before=_OBJECT + b'{"user": [', after=b"]}\n")),
+    "jsonl: one line of objects": Case("a.jsonl", repeated(b'{"":1},', before=_OBJECT + b'{"a": [', after=b"]}\n")),
     "jsonl: one letter per line": Case("a.jsonl", repeated(b"x\n", before=_OBJECT, after=_OBJECT)),
     "jsonl: empty objects": Case("a.jsonl", repeated(b"{}\n", before=_OBJECT, after=_OBJECT)),
     "jsonl: damaged objects": Case("a.jsonl", repeated(b"{x}\n", before=_OBJECT, after=_OBJECT)),
@@ -126,26 +131,16 @@ def gzipped(path: Path, piece: bytes, size: int) -> None:
         file.write(_ROW)
 
 
-BOMBS: dict[str, Callable[[Path], Path]] = {
-    "csv.gz: 2 GiB of line feeds": lambda folder: _made(folder / "a.csv.gz", lambda path: gzipped(path, b"\n" * MIB, 2 << 30)),
-    "csv.gz: 2 GiB of rows": lambda folder: _made(folder / "a.csv.gz", lambda path: gzipped(path, _ROW * 25_000, 2 << 30)),
-    "parquet: 2^30 equal rows": lambda folder: _made(folder / "a.parquet", lambda path: parquet(path, 1 << 30, "u")),
-    "parquet: 2^20 rows of 1 MiB": lambda folder: _made(folder / "a.parquet", lambda path: parquet(path, 1 << 20, "u" * MIB)),
-}  # fmt: skip
-
-
-def _made(path: Path, make: Callable[[Path], None]) -> Path:
-    make(path)
-    return path
+BOMBS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "csv.gz: 2 GiB of line feeds": ("a.csv.gz", lambda path: gzipped(path, b"\n" * MIB, 2 << 30)),
+    "csv.gz: 2 GiB of rows": ("a.csv.gz", lambda path: gzipped(path, _ROW * 25_000, 2 << 30)),
+    "parquet: 2^30 equal rows": ("a.parquet", lambda path: parquet(path, 1 << 30, "u")),
+    "parquet: 2^20 rows of 1 MiB": ("a.parquet", lambda path: parquet(path, 1 << 20, "u" * MIB)),
+}
 
 
 def read(path: Path, settings: dict[str, Any]) -> str:
     """What came of a file, in the process of its own."""
-    from recsys.config import LogConfig
-    from recsys.data.ingest.file_source import FileSource
-    from recsys.data.ingest.readers import read_log
-    from recsys.errors import RecsysError
-
     log = LogConfig(paths=(path,), timestamp="time", event="note", max_refused_share=1, **settings)
     try:
         _, counts = read_log(FileSource.of(log), log)
@@ -170,7 +165,12 @@ def measured(path: Path, settings: dict[str, Any], *, timeout: float = 600) -> d
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.stdout is not None
     told = process.stdout.read().strip() or f"ended with {process.returncode}"
-    return {"seconds": seconds, "processor": usage.ru_utime + usage.ru_stime, "mib": usage.ru_maxrss / 1024, "told": told}
+    return {
+        "seconds": seconds,
+        "processor": usage.ru_utime + usage.ru_stime,
+        "mib": usage.ru_maxrss / 1024,
+        "told": told,
+    }
 
 
 def main() -> None:
@@ -195,9 +195,10 @@ def main() -> None:
                 with path.open("wb") as file:
                     case.write(file, given.mib * MIB)
                 _show(name, path, base, case.settings)
-        for name, make in BOMBS.items() if given.bombs else ():
+        for name, (file_name, make) in BOMBS.items() if given.bombs else ():
             if given.only in name:
-                _show(name, make(Path(folder)), base, {})
+                make(Path(folder) / file_name)
+                _show(name, Path(folder) / file_name, base, {})
 
 
 def _show(name: str, path: Path, base: dict[str, Any], settings: dict[str, Any]) -> None:

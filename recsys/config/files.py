@@ -49,6 +49,17 @@ class FileFormat(Section):
         ".", description="decimal sign of values, and of times given as numbers, in text files"
     )
 
+    max_expansion: float = Field(
+        200,
+        ge=1,
+        exclude=True,  # it does not change what is read
+        description="a compressed file may become this many times as large when it is decompressed; up to 256 MiB "
+        "it always may",
+    )
+    max_decompressed_gib: float = Field(
+        1024, gt=0, exclude=True, description="GiB that one file may have, decompressed"
+    )
+
     @field_validator("delimiter")
     @classmethod
     def _can_delimit(cls, text: str | None) -> str | None:

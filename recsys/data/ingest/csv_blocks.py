@@ -1,7 +1,8 @@
 """CSV and TSV files as batches of raw rows, every row with its line number."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -16,16 +17,12 @@ from recsys.data.ingest.csv_header import (
     starts_with_names,
 )
 from recsys.data.ingest.csv_records import Dialect, end_of_records
-from recsys.data.ingest.csv_rows import RowLayout, parse_rows
+from recsys.data.ingest.csv_rows import ONE_LINE_KEYS, RowLayout, parse_rows
+from recsys.data.ingest.expansion import ExpansionLimit
 from recsys.data.ingest.recoding import SEPARATOR, recoding
+from recsys.data.ingest.record_blocks import Bytes, TextBlock
 from recsys.data.ingest.source import Batches, Columns, Parse, RawBatch
-from recsys.data.ingest.text_blocks import (
-    BLOCK_BYTES,
-    Advance,
-    Bytes,
-    TextBlock,
-    text_blocks,
-)
+from recsys.data.ingest.text_blocks import BLOCK_BYTES, Advance, text_blocks
 from recsys.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -46,7 +43,7 @@ def csv_blocks(
 
     Raises DataError if the header lacks a column, or the file is damaged.
     """
-    cut = _Cut(_dialect(layout, kind), layout)
+    cut = _Cut(_dialect(layout, kind, columns), layout)
     blocks = text_blocks(
         path,
         cut,
@@ -56,6 +53,7 @@ def csv_blocks(
         section=columns.section,
         block_bytes=block_bytes,
         first_bytes=min(block_bytes, HEADER_BYTES),
+        limit=ExpansionLimit.of(layout, columns.section),
     )
     header, rows = _header(blocks, cut, path=path)
     places = columns.places(
@@ -63,9 +61,8 @@ def csv_blocks(
         header.names,
         advice=advice(header.names, columns, quoted=header.dialect.quoted, encoding=layout.encoding),
     )
-    how = RowLayout(
-        path, header.dialect, header.names, places, columns.keep, layout.decimal, layout.quoting == "auto"
-    )
+    dialect = cut.with_one_line(header, [place for key, place in places.items() if key in ONE_LINE_KEYS])
+    how = RowLayout(path, dialect, header.names, places, columns.keep, layout.decimal, layout.quoting == "auto")
     parses = (partial(parse_rows, block, how) for block in chain([rows], blocks) if len(block.data))
     doubt = _doubt(header, rows, layout)
     return parses if doubt is None else _told(parses, f"{path}: {doubt} {columns.section}.columns")
@@ -91,12 +88,15 @@ def _parse_and_tell(parse: Parse, warning: str) -> RawBatch:
     return parse()
 
 
-def _dialect(layout: FileFormat, kind: str) -> Dialect:
+def _dialect(layout: FileFormat, kind: str, columns: Columns) -> Dialect:
+    """Up to the header; if the file has none, the columns with one line per value are known by `layout`."""
     delimiter = layout.delimiter or _DELIMITERS[kind]
+    names = {name for key, name in columns.names.items() if key in ONE_LINE_KEYS}
+    one_line = frozenset(place for place, name in enumerate(layout.columns) if name.strip() in names)
     quoted = layout.quoting == "double" or (layout.quoting == "auto" and kind == "csv")
     if len(delimiter) == 1 and delimiter.isascii() and delimiter != "\0":
-        return Dialect(delimiter, quoted)
-    return Dialect(SEPARATOR, quoted, replaced=delimiter)
+        return Dialect(delimiter, quoted, one_line=one_line)
+    return Dialect(SEPARATOR, quoted, replaced=delimiter, one_line=one_line)
 
 
 class _Cut:
@@ -112,6 +112,12 @@ class _Cut:
             return end_of_records(data, self.header.dialect)
         self.header = self.find_header(data, final=False)
         return 0 if self.header is None else self.header.end
+
+    def with_one_line(self, header: Header, places: Iterable[int]) -> Dialect:
+        """The dialect of the records after the header, with the columns whose values have no line ends."""
+        dialect = replace(header.dialect, one_line=frozenset(places))
+        self.header = replace(header, dialect=dialect)
+        return dialect
 
     def find_header(self, data: Bytes, *, final: bool) -> Header | None:
         """The header at the start of a file, None if it is not complete."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from recsys.data.ingest.csv_records import Dialect, Records, end_of_records, find_records
 from recsys.data.ingest.recoding import restored
+from recsys.data.ingest.record_blocks import LF, Bytes, last_feed
 from recsys.data.ingest.source import Columns
-from recsys.data.ingest.text_blocks import LF, Bytes, last_feed
 
 HEADER_BYTES = 1 << 16
 """Nearly every header ends within this many bytes."""

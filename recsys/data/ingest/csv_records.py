@@ -5,18 +5,25 @@ part if it is the first byte of a field; within it `""` is a quote and line ends
 field continues as plain text. A quote elsewhere is text too (`5" pipe`). pyarrow's parser reads them the same way.
 
 One stray quote must not swallow the records after it. An opening quote is stray if its part never ends, is longer
-than `LONGEST_PART`, spans lines but does not end with its field, or spans lines that look like records of their own.
+than `LONGEST_PART`, spans lines in a column that has one line per value, as ids have, spans lines but does not end
+with its field, or spans lines that look like records of their own.
 The record of a stray quote is its line; the next record starts at the next line.
+
+Time and memory are bounded per byte, whatever the text: every quoted part is looked at once or twice.
 """
 
 import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.ingest.text_blocks import CR, LF, Bytes, holds, last_feed
+from recsys.data.ingest.record_blocks import CR, LF, Bytes, holds, last_feed
 
 Positions = NDArray[np.int64]
 
@@ -29,19 +36,29 @@ _LINE_END = re.compile(rb"[\r\n]")
 _SEPARATORS_OF_RECORDS = 6
 """Lines look like records if each has as many separators as a record, and all together have at least as many."""
 
+_MANY_LINES, _MOST_OF_THEM = 20, 0.75
+"""Of many lines only this share must have as many separators: rows among them may have quotes of their own."""
+
+_LONG_WITHOUT_FEED = 1 << 20
+"""Bytes without a line feed after which carriage returns alone are taken to end the lines of a file."""
+
+_MOST_PARTS = 1000
+"""Quoted parts of a record; one further to the right is in no column."""
+
 
 @dataclass(frozen=True)
 class Dialect:
     """How fields are separated: `delimiter`, one ASCII character, and whether quotes have a meaning.
 
     `n_fields`: of a record, None if it is not known yet. `replaced`: the delimiter of the file, if recoding replaced
-    it.
+    it. `one_line`: the places of columns whose values have no line ends, such as ids.
     """
 
     delimiter: str
     quoted: bool = True
     n_fields: int | None = None
     replaced: str | None = None
+    one_line: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +104,15 @@ def end_of_records(data: Bytes, dialect: Dialect) -> int:
         if before % 2 == 0:
             return feed + 1
         end = int(quotes.bounds[before - 1])
-    return 0
+    return _end_by_return(data, quotes) if len(data) >= _LONG_WITHOUT_FEED else 0
+
+
+def _end_by_return(data: Bytes, quotes: Quotes) -> int:
+    """The same for a text without line feeds: where it ends with a carriage return."""
+    stop = len(data) - 1 if quotes.pending is None else quotes.pending
+    returns = np.flatnonzero(data[:stop] == CR)
+    returns = _outside(returns[data[returns + 1] != LF], quotes.bounds)
+    return int(returns[-1]) + 1 if len(returns) else 0
 
 
 def find_records(text: Bytes, dialect: Dialect) -> Records:
@@ -170,7 +195,7 @@ class _Judge:
     """Judges the quoted parts of one text, one after the other."""
 
     def __init__(self, text: Bytes, dialect: Dialect, *, final: bool) -> None:
-        self._text, self._data = text, text.data
+        self._text, self._data = text, text.tobytes()
         self._dialect, self._final = dialect, final
         self._separator = dialect.delimiter.encode()
         opening = rb'"(?<![^' + re.escape(self._separator) + rb'\r\n]")'
@@ -180,7 +205,7 @@ class _Judge:
 
     def first_doubtful(self, quotes: Positions) -> int | None:
         """The start of the first part that is stray or pending, if quotes open and close alternately."""
-        breaks = np.flatnonzero((self._text == LF) | (self._text == CR))
+        breaks = np.frombuffer(self._breaks, np.int64)
         last = self._unfinished(quotes)
         short = _longest_gap(breaks, len(self._text)) < LONGEST_PART
         if short and not len(_inside(breaks, quotes[:last])):
@@ -189,8 +214,12 @@ class _Judge:
         several = _between(breaks, starts, ends) > 0
         unsure = several | (ends >= len(self._text) - 1) | (ends - starts > LONGEST_PART)
         closed = ends < len(self._text)
-        parts = zip(starts[unsure].tolist(), ends[unsure].tolist(), closed[unsure].tolist(), strict=True)
-        return next((part[0] for part in parts if self._verdict(_Part(*part)) is not True), None)
+        bounds = np.column_stack([starts, ends]).ravel()
+        for at in np.flatnonzero(unsure).tolist():
+            part = _Part(int(starts[at]), int(ends[at]), bool(closed[at]))
+            if self._verdict(part, bounds[: 2 * at].data) is not True:
+                return part.start
+        return None
 
     def _unfinished(self, quotes: Positions) -> int:
         """The place in `quotes` of the opening quote of a part that may go on; the number of quotes if none does."""
@@ -198,38 +227,41 @@ class _Judge:
         if n % 2 == 0 and (self._final or quotes[-1] < len(self._text) - 1):
             return n
         at = n - 2 + n % 2
-        while at > 0 and quotes[at] == quotes[at - 1] + 1:
-            at -= 2
-        return at
+        apart = np.flatnonzero(quotes[2 : at + 1 : 2] != quotes[1:at:2] + 1)
+        return 2 + 2 * int(apart[-1]) if len(apart) else 0
 
     def quotes_from(self, at: int, *, before: Positions = _NO_QUOTES.bounds) -> Quotes:
         """The quotes from position `at`, outside any part, and those `before` it."""
-        bounds: list[int] = []
-        strays: list[int] = []
-        next_at: int | None = at
-        while next_at is not None:
-            next_at, pending = self._walk(next_at, bounds, strays)
-        found = np.concatenate([before, np.array(bounds, np.int64)])
-        return Quotes(found, np.array(strays, np.int64), pending)
+        bounds, strays = array("q", before.tobytes()), array("q")
+        pending = self._walk(at, bounds, strays)
+        return Quotes(np.array(bounds, np.int64), np.array(strays, np.int64), pending)
 
-    def _walk(self, at: int, bounds: list[int], strays: list[int]) -> tuple[int | None, int | None]:
-        """Walk up to the next part that is not closed on its line; where to go on, or the pending quote."""
-        for found in self._parts.finditer(self._data, at):
-            start, end = found.span()
-            if found[1] is None and end - start <= LONGEST_PART:
-                bounds += (start, end - 1)
+    def _walk(self, at: int, bounds: "array[int]", strays: "array[int]") -> int | None:
+        """Walk to the end, or to the quote that is pending, and note the quotes on the way."""
+        while (found := self._parts.search(self._data, at)) is not None:
+            start, at = found.span()
+            if found[1] is None and at - start <= LONGEST_PART:
+                bounds.append(start)
+                bounds.append(at - 1)
                 continue
-            part = self._part(start)
-            verdict = self._verdict(part)
+            verdict, end = self._of_several_lines(start, bounds)
             if verdict is None:
-                return None, start
+                return start
             if verdict:
-                bounds += (start, part.end)
-                return part.end + 1, None
-            strays.append(start)
-            line_end = _LINE_END.search(self._data, start)
-            return len(self._text) if line_end is None else line_end.start(), None
-        return None, None
+                bounds.append(start)
+                bounds.append(end)
+                at = end + 1
+            else:
+                strays.append(start)
+                at = self._line_end(start)
+        return None
+
+    def _of_several_lines(self, start: int, bounds: Sequence[int]) -> tuple[bool | None, int]:
+        """The verdict on the part from `start`, which is not closed on its line, and where it ends."""
+        if self._line_end(start) < len(self._text) and self._has_one_line(start, bounds):
+            return False, start
+        part = self._part(start)
+        return self._verdict(part, bounds), part.end
 
     def _part(self, start: int) -> _Part:
         rest = self._rest_of_part.match(self._data, start + 1, start + 2 + LONGEST_PART)
@@ -237,35 +269,65 @@ class _Judge:
             return _Part(start, len(self._text), False)
         return _Part(start, rest.end() - bool(rest[1]), bool(rest[1]))
 
-    def _verdict(self, part: _Part) -> bool | None:
-        """True for a quoted part, False if its quote is stray, None if more of the text must be known."""
-        last = part.end >= len(self._text) - 1
-        if part.end - part.start > LONGEST_PART:
+    def _verdict(self, part: _Part, bounds: Sequence[int]) -> bool | None:
+        """True for a quoted part, False if its quote is stray, None if more of the text must be known.
+
+        `bounds`: the quotes of the parts before it.
+        """
+        line_end = _LINE_END.search(self._data, part.start, part.end)
+        if part.end - part.start > LONGEST_PART or (line_end is not None and self._has_one_line(part.start, bounds)):
             return False
+        last = part.end >= len(self._text) - 1
         if not self._final and (last or not part.closed):
             return None
-        if not part.closed:
-            return False
-        if _LINE_END.search(self._data, part.start, part.end) is None:
-            return True
+        if not part.closed or line_end is None:
+            return part.closed
         after = LF if last else self._text[part.end + 1]
         if after not in (ord(self._dialect.delimiter), LF, CR):
             return False
-        line_end = _LINE_END.search(self._data, part.end)
-        if line_end is None and not self._final:
+        line_end_after = self._line_end(part.end)
+        if line_end_after == len(self._text) and not self._final:
             return None
-        return not self._look_like_records(part, len(self._text) if line_end is None else line_end.start())
+        return not self._look_like_records(part, line_end_after)
+
+    def _has_one_line(self, start: int, bounds: Sequence[int]) -> bool:
+        """Whether the part from `start` is in a column whose values have no line ends, or in none."""
+        if not self._dialect.one_line:
+            return False
+        n_before, end, at = 0, start, len(bounds)
+        for _ in range(_MOST_PARTS):
+            closed = int(bounds[at - 1]) if at else -1
+            line = self._line_start(end)
+            n_before += self._data.count(self._separator, max(line, closed + 1), end)
+            if line > closed or not at:
+                return n_before in self._dialect.one_line or n_before >= (self._dialect.n_fields or n_before + 1)
+            end, at = int(bounds[at - 2]), at - 2
+        return True
+
+    def _line_end(self, at: int) -> int:
+        line_end = _LINE_END.search(self._data, at)
+        return len(self._text) if line_end is None else line_end.start()
+
+    def _line_start(self, at: int) -> int:
+        line = bisect_left(self._breaks, at)
+        return self._breaks[line - 1] + 1 if line else 0
+
+    @cached_property
+    def _breaks(self) -> "array[int]":
+        """Where lines end."""
+        return array("q", np.flatnonzero((self._text == LF) | (self._text == CR)).tobytes())
 
     def _look_like_records(self, part: _Part, line_end: int) -> bool:
         """Whether all lines that a part is on, or all that it holds whole, have the separators of a record."""
-        lines = self._text[last_feed(self._text, part.start) + 1 : line_end].tobytes().splitlines()
+        lines = self._data[self._line_start(part.start) : line_end].splitlines()
         return self._are_full(lines) or self._are_full(lines[1:-1])
 
     def _are_full(self, lines: list[bytes]) -> bool:
         separators = (self._dialect.n_fields or 1) - 1
         if len(lines) * separators < _SEPARATORS_OF_RECORDS:
             return False
-        return all(line.count(self._separator) == separators for line in lines)
+        n_full = sum(line.count(self._separator) == separators for line in lines)
+        return n_full == len(lines) or (len(lines) >= _MANY_LINES and n_full >= _MOST_OF_THEM * len(lines))
 
 
 def _longest_gap(breaks: Positions, size: int) -> int:

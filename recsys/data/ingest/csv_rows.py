@@ -15,7 +15,9 @@ from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import mask
 from recsys.data.ingest.csv_header import fields_of
 from recsys.data.ingest.csv_records import Dialect, Records, find_quotes, find_records
+from recsys.data.ingest.odd_lines import overlong_row, without_empty_lines
 from recsys.data.ingest.recoding import restored, restored_column
+from recsys.data.ingest.record_blocks import CR, Bytes, TextBlock, holds, last_feed
 from recsys.data.ingest.refusals import Reason, marked
 from recsys.data.ingest.source import (
     EVENT,
@@ -28,12 +30,12 @@ from recsys.data.ingest.source import (
     LineCounts,
     RawBatch,
 )
-from recsys.data.ingest.text_blocks import CR, Bytes, TextBlock, holds, last_feed
 from recsys.errors import DataError
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _QUOTE = ord('"')
-_UNQUOTED = frozenset((USER, ITEM, TIMESTAMP, EVENT, VALUE, ITEM_ID))
+ONE_LINE_KEYS = frozenset((USER, ITEM, TIMESTAMP, EVENT, VALUE, ITEM_ID))
+"""The keys of columns whose values have no line ends, and no quotes if quotes are text; titles and attributes may."""
 
 Flags = NDArray[np.bool_]
 
@@ -58,18 +60,33 @@ class RowLayout:
 
 def parse_rows(block: TextBlock, layout: RowLayout) -> RawBatch:
     """The rows of one block."""
-    try:
-        table = _read(block.data, layout)
-    except pa.ArrowInvalid:
+    if block.is_overlong:
+        return overlong_row(block, layout.path, layout.places)
+    lines = np.arange(block.first_line, block.first_line + block.n_lines, dtype=np.int64)
+    columns = _parsed_quickly(block.data, layout, n_lines=block.n_lines)
+    if columns is None and not (layout.dialect.quoted and holds(block.data, _QUOTE)):
+        data, lines = without_empty_lines(block)
+        if len(lines) < block.n_lines:
+            columns = _parsed_quickly(data, layout, n_lines=len(lines))
+    if columns is None:
         return _parse_by_records(block, layout)
-    if not _one_line_per_row(block, table.num_rows) or _ends_open(block, layout.dialect):
-        return _parse_by_records(block, layout)
-    columns = _columns(table, layout)
-    if _may_be_headers(columns, layout).any():
-        return _parse_by_records(block, layout)
-    lines = np.arange(block.first_line, block.first_line + table.num_rows, dtype=np.int64)
     rows = RawBatch.of(str(layout.path), _restored(columns, block, layout), lines)
-    return replace(rows, lines=LineCounts(in_quotes=_in_quotes(columns, block, layout)), decimal=layout.decimal)
+    counts = LineCounts(blank=block.n_lines - len(lines), in_quotes=_in_quotes(columns, block, layout))
+    return replace(rows, lines=counts, decimal=layout.decimal)
+
+
+def _parsed_quickly(data: Bytes, layout: RowLayout, *, n_lines: int) -> dict[str, pa.Array] | None:
+    """The columns of lines that pyarrow can parse, each a row; None if it cannot, or if a line may be a header."""
+    if not len(data):
+        return {key: pa.array([], pa.binary()) for key in layout.places}
+    try:
+        table = _read(data, layout)
+    except pa.ArrowInvalid:
+        return None
+    if not _one_line_per_row(data, n_lines, table.num_rows) or _ends_open(data, layout.dialect):
+        return None
+    columns = _columns(table, layout)
+    return None if _may_be_headers(columns, layout).any() else columns
 
 
 def _read(data: Bytes, layout: RowLayout) -> pa.Table:
@@ -110,20 +127,19 @@ def _in_quotes(columns: dict[str, pa.Array], block: TextBlock, layout: RowLayout
     """Values in quotes, if quotes are text and no setting says so; only titles and attributes may have some."""
     if not layout.expects_no_quotes or layout.dialect.quoted or not holds(block.data, _QUOTE):
         return 0
-    found = (pc.match_substring_regex(columns[key], '^".*"$') for key in columns.keys() & _UNQUOTED)
+    found = (pc.match_substring_regex(columns[key], '^".*"$') for key in columns.keys() & ONE_LINE_KEYS)
     return sum(pc.sum(each).as_py() or 0 for each in found)
 
 
-def _one_line_per_row(block: TextBlock, n_rows: int) -> bool:
+def _one_line_per_row(data: Bytes, n_lines: int, n_rows: int) -> bool:
     """False if blank lines, line ends within quotes, or lone carriage returns make lines and rows differ."""
-    returns = holds(block.data, CR) and _LONE_RETURN.search(block.data.data)
-    return n_rows == block.n_lines and not returns
+    return n_rows == n_lines and not (holds(data, CR) and _LONE_RETURN.search(data.data))
 
 
-def _ends_open(block: TextBlock, dialect: Dialect) -> bool:
+def _ends_open(data: Bytes, dialect: Dialect) -> bool:
     """Whether the last line opens a quote and does not close it."""
-    start = last_feed(block.data, len(block.data) - 1) + 1
-    return len(find_quotes(block.data[start:], dialect, final=True).strays) > 0
+    start = last_feed(data, len(data) - 1) + 1
+    return len(find_quotes(data[start:], dialect, final=True).strays) > 0
 
 
 def _may_be_headers(columns: dict[str, pa.Array], layout: RowLayout) -> Flags:

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.ingest.text_blocks import CR, LF, Bytes
+from recsys.data.ingest.record_blocks import CR, LF, Bytes
 
 LONGEST_ELEMENT = 1 << 20
 """Bytes after which an element that does not end is taken as damaged."""
+
+_PART = 1 << 20
+"""Bytes that are looked at at once: positions of braces take many times the memory of the text."""
 
 Positions = NDArray[np.int64]
 
@@ -35,6 +38,11 @@ class ElementLines:
 
     def __call__(self, data: bytes, final: bool) -> bytes:
         """The lines of the objects that end in the next bytes of the file."""
+        starts = range(0, len(data), _PART)
+        lines = [self._next_lines(data[start : start + _PART], final=False) for start in starts[:-1]]
+        return b"".join([*lines, self._next_lines(data[starts[-1] :] if starts else data, final=final)])
+
+    def _next_lines(self, data: bytes, *, final: bool) -> bytes:
         text = self._rest + data
         if self._next is None and b"{" in text:
             self._look_at_first(text)

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recsys.data.ingest.text_blocks import LF, TextBlock
+from recsys.data.ingest.record_blocks import TextBlock
 
 # Each starts with a byte that is searched for quickly, and that stays.
 _AFTER_OBJECT = re.compile(rb"\}[\], \t\r]+(?=\n)")
 _BEFORE_OBJECT = re.compile(rb"\n[\[\], \t\r]+(?=[\n{])")
-_SHORT_LINE = 8
 
 Object = Mapping[str, object]
 """One line, parsed."""
@@ -49,17 +47,6 @@ def without_brackets(block: TextBlock) -> TextBlock:
 
 def _first_byte_and_spaces(found: re.Match[bytes]) -> bytes:
     return found[0][:1].ljust(len(found[0]))
-
-
-def without_blank_lines(block: TextBlock) -> tuple[bytes, NDArray[np.int64]]:
-    """The lines that are not blank, and their numbers: int64 (n,). Long lines of white space are left in."""
-    feeds = np.flatnonzero(block.data == LF)
-    starts = np.concatenate([[0], feeds[:-1] + 1])
-    filled = np.ones(len(feeds), np.bool_)
-    for at in np.flatnonzero(feeds - starts <= _SHORT_LINE).tolist():
-        filled[at] = bool(block.data[starts[at] : feeds[at]].tobytes().strip())
-    data = block.data if filled.all() else block.data[np.repeat(filled, feeds + 1 - starts)]
-    return data.tobytes(), np.flatnonzero(filled) + block.first_line
 
 
 def loaded(line: bytes) -> Object | None:

@@ -15,16 +15,18 @@ import pyarrow.json as pa_json
 from recsys.config import FileFormat
 from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import ids_of, texts_of
+from recsys.data.ingest.expansion import ExpansionLimit
 from recsys.data.ingest.json_array import ElementLines
 from recsys.data.ingest.json_layout import (
     JsonLayout,
     Object,
     json_layout,
     loaded,
-    without_blank_lines,
     without_brackets,
 )
+from recsys.data.ingest.odd_lines import overlong_row, without_blank_lines
 from recsys.data.ingest.recoding import Recode, recoding
+from recsys.data.ingest.record_blocks import LF, Bytes, TextBlock, last_feed
 from recsys.data.ingest.refusals import Faults, Reason, first_fault, marked
 from recsys.data.ingest.source import (
     EVENT,
@@ -39,19 +41,11 @@ from recsys.data.ingest.source import (
     LineCounts,
     RawBatch,
 )
-from recsys.data.ingest.text_blocks import (
-    BLOCK_BYTES,
-    LF,
-    Advance,
-    Bytes,
-    TextBlock,
-    last_feed,
-    start_of_text,
-    text_blocks,
-)
+from recsys.data.ingest.text_blocks import BLOCK_BYTES, Advance, start_of_text, text_blocks
 
 _START_BYTES = 1 << 16
 _SAMPLE_LINES = 1000
+_SAMPLE_BYTES = 32 << 20
 _ONE_OBJECT = "; the file is one object; expected one object per line, or an array of objects"
 _NO_OBJECTS = "; the first lines are no JSON objects; expected one object per line, or an array of objects"
 _MOST_BRACKETS = 1000
@@ -83,6 +77,7 @@ def jsonl_blocks(
         recode=_recode(layout, how),
         section=columns.section,
         block_bytes=block_bytes,
+        limit=ExpansionLimit.of(layout, columns.section),
     )
     if how is JsonLayout.LINES_OF_ARRAY:
         blocks = map(without_brackets, blocks)
@@ -110,14 +105,15 @@ def _first_blocks(blocks: Iterator[TextBlock], names: set[str]) -> tuple[list[Te
     """The blocks with the first lines, and every key in these, in order of first occurrence."""
     first: list[TextBlock] = []
     keys: dict[str, None] = {}
-    n_lines = 0
+    n_lines = n_bytes = 0
     for block in blocks:
         first.append(block)
+        n_bytes += len(block.data)
         keys.update(
             dict.fromkeys(key for row in _sample(block.data.tobytes(), _SAMPLE_LINES - n_lines) for key in row)
         )
         n_lines += block.n_lines
-        if n_lines >= _SAMPLE_LINES or names <= keys.keys():
+        if n_lines >= _SAMPLE_LINES or n_bytes >= _SAMPLE_BYTES or names <= keys.keys():
             break
     return first, list(keys)
 
@@ -143,6 +139,8 @@ def _lines(data: bytes) -> Iterator[bytes]:
 
 
 def _parse(block: TextBlock, path: Path, columns: Columns, decimal: str) -> RawBatch:
+    if block.is_overlong:
+        return overlong_row(block, path, columns.names)
     return replace(_parsed_block(block, path, columns), decimal=decimal)
 
 
@@ -151,7 +149,7 @@ def _parsed_block(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
     parsed = _parsed_quickly(block.data.tobytes(), columns, n_lines=len(lines))
     if parsed is None:
         data, lines = without_blank_lines(block)
-        parsed = _parsed_quickly(data, columns, n_lines=len(lines)) if len(data) < len(block.data) else None
+        parsed = _parsed_quickly(data.tobytes(), columns, n_lines=len(lines)) if len(data) < len(block.data) else None
     if parsed is None:
         return _parse_by_line(block, path, columns)
     rows = RawBatch.of(str(path), parsed, lines)
@@ -230,7 +228,7 @@ def _read(data: bytes, schema: Schema) -> pa.Table:
 def _parse_by_line(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
     """The slow way, for blocks that pyarrow cannot parse."""
     filled = [(number, line) for number, line in enumerate(_lines(block.data.tobytes())) if line.strip()]
-    rows = [loaded(line) for _, line in filled]
+    rows = [_only_columns(loaded(line), columns) for _, line in filled]
     names = [b'"%s"' % name.encode() for name in columns.names.values()]
     twice = [any(line.count(name) > 1 for name in names) and _gives_twice(line, columns) for _, line in filled]
     bad = np.array([row is None for row in rows], np.bool_) | np.array(twice, np.bool_)
@@ -242,6 +240,11 @@ def _parse_by_line(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
     faults = first_fault(marked((bad, Reason.BAD_JSON)), faults)
     rows_read = RawBatch.of(str(path), parsed, lines, faults=faults, texts=texts)
     return replace(rows_read, lines=LineCounts(blank=block.n_lines - len(filled)))
+
+
+def _only_columns(row: Object | None, columns: Columns) -> Object | None:
+    """A row without the keys that are not read, which may take more memory than the text."""
+    return None if row is None else {name: row[name] for name in columns.names.values() if name in row}
 
 
 def _gives_twice(line: bytes, columns: Columns) -> bool:

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     STRAY_QUOTE = "stray_quote"
     BAD_FIELD_COUNT = "bad_field_count"
     REPEATED_HEADER = "repeated_header"
+    LINE_TOO_LONG = "line_too_long"
     BAD_JSON = "bad_json"
     ID_NOT_TEXT = "id_not_text"
     ID_LOST_DIGITS = "id_lost_digits"
@@ -47,6 +48,7 @@ _MEANINGS = {
     ),
     Reason.BAD_FIELD_COUNT: "the line has more or fewer fields than the header, or than log.columns names",
     Reason.REPEATED_HEADER: "the line repeats the header, as in files that were joined",
+    Reason.LINE_TOO_LONG: "the line is longer than 8 MiB; only its beginning is kept",
     Reason.BAD_JSON: "the line is not one JSON object, or gives a column twice",
     Reason.ID_NOT_TEXT: "an id is neither text nor a whole number",
     Reason.ID_LOST_DIGITS: (

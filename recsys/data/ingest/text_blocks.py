@@ -4,23 +4,30 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from recsys.data.ingest.expansion import NO_LIMIT, ExpansionLimit
 from recsys.data.ingest.recoding import Recode, byte_order, recoding
+from recsys.data.ingest.record_blocks import (
+    LF,
+    LONGEST_RECORD,
+    Bytes,
+    EndOfRecords,
+    TextBlock,
+    after_line,
+    cut_blocks,
+    ended,
+    holds,
+    overlong,
+)
 from recsys.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-LF, CR = ord("\n"), ord("\r")
 BLOCK_BYTES = 16 << 20
-LONGEST_RECORD = 64 << 20
-_PIECE = 1 << 18
 _UTF8_MARK = b"\xef\xbb\xbf"
 _MARKS = re.compile(rb"(?:\xef\xbb\xbf)+")
 _MARK_WITHIN = re.compile(rb"([\r\n])(?:\xef\xbb\xbf)+")
@@ -32,50 +39,10 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _FEWEST_PAIRS = 8
 _LOOKED_AT = 1024
 
-Bytes = NDArray[np.uint8]
-"""Text as bytes, uint8 (n,)."""
-
 Advance = Callable[[float], None]
 """Called with the number of bytes of the file on disk that have been read."""
 
-EndOfRecords = Callable[[Bytes], int]
-"""The length of the longest prefix of a text that holds whole records only."""
-
 _NOTHING = np.empty(0, np.uint8)
-
-
-@dataclass(frozen=True, eq=False)
-class TextBlock:
-    """Whole records: `data` ends with a line end; `first_line` is its first line's number, counted from 1."""
-
-    data: Bytes
-    first_line: int
-
-    @cached_property
-    def n_lines(self) -> int:
-        """Line feeds in `data`."""
-        return sum(int(np.count_nonzero(piece == LF)) for piece in _pieces(self.data))
-
-
-def holds(text: Bytes, byte: int) -> bool:
-    """Whether a byte occurs in a text."""
-    return any((piece == byte).any() for piece in _pieces(text))
-
-
-def _pieces(text: Bytes) -> Iterator[Bytes]:
-    """The text in pieces that fit the processor's cache."""
-    return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
-
-
-def last_feed(text: Bytes, end: int) -> int:
-    """The position of the last line feed before `end`, -1 if there is none."""
-    while end > 0:
-        start = max(0, end - _PIECE)
-        feeds = np.flatnonzero(text[start:end] == LF)
-        if len(feeds):
-            return start + int(feeds[-1])
-        end = start
-    return -1
 
 
 def text_blocks(
@@ -89,43 +56,51 @@ def text_blocks(
     block_bytes: int = BLOCK_BYTES,
     first_bytes: int | None = None,
     longest_record: int = LONGEST_RECORD,
+    limit: ExpansionLimit = NO_LIMIT,
 ) -> Iterator[TextBlock]:
-    """Cut a plain or compressed file into blocks of about `block_bytes`; the first is of about `first_bytes`.
+    """Cut a plain or compressed file into blocks of up to about `block_bytes`; the first is of about `first_bytes`.
 
     `recode`: makes UTF-8 of the file's `encoding`. Byte-order marks are left out, also at the start of a later line.
-    `section`: of the configuration, for messages.
-    Raises DataError for a damaged file, one that looks like UTF-16 if another encoding is expected, and a record
-    longer than `longest_record` bytes.
+    `section`: of the configuration, for messages. A line longer than `longest_record` bytes is a block of its own,
+    without its end. Blocks of very short lines, or of many quotes, are smaller. `limit`: on decompressed bytes.
+    Raises DataError for a damaged file, one that looks like UTF-16 if another encoding is expected, one that
+    decompresses to more than `limit`, and if the first record is too long.
     """
     _check_start(path, encoding, section=section)
-    joined: list[int] = []
-    rest, line, more, n_bytes = _NOTHING, 1, True, first_bytes or block_bytes
+    marks = _Marks(path)
+    rest, line, total, n_bytes, more = _NOTHING, 1, 0, first_bytes or block_bytes, True
+    within_overlong = False
     with open_bytes(path) as (stream, file):
         while more:
-            data, more = _read_more(stream, rest, n_bytes, recode=recode)
-            data, marks = _without_marks(data)
-            joined += [line + above for above in marks if above or line > 1]
-            end = end_of_records(data) if more else 0
-            if end:
-                block = TextBlock(data[:end], line)
-                yield block
-                line += block.n_lines
-            rest, n_bytes = data[end:].copy(), block_bytes
-            if len(rest) > longest_record:
-                raise DataError(
-                    f"{path}:{line}: the row that starts here is longer than {longest_record >> 20} MiB; "
-                    "is this a text file with line ends?"
-                )
+            data, n_read = _read_more(stream, rest, n_bytes, recode=recode)
+            more, total, n_bytes, end = n_read > 0, total + n_read, block_bytes, 0
+            limit.check(path, total, file.tell())
+            if within_overlong and len(data):
+                following = after_line(data)
+                data, within_overlong = (_NOTHING, True) if following is None else (following, False)
+            data = marks.left_out(data, line)
+            for block, end_of_block in cut_blocks(data, line, end_of_records, longest=longest_record) if more else ():
+                yield _checked(block, path, longest=longest_record)
+                line, end = line + block.n_lines, end_of_block
+            rest = data[end:].copy()
+            if len(rest) > longest_record:  # and it has no line end, or it would have been cut
+                yield _checked(overlong(rest, line), path, longest=longest_record)
+                following, line = after_line(rest), line + 1
+                rest, within_overlong = (_NOTHING, True) if following is None else (following.copy(), False)
             advance(file.tell())
-    if joined:
-        logger.warning(
-            "%s:%d: a byte-order mark is left out here (%d in all); the file seems to be several, joined",
-            path,
-            joined[0],
-            len(joined),
-        )
+    marks.warn()
     if len(rest):
-        yield TextBlock(rest if rest[-1] == LF else np.append(rest, np.uint8(LF)), line)
+        yield TextBlock(ended(rest), line)
+
+
+def _checked(block: TextBlock, path: Path, *, longest: int) -> TextBlock:
+    """The block. Raises DataError if it is the first line of a file, and too long."""
+    if block.is_overlong and block.first_line == 1:
+        raise DataError(
+            f"{path}:1: the row that starts here is longer than {longest / 2**20:.3g} MiB; "
+            "is this a text file with line ends?"
+        )
+    return block
 
 
 def start_of_text(path: Path, encoding: str, n_bytes: int) -> bytes:
@@ -136,15 +111,15 @@ def start_of_text(path: Path, encoding: str, n_bytes: int) -> bytes:
     return (start if recode is None else recode(start, len(start) < n_bytes)).removeprefix(_UTF8_MARK)
 
 
-def _read_more(stream: pa.NativeFile, rest: Bytes, n_bytes: int, *, recode: Recode | None) -> tuple[Bytes, bool]:
-    """The rest of the last block and the next bytes of the file, in a new array; False if there are none."""
+def _read_more(stream: pa.NativeFile, rest: Bytes, n_bytes: int, *, recode: Recode | None) -> tuple[Bytes, int]:
+    """The rest of the last block and the next bytes of the file, in a new array; and how many were read."""
     if recode is not None:
         read = stream.read(n_bytes)
-        return np.concatenate([rest, np.frombuffer(recode(read, not read), np.uint8)]), len(read) > 0
+        return np.concatenate([rest, np.frombuffer(recode(read, not read), np.uint8)]), len(read)
     room = np.empty(len(rest) + n_bytes, np.uint8)
     room[: len(rest)] = rest
-    n_read = stream.readinto(room[len(rest) :])
-    return room[: len(rest) + n_read], n_read > 0
+    n_read = int(stream.readinto(room[len(rest) :]))
+    return room[: len(rest) + n_read], n_read
 
 
 def _check_start(path: Path, encoding: str, *, section: str) -> None:
@@ -163,17 +138,40 @@ def _check_start(path: Path, encoding: str, *, section: str) -> None:
     raise DataError(f'{path}: the file looks like UTF-16, expected {encoding}: set {section}.encoding = "{found}"')
 
 
-def _without_marks(data: Bytes) -> tuple[Bytes, list[int]]:
-    """Without byte-order marks at the start of lines, and the number of lines above each of them."""
-    if not holds(data, _UTF8_MARK[0]):
-        return data, []
-    at_start = _MARKS.match(data.data)
-    start = 0 if at_start is None else at_start.end()
-    within = [mark.end() for mark in _MARK_WITHIN.finditer(data.data)]
-    if not within:
-        return data[start:], [0] * (start > 0)
-    marks = [0] * (start > 0) + [int(np.count_nonzero(data[:mark] == LF)) for mark in within]
-    return np.frombuffer(_MARK_WITHIN.sub(rb"\1", data[start:].tobytes()), np.uint8), marks
+class _Marks:
+    """Byte-order marks at the start of lines are left out; those not at the start of the file are counted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._first, self._n = path, 0, 0
+
+    def left_out(self, data: Bytes, line: int) -> Bytes:
+        """`data` without them; `line` is the number of its first line."""
+        if not holds(data, _UTF8_MARK[0]):
+            return data
+        at_start = _MARKS.match(data.data)
+        start = 0 if at_start is None else at_start.end()
+        self._count(line, n=int(start > 0 and line > 1))
+        text, n_within = _MARK_WITHIN.subn(rb"\1", data[start:].tobytes())
+        if not n_within:
+            return data[start:]
+        first = _MARK_WITHIN.search(data.data)
+        above = 0 if first is None else int(np.count_nonzero(data[: first.end()] == LF))
+        self._count(line + above, n=n_within)
+        return np.frombuffer(text, np.uint8)
+
+    def _count(self, line: int, *, n: int) -> None:
+        self._first = self._first or (line if n else 0)
+        self._n += n
+
+    def warn(self) -> None:
+        """Warn of them, with the line of the first."""
+        if self._n:
+            logger.warning(
+                "%s:%d: a byte-order mark is left out here (%d in all); the file seems to be several, joined",
+                self._path,
+                self._first,
+                self._n,
+            )
 
 
 @contextmanager

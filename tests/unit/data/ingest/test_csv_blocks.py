@@ -17,18 +17,21 @@ from recsys.errors import DataError
 
 COLUMNS = Columns("log", {"user": "user", "item": "item"}, keep=100)
 
+TEXTS = Columns("items", {"title": "user", "attributes.item": "item"}, keep=COLUMNS.keep)
+"""The same columns, of which each may have line ends in quotes."""
 
-def read(path: Path, size: int = 10_000, **settings: Any) -> list[tuple[object, ...]]:
+
+def read(path: Path, size: int = 10_000, of: Columns = COLUMNS, **settings: Any) -> list[tuple[object, ...]]:
     """Every row: its line, then user and item; or its line, then the reason and the text."""
     layout = FileFormat(**settings)
     found: list[tuple[object, ...]] = []
-    for parse in csv_blocks(path, COLUMNS, layout, advance=lambda position: None, block_bytes=size):
+    for parse in csv_blocks(path, of, layout, advance=lambda position: None, block_bytes=size):
         rows = parse()
         for at, line in enumerate(rows.positions.tolist()):
             if rows.faults is not None and rows.faults[at] != NO_FAULT:
                 found.append((line, REASONS[rows.faults[at]].value, rows.texts[at]))
             else:
-                found.append((line, *(rows.column(key)[at].as_py().decode() for key in ("user", "item"))))
+                found.append((line, *(rows.column(key)[at].as_py().decode() for key in of.names)))
     return found
 
 
@@ -84,7 +87,7 @@ CASES = {
 def test_rows_and_lines(file: Path, size: int, case: str) -> None:
     text, expected = CASES[case]
     file.write_bytes(text)
-    assert read(file, size) == expected
+    assert read(file, size, TEXTS) == expected
 
 
 FIELDS = st.text(alphabet='ab ,"\n\r', max_size=4)
@@ -100,7 +103,7 @@ def test_what_pythons_csv_writes_is_read_as_pythons_csv_reads_it(
         writer = csv.writer(file)
         writer.writerow(["user", "item"])
         starts = [_write(writer, file, path, row) for row in rows]
-    found = read(path, size)
+    found = read(path, size, TEXTS)
     expected = [(line, *row) for line, row in zip(starts, rows, strict=True) if len(row) == 2]
     assert [row for row in found if row[1] != "bad_field_count"] == expected
     assert [row[0] for row in found] == starts
@@ -195,7 +198,7 @@ LAYOUTS: dict[str, tuple[dict[str, Any], bytes, list[tuple[object, ...]]]] = {
 def test_layouts(file: Path, size: int, case: str) -> None:
     settings, text, expected = LAYOUTS[case]
     file.write_bytes(text)
-    assert read(file, size, **settings) == expected
+    assert read(file, size, TEXTS, **settings) == expected
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
@@ -227,7 +230,7 @@ def test_lines_without_a_row_are_counted(file: Path, size: int, quoted: bool) ->
     file.write_text(text)
     lines = [
         parse().lines
-        for parse in csv_blocks(file, COLUMNS, FileFormat(), advance=lambda position: None, block_bytes=size)
+        for parse in csv_blocks(file, TEXTS, FileFormat(), advance=lambda position: None, block_bytes=size)
     ]
     assert sum(part.blank for part in lines) == (3 if quoted else 2)
     assert sum(part.quoted for part in lines) == (3 if quoted else 0)

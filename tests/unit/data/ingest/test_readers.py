@@ -130,7 +130,7 @@ USERS = {
     "  ": Reason.MISSING_USER,
     "x" * 257: Reason.ID_TOO_LONG,
 }
-ITEMS = {"i1": "i1", '"i\n2"': "i\n2", "\udcff": Reason.BAD_UTF8, "": Reason.MISSING_ITEM}
+ITEMS = {"i1": "i1", '"i,2"': "i,2", "\udcff": Reason.BAD_UTF8, "": Reason.MISSING_ITEM}
 TIMES = {
     "1577836800": START,
     "1577836801.5": START + 1,

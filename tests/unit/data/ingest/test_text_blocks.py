@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from recsys.data.ingest.text_blocks import Bytes, TextBlock, last_feed, open_bytes, text_blocks
+from recsys.data.ingest.record_blocks import MOST_LINES, Bytes, TextBlock, last_feed
+from recsys.data.ingest.text_blocks import open_bytes, text_blocks
 from recsys.errors import DataError
 
 
@@ -61,9 +62,29 @@ def test_utf16_is_named(tmp_path: Path) -> None:
 
 
 def test_a_record_without_end_is_named_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"short\n" + b"x" * 100)
-    with pytest.raises(DataError, match=r"a:2: .* row that starts here is longer"):
+    (tmp_path / "a").write_bytes(b"x" * 100)
+    with pytest.raises(DataError, match=r"a:1: .* row that starts here is longer"):
         list(blocks(tmp_path / "a", block_bytes=8, longest_record=20))
+
+
+@pytest.mark.parametrize("end", ["\n", "\nafter\nthat\n", ""])
+@pytest.mark.parametrize("size", [1, 8, 30])
+def test_a_line_that_is_too_long_is_a_block_of_its_own(tmp_path: Path, size: int, end: str) -> None:
+    (tmp_path / "a").write_bytes(b"short\n" + b"x" * 100 + end.encode())
+    found = list(blocks(tmp_path / "a", block_bytes=size, longest_record=20))
+    whole = [block for block in found if not block.is_overlong]
+    assert b"".join(block.data.tobytes() for block in whole) == b"short\n" + end.encode()[1:]
+    (overlong,) = [block for block in found if block.is_overlong]
+    assert overlong.first_line == 2
+    assert [block.first_line for block in whole[1:]][:1] == ([3] if "after" in end else [])
+
+
+@pytest.mark.parametrize("text", [b"\n" * (5 << 20), b'"' * (7 << 20) + b"\n"])
+def test_blocks_of_short_lines_or_many_quotes_are_small(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "a").write_bytes(b"first\n" + text)
+    found = list(blocks(tmp_path / "a"))
+    assert sum(len(block.data) for block in found) == len(text) + 6
+    assert max(block.n_lines for block in found) <= MOST_LINES + (1 << 18)
 
 
 NOISE = random.Random(1).randbytes(50_000)

@@ -1,0 +1,49 @@
+"""Lines that are no rows, or hardly: empty ones are left out before parsing, and one that is too long is refused."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from recsys.data.ingest.record_blocks import CR, LF, Bytes, TextBlock
+from recsys.data.ingest.refusals import Reason, marked
+from recsys.data.ingest.source import LONGEST_TEXT, RawBatch
+
+
+def without_empty_lines(block: TextBlock) -> tuple[Bytes, NDArray[np.int64]]:
+    """The lines that are not empty, and their numbers: int64 (n,). A carriage return before the line feed is its."""
+    feeds = np.flatnonzero(block.data == LF)
+    lengths = np.diff(feeds, prepend=-1) - 1
+    before = block.data[np.maximum(feeds - 1, 0)]
+    return _kept(block, lengths, (lengths > 1) | ((lengths == 1) & (before != CR)))
+
+
+def without_blank_lines(block: TextBlock) -> tuple[Bytes, NDArray[np.int64]]:
+    """The lines that hold more than white space, and their numbers: int64 (n,)."""
+    feeds = np.flatnonzero(block.data == LF)
+    starts = np.concatenate([[0], feeds[:-1] + 1])
+    filled = np.logical_or.reduceat(~_WHITE[block.data], starts)
+    return _kept(block, feeds - starts, filled)
+
+
+def _kept(block: TextBlock, lengths: NDArray[np.int64], filled: NDArray[np.bool_]) -> tuple[Bytes, NDArray[np.int64]]:
+    data = block.data if filled.all() else block.data[np.repeat(filled, lengths + 1)]
+    return data, np.flatnonzero(filled) + block.first_line
+
+
+_WHITE = np.zeros(256, np.bool_)
+_WHITE[list(b" \t\n\r\x0b\f")] = True
+
+
+def overlong_row(block: TextBlock, path: Path, keys: Iterable[str]) -> RawBatch:
+    """The one refused row of a block that is a line too long to be read. `keys`: of the columns."""
+    text = block.data.tobytes()[:LONGEST_TEXT].decode("utf-8", "replace")
+    return RawBatch.of(
+        str(path),
+        {key: pa.nulls(1, pa.binary()) for key in keys},
+        np.array([block.first_line], np.int64),
+        faults=marked((np.ones(1, np.bool_), Reason.LINE_TOO_LONG)),
+        texts={0: text},
+    )
