@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from recsys.config import FileFormat, ItemsConfig, LogFiles
 from recsys.data.ingest.csv_blocks import csv_blocks
+from recsys.data.ingest.expansion import ExpansionLimit
 from recsys.data.ingest.file_finding import FoundFiles, find_files
 from recsys.data.ingest.file_formats import format_of
 from recsys.data.ingest.jsonl_blocks import jsonl_blocks
@@ -212,7 +213,8 @@ class FileSource:
         in_path = partitions_of(path)
         columns = replace(columns, in_path={**in_path, **joined_times(in_path, columns.names.values())})
         if kind == "parquet":
-            batches = parquet_blocks(path, columns, advance=advance, block_rows=block_rows)
+            limit = ExpansionLimit.of(self.layout, self.section)
+            batches = parquet_blocks(path, columns, advance=advance, block_rows=block_rows, limit=limit)
         elif kind in _JSON:
             batches = jsonl_blocks(path, columns, self.layout, advance=advance, block_bytes=self.block_bytes)
         else:

@@ -1,41 +1,99 @@
 """Parquet files as batches of raw rows, with the number of each row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys.data.ingest.column_types import check_types
+from recsys.data.ingest.expansion import NO_LIMIT, ExpansionLimit
 from recsys.data.ingest.source import ITEM, USER, Batches, Columns, Parse, RawBatch
 from recsys.data.ingest.text_blocks import Advance
 from recsys.errors import DataError
 
 BLOCK_ROWS = 1 << 19
 
+_DECODED_BYTES = 64 << 20
+"""Bytes of text in a batch, about; more are read as several batches."""
 
-def parquet_blocks(path: Path, columns: Columns, *, advance: Advance, block_rows: int = BLOCK_ROWS) -> Batches:
+_NUMBER_BYTES = 8
+
+
+def parquet_blocks(
+    path: Path,
+    columns: Columns,
+    *,
+    advance: Advance,
+    block_rows: int = BLOCK_ROWS,
+    limit: ExpansionLimit = NO_LIMIT,
+) -> Batches:
     """The rows of a file, counted from 1; only `columns` are read, up to `block_rows` rows at a time.
 
-    Raises DataError if the file lacks a column or has one that cannot be read, or is not a complete Parquet file.
+    Raises DataError if the file lacks a column or has one that cannot be read, is not a complete Parquet file, or
+    becomes more than `limit`.
     """
     try:
         schema = pq.read_schema(path)
         places = columns.places(str(path), schema.names)
         check_types(str(path), schema, places)
         found = {key: schema.names[place] for key, place in places.items()}
-        # Repeated strings are read dictionary-coded, as the file stores them, which saves encoding them again.
-        coded = [name for key, name in found.items() if key in (USER, ITEM) and _is_text(schema.field(name).type)]
+        # Repeated strings are read dictionary-coded, as the file stores them, which saves encoding them again, and
+        # shows what they will take before they take it.
+        coded = [name for name in found.values() if _is_text(schema.field(name).type)]
         with pq.ParquetFile(path, read_dictionary=coded) as file:
+            size = path.stat().st_size
+            limit.check(path, _declared_bytes(file.metadata, set(found.values())), size)
             batches = file.iter_batches(block_rows, columns=sorted(set(found.values())))
-            yield from _numbered(batches, path, found, n_rows=file.metadata.num_rows, advance=advance)
+            texts = [name for key, name in found.items() if key not in (USER, ITEM) and name in coded]
+            decoded = _decoded(batches, texts, path=path, size=size, limit=limit)
+            yield from _numbered(decoded, path, found, n_rows=file.metadata.num_rows, advance=advance)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind))
+
+
+def _declared_bytes(footer: pq.FileMetaData, names: set[str]) -> int:
+    """What the columns become at least, as the footer says: their pages, or a number per row."""
+    groups = (footer.row_group(at) for at in range(footer.num_row_groups))
+    chunks = (group.column(at) for group in groups for at in range(group.num_columns))
+    pages = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in names)
+    return max(int(pages), int(footer.num_rows) * _NUMBER_BYTES * len(names))
+
+
+def _decoded(
+    batches: Iterator[pa.RecordBatch], texts: Sequence[str], *, path: Path, size: int, limit: ExpansionLimit
+) -> Iterator[pa.RecordBatch]:
+    """The batches with plain columns of `texts`, cut so that none has many more than _DECODED_BYTES bytes of text."""
+    total = 0
+    for batch in batches:
+        n_bytes = sum(_text_bytes(batch.column(name)) for name in texts)
+        limit.check(path, total := total + n_bytes, size)
+        n_parts = -(-n_bytes // _DECODED_BYTES) or 1
+        rows = -(-len(batch) // n_parts) or 1
+        for start in range(0, len(batch), rows):
+            yield _plain(batch.slice(start, rows), texts)
+
+
+def _text_bytes(column: pa.Array) -> int:
+    """Bytes of the values of a column that is dictionary-coded."""
+    if not pa.types.is_dictionary(column.type):
+        return 0
+    return int(pc.sum(pc.binary_length(column.dictionary).take(column.indices).cast(pa.int64())).as_py() or 0)
+
+
+def _plain(batch: pa.RecordBatch, texts: Sequence[str]) -> pa.RecordBatch:
+    for name in texts:
+        at = batch.schema.get_field_index(name)
+        column = batch.column(at)
+        if pa.types.is_dictionary(column.type):
+            batch = batch.set_column(at, name, column.dictionary_decode())
+    return batch
 
 
 def _numbered(

@@ -8,13 +8,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from recsys.config import LogConfig
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.ingest.expansion import FREE_BYTES, ExpansionLimit
 from recsys.data.ingest.file_source import FileSource
+from recsys.data.ingest.parquet_blocks import parquet_blocks
 from recsys.data.ingest.readers import read_log
+from recsys.data.ingest.source import Columns
 from recsys.data.interactions import Interactions
 from recsys.errors import DataError
 
@@ -137,6 +142,26 @@ class TestExpansion:
         with pytest.raises(DataError, match=r"log\.csv\.gz: .* log\.max_decompressed_gib allows 0\.001 GiB"):
             read(path, max_decompressed_gib=0.001)
         assert len(read(path)[0]) == 50_000
+
+    @pytest.mark.parametrize("value", ["i", "i" * (1 << 18)], ids=["many rows", "long values"])
+    def test_parquet_rows_that_a_few_bytes_stand_for(self, tmp_path: Path, value: str) -> None:
+        n = 1 << (24 if len(value) == 1 else 16)
+        text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([value]))
+        table = pa.table({"user": text, "item": text, "time": np.full(n, 1_700_000_000), "note": text})
+        pq.write_table(table, path := tmp_path / "log.parquet", row_group_size=1 << 16)
+        with pytest.raises(DataError, match=r"log\.parquet: .* log\.max_expansion allows 200 times"):
+            read(path, event="note")
+
+    def test_long_texts_are_decoded_in_parts(self, tmp_path: Path) -> None:
+        n, note = 1 << 10, "x" * (1 << 18)
+        notes = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([note]))
+        table = pa.table({"u": np.arange(n), "i": np.arange(n), "note": notes})
+        pq.write_table(table, tmp_path / "a.parquet", use_dictionary=["note"])
+        columns = Columns("items", {"id": "i", "title": "note"}, keep=0)
+        parts = [parse() for parse in parquet_blocks(tmp_path / "a.parquet", columns, advance=lambda position: None)]
+        assert [len(part) for part in parts] == [n // 4] * 4
+        assert [part.positions[0] for part in parts] == [1, 257, 513, 769]
+        assert {part.column("title").type for part in parts} == {pa.string()}
 
     def test_the_limits(self) -> None:
         limit = ExpansionLimit(10, 2 * FREE_BYTES, "items")
