@@ -200,7 +200,7 @@ def test_a_family_needs_its_own_file_and_the_registry(items, queries, monkeypatc
     assert answers(again.search(queries, 20)) == answers(index.search(queries, 20))
     assert recall(again.search(queries, 20), index.exact.search(queries, 20)) > 0.95
     (tmp_path / "index.structure").write_bytes(b"something else")
-    with pytest.raises(ArtifactError, match="not a structure of brute_force"):
+    with pytest.raises(ArtifactError, match="expected a structure of brute_force"):
         read_index(tmp_path, "index", items.shape)
 
 
