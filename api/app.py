@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
+from api.ending import end_in_time
 from api.errors import problem_response
 from api.metrics import NO_STORE, Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
 async def _serving(stores: ServedStores, *, seconds: float) -> AsyncIterator[None]:
     """Load what is published now, then keep looking. The service starts without a sound version, too."""
     forget_dead_workers()
+    end_in_time()
     await stores.load()
     gc.freeze()  # what is here now stays; collections that looked through it delayed requests by 0.1 s
     async with contextlib.AsyncExitStack() as polling:

@@ -42,7 +42,7 @@ class ServingModel:
     """What is exposed of the version that serves.
 
     `recall`: by kind, None if unknown. `newest_event`: when its log ends, None if the log has no times.
-    `n_posted`: items posted since it was made.
+    `n_posted`: items posted since it was made. `is_published`: whether it is the one that the store says.
     """
 
     version: str
@@ -50,6 +50,7 @@ class ServingModel:
     recall: Mapping[SearchKind, float | None]
     newest_event: datetime | None = None
     n_posted: int = 0
+    is_published: bool = True
 
 
 class _Families:
@@ -178,6 +179,8 @@ def _values(model: ServingModel | None) -> Iterator[tuple[str, str, dict[str, st
     if model is None:
         return
     yield "recsys_model_info", "The version that serves", {"version": model.version}, 1.0
+    meaning = "1 if the version that serves is the one that the store says, 0 if that one cannot be loaded or read"
+    yield "recsys_model_published", meaning, {}, float(model.is_published)
     age = (datetime.now(model.created_at.tzinfo) - model.created_at).total_seconds()
     yield "recsys_model_age_seconds", "Time since the version was sealed", {}, age
     if model.newest_event is not None:

@@ -7,24 +7,37 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
+from api.bounded_calls import BoundedCalls
+from api.crashes import MOST, Crashes
 from api.metrics import Metrics
 from api.served_engine import OfferCheck, ServedEngine
-from recsys.artifacts.registry import Registry
+from recsys.artifacts.fallbacks import fallbacks
+from recsys.artifacts.registry import CURRENT, Registry
 from recsys.engine.rehearsal import check_serves
+from recsys.errors import ArtifactError, RecsysError
 
 RETRY_SECONDS = 60.0
 """Time after which a version that failed to load is tried again; the disk may have been at fault."""
 
+LOAD_SECONDS = 300.0
+"""Time that loading a version may take by default."""
+
 logger = logging.getLogger(__name__)
+
+
+class CrashedError(RecsysError):
+    """Workers crash on a version, and there is nothing to roll back to."""
 
 
 class ModelWatch:
     """Holds one engine at a time; a request that reads `engine` once has a whole version, whatever happens next.
 
     `refresh` is the only writer, and swaps the reference only after the new version was verified, loaded and asked.
-    A version that cannot be loaded is logged once; the one before it serves on. `metrics` count every attempt, and
-    every list that an engine gives. `before_serving` is called with an engine before it serves. `offer_check`
-    receives every list whose recall can be checked. `name`: the store's, for the log. `clock`: seconds.
+    A version that cannot be loaded is logged once; the one before it serves on. If none serves yet, the newest
+    version does that served before and is sound. A version on which workers crashed `MOST` times is rolled back from.
+    `metrics` count every attempt, and every list that an engine gives. `before_serving` is called with an engine
+    before it serves. `offer_check` receives every list whose recall can be checked. `name`: the store's, for the log.
+    `load_seconds`: after which a load, or a look at the store, is given up. `clock`: seconds.
     """
 
     def __init__(
@@ -35,6 +48,7 @@ class ModelWatch:
         offer_check: OfferCheck | None = None,
         before_serving: Callable[[ServedEngine], None] = lambda engine: None,
         name: str = "",
+        load_seconds: float = LOAD_SECONDS,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.engine: ServedEngine | None = None
@@ -42,6 +56,8 @@ class ModelWatch:
         """Why there is no engine; it names no path, because clients see it."""
         self.is_empty = False
         """Whether nothing has been published to the store."""
+        self.fault: str | None = None
+        """Why the version that serves is not the one that the store says; it names no path. None if it is."""
         self._of_store = f"store {name}: " if name else ""
         self._registry = Registry(store, check=check_serves)
         self._metrics = metrics or Metrics()
@@ -49,6 +65,8 @@ class ModelWatch:
         self._before_serving = before_serving
         self._clock = clock
         self._lock = Lock()
+        self._calls = BoundedCalls(load_seconds)
+        self._crashes = Crashes(store)
         self._failed: str | None = None
         self._retry_at = 0.0
         self._last_failure = ""
@@ -67,7 +85,7 @@ class ModelWatch:
         with self._lock:
             version = None
             try:
-                version = self._registry.current()
+                version = self._calls.make(self._published, "looking at the store")
                 self.is_empty = version is None
                 if version is None:
                     self.reason = "no version has been published to the store yet"
@@ -75,7 +93,20 @@ class ModelWatch:
                     self._swap(version)
             except Exception as error:  # whatever is wrong with the store, the engine that serves is not touched
                 self._note_failure(version, error)
+                if self.engine is None:
+                    self._fall_back(version)
             return self.engine if self.engine is not None and self.engine.version == version else None
+
+    def _published(self) -> str | None:
+        """The version that the store says, None before the first publish. Raises ArtifactError if that is lost."""
+        version = self._registry.current()
+        if version is None and (self.engine is not None or self._registry.history()):
+            raise ArtifactError(f"{self._registry.store / CURRENT}: is gone, though versions have served")
+        return version
+
+    def close(self) -> None:
+        """The process ends in order: what follows is no crash."""
+        self._crashes.end()
 
     def rollback(self, version: str | None) -> None:
         """Move the store's pointer to `version`, by default to the one that served before. Raises ArtifactError."""
@@ -83,28 +114,75 @@ class ModelWatch:
 
     def _is_due(self, version: str) -> bool:
         if self.engine is not None and version == self.engine.version:
-            self._failed, self._last_failure = None, ""
+            self._failed, self._last_failure, self.fault = None, "", None
             return False
         return version != self._failed or self._clock() >= self._retry_at
 
     def _swap(self, version: str) -> None:
+        if self._crashes.count(version) >= MOST and self._leave(version):
+            return
         started = self._clock()
+        self._use(version)
+        self._metrics.count_reload(ok=True)
+        self._failed, self._last_failure, self.fault = None, "", None
+        seconds = self._clock() - started
+        logger.info("%sserving version=%s load_seconds=%.2f", self._of_store, version, seconds)
+
+    def _use(self, version: str) -> None:
+        """Load, ask and then serve `version`. Raises what is wrong with it, and then nothing has changed."""
+        self._crashes.begin(version)
+        try:
+            self.engine = self._calls.make(lambda: self._loaded(version), "loading")
+        except Exception:
+            if self.engine is not None:
+                self._crashes.begin(self.engine.version)
+            raise
+
+    def _loaded(self, version: str) -> ServedEngine:
         engine = ServedEngine(self._registry.load(version), self._metrics, offer_check=self._offer_check)
         engine.warm_up()
         self._before_serving(engine)
-        self.engine = engine
-        self._metrics.count_reload(ok=True)
-        self._failed, self._last_failure = None, ""
-        seconds = self._clock() - started
-        logger.info("%sserving version=%s load_seconds=%.2f", self._of_store, version, seconds)
+        return engine
+
+    def _leave(self, version: str) -> bool:
+        """Roll back from a version on which workers crash; whether another one serves, or will at the next look."""
+        try:
+            self._registry.leave(version)
+        except ArtifactError as error:
+            self._note_failure(version, CrashedError(f"workers crashed {MOST} times; not rolled back: {error}"))
+            return self.engine is not None or self._fall_back(version)
+        logger.error("%sworkers crashed %d times on version %s: rolled back", self._of_store, MOST, version)
+        if (back := self._registry.current()) is not None:
+            self._use(back)
+            self._failed, self._last_failure, self.fault = None, "", None
+        return True
+
+    def _fall_back(self, failed: str | None) -> bool:
+        """Serve the best version that served before instead of `failed`; whether there is one."""
+        for version in fallbacks(self._registry, failed):
+            try:
+                self._use(version)
+            except Exception as error:
+                logger.error("%sversion %s cannot be loaded either: %s", self._of_store, version, error)
+                continue
+            logger.error("%sversion %s, which served before, serves instead", self._of_store, version)
+            self.fault = f"{self._what(failed)}; version {version}, which served before, serves instead"
+            return True
+        return False
 
     def _note_failure(self, version: str | None, error: Exception) -> None:
         self._metrics.count_reload(ok=False)
         self._failed, self._retry_at = version, self._clock() + RETRY_SECONDS
-        what = "the store cannot be read" if version is None else f"version {version} cannot be loaded"
+        what = self._what(version)
         self.reason = f"{what}; the service's log says why"
+        if self.engine is not None:
+            self.fault = f"{what}; version {self.engine.version} serves on"
         failure = f"{what}: {type(error).__name__}: {error}"
         if failure != self._last_failure:
             still = "nothing" if self.engine is None else f"version {self.engine.version}"
             logger.error("%s%s; %s serves on", self._of_store, failure, still)
         self._last_failure = failure
+
+    @staticmethod
+    def _what(version: str | None) -> str:
+        return "the store cannot be read" if version is None else f"version {version} cannot be loaded"

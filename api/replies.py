@@ -307,6 +307,7 @@ class Ready(Reply):
     """A model is loaded and answers."""
 
     status: Literal["ready"] = "ready"
+    warning: str | None = Field(None, description="why another version serves than the store says")
 
 
 class StoresReady(BaseModel):
@@ -317,6 +318,9 @@ class StoresReady(BaseModel):
     status: Literal["ready"] = "ready"
     stores: Mapping[str, str] = Field(description="the version that serves, by store")
     waiting: tuple[str, ...] = Field(description="stores to which nothing has been published yet")
+    warnings: Mapping[str, str] | None = Field(
+        None, description="by store, why another version serves than the store says"
+    )
 
 
 class Serving(Reply):

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -43,14 +43,23 @@ class ServedStore:
         recall = RecallSampler(settings.recall_sample, metrics, core_share=recall_core_share)
         posted = PostedWatch(PostedStore(Path(kept_in) if kept_in else folder / FILE_NAME))
         offer = recall.offer if settings.recall_sample else None
-        watch = ModelWatch(folder, metrics, offer_check=offer, before_serving=posted.refresh, name=name)
+        watch = ModelWatch(
+            folder,
+            metrics,
+            offer_check=offer,
+            before_serving=posted.refresh,
+            name=name,
+            load_seconds=settings.load_seconds,
+        )
         return cls(name, metrics, watch, posted, recall, admin_key_of(settings, name))
 
     @property
     def serving_model(self) -> ServingModel | None:
         """What metrics expose of the version that serves, None if none does."""
         engine = self.watch.engine
-        return None if engine is None else engine.serving_model
+        if engine is None:
+            return None
+        return replace(engine.serving_model, is_published=self.watch.fault is None)
 
     @contextlib.asynccontextmanager
     async def polling(self, *, seconds: float) -> AsyncIterator[None]:
@@ -65,6 +74,7 @@ class ServedStore:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
             await asyncio.to_thread(self.recall.close)
+            self.watch.close()
 
 
 class ServedStores:

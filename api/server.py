@@ -16,11 +16,11 @@ import h11
 import uvicorn
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.supervisors import Multiprocess
 
 from api.errors import problem_response
 from api.logs import log_config
 from api.settings import METRICS_FOLDER, Settings
+from api.workers import Supervisor
 from recsys.errors import ConfigError
 
 HEADER_BYTES = 16 * 1024
@@ -29,7 +29,7 @@ HEADER_BYTES = 16 * 1024
 KEEP_ALIVE_SECONDS = 65
 """Longer than the 60 s after which common load balancers drop an idle connection, so that they close it first."""
 
-DRAIN_SECONDS = 20
+DRAIN_SECONDS = 18
 """Time that requests under way have to finish after SIGTERM."""
 
 # Read by the libraries that search, which are not imported yet. One query is too small for several threads: waiting
@@ -59,7 +59,7 @@ def serve(settings: Settings) -> None:
             uvicorn.Server(config).run(sockets=[listener])
         else:
             with _shared_metrics():
-                Multiprocess(config, sockets=[listener]).run()
+                Supervisor(config, sockets=[listener]).run()
 
 
 def check_folder(store: Path) -> None:

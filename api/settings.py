@@ -54,6 +54,9 @@ class Options(BaseModel):
     poll_seconds: float = Field(
         2.0, gt=0, le=3600, description="time between two looks at the store for a new version"
     )
+    load_seconds: float = Field(
+        300.0, gt=0, le=86_400, description="time that loading a version may take; then the one that serves stays"
+    )
     recall_sample: float = Field(
         0.01,
         ge=0,

@@ -35,7 +35,7 @@ def router_of(metrics: Metrics, stores: ServedStores) -> APIRouter:
 
     async def readyz(engine: RequestEngine) -> Ready:
         """200 once a model is loaded; until then 503 with the reason: send no traffic yet."""
-        return Ready(model_version=engine.version)
+        return Ready(model_version=engine.version, warning=None if stores.only is None else stores.only.watch.fault)
 
     async def readyz_of_stores() -> StoresReady:
         """200 once every store that has versions serves one; until then 503, which names those that do not."""
@@ -47,6 +47,7 @@ def router_of(metrics: Metrics, stores: ServedStores) -> APIRouter:
         name="readyz",
         tags=["health"],
         responses=problem_responses(NoModelError),
+        response_model_exclude_none=True,
     )
 
     @router.get("/metrics", tags=["health"], response_class=PlainTextResponse)
@@ -65,4 +66,5 @@ def _ready(stores: ServedStores) -> StoresReady:
     if len(waiting) == len(engines) or not all(stores.by_name[name].watch.is_empty for name in waiting):
         raise NoModelError("; ".join(f"store {name}: {stores.by_name[name].watch.reason}" for name in waiting))
     serving = {name: engine.version for name, engine in engines.items() if engine is not None}
-    return StoresReady(stores=serving, waiting=waiting)
+    faults = {store.name: store.watch.fault for store in stores if store.watch.fault is not None}
+    return StoresReady(stores=serving, waiting=waiting, warnings=faults or None)

@@ -12,6 +12,7 @@ from recsys.errors import ArtifactError
 from recsys.experiments.assignment import ArmName, arm_of
 from recsys.experiments.guardrails import GuardName, Guards
 from recsys.experiments.size import NeededSize
+from recsys.plain_files import read_plain
 
 Source: TypeAlias = Annotated[str, Field(pattern=f"^({VERSION_PATTERN}|current|popular)$")]
 """What an arm serves: a version by name, which stays the same; `current`, whatever CURRENT names; or `popular`, the
@@ -106,7 +107,7 @@ class Experiment(_Frozen):
 def read_experiment(path: Path) -> Experiment | None:
     """The experiment in the file `path`, ended or not; None if there is no file. Raises ArtifactError if damaged."""
     try:
-        return Experiment.model_validate_json(path.read_bytes())
+        return Experiment.model_validate_json(read_plain(path))
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -120,9 +120,22 @@ class Registry:
         version then stays the same.
         """
         with self.locked():
-            target, hold = version or self._before_current(), self.hold_now()
-            moved = None if hold is None else hold.model_copy(update={"version": target})
-            self._go_back_to(target, hold=moved)
+            return self._roll_back(version or self._before_current())
+
+    def leave(self, version: str) -> bool:
+        """Roll back from `version`; False if it serves no longer, because another process was quicker.
+
+        Raises ArtifactError as `rollback` does.
+        """
+        with self.locked():
+            if self.current() != version:
+                return False
+            self._roll_back(self._before_current())
+        return True
+
+    def _roll_back(self, target: str) -> str:
+        hold = self.hold_now()
+        self._go_back_to(target, hold=None if hold is None else hold.model_copy(update={"version": target}))
         return target
 
     def held(self) -> str | None:

@@ -117,7 +117,7 @@ class TestTwoAtOnce:
         config.workspace.mkdir()
         with (
             exclusive(config.workspace / ".lock", doing="running in this workspace"),
-            pytest.raises(ArtifactError, match=r"another process \(pid \d+ on \S+ since \S+\) is running in this workspace"),
+            pytest.raises(ArtifactError, match=r"another process \(pid \d+ on \S+ since \S+\) is running"),
         ):
             run(config, steps=("prepare",), progress=silent)
 

@@ -1,8 +1,8 @@
 """From counts to confidence: each formula against a table worked by hand, and what holds for all of them."""
 
+import re
 from math import log
 
-import re
 import numpy as np
 import pytest
 import scipy.sparse as sp
