@@ -67,6 +67,7 @@ class ModelWatch:
         self._lock = Lock()
         self._calls = BoundedCalls(load_seconds)
         self._crashes = Crashes(store)
+        self._lines_before = 0
         self._failed: str | None = None
         self._retry_at = 0.0
         self._last_failure = ""
@@ -100,9 +101,15 @@ class ModelWatch:
     def _published(self) -> str | None:
         """The version that the store says, None before the first publish. Raises ArtifactError if that is lost."""
         version = self._registry.current()
-        if version is None and (self.engine is not None or self._registry.history()):
+        if version is None and (self.engine is not None or self._has_served()):
             raise ArtifactError(f"{self._registry.store / CURRENT}: is gone, though versions have served")
         return version
+
+    def _has_served(self) -> bool:
+        """Whether HISTORY says so; the line of a first publish, which comes before its pointer, counts at the next look."""
+        lines, before = len(self._registry.history()), self._lines_before
+        self._lines_before = lines
+        return lines > 1 or lines == before == 1
 
     def close(self) -> None:
         """The process ends in order: what follows is no crash."""

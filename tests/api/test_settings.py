@@ -31,6 +31,7 @@ OTHER = Settings(
     workers=3,
     poll_seconds=0.5,
     recall_sample=0.25,
+    load_seconds=7.0,
     log_level="debug",
     log_format="json",
     root_path="/a/b-c",
