@@ -106,7 +106,7 @@ class ModelWatch:
         return version
 
     def _has_served(self) -> bool:
-        """Whether HISTORY says so; the line of a first publish, which comes before its pointer, counts at the next look."""
+        """Whether HISTORY says so. A first line comes just before its pointer, so it counts at the next look."""
         lines, before = len(self._registry.history()), self._lines_before
         self._lines_before = lines
         return lines > 1 or lines == before == 1
