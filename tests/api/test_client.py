@@ -149,9 +149,10 @@ def test_every_call_answers(connect: Callable[..., Any], url: str) -> None:
 
 
 def test_both_clients_are_called_in_the_same_way() -> None:
+    client, other_client = Client("http://h"), AsyncClient("http://h")
     for name in dir(Client):
         if not name.startswith("_") and name not in {"send", "close"}:
-            mine, other = getattr(Client("http://h"), name), getattr(AsyncClient("http://h"), name)
+            mine, other = getattr(client, name), getattr(other_client, name)
             assert inspect.signature(mine) == inspect.signature(other)
             assert mine.__doc__ == other.__doc__
 
