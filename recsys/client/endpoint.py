@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
@@ -13,6 +14,8 @@ from pydantic import TypeAdapter
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_PLACES = re.compile(r"\{(\w+)\}")
 
 Repeatable = bool | Callable[[Mapping[str, Any]], bool]
 """Whether a call may be sent twice without harm; if that depends on its arguments, a function of these."""
@@ -100,14 +103,12 @@ class Endpoint(Generic[P, R]):
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
         given = {name: value for name, value in bound.arguments.items() if value is not None}
-        path = self.path.format_map(
-            {name: _in_path(value) for name, value in given.items() if isinstance(value, str)}
-        )
-        rest = {name: value for name, value in given.items() if f"{{{name}}}" not in self.path}
+        in_path = {name: _in_path(name, bound.arguments[name]) for name in _PLACES.findall(self.path)}
+        rest = {name: value for name, value in given.items() if name not in in_path}
         has_query = self.in_query or self.method in {"GET", "DELETE"}
         return Call(
             method=self.method,
-            path=path,
+            path=self.path.format_map(in_path),
             query={name: _in_query(value) for name, value in rest.items()} if has_query else {},
             body=None if has_query else _json(rest),
             reply=self._reply,
@@ -134,8 +135,10 @@ def endpoint(
     )
 
 
-def _in_path(text: str) -> str:
+def _in_path(name: str, text: object) -> str:
     """One segment of a path. A segment of dots would be taken for a folder."""
+    if not isinstance(text, str) or not text:
+        raise TypeError(f"{name}: expected a text that is not empty")
     return text.replace(".", "%2E") if text in {".", ".."} else quote(text, safe="")
 
 

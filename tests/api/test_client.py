@@ -181,7 +181,13 @@ def test_a_problem_is_raised_with_its_code(
 
 def test_arguments_that_do_not_fit_are_type_errors(connect: Callable[..., Any]) -> None:
     with connect("http://127.0.0.1:1") as client:
-        for wrong in (lambda: client.get_item(), lambda: client.get_item("a", k=3), lambda: client.rank("a", "b")):
+        for wrong in (
+            lambda: client.get_item(),
+            lambda: client.get_item(""),
+            lambda: client.get_item(7),
+            lambda: client.get_item("a", k=3),
+            lambda: client.rank("a", "b"),
+        ):
             with pytest.raises(TypeError):
                 wrong()
 
