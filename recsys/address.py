@@ -23,6 +23,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _WHOLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}$")
 _PASSWORD = re.compile(r":[^:@/\s]+@")
+_SETTING = re.compile(r"([?&][^=&\s]*(?:pass|secret|token|key|sig|credential)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE)
 _SECRET_KEY = re.compile(r"pass|secret|token|key|sig|credential", re.IGNORECASE)
 
 
@@ -33,7 +34,7 @@ def is_address(text: str) -> bool:
 
 def without_passwords(text: str) -> str:
     """`text` without what may be passwords in URLs, even in those that are misspelt."""
-    return _PASSWORD.sub(f":{HIDDEN}@", text)
+    return _SETTING.sub(rf"\1{HIDDEN}", _PASSWORD.sub(f":{HIDDEN}@", text))
 
 
 @dataclass(frozen=True)

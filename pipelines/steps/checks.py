@@ -118,7 +118,7 @@ def check_holdout_columns(config: PipelineConfig) -> None:
     log = log_input(config.log)
     if isinstance(log, FileSource) and isinstance(holdout, FileSource):
         _check_apart(log.files, holdout.files)
-    if not isinstance(log, FileSource) and holdout == log:
+    if not isinstance(log, FileSource) and holdout.description == log.description:
         raise DataError(f"{log.description}: is both the log and the holdout; {_TRAINED_ON_TEST}")
     holdout.check(Columns.of(config.log))
 
