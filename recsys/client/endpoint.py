@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
+from recsys.client.unset import UNSET
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -52,7 +54,8 @@ class Endpoint(Generic[P, R]):
     """A method of both clients: `client.name(...)` is a reply, or an awaitable of one, with the same arguments.
 
     Arguments whose names are in `path` go there; the others go into the query of GET and DELETE, and of POST if
-    `in_query`, else into the body. Those that are None are left out, so that the service's own defaults hold.
+    `in_query`, else into the body. Those that are None are left out, so that the service's own defaults hold; if None
+    means something else, the default is UNSET.
     """
 
     def __init__(
@@ -102,7 +105,11 @@ class Endpoint(Generic[P, R]):
         """The request for these arguments. Raises TypeError, as a function does, if they do not fit."""
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        given = {name: value for name, value in bound.arguments.items() if value is not None}
+        given = {
+            name: value
+            for name, value in bound.arguments.items()
+            if _is_sent(value, self.signature.parameters[name].default)
+        }
         in_path = {name: _in_path(name, bound.arguments[name]) for name in _PLACES.findall(self.path)}
         rest = {name: value for name, value in given.items() if name not in in_path}
         has_query = self.in_query or self.method in {"GET", "DELETE"}
@@ -135,6 +142,11 @@ def endpoint(
     )
 
 
+def _is_sent(value: object, default: object) -> bool:
+    """Whether an argument or a field is given: None is sent only if the default is UNSET."""
+    return value is not UNSET and (value is not None or default is UNSET)
+
+
 def _in_path(name: str, text: object) -> str:
     """One segment of a path. A segment of dots would be taken for a folder."""
     if not isinstance(text, str) or not text:
@@ -155,8 +167,8 @@ def _json(tree: Any) -> bytes:
 def _plain(value: Any) -> Any:
     """`value` as JSON has it; fields of dataclasses that are None are left out."""
     if is_dataclass(value) and not isinstance(value, type):
-        found = {each.name: getattr(value, each.name) for each in fields(value)}
-        return {name: _plain(each) for name, each in found.items() if each is not None}
+        found = {each.name: (getattr(value, each.name), each.default) for each in fields(value)}
+        return {name: _plain(it) for name, (it, default) in found.items() if _is_sent(it, default)}
     if isinstance(value, Mapping):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, datetime):

@@ -249,18 +249,20 @@ class Alive:
 
 @dataclass(frozen=True, kw_only=True)
 class Ready(Reply):
-    """A model is loaded and answers."""
+    """A model is loaded and answers; `warning`: why another version serves than the store says."""
 
     status: str
+    warning: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoresReady:
-    """Of a service with several stores: the version by store, and stores to which nothing has been published yet."""
+    """Of a service with several stores: the version by store, stores without any, and a `warning` by store."""
 
     status: str
     stores: Mapping[str, str]
     waiting: tuple[str, ...]
+    warnings: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
