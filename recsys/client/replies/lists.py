@@ -1,9 +1,8 @@
-"""What the service answers. What it leaves out is None here; what a later release adds is passed over."""
+"""Lists."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-Attributes = Mapping[str, object]
+from recsys.client.replies.base import Attributes, ListReply, Reply
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,21 +58,6 @@ class ItemRef:
     """The item that a list belongs to."""
 
     id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """`model_version`: the version that answered."""
-
-    model_version: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListReply(Reply):
-    """`recommendation_id`: to be sent with the events that the list leads to; `arm`: of a running experiment."""
-
-    recommendation_id: str
-    arm: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,100 +155,3 @@ class ItemsFound(ListReply):
     requested: int
     returned: int
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ItemDescription:
-    """What is known of one item; `n_users`: in the training data."""
-
-    item_id: str
-    title: str | None = None
-    attributes: Attributes
-    n_users: int
-    has_vector: bool
-    new: bool | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ItemReply(ItemDescription, Reply):
-    """What is known of one item."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ItemsReply(Reply):
-    """What is known of several items, in the order asked."""
-
-    items: tuple[ItemDescription, ...]
-    unknown_items: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ForgottenItem(Reply):
-    """A posted item that is listed no longer."""
-
-    item_id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where one item is on the map."""
-
-    item_id: str
-    x: float
-    y: float
-    title: str | None = None
-    attributes: Attributes | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class MapReply(Reply):
-    """A page of the map; `n_items`: on all pages."""
-
-    items: tuple[Place, ...]
-    offset: int
-    n_items: int
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelReply(Reply):
-    """The version that serves. Times are ISO 8601, UTC; numbers that could not be measured are None."""
-
-    created_at: str
-    age_seconds: float
-    newest_event: str | None = None
-    config: Mapping[str, object]
-    metrics: Mapping[str, object]
-    index: Mapping[str, object]
-    counts: Mapping[str, object]
-    verdict: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alive:
-    """The process answers."""
-
-    status: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ready(Reply):
-    """A model is loaded and answers; `warning`: why another version serves than the store says."""
-
-    status: str
-    warning: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoresReady:
-    """Of a service with several stores: the version by store, stores without any, and a `warning` by store."""
-
-    status: str
-    stores: Mapping[str, str]
-    waiting: tuple[str, ...]
-    warnings: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Serving(Reply):
-    """The version that serves now."""
