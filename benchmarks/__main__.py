@@ -22,6 +22,7 @@ def main() -> None:
     """Run them all; those on real logs only if the logs are there."""
     _run("structure.py")
     _run("ingest.py")
+    _run("sql.py")
     _run("als_overhead.py")
     _run("training.py")
     _run("warm_start.py")

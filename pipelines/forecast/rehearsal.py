@@ -69,9 +69,9 @@ _REMEDIES = {
     SETTINGS: "correct the key in the configuration",
     FOLDERS: "give the user who runs the job the right to write there, or name another folder",
     STORE: "`recsys models --store STORE` shows the damage; `recsys rollback --store STORE VERSION` repairs it",
-    CATALOGUE: "correct the file, or items.path, items.id and the names of its columns in [items]",
-    COLUMNS: "correct the file, or the names of its columns in [log]",
-    HOLDOUT: "correct evaluate.holdout_paths, or its files",
+    CATALOGUE: "correct the rows, or items.path (or items.source), items.id and the names of its columns in [items]",
+    COLUMNS: "correct the log, what names it in [log] (paths, or source with query or table), or its columns",
+    HOLDOUT: "correct the keys of [evaluate] that begin with holdout_, or the rows that they name",
     EXPORT: "correct export.to, or give the user who runs the job the right to write there (docs/export.md)",
     LOG: "correct the rows of the log, or the keys of [log] and [prepare] that leave them out",
     SPLIT: "choose a holdout that suits the log: evaluate.split, and evaluate.holdout or evaluate.last_n",
@@ -83,14 +83,14 @@ def before_reading(config: PipelineConfig) -> list[Finding]:
     found = [
         *_names(config),
         _tried(FOLDERS, lambda: check_folders(config), lambda _: "workspace and store can be written"),
-        _tried(COLUMNS, lambda: check_log_columns(config), lambda _: "every file of the log has the columns"),
+        _tried(COLUMNS, lambda: check_log_columns(config), lambda _: _has_columns(config)),
     ]
     if config.publish.store.is_dir():
         found.append(_tried(STORE, lambda: check_store(config), _serving))
     if (items := config.items) is not None:
         found.append(_tried(CATALOGUE, lambda: read_catalogue(items)[0], _catalogue))
     if config.evaluate.has_given_holdout:
-        found.append(_tried(HOLDOUT, lambda: check_holdout_columns(config), lambda _: "every file has the columns"))
+        found.append(_tried(HOLDOUT, lambda: check_holdout_columns(config), lambda _: "it has the columns"))
     return found + _exports(config)
 
 
@@ -119,6 +119,10 @@ def rehearse(config: PipelineConfig, before: list[Finding], *, progress: Progres
             return found + (_gates(config, workspace) if passed == config else [])
     except OSError as error:
         return [_problem(FOLDERS, f"{config.workspace}: cannot be written: {error.strerror}")]
+
+
+def _has_columns(config: PipelineConfig) -> str:
+    return f"{'the log' if config.log.of_database else 'every file of the log'} has the columns"
 
 
 def _remove_abandoned(place: Path) -> None:
