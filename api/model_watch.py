@@ -12,7 +12,9 @@ from api.crashes import MOST, Crashes
 from api.metrics import Metrics
 from api.served_engine import OfferCheck, ServedEngine
 from recsys.artifacts.fallbacks import fallbacks
+from recsys.artifacts.files import warn_if_world_writable
 from recsys.artifacts.registry import CURRENT, Registry
+from recsys.artifacts.signature import SigningKey
 from recsys.engine.rehearsal import check_serves
 from recsys.errors import ArtifactError, RecsysError
 
@@ -37,7 +39,8 @@ class ModelWatch:
     version does that served before and is sound. A version on which workers crashed `MOST` times is rolled back from.
     `metrics` count every attempt, and every list that an engine gives. `before_serving` is called with an engine
     before it serves. `offer_check` receives every list whose recall can be checked. `name`: the store's, for the log.
-    `load_seconds`: after which a load, or a look at the store, is given up. `clock`: seconds.
+    `load_seconds`: after which a load, or a look at the store, is given up. `key`: versions must be signed with it.
+    `clock`: seconds.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class ModelWatch:
         before_serving: Callable[[ServedEngine], None] = lambda engine: None,
         name: str = "",
         load_seconds: float = LOAD_SECONDS,
+        key: SigningKey | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.engine: ServedEngine | None = None
@@ -59,7 +63,8 @@ class ModelWatch:
         self.fault: str | None = None
         """Why the version that serves is not the one that the store says; it names no path. None if it is."""
         self._of_store = f"store {name}: " if name else ""
-        self._registry = Registry(store, check=check_serves)
+        self._registry = Registry(store, check=check_serves, key=key)
+        warn_if_world_writable(store)
         self._metrics = metrics or Metrics()
         self._offer_check = offer_check
         self._before_serving = before_serving

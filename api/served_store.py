@@ -16,6 +16,7 @@ from api.posted_store import FILE_NAME, PostedStore
 from api.posted_watch import PostedWatch
 from api.recall import RecallSampler
 from api.settings import Settings, admin_key_of
+from recsys.artifacts.signature import SigningKey
 
 OF_A_STORE = ("/v1/", "/admin/")
 """Beginnings of paths that a store's name follows, if stores have names."""
@@ -50,6 +51,7 @@ class ServedStore:
             before_serving=posted.refresh,
             name=name,
             load_seconds=settings.load_seconds,
+            key=None if settings.signing_key is None else SigningKey(settings.signing_key.get_secret_value()),
         )
         return cls(name, metrics, watch, posted, recall, admin_key_of(settings, name))
 

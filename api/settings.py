@@ -90,6 +90,12 @@ class Settings(Options):
         "NAME=KEY,NAME=KEY if stores have keys of their own",
     )
 
+    signing_key: Annotated[SecretStr, Field(min_length=16)] | None = Field(
+        None,
+        description="key that versions must be signed with, at least 16 characters; without one signatures are not "
+        "checked",
+    )
+
     def to_environment(self) -> dict[str, str]:
         """The variables that give these settings back: how worker processes get them."""
         return {variable(name): _text(value) for name, value in self if value is not None}

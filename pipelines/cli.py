@@ -229,6 +229,7 @@ app.command(epilog=f"Examples: {_SPACE}")(space.space)
 app.command(epilog=f"Examples: {_EXPORT}")(store.export)
 app.command(epilog="Example: `recsys models --store runs/demo/store`")(store.models)
 app.command(epilog=f"Examples: {_ROLLBACK}")(store.rollback)
+app.command(epilog="Example: `RECSYS_SIGNING_KEY=... recsys sign --store store v0123456789abcdef`")(store.sign)
 app.command(epilog=f"Examples: {_REPORT}")(store.report)
 app.command(epilog=f"Examples: {_PRUNE}")(store.prune)
 app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(

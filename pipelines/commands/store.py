@@ -152,6 +152,28 @@ def rollback(
     return _now_serving(registry, serving, as_json)
 
 
+def sign(
+    store: Store,
+    version: Annotated[
+        str | None, typer.Argument(help="default: the version that serves", show_default=False)
+    ] = None,
+) -> None:
+    """Sign a version that you trust with the key in RECSYS_SIGNING_KEY, after every file of it is verified."""
+    from recsys.artifacts.bundle import load_bundle
+    from recsys.artifacts.signature import VARIABLE, SigningKey
+    from recsys.engine.rehearsal import check_serves
+    from recsys.storage import storage_errors
+
+    if (key := SigningKey.of()) is None:
+        raise ConfigError(f"{VARIABLE}: is not set; expected the key to sign with")
+    registry = registry_of(store)
+    named = known_version(registry, version)
+    check_serves(load_bundle(registry.path(named)))
+    with storage_errors(registry.path(named), doing="while the signature was written"):
+        key.sign(registry.path(named))
+    rendering.line(f"{named} is signed")
+
+
 def _release(registry: "Registry", as_json: bool) -> None:
     registry.release()
     if as_json:
@@ -208,9 +230,10 @@ def registry_of(store: Path) -> "Registry":
     if not store.is_dir():
         raise ConfigError(f"--store {store}: no such folder; expected the folder that publish.store names")
     from recsys.artifacts.registry import Registry
+    from recsys.artifacts.signature import SigningKey
     from recsys.engine.rehearsal import check_serves
 
-    return Registry(store, check=check_serves)
+    return Registry(store, check=check_serves, key=SigningKey.of())
 
 
 def known_version(registry: "Registry", version: str | None) -> str:

@@ -128,7 +128,7 @@ def _check_before_work(config: PipelineConfig, steps: tuple[str, ...]) -> None:
         check_exports(config)
     for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{key}: {folder} cannot be created or is not a folder: {error.strerror}") from error
     if "prepare" in steps:

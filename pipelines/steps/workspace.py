@@ -151,7 +151,7 @@ class Workspace:
     @contextmanager
     def output(self, step: str, config: PipelineConfig) -> Iterator["StepOutput"]:
         """A new folder to write into. It replaces the old one only if the block ends without an error."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = self.root / f".{step}.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()

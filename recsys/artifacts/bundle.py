@@ -27,12 +27,15 @@ from recsys.artifacts.manifest import (
     GOLDEN,
     MANIFEST,
     RECORD,
+    SIGNATURE,
     Manifest,
     VersionFacts,
     new_manifest,
     read_manifest,
     write_manifest,
 )
+from recsys.artifacts.room import check_room
+from recsys.artifacts.signature import SigningKey
 from recsys.artifacts.soundness import check_sound
 from recsys.data.id_map import IdMap
 from recsys.data.loading import damage_named
@@ -72,6 +75,7 @@ def seal_bundle(
     *,
     record: Record | None = None,
     pages: Pages | None = None,
+    key: SigningKey | None = None,
 ) -> Manifest:
     """Write a version below `store`; it serves after it is published.
 
@@ -79,18 +83,21 @@ def seal_bundle(
     that the next one can be compared with it. `pages`: its report. The version appears in one rename, complete and
     synced to disk, or not at all. Its name follows from its files (except map, record and report), `config` and
     `log`: sealing the same again verifies the existing folder and changes nothing.
-    Raises ArtifactError if another process is sealing or the disk refuses.
+    `key`: signs the manifest. The files are readable for those who may read the folder `store`, and a store that is
+    made here is its owner's alone. Raises ArtifactError if another process is sealing, the version does not fit on
+    the disk, or the disk refuses.
     """
     facts = replace(facts, index={"kind": contents.index.kind, **facts.index})
     versions = store / VERSIONS
     try:
         make_durable_folder(versions)
+        check_room(contents, versions)
         with exclusive(store / _LOCK, doing="sealing a version"), _staging(versions) as folder:
             save_contents(contents, folder)
             ask_golden(contents).save(folder / GOLDEN)
             if record is not None:
                 record.save(folder / RECORD)
-            return _commit(folder, _with_pages(new_manifest(_digests(folder), facts), pages, folder))
+            return _commit(folder, _with_pages(new_manifest(_digests(folder), facts), pages, folder), key)
     except OSError as error:
         raise ArtifactError(f"{versions}: the version could not be written: {reason(error, store)}") from error
 
@@ -106,15 +113,15 @@ def _with_pages(manifest: Manifest, pages: Pages | None, folder: Path) -> Manife
     return manifest.model_copy(update={"files": {**manifest.files, **digests}})
 
 
-def load_bundle(folder: Path) -> Bundle:
-    """Verify every file of a version, then load it. `folder` is named after the version.
+def load_bundle(folder: Path, key: SigningKey | None = None) -> Bundle:
+    """Verify every file of a version, then load it. `folder` is named after the version. `key`: it must be signed so.
 
     All files are verified before any is parsed: the index is parsed from the bytes that were hashed, arrays are
     mapped from files that are read-only since they were sealed. What was loaded must be sound (`check_sound`), and
     answer the golden questions as it did when it was sealed. Raises ArtifactError naming the file or the part that is
     damaged, missing or unknown, what was found and what was expected.
     """
-    manifest, verified = _verify(folder, keep=PARSED_FROM_BYTES)
+    manifest, verified = _verify(folder, keep=PARSED_FROM_BYTES, key=key)
     with damage_named(folder, "a version"):
         contents = load_contents(folder, verified)
         check_sound(contents, manifest)
@@ -164,12 +171,15 @@ def verify_bundle(folder: Path) -> Manifest:
     return _verify(folder, keep=frozenset())[0]
 
 
-def _verify(folder: Path, *, keep: frozenset[str]) -> tuple[Manifest, dict[str, memoryview]]:
+def _verify(
+    folder: Path, *, keep: frozenset[str], key: SigningKey | None = None
+) -> tuple[Manifest, dict[str, memoryview]]:
     if not folder.is_dir() or folder.is_symlink():
         raise ArtifactError(f"{folder}: there is no such version")
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, check=None if key is None else key.check)
     try:
-        check_names(folder, {*manifest.files, MANIFEST, CHECKSUM})
+        signature = {SIGNATURE} if (folder / SIGNATURE).exists() else set()
+        check_names(folder, {*manifest.files, MANIFEST, CHECKSUM, *signature})
         return manifest, verify_files(folder, manifest.files, keep=keep)
     except OSError as error:
         raise ArtifactError(f"{error.filename or folder}: cannot be read: {error.strerror}") from error
@@ -192,7 +202,7 @@ def _staging(versions: Path) -> Iterator[Path]:
     """An empty folder to fill, removed at the end unless renamed. The caller holds the lock, so others are stale."""
     _remove_stale(versions)
     folder = versions / f"{_STAGING}{os.getpid()}"
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:
@@ -203,13 +213,15 @@ def _digests(folder: Path) -> dict[str, FileDigest]:
     return {name: digest_file(folder / name) for name in list_files(folder)}
 
 
-def _commit(folder: Path, manifest: Manifest) -> Manifest:
+def _commit(folder: Path, manifest: Manifest, key: SigningKey | None) -> Manifest:
     target = folder.with_name(manifest.version)
     if target.exists():
-        manifest = verify_bundle(target)
+        manifest, _ = _verify(target, keep=frozenset(), key=key)
     else:
         write_manifest(manifest, folder)
-        protect(folder)
+        if key is not None:
+            key.sign(folder)
+        protect(folder, like=target.parent.parent)
         sync_tree(folder)
         folder.rename(target)
     sync(target.parent)

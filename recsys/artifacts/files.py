@@ -1,6 +1,7 @@
 """Durable writes, content hashes, and folders that hold plain files only."""
 
 import hashlib
+import logging
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,8 @@ from pathlib import Path, PurePath
 from recsys.errors import ArtifactError
 from recsys.map_ordered import map_ordered
 from recsys.plain_files import map_plain, open_plain
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -145,15 +148,27 @@ def sync_tree(folder: Path) -> None:
 
 
 def make_durable_folder(folder: Path) -> None:
-    """Make `folder` and what is missing above it, so that they survive a power cut."""
+    """Make `folder` and what is missing above it, for the owner alone, so that they survive a power cut."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
-        path.mkdir(exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
         sync(path.parent)
 
 
-def protect(folder: Path) -> None:
-    """Make the files below `folder` read-only for everyone; folders stay as they are."""
+def protect(folder: Path, *, like: Path) -> None:
+    """Make the files below `folder` read-only, and folders and files readable for those who may read `like`."""
+    shared = stat.S_IMODE(like.stat().st_mode) & 0o055
     for name in list_files(folder):
-        path = folder / PurePath(name)
-        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)
+        (folder / PurePath(name)).chmod(0o400 | shared & 0o044)
+    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        path.chmod(0o700 | shared)
+
+
+def warn_if_world_writable(folder: Path) -> None:
+    """Log a warning if anybody may write into `folder`: whoever can, decides what serves."""
+    try:
+        mode = folder.stat().st_mode
+    except OSError:
+        return
+    if mode & stat.S_IWOTH:
+        logger.warning("%s: everybody may write into it, and so decide what serves; chmod o-w it", folder)

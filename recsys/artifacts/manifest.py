@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -27,6 +27,9 @@ UNDERSTOOD_SCHEMAS = (1,)
 
 MANIFEST, CHECKSUM = "manifest.json", "manifest.json.sha256"
 """The manifest, and its own hash in the form that `sha256sum --check` reads."""
+
+SIGNATURE = "manifest.json.hmac"
+"""The signature of the manifest, see `recsys.artifacts.signature`; none if the version was sealed without a key."""
 
 RECORD = "evaluation.arrow"
 """How the version was evaluated, user by user. A version that was sealed without an evaluation has none."""
@@ -177,9 +180,10 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
     write_durably(folder / CHECKSUM, _checksum_line(content))
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path, *, check: Callable[[Path, bytes], None] | None = None) -> Manifest:
     """Read and check a version's manifest: its own hash, its schema, and that its name is its folder's.
 
+    `check`: called with `folder` and the bytes of the manifest before they are parsed; it may raise ArtifactError.
     Raises ArtifactError naming the file, what was found and what was expected.
     """
     path = folder / MANIFEST
@@ -187,6 +191,8 @@ def read_manifest(folder: Path) -> Manifest:
         content, checksum = read_plain(path), read_plain(folder / CHECKSUM)
     except OSError as error:
         raise ArtifactError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    if check is not None:
+        check(folder, content)
     if checksum != _checksum_line(content):
         found, expected = FileDigest.of(content).sha256, checksum[:80].decode("ascii", "replace").strip()
         raise ArtifactError(f"{path}: its content changed; sha256 {found}, expected by {CHECKSUM}: {expected}")

@@ -10,11 +10,12 @@ from typing import Literal
 
 from recsys.artifacts.bundle import VERSIONS, Bundle, load_bundle
 from recsys.artifacts.experiment import read_experiment
-from recsys.artifacts.files import replace_durably
+from recsys.artifacts.files import replace_durably, warn_if_world_writable
 from recsys.artifacts.history import ExperimentEntry, HistoryEntry, ancestry, parse_experiments, parse_history
 from recsys.artifacts.hold import Hold, read_hold, remove_hold, replaced_hold, write_hold
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
+from recsys.artifacts.signature import SigningKey
 from recsys.errors import ArtifactError, SupersededError
 from recsys.plain_files import read_plain
 
@@ -43,15 +44,18 @@ class Registry:
         *,
         lock_wait_seconds: float = 10.0,
         check: Callable[[Bundle], None] = lambda bundle: None,
+        key: SigningKey | None = None,
     ) -> None:
         """`store`: its folder, which publishing makes if it is missing.
 
         `lock_wait_seconds`: how long moving the pointer waits for another process that moves it. `check`: called with
         a version that was loaded before the pointer moves to it; it raises ArtifactError if the version cannot serve.
-        `recsys.engine.rehearsal.check_serves` asks it what the service asks.
+        `recsys.engine.rehearsal.check_serves` asks it what the service asks. `key`: every version that is loaded must
+        be signed with it.
         """
         self.store = Path(store)
         self._check = check
+        self._key = key
         self._lock_wait_seconds = lock_wait_seconds
 
     def path(self, version: str) -> Path:
@@ -75,7 +79,7 @@ class Registry:
 
     def load(self, version: str | None = None) -> Bundle:
         """Verify and load a version, by default the one that serves. Raises ArtifactError if it is damaged."""
-        return load_bundle(self.path(version or self._serving()))
+        return load_bundle(self.path(version or self._serving()), self._key)
 
     def serving_manifest(self) -> Manifest | None:
         """The manifest of the version that serves, None before the first publish. Raises ArtifactError."""
@@ -89,7 +93,8 @@ class Registry:
         Raises SupersededError if another version has begun to serve since, ArtifactError if `version` is damaged; the
         serving version stays the same.
         """
-        self._check(load_bundle(self.path(version)))
+        warn_if_world_writable(self.store)
+        self._check(load_bundle(self.path(version), self._key))
         with self.locked():
             if self.held() not in (None, version):
                 return False
@@ -217,7 +222,7 @@ class Registry:
 
     def _go_back_to(self, target: str, *, hold: Hold | None) -> None:
         """Let `target` serve, and write `hold` if it is given; if one of the two fails, neither has happened."""
-        self._check(load_bundle(self.path(target)))
+        self._check(load_bundle(self.path(target), self._key))
         with replaced_hold(self.store / HOLD, hold):
             self._point_to(target, "rollback", previous=self._served_last())
 

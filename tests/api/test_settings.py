@@ -32,6 +32,7 @@ OTHER = Settings(
     poll_seconds=0.5,
     recall_sample=0.25,
     load_seconds=7.0,
+    signing_key="a key to sign with",
     log_level="debug",
     log_format="json",
     root_path="/a/b-c",

@@ -91,11 +91,27 @@ def test_a_failed_replacement_keeps_the_old_file(tmp_path: Path, monkeypatch: py
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_protecting_takes_the_right_to_write_and_adds_none(folder: Path) -> None:
-    (folder / "a").chmod(0o640)
-    files.protect(folder)
-    assert stat.S_IMODE((folder / "a").stat().st_mode) == 0o440
-    assert os.access(folder, os.W_OK)
+@pytest.mark.parametrize(("mode", "of_file", "of_folder"), [(0o700, 0o400, 0o700), (0o750, 0o440, 0o750)])
+def test_protected_files_are_read_by_those_who_may_read_the_store_and_written_by_nobody(
+    folder: Path, mode: int, of_file: int, of_folder: int
+) -> None:
+    folder.chmod(mode)
+    (folder / "a").chmod(0o666)
+    files.protect(folder / "inner", like=folder)
+    files.protect(folder, like=folder)
+    for name, expected in (("a", of_file), ("inner/b", of_file), ("inner", of_folder)):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == expected
+
+
+def test_a_store_that_everybody_may_write_into_is_warned_about(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files.warn_if_world_writable(tmp_path)
+    assert not caplog.records
+    tmp_path.chmod(0o777)
+    files.warn_if_world_writable(tmp_path)
+    (record,) = caplog.records
+    assert "everybody may write into it" in record.getMessage()
 
 
 def test_a_durable_folder_is_made_with_what_is_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
