@@ -49,9 +49,10 @@ def test_every_setting_survives_the_environment(monkeypatch):
 
 
 def test_every_setting_but_the_secret_is_an_option():
-    options = [part for name, value in OTHER if name != "admin_key" for part in (flag(name), str(value))]
-    assert load_settings(options) == OTHER.model_copy(update={"admin_key": None})
-    assert Settings.model_fields.keys() - Options.model_fields.keys() == {"admin_key"}
+    secret = {"admin_key", "signing_key"}
+    options = [part for name, value in OTHER if name not in secret for part in (flag(name), str(value))]
+    assert load_settings(options) == OTHER.model_copy(update=dict.fromkeys(secret))
+    assert Settings.model_fields.keys() - Options.model_fields.keys() == secret
 
 
 def test_an_option_wins_over_its_variable(monkeypatch):
@@ -129,7 +130,7 @@ def test_the_table_has_every_setting():
     rows = [line.split("|") for line in settings_table().splitlines()[2:]]
     assert [row[2].strip() for row in rows] == [f"`{variable(name)}`" for name in Settings.model_fields]
     assert [row[1].strip() for row in rows] == [
-        f"`{flag(name)}`" if name != "admin_key" else "" for name in Settings.model_fields
+        f"`{flag(name)}`" if name in Options.model_fields else "" for name in Settings.model_fields
     ]
     by_name = {row[2].strip(" `"): row[3].strip() for row in rows}
     assert (by_name["RECSYS_STORE"], by_name["RECSYS_POLL_SECONDS"], by_name["RECSYS_ROOT_PATH"]) == (
