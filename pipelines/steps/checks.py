@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatch
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
 from pipelines.steps.content_faults import content_faults
@@ -12,6 +12,7 @@ from recsys.artifacts.registry import Registry
 from recsys.data.ingest.configured import holdout_input, log_input
 from recsys.data.ingest.file_finding import SKIPPED
 from recsys.data.ingest.file_source import FileSource
+from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.source import Columns
 from recsys.errors import ConfigError, DataError
 from recsys.evaluation.gates import check_metric
@@ -77,8 +78,13 @@ def check_folders(config: PipelineConfig) -> None:
 
 def _check_outside_inputs(key: str, folder: Path, config: PipelineConfig) -> None:
     items = () if config.items is None else config.items.path
-    for path in (*config.log.paths, *items, *config.evaluate.holdout_paths):
-        if (read := _read_recursively(path)) is None or not folder.resolve().is_relative_to(read.resolve()):
+    inputs: tuple[InputFile, ...] = (*config.log.paths, *items, *config.evaluate.holdout_paths)
+    for path in inputs:
+        if (
+            not isinstance(path, Path)
+            or (read := _read_recursively(path)) is None
+            or not folder.resolve().is_relative_to(read.resolve())
+        ):
             continue
         if not any(part.startswith(SKIPPED) for part in folder.resolve().relative_to(read.resolve()).parts):
             raise ConfigError(f"{key}: {folder} is in {read}, so that the next run would read what this one writes")
@@ -123,10 +129,14 @@ def check_holdout_columns(config: PipelineConfig) -> None:
     holdout.check(Columns.of(config.log))
 
 
-def _check_apart(log: Sequence[Path], holdout: Sequence[Path]) -> None:
-    trained = {file.resolve() for file in log}
+def _resolved(file: InputFile) -> PurePath:
+    return file.resolve() if isinstance(file, Path) else file.location
+
+
+def _check_apart(log: Sequence[InputFile], holdout: Sequence[InputFile]) -> None:
+    trained = {_resolved(file) for file in log}
     for file in holdout:
-        if file.resolve() in trained:
+        if _resolved(file) in trained:
             raise DataError(
                 f"{file}: is in evaluate.holdout_paths and in log.paths, {_TRAINED_ON_TEST}; "
                 "name the files of the log so that it is not among them"

@@ -3,19 +3,22 @@
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pydantic import TypeAdapter, ValidationError
 
+from recsys.address import is_address
 from recsys.data.ingest.configured import Input, holdout_input, items_input, log_input
 from recsys.data.ingest.file_source import FileSource
+from recsys.data.ingest.input_files import InputFile, sha256_of, state_of
 from recsys.errors import DataError
 from recsys.evaluation.number_format import count
 from recsys.evaluation.provenance import Summary
 from recsys.pipeline_config import PipelineConfig
+from recsys.remote import FileState
 
 FILE = "inputs.json"
-"""In the folder of prepare: an `InputFile` per file, an `InputPart` per table."""
+"""In the folder of prepare: a `ReadFile` per file, an `InputPart` per table."""
 
 READ_AGAIN = "`recsys run CONFIG --from prepare` reads it again"
 """What to do about a changed input."""
@@ -25,26 +28,30 @@ _SHOWN = 3
 log = logging.getLogger(__name__)
 
 
-class InputFile(Summary):
-    """One file as prepare read it. `what`: "log", "catalogue" or "holdout". `modified`: nanoseconds since 1970."""
+class ReadFile(Summary):
+    """One file as prepare read it. `what`: "log", "catalogue" or "holdout". `path`: as messages show it.
+
+    `modified`: nanoseconds since 1970. `version`: the name that an object store has for its content.
+    """
 
     what: str
-    path: Path
+    path: str
     size: int
     modified: int
     sha256: str
+    version: str = ""
 
-    def change(self) -> str | None:
-        """What happened to the file since; None if its content is the same."""
+    def change(self, path: InputFile) -> str | None:
+        """What happened to the file since, which is `path` now; None if its content is the same."""
         try:
-            found = self.path.stat()
-        except OSError:
+            found = state_of(path)
+            if found.size != self.size:
+                return f"has {count(found.size)} bytes, it had {count(self.size)}"
+            before = FileState(self.size, self.modified, self.version)
+            same = not found.may_differ(before) or sha256_of(path) == self.sha256
+        except DataError:
             return "is gone"
-        if found.st_size != self.size:
-            return f"has {count(found.st_size)} bytes, it had {count(self.size)}"
-        if found.st_mtime_ns == self.modified or FileSource((self.path,)).digests[self.path] == self.sha256:
-            return None
-        return "has another content of the same size"
+        return None if same else "has another content of the same size"
 
 
 class InputPart(Summary):
@@ -55,7 +62,7 @@ class InputPart(Summary):
     mark: str
 
 
-_RECORD = TypeAdapter(tuple[InputFile | InputPart, ...])
+_RECORD = TypeAdapter(tuple[ReadFile | InputPart, ...])
 
 
 def sources_of(config: PipelineConfig) -> dict[str, Input]:
@@ -68,11 +75,6 @@ def sources_of(config: PipelineConfig) -> dict[str, Input]:
     return found
 
 
-def _state(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
-
-
 Sources = Mapping[str, Input]
 """What prepare reads, by what it is."""
 
@@ -83,23 +85,23 @@ def _files(sources: Sources) -> dict[str, FileSource]:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of `sources`, taken before they are read: size and time by file, and the other parts."""
+    """The state of `sources`, taken before they are read: of the files, and of the other parts."""
 
     sources: Sources
-    state: Mapping[Path, tuple[int, int]]
+    state: Mapping[InputFile, FileState]
     parts: tuple[InputPart, ...]
 
     @staticmethod
     def of(sources: Sources) -> "Snapshot":
         """Look at every file and table. Raises DataError if one is missing."""
         files = _files(sources)
-        state = {path: _state(path) for source in files.values() for path in source.files}
+        state = {path: state_of(path) for source in files.values() for path in source.files}
         others = {what: each for what, each in sources.items() if what not in files}
         return Snapshot(sources, state, tuple(part for what, each in others.items() for part in _parts(what, each)))
 
-    def _sha256(self, path: Path, digest: str) -> str:
+    def _sha256(self, path: InputFile, digest: str) -> str:
         """The digest of what was read; empty, with a warning, if the file changed meanwhile."""
-        if _state(path) == self.state[path]:
+        if state_of(path) == self.state[path]:
             return digest
         log.warning("%s changed while it was read; run prepare again when it is complete", path)
         return ""
@@ -107,11 +109,12 @@ class Snapshot:
     def save(self, folder: Path) -> None:
         """Write it, with the hash of every file, into the `folder` of prepare."""
         files = tuple(
-            InputFile(
+            ReadFile(
                 what=what,
-                path=path,
-                size=self.state[path][0],
-                modified=self.state[path][1],
+                path=str(path),
+                size=self.state[path].size,
+                modified=self.state[path].modified,
+                version=self.state[path].version,
                 sha256=self._sha256(path, digest),
             )
             for what, source in _files(self.sources).items()
@@ -136,9 +139,9 @@ def changed_inputs(config: PipelineConfig, folder: Path) -> tuple[str, ...]:
     return tuple(_sentence(what, each) for what, each in changes.items() if each)
 
 
-def _changes(what: str, source: Input, recorded: tuple[InputFile | InputPart, ...]) -> Iterator[str]:
+def _changes(what: str, source: Input, recorded: tuple[ReadFile | InputPart, ...]) -> Iterator[str]:
     if isinstance(source, FileSource):
-        files = (each for each in recorded if isinstance(each, InputFile))
+        files = (each for each in recorded if isinstance(each, ReadFile))
         yield from _changed_files(source, {file.path: file for file in files if file.what == what})
     else:
         parts = (each for each in recorded if isinstance(each, InputPart))
@@ -161,20 +164,25 @@ def _changed_parts(source: Input, before: Mapping[str, str]) -> Iterator[str]:
             yield f"{part} was written to"
 
 
-def _changed_files(source: FileSource, before: Mapping[Path, InputFile]) -> Iterator[str]:
-    for file in before.values():
-        if change := file.change():
-            yield f"{_shown(file.path)} {change}"
+def _changed_files(source: FileSource, before: Mapping[str, ReadFile]) -> Iterator[str]:
     try:
-        found = source.files
-    except DataError:  # a path that names no file any more: what is gone is said above
-        return
+        found = {str(path): path for path in source.files}
+    except DataError as error:  # a path that names no file any more, or a store that cannot be reached
+        if any(is_address(path) for path in before):
+            yield f"it cannot be looked at: {error}"
+            return
+        found = {}
+    for file in before.values():
+        gone = is_address(file.path) and file.path not in found
+        if change := "is gone" if gone else file.change(found.get(file.path) or Path(file.path)):
+            yield f"{_shown(file.path)} {change}"
     yield from (f"{_shown(path)} is new" for path in found if path not in before)
 
 
-def _shown(path: Path) -> str:
+def _shown(path: str) -> str:
     """The file's name, with its folder if that is a partition, whose files have the same names."""
-    return f"{path.parent.name}/{path.name}" if "=" in path.parent.name else path.name
+    folder, name = PurePath(path).parent.name, PurePath(path).name
+    return f"{folder}/{name}" if "=" in folder else name
 
 
 def _sentence(what: str, changes: list[str]) -> str:

@@ -16,6 +16,7 @@ from recsys.address import Address
 from recsys.content.config import EncoderConfig
 from recsys.data.id_map import IdMap
 from recsys.data.ingest.configured import log_input
+from recsys.data.ingest.input_files import InputFile
 from recsys.data.items import Items
 from recsys.errors import DataError
 from recsys.evaluation.acceptance import accept
@@ -236,7 +237,9 @@ def portable_settings(config: PipelineConfig) -> dict[str, JsonValue]:
     return tree if config.content else {name: value for name, value in tree.items() if name not in CONTENT_SECTIONS}
 
 
-def _origin(address: Address | None, key: str, paths: Sequence[Path], *, prefix: str = "") -> dict[str, JsonValue]:
+def _origin(
+    address: Address | None, key: str, paths: Sequence[InputFile], *, prefix: str = ""
+) -> dict[str, JsonValue]:
     """What the rows of a section are from: files by their names, a database without host and login."""
     source = {} if address is None else {f"{prefix}source": address.place.rpartition("/")[2]}
     return {key: [path.name for path in paths], **source}

@@ -10,8 +10,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    PlainSerializer,
+    PlainValidator,
     ValidationInfo,
 )
+
+from recsys.address import Address, is_address
+from recsys.errors import ConfigError
+from recsys.remote import SCHEMES, RemotePath
 
 DATA_DIR_VARIABLE = "RECSYS_DATA_DIR"
 """Names the folder that `$RECSYS_DATA_DIR` in a path stands for; `data` in the working folder if it is unset."""
@@ -54,14 +60,49 @@ FilePath = Annotated[Path, AfterValidator(resolved_path)]
 """A path; relative ones start at the configuration file's folder."""
 
 
+def _written(path: Path | RemotePath) -> str:
+    return path.address.written if isinstance(path, RemotePath) else str(path)
+
+
+def _input_path(value: Any, info: ValidationInfo) -> Path | RemotePath:
+    if isinstance(value, RemotePath):
+        return value
+    if not isinstance(value, str | Path):
+        raise ValueError("expected a path, or an address such as s3://bucket/folder")
+    text = str(value)
+    if not is_address(text) or text == f"${{{DATA_DIR_VARIABLE}}}":
+        return resolved_path(Path(_checked_path(text)), info)
+    return _checked_address(RemotePath(Address(text)))
+
+
+def _checked_address(path: RemotePath) -> RemotePath:
+    try:
+        path.address.check_without_secret()
+        if "${" not in path.address.written:  # else when its variables are set
+            path.check()
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return path
+
+
+def _checked_path(text: str) -> str:
+    if (scheme := text.partition(":/")[0]).lower() in SCHEMES and scheme != text:
+        raise ValueError(f"{text!r} is no address; expected two slashes: {scheme}://")
+    return text
+
+
+InputPath = Annotated[Path | RemotePath, PlainValidator(_input_path), PlainSerializer(_written, return_type=str)]
+"""A path, or the address of files in an object store or on a web server."""
+
+
 def _listed(value: Any) -> Any:
-    listed = [value] if isinstance(value, str | Path) else value
+    listed = [value] if isinstance(value, str | Path | RemotePath) else value
     if not isinstance(listed, list | tuple) or any(not str(path).strip() for path in listed):
         raise ValueError("expected a path, or a list of paths")
     return listed
 
 
-FilePaths = Annotated[tuple[FilePath, ...], BeforeValidator(_listed)]
+InputPaths = Annotated[tuple[InputPath, ...], BeforeValidator(_listed)]
 """Files, folders and patterns; one alone needs no list."""
 
 Duration = Annotated[int, BeforeValidator(seconds_of)]

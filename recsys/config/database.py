@@ -12,6 +12,7 @@ from recsys.config.base import Duration, Section
 from recsys.databases.drivers import DRIVERS, kind_of
 from recsys.databases.statements import check_reads
 from recsys.errors import ConfigError
+from recsys.remote import RemotePath
 
 MISSING_ROWS = "missing_rows"
 """Type of the error about a section that names neither files nor a database."""
@@ -78,7 +79,7 @@ class DatabaseRows(Section):
         return self
 
 
-def files_or_database(paths: tuple[Path, ...], info: ValidationInfo) -> tuple[Path, ...]:
+def files_or_database(paths: tuple[Path | RemotePath, ...], info: ValidationInfo) -> tuple[Path | RemotePath, ...]:
     """The paths of a section, which has either these or a `source`. Raises if it has both or none."""
     if "source" not in info.data:  # which is wrong itself, and told
         return paths

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_validator
 
 from recsys.address import Address
-from recsys.config.base import Duration, DurationOrAuto, FilePaths, NamesOrAuto, Section
+from recsys.config.base import Duration, DurationOrAuto, InputPaths, NamesOrAuto, Section
 from recsys.config.database import checked_address, checked_query, unset
 
 _HOLDOUTS = ("holdout_paths", "holdout_query", "holdout_table")
@@ -32,7 +32,7 @@ class EvaluateConfig(Section):
     last_n: int = Field(1, ge=1, description="last_n: each user's last n items are held out")
     user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
     item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")
-    holdout_paths: FilePaths = Field((), description="given: files, folders or patterns of the held-out events")
+    holdout_paths: InputPaths = Field((), description="given: files, folders or patterns of the held-out events")
     holdout_source: Address | None = Field(
         None,
         exclude_if=unset,

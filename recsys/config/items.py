@@ -5,10 +5,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from recsys.config.base import FilePaths
+from recsys.config.base import InputPaths
 from recsys.config.database import DatabaseRows, files_or_database
 from recsys.config.files import FileFormat
 from recsys.config.ids import NULL_IDS, IdSpelling
+from recsys.remote import RemotePath
 from recsys.suggestions import unknown_key_hint
 
 NULLS = (*NULL_IDS, "Null", "0000-00-00")
@@ -20,7 +21,7 @@ _TITLE = "title"
 class ItemsConfig(FileFormat, DatabaseRows, IdSpelling):
     """`[items]`: titles and attributes, used in reports, filters and answers. Items without events have no vector."""
 
-    path: FilePaths = Field(
+    path: InputPaths = Field(
         (),
         description="a file, a folder or a pattern, or a list of these; read in the order of their paths; required, "
         "unless `source` names a database",
@@ -49,7 +50,9 @@ class ItemsConfig(FileFormat, DatabaseRows, IdSpelling):
 
     @field_validator("path")
     @classmethod
-    def _instead_of_a_database(cls, path: tuple[Path, ...], info: ValidationInfo) -> tuple[Path, ...]:
+    def _instead_of_a_database(
+        cls, path: tuple[Path | RemotePath, ...], info: ValidationInfo
+    ) -> tuple[Path | RemotePath, ...]:
         return files_or_database(path, info)
 
     @model_validator(mode="after")

@@ -8,17 +8,18 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from recsys.config.base import Duration, FilePaths
+from recsys.config.base import Duration, InputPaths
 from recsys.config.database import DatabaseRows, files_or_database
 from recsys.config.files import FileFormat
 from recsys.config.ids import IdSpelling
+from recsys.remote import RemotePath
 from recsys.suggestions import nearest_name, unknown_key_hint
 
 
 class LogFiles(FileFormat, DatabaseRows):
     """The files of a log, or the rows of a database."""
 
-    paths: FilePaths = Field(
+    paths: InputPaths = Field(
         (),
         description="files, folders or patterns such as `events/**/*.parquet`, read in the order of their paths; "
         "required, unless `source` names a database",
@@ -26,7 +27,9 @@ class LogFiles(FileFormat, DatabaseRows):
 
     @field_validator("paths")
     @classmethod
-    def _instead_of_a_database(cls, paths: tuple[Path, ...], info: ValidationInfo) -> tuple[Path, ...]:
+    def _instead_of_a_database(
+        cls, paths: tuple[Path | RemotePath, ...], info: ValidationInfo
+    ) -> tuple[Path | RemotePath, ...]:
         return files_or_database(paths, info)
 
 

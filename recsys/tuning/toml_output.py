@@ -14,6 +14,7 @@ from recsys.artifacts.files import replace_durably
 from recsys.config import DATA_DIR_VARIABLE
 from recsys.errors import ConfigError
 from recsys.pipeline_config import PipelineConfig, parse_config
+from recsys.remote import RemotePath
 from recsys.tuning.settings import Settings, applied
 
 _MARK = "# tuned: "
@@ -122,16 +123,19 @@ def _moved(tree: Mapping[str, dict[str, list[str]]], config: PipelineConfig) -> 
     return moved
 
 
-def _written(written: object, paths: Sequence[Path]) -> str | list[str]:
+def _written(written: object, paths: Sequence[Path | RemotePath]) -> str | list[str]:
     """The paths as they are written, one alone or a list of them."""
     if isinstance(written, list):
         return _resolved(written, paths)
     return _resolved([str(written)], paths)[0]
 
 
-def _resolved(written: Sequence[str], paths: Sequence[Path]) -> list[str]:
+def _resolved(written: Sequence[str], paths: Sequence[Path | RemotePath]) -> list[str]:
     keep = (f"${DATA_DIR_VARIABLE}", f"${{{DATA_DIR_VARIABLE}}}")
-    return [text if text.startswith(keep) else str(path) for text, path in zip(written, paths, strict=True)]
+    return [
+        text if isinstance(path, RemotePath) or text.startswith(keep) else str(path)
+        for text, path in zip(written, paths, strict=True)
+    ]
 
 
 def _nested(given: Tree) -> Tree:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from pathlib import Path
 
 from recsys.config import FileFormat
 from recsys.data.ingest.csv_header import (
@@ -19,6 +18,7 @@ from recsys.data.ingest.csv_header import (
 from recsys.data.ingest.csv_records import Dialect, end_of_records
 from recsys.data.ingest.csv_rows import ONE_LINE_KEYS, RowLayout, parse_rows
 from recsys.data.ingest.expansion import ExpansionLimit
+from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.recoding import SEPARATOR, recoding
 from recsys.data.ingest.record_blocks import Bytes, TextBlock
 from recsys.data.ingest.source import Batches, Columns, Parse, RawBatch
@@ -31,7 +31,7 @@ _DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 def csv_blocks(
-    path: Path,
+    path: InputFile,
     columns: Columns,
     layout: FileFormat,
     *,
@@ -124,7 +124,7 @@ class _Cut:
         return self._find(data, self.dialect, final=final)
 
 
-def _header(blocks: Iterator[TextBlock], cut: _Cut, *, path: Path) -> tuple[Header, TextBlock]:
+def _header(blocks: Iterator[TextBlock], cut: _Cut, *, path: InputFile) -> tuple[Header, TextBlock]:
     """The header, and what follows it in the first block."""
     for block in blocks:
         header = cut.header or cut.find_header(block.data, final=True)

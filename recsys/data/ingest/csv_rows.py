@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, replace
 from functools import reduce
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,7 @@ from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import mask
 from recsys.data.ingest.csv_header import fields_of
 from recsys.data.ingest.csv_records import Dialect, Records, find_quotes, find_records
+from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.odd_lines import overlong_row, without_empty_lines
 from recsys.data.ingest.recoding import restored, restored_column
 from recsys.data.ingest.record_blocks import CR, Bytes, TextBlock, holds, last_feed
@@ -49,7 +49,7 @@ class RowLayout:
     in quotes are counted if quotes are text.
     """
 
-    path: Path
+    path: InputFile
     dialect: Dialect
     names: tuple[str, ...]
     places: dict[str, int]

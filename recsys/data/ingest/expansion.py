@@ -1,9 +1,9 @@
 """Expansion: how many bytes a compressed file may become, so that a small one cannot fill a night."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from recsys.config import FileFormat
+from recsys.data.ingest.input_files import InputFile
 from recsys.errors import DataError
 
 FREE_BYTES = 256 << 20
@@ -23,7 +23,7 @@ class ExpansionLimit:
         """The limits that the configuration sets."""
         return ExpansionLimit(layout.max_expansion, layout.max_decompressed_gib * 2**30, section)
 
-    def check(self, path: Path, out: float, read: float) -> None:
+    def check(self, path: InputFile, out: float, read: float) -> None:
         """Raise DataError, with the file and the key, if `read` bytes of `path` have become too many: `out`."""
         if out > self.most:
             key, allowed = "max_decompressed_gib", f"{self.most / 2**30:g} GiB"

@@ -1,8 +1,9 @@
 """The format of a file, by its name."""
 
-from pathlib import Path
+from pathlib import PurePath
 
 from recsys.data.ingest.csv_header import layout_hint
+from recsys.data.ingest.input_files import InputFile, location_of
 from recsys.data.ingest.text_blocks import COMPRESSIONS, open_bytes
 from recsys.errors import DataError
 
@@ -20,12 +21,13 @@ FORMATS = {
 """Endings of names, without that of a compression, and their formats."""
 
 
-def plain_name(path: Path) -> Path:
-    """`path` without the ending of a compression."""
-    return path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+def plain_name(path: InputFile) -> PurePath:
+    """Where `path` lies, without the ending of a compression."""
+    location = location_of(path)
+    return location.with_suffix("") if location.suffix.lower() in COMPRESSIONS else location
 
 
-def format_of(path: Path, declared: str = "auto", *, section: str = "log") -> str:
+def format_of(path: InputFile, declared: str = "auto", *, section: str = "log") -> str:
     """csv, tsv, jsonl or parquet: as `declared`, else by the file's name.
 
     Raises DataError for an unknown name; it names the key `format` of the configuration's `section`.
@@ -37,14 +39,18 @@ def format_of(path: Path, declared: str = "auto", *, section: str = "log") -> st
         raise DataError(
             f"{path}: the name does not show the format; expected {', '.join(FORMATS)}, plain or with "
             f"{' or '.join(COMPRESSIONS)} (set {section}.format, or name the files by a pattern such as "
-            f"{path.with_name('*.csv')}){_first_line_hint(path, section)}"
+            f"{_beside(path)}){_first_line_hint(path, section)}"
         )
     return FORMATS[suffix]
 
 
-def _first_line_hint(path: Path, section: str) -> str:
+def _beside(path: InputFile) -> str:
+    return f"{str(path).removesuffix(path.name)}*.csv"
+
+
+def _first_line_hint(path: InputFile, section: str) -> str:
     """What the first line of a file looks like; empty if there is no file."""
-    if not path.is_file():
+    if isinstance(path, PurePath) and not path.is_file():
         return ""
     with open_bytes(path) as (stream, _):
         line = stream.read(_LINE_BYTES).partition(b"\n")[0]

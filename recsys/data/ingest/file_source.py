@@ -3,42 +3,38 @@
 import hashlib
 import logging
 import os
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import accumulate
-from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from pathlib import Path, PurePath
 
 from recsys.config import FileFormat, ItemsConfig, LogFiles
 from recsys.data.ingest.csv_blocks import csv_blocks
 from recsys.data.ingest.expansion import ExpansionLimit
+from recsys.data.ingest.file_copies import readable_files
 from recsys.data.ingest.file_finding import FoundFiles, find_files
 from recsys.data.ingest.file_formats import format_of
+from recsys.data.ingest.file_samples import is_blank, parquet_rows, text_rows
+from recsys.data.ingest.input_files import InputFile, location_of, sha256_of, size_of, state_of
 from recsys.data.ingest.jsonl_blocks import jsonl_blocks
 from recsys.data.ingest.parquet_blocks import BLOCK_ROWS, parquet_blocks
 from recsys.data.ingest.partitions import PartitionColumns, above_partitions, joined_times, partitions_of
 from recsys.data.ingest.source import Batches, Columns
-from recsys.data.ingest.text_blocks import BLOCK_BYTES, Advance, open_bytes
+from recsys.data.ingest.text_blocks import BLOCK_BYTES, Advance
 from recsys.errors import ConfigError, DataError
+from recsys.map_ordered import map_ordered
 from recsys.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
 _AS_NAMED = FileFormat()
 
-# A compressed stream reads about 64 KiB ahead, which is little compared with this.
-_SAMPLE_BYTES = 16 << 20
-_SAMPLED_FILES = 8
 _HEADER_BYTES = 1 << 16
-_LINE_BYTES = 1 << 12
-_BLANK = b" \t\r\n\xef\xbb\xbf"
 _NAMED = 3
+_LOOKING_THREADS = 16
+"""Files elsewhere that are looked into at once."""
 
-_NEXT_OBJECT = re.compile(rb"\},\s*\{")
 _JSON = ("jsonl", "json")
 
 _PLAIN = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
@@ -58,7 +54,7 @@ class FileSource:
     Its methods raise DataError for files that are missing, damaged or of no known format.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[InputFile, ...]
     layout: FileFormat = _AS_NAMED
     section: str = "log"
     block_bytes: int = BLOCK_BYTES
@@ -74,7 +70,7 @@ class FileSource:
         return FileSource(items.path, items, "items")
 
     @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self) -> tuple[InputFile, ...]:
         """The files, in the order of their paths."""
         return self._found.files
 
@@ -94,7 +90,7 @@ class FileSource:
         return self._found.n_repeated
 
     @cached_property
-    def without_rows(self) -> list[Path]:
+    def without_rows(self) -> list[InputFile]:
         """The files that had no rows when they were last read."""
         return []
 
@@ -110,16 +106,21 @@ class FileSource:
         Names are relative to the deepest folder that holds all files, so that a log may move as a whole, but have
         every folder of a partition.
         """
-        base = above_partitions(Path(os.path.commonpath([file.absolute().parent for file in self.files])))
+        base = above_partitions(PurePath(os.path.commonpath([location_of(file).parent for file in self.files])))
         total = hashlib.sha256()
         for file, digest in self.digests.items():
-            total.update(f"{file.absolute().relative_to(base).as_posix()}\0{_size(file)}\0{digest}\n".encode())
+            total.update(f"{location_of(file).relative_to(base).as_posix()}\0{size_of(file)}\0{digest}\n".encode())
         return total.hexdigest()
 
     @cached_property
-    def digests(self) -> dict[Path, str]:
-        """sha256 of every file, in hexadecimal; each file is read once."""
-        return {file: _sha256(file) for file in self.files}
+    def digests(self) -> dict[InputFile, str]:
+        """sha256 of every file, in hexadecimal; each file is read once, one elsewhere not again after `batches`."""
+        return {file: self._copied_digests.get(file) or sha256_of(file) for file in self.files}
+
+    @cached_property
+    def _copied_digests(self) -> dict[InputFile, str]:
+        """sha256 of the files that lie elsewhere, as far as they have been copied."""
+        return {}
 
     def estimate_rows(self) -> int:
         """Rows in the files, refused ones included.
@@ -128,11 +129,11 @@ class FileSource:
         rest of them, and the other files, are assumed to have as many rows per byte on disk. A line end within
         quotes counts as a row.
         """
-        filled = [file for file in self.files if _size(file)]
+        filled = [file for file in self.files if size_of(file)]
         kinds = [self._format_of(file) for file in filled]
         parquet = [file for file, kind in zip(filled, kinds, strict=True) if kind == "parquet"]
         text = [file for file, kind in zip(filled, kinds, strict=True) if kind != "parquet"]
-        return sum(map(_parquet_rows, parquet)) + _text_rows(text, self._has_header)
+        return sum(map(parquet_rows, parquet)) + text_rows(text, self._has_header)
 
     def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
         """The rows of all files; `progress` counts bytes on disk.
@@ -141,54 +142,60 @@ class FileSource:
         """
         for note in self._found.notes:
             logger.warning("%s", note)
-        sizes, in_folders = [_size(file) for file in self.files], PartitionColumns()
+        sizes, in_folders = [size_of(file) for file in self.files], PartitionColumns()
         starts, empty = [0, *accumulate(sizes)], self.without_rows
         empty.clear()
-        for file, size, before in zip(self.files, sizes, starts, strict=False):
+        files = readable_files(self.files, self._copied_digests)
+        for file, size, before in zip(files, sizes, starts, strict=False):
             n_batches, report = 0, partial(_report, progress, before, starts[-1])
             for parse in self._batches_of(file, columns, report, in_folders):
                 n_batches += 1
                 yield parse
             if not n_batches:
                 empty.append(file)
-            if _size(file) != size:
-                logger.warning("%s: had %d bytes and has %d after it was read", file, size, _size(file))
+            if size_of(file) != size:
+                logger.warning("%s: had %d bytes and has %d after it was read", file, size, size_of(file))
         if empty:
             logger.warning("%s", _empty(empty, len(self.files)))
 
     def size_in_memory(self) -> int:
         """Bytes of the files."""
-        return sum(map(_size, self.files))
+        return sum(map(size_of, self.files))
 
     def block_bytes_in_memory(self) -> float:
         """About as many bytes as the largest block has, with what pyarrow and the checks make of it."""
-        return max((self._block_of(file) for file in filter(_size, self.files)), default=0.0)
+        return max((self._block_of(file) for file in self.files if size_of(file)), default=0.0)
 
-    def _block_of(self, file: Path) -> float:
+    def _block_of(self, file: InputFile) -> float:
         """A small file is one small block; a compressed file is about five times as large unpacked."""
-        size = _size(file) * (1 if file.suffix in _PLAIN else 5)
+        size = size_of(file) * (1 if file.suffix in _PLAIN else 5)
         is_parquet = format_of(file, self.layout.format, section=self.section) == "parquet"
         return min(_BLOCK_ROWS_BYTES, size) if is_parquet else _BLOCK_COPIES * min(self.block_bytes, size)
 
     def marks(self) -> Mapping[str, str]:
         """Size and time of change of each file, in nanoseconds since 1970, by its path."""
-        states = {file: file.stat() for file in self.files}
-        return {str(file): f"{state.st_size}/{state.st_mtime_ns}" for file, state in states.items()}
+        states = {file: state_of(file) for file in self.files}
+        return {str(file): f"{state.size}/{state.modified}{state.version}" for file, state in states.items()}
 
     def check(self, columns: Columns) -> None:
         """Look at the start of every file. Raises DataError if one lacks a column or cannot be read."""
-        brief = replace(self, block_bytes=_HEADER_BYTES)
-        for file in filter(_size, self.files):
-            try:
-                brief._start(file, columns)
-            except DataError:  # a key of JSON objects may be further down in the block that is read
-                self._start(file, columns)
+        filled = [file for file in self.files if size_of(file)]
+        look = partial(self._look_into, columns, replace(self, block_bytes=_HEADER_BYTES))
+        elsewhere = any(not isinstance(file, Path) for file in filled)
+        for _ in map_ordered(look, filled, threads=_LOOKING_THREADS) if elsewhere else map(look, filled):
+            pass
 
-    def _start(self, path: Path, columns: Columns) -> None:
+    def _look_into(self, columns: Columns, brief: "FileSource", file: InputFile) -> None:
+        try:
+            brief._start(file, columns)
+        except DataError:  # a key of JSON objects may be further down in the block that is read
+            self._start(file, columns)
+
+    def _start(self, path: InputFile, columns: Columns) -> None:
         """Open a file and find its columns, without parsing more than one row."""
         next(iter(self._batches_of(path, columns, _no_progress, PartitionColumns(), 1)), None)
 
-    def _format_of(self, path: Path) -> str:
+    def _format_of(self, path: InputFile) -> str:
         kind = format_of(path, self.layout.format, section=self.section)
         if self.layout.columns and kind not in ("csv", "tsv"):
             raise ConfigError(
@@ -196,19 +203,19 @@ class FileSource:
             )
         return kind
 
-    def _has_header(self, path: Path) -> bool:
+    def _has_header(self, path: InputFile) -> bool:
         return self._format_of(path) in ("csv", "tsv") and not self.layout.columns
 
     def _batches_of(
         self,
-        path: Path,
+        path: InputFile,
         columns: Columns,
         advance: Advance,
         in_folders: PartitionColumns,
         block_rows: int = BLOCK_ROWS,
     ) -> Batches:
         # The format of a file of no bytes does not matter: it may be a marker (`day.done`).
-        if not _size(path) or _is_blank(path, kind := self._format_of(path)):
+        if not size_of(path) or is_blank(path, kind := self._format_of(path)):
             return iter(())
         in_path = partitions_of(path)
         columns = replace(columns, in_path={**in_path, **joined_times(in_path, columns.names.values())})
@@ -230,63 +237,8 @@ def _report(progress: Progress, before: int, total: int, position: float) -> Non
     progress("read", before + position, total)
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _is_blank(path: Path, kind: str) -> bool:
-    """Whether a Parquet file has no column, or a text file nothing but blank lines or an empty array."""
-    if kind == "parquet":
-        return not _parquet_footer(path).num_columns
-    blank = _BLANK if kind in ("csv", "tsv") else _BLANK + b"[]"
-    with open_bytes(path) as (stream, _):
-        while piece := stream.read(_HEADER_BYTES):
-            if piece.strip(blank):
-                return False
-    return True
-
-
-def _empty(files: Sequence[Path], n_files: int) -> str:
+def _empty(files: Sequence[InputFile], n_files: int) -> str:
     if n_files == 1:
         return f"{files[0]}: the file holds no rows"
     shown = ", ".join(map(str, files[:_NAMED])) + (", ..." if len(files) > _NAMED else "")
     return f"{len(files)} of {n_files} files hold no rows: {shown}"
-
-
-def _parquet_rows(path: Path) -> int:
-    return int(_parquet_footer(path).num_rows)
-
-
-def _parquet_footer(path: Path) -> pq.FileMetaData:
-    try:
-        return pq.read_metadata(path)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
-
-
-def _text_rows(files: Sequence[Path], has_header: Callable[[Path], bool]) -> int:
-    sampled = files[:: -(-len(files) // _SAMPLED_FILES) or 1]
-    rows = sum(_rows_of(file, has_header=has_header(file)) for file in sampled)
-    size, seen = (sum(file.stat().st_size for file in group) for group in (files, sampled))
-    return round(rows * size / max(seen, 1))
-
-
-def _rows_of(path: Path, *, has_header: bool) -> float:
-    with open_bytes(path) as (stream, file):
-        start = stream.read(_SAMPLE_BYTES)
-        read, more = file.tell(), len(stream.read(1)) > 0
-    lines = int(start.count(b"\n")) + (not more and not start.endswith(b"\n"))
-    if start[:_LINE_BYTES].lstrip().startswith(b"["):
-        lines = max(lines, len(_NEXT_OBJECT.findall(start)) + 1)
-    return max(0.0, lines * (path.stat().st_size / read if more else 1.0) - has_header)

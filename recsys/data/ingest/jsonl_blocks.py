@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ from recsys.config import FileFormat
 from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import ids_of, texts_of
 from recsys.data.ingest.expansion import ExpansionLimit
+from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.json_array import ElementLines
 from recsys.data.ingest.json_layout import (
     JsonLayout,
@@ -59,7 +59,7 @@ Schema = dict[str, pa.DataType]
 
 
 def jsonl_blocks(
-    path: Path, columns: Columns, layout: FileFormat, *, advance: Advance, block_bytes: int = BLOCK_BYTES
+    path: InputFile, columns: Columns, layout: FileFormat, *, advance: Advance, block_bytes: int = BLOCK_BYTES
 ) -> Batches:
     """The rows of a file of one JSON object per line, or of an array of objects.
 
@@ -138,13 +138,13 @@ def _lines(data: bytes) -> Iterator[bytes]:
         start = end + 1
 
 
-def _parse(block: TextBlock, path: Path, columns: Columns, decimal: str) -> RawBatch:
+def _parse(block: TextBlock, path: InputFile, columns: Columns, decimal: str) -> RawBatch:
     if block.is_overlong:
         return overlong_row(block, path, columns.names)
     return replace(_parsed_block(block, path, columns), decimal=decimal)
 
 
-def _parsed_block(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
+def _parsed_block(block: TextBlock, path: InputFile, columns: Columns) -> RawBatch:
     lines = np.arange(block.first_line, block.first_line + block.n_lines, dtype=np.int64)
     parsed = _parsed_quickly(block.data.tobytes(), columns, n_lines=len(lines))
     if parsed is None:
@@ -225,7 +225,7 @@ def _read(data: bytes, schema: Schema) -> pa.Table:
     )
 
 
-def _parse_by_line(block: TextBlock, path: Path, columns: Columns) -> RawBatch:
+def _parse_by_line(block: TextBlock, path: InputFile, columns: Columns) -> RawBatch:
     """The slow way, for blocks that pyarrow cannot parse."""
     filled = [(number, line) for number, line in enumerate(_lines(block.data.tobytes())) if line.strip()]
     rows = [_only_columns(loaded(line), columns) for _, line in filled]

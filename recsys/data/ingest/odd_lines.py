@@ -1,12 +1,12 @@
 """Lines that are no rows, or hardly: empty ones are left out before parsing, and one that is too long is refused."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.record_blocks import CR, LF, Bytes, TextBlock
 from recsys.data.ingest.refusals import Reason, marked
 from recsys.data.ingest.source import LONGEST_TEXT, RawBatch
@@ -37,7 +37,7 @@ _WHITE = np.zeros(256, np.bool_)
 _WHITE[list(b" \t\n\r\x0b\f")] = True
 
 
-def overlong_row(block: TextBlock, path: Path, keys: Iterable[str]) -> RawBatch:
+def overlong_row(block: TextBlock, path: InputFile, keys: Iterable[str]) -> RawBatch:
     """The one refused row of a block that is a line too long to be read. `keys`: of the columns."""
     text = block.data.tobytes()[:LONGEST_TEXT].decode("utf-8", "replace")
     return RawBatch.of(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,6 +9,7 @@ import pyarrow.parquet as pq
 
 from recsys.data.ingest.column_types import check_types
 from recsys.data.ingest.expansion import NO_LIMIT, ExpansionLimit
+from recsys.data.ingest.input_files import InputFile, open_file, size_of
 from recsys.data.ingest.source import ITEM, USER, Batches, Columns, Parse, RawBatch
 from recsys.data.ingest.text_blocks import Advance
 from recsys.errors import DataError
@@ -23,7 +23,7 @@ _NUMBER_BYTES = 8
 
 
 def parquet_blocks(
-    path: Path,
+    path: InputFile,
     columns: Columns,
     *,
     advance: Advance,
@@ -36,15 +36,16 @@ def parquet_blocks(
     becomes more than `limit`.
     """
     try:
-        schema = pq.read_schema(path)
+        with open_file(path) as source:
+            schema = pq.read_schema(source)
         places = columns.places(str(path), schema.names)
         check_types(str(path), schema, places)
         found = {key: schema.names[place] for key, place in places.items()}
         # Repeated strings are read dictionary-coded, as the file stores them, which saves encoding them again, and
         # shows what they will take before they take it.
         coded = [name for name in found.values() if _is_text(schema.field(name).type)]
-        with pq.ParquetFile(path, read_dictionary=coded) as file:
-            size = path.stat().st_size
+        with open_file(path) as source, pq.ParquetFile(source, read_dictionary=coded) as file:
+            size = size_of(path)
             limit.check(path, _declared_bytes(file.metadata, set(found.values())), size)
             batches = file.iter_batches(block_rows, columns=sorted(set(found.values())))
             texts = [name for key, name in found.items() if key not in (USER, ITEM) and name in coded]
@@ -69,7 +70,7 @@ def _declared_bytes(footer: pq.FileMetaData, names: set[str]) -> int:
 
 
 def _decoded(
-    batches: Iterator[pa.RecordBatch], texts: Sequence[str], *, path: Path, size: int, limit: ExpansionLimit
+    batches: Iterator[pa.RecordBatch], texts: Sequence[str], *, path: InputFile, size: int, limit: ExpansionLimit
 ) -> Iterator[pa.RecordBatch]:
     """The batches with plain columns of `texts`, cut so that none has many more than _DECODED_BYTES bytes of text."""
     total = 0
@@ -99,9 +100,9 @@ def _plain(batch: pa.RecordBatch, texts: Sequence[str]) -> pa.RecordBatch:
 
 
 def _numbered(
-    batches: Iterator[pa.RecordBatch], path: Path, names: dict[str, str], *, n_rows: int, advance: Advance
+    batches: Iterator[pa.RecordBatch], path: InputFile, names: dict[str, str], *, n_rows: int, advance: Advance
 ) -> Iterator[Parse]:
-    size, done = path.stat().st_size, 0
+    size, done = size_of(path), 0
     for batch in batches:
         places = {key: batch.schema.get_field_index(name) for key, name in names.items()}
         yield partial(RawBatch.numbered, str(path), batch, places, first=done + 1)

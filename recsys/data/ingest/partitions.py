@@ -5,11 +5,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import PurePath
 from urllib.parse import unquote_to_bytes
 
 import pyarrow as pa
 
+from recsys.data.ingest.input_files import InputFile, location_of
 from recsys.data.ingest.source import Batches, Columns, Parse, RawBatch
 
 logger = logging.getLogger(__name__)
@@ -21,9 +22,9 @@ Partitions = Mapping[str, bytes | None]
 """The values in the names of a file's folders, by column; None is a null."""
 
 
-def partitions_of(path: Path) -> Partitions:
+def partitions_of(path: InputFile) -> Partitions:
     """The columns in the names of the folders of `path`, URL-decoded; of two with one name the inner one."""
-    pairs = (part.partition("=") for part in path.absolute().parent.parts)
+    pairs = (part.partition("=") for part in location_of(path).parent.parts)
     return {
         _decoded(name).decode("utf-8", "replace"): _value(text) for name, equals, text in pairs if equals and name
     }
@@ -56,7 +57,7 @@ def _value(text: str) -> bytes | None:
     return None if value == _NULL else value
 
 
-def above_partitions(folder: Path) -> Path:
+def above_partitions(folder: PurePath) -> PurePath:
     """`folder` itself, or the innermost one above it that is in no folder of a partition."""
     outer = next((at for at in reversed((folder, *folder.parents)) if "=" in at.name), None)
     return folder if outer is None else outer.parent
@@ -71,12 +72,12 @@ class PartitionColumns:
 
     told: bool = False
 
-    def added(self, batches: Batches, columns: Columns, path: Path) -> Batches:
+    def added(self, batches: Batches, columns: Columns, path: InputFile) -> Batches:
         """The batches of the file `path` with those of `columns` that are in the names of its folders."""
         found = {key: columns.in_path[name] for key, name in columns.names.items() if name in columns.in_path}
         return _wrapped(batches, partial(self._with, found, columns, path)) if found else batches
 
-    def _with(self, found: Partitions, columns: Columns, path: Path, parse: Parse) -> RawBatch:
+    def _with(self, found: Partitions, columns: Columns, path: InputFile, parse: Parse) -> RawBatch:
         batch = parse()
         for key in found.keys() & set(batch.rows.schema.names):
             self._compare(batch, key, found[key], name=columns.names[key])

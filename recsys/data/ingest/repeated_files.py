@@ -3,10 +3,11 @@
 import filecmp
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal, TypeVar
 
 from recsys.data.ingest.file_formats import FORMATS, plain_name
+from recsys.data.ingest.input_files import InputFile, location_of, sha256_of, size_of, start_of
 from recsys.data.ingest.partitions import partitions_of
 from recsys.data.ingest.text_blocks import COMPRESSIONS, open_bytes
 from recsys.errors import DataError
@@ -16,11 +17,11 @@ _START = 1 << 16
 _NAMED = 3
 
 Key = TypeVar("Key", bound=Hashable)
-Pair = tuple[Path, Path]
+Pair = tuple[InputFile, InputFile]
 """Two files; if one of them is left out, the second."""
 
 
-def without_repeats(files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def without_repeats(files: Sequence[InputFile]) -> tuple[tuple[InputFile, ...], tuple[str, ...]]:
     """The files without those that are another one of them, and a sentence per kind of what is left out or doubtful.
 
     Links to one file, and a file beside its compressed copy of equal content, are read once: the one that is no link,
@@ -29,7 +30,7 @@ def without_repeats(files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[str,
     """
     linked = list(_links(files))
     kept = _without(files, linked)
-    filled = [file for file in kept if file.stat().st_size]
+    filled = [file for file in kept if size_of(file)]
     beside = list(_beside(filled))
     compressed = [pair for pair in beside if _compared(*pair) == "equal"]
     kept, filled = _without(kept, compressed), _without(filled, compressed)
@@ -48,47 +49,51 @@ def _told(pairs: Sequence[Pair], what: str) -> str:
     return f"{'; '.join(f'{one} and {other}' for one, other in pairs[:_NAMED])} {what}{more}"
 
 
-def _without(files: Sequence[Path], pairs: Iterable[Pair]) -> list[Path]:
+def _without(files: Sequence[InputFile], pairs: Iterable[Pair]) -> list[InputFile]:
     left_out = {other for _, other in pairs}
     return [file for file in files if file not in left_out]
 
 
-def _groups(files: Iterable[Path], key: Callable[[Path], Key]) -> list[list[Path]]:
+def _groups(files: Iterable[InputFile], key: Callable[[InputFile], Key]) -> list[list[InputFile]]:
     """The files with equal keys, of which there are at least two."""
-    groups: dict[Key, list[Path]] = {}
+    groups: dict[Key, list[InputFile]] = {}
     for file in files:
         groups.setdefault(key(file), []).append(file)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _links(files: Sequence[Path]) -> Iterator[Pair]:
+def _links(files: Sequence[InputFile]) -> Iterator[Pair]:
     for group in _groups(files, _identity):
-        first, *others = sorted(group, key=lambda file: (_n_links(file), file))
+        first, *others = sorted(group, key=lambda file: (_n_links(file), location_of(file)))
         yield from ((first, other) for other in others)
 
 
-def _identity(file: Path) -> tuple[int, int]:
+def _identity(file: InputFile) -> Hashable:
+    if not isinstance(file, Path):
+        return file
     status = file.stat()
     return status.st_dev, status.st_ino
 
 
-def _n_links(file: Path) -> int:
+def _n_links(file: InputFile) -> int:
     """Links among the file and the folders above it."""
+    if not isinstance(file, Path):
+        return 0
     return sum(part.is_symlink() for part in (file.absolute(), *file.absolute().parents))
 
 
-def _beside(files: Sequence[Path]) -> Iterator[Pair]:
+def _beside(files: Sequence[InputFile]) -> Iterator[Pair]:
     """Files of one folder and one name, of which the second is compressed."""
     for group in _groups(files, plain_name):
-        first, *others = sorted(group, key=lambda file: (_is_compressed(file), file))
+        first, *others = sorted(group, key=lambda file: (_is_compressed(file), location_of(file)))
         yield from ((first, other) for other in others)
 
 
-def _is_compressed(file: Path) -> bool:
+def _is_compressed(file: InputFile) -> bool:
     return file.suffix.lower() in COMPRESSIONS
 
 
-def _compared(one: Path, other: Path) -> Literal["equal", "different"]:
+def _compared(one: InputFile, other: InputFile) -> Literal["equal", "different"]:
     """Compare the uncompressed bytes. Raises DataError if one file has rows and goes on in the other."""
     with open_bytes(one) as (first, _), open_bytes(other) as (second, _):
         while (start := first.read(_PIECE)) == (same := second.read(_PIECE)):
@@ -103,7 +108,7 @@ def _compared(one: Path, other: Path) -> Literal["equal", "different"]:
     return "different"
 
 
-def _compressed_elsewhere(files: Sequence[Path]) -> Iterator[Pair]:
+def _compressed_elsewhere(files: Sequence[InputFile]) -> Iterator[Pair]:
     """Files of one name, partition and content in two folders, of which the second is compressed."""
     if not any(map(_is_compressed, files)):
         return
@@ -112,35 +117,45 @@ def _compressed_elsewhere(files: Sequence[Path]) -> Iterator[Pair]:
             continue
         for plain, *others in _groups(sorted(group, key=_is_compressed), _start_of_text):
             for other in others:
-                apart = other.parent != plain.parent and _is_compressed(other) and not _is_compressed(plain)
-                if apart and _has_rows(plain) and _compared(plain, other) == "equal":
+                apart = location_of(other).parent != location_of(plain).parent
+                one_is_compressed = _is_compressed(other) and not _is_compressed(plain)
+                if apart and one_is_compressed and _has_rows(plain) and _compared(plain, other) == "equal":
                     yield plain, other
 
 
-def _formats(files: Sequence[Path]) -> Iterator[Pair]:
+def _formats(files: Sequence[InputFile]) -> Iterator[Pair]:
     named = {plain_name(file): file for file in files if plain_name(file).suffix.lower() in FORMATS}
-    for first, *others in _groups(named, lambda name: name.with_suffix("")):
+    stems: dict[PurePath, list[PurePath]] = {}
+    for name in named:
+        stems.setdefault(name.with_suffix(""), []).append(name)
+    for first, *others in stems.values():
         yield from ((named[first], named[other]) for other in others)
 
 
-def _copies(files: Sequence[Path]) -> Iterator[Pair]:
-    for same_size in _groups(files, lambda file: file.stat().st_size):
+def _copies(files: Sequence[InputFile]) -> Iterator[Pair]:
+    for same_size in _groups(files, lambda file: size_of(file)):
         for first, *others in _groups(same_size, lambda file: (_start_of_bytes(file), *partitions_of(file).items())):
             if _has_rows(first):
-                yield from ((first, other) for other in others if filecmp.cmp(first, other, shallow=False))
+                yield from ((first, other) for other in others if _same_bytes(first, other))
 
 
-def _start_of_bytes(file: Path) -> bytes:
-    with file.open("rb") as content:
+def _same_bytes(one: InputFile, other: InputFile) -> bool:
+    if isinstance(one, Path) and isinstance(other, Path):
+        return filecmp.cmp(one, other, shallow=False)
+    return sha256_of(one) == sha256_of(other)
+
+
+def _start_of_bytes(file: InputFile) -> bytes:
+    with start_of(file) as content:
         return hashlib.sha256(content.read(_START)).digest()
 
 
-def _start_of_text(file: Path) -> bytes:
+def _start_of_text(file: InputFile) -> bytes:
     with open_bytes(file) as (content, _):
         return hashlib.sha256(content.read(_START)).digest()
 
 
-def _has_rows(file: Path) -> bool:
+def _has_rows(file: InputFile) -> bool:
     """False for a file of one line: many hours without events have the same header."""
     with open_bytes(file) as (content, _):
         return len(content.read(_START).splitlines()) > 1

@@ -4,12 +4,12 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from recsys.data.ingest.expansion import NO_LIMIT, ExpansionLimit
+from recsys.data.ingest.input_files import InputFile, open_file
 from recsys.data.ingest.recoding import Recode, byte_order, recoding
 from recsys.data.ingest.record_blocks import (
     LF,
@@ -46,7 +46,7 @@ _NOTHING = np.empty(0, np.uint8)
 
 
 def text_blocks(
-    path: Path,
+    path: InputFile,
     end_of_records: EndOfRecords,
     *,
     advance: Advance,
@@ -93,7 +93,7 @@ def text_blocks(
         yield TextBlock(ended(rest), line)
 
 
-def _checked(block: TextBlock, path: Path, *, longest: int) -> TextBlock:
+def _checked(block: TextBlock, path: InputFile, *, longest: int) -> TextBlock:
     """The block. Raises DataError if it is the first line of a file, and too long."""
     if block.is_overlong and block.first_line == 1:
         raise DataError(
@@ -103,7 +103,7 @@ def _checked(block: TextBlock, path: Path, *, longest: int) -> TextBlock:
     return block
 
 
-def start_of_text(path: Path, encoding: str, n_bytes: int) -> bytes:
+def start_of_text(path: InputFile, encoding: str, n_bytes: int) -> bytes:
     """About the first `n_bytes` of a file as UTF-8, without a byte-order mark."""
     recode = recoding(encoding, None)
     with open_bytes(path) as (stream, _):
@@ -122,7 +122,7 @@ def _read_more(stream: pa.NativeFile, rest: Bytes, n_bytes: int, *, recode: Reco
     return room[: len(rest) + n_read], n_read
 
 
-def _check_start(path: Path, encoding: str, *, section: str) -> None:
+def _check_start(path: InputFile, encoding: str, *, section: str) -> None:
     """Raise DataError if the start of a file looks like UTF-16, and that is not what is expected."""
     if encoding.startswith(("utf-16", "utf-32")):
         return
@@ -141,7 +141,7 @@ def _check_start(path: Path, encoding: str, *, section: str) -> None:
 class _Marks:
     """Byte-order marks at the start of lines are left out; those not at the start of the file are counted."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: InputFile) -> None:
         self._path, self._first, self._n = path, 0, 0
 
     def left_out(self, data: Bytes, line: int) -> Bytes:
@@ -175,22 +175,22 @@ class _Marks:
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[tuple[pa.NativeFile, pa.NativeFile]]:
+def open_bytes(path: InputFile) -> Iterator[tuple[pa.NativeFile, pa.NativeFile]]:
     """Open a plain, gzip or zstd file: the stream of its decompressed bytes, and the file below (for its position).
 
     Raises DataError if it cannot be read, is damaged or is cut short, also while the stream is read.
     """
     try:
-        with pa.OSFile(str(path), "rb") as file:
-            compression = _compression(path)
+        with open_file(path) as file:
+            compression = _compression(file, path)
             yield (pa.CompressedInputStream(file, compression) if compression else file), file
     except OSError as error:
         raise DataError(f"{path}: cannot be read, or is damaged or cut short: {error}") from error
 
 
-def _compression(path: Path) -> str | None:
-    with path.open("rb") as file:
-        start = file.read(4)
+def _compression(file: pa.NativeFile, path: InputFile) -> str | None:
+    start = file.read(4)
+    file.seek(0)
     actual = next((name for name, magic in _MAGIC.items() if start.startswith(magic)), None)
     named = COMPRESSIONS.get(path.suffix.lower())
     if named and actual != named:
