@@ -24,7 +24,7 @@ _REASONS = (
     (
         r"ACCESS_DENIED|HTTP status 403|\b401\b|\b403\b|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|PERMISSION_DENIED"
         r"|UNAUTHENTICATED|NO CREDENTIALS|MISSING_AUTH|InvalidAccessKeyId|AuthenticationFailed|EXPIRED_?TOKEN"
-        r"|credential",
+        r"|[Cc]redential",
         "access is denied; credentials are read from {credentials}",
     ),
     (
@@ -32,7 +32,7 @@ _REASONS = (
         "the host is not found",
     ),
     (r"PERMANENT_REDIRECT|HTTP status 301", "the bucket is in another region; add ?region=NAME to the address"),
-    (r"curlCode: (7|28)\b|onnection refused|Cannot connect|imed? ?out|Timeout", _SILENT),
+    (r"curlCode: (7|28)\b|onnection refused|Cannot connect|imed? ?out|Timeout|UNAVAILABLE|Could not connect", _SILENT),
     (
         r"curlCode: (18|56)\b|not enough data|payload is not completed|ContentLengthError|reset by peer|disconnected",
         _BROKEN,

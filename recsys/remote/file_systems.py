@@ -67,7 +67,7 @@ def _amazon(
 @cache
 def _google(options: tuple[tuple[str, str], ...]) -> pa_fs.FileSystem:
     given = dict(options)
-    limit: dict[str, Any] = {"retry_time_limit": timedelta(seconds=READ_SECONDS)}
+    limit: dict[str, Any] = {"retry_time_limit": timedelta(seconds=READ_SECONDS / 2)}
     if endpoint := given.get("endpoint_override"):
         scheme, _, host = endpoint.rpartition("://")
         limit |= {"endpoint_override": host, "scheme": scheme or "https"}

@@ -36,7 +36,10 @@ def list_below(path: RemotePath) -> dict[str, FileState]:
         system, place = object_store(path)
         if path.key and (found := system.get_file_info(place)).type == pa_fs.FileType.File:
             return {"": _state(found)}
-        below = system.get_file_info(pa_fs.FileSelector(place, allow_not_found=True, recursive=True))
+        try:
+            below = system.get_file_info(pa_fs.FileSelector(place, recursive=True))
+        except FileNotFoundError:
+            return {}
         cut = len(place) + 1
         return {each.path[cut:]: _state(each) for each in below if each.type == pa_fs.FileType.File}
 
