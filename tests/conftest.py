@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import random
 import socket
@@ -23,6 +24,7 @@ from redis.retry import Retry
 from pipelines import cli
 from recsys.event_store.database import Database, open_database
 from recsys.event_store.schema import Schema
+from tests.object_stores import Bucket, proxied
 
 # OpenMP reads this when implicit or faiss is first imported. On logs as small as those of the tests its threads
 # wait longer than they work, and by default they wait in a busy loop: more than half of the processor time.
@@ -178,6 +180,34 @@ def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> S3Bucket:
     bucket = S3Bucket(f"bucket-{uuid.uuid4().hex}", s3_server)
     bucket.file_system.create_dir(bucket.name)
     return bucket
+
+
+@pytest.fixture(scope="session")
+def _s3_server() -> Iterator[str]:
+    """Host and port of an S3 server that runs until the session ends."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415  (a second)
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def bucket(_s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """The empty bucket `s3://shop-data`, which the environment points to; it fails when it is told to."""
+    with proxied(_s3_server) as made:
+        made.empty()
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "AKIATEST",
+            "AWS_SECRET_ACCESS_KEY": "the-secret-of-the-test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": made.endpoint,
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -102,6 +102,9 @@ def _listed(value: Any) -> Any:
     return listed
 
 
+AnyPaths = tuple[Path | RemotePath, ...]
+"""Files, folders and patterns, as a section holds them."""
+
 InputPaths = Annotated[tuple[InputPath, ...], BeforeValidator(_listed)]
 """Files, folders and patterns; one alone needs no list."""
 

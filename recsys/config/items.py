@@ -1,15 +1,13 @@
 """`[items]`: the catalogue."""
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from recsys.config.base import InputPaths
+from recsys.config.base import AnyPaths, InputPaths
 from recsys.config.database import DatabaseRows, files_or_database
 from recsys.config.files import FileFormat
 from recsys.config.ids import NULL_IDS, IdSpelling
-from recsys.remote import RemotePath
 from recsys.suggestions import unknown_key_hint
 
 NULLS = (*NULL_IDS, "Null", "0000-00-00")
@@ -50,9 +48,7 @@ class ItemsConfig(FileFormat, DatabaseRows, IdSpelling):
 
     @field_validator("path")
     @classmethod
-    def _instead_of_a_database(
-        cls, path: tuple[Path | RemotePath, ...], info: ValidationInfo
-    ) -> tuple[Path | RemotePath, ...]:
+    def _instead_of_a_database(cls, path: AnyPaths, info: ValidationInfo) -> AnyPaths:
         return files_or_database(path, info)
 
     @model_validator(mode="after")

@@ -2,17 +2,15 @@
 
 import re
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from recsys.config.base import Duration, InputPaths
+from recsys.config.base import AnyPaths, Duration, InputPaths
 from recsys.config.database import DatabaseRows, files_or_database
 from recsys.config.files import FileFormat
 from recsys.config.ids import IdSpelling
-from recsys.remote import RemotePath
 from recsys.suggestions import nearest_name, unknown_key_hint
 
 
@@ -27,9 +25,7 @@ class LogFiles(FileFormat, DatabaseRows):
 
     @field_validator("paths")
     @classmethod
-    def _instead_of_a_database(
-        cls, paths: tuple[Path | RemotePath, ...], info: ValidationInfo
-    ) -> tuple[Path | RemotePath, ...]:
+    def _instead_of_a_database(cls, paths: AnyPaths, info: ValidationInfo) -> AnyPaths:
         return files_or_database(paths, info)
 
 

@@ -32,7 +32,10 @@ _REASONS = (
         "the host is not found",
     ),
     (r"PERMANENT_REDIRECT|HTTP status 301", "the bucket is in another region; add ?region=NAME to the address"),
-    (r"curlCode: (7|28)\b|onnection refused|Cannot connect|imed? ?out|Timeout|UNAVAILABLE|Could not connect", _SILENT),
+    (
+        r"curlCode: (7|28)\b|onnection refused|annot connect|not connect|imed? ?out|Timeout|UNAVAILABLE",
+        _SILENT,
+    ),
     (
         r"curlCode: (18|56)\b|not enough data|payload is not completed|ContentLengthError|reset by peer|disconnected",
         _BROKEN,

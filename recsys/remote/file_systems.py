@@ -14,7 +14,7 @@ from recsys.remote.remote_path import AZURE, GCS, RemotePath
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 """Time to connect, and without a byte, before a request is tried again."""
 
-ATTEMPTS = 4
+ATTEMPTS = 3
 """How often a request is made before it fails."""
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")

@@ -1,11 +1,12 @@
 """Looking into remote files without copying all of them: headers, footers and samples."""
 
 import io
+import shutil
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
@@ -13,7 +14,7 @@ from recsys.remote.failures import remote_errors
 from recsys.remote.file_systems import object_store
 from recsys.remote.listing import file_state
 from recsys.remote.remote_path import WEB, FileState, RemotePath
-from recsys.remote.transfer import Copy, fetch
+from recsys.remote.transfer import Copy, fetch, new_folder
 
 _WINDOW = 1 << 18
 """Bytes that one request reads at least: all that most headers, footers and first rows need."""
@@ -31,8 +32,8 @@ def open_remote(path: RemotePath) -> Iterator[pa.NativeFile]:
     state = path.state or file_state(path)
     with remote_errors(path):
         if path.target.kind == WEB:
-            folder, copy = _copied(path, state) if state.version else _copied.__wrapped__(path, state)
-            with folder if not state.version else nullcontext(), pa.OSFile(str(copy.path)) as file:
+            kept = _copied(path, state) if state.version else _Kept(path)
+            with pa.OSFile(str(kept.copy.path)) as file:
                 yield file
         else:
             with pa.PythonFile(_Windows(*_opened(path, state)), mode="r") as file:
@@ -45,14 +46,22 @@ def local_copy(path: RemotePath, to: Path) -> Copy:
     Raises as `fetch`.
     """
     state = path.state or file_state(path)
-    return _copied(path, state)[1] if path.target.kind == WEB and state.version else fetch(path, to)
+    return _copied(path, state).copy if path.target.kind == WEB and state.version else fetch(path, to)
+
+
+class _Kept:
+    """A copy that is removed when it is forgotten, at the end of the process at the latest."""
+
+    def __init__(self, path: RemotePath) -> None:
+        folder = new_folder()
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.copy = fetch(path, folder / "copy")
 
 
 @lru_cache(_KEPT_COPIES)
-def _copied(path: RemotePath, state: FileState) -> "tuple[TemporaryDirectory[str], Copy]":
-    """A copy of a file as it was in `state`, and the folder that removes it when it is forgotten."""
-    folder = TemporaryDirectory(prefix="recsys-")
-    return folder, fetch(path, Path(folder.name) / "copy")
+def _copied(path: RemotePath, state: FileState) -> _Kept:
+    """A copy of a file as it was in `state`."""
+    return _Kept(path)
 
 
 @lru_cache(_KEPT_FILES)

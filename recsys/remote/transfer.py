@@ -34,11 +34,16 @@ class Copy:
     state: FileState
 
 
+def new_folder() -> Path:
+    """A folder for copies: in TMPDIR, else in /var/tmp, which is a disk where /tmp may be memory."""
+    large = None if os.environ.get("TMPDIR") or not os.access("/var/tmp", os.W_OK) else "/var/tmp"
+    return Path(tempfile.mkdtemp(prefix="recsys-", dir=large))
+
+
 @contextmanager
 def copies_folder() -> Iterator[Path]:
-    """A folder for copies, removed at the end: in TMPDIR, else /var/tmp, which is a disk where /tmp may be memory."""
-    large = None if os.environ.get("TMPDIR") or not os.access("/var/tmp", os.W_OK) else "/var/tmp"
-    folder = Path(tempfile.mkdtemp(prefix="recsys-", dir=large))
+    """A folder for copies, removed at the end."""
+    folder = new_folder()
     try:
         yield folder
     finally:

@@ -1,0 +1,121 @@
+"""An S3 server on loopback, and a server before it that fails in chosen ways."""
+
+import http.client
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import quote
+
+BUCKET = "shop-data"
+
+
+@dataclass
+class Bucket:
+    """A bucket of an S3 server at `endpoint`; `faults` are taken by the requests for objects, one after the other."""
+
+    endpoint: str
+    faults: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object."""
+        self._send("PUT", f"/{BUCKET}/{quote(key)}", content)
+
+    def put_folder(self, folder: Path, key: str) -> None:
+        """Write every file below a folder."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.put(f"{key}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+    def empty(self) -> None:
+        """Remove every object, for servers that outlive a test."""
+        for key in re.findall(r"<Key>(.*?)</Key>", self._send("GET", f"/{BUCKET}?list-type=2")):
+            self._send("DELETE", f"/{BUCKET}/{quote(unescape(key))}")
+
+    def make(self) -> None:
+        """Make the bucket, if there is none."""
+        self._send("PUT", f"/{BUCKET}")
+
+    def _send(self, method: str, path: str, content: bytes = b"") -> str:
+        host = self.endpoint.partition("://")[2]
+        connection = http.client.HTTPConnection(host, timeout=10)
+        login = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20240101/us-east-1/s3/aws4_request"}
+        connection.request(method, path, content, login)
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+        connection.close()
+        assert answer.status < 300, text
+        return text
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    """Passes requests on to the S3 server; a GET of an object may be refused, cut short or answered late."""
+
+    protocol_version = "HTTP/1.1"
+    bucket: Bucket
+    behind: str
+
+    def _pass_on(self) -> None:
+        self.bucket.requests.append(f"{self.command} {self.path}")
+        is_object = self.command == "GET" and "list-type" not in self.path and "location" not in self.path
+        fault = self.bucket.faults.pop(0) if is_object and self.bucket.faults else ""
+        if fault.isdigit():
+            self.send_response(int(fault))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        status, headers, body = self._answer()
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body[: len(body) // 2] if fault == "cut" else body)
+        if fault == "cut":
+            self.close_connection = True
+
+    def _answer(self) -> tuple[int, list[tuple[str, str]], bytes]:
+        connection = http.client.HTTPConnection(self.behind, timeout=10)
+        size = int(self.headers.get("Content-Length", 0))
+        connection.request(self.command, self.path, self.rfile.read(size), dict(self.headers))
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        dropped = ("transfer-encoding", "connection", "content-length")
+        headers = [(name, value) for name, value in answer.getheaders() if name.lower() not in dropped]
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(body))
+        return answer.status, [*headers, ("Content-Length", length or "0")], body
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """A server on loopback: its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def proxied(behind: str) -> Iterator[Bucket]:
+    """The bucket of the S3 server `behind` (host and port), through a server that fails when it is told to."""
+    bucket = Bucket("")
+    with serving(type("Proxy", (_Proxy,), {"bucket": bucket, "behind": behind})) as endpoint:
+        bucket.endpoint = endpoint
+        bucket.make()
+        yield bucket
