@@ -19,8 +19,8 @@ class LogFiles(FileFormat, DatabaseRows):
 
     paths: InputPaths = Field(
         (),
-        description="files, folders or patterns such as `events/**/*.parquet`, read in the order of their paths; "
-        "required, unless `source` names a database",
+        description="files, folders or patterns such as `events/**/*.parquet` or `s3://bucket/events`, read in the "
+        "order of their paths; required, unless `source` names a database",
     )
 
     @field_validator("paths")
