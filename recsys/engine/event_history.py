@@ -41,13 +41,20 @@ def weights_of(manifest: Manifest) -> EventWeights:
     A manifest without settings means the defaults. Raises ArtifactError if this release does not know its keys.
     """
     newest = manifest.log.get(NEWEST_EVENT)
-    log = {key: value for key, value in _section(manifest, "log").items() if key in LogSchema.model_fields}
     try:
-        schema = LogSchema.model_validate(log)
         prepare = PrepareConfig.model_validate(_section(manifest, "prepare"))
     except ValidationError as error:
-        raise ArtifactError(f"manifest: config.log and config.prepare: {error}") from error
-    return EventWeights.of(schema, prepare, now=newest if isinstance(newest, int) else None)
+        raise ArtifactError(f"manifest: config.prepare: {error}") from error
+    return EventWeights.of(log_of(manifest), prepare, now=newest if isinstance(newest, int) else None)
+
+
+def log_of(manifest: Manifest) -> LogSchema:
+    """What the columns of a version's log mean. Raises ArtifactError if this release does not know its keys."""
+    log = {key: value for key, value in _section(manifest, "log").items() if key in LogSchema.model_fields}
+    try:
+        return LogSchema.model_validate(log)
+    except ValidationError as error:
+        raise ArtifactError(f"manifest: config.log: {error}") from error
 
 
 def weigh(events: Sequence[Event], items: IdMap, weights: EventWeights) -> EventHistory:

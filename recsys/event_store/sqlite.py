@@ -23,6 +23,9 @@ _FAULTS: Mapping[int, StoreFault] = MappingProxyType(
     }
 )
 
+_PRAGMAS = ("synchronous = FULL", "cache_size = -16000", "wal_autocheckpoint = 4000")
+"""Commits are on disk when they return; 16 MB of pages per connection, and of the log until it is emptied."""
+
 
 class _Connection(sqlite3.Connection):
     file: tuple[int, int] | None = None
@@ -55,7 +58,8 @@ class SqliteDialect:
             connection.file = _identity(self._path)
             with suppress(sqlite3.OperationalError):  # a file that may only be read has its mode already
                 connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
         except BaseException:
             connection.close()
             raise
