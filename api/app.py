@@ -17,7 +17,7 @@ from api.metrics import NO_STORE, Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
 from api.openapi import complete, name_stores
 from api.recall import CORE_SHARE
-from api.routes import admin, item_map, items, posted, recommendations, service, users
+from api.routes import admin, events, item_map, items, posted, recommendations, service, users
 from api.served_store import ServedStores
 from api.settings import Settings, check_names, load_settings, warn_of_unknown
 
@@ -56,6 +56,8 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
     if stores.have_operators:
         for routes in (admin, posted):
             app.include_router(routes.router)
+    if stores.have_events:
+        app.include_router(events.router)
     app.add_api_route("/", _to_docs, include_in_schema=False)
     complete(app.openapi())
     if stores.are_named:

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from api.errors import BodyTooLargeError, SlowBodyError
-from api.queries import COMPARED_BY, EXCLUDE_SEEN, NEW_SHARE, FilterText
+from api.queries import COMPARED_BY, EXCLUDE_SEEN, FRESH, NEW_SHARE, SESSION, FilterText
 from recsys.engine import Event, Question
 from recsys.engine.comparison import By
 from recsys.engine.ids import MAX_ID_BYTES
@@ -73,7 +73,9 @@ class EventBody(Body):
 
     def event_of_log(self) -> Event:
         """The event as the engine takes it."""
-        return Event(self.item_id, self.event, self.value, _seconds(self.timestamp))
+        return Event(
+            self.item_id, self.event, self.value, None if self.timestamp is None else seconds_of(self.timestamp)
+        )
 
 
 class ProfileBody(Body):
@@ -109,6 +111,8 @@ class QuestionBody(ProfileBody):
     explain: bool = Field(False, description="list each item's reasons")
     strict: bool = Field(False, description="an error instead of a fallback, a short list or unknown items")
     fields: FieldNames = []
+    session_id: Id | None = Field(None, description=SESSION)
+    fresh: bool = Field(True, description=FRESH)
 
     def question(self) -> Question:
         """The question as the engine takes it."""
@@ -178,9 +182,12 @@ class RankBody(ProfileBody):
     item_ids: list[Id] = Field(
         min_length=1, max_length=MAX_CANDIDATES, description="the candidates; repeats count once"
     )
+    session_id: Id | None = Field(None, description=SESSION)
+    fresh: bool = Field(True, description=FRESH)
 
 
-def _seconds(timestamp: float | datetime | None) -> float | None:
+def seconds_of(timestamp: float | datetime) -> float:
+    """A time of a body as UTC seconds; one that names no zone is UTC."""
     if not isinstance(timestamp, datetime):
         return timestamp
     return (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp()

@@ -5,6 +5,7 @@ What came is never repeated: not in a reply, and not in a log line below ERROR.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal, TypeAlias
 
 from fastapi.exceptions import RequestValidationError
@@ -14,11 +15,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from recsys.errors import (
+    EventStoreError,
     IncompleteAnswerError,
     InvalidRequestError,
     NoContentError,
     NoTextSearchError,
     RecsysError,
+    StoreFault,
     UnknownItemError,
     UnknownUserError,
 )
@@ -48,6 +51,12 @@ Code: TypeAlias = Literal[
     "internal_error",
     "model_not_loaded",
     "posted_items_unavailable",
+    "no_events",
+    "session_taken",
+    "events_unavailable",
+    "events_full",
+    "events_read_only",
+    "events_busy",
 ]
 """What programs go by."""
 
@@ -82,6 +91,14 @@ class PostedFullError(RecsysError):
 
 class PostedStoreError(RecsysError):
     """The file of posted items cannot be read or written; the message names it and is for the log."""
+
+
+class NoEventsError(RecsysError):
+    """This store keeps no events."""
+
+
+class SessionTakenError(RecsysError):
+    """A session that is to be merged belongs to another user."""
 
 
 class Problem(BaseModel):
@@ -156,7 +173,22 @@ _KINDS: Mapping[type[Exception], Kind] = {
         "Posted items cannot be kept",
         "their file cannot be read or written; RECSYS_NEW_ITEMS names another place",
     ),
+    NoEventsError: Kind(
+        "no_events", 404, "No events are kept", "this service was started without RECSYS_EVENTS for this store"
+    ),
+    SessionTakenError: Kind(
+        "session_taken",
+        409,
+        "The session is another user's",
+        "a session belongs to the first user it was merged with; begin a new one after each log-out",
+    ),
     NoModelError: Kind("model_not_loaded", 503, "No model is loaded"),
+    EventStoreError: Kind(
+        "events_unavailable",
+        503,
+        "The event store is unavailable",
+        "it cannot be reached or used; nothing of this request is acknowledged: send it again with the same event_id",
+    ),
 }
 _BY_STATUS = {
     400: Kind(
@@ -169,9 +201,16 @@ _BY_STATUS = {
     404: Kind("unknown_route", 404, "No such route", "nothing is served under this path; /docs lists what is"),
     405: Kind("method_not_allowed", 405, "Method not allowed", "this path is served for the methods in Allow only"),
 }
+_NOT_KEPT = "nothing of this request is acknowledged; send it again with the same event_id"
+_BY_FAULT: Mapping[StoreFault, Kind] = {
+    "full": Kind("events_full", 503, "The event store is full", f"it has no room left; {_NOT_KEPT}"),
+    "read_only": Kind("events_read_only", 503, "The event store is read-only", f"it may only be read; {_NOT_KEPT}"),
+    "busy": Kind("events_busy", 503, "The event store is busy", f"it did not answer in time; {_NOT_KEPT}"),
+}
+_RETRY_SECONDS: Mapping[StoreFault, int] = {"busy": 1, "unavailable": 5}
+_RETRY_LATER = 30
 
-
-KINDS = tuple(dict.fromkeys((*_BY_STATUS.values(), *_KINDS.values(), _INTERNAL)))
+KINDS = tuple(dict.fromkeys((*_BY_STATUS.values(), *_KINDS.values(), *_BY_FAULT.values(), _INTERNAL)))
 """Every kind of problem."""
 
 BODY_ERRORS = (InvalidRequestError, BodyTooLargeError, SlowBodyError)
@@ -189,8 +228,13 @@ def problem_response(error: Exception, *, request_id: str) -> Response:
         code=kind.code,
         request_id=request_id,
     )
-    headers = error.headers if isinstance(error, HTTPException) else None
-    return Response(problem.model_dump_json(), kind.status, headers=headers, media_type=MEDIA_TYPE)
+    return Response(problem.model_dump_json(), kind.status, headers=_headers_of(error), media_type=MEDIA_TYPE)
+
+
+def _headers_of(error: Exception) -> Mapping[str, str] | None:
+    if isinstance(error, EventStoreError):
+        return {"Retry-After": str(_RETRY_SECONDS.get(error.reason, _RETRY_LATER))}
+    return error.headers if isinstance(error, HTTPException) else None
 
 
 def is_fault(error: Exception) -> bool:
@@ -200,7 +244,8 @@ def is_fault(error: Exception) -> bool:
 
 def problem_responses(*errors: type[Exception]) -> Responses:
     """What OpenAPI says of the problems a route answers with, by status."""
-    return _described(_kind_of_type(error) for error in errors)
+    kinds = [_BY_FAULT.values() if error is EventStoreError else () for error in errors]
+    return _described((*map(_kind_of_type, errors), *chain.from_iterable(kinds)))
 
 
 def problem_responses_of_all() -> Responses:
@@ -224,6 +269,8 @@ def _described(kinds: Iterable[Kind]) -> Responses:
 def _kind_of(error: Exception) -> Kind:
     if isinstance(error, HTTPException):
         return _BY_STATUS.get(error.status_code, _INTERNAL)
+    if isinstance(error, EventStoreError):
+        return _BY_FAULT.get(error.reason, _KINDS[EventStoreError])
     return _kind_of_type(type(error))
 
 

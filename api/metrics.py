@@ -80,6 +80,17 @@ class _Families:
         self.reloads = counter("reloads", "Attempts to load a version", "result")
         self.checks = counter("recall_checks", "Lists sampled to be checked", "kind", "result")
         self.wanted = counter("recall_wanted", "Items of exact lists", "kind")
+        self.events_accepted = counter("events_accepted", "Events kept")
+        self.events_duplicate = counter("events_duplicate", "Events that had been kept already")
+        self.events_refused = counter("events_refused", "Events not kept, by reason", "reason")
+        self.events_unknown_item = counter("events_unknown_item", "Kept events of items that the version lacks")
+        self.commit_seconds = Histogram(
+            "recsys_events_commit_seconds",
+            "Time to make events durable",
+            of_store,
+            buckets=_SECONDS,
+            registry=registry,
+        )
         self.found = counter("recall_found", "Items of exact lists that were listed", "kind")
 
 
@@ -130,6 +141,23 @@ class Metrics:
     def count_reload(self, *, ok: bool) -> None:
         """Count an attempt to load a version."""
         self._families.reloads.labels("ok" if ok else "failed", *self._store).inc()
+
+    def count_events(self, *, accepted: int, duplicates: int, unknown_items: int, refused: Iterable[str]) -> None:
+        """Count posted events; `refused`: the reason of each that was."""
+        counts = (
+            (self._families.events_accepted, accepted),
+            (self._families.events_duplicate, duplicates),
+            (self._families.events_unknown_item, unknown_items),
+        )
+        for counter, n in counts:
+            (counter.labels(*self._store) if self._store else counter).inc(n)
+        for reason in refused:
+            self._families.events_refused.labels(reason, *self._store).inc()
+
+    def observe_commit(self, seconds: float) -> None:
+        """Count a commit of events."""
+        histogram = self._families.commit_seconds
+        (histogram.labels(*self._store) if self._store else histogram).observe(seconds)
 
     def count_check(self, kind: SearchKind, result: CheckResult, *, found: int = 0, wanted: int = 0) -> None:
         """Count a sampled check, which found `found` of the `wanted` items of the exact list."""

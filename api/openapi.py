@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from api.bodies import BODIES, Body
 from api.errors import Problem, UnknownStoreError, problem_responses, problem_responses_of_all
+from api.event_bodies import EVENT_BODIES
 from api.middleware import REQUEST_ID_HEADER, VERSION_HEADER
 from api.queries import ID_IN_PATH
 from api.served_store import OF_A_STORE
@@ -153,7 +154,7 @@ def _parameter(place: str, name: str, schema: Json) -> Json:
 
 def _body_schemas() -> Json:
     schemas: Json = {}
-    for model in BODIES:
+    for model in (*BODIES, *EVENT_BODIES):
         schema = model.model_json_schema(ref_template=_REF.format("schemas", "{model}"))
         schemas |= {**schema.pop("$defs", {}), model.__name__: schema}
     return schemas

@@ -132,11 +132,23 @@ NEW_SHARE = "share of the places that is kept for new items, rounded up; if unse
 """Description of `new_share`."""
 
 
+FRESH = (
+    "fold in what the user, and the session, did since the log of the version ends, as posted to /v1/events; "
+    "false: only what the version knows"
+)
+"""Description of `fresh`."""
+
+SESSION = "session of the user or visitor, whose events count too"
+"""Description of `session_id`."""
+
+
 class RecommendationQuery(ListQuery):
     """The query of a user's list."""
 
     exclude_seen: bool | None = Field(None, description=EXCLUDE_SEEN)
     new_share: float | None = Field(None, ge=0, le=1, description=NEW_SHARE)
+    session_id: str | None = Field(None, min_length=1, max_length=MAX_ID_BYTES, description=SESSION)
+    fresh: bool = Field(True, description=FRESH)
 
 
 def _whole_from(low: int, high: int) -> BeforeValidator:
@@ -167,6 +179,31 @@ class MapQuery(NoQuery):
     def field_names(self) -> tuple[str, ...]:
         """The names in `fields`."""
         return names_in(self.fields)
+
+
+MAX_EVENT_PAGE = 1_000
+"""The most events of one page."""
+
+
+class EventsQuery(NoQuery):
+    """The query of kept events: of a user or of a session."""
+
+    user_id: str | None = Field(None, min_length=1, max_length=MAX_ID_BYTES, description="whose events")
+    session_id: str | None = Field(
+        None, min_length=1, max_length=MAX_ID_BYTES, description="instead of `user_id`: the events of a session"
+    )
+    limit: Annotated[
+        int, Field(ge=1, le=MAX_EVENT_PAGE, description="number of events wanted"), _whole_from(1, MAX_EVENT_PAGE)
+    ] = 100
+    before: int | None = Field(
+        None, ge=1, le=2**62, description="`next` of the page before; left out for the first page"
+    )
+
+    @model_validator(mode="after")
+    def _one_person(self) -> "EventsQuery":
+        if (self.user_id is None) == (self.session_id is None):
+            raise ValueError("expected user_id or session_id")
+        return self
 
 
 class SimilarUsersQuery(NoQuery):

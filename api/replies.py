@@ -7,9 +7,11 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from api.event_intake import RefusedEvent
 from recsys.artifacts.manifest import Manifest, newest_event_of
 from recsys.engine import Answer, Candidate, CandidateAnswer, ItemView, Ranked, RankedUser, UserAnswer, UserStatus
 from recsys.engine.item_map import MapPage, Place
+from recsys.event_store.events import KeptEvent
 from recsys.experiments.assignment import ArmName
 from recsys.online.recommendation_id import LENGTH
 
@@ -79,6 +81,12 @@ UnknownItems = Annotated[
 ]
 
 
+FreshEvents = Annotated[
+    int | None,
+    Field(description="events posted since the log of the version ends that count in this answer; left out if none"),
+]
+
+
 class Recommendations(ListReply):
     """A user's list, best first."""
 
@@ -88,12 +96,15 @@ class Recommendations(ListReply):
     returned: Returned
     warnings: tuple[str, ...]
     unknown_items: UnknownItems = None
+    fresh_events: FreshEvents = None
 
     @classmethod
-    def of(cls, answer: Answer) -> Self:
+    def of(cls, answer: Answer, *, fresh_events: int = 0) -> Self:
         """The reply that carries `answer`."""
         user = {"id": answer.user_id, "status": answer.user_status}
-        return cls.model_validate({"user": user, **_list_fields(answer)})
+        return cls.model_validate(
+            {"user": user, **_list_fields(answer), **({"fresh_events": fresh_events} if fresh_events else {})}
+        )
 
 
 class BatchReply(Reply):
@@ -102,9 +113,13 @@ class BatchReply(Reply):
     answers: tuple[Recommendations, ...]
 
     @classmethod
-    def of(cls, answers: Sequence[Answer], *, model_version: str) -> Self:
+    def of(cls, answers: Sequence[Answer], fresh_events: Sequence[int], *, model_version: str) -> Self:
         """The reply that carries `answers`."""
-        return cls(model_version=model_version, answers=tuple(map(Recommendations.of, answers)))
+        each = zip(answers, fresh_events, strict=True)
+        return cls(
+            model_version=model_version,
+            answers=tuple(Recommendations.of(answer, fresh_events=n) for answer, n in each),
+        )
 
 
 class RankedCandidates(ListReply):
@@ -115,9 +130,10 @@ class RankedCandidates(ListReply):
     returned: int
     warnings: tuple[str, ...]
     unknown_items: UnknownItems = None
+    fresh_events: FreshEvents = None
 
     @classmethod
-    def of(cls, answer: CandidateAnswer) -> Self:
+    def of(cls, answer: CandidateAnswer, *, fresh_events: int = 0) -> Self:
         """The reply that carries `answer`."""
         return cls(
             model_version=answer.model_version,
@@ -128,6 +144,7 @@ class RankedCandidates(ListReply):
             returned=len(answer.items),
             warnings=answer.warnings,
             unknown_items=answer.unknown_items or None,
+            fresh_events=fresh_events or None,
         )
 
 
@@ -295,6 +312,60 @@ class ModelReply(Reply):
             counts=manifest.counts,
             verdict=manifest.verdict,
         )
+
+
+class EventsTaken(BaseModel):
+    """What became of posted events: accepted + duplicates + refused are all of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    accepted: int = Field(description="events that are kept now and were not before")
+    duplicates: int = Field(description="events that had been kept already, by their `event_id`")
+    refused: tuple[RefusedEvent, ...] | None = Field(None, description="events not kept, and why; left out if none")
+    unknown_items: int | None = Field(
+        None, description="kept events of items that this version does not have as yet; left out if none"
+    )
+
+
+class KeptEventReply(BaseModel):
+    """One event as it is kept."""
+
+    model_config = ConfigDict(frozen=True)
+
+    event_id: str | None = Field(None, description="left out if it has none")
+    user_id: str | None = Field(None, description="left out if it came without one")
+    session_id: str | None = Field(None, description="left out if it came without one")
+    item_id: str
+    event: str | None = Field(None, description="left out if its kind is unknown")
+    value: float
+    timestamp: float = Field(description="seconds since 1970")
+    received_at: float = Field(description="when it came, seconds since 1970")
+    recommendation_id: str | None = Field(None, description="left out if unknown")
+    place: int | None = Field(None, description="left out if unknown")
+
+
+class EventPage(BaseModel):
+    """Kept events, the latest kept first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    events: tuple[KeptEventReply, ...]
+    next: int | None = Field(None, description="`before` of the next page; left out on the last one")
+
+    @classmethod
+    def of(cls, events: Sequence[KeptEvent], *, limit: int) -> Self:
+        """The page that carries `events`, up to `limit` of which were asked for."""
+        shown = tuple(KeptEventReply.model_validate(each._asdict()) for each in events)
+        return cls(events=shown, next=events[-1].seq if len(events) == limit else None)
+
+
+class MergedSession(BaseModel):
+    """A session that belongs to a user."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user_id: str
+    session_id: str
 
 
 class Alive(BaseModel):

@@ -16,6 +16,7 @@ from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest, newest_event_of
 from recsys.engine import Answer, CandidateAnswer, Engine, Event, ItemView, PostedItem, Question, UserAnswer
 from recsys.engine.comparison import By
+from recsys.engine.event_rules import EventRules
 from recsys.engine.filters import filter_parser
 from recsys.engine.item_map import MapPage
 from recsys.engine.new_items import n_new
@@ -49,6 +50,10 @@ class ServedEngine:
         self._engine = Engine(bundle)
         self.posted_changes = 0
         """Which state of the posted items is listed."""
+        self.event_rules = EventRules.of(bundle.manifest)
+        """Which events the log of the version takes."""
+        self.fresh_after = fresh_after(bundle.manifest)
+        """UTC seconds; the version does not know events from then on."""
         self._n_posted = 0
         self._metrics = metrics
         self._offer_check = offer_check
@@ -205,6 +210,16 @@ class ServedEngine:
         recall = self._recall[kind]
         if self._offer_check is not None and not recall.is_exact and answer.user_status != "fallback":
             self._offer_check(RecallCheck(kind, answer, ask_exactly, recall))
+
+
+def fresh_after(manifest: Manifest) -> float:
+    """UTC seconds from which on events are not in the log of a version: a second after its newest one.
+
+    Without times in the log it is when the version was made.
+    """
+    newest = newest_event_of(manifest)
+    made = datetime.fromisoformat(manifest.created_at).timestamp()
+    return made if newest is None else newest.timestamp() + 1
 
 
 def _ask(question: Question, engine: Engine) -> Answer:

@@ -15,8 +15,11 @@ from api.model_watch import ModelWatch
 from api.posted_store import FILE_NAME, PostedStore
 from api.posted_watch import PostedWatch
 from api.recall import RecallSampler
+from api.served_engine import ServedEngine
 from api.settings import Settings, admin_key_of
+from api.store_events import StoreEvents
 from recsys.artifacts.signature import SigningKey
+from recsys.event_store.database import Database, open_database
 
 OF_A_STORE = ("/v1/", "/admin/")
 """Beginnings of paths that a store's name follows, if stores have names."""
@@ -27,6 +30,7 @@ class ServedStore:
     """One store: the version that serves, and what came since. It shares no state with other stores.
 
     `name` is `UNNAMED` if the service has one store without a name; `admin_key` None: no operator's routes.
+    `database` of `events`, and of whatever else is kept durably; both are None without the setting `events`.
     """
 
     name: str
@@ -34,6 +38,8 @@ class ServedStore:
     watch: ModelWatch
     posted: PostedWatch
     recall: RecallSampler
+    events: StoreEvents | None
+    database: Database | None
     admin_key: SecretStr | None
 
     @classmethod
@@ -44,16 +50,25 @@ class ServedStore:
         recall = RecallSampler(settings.recall_sample, metrics, core_share=recall_core_share)
         posted = PostedWatch(PostedStore(Path(kept_in) if kept_in else folder / FILE_NAME))
         offer = recall.offer if settings.recall_sample else None
+        kept_events = None if settings.events is None else settings.events.of(name)
+        database = None if kept_events is None else open_database(kept_events)
+        events = None if database is None else StoreEvents(database, metrics)
+
+        def prepare(engine: ServedEngine) -> None:
+            posted.refresh(engine)
+            if events is not None:
+                events.prepare(engine)
+
         watch = ModelWatch(
             folder,
             metrics,
             offer_check=offer,
-            before_serving=posted.refresh,
+            before_serving=prepare,
             name=name,
             load_seconds=settings.load_seconds,
             key=None if settings.signing_key is None else SigningKey(settings.signing_key.get_secret_value()),
         )
-        return cls(name, metrics, watch, posted, recall, admin_key_of(settings, name))
+        return cls(name, metrics, watch, posted, recall, events, database, admin_key_of(settings, name))
 
     @property
     def serving_model(self) -> ServingModel | None:
@@ -68,6 +83,8 @@ class ServedStore:
         """Look at the store every `seconds`, and for what comes meanwhile, until the end of the block."""
         each = (self.watch.run(seconds), self.posted.run(lambda: self.watch.engine))
         tasks = [asyncio.create_task(one) for one in each]
+        if self.events is not None:
+            self.events.start(lambda: self.watch.engine)
         try:
             yield
         finally:
@@ -77,6 +94,10 @@ class ServedStore:
                     await task
             await asyncio.to_thread(self.recall.close)
             self.watch.close()
+            if self.events is not None:
+                await asyncio.to_thread(self.events.close)
+            if self.database is not None:
+                self.database.close()
 
 
 class ServedStores:
@@ -95,6 +116,11 @@ class ServedStores:
 
     def __iter__(self) -> Iterator[ServedStore]:
         return iter(self.by_name.values())
+
+    @property
+    def have_events(self) -> bool:
+        """Whether any store keeps events."""
+        return any(store.events is not None for store in self)
 
     @property
     def have_operators(self) -> bool:

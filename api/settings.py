@@ -68,6 +68,11 @@ class Options(BaseModel):
         description="file that keeps the items posted by PUT /v1/items/{item_id}; by default new-items.sqlite in the "
         "store's folder; NAME=FILE per store if there are several",
     )
+    events: ByStore | None = Field(
+        None,
+        description="where posted events are kept: a file, which SQLite makes, or postgresql://USER@HOST/NAME; "
+        "without it there are no routes of events; NAME=PLACE per store if there are several",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages written; info has one line per request"
     )
@@ -139,6 +144,11 @@ def check_names(settings: Settings) -> None:
             raise ConfigError(f"{flag(name)} ({variable(name)}): {what}{unknown_key_hint(wrong, known)}")
     for name in settings.store.names:
         admin_key_of(settings, name)
+    places = [place for name in settings.store.names if settings.events and (place := settings.events.of(name))]
+    if len(set(places)) < len(places):
+        raise ConfigError(
+            f"{flag('events')} ({variable('events')}): two stores have one place; expected one for each"
+        )
 
 
 def admin_key_of(settings: Settings, name: str) -> SecretStr | None:
@@ -156,6 +166,9 @@ def admin_key_of(settings: Settings, name: str) -> SecretStr | None:
     if own is not None and len(own) < MIN_KEY:
         raise ConfigError(f"{variable('admin_key')}: store {name!r}: expected a key of at least {MIN_KEY} characters")
     return None if own is None else SecretStr(own)
+
+
+_MAY_HOLD_SECRETS = ("events",)
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -227,6 +240,8 @@ def _explain(problem: ErrorDetails) -> str:
     if name not in Options.model_fields:
         return f"{variable(name)}: expected {description}"
     where = f"{flag(name)} ({variable(name)})"
+    if name in _MAY_HOLD_SECRETS:
+        return f"{where}: expected {description}"
     if problem["type"] == "missing":
         return f"{where}: not given; expected {description}"
     return f"{where}: got {problem['input']!r}; {problem['msg'].replace('Input should be', 'expected')}"

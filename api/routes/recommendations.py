@@ -7,8 +7,12 @@ from fastapi import APIRouter, Depends, Query, Response
 from api.bodies import MAX_BATCH_ITEMS, BatchBody, QuestionBody, RankBody, body_of
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
 from api.openapi import operation_with_body
-from api.queries import NoQuery, RequestEngine
+from api.queries import NoQuery, RequestEngine, RequestStore
 from api.replies import BatchReply, RankedCandidates, Recommendations, json_response
+from api.served_engine import ServedEngine
+from api.served_store import ServedStore
+from api.store_events import with_fresh
+from recsys.engine import Question
 from recsys.errors import IncompleteAnswerError, InvalidRequestError, UnknownItemError, UnknownUserError
 
 _STRICT = (UnknownUserError, UnknownItemError, IncompleteAnswerError)
@@ -28,12 +32,14 @@ async def recommend(
     body: Annotated[QuestionBody, Depends(body_of(QuestionBody))],
     query: Annotated[NoQuery, Query()],
     engine: RequestEngine,
+    store: RequestStore,
 ) -> Response:
     """One list, with conditions: for a known user, for a visitor described by events, or for both in one.
 
     Events are weighed as the job weighs the log's, and folded in to the vector that training would have given.
     """
-    return json_response(Recommendations.of(await engine.ask(body.question())))
+    question, n_fresh = _question(body, store, engine)
+    return json_response(Recommendations.of(await engine.ask(question), fresh_events=n_fresh))
 
 
 @router.post(
@@ -43,13 +49,17 @@ async def recommend(
     openapi_extra=operation_with_body(BatchBody, {"requests": [{"user_id": "ada", "k": 3}, _ONE]}),
 )
 async def recommend_batch(
-    body: Annotated[BatchBody, Depends(body_of(BatchBody))], query: Annotated[NoQuery, Query()], engine: RequestEngine
+    body: Annotated[BatchBody, Depends(body_of(BatchBody))],
+    query: Annotated[NoQuery, Query()],
+    engine: RequestEngine,
+    store: RequestStore,
 ) -> Response:
     """Several lists, in the order asked, all of one version; the same lists as one by one. One error refuses all."""
     if sum(request.k for request in body.requests) > MAX_BATCH_ITEMS:
         raise InvalidRequestError(f"body.requests: expected a sum of all k of at most {MAX_BATCH_ITEMS}")
-    answers = await engine.ask_many([request.question() for request in body.requests])
-    return json_response(BatchReply.of(answers, model_version=engine.version))
+    questions, n_fresh = zip(*(_question(request, store, engine) for request in body.requests), strict=True)
+    answers = await engine.ask_many(questions)
+    return json_response(BatchReply.of(answers, n_fresh, model_version=engine.version))
 
 
 @router.post(
@@ -59,11 +69,21 @@ async def recommend_batch(
     openapi_extra=operation_with_body(RankBody, {"user_id": "ada", "item_ids": ["ubik", "dune", "solaris"]}),
 )
 async def rank(
-    body: Annotated[RankBody, Depends(body_of(RankBody))], query: Annotated[NoQuery, Query()], engine: RequestEngine
+    body: Annotated[RankBody, Depends(body_of(RankBody))],
+    query: Annotated[NoQuery, Query()],
+    engine: RequestEngine,
+    store: RequestStore,
 ) -> Response:
     """The given items in the order of a user's scores; no item is left out, seen ones neither.
 
     Known items without a learned vector come after the scored ones, unknown items last.
     """
-    answer = await engine.rank(body.item_ids, user_id=body.user_id, events=body.events_of_log())
-    return json_response(RankedCandidates.of(answer))
+    asked = Question(user_id=body.user_id, events=body.events_of_log())
+    question, n_fresh = with_fresh(asked, body.session_id, store.events if body.fresh else None, engine)
+    answer = await engine.rank(body.item_ids, user_id=body.user_id, events=question.events)
+    return json_response(RankedCandidates.of(answer, fresh_events=n_fresh))
+
+
+def _question(body: QuestionBody, store: ServedStore, engine: ServedEngine) -> tuple[Question, int]:
+    """What `body` asks, with fresh events if there are any, and how many."""
+    return with_fresh(body.question(), body.session_id, store.events if body.fresh else None, engine)

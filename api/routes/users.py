@@ -4,8 +4,9 @@ from fastapi import APIRouter, Request, Response
 
 from api.errors import NoModelError, problem_responses
 from api.openapi import operation_with_id
-from api.queries import RecommendationQuery, SimilarUsersQuery, engine_of, path_id, query_of
+from api.queries import RecommendationQuery, SimilarUsersQuery, engine_of, path_id, query_of, store_of
 from api.replies import Recommendations, SimilarUsers, json_response
+from api.store_events import with_fresh
 from recsys.engine import Question
 from recsys.errors import InvalidRequestError, UnknownUserError
 
@@ -33,7 +34,10 @@ async def get_recommendations(request: Request) -> Response:
         filter=query.filter,
         fields=query.field_names,
     )
-    return json_response(Recommendations.of(await engine.ask(question)))
+    question, n_fresh = with_fresh(
+        question, query.session_id, store_of(request).events if query.fresh else None, engine
+    )
+    return json_response(Recommendations.of(await engine.ask(question), fresh_events=n_fresh))
 
 
 @router.get(

@@ -142,7 +142,7 @@ class Events:
             return _last(queries)
 
     def after(self, position: Position, *, limit: int) -> News:
-        """What came after `position`, up to `limit` events."""
+        """What came after `position`, up to `limit` events. Its position goes back if the store was put back."""
         with self._database.read() as queries:
             last = _last(queries)
             if last == position:
@@ -151,14 +151,14 @@ class Events:
             found = queries.fetch(f"{_OWNED} WHERE e.seq > ? ORDER BY e.seq LIMIT ?", (position.event, limit))
         events = tuple(map(KeptEvent._make, found))
         whole = len(events) < limit
-        end = max(last.event, position.event) if whole else events[-1].seq
-        return News(events, merges, Position(end, merges[-1].seq if merges else position.merge), whole)
+        end = events[-1].seq if not whole else last.event
+        return News(events, merges, Position(end, last.merge), whole)
 
     def newer_than(self, timestamp: float, *, limit: int) -> News:
-        """The events later than `timestamp`, UTC seconds, up to `limit` of those kept last, oldest first."""
+        """The events from `timestamp` on, UTC seconds, up to `limit` of those kept last, oldest first."""
         with self._database.read() as queries:
             last = _last(queries)
-            found = queries.fetch(f"{_OWNED} WHERE e.timestamp > ? ORDER BY e.seq DESC LIMIT ?", (timestamp, limit))
+            found = queries.fetch(f"{_OWNED} WHERE e.timestamp >= ? ORDER BY e.seq DESC LIMIT ?", (timestamp, limit))
         return News(tuple(map(KeptEvent._make, reversed(found))), (), last, whole=len(found) < limit)
 
     def stream(self, until: Position, *, rows: int) -> Iterator[list[Row]]:

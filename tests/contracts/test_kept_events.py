@@ -24,8 +24,14 @@ class TestEvents:
 
     def test_an_event_that_comes_again_counts_once(self, reopen_database: Open) -> None:
         events = Events(reopen_database())
-        assert events.add([[event("a", event_id="1"), event("b", event_id="2"), event("a", event_id="1")], []]) == [2, 0]
-        assert events.add([[event("a", event_id="1")], [event("c", event_id="3"), event("b", event_id="2")]]) == [0, 1]
+        assert events.add([[event("a", event_id="1"), event("b", event_id="2"), event("a", event_id="1")], []]) == [
+            2,
+            0,
+        ]
+        assert events.add([[event("a", event_id="1")], [event("c", event_id="3"), event("b", event_id="2")]]) == [
+            0,
+            1,
+        ]
         assert events.add([[event("d"), event("d")]]) == [2]
         assert [it.item_id for it in events.of_user("ada", limit=10)] == ["d", "d", "c", "b", "a"]
 
@@ -81,11 +87,11 @@ class TestEvents:
         events, merges = Events(reopen_database()), Merges(reopen_database())
         merges.merge("s", "ada")
         events.add([[event(str(at), user=None, session="s", timestamp=1000.0 + at % 5) for at in range(10)]])
-        found = events.newer_than(1002, limit=3)
+        found = events.newer_than(1003, limit=3)
         assert [(it.item_id, it.user_id) for it in found.events] == [("4", "ada"), ("8", "ada"), ("9", "ada")]
         assert not found.whole
         assert found.position == events.last()
-        assert events.newer_than(1003, limit=3).whole
+        assert events.newer_than(1004, limit=3).whole
 
     def test_a_night_reads_what_was_there_when_it_began(self, reopen_database: Open) -> None:
         events, merges = Events(reopen_database()), Merges(reopen_database())

@@ -1,0 +1,87 @@
+"""StoreEvents: what one store of the service does with events: takes them in, folds them in, shows them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from api.event_intake import Intake
+from api.event_tail import EventTail
+from api.event_writer import EventWriter
+from api.metrics import Metrics
+from api.served_engine import ServedEngine
+from recsys.engine import Event, Question
+from recsys.engine.question import MAX_EVENTS
+from recsys.event_store.database import Database
+from recsys.event_store.events import Events, KeptEvent
+from recsys.event_store.merges import Merges
+
+
+class StoreEvents:
+    """The events of one store, in `database`. Nothing is connected to before the first request or look."""
+
+    def __init__(self, database: Database, metrics: Metrics) -> None:
+        self._events = Events(database)
+        self._merges = Merges(database)
+        self._metrics = metrics
+        self._tail = EventTail(self._events)
+        self._writer = EventWriter(self._events, after_commit=self._committed)
+
+    async def add(self, intake: Intake) -> int:
+        """Keep the accepted events; how many were not there before. Raises EventStoreError.
+
+        They are durable when it returns, and count in lists a few milliseconds later.
+        """
+        added = await self._writer.add(intake.accepted) if intake.accepted else 0
+        self._metrics.count_events(
+            accepted=added,
+            duplicates=len(intake.accepted) - added,
+            unknown_items=intake.n_unknown_items,
+            refused=[refused.code for refused in intake.refused],
+        )
+        return added
+
+    async def merge(self, session_id: str, user_id: str) -> str:
+        """Let a session be of a user; whose it is. Raises EventStoreError."""
+        owner = await asyncio.to_thread(self._merges.merge, session_id, user_id)
+        self._tail.look()
+        return owner
+
+    async def of_user(self, user_id: str, *, limit: int, before: int | None) -> list[KeptEvent]:
+        """See `Events.of_user`; in a thread."""
+        return await asyncio.to_thread(self._events.of_user, user_id, limit=limit, before=before)
+
+    async def of_session(self, session_id: str, *, limit: int, before: int | None) -> list[KeptEvent]:
+        """See `Events.of_session`; in a thread."""
+        return await asyncio.to_thread(self._events.of_session, session_id, limit=limit, before=before)
+
+    def fresh(self, user_id: str | None, session_id: str | None, engine: ServedEngine) -> tuple[Event, ...]:
+        """The events of a user, of a session or of both, of which the version of `engine` does not know."""
+        return self._tail.fresh.of(user_id, session_id, after=engine.fresh_after, rules=engine.event_rules)
+
+    def prepare(self, engine: ServedEngine) -> None:
+        """Read the events that `engine` needs before it serves, if that is possible."""
+        self._tail.prepare(engine)
+
+    def start(self, engine_now: Callable[[], ServedEngine | None]) -> None:
+        """Follow what other workers keep."""
+        self._tail.start(engine_now)
+
+    def close(self) -> None:
+        """Write what waits, and end the threads."""
+        self._writer.close()
+        self._tail.close()
+
+    def _committed(self, seconds: float) -> None:
+        self._metrics.observe_commit(seconds)
+        self._tail.look()
+
+
+def with_fresh(
+    question: Question, session_id: str | None, events: StoreEvents | None, engine: ServedEngine
+) -> tuple[Question, int]:
+    """`question` with what its user and session did since the version's log ends, and how many events that is."""
+    fresh = () if events is None else events.fresh(question.user_id, session_id, engine)
+    if not fresh:
+        return question, 0
+    fresh = fresh[-max(0, MAX_EVENTS - len(question.events)) :] if len(question.events) < MAX_EVENTS else ()
+    return replace(question, events=(*fresh, *question.events)), len(fresh)
