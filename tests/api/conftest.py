@@ -4,10 +4,11 @@ import asyncio
 import gc
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -80,7 +81,15 @@ def _content(items: Items) -> ContentSpace:
     return ContentSpace((ContentSource("words", "tfidf", ("title",), fitted.encode(items).vectors, 1.0, fitted),))
 
 
-def _publish(store: Path, *, seed: int = 1, with_content: bool = True, session_weight: float | None = None) -> str:
+def _publish(
+    store: Path,
+    *,
+    seed: int = 1,
+    with_content: bool = True,
+    session_weight: float | None = None,
+    log: Mapping[str, object] = MappingProxyType({}),
+    newest: int = 1_700_000_000,
+) -> str:
     matrix = _matrix()
     config = AlsConfig(factors=4, seed=seed, regularization=1.0, session_weight=session_weight)
     model = fit_model(matrix, config).with_neighbours(_neighbours(matrix))
@@ -102,9 +111,9 @@ def _publish(store: Path, *, seed: int = 1, with_content: bool = True, session_w
             config={
                 "model": config.model_dump(),
                 "evaluate": {"split": "given", "holdout_paths": ["/secret/place/test.csv"]},
-                "log": {"paths": ["/secret/place/log.csv"]},
+                "log": {"paths": ["/secret/place/log.csv"], **log},
             },
-            log={"fingerprint": "f" * 64, "newest_event": 1_700_000_000},
+            log={"fingerprint": "f" * 64, "newest_event": newest},
             counts={"n_users": matrix.n_users},
             metrics={"ndcg@20": 0.25},
             verdict="published",
@@ -250,6 +259,18 @@ class Service:
 def publish() -> Callable[..., str]:
     """Train, seal and publish a version into a store; another `seed`, another version."""
     return _publish
+
+
+@pytest.fixture
+def publish_log(tmp_path: Path) -> Callable[..., Path]:
+    """publish_log(log, newest=...): the store of a version whose `[log]` has the keys `log`; again: the next one."""
+    folder = tmp_path / "own-store"
+
+    def publish_one(log: Mapping[str, object], *, newest: int = 1_700_000_000) -> Path:
+        _publish(folder, log=log, newest=newest)
+        return folder
+
+    return publish_one
 
 
 @pytest.fixture(scope="session")
