@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,8 @@ from prometheus_client.registry import Collector
 
 from api.settings import METRICS_FOLDER
 from recsys.engine import UserStatus
+from recsys.experiments.assignment import ArmName
+from recsys.experiments.guardrails import GuardName
 from recsys.online.recommendation_id import ListKind
 
 SearchKind: TypeAlias = Literal["recommendations", "similar_items"]
@@ -43,6 +45,7 @@ class ServingModel:
 
     `recall`: by kind, None if unknown. `newest_event`: when its log ends, None if the log has no times.
     `n_posted`: items posted since it was made. `is_published`: whether it is the one that the store says.
+    `arms`: what each arm of the running `experiment` serves.
     """
 
     version: str
@@ -51,6 +54,8 @@ class ServingModel:
     newest_event: datetime | None = None
     n_posted: int = 0
     is_published: bool = True
+    arms: Mapping[ArmName, str] = field(default_factory=dict)
+    experiment: str | None = None
 
 
 class _Families:
@@ -91,6 +96,9 @@ class _Families:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.arm_lists = counter("experiment_lists", "Lists of a running experiment, by arm", "arm", "result")
+        self.breaches = counter("experiment_breaches", "Experiments ended by a guardrail", "guardrail")
+        self.impressions = counter("impressions", "Lists kept as impressions, or not", "result")
         self.found = counter("recall_found", "Items of exact lists that were listed", "kind")
 
 
@@ -114,6 +122,12 @@ class Metrics:
 
     def _begin_at_zero(self) -> None:
         """Create the series that alerts are about: the increase of one that begins at 1 would be missed."""
+        for arm in get_args(ArmName):
+            self._families.arm_lists.labels(arm, "given", *self._store)
+        for guard in get_args(GuardName):
+            self._families.breaches.labels(guard, *self._store)
+        for result in ("written", "dropped"):
+            self._families.impressions.labels(result, *self._store)
         for result in ("ok", "failed"):
             self._families.reloads.labels(result, *self._store)
         for kind in get_args(SearchKind):
@@ -153,6 +167,20 @@ class Metrics:
             (counter.labels(*self._store) if self._store else counter).inc(n)
         for reason in refused:
             self._families.events_refused.labels(reason, *self._store).inc()
+
+    def count_arm(self, arm: ArmName, n: int, failed: int, slow: int, empty: int) -> None:
+        """Count `n` lists of an arm; of these, how many failed, were slow or empty."""
+        for result, count in (("given", n - failed), ("failed", failed), ("slow", slow), ("empty", empty)):
+            if count:
+                self._families.arm_lists.labels(arm, result, *self._store).inc(count)
+
+    def count_breach(self, guard: GuardName) -> None:
+        """Count an experiment that its guardrail ended."""
+        self._families.breaches.labels(guard, *self._store).inc()
+
+    def count_impressions(self, result: Literal["written", "dropped"], n: int) -> None:
+        """Count lists that were kept, or could not be."""
+        self._families.impressions.labels(result, *self._store).inc(n)
 
     def observe_commit(self, seconds: float) -> None:
         """Count a commit of events."""
@@ -214,6 +242,9 @@ def _values(model: ServingModel | None) -> Iterator[tuple[str, str, dict[str, st
     if model.newest_event is not None:
         meaning = "When the log of the version ends, seconds since 1970"
         yield "recsys_newest_event_timestamp_seconds", meaning, {}, model.newest_event.timestamp()
+    for arm, source in model.arms.items():
+        labels = {"experiment": model.experiment or "", "arm": arm, "version": source}
+        yield "recsys_experiment_info", "What an arm of the running experiment serves", labels, 1.0
     yield "recsys_posted_items", "Posted items that are listed", {}, float(model.n_posted)
     for kind, share in model.recall.items():
         if share is not None:

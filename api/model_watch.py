@@ -10,7 +10,7 @@ from time import monotonic
 from api.bounded_calls import BoundedCalls
 from api.crashes import MOST, Crashes
 from api.metrics import Metrics
-from api.served_engine import OfferCheck, ServedEngine
+from api.served_engine import KeepImpression, OfferCheck, ServedEngine
 from recsys.artifacts.fallbacks import fallbacks
 from recsys.artifacts.files import warn_if_world_writable
 from recsys.artifacts.registry import CURRENT, Registry
@@ -38,9 +38,9 @@ class ModelWatch:
     A version that cannot be loaded is logged once; the one before it serves on. If none serves yet, the newest
     version does that served before and is sound. A version on which workers crashed `MOST` times is rolled back from.
     `metrics` count every attempt, and every list that an engine gives. `before_serving` is called with an engine
-    before it serves. `offer_check` receives every list whose recall can be checked. `name`: the store's, for the log.
-    `load_seconds`: after which a load, or a look at the store, is given up. `key`: versions must be signed with it.
-    `clock`: seconds.
+    before it serves. `offer_check` receives every list whose recall can be checked, `keep` every list of items.
+    `name`: the store's, for the log. `load_seconds`: after which a load, or a look at the store, is given up. `key`:
+    versions must be signed with it. `clock`: seconds.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class ModelWatch:
         metrics: Metrics | None = None,
         *,
         offer_check: OfferCheck | None = None,
+        keep: KeepImpression | None = None,
         before_serving: Callable[[ServedEngine], None] = lambda engine: None,
         name: str = "",
         load_seconds: float = LOAD_SECONDS,
@@ -67,6 +68,7 @@ class ModelWatch:
         warn_if_world_writable(store)
         self._metrics = metrics or Metrics()
         self._offer_check = offer_check
+        self._keep = keep
         self._before_serving = before_serving
         self._clock = clock
         self._lock = Lock()
@@ -124,6 +126,10 @@ class ModelWatch:
         """Move the store's pointer to `version`, by default to the one that served before. Raises ArtifactError."""
         self._registry.rollback(version)
 
+    def load(self, version: str) -> ServedEngine:
+        """The engine of a version of the store, ready to serve. Raises what is wrong with it."""
+        return self._calls.make(lambda: self._loaded(version), "loading")
+
     def _is_due(self, version: str) -> bool:
         if self.engine is not None and version == self.engine.version:
             self._failed, self._last_failure, self.fault = None, "", None
@@ -144,14 +150,15 @@ class ModelWatch:
         """Load, ask and then serve `version`. Raises what is wrong with it, and then nothing has changed."""
         self._crashes.begin(version)
         try:
-            self.engine = self._calls.make(lambda: self._loaded(version), "loading")
+            self.engine = self.load(version)
         except Exception:
             if self.engine is not None:
                 self._crashes.begin(self.engine.version)
             raise
 
     def _loaded(self, version: str) -> ServedEngine:
-        engine = ServedEngine(self._registry.load(version), self._metrics, offer_check=self._offer_check)
+        bundle = self._registry.load(version)
+        engine = ServedEngine(bundle, self._metrics, offer_check=self._offer_check, keep=self._keep)
         engine.warm_up()
         self._before_serving(engine)
         return engine

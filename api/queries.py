@@ -38,6 +38,21 @@ def engine_of(request: Request) -> ServedEngine:
     return context.engine
 
 
+def engine_for(
+    request: Request, user_id: str | None, session_id: str | None = None, *, is_strict: bool = False
+) -> ServedEngine:
+    """The engine that answers this user, or this session: that of its arm, if an experiment runs.
+
+    A strict question is outside of experiments, because popular items are no answer to it.
+    Raises NoModelError if there is none yet.
+    """
+    current = engine_of(request)
+    if is_strict:
+        return current
+    context_of(request.scope).engine = chosen = store_of(request).arms.engine(user_id or session_id, current)
+    return chosen
+
+
 def store_of(request: Request) -> ServedStore:
     """The store of this request. Raises UnknownStoreError if its path is one of no store."""
     store = context_of(request.scope).store

@@ -278,6 +278,17 @@ class MapReply(Reply):
         return cls(offset=offset, **vars(page))
 
 
+class RunningExperiment(BaseModel):
+    """The experiment that splits users now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    started_at: str = Field(description="ISO 8601, UTC")
+    share: float = Field(description="of the users that are in treatment")
+    arms: Mapping[ArmName, str] = Field(description="the version that each arm serves, or `popular`")
+
+
 class ModelReply(Reply):
     """The version that serves. Numbers that could not be measured are null."""
 
@@ -294,9 +305,10 @@ class ModelReply(Reply):
         "history, `fallback_users` of the log have none and get the most popular items"
     )
     verdict: str = Field(description="the gates' verdict before it was published")
+    experiment: RunningExperiment | None = Field(None, description="left out if none runs")
 
     @classmethod
-    def of(cls, manifest: Manifest) -> Self:
+    def of(cls, manifest: Manifest, experiment: RunningExperiment | None = None) -> Self:
         """The reply that carries the public part of `manifest`, without the configuration's paths."""
         age = datetime.now(UTC) - datetime.fromisoformat(manifest.created_at)
         newest = newest_event_of(manifest)
@@ -311,6 +323,7 @@ class ModelReply(Reply):
             index=manifest.index,
             counts=manifest.counts,
             verdict=manifest.verdict,
+            **({} if experiment is None else {"experiment": experiment}),
         )
 
 
@@ -378,7 +391,9 @@ class Ready(Reply):
     """A model is loaded and answers."""
 
     status: Literal["ready"] = "ready"
-    warning: str | None = Field(None, description="why another version serves than the store says")
+    warning: str | None = Field(
+        None, description="why another version serves than the store says, or an experiment that runs is not served"
+    )
 
 
 class StoresReady(BaseModel):
@@ -389,9 +404,7 @@ class StoresReady(BaseModel):
     status: Literal["ready"] = "ready"
     stores: Mapping[str, str] = Field(description="the version that serves, by store")
     waiting: tuple[str, ...] = Field(description="stores to which nothing has been published yet")
-    warnings: Mapping[str, str] | None = Field(
-        None, description="by store, why another version serves than the store says"
-    )
+    warnings: Mapping[str, str] | None = Field(None, description="by store, as of a single one")
 
 
 class Serving(Reply):

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from time import time
 from typing import TypeAlias, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from api.arm_lists import ArmLists
 from api.batching import Batcher
 from api.metrics import Metrics, SearchKind, ServingModel
 from api.recall import RecallCheck, RunningRecall
@@ -21,11 +24,16 @@ from recsys.engine.filters import filter_parser
 from recsys.engine.item_map import MapPage
 from recsys.engine.new_items import n_new
 from recsys.engine.rehearsal import rehearse
+from recsys.event_store.impressions import MOST_ITEMS, Impression
+from recsys.experiments.assignment import ArmName
 from recsys.online.recommendation_id import ListKind, new_id
 
 AnyAnswer: TypeAlias = Answer | CandidateAnswer | UserAnswer
 OfferCheck: TypeAlias = Callable[[RecallCheck], None]
 
+KeepImpression: TypeAlias = Callable[[Impression], None]
+
+_Given = TypeVar("_Given", Answer, CandidateAnswer, list[Answer])
 _AnyAnswer = TypeVar("_AnyAnswer", Answer, CandidateAnswer, UserAnswer)
 _Result = TypeVar("_Result")
 
@@ -38,15 +46,35 @@ _FEW_TO_COMPARE = 200_000
 _COMPARING_AT_ONCE = 2
 
 
+@dataclass(frozen=True)
+class Arm:
+    """An arm of a running experiment, whose salt is `experiment`: its lists are counted in `lists`.
+
+    `is_popular`: it lists what is popular, whatever is known of the user.
+    """
+
+    name: ArmName
+    experiment: str
+    is_popular: bool
+    lists: ArmLists
+
+
 class ServedEngine:
     """One loaded version as the service asks it.
 
     It holds an `Engine` instead of being one, so that routes reach only what is offered here, and every list offered
     here has an id and is counted: `metrics` counts it, and `offer_check`, if given, receives each list whose recall
-    can be checked. Ask it from one event loop.
+    can be checked; `keep`, if given, receives each list of items as an impression. Ask it from one event loop.
     """
 
-    def __init__(self, bundle: Bundle, metrics: Metrics, *, offer_check: OfferCheck | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        metrics: Metrics,
+        *,
+        offer_check: OfferCheck | None = None,
+        keep: KeepImpression | None = None,
+    ) -> None:
         self._engine = Engine(bundle)
         self.posted_changes = 0
         """Which state of the posted items is listed."""
@@ -57,12 +85,25 @@ class ServedEngine:
         self._n_posted = 0
         self._metrics = metrics
         self._offer_check = offer_check
+        self._keep = keep
+        self._arm: Arm | None = None
         self._batcher = Batcher()
         self._comparing = asyncio.Semaphore(_COMPARING_AT_ONCE)
         self._recall: Mapping[SearchKind, RunningRecall] = {
             "recommendations": RunningRecall(is_exact=bundle.index.exact is bundle.index),
             "similar_items": RunningRecall(is_exact=bundle.similar.exact is bundle.similar),
         }
+
+    def in_arm(self, arm: Arm) -> "ServedEngine":
+        """The same engine as it answers in an arm; it shares all but this."""
+        changed = copy(self)
+        changed._arm = arm
+        return changed
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """Two engines with the same version and arm answer the same."""
+        return self.version, None if self._arm is None else self._arm.name
 
     @property
     def version(self) -> str:
@@ -118,18 +159,23 @@ class ServedEngine:
             question = Question(user_id=self._engine.user_ids.id_at(0))
             self._batcher.measure(question, self._engine.ask_many)
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question, *, session_id: str | None = None) -> Answer:
         """See `Engine.ask`: a light question in one search with others, a heavy one in a thread."""
+        question = self._of_arm(question)
         if self._is_light(question):
-            answer = await self._batcher.ask(question, self._engine.ask_many)
+            answer = await self._watched(self._batcher.ask(question, self._engine.ask_many))
         else:
-            answer = await run_in_threadpool(self._engine.ask, question)
-        return self._counted_recommendation(question, answer)
+            answer = await self._watched(run_in_threadpool(self._engine.ask, question))
+        return self._counted_recommendation(question, answer, session_id)
 
-    async def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
-        """See `Engine.ask_many`; in a thread."""
-        answers = await run_in_threadpool(self._engine.ask_many, questions)
-        return [*map(self._counted_recommendation, questions, answers)]
+    async def ask_many(
+        self, questions: Sequence[Question], *, session_ids: Sequence[str | None] | None = None
+    ) -> list[Answer]:
+        """See `Engine.ask_many`; in a thread. `session_ids`: one per question, if there are any."""
+        questions = [*map(self._of_arm, questions)]
+        answers = await self._watched(run_in_threadpool(self._engine.ask_many, questions))
+        sessions = session_ids or [None] * len(questions)
+        return [*map(self._counted_recommendation, questions, answers, sessions)]
 
     async def similar(
         self, item_id: str, *, k: int, filter: str | None, fields: Sequence[str] = (), by: By = "behaviour"
@@ -164,11 +210,19 @@ class ServedEngine:
         answer = await run_in_threadpool(self._engine.similar_users, user_id, k=k)
         return self._counted("similar_users", answer)
 
-    async def rank(self, item_ids: Sequence[str], *, user_id: str | None, events: Sequence[Event]) -> CandidateAnswer:
+    async def rank(
+        self,
+        item_ids: Sequence[str],
+        *,
+        user_id: str | None,
+        events: Sequence[Event],
+        session_id: str | None = None,
+    ) -> CandidateAnswer:
         """See `Engine.rank`; in a thread if items or events are many."""
         few = len(item_ids) <= _FEW_ITEMS and len(events) <= _FEW_EVENTS
-        answer = await _run(partial(self._engine.rank, item_ids, user_id=user_id, events=events), in_thread=not few)
-        return self._counted("candidates", answer)
+        popular = self._arm is not None and self._arm.is_popular
+        ask = partial(self._engine.rank, item_ids, user_id=user_id, events=events, popular=popular)
+        return self._counted("candidates", await self._watched(_run(ask, in_thread=not few)), session_id)
 
     async def _comparing_all(self, ask: Callable[[], Answer]) -> Answer:
         """In a thread; a few at a time, because each reads the content of all items, and others wait for a core."""
@@ -195,16 +249,44 @@ class ServedEngine:
     def _must_compile(self, condition: str | None) -> bool:
         return condition is not None and not self._engine.has_compiled(condition)
 
-    def _counted_recommendation(self, question: Question, answer: Answer) -> Answer:
+    def _of_arm(self, question: Question) -> Question:
+        popular = self._arm is not None and self._arm.is_popular
+        return replace(question, popular=True) if popular else question
+
+    def _watched(self, answering: Awaitable[_Given]) -> Awaitable[_Given]:
+        """The same, counted for the arm if there is one."""
+        if self._arm is None:
+            return answering
+        return self._arm.lists.watched(self._arm.name, answering)
+
+    def _counted_recommendation(self, question: Question, answer: Answer, session_id: str | None = None) -> Answer:
         unexplained = replace(question, explain=False) if question.explain else question
         self._offer("recommendations", answer, partial(_ask_exactly, partial(_ask, unexplained), self._engine))
         self._metrics.count_new_items(n_new(answer.items))
-        return self._counted("recommendations", answer)
+        return self._counted("recommendations", answer, session_id)
 
-    def _counted(self, kind: ListKind, answer: _AnyAnswer) -> _AnyAnswer:
+    def _counted(self, kind: ListKind, answer: _AnyAnswer, session_id: str | None = None) -> _AnyAnswer:
         status = None if isinstance(answer, UserAnswer) else answer.user_status
         self._metrics.count_list(kind, user_status=status, is_short=_is_short(answer))
-        return replace(answer, recommendation_id=new_id(kind, self.version))
+        arm = None if self._arm is None else self._arm.name
+        answer = replace(answer, recommendation_id=new_id(kind, self.version, arm), arm=arm)
+        if self._keep is not None and not isinstance(answer, UserAnswer):
+            self._keep(self._impression(kind, answer, session_id))
+        return answer
+
+    def _impression(self, kind: ListKind, answer: Answer | CandidateAnswer, session_id: str | None) -> Impression:
+        return Impression(
+            recommendation_id=answer.recommendation_id,
+            given_at=time(),
+            user_id=answer.user_id,
+            session_id=session_id,
+            version=self.version,
+            arm=answer.arm,
+            experiment=None if self._arm is None else self._arm.experiment,
+            kind=kind,
+            status=answer.user_status,
+            items=[item.item_id for item in answer.items[:MOST_ITEMS]],
+        )
 
     def _offer(self, kind: SearchKind, answer: Answer, ask_exactly: Callable[[], Answer]) -> None:
         recall = self._recall[kind]

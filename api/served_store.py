@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from api.arm_watch import ArmWatch, arms_of
 from api.by_store import UNNAMED
 from api.errors import UnknownStoreError
+from api.impression_log import ImpressionLog
 from api.metrics import Metrics, ServingModel
 from api.model_watch import ModelWatch
 from api.posted_store import FILE_NAME, PostedStore
@@ -20,6 +23,7 @@ from api.settings import Settings, admin_key_of
 from api.store_events import StoreEvents
 from recsys.artifacts.signature import SigningKey
 from recsys.event_store.database import Database, open_database
+from recsys.online.experiment import breach_of_clicks
 
 OF_A_STORE = ("/v1/", "/admin/")
 """Beginnings of paths that a store's name follows, if stores have names."""
@@ -41,6 +45,8 @@ class ServedStore:
     events: StoreEvents | None
     database: Database | None
     admin_key: SecretStr | None
+    arms: ArmWatch
+    impressions: ImpressionLog | None
 
     @classmethod
     def of(cls, name: str, settings: Settings, *, metrics: Metrics, recall_core_share: float) -> "ServedStore":
@@ -54,21 +60,29 @@ class ServedStore:
         database = None if kept_events is None else open_database(kept_events)
         events = None if database is None else StoreEvents(database, metrics)
 
+        keeps = database is not None and settings.impressions > 0
+        impressions = ImpressionLog(database, metrics, share=settings.impressions) if database and keeps else None
+
         def prepare(engine: ServedEngine) -> None:
             posted.refresh(engine)
             if events is not None:
                 events.prepare(engine)
 
+        keep = None if impressions is None else impressions.offer
         watch = ModelWatch(
             folder,
             metrics,
             offer_check=offer,
+            keep=keep,
             before_serving=prepare,
             name=name,
             load_seconds=settings.load_seconds,
             key=None if settings.signing_key is None else SigningKey(settings.signing_key.get_secret_value()),
         )
-        return cls(name, metrics, watch, posted, recall, events, database, admin_key_of(settings, name))
+        clicks = None if database is None or impressions is None else partial(breach_of_clicks, database)
+        arms = ArmWatch(folder, metrics, load=watch.load, keep=posted.refresh, check_clicks=clicks)
+        key = admin_key_of(settings, name)
+        return cls(name, metrics, watch, posted, recall, events, database, key, arms, impressions)
 
     @property
     def serving_model(self) -> ServingModel | None:
@@ -76,15 +90,28 @@ class ServedStore:
         engine = self.watch.engine
         if engine is None:
             return None
-        return replace(engine.serving_model, is_published=self.watch.fault is None)
+        split = self.arms.split
+        name = None if split is None else split.experiment.name
+        published = self.watch.fault is None
+        return replace(engine.serving_model, is_published=published, arms=arms_of(split, engine), experiment=name)
+
+    @property
+    def trouble(self) -> str | None:
+        """What does not keep it from answering, but is not as the store says."""
+        return "; ".join(it for it in (self.watch.fault, self.arms.trouble) if it) or None
+
+    def refresh(self) -> None:
+        """Load the version that serves, and those of a running experiment."""
+        self.watch.refresh()
+        self.arms.refresh()
 
     @contextlib.asynccontextmanager
     async def polling(self, *, seconds: float) -> AsyncIterator[None]:
         """Look at the store every `seconds`, and for what comes meanwhile, until the end of the block."""
-        each = (self.watch.run(seconds), self.posted.run(lambda: self.watch.engine))
+        each = (self.watch.run(seconds), self.arms.run(seconds), self.posted.run(lambda: self.watch.engine))
         tasks = [asyncio.create_task(one) for one in each]
         if self.events is not None:
-            self.events.start(lambda: self.watch.engine)
+            self.events.start(lambda: self.arms.oldest(self.watch.engine))
         try:
             yield
         finally:
@@ -96,6 +123,8 @@ class ServedStore:
             self.watch.close()
             if self.events is not None:
                 await asyncio.to_thread(self.events.close)
+            if self.impressions is not None:
+                await asyncio.to_thread(self.impressions.close)
             if self.database is not None:
                 self.database.close()
 
@@ -142,4 +171,4 @@ class ServedStores:
 
     async def load(self) -> None:
         """Load what each store has now. A store without a sound version waits for one; the others serve."""
-        await asyncio.gather(*(asyncio.to_thread(store.watch.refresh) for store in self))
+        await asyncio.gather(*(asyncio.to_thread(store.refresh) for store in self))

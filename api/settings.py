@@ -73,6 +73,12 @@ class Options(BaseModel):
         description="where posted events are kept: a file, which SQLite makes, or postgresql://USER@HOST/NAME; "
         "without it there are no routes of events; NAME=PLACE per store if there are several",
     )
+    impressions: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="share of lists kept beside the events, to tell what they led to, 0 to 1; 0 turns it off",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages written; info has one line per request"
     )

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from pipelines.commands import ask, check, log, rendering, rendering_lists, rendering_night, space, store
+from pipelines.commands import (
+    ask,
+    check,
+    experiment,
+    log,
+    online,
+    rendering,
+    rendering_lists,
+    rendering_night,
+    space,
+    store,
+)
 from pipelines.commands.options import (
     Accept,
     Config,
@@ -232,6 +243,9 @@ app.command(epilog=f"Examples: {_ROLLBACK}")(store.rollback)
 app.command(epilog="Example: `RECSYS_SIGNING_KEY=... recsys sign --store store v0123456789abcdef`")(store.sign)
 app.command(epilog=f"Examples: {_REPORT}")(store.report)
 app.command(epilog=f"Examples: {_PRUNE}")(store.prune)
+_ONLINE = "`recsys online --events events.db --store store`, `recsys online --since 2026-11-01 --html online.html`"
+app.command(epilog=f"Examples: {_ONLINE}")(online.online)
+app.add_typer(experiment.app, name="experiment")
 app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     store.serve
 )

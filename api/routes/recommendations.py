@@ -2,17 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.bodies import MAX_BATCH_ITEMS, BatchBody, QuestionBody, RankBody, body_of
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
 from api.openapi import operation_with_body
-from api.queries import NoQuery, RequestEngine, RequestStore
+from api.queries import NoQuery, RequestEngine, RequestStore, engine_for
 from api.replies import BatchReply, RankedCandidates, Recommendations, json_response
 from api.served_engine import ServedEngine
 from api.served_store import ServedStore
 from api.store_events import with_fresh
-from recsys.engine import Question
+from recsys.engine import Answer, Question
 from recsys.errors import IncompleteAnswerError, InvalidRequestError, UnknownItemError, UnknownUserError
 
 _STRICT = (UnknownUserError, UnknownItemError, IncompleteAnswerError)
@@ -31,15 +31,17 @@ router = APIRouter(tags=["recommendations"])
 async def recommend(
     body: Annotated[QuestionBody, Depends(body_of(QuestionBody))],
     query: Annotated[NoQuery, Query()],
-    engine: RequestEngine,
+    request: Request,
     store: RequestStore,
 ) -> Response:
     """One list, with conditions: for a known user, for a visitor described by events, or for both in one.
 
     Events are weighed as the job weighs the log's, and folded in to the vector that training would have given.
     """
+    engine = engine_for(request, body.user_id, body.session_id, is_strict=body.strict)
     question, n_fresh = _question(body, store, engine)
-    return json_response(Recommendations.of(await engine.ask(question), fresh_events=n_fresh))
+    answer = await engine.ask(question, session_id=body.session_id)
+    return json_response(Recommendations.of(answer, fresh_events=n_fresh))
 
 
 @router.post(
@@ -54,12 +56,22 @@ async def recommend_batch(
     engine: RequestEngine,
     store: RequestStore,
 ) -> Response:
-    """Several lists, in the order asked, all of one version; the same lists as one by one. One error refuses all."""
+    """Several lists, in the order asked; the same lists as one by one. One error refuses all.
+
+    All are of one version, unless an experiment runs: then each is of its arm, and says of which version.
+    """
     if sum(request.k for request in body.requests) > MAX_BATCH_ITEMS:
         raise InvalidRequestError(f"body.requests: expected a sum of all k of at most {MAX_BATCH_ITEMS}")
-    questions, n_fresh = zip(*(_question(request, store, engine) for request in body.requests), strict=True)
-    answers = await engine.ask_many(questions)
-    return json_response(BatchReply.of(answers, n_fresh, model_version=engine.version))
+    engines = [_engine_of_arm(request, store, engine) for request in body.requests]
+    asked = [_question(request, store, each) for request, each in zip(body.requests, engines, strict=True)]
+    answers: dict[int, Answer] = {}
+    for key in dict.fromkeys(each.key for each in engines):  # the arms one after the other, two at most
+        of_arm = [at for at, each in enumerate(engines) if each.key == key]
+        sessions = [body.requests[at].session_id for at in of_arm]
+        given = await engines[of_arm[0]].ask_many([asked[at][0] for at in of_arm], session_ids=sessions)
+        answers.update(zip(of_arm, given, strict=True))
+    in_order = [answers[at] for at in range(len(asked))]
+    return json_response(BatchReply.of(in_order, [n for _, n in asked], model_version=engine.version))
 
 
 @router.post(
@@ -71,17 +83,24 @@ async def recommend_batch(
 async def rank(
     body: Annotated[RankBody, Depends(body_of(RankBody))],
     query: Annotated[NoQuery, Query()],
-    engine: RequestEngine,
+    request: Request,
     store: RequestStore,
 ) -> Response:
     """The given items in the order of a user's scores; no item is left out, seen ones neither.
 
     Known items without a learned vector come after the scored ones, unknown items last.
     """
+    engine = engine_for(request, body.user_id, body.session_id)
     asked = Question(user_id=body.user_id, events=body.events_of_log())
     question, n_fresh = with_fresh(asked, body.session_id, store.events if body.fresh else None, engine)
-    answer = await engine.rank(body.item_ids, user_id=body.user_id, events=question.events)
+    answer = await engine.rank(
+        body.item_ids, user_id=body.user_id, events=question.events, session_id=body.session_id
+    )
     return json_response(RankedCandidates.of(answer, fresh_events=n_fresh))
+
+
+def _engine_of_arm(body: QuestionBody, store: ServedStore, current: ServedEngine) -> ServedEngine:
+    return current if body.strict else store.arms.engine(body.user_id or body.session_id, current)
 
 
 def _question(body: QuestionBody, store: ServedStore, engine: ServedEngine) -> tuple[Question, int]:

@@ -6,11 +6,13 @@ from fastapi import APIRouter, Query
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse, Response
 
+from api.arm_watch import arms_of
 from api.errors import NoModelError, problem_responses
 from api.metrics import Metrics
-from api.queries import NoQuery, RequestEngine
-from api.replies import Alive, ModelReply, Ready, StoresReady
-from api.served_store import ServedStores
+from api.queries import NoQuery, RequestEngine, RequestStore
+from api.replies import Alive, ModelReply, Ready, RunningExperiment, StoresReady
+from api.served_engine import ServedEngine
+from api.served_store import ServedStore, ServedStores
 from recsys.errors import InvalidRequestError
 
 
@@ -24,18 +26,18 @@ def router_of(metrics: Metrics, stores: ServedStores) -> APIRouter:
         responses=problem_responses(InvalidRequestError, NoModelError),
         response_model_exclude_unset=True,  # a log without times has no newest event; metrics may be null
     )
-    async def get_model(query: Annotated[NoQuery, Query()], engine: RequestEngine) -> ModelReply:
+    async def get_model(query: Annotated[NoQuery, Query()], engine: RequestEngine, store: RequestStore) -> ModelReply:
         """The version that serves: its age, the settings it was made with, its metrics, its index."""
-        return ModelReply.of(engine.manifest)
+        return ModelReply.of(engine.manifest, _experiment(store, engine))
 
     @router.get("/livez", tags=["health"])
     async def livez() -> Alive:
         """200 as long as the process answers; if it does not, restart it."""
         return Alive()
 
-    async def readyz(engine: RequestEngine) -> Ready:
+    async def readyz(engine: RequestEngine, store: RequestStore) -> Ready:
         """200 once a model is loaded; until then 503 with the reason: send no traffic yet."""
-        return Ready(model_version=engine.version, warning=None if stores.only is None else stores.only.watch.fault)
+        return Ready(model_version=engine.version, warning=store.trouble)
 
     async def readyz_of_stores() -> StoresReady:
         """200 once every store that has versions serves one; until then 503, which names those that do not."""
@@ -66,5 +68,14 @@ def _ready(stores: ServedStores) -> StoresReady:
     if len(waiting) == len(engines) or not all(stores.by_name[name].watch.is_empty for name in waiting):
         raise NoModelError("; ".join(f"store {name}: {stores.by_name[name].watch.reason}" for name in waiting))
     serving = {name: engine.version for name, engine in engines.items() if engine is not None}
-    faults = {store.name: store.watch.fault for store in stores if store.watch.fault is not None}
-    return StoresReady(stores=serving, waiting=waiting, warnings=faults or None)
+    troubles = {store.name: store.trouble for store in stores if store.trouble is not None}
+    return StoresReady(stores=serving, waiting=waiting, warnings=troubles or None)
+
+
+def _experiment(store: ServedStore, engine: ServedEngine) -> RunningExperiment | None:
+    split = store.arms.split
+    if split is None:
+        return None
+    running = split.experiment
+    arms = arms_of(split, engine)
+    return RunningExperiment(name=running.name, started_at=running.started_at, share=running.share, arms=arms)

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.errors import NoModelError, problem_responses
 from api.openapi import operation_with_id
-from api.queries import RecommendationQuery, SimilarUsersQuery, engine_of, path_id, query_of, store_of
+from api.queries import RecommendationQuery, SimilarUsersQuery, engine_for, engine_of, path_id, query_of, store_of
 from api.replies import Recommendations, SimilarUsers, json_response
 from api.store_events import with_fresh
 from recsys.engine import Question
@@ -24,8 +24,8 @@ async def get_recommendations(request: Request) -> Response:
 
     An unknown user is not an error: the reply lists the most popular items and is labelled `fallback`.
     """
-    engine, user_id = engine_of(request), path_id(request, "user_id")
-    query = query_of(request, RecommendationQuery)
+    user_id, query = path_id(request, "user_id"), query_of(request, RecommendationQuery)
+    engine = engine_for(request, user_id)
     question = Question(
         user_id=user_id,
         k=query.k,
@@ -37,7 +37,8 @@ async def get_recommendations(request: Request) -> Response:
     question, n_fresh = with_fresh(
         question, query.session_id, store_of(request).events if query.fresh else None, engine
     )
-    return json_response(Recommendations.of(await engine.ask(question), fresh_events=n_fresh))
+    answer = await engine.ask(question, session_id=query.session_id)
+    return json_response(Recommendations.of(answer, fresh_events=n_fresh))
 
 
 @router.get(

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from pipelines.steps.inputs import READ_AGAIN
+from pipelines.steps.online import online_days
 from pipelines.steps.space import NightSpace
 from pipelines.steps.summaries import EncodeSummary, EvaluateSummary, IndexStepSummary, PrepareSummary, TrainSummary
 from pipelines.steps.training_data import cleaning_of, training_folder
@@ -99,6 +100,7 @@ def compose_report(
             _details(config, evidence, _catalogue(workspace), provenance.split, judgement.serving),
             space=space.reading,
             map=space.shown,
+            online=online_days(config),
         ),
         notes=tuple(_notes(config, workspace, night)),
     )

@@ -7,20 +7,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from recsys.artifacts.bundle import load_bundle
-from recsys.artifacts.experiment import (
-    Experiment,
-    Goal,
-    Source,
-    Stop,
-    StoppedBy,
-    read_experiment,
-    write_experiment,
-)
+from recsys.artifacts.experiment import read_experiment, write_experiment
 from recsys.artifacts.history import ExperimentChange, ExperimentEntry
 from recsys.artifacts.registry import EXPERIMENT, Registry
 from recsys.errors import ArtifactError, ConfigError
 from recsys.experiments.guardrails import Guards
+from recsys.experiments.plan import Experiment, Goal, Source, Stop, StoppedBy
 
 _DEFAULT_GUARDS = Guards()
 
@@ -129,7 +121,7 @@ class Experiments:
                     f"--{option} {source}: no such version in {registry.store}; expected one that "
                     f"`recsys models --store {registry.store}` lists, current or popular"
                 )
-            load_bundle(registry.path(source))
+            registry.verify(source)
 
     def _write(self, experiment: Experiment, change: ExperimentChange) -> None:
         """The file first, because it is what counts; a line that cannot be written is told."""

@@ -10,7 +10,7 @@ from recsys.artifacts.manifest import VersionName
 from recsys.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from recsys.artifacts.experiment import Experiment
+    from recsys.experiments.plan import Experiment
 
 
 ExperimentChange = Literal["start", "share", "stop"]

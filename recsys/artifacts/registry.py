@@ -94,7 +94,7 @@ class Registry:
         serving version stays the same.
         """
         warn_if_world_writable(self.store)
-        self._check(load_bundle(self.path(version), self._key))
+        self.verify(version)
         with self.locked():
             if self.held() not in (None, version):
                 return False
@@ -104,6 +104,10 @@ class Registry:
                 raise ArtifactError(f"{self.path(version)}: was removed before it could serve; seal it again")
             self._point_to(version, "publish", previous=self.current())
         return True
+
+    def verify(self, version: str) -> None:
+        """Verify and load a version, and `check` it. Raises ArtifactError."""
+        self._check(load_bundle(self.path(version), self._key))
 
     def _is_superseded(self, version: str, parent: str | None) -> bool:
         """True if `version` already serves, though `parent` was expected to; raises if a third one does."""
@@ -222,7 +226,7 @@ class Registry:
 
     def _go_back_to(self, target: str, *, hold: Hold | None) -> None:
         """Let `target` serve, and write `hold` if it is given; if one of the two fails, neither has happened."""
-        self._check(load_bundle(self.path(target), self._key))
+        self.verify(target)
         with replaced_hold(self.store / HOLD, hold):
             self._point_to(target, "rollback", previous=self._served_last())
 

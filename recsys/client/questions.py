@@ -35,3 +35,5 @@ class Question:
     explain: bool | None = None
     strict: bool | None = None
     fields: Sequence[str] | None = None
+    session_id: str | None = None
+    fresh: bool | None = None

@@ -70,7 +70,7 @@ def test_an_unknown_parameter_is_an_error_that_does_not_repeat_it(service, path,
 @pytest.mark.parametrize(
     ("path", "known"),
     [
-        (LIST, "only k, filter, fields, exclude_seen, new_share"),
+        (LIST, "only k, filter, fields, exclude_seen, new_share, session_id, fresh"),
         ("/v1/items/dune/similar", "only k, filter, fields, by"),
         ("/v1/model", "none"),
     ],

@@ -99,7 +99,7 @@ def test_what_is_left_out_of_a_reply_is_neither_required_nor_null(schema):
         "Reason": {"title"},
         "Like": {"title"},
         "User": {"id"},
-        "Recommendations": {"arm", "unknown_items"},
+        "Recommendations": {"arm", "fresh_events", "unknown_items"},
         "ItemReply": {"title", "new"},
         "SimilarItems": {"arm"},
         "Alive": set(),

@@ -21,6 +21,8 @@ class ListEndpoints:
         fields: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
         new_share: float | None = None,
+        session_id: str | None = None,
+        fresh: bool | None = None,
     ) -> Recommendations:
         """The items that this user is most likely to want next. An unknown user gets the fallback, not an error."""
 
@@ -41,16 +43,24 @@ class ListEndpoints:
         explain: bool | None = None,
         strict: bool | None = None,
         fields: Sequence[str] | None = None,
+        session_id: str | None = None,
+        fresh: bool | None = None,
     ) -> Recommendations:
         """One list with conditions: for a known user, for a visitor described by events, or for both in one."""
 
     @endpoint("POST", "/v1/recommendations:batch", repeatable=True)
     def recommend_batch(self, requests: Sequence[Question]) -> BatchReply:
-        """Several lists, in the order asked, all of one version. One error refuses all."""
+        """Several lists, in the order asked, all of one version outside of experiments. One error refuses all."""
 
     @endpoint("POST", "/v1/rank", repeatable=True)
     def rank(
-        self, item_ids: Sequence[str], *, user_id: str | None = None, events: Sequence[Event] | None = None
+        self,
+        item_ids: Sequence[str],
+        *,
+        user_id: str | None = None,
+        events: Sequence[Event] | None = None,
+        session_id: str | None = None,
+        fresh: bool | None = None,
     ) -> RankedCandidates:
         """The given items in the order of a user's scores; none is left out."""
 

@@ -33,6 +33,7 @@ from recsys.client.replies.service import (
     Alive,
     ModelReply,
     Ready,
+    RunningExperiment,
     Serving,
     StoresReady,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "Reason",
     "Recommendations",
     "Reply",
+    "RunningExperiment",
     "Serving",
     "SimilarItems",
     "SimilarUsers",

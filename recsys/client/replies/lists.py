@@ -70,6 +70,7 @@ class Recommendations(ListReply):
     returned: int
     warnings: tuple[str, ...]
     unknown_items: tuple[str, ...] | None = None
+    fresh_events: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,7 @@ class RankedCandidates(ListReply):
     returned: int
     warnings: tuple[str, ...]
     unknown_items: tuple[str, ...] | None = None
+    fresh_events: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,16 @@ from recsys.client.replies.base import Reply
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunningExperiment:
+    """The experiment that splits users now; `arms`: the version that each arm serves, or `popular`."""
+
+    name: str
+    started_at: str
+    share: float
+    arms: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelReply(Reply):
     """The version that serves. Times are ISO 8601, UTC; numbers that could not be measured are None."""
 
@@ -18,6 +28,7 @@ class ModelReply(Reply):
     index: Mapping[str, object]
     counts: Mapping[str, object]
     verdict: str
+    experiment: RunningExperiment | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys.evaluation.comparison import Estimate
 from recsys.evaluation.number_format import brief, count, figure, percent
-from recsys.evaluation.reporting import cold_start_tables, content_tables, space_wording, tables, wording
+from recsys.evaluation.reporting import (
+    cold_start_tables,
+    content_tables,
+    online_wording,
+    space_wording,
+    tables,
+    wording,
+)
 from recsys.evaluation.reporting.reasons import explain
 from recsys.evaluation.reporting.report import Report, utc_text
 from recsys.evaluation.reporting.report_plots import report_plots
@@ -21,12 +28,12 @@ def render_html(report: Report, plots: Mapping[str, str | None] | None = None) -
     `plots`: of `report_plots`, if they are drawn already.
     """
     drawn = report_plots(report) if plots is None else plots
-    return _environment(html=True).get_template("report.html.j2").render(report=report, plots=drawn)
+    return environment(html=True).get_template("report.html.j2").render(report=report, plots=drawn)
 
 
 def render_markdown(report: Report) -> str:
     """One Markdown page, the verdict first; foreign text is escaped (report.md.j2)."""
-    return _environment(html=False).get_template("report.md.j2").render(report=report).rstrip() + "\n"
+    return environment(html=False).get_template("report.md.j2").render(report=report).rstrip() + "\n"
 
 
 def escape_markdown(text: str) -> str:
@@ -51,7 +58,8 @@ def fact_text(value: object) -> str:
 
 
 @cache
-def _environment(*, html: bool) -> Environment:
+def environment(*, html: bool) -> Environment:
+    """Templates of this folder, escaped for HTML, or not."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=html,
@@ -78,6 +86,8 @@ def _environment(*, html: bool) -> Environment:
         content=content_tables,
         cold=cold_start_tables,
         estimate_text=estimate_text,
+        online_note=online_wording.note,
+        online_rate=online_wording.rate_text,
         NOTHING=Estimate(),
     )
     return environment

@@ -20,6 +20,7 @@ from recsys.evaluation.reporting.reasons import IGNORED, explain
 from recsys.evaluation.results import Evaluation
 from recsys.evaluation.serving_comparison import ServingComparison
 from recsys.evaluation.slices import Slices
+from recsys.online.figures import OnlineDays
 from recsys.space.map_view import MapView
 from recsys.space.reading import SpaceReading
 
@@ -45,7 +46,7 @@ class Judgement:
 class Details:
     """`slices` of the metrics, `examples` of users, the users who lose most, and the space of the item vectors.
 
-    `map`: what to draw of the items' map.
+    `map`: what to draw of the items' map. `online`: what people did with earlier lists.
     """
 
     slices: Slices | None = None
@@ -53,6 +54,7 @@ class Details:
     regressed: Regressions | None = None
     space: SpaceReading | None = None
     map: MapView | None = None
+    online: OnlineDays | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +203,7 @@ def _tree(report: Report) -> dict[str, object]:
         "regressed": details.regressed,
         "space": details.space,
         "map": details.map and _map_tree(details.map),
+        **({"online": details.online} if details.online else {}),
         "timings": provenance.timings,
     }
 

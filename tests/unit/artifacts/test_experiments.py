@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from recsys.artifacts.experiment import Goal
 from recsys.artifacts.experiments import Experiments
 from recsys.artifacts.inventory import take_inventory
 from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
 from recsys.errors import ArtifactError, ConfigError
+from recsys.experiments.plan import Goal
 
 GOAL = Goal(effect=0.1, baseline=0.05, needed_once=1_000, needed=1_500, tightest_at=1e-5)
 

@@ -76,15 +76,24 @@ def test_an_arm_without_any_click_still_has_a_variance() -> None:
 def test_the_always_valid_interval_is_where_the_likelihood_ratio_is_one_over_alpha() -> None:
     v, mixture, alpha = 2e-4, 9e-4, 0.05
     half = always_valid_half_width(v, mixture=mixture, alpha=alpha)
-    ratio = stats.norm.pdf(half, scale=np.sqrt(v + mixture)) / stats.norm.pdf(half, scale=np.sqrt(v))
-    assert ratio == pytest.approx(1 / alpha)
+    marginal = sum(
+        weight * stats.norm.pdf(half, scale=np.sqrt(v + factor * mixture))
+        for weight, factor in ((0.5, 1), (0.125, 10), (0.125, 100), (0.125, 1_000), (0.125, 10_000))
+    )
+    assert marginal / stats.norm.pdf(half, scale=np.sqrt(v)) == pytest.approx(1 / alpha)
 
 
 def test_the_mixture_makes_the_interval_tightest_where_it_is_wanted() -> None:
     best = mixture_variance(1e-4, alpha=0.05)
     half = always_valid_half_width(1e-4, mixture=best, alpha=0.05)
-    assert all(half < always_valid_half_width(1e-4, mixture=best * it, alpha=0.05) for it in (0.5, 0.9, 1.1, 2))
-    assert 1.2 < half / (1.96 * 0.01) < 1.6  # the price of looking always
+    assert all(half < always_valid_half_width(1e-4, mixture=best * it, alpha=0.05) for it in (0.2, 5))
+    assert 1.2 < half / (1.96 * 0.01) < 1.8  # the price of looking always
+
+
+def test_a_difference_much_larger_than_planned_is_found_long_before_the_planned_size() -> None:
+    planned, now = 1e-6, 1e-3  # a thousandth of the users that were planned
+    half = always_valid_half_width(now, mixture=mixture_variance(planned, alpha=0.05), alpha=0.05)
+    assert half < 2.2 * 1.96 * np.sqrt(now)
 
 
 def test_p_value_and_interval_agree() -> None:

@@ -1,0 +1,95 @@
+"""ImpressionLog: the lists that were given, written behind the replies."""
+
+import logging
+import random
+from collections import deque
+from collections.abc import Callable
+from threading import Condition, Thread
+
+from api.metrics import Metrics
+from recsys.errors import RecsysError
+from recsys.event_store.database import Database
+from recsys.event_store.impressions import Impression, Impressions
+
+MOST_WAITING = 20_000
+"""Lists that wait to be written; what comes then is dropped and counted."""
+
+MOST_TOGETHER = 2_000
+"""Lists of one commit."""
+
+WRITE_SECONDS = 1.0
+"""Time between two commits, unless so many lists wait."""
+
+RETRY_SECONDS = 5.0
+"""Time after which a commit that failed is tried again."""
+
+logger = logging.getLogger(__name__)
+
+
+class ImpressionLog:
+    """Keeps a `share` of the lists in `database`, in a thread; giving a list never waits for it.
+
+    While the database cannot be written, lists wait up to MOST_WAITING, and the others are dropped and counted.
+    """
+
+    def __init__(
+        self, database: Database, metrics: Metrics, *, share: float, chance: Callable[[], float] = random.random
+    ) -> None:
+        self._impressions = Impressions(database)
+        self._metrics, self._share, self._chance = metrics, share, chance
+        self._waiting: deque[Impression] = deque()
+        self._changed = Condition()
+        self._thread: Thread | None = None
+        self._closed = False
+        self._last_failure = ""
+
+    def offer(self, impression: Impression) -> None:
+        """Keep this list if it is sampled and there is room."""
+        if self._share < 1 and self._chance() >= self._share:
+            return
+        if len(self._waiting) >= MOST_WAITING:
+            self._metrics.count_impressions("dropped", 1)
+            return
+        self._waiting.append(impression)
+        if self._thread is None:
+            self._start()
+
+    def close(self) -> None:
+        """Write what waits, once, and end the thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(2 * RETRY_SECONDS)
+        if self._waiting:
+            self._metrics.count_impressions("dropped", len(self._waiting))
+            logger.error("impressions: %d lists were not written before the end", len(self._waiting))
+
+    def _start(self) -> None:
+        self._thread = Thread(target=self._run, name="impressions", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        wait = WRITE_SECONDS
+        while not self._closed:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed, timeout=wait)
+            wait = WRITE_SECONDS if self._write_all() else RETRY_SECONDS
+
+    def _write_all(self) -> bool:
+        while self._waiting:
+            together = [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
+            try:
+                self._impressions.add(together)
+            except RecsysError as error:
+                self._waiting.extendleft(reversed(together))
+                self._note(str(error))
+                return False
+            self._metrics.count_impressions("written", len(together))
+        self._last_failure = ""
+        return True
+
+    def _note(self, failure: str) -> None:
+        if not self._last_failure:
+            logger.error("impressions: %s; lists go on, and are kept up to %d", failure, MOST_WAITING)
+        self._last_failure = failure
