@@ -149,6 +149,22 @@ class OwnServer:
             database.execute("GRANT pg_read_all_data TO reader")
             (self.folder / "pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
             database.execute("SELECT pg_reload_conf()")
+        self._wait_until(lambda: not self._lets_in("nobody"))  # the server reads its rules a moment later
+
+    def _lets_in(self, password: str) -> bool:
+        try:
+            psycopg.connect(f"host={self.folder} dbname=postgres user=reader password={password}").close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    @staticmethod
+    def _wait_until(condition: Callable[[], bool]) -> None:
+        for _ in range(600):
+            if condition():
+                return
+            time.sleep(0.1)
+        raise TimeoutError("the server does not do what it was told")
 
     def is_sending(self) -> bool:
         with psycopg.connect(self.admin) as database:
@@ -170,12 +186,13 @@ class OwnServer:
 
     def wait_until_ready(self) -> None:
         """Until it has started anew."""
-        for _ in range(400):
-            with suppress(psycopg.OperationalError), psycopg.connect(self.admin) as database:
-                database.execute("SELECT 1")
-                return
-            time.sleep(0.1)
-        raise TimeoutError("the server does not start again")
+        self._wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        with suppress(psycopg.OperationalError), psycopg.connect(self.admin) as database:
+            database.execute("SELECT 1")
+            return True
+        return False
 
     def stop(self) -> None:
         self._server.stop()

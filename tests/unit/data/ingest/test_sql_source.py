@@ -1,6 +1,9 @@
 """Rows of a real PostgreSQL and a real SQLite: types, streaming, what cannot be read, and nothing written."""
 
+import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -286,6 +289,31 @@ def test_what_is_wrong_is_named(postgres: str, execute: Callable[..., Any]) -> N
     late = f'SELECT n AS "user", {item} AS item FROM generate_series(1, 600000) n'
     with refused('invalid input syntax for type integer: "x"'):
         read(postgres, query=late)
+
+
+def test_who_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        url = f"postgresql://shop@127.0.0.1:{silent.getsockname()[1]}/shop"
+        with refused("log.source", "Failed to connect", "timeout expired"):
+            read(url, table="events", connect_timeout=2)
+    with locked(tmp_path / "a.db"), refused("log.source", "database is locked"):
+        read(f"sqlite:///{tmp_path / 'a.db'}", table="events", connect_timeout=1)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """A database that another process holds; within one process, locks of POSIX do not count."""
+    script = (
+        "import sqlite3, sys; database = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "database.execute('CREATE TABLE events (user, item)'); database.execute('BEGIN EXCLUSIVE');"
+        "print('locked', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"locked\n"
+        yield
+        holder.communicate()
 
 
 def test_a_column_may_change_its_type_between_two_nights(postgres: str, execute: Callable[..., Any]) -> None:
