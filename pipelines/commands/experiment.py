@@ -8,9 +8,11 @@ from pipelines.commands import rendering, rendering_online
 from pipelines.commands.event_store import Events, open_events
 from pipelines.commands.options import Json, Store, names_of
 from pipelines.commands.store import registry_of
+from recsys.errors import ConfigError
 
 if TYPE_CHECKING:
     from recsys.artifacts.experiments import Experiments
+    from recsys.experiments.guardrails import Guards
     from recsys.experiments.plan import Rate
     from recsys.online.baseline import Baseline
 
@@ -59,6 +61,10 @@ def start(
     max_seconds: Annotated[
         float, typer.Option("--max-seconds", help="guardrail: 99 % of the lists take no longer")
     ] = 0.25,
+    max_loss: Annotated[
+        float,
+        typer.Option("--max-loss", help="guardrail: share of control's click-through that may be lost; 1: none"),
+    ] = 0.2,
     events: Events = None,
     as_json: Json = False,
 ) -> None:
@@ -67,7 +73,6 @@ def start(
     The needed size is told before anything is split. Guardrails end the experiment by themselves.
     """
     from recsys.artifacts.experiments import Experiments
-    from recsys.experiments.guardrails import Guards
     from recsys.online.baseline import goal_of
     from recsys.online.trees import of_experiment
 
@@ -91,7 +96,7 @@ def start(
         share=share,
         goal=goal,
         name=name,
-        guards=Guards(max_seconds=max_seconds),
+        guards=_guards(max_seconds, max_loss),
     )
     if as_json:
         return rendering.json_document(
@@ -160,6 +165,16 @@ def _experiments(store: "Store") -> "Experiments":
     from recsys.artifacts.experiments import Experiments
 
     return Experiments(registry_of(store))
+
+
+def _guards(max_seconds: float, max_loss: float) -> "Guards":
+    from recsys.experiments.guardrails import Guards
+
+    if not max_seconds > 0:
+        raise ConfigError(f"--max-seconds: got {max_seconds:g}; expected more than 0")
+    if not 0 < max_loss <= 1:
+        raise ConfigError(f"--max-loss: got {max_loss:g}; expected more than 0, up to 1")
+    return Guards(max_seconds=max_seconds, click_through=max_loss)
 
 
 def _baseline(

@@ -66,7 +66,8 @@ def reading(found: "ExperimentReading") -> None:
     ratio, always = found.reading.sample_ratio
     line(f"Split: p = {ratio:.3g} looked at once, {always:.3g} always valid; {found.mixed:,} in both arms, left out.")
     if found.breach is not None:
-        line(f"Guardrail: {found.breach.message}")
+        running = "; the service ends the experiment within 15 minutes" if found.experiment.runs else ""
+        line(f"A guardrail is broken: {found.breach.message}{running}.")
     line(found.verdict)
 
 

@@ -93,6 +93,8 @@ def test_without_impressions_the_size_is_told_and_assumed(experiment: Any, store
         (["start", "--treatment", "popular", "--baseline", "1"], "--baseline: got 1"),
         (["start", "--treatment", "popular", "--alpha", "0"], "--alpha: got 0"),
         (["start", "--treatment", "nonsense"], "no such version"),
+        (["start", "--treatment", "popular", "--max-loss", "0"], "--max-loss: got 0"),
+        (["start", "--treatment", "popular", "--max-seconds", "0"], "--max-seconds: got 0"),
         (["start", "--treatment", "popular", "--events", "gone.db"], "--events gone.db: no such file"),
         (["stop"], "no experiment runs"),
         (["share", "0.4"], "no experiment runs"),
