@@ -22,7 +22,7 @@ from recsys.client.errors import (
     UnknownItemError,
     UnknownUserError,
 )
-from recsys.client.questions import Event, Question
+from recsys.client.questions import Event, PostedEvent, Question
 from recsys.client.retries import Retries
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "InvalidRequestError",
     "NoReplyError",
     "NotFoundError",
+    "PostedEvent",
     "ProblemError",
     "Question",
     "Retries",

@@ -19,7 +19,8 @@ class Event:
 class Question:
     """A list for a user, with conditions; docs/api.md describes each.
 
-    `user_id`: whose stored history counts, None for a visitor. `events`: what the user did in addition.
+    `user_id`: whose stored history counts, None for a visitor. `events`: what the user did in addition. `session_id`:
+    whose posted events count too. `fresh`: False leaves out what was posted since the log of the version ends.
     """
 
     user_id: str | None = None
@@ -37,3 +38,22 @@ class Question:
     fields: Sequence[str] | None = None
     session_id: str | None = None
     fresh: bool | None = None
+
+
+@dataclass(frozen=True)
+class PostedEvent:
+    """One thing that a user or a visitor did, to be kept.
+
+    `event_id`: its name among all, such as a UUID: sent again, it counts once. `user_id` may be left out if there is
+    a `session_id`. `recommendation_id`, `place`: the list that led to it, and the item's place in it, from 1.
+    """
+
+    item_id: str
+    user_id: str | None = None
+    event: str | None = None
+    value: float | None = None
+    timestamp: float | datetime | None = None
+    event_id: str | None = None
+    session_id: str | None = None
+    recommendation_id: str | None = None
+    place: int | None = None

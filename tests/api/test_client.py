@@ -36,6 +36,7 @@ from recsys.client import (
     InvalidRequestError,
     NoReplyError,
     NotFoundError,
+    PostedEvent,
     Question,
     Retries,
     UnauthorizedError,
@@ -67,8 +68,9 @@ def running(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def url(store) -> Iterator[str]:
-    with running(Settings(store=store, admin_key=KEY)) as url:
+def url(store, tmp_path_factory) -> Iterator[str]:
+    events = tmp_path_factory.mktemp("client") / "events.db"
+    with running(Settings(store=store, events=str(events), admin_key=KEY)) as url:
         yield url
 
 
@@ -146,6 +148,40 @@ def test_every_call_answers(connect: Callable[..., Any], url: str) -> None:
         assert client.reload().model_version == version
         assert client.put_item("new", title="Dune Messiah", attributes={"price": 12.5}).new
         assert client.delete_item("new").item_id == "new"
+
+
+def test_events_are_kept_read_and_counted_at_once(connect: Callable[..., Any], url: str) -> None:
+    with connect(url, api_key=KEY) as client:
+        session = f"s-{connect.__name__}"
+        shown = client.get_recommendations("nobody", k=1, session_id=session)
+        event = PostedEvent(
+            "ubik", event_id=session, session_id=session, recommendation_id=shown.recommendation_id, place=1
+        )
+        taken = client.post_events([event, PostedEvent("dune")])
+        assert (taken.accepted, [(it.index, it.code) for it in taken.refused]) == (1, [(1, "missing_user")])
+        assert client.post_events([event]).duplicates == 1
+        assert client.get_events(session_id=session).events[0].place == 1
+        user = f"who-{connect.__name__}"
+        assert client.merge_session(user, session).user_id == user
+        assert client.get_events(user_id=user, limit=1).events[0].item_id == "ubik"
+        assert client.recommend(user_id=user).fresh_events == 1
+        assert client.recommend(user_id=user, fresh=False).fresh_events is None
+        with pytest.raises(ConflictError):
+            client.merge_session("another", session)
+
+
+def test_events_without_an_id_are_sent_once(connect: Callable[..., Any]) -> None:
+    taken = (200, {}, b'{"accepted": 1, "duplicates": 0}')
+    with Scripted(BUSY, taken) as server, connect(server.url) as client:
+        named = PostedEvent("ubik", "ada", event_id="e1", timestamp=datetime(2026, 1, 2, tzinfo=UTC))
+        assert client.post_events([named]).accepted == 1
+        assert json.loads(server.came[1][3])["events"] == [
+            {"item_id": "ubik", "user_id": "ada", "event_id": "e1", "timestamp": "2026-01-02T00:00:00+00:00"}
+        ]
+    with Scripted(BUSY, taken) as server, connect(server.url) as client:
+        with pytest.raises(UnavailableError):
+            client.post_events([named, PostedEvent("ubik", "ada")])
+        assert len(server.came) == 1
 
 
 def test_both_clients_are_called_in_the_same_way() -> None:

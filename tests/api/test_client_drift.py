@@ -2,14 +2,19 @@
 
 import inspect
 import json
+import pkgutil
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from importlib import import_module
 from typing import Any, get_args
 
 import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 
+from api import routes
 from api.app import create_app
 from api.errors import KINDS, Code
 from api.settings import Settings
@@ -20,16 +25,24 @@ from recsys.client.errors import error_class
 Json = dict[str, Any]
 
 
+ON = {"admin_key": "correct horse battery"}
+"""Settings that turn everything on, beside the place of events."""
+
+
 @pytest.fixture(scope="module")
-def document(store) -> Json:
+def document(store, tmp_path_factory) -> Json:
     """Of a service in which everything is turned on."""
-    return json.loads(json.dumps(create_app(Settings(store=store, admin_key="correct horse battery")).openapi()))
+    settings = Settings(store=store, events=str(tmp_path_factory.mktemp("drift") / "events.db"), **ON)
+    return json.loads(json.dumps(create_app(settings).openapi()))
 
 
 @pytest.fixture(scope="module")
-def named_document(store) -> Json:
+def named_document(store, tmp_path_factory) -> Json:
     """The same with stores that have names."""
-    settings = Settings(store=f"shop={store},blog={store}", admin_key="correct horse battery")
+    folder = tmp_path_factory.mktemp("drift")
+    settings = Settings(
+        store=f"shop={store},blog={store}", events=f"shop={folder}/shop.db,blog={folder}/blog.db", **ON
+    )
     return json.loads(json.dumps(create_app(settings).openapi()))
 
 
@@ -51,6 +64,15 @@ def test_every_operation_is_a_method_and_every_method_an_operation(document: Jso
         name: (each.method, each.path) for name, each in ENDPOINTS.items()
     }
     assert {name for name, each in inspect.getmembers(AsyncClient) if isinstance(each, Endpoint)} == set(ENDPOINTS)
+
+
+def test_everything_is_turned_on(document: Json) -> None:
+    """Else an operation could be missing in the document and in the client alike."""
+    modules = [import_module(f"api.routes.{each.name}") for each in pkgutil.iter_modules(routes.__path__)]
+    routers = [each for module in modules for each in vars(module).values() if isinstance(each, APIRouter)]
+    defined = {route.name for router in routers for route in router.routes if isinstance(route, APIRoute)}
+    assert len(defined) > 10
+    assert defined <= set(operations(document))
 
 
 def test_arguments_are_the_parameters_and_the_fields_of_the_body(document: Json) -> None:

@@ -4,6 +4,7 @@ from recsys.client.replies.base import (
     ListReply,
     Reply,
 )
+from recsys.client.replies.events import EventPage, EventsTaken, KeptEvent, MergedSession, RefusedEvent
 from recsys.client.replies.items import (
     ForgottenItem,
     ItemDescription,
@@ -42,6 +43,8 @@ __all__ = [
     "Alive",
     "BatchReply",
     "Candidate",
+    "EventPage",
+    "EventsTaken",
     "ForgottenItem",
     "ItemDescription",
     "ItemRef",
@@ -49,9 +52,11 @@ __all__ = [
     "ItemsFound",
     "ItemsReply",
     "ItemsSimilarToSeveral",
+    "KeptEvent",
     "Like",
     "ListReply",
     "MapReply",
+    "MergedSession",
     "ModelReply",
     "Place",
     "Ranked",
@@ -60,6 +65,7 @@ __all__ = [
     "Ready",
     "Reason",
     "Recommendations",
+    "RefusedEvent",
     "Reply",
     "RunningExperiment",
     "Serving",
