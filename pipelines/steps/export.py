@@ -9,6 +9,7 @@ from pipelines.steps.summaries import ExportResult, ExportSummary
 from pipelines.steps.workspace import EXPORT, Workspace
 from recsys.address import Address
 from recsys.artifacts.registry import Registry
+from recsys.artifacts.signature import SigningKey
 from recsys.config import ExportConfig
 from recsys.engine import Engine
 from recsys.errors import ConfigError, DataError, RecsysError
@@ -39,7 +40,7 @@ def export(config: PipelineConfig, workspace: Workspace, *, progress: Progress, 
     `again`: also to those that have them. A target that fails stands in the summary, and the next run tries it again.
     Raises ConfigError if no version serves, ArtifactError if it is damaged.
     """
-    registry = Registry(config.publish.store)
+    registry = Registry(config.publish.store, key=SigningKey.of())
     if (version := registry.current()) is None:
         raise ConfigError(f"{config.publish.store}: no version serves, so there are no lists to export")
     before = [] if again else _earlier(workspace)

@@ -16,7 +16,7 @@ from pipelines.steps.summaries import ExportSummary
 from pipelines.steps.workspace import STEPS, steps_of
 from recsys.artifacts.registry import Registry
 from recsys.data.synthetic import SyntheticLog
-from recsys.errors import ConfigError
+from recsys.errors import ArtifactError, ConfigError
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
 
@@ -152,6 +152,16 @@ def test_a_failed_export_is_told_and_the_version_serves(
         assert f"{291 * 2} rows of {version} in ${{LISTS}}, table recs" in page
     exports = json.loads((config.workspace / "report.json").read_text())["export"]
     assert [each["skipped"] for each in exports] == [True, False]
+
+
+def test_a_version_without_the_signature_is_not_exported(
+    add: Callable[[str], PipelineConfig], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = add(TWO)
+    monkeypatch.setenv("RECSYS_SIGNING_KEY", "a key that is long enough for anybody")
+    with pytest.raises(ArtifactError, match="sign"):
+        night(config)
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(
