@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from pipelines.steps.export_report import add_to_report
@@ -38,16 +40,18 @@ def export(config: PipelineConfig, workspace: Workspace, *, progress: Progress, 
     """Write the lists of the version that serves to every target that does not have them yet.
 
     `again`: also to those that have them. A target that fails stands in the summary, and the next run tries it again.
-    Raises ConfigError if no version serves, ArtifactError if it is damaged.
+    Raises ConfigError if no version serves.
     """
     registry = Registry(config.publish.store, key=SigningKey.of())
     if (version := registry.current()) is None:
         raise ConfigError(f"{config.publish.store}: no version serves, so there are no lists to export")
     before = [] if again else _earlier(workspace)
-    waiting = [each for each in config.export if not _has(before, each, version)]
-    engine = Engine(registry.load(version)) if waiting else None
+    engine = cache(lambda: Engine(registry.load(version)))
     with workspace.output(EXPORT, config) as output:
-        results = [_result(each, engine if each in waiting else None, version, progress) for each in config.export]
+        results = [
+            _result(each, None if _has(before, each, version) else engine, version, progress)
+            for each in config.export
+        ]
         output.summary = summary = ExportSummary(version=version, exports=tuple(results))
     add_to_report(workspace, summary)
     return summary
@@ -66,15 +70,17 @@ def _has(earlier: list[ExportResult], config: ExportConfig, version: str) -> boo
     )
 
 
-def _result(config: ExportConfig, engine: Engine | None, version: str, progress: Progress) -> ExportResult:
-    """What became of one target; `engine`: None if it has the lists already."""
+def _result(
+    config: ExportConfig, engine: Callable[[], Engine] | None, version: str, progress: Progress
+) -> ExportResult:
+    """What became of one target; `engine`: loads the version, None if the target has its lists already."""
     target = _target(config)
     shown, settings = str(target), _settings(config)
     if engine is None:
         return ExportResult(to=shown, version=version, settings=settings, skipped=True)
     try:
         rows = export_lists(
-            engine, target, k=config.k, progress=progress, filter=config.filter, exclude_seen=config.exclude_seen
+            engine(), target, k=config.k, progress=progress, filter=config.filter, exclude_seen=config.exclude_seen
         )
     except RecsysError as error:
         problem = str(error) if shown in str(error) else f"{shown}: {error}"
