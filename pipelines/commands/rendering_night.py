@@ -33,7 +33,8 @@ def published(config: "PipelineConfig", done: "JobSummary", path: "Path") -> Non
     n_refused = done.prepare.rows.n_refused if "prepare" in done else 0
     if n_refused:
         kept = min(n_refused, config.log.quarantine_rows)
-        line(f"refused: {kept:,} of {n_refused:,} rows, by file and line, in {config.workspace / 'quarantine.jsonl'}")
+        places = "by table and row" if config.log.of_database else "by file and line"
+        line(f"refused: {kept:,} of {n_refused:,} rows, {places}, in {config.workspace / 'quarantine.jsonl'}")
     line(f"next:    recsys serve --store {store}")
 
 

@@ -81,7 +81,9 @@ class LogSchema(IdSpelling):
         description="a larger share of refused rows, of those that are not ignored, stops the job (exit code 2)",
     )
     quarantine_rows: int = Field(
-        10_000, ge=0, description="number of refused rows that are kept in quarantine.jsonl, with file and line"
+        10_000,
+        ge=0,
+        description="number of refused rows that are kept in quarantine.jsonl, with file and line, or table and row",
     )
 
     @property
