@@ -37,6 +37,7 @@ def main() -> None:
     _run("hot_swap.py")
     _run("same_lists.py")
     _run("experiments.py")
+    _run("impressions.py")
     for name, logs in ON_REAL_LOGS.items():
         if missing := [log for log in logs if not (data_dir() / log).exists()]:
             print(f"{name} is skipped: `recsys fetch {missing[0]}` gets {data_dir() / missing[0]}")
