@@ -6,10 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys.data.arrays import Indices
 from recsys.data.arrow_file import TextColumn, map_arrow, one_array, write_arrow
+from recsys.data.arrow_values import positions_array
 from recsys.data.attributes import AttributeFacts, Kind, as_plain, facts_in, kind_of
 from recsys.data.id_map import IdMap
 from recsys.data.loading import damage_named
@@ -73,6 +76,25 @@ class Items:
         row = {name: as_plain(self.table.column(name)[position].as_py()) for name in wanted}
         return {name: value for name, value in row.items() if name != TITLE and value is not None}
 
+    def with_values(self, values: Mapping[str, tuple[Indices, pa.Array]]) -> "Items":
+        """The same items with other values in some columns; the columns that stay are shared.
+
+        `values`: by column, positions int32 (m,), each once, and what stands there now, (m,), of the column's type.
+        """
+        table = self.table
+        for name, (positions, told) in values.items():
+            at = table.schema.get_field_index(name)
+            table = table.set_column(at, table.schema.field(at), _replaced(table.column(name), positions, told))
+        changed = Items(self.ids, table, self.list_up_to)
+        if TITLE not in values and "_titles" in vars(self):
+            vars(changed)["_titles"] = self._titles
+        return changed
+
+    def some(self, positions: Indices) -> "Items":
+        """The items at `positions`, int32 (m,), ascending, alone."""
+        at = positions_array(positions)
+        return Items(IdMap(self.ids.ids.take(at)), self.table.take(at))
+
     def aligned(self, ids: IdMap) -> "Items":
         """Titles and attributes for the items of another map; unknown ids get nulls."""
         positions = pc.index_in(ids.ids, value_set=self.ids.ids)
@@ -87,3 +109,11 @@ class Items:
         """Map what `save` wrote for the items of `ids`. Raises ArtifactError if it is missing or damaged."""
         with damage_named(path, f"an Arrow file of {len(ids)} items"):
             return Items(ids, map_arrow(path))
+
+
+def _replaced(column: pa.ChunkedArray, positions: Indices, told: pa.Array) -> pa.Array:
+    both = pa.chunked_array([*column.chunks, told], column.type).combine_chunks()
+    both = both.chunk(0) if isinstance(both, pa.ChunkedArray) else both
+    place = np.arange(len(column), dtype=np.int64)
+    place[positions] = len(column) + np.arange(len(positions))
+    return both.take(positions_array(place))

@@ -14,6 +14,7 @@ from recsys.engine.answers import (
 )
 from recsys.engine.engine import Engine
 from recsys.engine.frames import to_frame
+from recsys.engine.item_updates import ItemUpdate
 from recsys.engine.posted import PostedItem
 from recsys.engine.question import Event, Question
 
@@ -23,6 +24,7 @@ __all__ = [
     "CandidateAnswer",
     "Engine",
     "Event",
+    "ItemUpdate",
     "ItemView",
     "Like",
     "PostedItem",

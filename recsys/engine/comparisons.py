@@ -1,12 +1,15 @@
 """Comparisons: the ways in which the items of one version can be compared, made when they are first asked for."""
 
+from collections.abc import Mapping
+from copy import copy
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
 from recsys.artifacts.contents import Contents
 from recsys.engine.comparison import By, Comparison, by_behaviour, by_both, by_content, needs_content
-from recsys.engine.filters import Mask, SearchCache
+from recsys.engine.filters import FilterCache, Mask, SearchCache
 from recsys.engine.text_search import TextSearch
 from recsys.errors import NoTextSearchError
 from recsys.retrieval.search import ItemSearch
@@ -18,6 +21,12 @@ class Comparisons:
     def __init__(self, contents: Contents) -> None:
         self._contents = contents
         self._filtered: dict[str, SearchCache] = {}
+
+    def over(self, masks: FilterCache, changed: Mapping[str, Mask]) -> Self:
+        """The same comparisons after the masks of some filters have `changed`; see `SearchCache.over`."""
+        copied = copy(self)
+        copied._filtered = {name: cache.over(masks, changed) for name, cache in [*self._filtered.items()]}
+        return copied
 
     def comparison(self, by: By) -> Comparison:
         """How items are compared `by` something. Raises NoContentError."""

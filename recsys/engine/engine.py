@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Self
 
@@ -25,6 +26,7 @@ from recsys.engine.candidates import order_candidates
 from recsys.engine.comparison import By, check_by
 from recsys.engine.ids import Id, Ids, checked_id, checked_ids, id_text, id_texts
 from recsys.engine.item_map import ItemMap, MapPage
+from recsys.engine.item_updates import ItemUpdate, check_update, updated
 from recsys.engine.list_builder import ListBuilder
 from recsys.engine.neighbours import Neighbours
 from recsys.engine.new_items import NewItems
@@ -160,6 +162,26 @@ class Engine:
     def check_posted(self, posted: PostedItem) -> None:
         """Raise InvalidRequestError if it does not fit this version's attributes, NoContentError without content."""
         self._overlay.check(posted)
+
+    def with_updates(self, updates: Sequence[ItemUpdate]) -> Self:
+        """The same version with `updates` of its items' titles and attributes: filters, fields and views follow.
+
+        The later of two updates of one value counts; what does not fit this version is left out. Vectors stay as they
+        are. It shares all memory with this one but the columns that change, and has posted items of its own; whoever
+        holds it sees one state from beginning to end. Recent filters stay compiled.
+        """
+        changed, found = copy(self), updated(self._bundle.items, updates)
+        changed._bundle = replace(self._bundle, items=found.items) if found.columns else self._bundle
+        changed._overlay = self._overlay.over(changed._bundle)
+        if found.columns:
+            changed._neighbours = self._neighbours.over(changed._bundle)
+            changed._map = self._map.over(changed._bundle)
+            changed._use(self._selection.over(changed._bundle, found))
+        return changed
+
+    def check_update(self, update: ItemUpdate) -> None:
+        """Raise InvalidRequestError if its values do not fit this version's attributes; the item may be unknown."""
+        check_update(update, self._bundle.items)
 
     def has_compiled(self, filter: str) -> bool:
         """Whether this filter is in the cache, so that a question with it takes no longer than one without."""

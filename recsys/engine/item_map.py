@@ -1,9 +1,11 @@
 """The map of a version's items, in pages: the items with the most users first."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
+from typing import Self
 
 import numpy as np
 
@@ -46,6 +48,12 @@ class ItemMap:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
+
+    def over(self, bundle: Bundle) -> Self:
+        """The same places, with other titles and attributes of the items."""
+        changed = copy(self)
+        changed._bundle = bundle
+        return changed
 
     @cached_property
     def _order(self) -> Indices:

@@ -1,8 +1,10 @@
 """Likeness: which known items a new item is like, and by what."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Self
 
 import numpy as np
 
@@ -31,6 +33,12 @@ class Likeness:
 
     contents: Contents
     comparisons: Comparisons
+
+    def over(self, contents: Contents) -> Self:
+        """The same, with other titles and attributes of the items."""
+        copied = copy(self)
+        object.__setattr__(copied, "contents", contents)
+        return copied
 
     def of(self, item: int, history: Indices) -> tuple[Like, ...] | None:
         """What the new item at `item` is like: of `history`, int32 (m,), the nearest with users, else of all items.

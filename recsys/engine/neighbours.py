@@ -1,7 +1,9 @@
 """Neighbours by cosine: of an item, of some items less others, of a user."""
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -43,6 +45,12 @@ class Neighbours:
         self._bundle = bundle
         self._new = new
         self._rows_at_once = rows_at_once
+
+    def over(self, bundle: Bundle) -> Self:
+        """The same neighbours, with other titles and attributes of the items."""
+        changed = copy(self)
+        changed._bundle = bundle
+        return changed
 
     def items(
         self,

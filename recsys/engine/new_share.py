@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -43,6 +44,7 @@ class Turns:
     rank: Indices | NDArray[np.uint64]
 
     @staticmethod
+    @lru_cache(maxsize=4)
     def of(version: str, n_items: int) -> "Turns":
         """The turns of `version`: the same wherever they are made."""
         rank = np.random.default_rng(_number(version)).permutation(n_items).astype(np.int32)

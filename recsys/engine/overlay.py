@@ -1,8 +1,10 @@
 """Overlay: the posted items of one version, which change while it serves, beside everything that does not."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
+from typing import Self
 
 from recsys.artifacts.bundle import Bundle
 from recsys.engine.answers import Answer, ItemView, refuse_incomplete
@@ -25,6 +27,12 @@ class Overlay:
         self._bundle, self._profiles, self._comparisons = bundle, profiles, comparisons
         self._posted = no_posted(bundle)
 
+    def over(self, bundle: Bundle) -> Self:
+        """An overlay of its own of the same posted items, beside other titles and attributes of the version's."""
+        changed = copy(self)
+        changed._bundle = bundle
+        return changed
+
     def use(self, posted: Sequence[PostedItem]) -> int:
         """List these from now on; how many of them there are. See `Engine.use_posted`."""
         if posted or len(self._posted):
@@ -38,15 +46,17 @@ class Overlay:
 
     def answer(self, questions: Sequence[Question], of_version: AnswerMany, places: NewPlaces) -> list[Answer]:
         """The answers `of_version` with the posted items in them."""
-        if not len(self._posted):
+        posted = self._posted
+        if not len(posted):
             return of_version(questions)
-        lists = PostedLists(self._posted, places)
+        lists = PostedLists(posted, places)
         found = of_version([replace(question, strict=False) for question in questions])
         return [self._whole(lists, *each) for each in zip(questions, found, strict=True)]
 
     def view(self, item_id: str) -> ItemView | None:
         """What is known of a posted item; None if it is none."""
-        items, vectors = self._posted.items, self._posted.vectors
+        posted = self._posted
+        items, vectors = posted.items, posted.vectors
         at = items.ids.position(item_id)
         if at is None:
             return None

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from recsys.artifacts.bundle import Bundle
 from recsys.content.space import ContentSpace
 from recsys.data.arrays import Floats, read_only
+from recsys.data.arrow_values import array_of
 from recsys.data.attributes import Kind, kind_of
 from recsys.data.id_map import IdMap
 from recsys.data.items import TITLE, Items
@@ -117,14 +118,19 @@ def check_posted(item: PostedItem, items: Items) -> None:
     check_id(item.item_id, "item_id")
     if item.title is not None:
         _checked_text(item.title, "title")
+    check_attributes(item.attributes, items)
+
+
+def check_attributes(attributes: Mapping[str, object], items: Items) -> None:
+    """Raise InvalidRequestError unless these are attributes of `items`, of their kinds and within bounds."""
     known = [name for name in items.table.column_names if name != TITLE]
-    for name, value in item.attributes.items():
+    for name, value in attributes.items():
         if name not in known:
             raise InvalidRequestError(
                 "attributes: holds a name that is no attribute of this version's items; "
                 f"known: {', '.join(known) or 'none'}"
             )
-        _typed(value, items.table.schema.field(name).type, f"attributes.{name}")
+        typed_value(value, items.table.schema.field(name).type, f"attributes.{name}")
 
 
 def table_of(posted: Sequence[PostedItem], schema: pa.Schema) -> pa.Table:
@@ -132,11 +138,11 @@ def table_of(posted: Sequence[PostedItem], schema: pa.Schema) -> pa.Table:
     columns = []
     for each in schema:
         told = [it.title if each.name == TITLE else it.attributes.get(each.name) for it in posted]
-        columns.append(pa.array([_typed(value, each.type, each.name) for value in told], each.type))
+        columns.append(array_of([typed_value(value, each.type, each.name) for value in told], each.type))
     return pa.table(columns, schema=schema)
 
 
-def _typed(value: object, kind: pa.DataType, name: str) -> object:
+def typed_value(value: object, kind: pa.DataType, name: str) -> object:
     """The value as a column of type `kind` holds it, None if unknown. Raises InvalidRequestError."""
     if value is None:
         return None

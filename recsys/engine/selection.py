@@ -14,6 +14,7 @@ from recsys.data.arrays import Floats, Indices
 from recsys.engine.comparison import By, Comparison
 from recsys.engine.comparisons import Comparisons
 from recsys.engine.filters import FilterCache, Mask, SearchCache
+from recsys.engine.item_updates import UpdatedItems
 from recsys.engine.likeness import Likeness
 from recsys.engine.new_items import NewItems
 from recsys.engine.question import Question
@@ -57,6 +58,16 @@ class Selection:
         """The same selection, searched by comparing every item; it shares the caches of this one."""
         changed = copy(self)
         changed._is_exact = True
+        return changed
+
+    def over(self, bundle: Bundle, updated: UpdatedItems) -> Self:
+        """The same selection among the `updated` items of `bundle`; recent filters stay compiled."""
+        changed = copy(self)
+        changed._bundle = bundle
+        changed._masks, masks = self._masks.over(bundle.items, updated.positions, updated.columns)
+        changed._searches = self._searches.over(changed._masks, masks)
+        changed.comparisons = self.comparisons.over(changed._masks, masks)
+        changed.likeness = self.likeness.over(bundle)
         return changed
 
     def eligible(self, question: Question) -> EligibleItems:

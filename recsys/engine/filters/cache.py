@@ -1,13 +1,16 @@
 """Recent filters of one version: each is compiled once, and the vectors of its items are gathered once."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
+from functools import partial
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
+from recsys.data.arrays import Indices, read_only
 from recsys.data.items import Items
 from recsys.engine.filters.compilation import Mask, compile_filter
 from recsys.engine.filters.parsing import parse_filter
+from recsys.engine.filters.tree import Filter, names_in
 from recsys.retrieval.search import ItemSearch
 from recsys.retrieval.selective import Gather, OverFetching, SubsetSearch, selective
 
@@ -59,6 +62,11 @@ class LruCache(Generic[Value]):
                 self._keep(name, value)
         return value
 
+    def recent(self) -> list[tuple[str, Value]]:
+        """Names and values, the most recently used last."""
+        with self._lock:
+            return [*self._values.items()]
+
     def _keep(self, name: str, value: Value) -> None:
         self._values[name] = value
         self.nbytes += _size_of(name, value)
@@ -78,6 +86,7 @@ class FilterCache:
 
     def __init__(self, items: Items, *, max_bytes: int = MASK_BYTES) -> None:
         self._items = items
+        self._max_bytes = max_bytes
         self._masks: LruCache[Mask] = LruCache(max_bytes)
 
     def __len__(self) -> int:
@@ -90,6 +99,36 @@ class FilterCache:
         """The mask of the filter `text`: bool (n_items,), read-only. Raises FilterError."""
         return self._masks.get(text, lambda: compile_filter(parse_filter(text), self._items))
 
+    def over(self, items: Items, positions: Indices, columns: Set[str]) -> tuple["FilterCache", dict[str, Mask]]:
+        """The same filters over `items`, which differ at `positions`, int32 (m,), in `columns` alone.
+
+        Only these items are looked at. Returns the masks that changed, too, by filter.
+        """
+        changed: dict[str, Mask] = {}
+        cache, some = FilterCache(items, max_bytes=self._max_bytes), items.some(positions)
+        for text, mask in self._masks.recent():
+            new = _patched(mask, parse_filter(text), positions, some, columns)
+            if new is not mask:
+                changed[text] = new
+            cache._masks.get(text, partial(_value, new))
+        return cache, changed
+
+
+def _patched(mask: Mask, tree: Filter, positions: Indices, some: Items, columns: Set[str]) -> Mask:
+    """`mask` with what the filter says of the items `some` at `positions`; itself if it says what it said."""
+    if names_in(tree).isdisjoint(columns):
+        return mask
+    passing = compile_filter(tree, some)
+    if (mask[positions] == passing).all():
+        return mask
+    changed = mask.copy()
+    changed[positions] = passing
+    return read_only(changed)
+
+
+def _value(value: Value) -> Value:
+    return value
+
 
 class SearchCache:
     """Searches of `index` among the items of recent filters, whose vectors are kept in `max_bytes`.
@@ -101,6 +140,7 @@ class SearchCache:
         self._index = index
         self._gather = gather
         self._factors = factors
+        self._max_bytes = max_bytes
         self._searches: LruCache[SubsetSearch | OverFetching] = LruCache(max_bytes)
 
     def __len__(self) -> int:
@@ -109,3 +149,13 @@ class SearchCache:
     def for_filter(self, text: str, mask: Mask) -> ItemSearch:
         """A search among the items for which `mask`, the mask of the filter `text`, is true."""
         return self._searches.get(text, lambda: selective(self._index, self._gather, mask, factors=self._factors))
+
+    def over(self, masks: FilterCache, changed: Mapping[str, Mask]) -> "SearchCache":
+        """The same searches after the masks in `changed` have; those of filters that `masks` lacks are dropped."""
+        cache = SearchCache(self._index, self._gather, factors=self._factors, max_bytes=self._max_bytes)
+        for text, search in self._searches.recent():
+            if text in changed:
+                cache.for_filter(text, changed[text])
+            elif text in masks:
+                cache._searches.get(text, partial(_value, search))
+        return cache

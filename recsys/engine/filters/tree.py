@@ -115,5 +115,14 @@ Condition: TypeAlias = Comparison | Membership | Contains | Missing
 Filter: TypeAlias = Condition | Not | And | Or
 
 
+def names_in(tree: Filter) -> set[str]:
+    """The names of the attributes that a filter looks at."""
+    if isinstance(tree, Not):
+        return names_in(tree.part)
+    if isinstance(tree, And | Or):
+        return set().union(*map(names_in, tree.parts))
+    return {tree.attribute.name}
+
+
 def _in_parentheses(part: Filter) -> str:
     return f"({part})" if isinstance(part, And | Or) else str(part)
