@@ -17,7 +17,7 @@ CASES = [
     (pa.float64(), [1.5, None, -0.0, 1e308]),
     (pa.bool_(), [True, None, False, True, True, False, True, False, None, True]),
     (pa.date32(), [date(2026, 11, 28), None, date(1900, 1, 1)]),
-    (pa.timestamp("us"), [datetime(2026, 11, 28, 1, 2, 3, 456), None, datetime(1969, 12, 31, 23)]),  # noqa: DTZ001
+    (pa.timestamp("us"), [datetime(2026, 11, 28, 1, 2, 3, 456), None, datetime(1969, 12, 31, 23)]),
     (pa.list_(pa.string()), [["a", "b"], None, [], ["c"]]),
 ]
 
