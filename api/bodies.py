@@ -3,18 +3,20 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar, get_args
+from typing import Annotated, Self, TypeVar, get_args
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from api.errors import BodyTooLargeError, SlowBodyError
 from api.queries import COMPARED_BY, EXCLUDE_SEEN, FRESH, NEW_SHARE, SESSION, FilterText
+from recsys.data.items import TITLE
 from recsys.engine import Event, Question
 from recsys.engine.comparison import By
 from recsys.engine.ids import MAX_ID_BYTES
+from recsys.engine.item_updates import MAX_UPDATES
 from recsys.engine.posted import MAX_ATTRIBUTE_TEXT
 from recsys.engine.question import (
     MAX_BOOST,
@@ -51,6 +53,10 @@ FieldNames = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES)]],
     Field(max_length=MAX_FIELDS, description="attributes to list with each item"),
 ]
+
+
+Title = Annotated[str, StringConstraints(max_length=MAX_ATTRIBUTE_TEXT)] | None
+Attributes = dict[Id, str | bool | int | float | list[str] | None]
 
 
 class Body(BaseModel):
@@ -162,11 +168,43 @@ class SearchBody(Body):
 class PostedBody(Body):
     """An item that came after the version was made."""
 
-    title: Annotated[str, StringConstraints(max_length=MAX_ATTRIBUTE_TEXT)] | None = Field(
-        None, description="left out if unknown"
-    )
-    attributes: dict[Id, str | bool | int | float | list[str] | None] = Field(
+    title: Title = Field(None, description="left out if unknown")
+    attributes: Attributes = Field(
         {}, max_length=MAX_FIELDS, description="attributes of the version's items, of the same kinds"
+    )
+
+
+class UpdateBody(Body):
+    """New values of an item: what is not named stays, null removes a value."""
+
+    title: Title = Field(None, description="the new title")
+    attributes: Attributes = Field(
+        {}, max_length=MAX_FIELDS, description="new values of attributes of the version's items, of the same kinds"
+    )
+
+    @model_validator(mode="after")
+    def _tells_something(self) -> Self:
+        if "title" not in self.model_fields_set and not self.attributes:
+            raise ValueError("expected a title or an attribute")
+        return self
+
+    def values(self) -> dict[str, object]:
+        """The new values by attribute; the title goes by "title"."""
+        title: dict[str, object] = {TITLE: self.title} if "title" in self.model_fields_set else {}
+        return {**title, **self.attributes}
+
+
+class ItemUpdateBody(UpdateBody):
+    """New values of one of several items."""
+
+    item_id: Id
+
+
+class UpdatesBody(Body):
+    """New values of several items."""
+
+    items: list[ItemUpdateBody] = Field(
+        min_length=1, max_length=MAX_UPDATES, description="in order: of two values of one attribute the later counts"
     )
 
 
@@ -259,5 +297,15 @@ _ENDS = ("boosts", "timestamp", "attributes")
 _MAX_SHOWN = 10
 
 
-BODIES: tuple[type[Body], ...] = (QuestionBody, BatchBody, SimilarBody, SearchBody, PostedBody, ItemsBody, RankBody)
+BODIES: tuple[type[Body], ...] = (
+    QuestionBody,
+    BatchBody,
+    SimilarBody,
+    SearchBody,
+    PostedBody,
+    UpdateBody,
+    UpdatesBody,
+    ItemsBody,
+    RankBody,
+)
 """Every body that a route takes."""

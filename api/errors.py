@@ -20,6 +20,7 @@ from recsys.errors import (
     InvalidRequestError,
     NoContentError,
     NoTextSearchError,
+    PostedFullError,
     RecsysError,
     StoreFault,
     UnknownItemError,
@@ -85,12 +86,8 @@ class ItemExistsError(RecsysError):
     """An item that is to be posted or taken back is one of the version that serves."""
 
 
-class PostedFullError(RecsysError):
-    """There are as many posted items as there may be."""
-
-
 class PostedStoreError(RecsysError):
-    """The file of posted items cannot be read or written; the message names it and is for the log."""
+    """Changes of items cannot be read or written; the message names the database and is for the log."""
 
 
 class NoEventsError(RecsysError):
@@ -159,7 +156,7 @@ _KINDS: Mapping[type[Exception], Kind] = {
         "item_exists",
         409,
         "The version has this item",
-        "change it in the catalogue; the next night takes the change",
+        "PATCH changes it until the next night; put the change into the catalogue too",
     ),
     PostedFullError: Kind(
         "posted_items_full",
@@ -170,8 +167,8 @@ _KINDS: Mapping[type[Exception], Kind] = {
     PostedStoreError: Kind(
         "posted_items_unavailable",
         503,
-        "Posted items cannot be kept",
-        "their file cannot be read or written; RECSYS_NEW_ITEMS names another place",
+        "Changes of items cannot be kept",
+        "their database cannot be read or written; the service's log says why",
     ),
     NoEventsError: Kind(
         "no_events", 404, "No events are kept", "this service was started without RECSYS_EVENTS for this store"

@@ -44,7 +44,8 @@ class ServingModel:
     """What is exposed of the version that serves.
 
     `recall`: by kind, None if unknown. `newest_event`: when its log ends, None if the log has no times.
-    `n_posted`: items posted since it was made. `is_published`: whether it is the one that the store says.
+    `n_posted`, `n_updated`: items posted since it was made, and items of it with values newer than its catalogue.
+    `is_published`: whether it is the one that the store says.
     `arms`: what each arm of the running `experiment` serves.
     """
 
@@ -53,6 +54,7 @@ class ServingModel:
     recall: Mapping[SearchKind, float | None]
     newest_event: datetime | None = None
     n_posted: int = 0
+    n_updated: int = 0
     is_published: bool = True
     arms: Mapping[ArmName, str] = field(default_factory=dict)
     experiment: str | None = None
@@ -246,6 +248,7 @@ def _values(model: ServingModel | None) -> Iterator[tuple[str, str, dict[str, st
         labels = {"experiment": model.experiment or "", "arm": arm, "version": source}
         yield "recsys_experiment_info", "What an arm of the running experiment serves", labels, 1.0
     yield "recsys_posted_items", "Posted items that are listed", {}, float(model.n_posted)
+    yield "recsys_updated_items", "Items with values newer than the catalogue", {}, float(model.n_updated)
     for kind, share in model.recall.items():
         if share is not None:
             yield "recsys_recall", "Share of exact lists' items that were listed", {"kind": kind}, share

@@ -251,6 +251,22 @@ class ForgottenItem(Reply):
     item_id: str
 
 
+class RefusedUpdate(BaseModel):
+    """An update that was not made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int = Field(description="its place in the request, from 0")
+    code: Literal["unknown_item"] = "unknown_item"
+
+
+class ItemsUpdated(Reply):
+    """What became of several updates."""
+
+    updated: int = Field(description="updates that were made")
+    refused: tuple[RefusedUpdate, ...]
+
+
 class ItemsReply(Reply):
     """What is known of several items, in the order asked, each once."""
 

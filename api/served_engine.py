@@ -16,8 +16,18 @@ from api.batching import Batcher
 from api.metrics import Metrics, SearchKind, ServingModel
 from api.recall import RecallCheck, RunningRecall
 from recsys.artifacts.bundle import Bundle
-from recsys.artifacts.manifest import Manifest, newest_event_of
-from recsys.engine import Answer, CandidateAnswer, Engine, Event, ItemView, PostedItem, Question, UserAnswer
+from recsys.artifacts.manifest import Manifest, catalogue_read_at, newest_event_of
+from recsys.engine import (
+    Answer,
+    CandidateAnswer,
+    Engine,
+    Event,
+    ItemUpdate,
+    ItemView,
+    PostedItem,
+    Question,
+    UserAnswer,
+)
 from recsys.engine.comparison import By
 from recsys.engine.event_rules import EventRules
 from recsys.engine.filters import filter_parser
@@ -76,13 +86,17 @@ class ServedEngine:
         keep: KeepImpression | None = None,
     ) -> None:
         self._engine = Engine(bundle)
-        self.posted_changes = 0
-        """Which state of the posted items is listed."""
         self.event_rules = EventRules.of(bundle.manifest)
         """Which events the log of the version takes."""
         self.fresh_after = fresh_after(bundle.manifest)
         """UTC seconds; the version does not know events from then on."""
+        self._of_catalogue = self._engine
+        self.catalogue_read_at = catalogue_read_at(bundle.manifest)
+        """When the catalogue of the version was read, seconds since 1970: what was told of items before is in it."""
+        self.changes_seen = 0
+        """The number of the last change of items that this engine answers with."""
         self._n_posted = 0
+        self._updated = set[str]()
         self._metrics = metrics
         self._offer_check = offer_check
         self._keep = keep
@@ -115,7 +129,9 @@ class ServedEngine:
         """What metrics expose of the version."""
         created_at = datetime.fromisoformat(self.manifest.created_at)
         recall = {kind: running.share for kind, running in self._recall.items()}
-        return ServingModel(self.version, created_at, recall, newest_event_of(self.manifest), self._n_posted)
+        return ServingModel(
+            self.version, created_at, recall, newest_event_of(self.manifest), self._n_posted, len(self._updated)
+        )
 
     @property
     def manifest(self) -> Manifest:
@@ -142,10 +158,32 @@ class ServedEngine:
         """See `Engine.check_posted`."""
         self._engine.check_posted(item)
 
-    def use_posted(self, items: Sequence[PostedItem], n_changes: int) -> None:
-        """See `Engine.use_posted`; `n_changes`: which state of the posted items this is."""
-        self.posted_changes = n_changes
-        self._n_posted = self._engine.use_posted(items)
+    def check_update(self, update: ItemUpdate) -> None:
+        """See `Engine.check_update`."""
+        self._engine.check_update(update)
+
+    def use_changes(
+        self,
+        updates: Sequence[ItemUpdate],
+        posted: Sequence[PostedItem] | None,
+        *,
+        n_changes: int,
+        anew: bool = False,
+    ) -> None:
+        """Answer with `updates` from now on, and list the items `posted`, if they are not None; all at once.
+
+        `n_changes`: the number of the last change. `anew`: nothing that was told before holds. Posted items that a
+        version cannot list, because it has no content, are left out.
+        """
+        engine = (self._of_catalogue if anew else self._engine).with_updates(updates)
+        if posted is not None:
+            self._n_posted = engine.use_posted(posted if engine.has_content else ())
+        self._updated = {
+            *(() if anew else self._updated),
+            *(it.item_id for it in updates if self.has_item(it.item_id)),
+        }
+        self._engine = engine
+        self.changes_seen = n_changes
 
     def warm_up(self) -> None:
         """Ask something, uncounted, so that the first requests find memory warm and the cost of a list known.
@@ -157,16 +195,20 @@ class ServedEngine:
         rehearse(self._engine)
         if len(self._engine.user_ids):
             question = Question(user_id=self._engine.user_ids.id_at(0))
-            self._batcher.measure(question, self._engine.ask_many)
+            self._batcher.measure(question, self._ask_many)
 
     async def ask(self, question: Question, *, session_id: str | None = None) -> Answer:
         """See `Engine.ask`: a light question in one search with others, a heavy one in a thread."""
         question = self._of_arm(question)
         if self._is_light(question):
-            answer = await self._watched(self._batcher.ask(question, self._engine.ask_many))
+            answer = await self._watched(self._batcher.ask(question, self._ask_many))
         else:
             answer = await self._watched(run_in_threadpool(self._engine.ask, question))
         return self._counted_recommendation(question, answer, session_id)
+
+    def _ask_many(self, questions: Sequence[Question]) -> list[Answer]:
+        """By the state of the items of this moment: one batch, one state."""
+        return self._engine.ask_many(questions)
 
     async def ask_many(
         self, questions: Sequence[Question], *, session_ids: Sequence[str | None] | None = None

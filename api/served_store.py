@@ -13,16 +13,16 @@ from api.arm_watch import ArmWatch, arms_of
 from api.by_store import UNNAMED
 from api.errors import UnknownStoreError
 from api.impression_log import ImpressionLog
+from api.item_watch import ItemWatch
 from api.metrics import Metrics, ServingModel
 from api.model_watch import ModelWatch
-from api.posted_store import FILE_NAME, PostedStore
-from api.posted_watch import PostedWatch
 from api.recall import RecallSampler
 from api.served_engine import ServedEngine
 from api.settings import Settings, admin_key_of
 from api.store_events import StoreEvents
 from recsys.artifacts.signature import SigningKey
 from recsys.event_store.database import Database, open_database
+from recsys.event_store.item_changes import FILE_NAME, ItemChanges
 from recsys.online.experiment import breach_of_clicks
 
 OF_A_STORE = ("/v1/", "/admin/")
@@ -40,7 +40,7 @@ class ServedStore:
     name: str
     metrics: Metrics
     watch: ModelWatch
-    posted: PostedWatch
+    items: ItemWatch
     recall: RecallSampler
     events: StoreEvents | None
     database: Database | None
@@ -52,19 +52,18 @@ class ServedStore:
     def of(cls, name: str, settings: Settings, *, metrics: Metrics, recall_core_share: float) -> "ServedStore":
         """The store `name` of `settings`; nothing is read yet."""
         folder = Path(settings.store.of(name) or "")
-        kept_in = None if settings.new_items is None else settings.new_items.of(name)
         recall = RecallSampler(settings.recall_sample, metrics, core_share=recall_core_share)
-        posted = PostedWatch(PostedStore(Path(kept_in) if kept_in else folder / FILE_NAME))
         offer = recall.offer if settings.recall_sample else None
         kept_events = None if settings.events is None else settings.events.of(name)
         database = None if kept_events is None else open_database(kept_events)
         events = None if database is None else StoreEvents(database, metrics)
+        items = _item_watch(settings, name, database)
 
         keeps = database is not None and settings.impressions > 0
         impressions = ImpressionLog(database, metrics, share=settings.impressions) if database and keeps else None
 
         def prepare(engine: ServedEngine) -> None:
-            posted.refresh(engine)
+            items.refresh(engine)
             if events is not None:
                 events.prepare(engine)
 
@@ -80,9 +79,9 @@ class ServedStore:
             key=None if settings.signing_key is None else SigningKey(settings.signing_key.get_secret_value()),
         )
         clicks = None if database is None or impressions is None else partial(breach_of_clicks, database)
-        arms = ArmWatch(folder, metrics, load=watch.load, keep=posted.refresh, check_clicks=clicks)
+        arms = ArmWatch(folder, metrics, load=watch.load, keep=items.refresh, check_clicks=clicks)
         key = admin_key_of(settings, name)
-        return cls(name, metrics, watch, posted, recall, events, database, key, arms, impressions)
+        return cls(name, metrics, watch, items, recall, events, database, key, arms, impressions)
 
     @property
     def serving_model(self) -> ServingModel | None:
@@ -108,7 +107,7 @@ class ServedStore:
     @contextlib.asynccontextmanager
     async def polling(self, *, seconds: float) -> AsyncIterator[None]:
         """Look at the store every `seconds`, and for what comes meanwhile, until the end of the block."""
-        each = (self.watch.run(seconds), self.arms.run(seconds), self.posted.run(lambda: self.watch.engine))
+        each = (self.watch.run(seconds), self.arms.run(seconds), self.items.run(lambda: self.watch.engine))
         tasks = [asyncio.create_task(one) for one in each]
         if self.events is not None:
             self.events.start(lambda: self.arms.oldest(self.watch.engine))
@@ -127,6 +126,17 @@ class ServedStore:
                 await asyncio.to_thread(self.impressions.close)
             if self.database is not None:
                 self.database.close()
+
+
+def _item_watch(settings: Settings, name: str, database: Database | None) -> ItemWatch:
+    """Changes of items: in the event store if there is one, which takes over the file's; else in a file."""
+    told = None if settings.new_items is None else settings.new_items.of(name)
+    path = Path(told) if told else Path(settings.store.of(name) or "") / FILE_NAME
+    of_file = ItemChanges(open_database(path), path=path)
+    if database is None:
+        return ItemWatch(of_file)
+    changes = ItemChanges(database)
+    return ItemWatch(changes, take_over=lambda: changes.take_over(of_file, str(path.resolve())))
 
 
 class ServedStores:

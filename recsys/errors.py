@@ -10,6 +10,7 @@ RecsysError
 ├── StorageError         a folder is full, read-only or missing
 ├── EventStoreError      the database of events is away, full, read-only or busy
 ├── ExportError          lists could not be written to a target; what it held before is untouched
+├── PostedFullError      there are as many posted items as there may be
 ├── GateError            a gate refused to publish; the version that serves is untouched
 ├── UnknownUserError     no such user in this version
 ├── UnknownItemError     no such item in this version
@@ -76,6 +77,10 @@ class EventStoreError(RecsysError):
 
 class ExportError(RecsysError):
     """Lists could not be written to a database, an object store or a server; what it held before is untouched."""
+
+
+class PostedFullError(RecsysError):
+    """There are as many posted items as there may be."""
 
 
 class GateError(RecsysError):

@@ -1,4 +1,4 @@
-"""Items that come during the day, for the operator: listed until a version has them."""
+"""Items that come or change during the day, for the operator: until the next night's catalogue has it."""
 
 import asyncio
 from typing import Annotated
@@ -6,23 +6,25 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.admin_key import check_key
-from api.bodies import PostedBody, body_of
+from api.bodies import PostedBody, UpdateBody, UpdatesBody, body_of
 from api.errors import (
     BODY_ERRORS,
     ItemExistsError,
     NoModelError,
-    PostedFullError,
     PostedStoreError,
     problem_responses,
     unauthorized_response,
 )
-from api.openapi import operation_with_body_and_id, operation_with_id
+from api.openapi import operation_with_body, operation_with_body_and_id, operation_with_id
 from api.queries import NoQuery, RequestEngine, RequestStore, path_id
-from api.replies import ForgottenItem, ItemReply, json_response
-from recsys.engine import PostedItem
-from recsys.errors import InvalidRequestError, NoContentError, UnknownItemError
+from api.replies import ForgottenItem, ItemReply, ItemsUpdated, RefusedUpdate, json_response
+from api.served_engine import ServedEngine
+from api.served_store import ServedStore
+from recsys.engine import ItemUpdate, PostedItem
+from recsys.errors import InvalidRequestError, NoContentError, PostedFullError, UnknownItemError
 
 _REFUSALS = (ItemExistsError, PostedStoreError, NoModelError)
+_CHANGE = {"attributes": {"price": 9.5}}
 _EXAMPLE = {"title": "Dune Messiah", "attributes": {"price": 12.5}}
 
 
@@ -47,8 +49,67 @@ async def put_item(
     engine.check_posted(item)
     if engine.has_item(item.item_id):
         raise ItemExistsError
-    await asyncio.to_thread(store.posted.put, item, engine)
+    await asyncio.to_thread(store.items.post, item, engine)
     return json_response(ItemReply.of(engine.item(item.item_id), model_version=engine.version))
+
+
+@router.patch(
+    "/v1/items/{item_id}",
+    response_model=ItemReply,
+    responses=problem_responses(UnknownItemError, PostedStoreError, NoModelError, *BODY_ERRORS),
+    openapi_extra=operation_with_body_and_id("item_id", UpdateBody, _CHANGE),
+)
+async def update_item(
+    request: Request,
+    body: Annotated[UpdateBody, Depends(body_of(UpdateBody))],
+    query: Annotated[NoQuery, Query()],
+    engine: RequestEngine,
+    store: RequestStore,
+) -> Response:
+    """Change an item's title or attributes, such as its stock and price, in every worker within a second."""
+    update = ItemUpdate(path_id(request, "item_id"), body.values())
+    engine.check_update(update)
+    if not _is_there(update.item_id, engine, store):
+        raise UnknownItemError(update.item_id)
+    await asyncio.to_thread(store.items.update, {update.item_id: update.values}, engine)
+    return json_response(ItemReply.of(engine.item(update.item_id), model_version=engine.version))
+
+
+@router.post(
+    "/v1/items:update",
+    response_model=ItemsUpdated,
+    responses=problem_responses(PostedStoreError, NoModelError, *BODY_ERRORS),
+    openapi_extra=operation_with_body(UpdatesBody, {"items": [{"item_id": "dune", **_CHANGE}]}),
+)
+async def update_items(
+    body: Annotated[UpdatesBody, Depends(body_of(UpdatesBody))],
+    query: Annotated[NoQuery, Query()],
+    engine: RequestEngine,
+    store: RequestStore,
+) -> Response:
+    """Change up to 10,000 items, all at once. Unknown items are refused by their place in the request."""
+    return json_response(await asyncio.to_thread(_update_items, body, engine, store))
+
+
+def _update_items(body: UpdatesBody, engine: ServedEngine, store: ServedStore) -> ItemsUpdated:
+    values, refused = dict[str, dict[str, object]](), list[RefusedUpdate]()
+    for index, item in enumerate(body.items):
+        try:
+            engine.check_update(ItemUpdate(item.item_id, item.values()))
+        except InvalidRequestError as error:
+            raise InvalidRequestError(f"body.items.{index}: {error}") from error
+        if _is_there(item.item_id, engine, store):
+            values.setdefault(item.item_id, {}).update(item.values())
+        else:
+            refused.append(RefusedUpdate(index=index))
+    if values:
+        store.items.update(values, engine)
+    n_updated = len(body.items) - len(refused)
+    return ItemsUpdated(model_version=engine.version, updated=n_updated, refused=tuple(refused))
+
+
+def _is_there(item_id: str, engine: ServedEngine, store: ServedStore) -> bool:
+    return engine.has_item(item_id) or store.items.is_posted(item_id)
 
 
 @router.delete(
@@ -64,6 +125,6 @@ async def delete_item(
     item_id = path_id(request, "item_id")
     if engine.has_item(item_id):
         raise ItemExistsError
-    if not await asyncio.to_thread(store.posted.delete, item_id, engine):
+    if not await asyncio.to_thread(store.items.remove, item_id, engine):
         raise UnknownItemError(item_id)
     return json_response(ForgottenItem(model_version=engine.version, item_id=item_id))

@@ -1,6 +1,7 @@
 """prepare: the log and the catalogue, read once, checked, and written as arrays."""
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.steps.exclusion import NOTHING, Excluded, counted, read_catalogue
@@ -35,6 +36,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
 
     A given holdout and the catalogue are read before the log, so that what is wrong with them shows early.
     """
+    began_at = datetime.now(UTC).isoformat()
     EventWeights.of(config.log, config.prepare)  # raises if they contradict each other, before anything is read
     inputs = Snapshot.of(sources_of(config))
     source = inputs.sources["log"]
@@ -63,6 +65,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             catalogue=_joined(config.items, catalogue, excluded, events),
             holdout_rows=holdout_rows,
             stray_times=stray_times(span, ends),
+            began_at=began_at,
             files=_file_counts(source),
         )
         output.inputs.update(output.summary.fingerprints.model_dump())

@@ -233,6 +233,7 @@ def _seal(
             cold_start=None if cold is None else cold.settings,
             profile=night.night.profile,
             gone_users=night.night.gone_users,
+            catalogue_read_at=prepare.began_at,
             accepted=[gate.name for gate in report.judgement.gates if gate.accepted],
         ),
         record=evidence.record,

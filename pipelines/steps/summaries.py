@@ -109,6 +109,7 @@ class PrepareSummary(StepSummary):
 
     `items_without_events`: items that only the catalogue has. `newest_event`: UTC seconds, None without times.
     `profile`: what the next nights are compared with. `stray_times`: None if no event is far outside of the log.
+    `began_at`: when the step began, before it read the catalogue: UTC, ISO 8601.
     """
 
     step = "prepare"
@@ -123,6 +124,7 @@ class PrepareSummary(StepSummary):
     files: OrAbsent[LogFileCounts] = None
     catalogue: OrAbsent[CatalogueSummary] = None
     stray_times: OrAbsent[StrayTimes] = None
+    began_at: OrAbsent[str] = None
 
     def log_fields(self) -> dict[str, JsonValue]:
         """Rows of the log, and the matrix that they became."""

@@ -90,6 +90,9 @@ class Manifest(BaseModel):
         None, description="how content becomes vectors of new items, if it does"
     )
     accepted: tuple[str, ...] = Field((), description="gates that were accepted on purpose")
+    catalogue_read_at: str | None = Field(
+        None, description="when the night began to read the catalogue, UTC, ISO 8601; None in older versions"
+    )
     files: dict[str, FileDigest] = Field(description="path below the version's folder -> hash and size in bytes")
 
 
@@ -113,12 +116,18 @@ class VersionFacts:
     neighbours: LocalPart | None = None
     cold_start: ColdStartSettings | None = None
     accepted: Sequence[str] = ()
+    catalogue_read_at: str | None = None
 
 
 def newest_event_of(manifest: Manifest) -> datetime | None:
     """When the version's log ends; None if the log has no times, or its manifest does not say."""
     newest = manifest.log.get(NEWEST_EVENT)
     return datetime.fromtimestamp(newest, UTC) if isinstance(newest, int | float) else None
+
+
+def catalogue_read_at(manifest: Manifest) -> float:
+    """When the catalogue was read, seconds since 1970; of versions that do not say so, when they were sealed."""
+    return datetime.fromisoformat(manifest.catalogue_read_at or manifest.created_at).timestamp()
 
 
 def excludes_seen(manifest: Manifest) -> bool:

@@ -159,6 +159,11 @@ class Engine:
         """
         return self._overlay.use(posted)
 
+    @property
+    def has_content(self) -> bool:
+        """Whether this version has vectors of content, so that posted items can be listed."""
+        return self._bundle.content is not None
+
     def check_posted(self, posted: PostedItem) -> None:
         """Raise InvalidRequestError if it does not fit this version's attributes, NoContentError without content."""
         self._overlay.check(posted)
