@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 from api.errors import PostedStoreError
@@ -33,18 +33,19 @@ class ItemWatch:
         self._n = 0
         self._last_failure = ""
 
-    async def run(self, engine_now: Callable[[], ServedEngine | None]) -> None:
+    async def run(self, engines_now: Callable[[], Sequence[ServedEngine]]) -> None:
         """Refresh for ever, in a thread."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            await asyncio.to_thread(self.refresh, engine_now())
+            for engine in engines_now():
+                await asyncio.to_thread(self.refresh, engine)
 
-    def refresh(self, engine: ServedEngine | None) -> None:
+    def refresh(self, engine: ServedEngine) -> None:
         """Let `engine` answer with what is known now."""
         with self._lock:
             try:
                 self._read()
-                if engine is not None and engine.changes_seen != self._n:
+                if engine.changes_seen != self._n:
                     self._give(engine)
                 self._last_failure = ""
             except (RecsysError, ValueError) as error:

@@ -104,10 +104,16 @@ class ServedStore:
         self.watch.refresh()
         self.arms.refresh()
 
+    @property
+    def engines(self) -> tuple[ServedEngine, ...]:
+        """Those that serve: of the current version, and of the arms of an experiment."""
+        split, current = self.arms.split, self.watch.engine
+        return (*(() if split is None else split.pinned.values()), *(() if current is None else (current,)))
+
     @contextlib.asynccontextmanager
     async def polling(self, *, seconds: float) -> AsyncIterator[None]:
         """Look at the store every `seconds`, and for what comes meanwhile, until the end of the block."""
-        each = (self.watch.run(seconds), self.arms.run(seconds), self.items.run(lambda: self.watch.engine))
+        each = (self.watch.run(seconds), self.arms.run(seconds), self.items.run(lambda: self.engines))
         tasks = [asyncio.create_task(one) for one in each]
         if self.events is not None:
             self.events.start(lambda: self.arms.oldest(self.watch.engine))

@@ -22,7 +22,7 @@ from recsys.client.errors import (
     UnknownItemError,
     UnknownUserError,
 )
-from recsys.client.questions import Event, PostedEvent, Question
+from recsys.client.questions import Event, ItemUpdate, PostedEvent, Question
 from recsys.client.retries import Retries
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "FaultError",
     "InvalidReplyError",
     "InvalidRequestError",
+    "ItemUpdate",
     "NoReplyError",
     "NotFoundError",
     "PostedEvent",

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from recsys.client.unset import UNSET, Unset
+
 
 @dataclass(frozen=True)
 class Event:
@@ -57,3 +59,16 @@ class PostedEvent:
     session_id: str | None = None
     recommendation_id: str | None = None
     place: int | None = None
+
+
+Attribute = str | bool | int | float | Sequence[str] | None
+"""One attribute of an item; None if it is unknown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemUpdate:
+    """New values of an item. What is left out stays; None removes the title or an attribute."""
+
+    item_id: str
+    title: str | Unset | None = UNSET
+    attributes: Mapping[str, Attribute] | None = None

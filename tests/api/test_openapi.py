@@ -32,6 +32,8 @@ PATHS = {
 ADMIN = dict.fromkeys((("post", "/admin/reload"), ("post", "/admin/rollback")), ALL | {"401", "409", "422"})
 ADMIN |= {
     ("put", "/v1/items/{item_id}"): BODY | {"401", "409"},
+    ("patch", "/v1/items/{item_id}"): BODY | {"401", "404"},
+    ("post", "/v1/items:update"): BODY | {"401"},
     ("delete", "/v1/items/{item_id}"): ALL | {"401", "404", "409", "422", "503"},
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -79,7 +81,7 @@ def test_the_admin_key_is_a_security_scheme_of_the_admin_routes_only(schema_with
     ((name, scheme),) = schema_with_admin["components"]["securitySchemes"].items()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     for (method, path), operation in operations(schema_with_admin).items():
-        is_admin = path.startswith("/admin/") or method in {"put", "delete"}
+        is_admin = path.startswith("/admin/") or method in {"put", "patch", "delete"} or path == "/v1/items:update"
         assert operation.get("security") == ([{name: []}] if is_admin else None)
 
 

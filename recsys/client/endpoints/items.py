@@ -4,18 +4,18 @@
 from collections.abc import Mapping, Sequence
 
 from recsys.client.endpoint import endpoint
+from recsys.client.questions import Attribute, ItemUpdate
 from recsys.client.replies import (
     ForgottenItem,
     ItemReply,
     ItemsFound,
     ItemsReply,
     ItemsSimilarToSeveral,
+    ItemsUpdated,
     MapReply,
     SimilarItems,
 )
-
-Attribute = str | bool | int | float | Sequence[str] | None
-"""One attribute of an item; None if it is unknown."""
+from recsys.client.unset import UNSET, Unset
 
 
 class ItemEndpoints:
@@ -71,6 +71,20 @@ class ItemEndpoints:
         self, item_id: str, *, title: str | None = None, attributes: Mapping[str, Attribute] | None = None
     ) -> ItemReply:
         """Let an item that the version does not have be listed, by its title and attributes. Needs the API key."""
+
+    @endpoint("PATCH", "/v1/items/{item_id}", repeatable=True, for_operator=True)
+    def update_item(
+        self,
+        item_id: str,
+        *,
+        title: str | Unset | None = UNSET,
+        attributes: Mapping[str, Attribute] | None = None,
+    ) -> ItemReply:
+        """Change an item; None removes a value. Needs the API key. Raises UnknownItemError."""
+
+    @endpoint("POST", "/v1/items:update", repeatable=True, for_operator=True)
+    def update_items(self, items: Sequence[ItemUpdate]) -> ItemsUpdated:
+        """Change several items at once; unknown ones are refused by their place. Needs the API key."""
 
     @endpoint("DELETE", "/v1/items/{item_id}", for_operator=True)
     def delete_item(self, item_id: str) -> ForgottenItem:

@@ -10,8 +10,10 @@ from recsys.client.replies.items import (
     ItemDescription,
     ItemReply,
     ItemsReply,
+    ItemsUpdated,
     MapReply,
     Place,
+    RefusedUpdate,
 )
 from recsys.client.replies.lists import (
     BatchReply,
@@ -53,6 +55,7 @@ __all__ = [
     "ItemsReply",
     "ItemsSimilarToSeveral",
     "KeptEvent",
+    "ItemsUpdated",
     "Like",
     "ListReply",
     "MapReply",
@@ -66,6 +69,7 @@ __all__ = [
     "Reason",
     "Recommendations",
     "RefusedEvent",
+    "RefusedUpdate",
     "Reply",
     "RunningExperiment",
     "Serving",

@@ -38,6 +38,22 @@ class ForgottenItem(Reply):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RefusedUpdate:
+    """An update that was not made; `index`: its place in the request, from 0."""
+
+    index: int
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemsUpdated(Reply):
+    """What became of several updates; `updated`: how many were made."""
+
+    updated: int
+    refused: tuple[RefusedUpdate, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Place:
     """Where one item is on the map."""
 
