@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from time import time
@@ -69,6 +69,16 @@ class Arm:
     lists: ArmLists
 
 
+@dataclass
+class _State:
+    """What the items of a version are now; the same for all arms."""
+
+    engine: Engine
+    changes_seen: int = 0
+    n_posted: int = 0
+    updated: set[str] = field(default_factory=set)
+
+
 class ServedEngine:
     """One loaded version as the service asks it.
 
@@ -85,18 +95,14 @@ class ServedEngine:
         offer_check: OfferCheck | None = None,
         keep: KeepImpression | None = None,
     ) -> None:
-        self._engine = Engine(bundle)
+        self._of_catalogue = Engine(bundle)
+        self._state = _State(self._of_catalogue)
         self.event_rules = EventRules.of(bundle.manifest)
         """Which events the log of the version takes."""
         self.fresh_after = fresh_after(bundle.manifest)
         """UTC seconds; the version does not know events from then on."""
-        self._of_catalogue = self._engine
         self.catalogue_read_at = catalogue_read_at(bundle.manifest)
         """When the catalogue of the version was read, seconds since 1970: what was told of items before is in it."""
-        self.changes_seen = 0
-        """The number of the last change of items that this engine answers with."""
-        self._n_posted = 0
-        self._updated = set[str]()
         self._metrics = metrics
         self._offer_check = offer_check
         self._keep = keep
@@ -120,6 +126,15 @@ class ServedEngine:
         return self.version, None if self._arm is None else self._arm.name
 
     @property
+    def changes_seen(self) -> int:
+        """The number of the last change of items that this engine answers with."""
+        return self._state.changes_seen
+
+    @property
+    def _engine(self) -> Engine:
+        return self._state.engine
+
+    @property
     def version(self) -> str:
         """The name of the version."""
         return self._engine.version
@@ -130,7 +145,12 @@ class ServedEngine:
         created_at = datetime.fromisoformat(self.manifest.created_at)
         recall = {kind: running.share for kind, running in self._recall.items()}
         return ServingModel(
-            self.version, created_at, recall, newest_event_of(self.manifest), self._n_posted, len(self._updated)
+            self.version,
+            created_at,
+            recall,
+            newest_event_of(self.manifest),
+            self._state.n_posted,
+            len(self._state.updated),
         )
 
     @property
@@ -175,15 +195,13 @@ class ServedEngine:
         `n_changes`: the number of the last change. `anew`: nothing that was told before holds. Posted items that a
         version cannot list, because it has no content, are left out.
         """
-        engine = (self._of_catalogue if anew else self._engine).with_updates(updates)
+        state = self._state
+        engine = (self._of_catalogue if anew else state.engine).with_updates(updates)
         if posted is not None:
-            self._n_posted = engine.use_posted(posted if engine.has_content else ())
-        self._updated = {
-            *(() if anew else self._updated),
-            *(it.item_id for it in updates if self.has_item(it.item_id)),
-        }
-        self._engine = engine
-        self.changes_seen = n_changes
+            state.n_posted = engine.use_posted(posted if engine.has_content else ())
+        known = {update.item_id for update in updates if self.has_item(update.item_id)}
+        state.updated = known if anew else state.updated | known
+        state.engine, state.changes_seen = engine, n_changes
 
     def warm_up(self) -> None:
         """Ask something, uncounted, so that the first requests find memory warm and the cost of a list known.

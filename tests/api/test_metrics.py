@@ -112,11 +112,15 @@ def test_an_engine_gives_no_list_otherwise():
     """Its other public names are known, and none of them answers a question."""
     public = {name for name in dir(ServedEngine) if name[0] != "_"} - CALLS.keys()
     views = {"item", "item_map", "items", "manifest", "serving_model", "version", "warm_up"}
-<<<<<<< HEAD
-    assert public == views | {"check_posted", "has_item", "use_posted", "in_arm", "key"}
-=======
-    assert public == views | {"check_posted", "check_update", "has_item", "use_changes"}
->>>>>>> 26fcc3a (Item updates: tests over both databases and over HTTP, client, docs)
+    assert public == views | {
+        "check_posted",
+        "check_update",
+        "has_item",
+        "use_changes",
+        "in_arm",
+        "key",
+        "changes_seen",
+    }
 
 
 def test_every_route_that_replies_with_lists_is_counted(shop):

@@ -120,11 +120,11 @@ def test_readiness_names_the_store_that_cannot_serve(start, folders, versions):
     stores = f"shop={folders / 'shop'},blog={folders / 'blog'}"
     ready = start(Settings(store=f"{stores},empty={folders / 'empty'}")).get("/readyz")
     assert ready.json() == {"status": "ready", "stores": versions, "waiting": ["empty"]}
-    (folders / "blog" / "CURRENT").write_text("rubbish\n")
+    shutil.rmtree(folders / "blog" / "versions")
     service = start(Settings(store=stores))
     reply = service.get("/readyz")
     assert (reply.status_code, reply.json()["code"]) == (503, "model_not_loaded")
-    assert reply.json()["detail"].startswith("store blog: the store cannot be read")
+    assert reply.json()["detail"].startswith(f"store blog: version {versions['blog']} cannot be loaded")
     assert "shop" not in reply.text
     assert service.get("/v1/shop/model").status_code == 200
     assert service.get("/v1/blog/model").json()["code"] == "model_not_loaded"
