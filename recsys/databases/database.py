@@ -10,10 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from recsys.address import Address
+from recsys.databases.columns import Column
 from recsys.databases.dialects import Dialect, dialect_of
 from recsys.databases.drivers import DRIVERS, kind_of
 from recsys.databases.failures import failure, missing_table
-from recsys.databases.statements import Column, Rows
+from recsys.databases.statements import Rows
 from recsys.errors import ConfigError, DataError
 from recsys.suggestions import nearest_name
 

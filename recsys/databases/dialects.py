@@ -4,9 +4,10 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from recsys.databases.columns import Column
 from recsys.databases.postgresql import PostgreSQL
 from recsys.databases.sqlite import SQLite
-from recsys.databases.statements import Column, quoted
+from recsys.databases.statements import quoted
 
 
 class Dialect(Protocol):

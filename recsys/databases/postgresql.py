@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import pyarrow as pa
 
-from recsys.databases.statements import Column, quoted
+from recsys.databases.columns import Column
+from recsys.databases.statements import quoted
 
 _NO_COPY = {"adbc.postgresql.use_copy": "false"}
 _BATCH_BYTES = {"adbc.postgresql.batch_size_hint_bytes": str(16 << 20)}

@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from recsys.databases.statements import Column, quoted
+from recsys.databases.columns import Column
+from recsys.databases.statements import quoted
 from recsys.errors import DataError
 
 _BATCH_ROWS = {"adbc.sqlite.query.batch_rows": str(1 << 17)}

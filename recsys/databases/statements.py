@@ -3,22 +3,11 @@
 import re
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from recsys.errors import ConfigError
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 _COMMENT = re.compile(r"\s+|--[^\n]*(?:\n|$)|/\*.*?\*/", re.DOTALL)
 _READING = ("select", "with", "values", "table", "from", "(")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of rows. `kind`: the type in which its values arrive. `expression`: how it is selected."""
-
-    name: str
-    kind: pa.DataType
-    expression: str
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from recsys.config import DatabaseRows
 from recsys.data.ingest.column_types import check_type, with_coded_ids
 from recsys.data.ingest.row_hashes import RowHashes
 from recsys.data.ingest.source import Batches, Columns, RawBatch
+from recsys.databases.columns import Column
 from recsys.databases.database import Database, Estimate, Session
-from recsys.databases.statements import Column, Rows
+from recsys.databases.statements import Rows
 from recsys.errors import ConfigError
 from recsys.progress import Progress, silent
 
