@@ -34,6 +34,7 @@ from recsys.client import (
     FaultError,
     InvalidReplyError,
     InvalidRequestError,
+    ItemUpdate,
     NoReplyError,
     NotFoundError,
     PostedEvent,
@@ -148,6 +149,17 @@ def test_every_call_answers(connect: Callable[..., Any], url: str) -> None:
         assert client.reload().model_version == version
         assert client.put_item("new", title="Dune Messiah", attributes={"price": 12.5}).new
         assert client.delete_item("new").item_id == "new"
+
+
+def test_an_update_keeps_what_it_leaves_out_and_none_removes(connect: Callable[..., Any], url: str) -> None:
+    with connect(url, api_key=KEY) as client:
+        assert client.update_item("solaris", title="Solaris", attributes={"price": 3.5}).attributes == {"price": 3.5}
+        assert client.update_item("solaris", attributes={"price": 4.0}).title == "Solaris"
+        assert client.update_item("solaris", title=None).title is None
+        updates = [ItemUpdate(item_id="solaris", attributes={"price": None}), ItemUpdate(item_id="?", title="no")]
+        done = client.update_items(updates)
+        assert (done.updated, [(it.index, it.code) for it in done.refused]) == (1, [(1, "unknown_item")])
+        assert client.get_item("solaris").attributes == {}
 
 
 def test_events_are_kept_read_and_counted_at_once(connect: Callable[..., Any], url: str) -> None:
