@@ -5,11 +5,12 @@ import random
 from collections import deque
 from collections.abc import Callable
 from threading import Condition, Thread
+from time import time
 
 from api.metrics import Metrics
 from recsys.errors import RecsysError
 from recsys.event_store.database import Database
-from recsys.event_store.impressions import Impression, Impressions
+from recsys.event_store.impressions import DAY, Impression, Impressions
 
 MOST_WAITING = 20_000
 """Lists that wait to be written; what comes then is dropped and counted."""
@@ -30,13 +31,23 @@ class ImpressionLog:
     """Keeps a `share` of the lists in `database`, in a thread; giving a list never waits for it.
 
     While the database cannot be written, lists wait up to MOST_WAITING, and the others are dropped and counted.
+    Lists that are older than `days` are deleted. `seconds`: see WRITE_SECONDS and RETRY_SECONDS.
     """
 
     def __init__(
-        self, database: Database, metrics: Metrics, *, share: float, chance: Callable[[], float] = random.random
+        self,
+        database: Database,
+        metrics: Metrics,
+        *,
+        share: float,
+        days: int,
+        chance: Callable[[], float] = random.random,
+        seconds: tuple[float, float] = (WRITE_SECONDS, RETRY_SECONDS),
     ) -> None:
         self._impressions = Impressions(database)
-        self._metrics, self._share, self._chance = metrics, share, chance
+        self._metrics, self._share, self._days, self._chance = metrics, share, days, chance
+        self._write_seconds, self._retry_seconds = seconds
+        self._forgotten = 0
         self._waiting: deque[Impression] = deque()
         self._changed = Condition()
         self._thread: Thread | None = None
@@ -70,11 +81,11 @@ class ImpressionLog:
         self._thread.start()
 
     def _run(self) -> None:
-        wait = WRITE_SECONDS
+        wait = self._write_seconds
         while not self._closed:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, timeout=wait)
-            wait = WRITE_SECONDS if self._write_all() else RETRY_SECONDS
+            wait = self._write_seconds if self._write_all() and self._forget() else self._retry_seconds
 
     def _write_all(self) -> bool:
         while self._waiting:
@@ -87,6 +98,19 @@ class ImpressionLog:
                 return False
             self._metrics.count_impressions("written", len(together))
         self._last_failure = ""
+        return True
+
+    def _forget(self) -> bool:
+        """Once a day, and at the start."""
+        today = int(time() // DAY)
+        if self._forgotten == today:
+            return True
+        try:
+            self._impressions.forget(today - self._days)
+        except RecsysError as error:
+            self._note(str(error))
+            return False
+        self._forgotten = today
         return True
 
     def _note(self, failure: str) -> None:

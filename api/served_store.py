@@ -59,8 +59,9 @@ class ServedStore:
         events = None if database is None else StoreEvents(database, metrics)
         items = _item_watch(settings, name, database)
 
-        keeps = database is not None and settings.impressions > 0
-        impressions = ImpressionLog(database, metrics, share=settings.impressions) if database and keeps else None
+        impressions = None
+        if database is not None and settings.impressions > 0:
+            impressions = ImpressionLog(database, metrics, share=settings.impressions, days=settings.impression_days)
 
         def prepare(engine: ServedEngine) -> None:
             items.refresh(engine)

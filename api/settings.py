@@ -79,6 +79,7 @@ class Options(BaseModel):
         le=1,
         description="share of lists kept beside the events, to tell what they led to, 0 to 1; 0 turns it off",
     )
+    impression_days: int = Field(90, ge=1, le=3650, description="days after which a kept list is deleted")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages written; info has one line per request"
     )

@@ -93,12 +93,21 @@ class Impressions:
                 return
             at = (int(found[-1][0]), int(found[-1][1]))
 
-    def forget(self, before_day: int) -> int:
-        """Delete what was given before a day (since 1970); how many lists. Raises EventStoreError."""
-        with self._database.transaction() as statements:
-            return statements.execute("DELETE FROM impressions WHERE day < ?", (before_day,))
+    def forget(self, before_day: int, *, rows: int = 5_000) -> int:
+        """Delete what was given before a day (since 1970); how many lists. Raises EventStoreError.
+
+        In transactions of `rows` lists, so that writers of events wait for none of them for long.
+        """
+        n_deleted = 0
+        while True:
+            with self._database.transaction() as statements:
+                deleted = statements.execute(_DELETE, (before_day, rows))
+            n_deleted += deleted
+            if deleted < rows:
+                return n_deleted
 
 
+_DELETE = "DELETE FROM impressions WHERE seq IN (SELECT seq FROM impressions WHERE day < ? ORDER BY day, seq LIMIT ?)"
 _PAGE = (
     "SELECT day, seq, version, arm, items FROM impressions WHERE (day > ? OR (day = ? AND seq > ?)) AND day < ?"
     " ORDER BY day, seq LIMIT ?"

@@ -35,6 +35,7 @@ OTHER = Settings(
     signing_key="a key to sign with",
     events="events.db",
     impressions=0.5,
+    impression_days=30,
     log_level="debug",
     log_format="json",
     root_path="/a/b-c",
