@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench lock clean
+.PHONY: help setup demo test check fmt bench torture lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,6 +49,9 @@ fmt: $(VENV)/dev.stamp  ## format the code and mend what lint can mend
 
 bench: $(VENV)/dev.stamp  ## run the benchmarks that stand in benchmarks/RESULTS.md (an hour)
 	$(BIN)/python -m benchmarks
+
+torture: $(VENV)/dev.stamp  ## attack stores and versions: mutated bundles, power loss, failing system calls (ten minutes)
+	$(BIN)/python -m torture $(TORTURE_ARGS)
 
 lock: $(VENV)/dev.stamp  ## resolve the dependencies anew (needs uv)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-strip-extras --quiet \

@@ -1,0 +1,69 @@
+"""Short forms of the campaigns; `make torture` runs them long."""
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from recsys.artifacts.registry import Registry
+from torture import mutations, oracle, power, syscalls
+
+
+@pytest.fixture(autouse=True)
+def _silence() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_mutated_bundles_end_no_process_and_give_no_wrong_list() -> None:
+    found = mutations.campaign(25)
+    assert found.failures == []
+    assert sum(found.counts.values()) == 25
+    assert found.counts["refused"] > 12
+
+
+def test_a_mutation_changes_something() -> None:
+    content = bytes(range(256)) * 8
+    rng = random.Random(1)
+    assert all(mutations.mutated(content, rng, is_text=at % 2 == 0) != content for at in range(200))
+
+
+def test_power_lost_at_any_moment_leaves_the_old_version_or_the_new() -> None:
+    found = power.campaign(12)
+    assert (found.n_tried, found.failures) == (12, [])
+
+
+@pytest.mark.parametrize(
+    "unsynced",
+    [
+        lambda path: path.name == ".CURRENT.new",
+        lambda path: path.name == ".HISTORY.new",
+        lambda path: path.name == "store",
+        lambda path: path.name == "versions",
+        lambda path: path.name == "manifest.json",
+        lambda path: path.name == "popularity.npy",
+        lambda path: path.name == "model",
+        lambda path: path.name.startswith(".staging-"),
+    ],
+)
+def test_one_fsync_less_loses_a_version(unsynced: Callable[[Path], bool]) -> None:
+    assert power.campaign(1, without_sync=unsynced).failures
+
+
+def test_the_store_is_as_a_model_of_it_says() -> None:
+    assert oracle.campaign(20) == 20
+
+
+def test_a_registry_that_forgets_a_rollback_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Registry, "rollback_target", lambda self: self.current())
+    with pytest.raises(AssertionError):
+        oracle.campaign(200)
+
+
+@pytest.mark.skipif(not syscalls.available(), reason="strace is not installed, or may not trace")
+def test_system_calls_that_fail_or_kill_leave_the_old_version_or_the_new() -> None:
+    found = syscalls.campaign(1, actions=["rollback"])
+    assert (found.n_tried, found.failures) == (1, [])

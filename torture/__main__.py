@@ -1,0 +1,72 @@
+"""`python -m torture [NAME ...]`: run the campaigns, print what each tried, end with 1 if anything failed.
+
+The sizes are those of `make torture`; `--scale 10` tries ten times as much.
+"""
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from torture import mutations, oracle, power, syscalls
+
+Report = tuple[str, list[str]]
+
+
+def _mutations(scale: float) -> Report:
+    found = mutations.campaign(int(1000 * scale))
+    return f"{sum(found.counts.values()):,} mutated bundles: {found.counts}", found.failures
+
+
+def _power(scale: float) -> Report:
+    found = power.campaign(int(150 * scale))
+    return f"{found.n_tried:,} losses of power", found.failures
+
+
+def _oracle(scale: float) -> Report:
+    try:
+        return f"{oracle.campaign(int(1000 * scale)):,} operations beside a model", []
+    except AssertionError as error:
+        return "operations beside a model", [str(error)]
+
+
+def _syscalls(scale: float) -> Report:
+    if not syscalls.available():
+        return "no system call: strace is not installed, or may not trace", []
+    found = syscalls.campaign(int(40 * scale))
+    return f"{found.n_tried:,} system calls failed or killed, by exit code {dict(found.endings)}", found.failures
+
+
+CAMPAIGNS: dict[str, Callable[[float], Report]] = {
+    "mutations": _mutations,
+    "power": _power,
+    "oracle": _oracle,
+    "syscalls": _syscalls,
+}
+
+
+def main() -> int:
+    """Run the campaigns that are named, by default all."""
+    parser = argparse.ArgumentParser("python -m torture", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*CAMPAIGNS, []], help="campaigns; default: all")
+    parser.add_argument("--scale", type=float, default=1.0, help="how many times the usual number of cases")
+    given = parser.parse_args()
+    logging.disable(logging.CRITICAL)  # thousands of faults, each logged as it should be
+    n_failures = 0
+    for name in given.names or CAMPAIGNS:
+        started = time.perf_counter()
+        summary, failures = CAMPAIGNS[name](given.scale)
+        seconds = time.perf_counter() - started
+        print(
+            f"{datetime.now(UTC):%Y-%m-%d} {name}: {summary}; {len(failures)} failures; {seconds:.0f} s", flush=True
+        )
+        for failure in failures[:20]:
+            print(f"  {failure}")
+        n_failures += len(failures)
+    return 1 if n_failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
