@@ -99,6 +99,7 @@ def run(
     first: Annotated[str, typer.Option("--from", metavar="STEP", help="start at this step")] = "prepare",
     overrides: Overrides = None,
     accept: Accept = None,
+    full: Annotated[bool, typer.Option("--full", help="read an incremental log anew as a whole")] = False,
     log_format: LogFormat = None,
     as_json: Json = False,
 ) -> None:
@@ -111,7 +112,7 @@ def run(
 
     if first not in (known := (STEPS[0], ENCODE, *STEPS[1:], EXPORT)):
         raise typer.BadParameter(f"got {first!r}, expected one of {', '.join(known)}", param_hint="--from")
-    _run_steps(config, first, overrides, as_json, accept, onwards=True)
+    _run_steps(config, first, overrides, as_json, accept, onwards=True, full=full)
 
 
 def _step_command(step: str, text: str) -> None:
@@ -155,8 +156,9 @@ def _run_steps(
     accept: list[str] | None = None,
     *,
     onwards: bool = False,
+    full: bool = False,
 ) -> None:
-    """Run `step` of the job of `path`; `onwards`: and those after it."""
+    """Run `step` of the job of `path`; `onwards`: and those after it; `full`: an incremental log is read anew."""
     from pipelines.commands.progress import listener
     from pipelines.steps.run import run as run_steps
     from pipelines.steps.workspace import steps_from
@@ -166,7 +168,10 @@ def _run_steps(
     steps = steps_from(step, config) if onwards else (step,)
     try:
         with listener() as progress:
-            done = run_steps(config, steps=steps, progress=progress, announce=rendering.step, accept=names_of(accept))
+            accepted = names_of(accept)
+            done = run_steps(
+                config, steps=steps, progress=progress, announce=rendering.step, accept=accepted, full=full
+            )
     except GateError as error:
         _refuse(config, path, command_line(path, overrides), error, as_json)
     except StorageError as error:

@@ -7,18 +7,20 @@ from pathlib import Path
 from pipelines.steps.exclusion import NOTHING, Excluded, counted, read_catalogue
 from pipelines.steps.inputs import Snapshot, sources_of
 from pipelines.steps.memory import give_back
-from pipelines.steps.summaries import CatalogueSummary, Fingerprints, LogFileCounts, PrepareSummary
+from pipelines.steps.summaries import CatalogueSummary, Fingerprints, IncrementSummary, LogFileCounts, PrepareSummary
 from pipelines.steps.training_data import weigh_events
 from pipelines.steps.workspace import Workspace
 from recsys.config import ItemsConfig, LogSchema
 from recsys.data.catalogue_join import join_catalogue
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
-from recsys.data.ingest.configured import items_input
+from recsys.data.ingest.configured import Input, items_input
 from recsys.data.ingest.file_source import FileSource
+from recsys.data.ingest.incremental_source import IncrementalSource
 from recsys.data.ingest.log_ends import LogEnds
 from recsys.data.ingest.readers import read_log
-from recsys.data.ingest.source import Source
+from recsys.data.ingest.source import Columns, Source
+from recsys.data.ingest.sql_source import SqlSource
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.data.log_span import LogSpan
@@ -38,7 +40,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     """
     began_at = datetime.now(UTC).isoformat()
     EventWeights.of(config.log, config.prepare)  # raises if they contradict each other, before anything is read
-    inputs = Snapshot.of(sources_of(config))
+    inputs = Snapshot.of(_incremental(sources_of(config), config, workspace))
     source = inputs.sources["log"]
     with workspace.output("prepare", config) as output:
         catalogue, excluded = (
@@ -67,10 +69,27 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             stray_times=stray_times(span, ends),
             began_at=began_at,
             files=_file_counts(source),
+            increment=_increment(source),
         )
         output.inputs.update(output.summary.fingerprints.model_dump())
         inputs.save(output.folder)
     return output.summary
+
+
+def _incremental(sources: dict[str, Input], config: PipelineConfig, workspace: Workspace) -> dict[str, Input]:
+    """The sources; a log of `log.incremental` as one that keeps its rows in the workspace."""
+    if not config.log.incremental or not isinstance(source := sources["log"], SqlSource):
+        return sources
+    incremental = IncrementalSource.of(source, config.log, workspace.kept, full=workspace.full)
+    incremental.check(Columns.of(config.log))
+    return sources | {"log": incremental}
+
+
+def _increment(source: Source) -> IncrementSummary | None:
+    """None of a log that is read as a whole every night."""
+    if not isinstance(source, IncrementalSource) or (found := source.increment) is None:
+        return None
+    return IncrementSummary(since=found.since, kept=found.kept, fetched=found.fetched, replaced=found.replaced)
 
 
 def _file_counts(source: Source) -> LogFileCounts | None:

@@ -51,10 +51,12 @@ def run(
     progress: Progress,
     announce: Announce = lambda summary, seconds: None,
     accept: Sequence[str] = (),
+    full: bool = False,
 ) -> JobSummary:
     """Run `steps`, by default all, in order.
 
     `announce` is called after each step. `accept`: names of gates that may refuse for once.
+    `full`: an incremental log is read anew as a whole.
 
     A step that fails raises and leaves its earlier outputs in place; an export that fails does not raise, but stands
     in the summary of the step, because the version is published. Raises ConfigError, before anything is read, for
@@ -64,7 +66,7 @@ def run(
     steps = steps_of(config) if steps is None else steps
     accepted = check_names_of_gates(accept)
     _check_before_work(config, steps)
-    workspace = Workspace(config.workspace, _changed(config, steps))
+    workspace = Workspace(config.workspace, _changed(config, steps), full)
     summaries: dict[str, StepSummary] = {}
     seconds: dict[str, float] = {}
     with exclusive(workspace.root / ".lock", doing="running in this workspace"):

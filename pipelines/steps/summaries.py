@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import ConfigDict, Field, JsonValue
@@ -104,6 +105,28 @@ class CatalogueSummary(Summary):
         return [f"{name!r}: {each.fault}" for name, each in self.attributes.items() if each.n_unreadable]
 
 
+class IncrementSummary(Summary):
+    """Rows of an incremental log. `since`: UTC seconds from which on rows were fetched, None if all were.
+
+    `kept` + `fetched` are the rows read; `replaced`: rows of the kept copy that were fetched anew, or are gone.
+    """
+
+    since: int | None
+    kept: int
+    fetched: int
+    replaced: int
+
+    def sentence(self) -> str:
+        """Where the rows are from."""
+        if self.since is None:
+            return f"; all {count(self.fetched)} rows fetched, and kept for the next night"
+        moment = f"{datetime.fromtimestamp(self.since, UTC):%Y-%m-%d %H:%M}"
+        return (
+            f"; {count(self.kept)} rows kept, {count(self.fetched)} fetched from {moment} UTC on, in place of"
+            f" {count(self.replaced)}"
+        )
+
+
 class PrepareSummary(StepSummary):
     """Rows and events by what became of them.
 
@@ -122,6 +145,7 @@ class PrepareSummary(StepSummary):
     profile: OrAbsent[LogProfile] = None
     holdout_rows: OrAbsent[Rows] = None
     files: OrAbsent[LogFileCounts] = None
+    increment: OrAbsent[IncrementSummary] = None
     catalogue: OrAbsent[CatalogueSummary] = None
     stray_times: OrAbsent[StrayTimes] = None
     began_at: OrAbsent[str] = None
@@ -158,7 +182,7 @@ class PrepareSummary(StepSummary):
             f"{count(rows.rows_read)} rows read, {count(rows.accepted)} accepted{refused}; matrix"
             f" {count(cleaning.n_users)} users x {count(cleaning.n_items)} items, {count(cleaning.entries)} entries"
             f"{'; ' if (users := other_users(cleaning)) else ''}{users}{more}"
-            f"{''.join(part.sentence() for part in (self.catalogue, self.files) if part)}"
+            f"{''.join(part.sentence() for part in (self.catalogue, self.files, self.increment) if part)}"
             f"{f'; {self.stray_times.sentence()}' if self.stray_times else ''}"
         )
 

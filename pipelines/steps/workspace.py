@@ -82,11 +82,13 @@ def check_step(step: str, config: PipelineConfig) -> None:
 class Workspace:
     """The folder of one job's intermediate results and of its report.
 
-    `changed_inputs`: what changed in the input files since prepare, or encode, read them, in sentences.
+    `changed_inputs`: what changed in the input files since prepare, or encode, read them, in sentences. `full`: an
+    incremental log is read anew as a whole.
     """
 
     root: Path
     changed_inputs: tuple[str, ...] = ()
+    full: bool = False
 
     def folder(self, step: str) -> Path:
         """The outputs of one step; it exists only if the step ended without an error."""
@@ -106,6 +108,11 @@ class Workspace:
     def report_html(self) -> Path:
         """The evaluation report for people, with plots; one file for a browser."""
         return self.root / "report.html"
+
+    @property
+    def kept(self) -> Path:
+        """The folder of the rows that an incremental log keeps for the next night."""
+        return self.root / "kept"
 
     @property
     def quarantine(self) -> Path:

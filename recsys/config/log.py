@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_validator
 
 from recsys.config.base import AnyPaths, Duration, InputPaths
 from recsys.config.database import DatabaseRows, files_or_database
@@ -171,3 +171,21 @@ def _fault_of(form: str) -> str | None:
 
 class LogConfig(LogSchema, LogFiles):
     """`[log]`: the files of a log, or the rows of a database, and what their columns mean."""
+
+    incremental: StrictBool = Field(
+        False,
+        exclude=True,
+        description="of a database: fetch only what is newer than the last night's newest event less `late`, and "
+        "keep the other rows in the workspace; `recsys run CONFIG --full` fetches all (docs/sources.md)",
+    )
+    late: Duration = Field(
+        172_800, ge=0, exclude=True, description="incremental: events that arrive up to this much later are seen"
+    )
+
+    @model_validator(mode="after")
+    def _increments_need_times(self) -> Self:
+        if self.incremental and self.source is None:
+            raise ValueError("incremental is of a database (source); files are read as a whole")
+        if self.incremental and self.timestamp is None:
+            raise ValueError("incremental needs `timestamp`, the column that says which rows are newer")
+        return self

@@ -87,7 +87,7 @@ class SqlSource:
     def check(self, columns: Columns) -> None:
         """Look at the columns. Raises as `batches`."""
         with self.database.session() as session:
-            self._places(session, columns)
+            self.places(session, columns)
 
     def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
         """Its rows; `progress` counts rows.
@@ -98,7 +98,7 @@ class SqlSource:
         self._last_read.clear()
         hashes, n_rows = RowHashes(), 0
         with self.database.session() as session:
-            chosen = self._places(session, columns)
+            chosen = self.places(session, columns)
             expected = session.estimate(self.rows).rows
             distinct = {column.name: column for column in chosen.values()}
             with closing(session.batches(self.rows, list(distinct.values()))) as batches:
@@ -121,7 +121,7 @@ class SqlSource:
         hashes.add(rows.rows)
         return rows
 
-    def _places(self, session: Session, columns: Columns) -> dict[str, Column]:
+    def places(self, session: Session, columns: Columns) -> dict[str, Column]:
         """The column of each key, as the database describes it."""
         found = session.columns(self.rows)
         places = columns.places(self.description, [column.name for column in found])
