@@ -17,6 +17,7 @@ from pipelines.commands import (
     ask,
     check,
     experiment,
+    live_demo,
     log,
     online,
     rendering,
@@ -25,6 +26,7 @@ from pipelines.commands import (
     space,
     store,
 )
+from pipelines.commands.live_demo import NIGHTS, VISITS
 from pipelines.commands.options import (
     Accept,
     Config,
@@ -77,20 +79,50 @@ def about(
     """Nightly recommendations from an interaction log. Start with `recsys demo`."""
 
 
-@app.command(epilog="Examples: `recsys demo`, `recsys demo --serve`")
+@app.command(
+    epilog="Examples: `recsys demo`, `recsys demo --serve`, `recsys demo --live`, "
+    "`recsys demo --live --nights 10 --database postgresql://shop@localhost/shop`"
+)
 def demo(
     serve: Annotated[bool, typer.Option("--serve", help="serve the result on port 8000 afterwards")] = False,
-    folder: Annotated[Path, typer.Option("--folder", help="folder for the files of the run")] = Path("runs/demo"),
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="instead: nights from PostgreSQL, readers who click on what they are shown, and an experiment "
+            "against popular books",
+        ),
+    ] = False,
+    nights: Annotated[int, typer.Option("--nights", min=1, max=100, help="of --live")] = NIGHTS,
+    visits: Annotated[int, typer.Option("--visits", min=1, max=100_000, help="of --live, per day")] = VISITS,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            help="of --live: a PostgreSQL database, in which the schema recsys_demo is made anew; default: a server "
+            "that runs for the demo alone",
+            show_default=False,
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder", help="for the files of the run; default: runs/demo or runs/live", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Write the built-in log, run the whole job on it, and show some recommendations."""
+    if live:
+        return live_demo.demo(folder or Path("runs/live"), database, nights=nights, visits=visits)
     from pipelines.commands.demo import run_demo
     from pipelines.commands.progress import listener
 
     with listener() as progress:
-        result = run_demo(folder, progress=progress, announce=rendering.step)
+        result = run_demo(folder or Path("runs/demo"), progress=progress, announce=rendering.step)
     rendering_lists.demo(result)
     if serve:
         store.serve_forever("--store", str(result.store))
+    return None
 
 
 @app.command(epilog="Examples: `recsys run pipeline.toml`, `recsys run pipeline.toml --from train`")

@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.commands.rendering import path_from_here
 from pipelines.datasets.cards import find_card
 from pipelines.datasets.fetch import fetch_dataset
 from pipelines.steps.run import Announce, run
@@ -82,10 +83,7 @@ def _spread(size: int, n: int) -> list[int]:
 
 
 def _next_commands(store: Path, user: str, item: str) -> tuple[str, ...]:
-    try:
-        shown = store.relative_to(Path.cwd())
-    except ValueError:
-        shown = store
+    shown = path_from_here(store)
     activate = () if shutil.which("recsys") else (f"source {Path(sys.prefix) / 'bin' / 'activate'}",)
     return (
         *activate,

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,8 +17,6 @@ from rich.table import Table
 from pipelines.commands import log
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipelines.commands.doctor import Diagnosis
     from pipelines.datasets.cards import Card
     from pipelines.forecast.finding import Finding
@@ -61,12 +60,18 @@ def step(summary: "StepSummary", seconds: float) -> None:
         err.print(f"{log.stamp()}[bold]{summary.step:<9}[/] {escape(summary.sentence())} [dim]({seconds:.1f} s)[/]")
 
 
+def path_from_here(path: Path) -> Path:
+    """The path as it can be typed in the working folder: relative if it is inside."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def text(whole: str) -> None:
     """A whole page on standard output, as it is."""
     out.file.write(whole)
 
 
-def versions(store: "Path", found: "Inventory") -> None:
+def versions(store: Path, found: "Inventory") -> None:
     """The versions of a store; `*` marks the one that serves. A hold is told below."""
     rows = table(f"Versions in {store}", "", "version", "published", "users", "items", "metric", "verdict")
     for stored in found.versions:
@@ -83,7 +88,7 @@ def versions(store: "Path", found: "Inventory") -> None:
         line(f"{found.hold.version} is held since {found.hold.at}{reason}: nights seal new versions, and none serves")
 
 
-def pruned(store: "Path", found: "Pruning", *, dry_run: bool) -> None:
+def pruned(store: Path, found: "Pruning", *, dry_run: bool) -> None:
     """What was removed, what stays, and why."""
     verb = "would be removed" if dry_run else "removed"
     for version in found.removed:
@@ -96,7 +101,7 @@ def pruned(store: "Path", found: "Pruning", *, dry_run: bool) -> None:
     line(f"{store}: {len(found.kept) + len(found.protected)} versions stay, {len(found.removed)} {verb}, {freed}")
 
 
-def faults(store: "Path", found: "Inventory") -> None:
+def faults(store: Path, found: "Inventory") -> None:
     """What is wrong with the store, and the command that repairs it."""
     for fault in found.faults:
         err.print(f"[bold red]error:[/] {escape(fault)}")
