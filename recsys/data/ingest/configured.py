@@ -1,7 +1,7 @@
 """What the sections of a configuration read: files, or the rows of a database.
 
 `log_input`, `items_input` and `holdout_input` are the only places that know which kinds of source there are. A new
-kind is a class with the members of `Input`, and a line in `_input_of`.
+kind is a class with the members of `Input`, and a line in `log_input`.
 """
 
 from collections.abc import Mapping
