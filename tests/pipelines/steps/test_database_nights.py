@@ -62,6 +62,7 @@ def with_database(path: Path, url: str) -> Path:
     """The configuration of the shop, with its database instead of its files, in a folder beside."""
     text = path.read_text(encoding="utf-8")
     text = text.replace('paths = ["events/*.csv"]', f"source = '{url}'\ntable = 'events'")
+    text = text.replace("bootstrap = 50", "bootstrap = 0").replace('["popular", "item_knn"]', '["popular"]')
     text = text.replace('path = "items.csv"', f"source = '{url}'\nquery = 'SELECT * FROM items'")
     other = path.with_name("database.toml")
     other.write_text(text.replace('workspace = "work"', 'workspace = "work-database"'), encoding="utf-8")

@@ -192,7 +192,7 @@ def test_a_table_with_every_type_of_sqlite_in_one_column(tmp_path: Path) -> None
 
 
 def test_rows_are_streamed(postgres: str) -> None:
-    log = log_of(postgres, query='SELECT n % 999 AS "user", n AS item FROM generate_series(1, 3000000) AS n')
+    log = log_of(postgres, query='SELECT n % 999 AS "user", n AS item FROM generate_series(1, 1200000) AS n')
     batches = log_input(log).batches(Columns.of(log))
     first = next(batches)()
     assert _is_reading(postgres)  # the server waits until more is taken
