@@ -30,6 +30,7 @@ from recsys.engine.question import (
     MAX_VALUE,
     MAX_VIEWED,
 )
+from recsys.engine.scenarios import MAX_ROWS, Row
 from recsys.engine.text_search import MAX_TEXT
 from recsys.errors import InvalidRequestError
 
@@ -135,6 +136,37 @@ class QuestionBody(ProfileBody):
             new_share=self.new_share,
             explain=self.explain,
             strict=self.strict,
+            fields=tuple(self.fields),
+        )
+
+
+class PageBody(ProfileBody):
+    """Several rows for one user: those of the request, or those of a scenario."""
+
+    rows: list[Row] = Field([], max_length=MAX_ROWS, description="the rows, from top to bottom; or name a scenario")
+    scenario: Id | None = Field(None, description="name of a page in the store's scenarios.toml, instead of rows")
+    item_id: Id | None = Field(None, description="item that the page shows; no row lists it")
+    exclude: list[Id] = Field([], max_length=MAX_LISTED // 2, description="never list these items")
+    exclude_seen: bool | None = Field(None, description=f"{EXCLUDE_SEEN}. The events' items count as seen")
+    keep_empty: bool | None = Field(None, description="list rows without items, too; default: as the scenario says")
+    fields: FieldNames = []
+    session_id: Id | None = Field(None, description=SESSION)
+    fresh: bool = Field(True, description=FRESH)
+
+    @model_validator(mode="after")
+    def _has_one_layout(self) -> Self:
+        if bool(self.rows) == (self.scenario is not None):
+            raise ValueError("expected either rows or a scenario")
+        return self
+
+    def question(self) -> Question:
+        """What holds for every row."""
+        exclude = (*self.exclude, *(() if self.item_id is None else (self.item_id,)))
+        return Question(
+            user_id=self.user_id,
+            events=self.events_of_log(),
+            exclude=exclude,
+            exclude_seen=self.exclude_seen,
             fields=tuple(self.fields),
         )
 
@@ -300,6 +332,7 @@ _MAX_SHOWN = 10
 BODIES: tuple[type[Body], ...] = (
     QuestionBody,
     BatchBody,
+    PageBody,
     SimilarBody,
     SearchBody,
     PostedBody,

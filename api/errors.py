@@ -39,6 +39,7 @@ Code: TypeAlias = Literal[
     "unknown_user",
     "unknown_route",
     "unknown_store",
+    "unknown_scenario",
     "method_not_allowed",
     "slow_body",
     "incomplete_answer",
@@ -68,6 +69,10 @@ class NoModelError(RecsysError):
 
 class UnknownStoreError(RecsysError):
     """The service has no store of the name in the path."""
+
+
+class UnknownScenarioError(RecsysError):
+    """The store has no scenario of the name in the request."""
 
 
 class BodyTooLargeError(RecsysError):
@@ -135,6 +140,12 @@ _KINDS: Mapping[type[Exception], Kind] = {
         404,
         "No such store",
         "this service has no store of that name; its paths begin with /v1/{store}/",
+    ),
+    UnknownScenarioError: Kind(
+        "unknown_scenario",
+        404,
+        "No such scenario",
+        "the scenarios.toml of this store has no scenario of that name, or could not be read; the log says which",
     ),
     SlowBodyError: Kind("slow_body", 408, "Slow body", "the body did not arrive within 10 seconds"),
     IncompleteAnswerError: Kind("incomplete_answer", 409, "No whole answer"),

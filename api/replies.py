@@ -11,6 +11,8 @@ from api.event_intake import RefusedEvent
 from recsys.artifacts.manifest import Manifest, newest_event_of
 from recsys.engine import Answer, Candidate, CandidateAnswer, ItemView, Ranked, RankedUser, UserAnswer, UserStatus
 from recsys.engine.item_map import MapPage, Place
+from recsys.engine.pages import PageAnswer, PageRow
+from recsys.engine.scenarios import RowKind
 from recsys.event_store.events import KeptEvent
 from recsys.experiments.assignment import ArmName
 from recsys.online.recommendation_id import LENGTH
@@ -120,6 +122,61 @@ class BatchReply(Reply):
             model_version=model_version,
             answers=tuple(Recommendations.of(answer, fresh_events=n) for answer, n in each),
         )
+
+
+class PageItem(BaseModel):
+    """The item that a row is about."""
+
+    model_config = ConfigDict(frozen=True)
+
+    item_id: str
+    title: str | None = Field(None, description="left out if unknown")
+
+
+class PageRowReply(BaseModel):
+    """One row of a page, best first."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    recommendation_id: str = Field(description="name of this list, to be sent with the events that it leads to")
+    index: int = Field(description="its place in the layout, from 0")
+    kind: RowKind
+    title: str = Field(description="heading")
+    item: PageItem | None = Field(None, description="the item that the row is about, if it is about one")
+    items: tuple[Ranked, ...]
+    requested: Requested
+    returned: Returned
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, row: PageRow) -> Self:
+        """The reply that carries `row`."""
+        about = None if row.about is None else PageItem(item_id=row.about.item_id, title=row.about.title)
+        return cls(
+            recommendation_id=row.answer.recommendation_id,
+            index=row.place,
+            kind=row.kind,
+            title=row.title,
+            item=about,
+            items=row.answer.items,
+            requested=row.answer.requested,
+            returned=len(row.answer.items),
+            warnings=row.answer.warnings,
+        )
+
+
+class PageReply(Reply):
+    """The rows of a page, from top to bottom; no item stands on it twice."""
+
+    rows: tuple[PageRowReply, ...]
+    warnings: tuple[str, ...] = Field(description="rows that are left out because they are empty, and why")
+    fresh_events: FreshEvents = None
+
+    @classmethod
+    def of(cls, page: PageAnswer, *, model_version: str, fresh_events: int = 0) -> Self:
+        """The reply that carries `page`."""
+        rows = tuple(map(PageRowReply.of, page.rows))
+        return cls(model_version=model_version, rows=rows, warnings=page.warnings, fresh_events=fresh_events or None)
 
 
 class RankedCandidates(ListReply):

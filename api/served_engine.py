@@ -33,6 +33,7 @@ from recsys.engine.event_rules import EventRules
 from recsys.engine.filters import filter_parser
 from recsys.engine.item_map import MapPage
 from recsys.engine.new_items import n_new
+from recsys.engine.pages import Page, PageAnswer, PageRow, build_page
 from recsys.engine.rehearsal import rehearse
 from recsys.event_store.impressions import MOST_ITEMS, Impression
 from recsys.experiments.assignment import ArmName
@@ -236,6 +237,17 @@ class ServedEngine:
         answers = await self._watched(run_in_threadpool(self._engine.ask_many, questions))
         sessions = session_ids or [None] * len(questions)
         return [*map(self._counted_recommendation, questions, answers, sessions)]
+
+    async def page(self, page: Page, *, session_id: str | None = None) -> PageAnswer:
+        """See `build_page`; in a thread, by one state of the items. Every row is a list of its own."""
+        page = replace(page, question=self._of_arm(page.question))
+        built = await run_in_threadpool(build_page, self._engine, page)
+        return replace(built, rows=tuple(self._counted_row(row, session_id) for row in built.rows))
+
+    def _counted_row(self, row: PageRow, session_id: str | None) -> PageRow:
+        if row.counts_as == "recommendations":
+            self._metrics.count_new_items(n_new(row.answer.items))
+        return replace(row, answer=self._counted(row.counts_as, row.answer, session_id))
 
     async def similar(
         self, item_id: str, *, k: int, filter: str | None, fields: Sequence[str] = (), by: By = "behaviour"

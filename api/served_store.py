@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -17,10 +17,12 @@ from api.item_watch import ItemWatch
 from api.metrics import Metrics, ServingModel
 from api.model_watch import ModelWatch
 from api.recall import RecallSampler
+from api.scenario_file import ScenarioFile
 from api.served_engine import ServedEngine
 from api.settings import Settings, admin_key_of
 from api.store_events import StoreEvents
 from recsys.artifacts.signature import SigningKey
+from recsys.engine.scenarios import FILE_NAME as SCENARIOS
 from recsys.event_store.database import Database, open_database
 from recsys.event_store.item_changes import FILE_NAME, ItemChanges
 from recsys.online.experiment import breach_of_clicks
@@ -38,6 +40,7 @@ class ServedStore:
     """
 
     name: str
+    folder: Path
     metrics: Metrics
     watch: ModelWatch
     items: ItemWatch
@@ -82,7 +85,12 @@ class ServedStore:
         clicks = None if database is None or impressions is None else partial(breach_of_clicks, database)
         arms = ArmWatch(folder, metrics, load=watch.load, keep=items.refresh, check_clicks=clicks)
         key = admin_key_of(settings, name)
-        return cls(name, metrics, watch, items, recall, events, database, key, arms, impressions)
+        return cls(name, folder, metrics, watch, items, recall, events, database, key, arms, impressions)
+
+    @cached_property
+    def scenarios(self) -> ScenarioFile:
+        """The named pages of the store."""
+        return ScenarioFile(self.folder / SCENARIOS)
 
     @property
     def serving_model(self) -> ServingModel | None:

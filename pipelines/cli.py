@@ -23,6 +23,7 @@ from pipelines.commands import (
     rendering,
     rendering_lists,
     rendering_night,
+    scenarios,
     space,
     store,
 )
@@ -283,6 +284,7 @@ app.command(epilog=f"Examples: {_PRUNE}")(store.prune)
 _ONLINE = "`recsys online --events events.db --store store`, `recsys online --since 2026-11-01 --html online.html`"
 app.command(epilog=f"Examples: {_ONLINE}")(online.online)
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(scenarios.app, name="scenarios")
 app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     store.serve
 )

@@ -22,7 +22,7 @@ from recsys.client.errors import (
     UnknownItemError,
     UnknownUserError,
 )
-from recsys.client.questions import Event, ItemUpdate, PostedEvent, Question
+from recsys.client.questions import Event, ItemUpdate, PostedEvent, Question, Row
 from recsys.client.retries import Retries
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "ProblemError",
     "Question",
     "Retries",
+    "Row",
     "UnauthorizedError",
     "UnavailableError",
     "UnknownItemError",

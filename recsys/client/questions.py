@@ -42,6 +42,18 @@ class Question:
     fresh: bool | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of a page; docs/pages.md describes each `kind`. `item_id`: what a row of kind `similar` is about."""
+
+    kind: str
+    title: str | None = None
+    k: int | None = None
+    filter: str | None = None
+    diversity: float | None = None
+    item_id: str | None = None
+
+
 @dataclass(frozen=True)
 class PostedEvent:
     """One thing that a user or a visitor did, to be kept.

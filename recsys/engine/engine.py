@@ -159,6 +159,11 @@ class Engine:
         """
         return self._overlay.use(posted)
 
+    def new_item_ids(self, most: int) -> tuple[str, ...]:
+        """Ids of up to `most` new items of this version, in the order of their positions, and of posted ones."""
+        posted = self._overlay.ids
+        return (*self.item_ids.decode(self._new.positions[: most - len(posted)].tolist()), *posted)
+
     @property
     def has_content(self) -> bool:
         """Whether this version has vectors of content, so that posted items can be listed."""

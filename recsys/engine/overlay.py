@@ -33,6 +33,11 @@ class Overlay:
         changed._bundle = bundle
         return changed
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the posted items."""
+        return tuple(self._posted.items.ids.ids.to_pylist())
+
     def use(self, posted: Sequence[PostedItem]) -> int:
         """List these from now on; how many of them there are. See `Engine.use_posted`."""
         if posted or len(self._posted):

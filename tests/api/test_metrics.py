@@ -15,6 +15,8 @@ from api.served_engine import ServedEngine
 from api.settings import Settings
 from recsys.artifacts.registry import Registry
 from recsys.engine import Question
+from recsys.engine.pages import Page
+from recsys.engine.scenarios import Row
 
 LIST = "/v1/users/ada/recommendations"
 
@@ -84,9 +86,11 @@ def test_lists_are_counted_by_how_they_came_about(shop):
     }
 
 
+PAGE = Page(question=Question(user_id="ada"), rows=(Row(kind="for_you", k=1), Row(kind="popular", k=1)))
 CALLS = {
     "ask": lambda engine: engine.ask(Question(user_id="ada", k=3)),
     "ask_many": lambda engine: engine.ask_many([Question(user_id="ada"), Question(user_id="stranger")]),
+    "page": lambda engine: engine.page(PAGE),
     "rank": lambda engine: engine.rank(["dune", "ubik"], user_id="ada", events=()),
     "search": lambda engine: engine.search("dune", k=3, filter=None),
     "similar": lambda engine: engine.similar("dune", k=3, filter=None),
@@ -105,7 +109,7 @@ def test_every_list_that_an_engine_gives_is_counted(store):
         engine.warm_up()
         asyncio.run(ask(engine))
         text = counts.exposition(None).decode()
-        assert total(samples(text), "recsys_lists_total") == (2 if name == "ask_many" else 1), name
+        assert total(samples(text), "recsys_lists_total") == (2 if name in ("ask_many", "page") else 1), name
 
 
 def test_an_engine_gives_no_list_otherwise():
@@ -130,7 +134,7 @@ def test_every_route_that_replies_with_lists_is_counted(shop):
             if method == "head" or "application/json" not in (content := operation["responses"]["200"]["content"]):
                 continue
             reply = document["components"]["schemas"][content["application/json"]["schema"]["$ref"].split("/")[-1]]
-            gives_lists = bool(reply["properties"].keys() & {"requested", "returned", "answers"})
+            gives_lists = bool(reply["properties"].keys() & {"requested", "returned", "answers", "rows"})
             before = total(read(shop), "recsys_lists_total")
             example = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
             options = {} if example is None else {"json": example}

@@ -25,6 +25,7 @@ PATHS = {
     ("post", "/v1/items:search"): BODY | {"404", "409"},
     ("post", "/v1/items:batch"): BODY | {"404"},
     ("post", "/v1/rank"): BODY,
+    ("post", "/v1/pages"): BODY | {"404"},
     ("get", "/livez"): ALL,
     ("get", "/readyz"): ALL | {"503"},
     ("get", "/metrics"): ALL,

@@ -4,8 +4,8 @@
 from collections.abc import Mapping, Sequence
 
 from recsys.client.endpoint import endpoint
-from recsys.client.questions import Event, Question
-from recsys.client.replies import BatchReply, RankedCandidates, Recommendations, SimilarUsers
+from recsys.client.questions import Event, Question, Row
+from recsys.client.replies import BatchReply, PageReply, RankedCandidates, Recommendations, SimilarUsers
 
 
 class ListEndpoints:
@@ -47,6 +47,24 @@ class ListEndpoints:
         fresh: bool | None = None,
     ) -> Recommendations:
         """One list with conditions: for a known user, for a visitor described by events, or for both in one."""
+
+    @endpoint("POST", "/v1/pages", repeatable=True)
+    def get_page(
+        self,
+        *,
+        user_id: str | None = None,
+        events: Sequence[Event] | None = None,
+        rows: Sequence[Row] | None = None,
+        scenario: str | None = None,
+        item_id: str | None = None,
+        exclude: Sequence[str] | None = None,
+        exclude_seen: bool | None = None,
+        keep_empty: bool | None = None,
+        fields: Sequence[str] | None = None,
+        session_id: str | None = None,
+        fresh: bool | None = None,
+    ) -> PageReply:
+        """Several rows for one user, no item twice: `rows`, or those of a `scenario` of the store."""
 
     @endpoint("POST", "/v1/recommendations:batch", repeatable=True)
     def recommend_batch(self, requests: Sequence[Question]) -> BatchReply:

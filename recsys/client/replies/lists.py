@@ -74,6 +74,38 @@ class Recommendations(ListReply):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PageItem:
+    """The item that a row is about."""
+
+    item_id: str
+    title: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageRow:
+    """One row of a page; `index`: its place in the layout, from 0; `title`: its heading."""
+
+    recommendation_id: str
+    index: int
+    kind: str
+    title: str
+    item: PageItem | None = None
+    items: tuple[Ranked, ...]
+    requested: int
+    returned: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageReply(Reply):
+    """The rows of a page; `warnings` name the empty ones that are left out."""
+
+    rows: tuple[PageRow, ...]
+    warnings: tuple[str, ...]
+    fresh_events: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchReply(Reply):
     """One answer per question, in their order."""
 

@@ -1,0 +1,40 @@
+"""Pages: several rows in one request."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from api.bodies import PageBody, body_of
+from api.errors import BODY_ERRORS, NoModelError, UnknownScenarioError, problem_responses
+from api.openapi import operation_with_body
+from api.queries import NoQuery, RequestStore, engine_for
+from api.replies import PageReply, json_response
+from api.store_events import with_fresh
+from recsys.engine.pages import Page
+
+_ROWS = [{"kind": "for_you", "k": 3}, {"kind": "because", "k": 2}, {"kind": "popular", "k": 3}]
+
+router = APIRouter(tags=["recommendations"])
+
+
+@router.post(
+    "/v1/pages",
+    response_model=PageReply,
+    responses=problem_responses(UnknownScenarioError, *BODY_ERRORS, NoModelError),
+    openapi_extra=operation_with_body(PageBody, {"user_id": "ada", "rows": _ROWS}),
+)
+async def get_page(
+    body: Annotated[PageBody, Depends(body_of(PageBody))],
+    query: Annotated[NoQuery, Query()],
+    request: Request,
+    store: RequestStore,
+) -> Response:
+    """Several rows for one user, each with a heading; no item stands on the page twice."""
+    engine = engine_for(request, body.user_id, body.session_id)
+    scenario = None if body.scenario is None else store.scenarios.find(body.scenario)
+    question, n_fresh = with_fresh(body.question(), body.session_id, store.events if body.fresh else None, engine)
+    keep_empty = body.keep_empty if body.keep_empty is not None else scenario is not None and scenario.keep_empty
+    rows = tuple(body.rows) if scenario is None else scenario.rows
+    page = Page(question=question, rows=rows, item_id=body.item_id, keep_empty=keep_empty)
+    answer = await engine.page(page, session_id=body.session_id)
+    return json_response(PageReply.of(answer, model_version=engine.version, fresh_events=n_fresh))
