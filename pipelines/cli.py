@@ -283,8 +283,10 @@ app.command(epilog=f"Examples: {_REPORT}")(store.report)
 app.command(epilog=f"Examples: {_PRUNE}")(store.prune)
 _ONLINE = "`recsys online --events events.db --store store`, `recsys online --since 2026-11-01 --html online.html`"
 app.command(epilog=f"Examples: {_ONLINE}")(online.online)
-app.add_typer(experiment.app, name="experiment")
-app.add_typer(scenarios.app, name="scenarios")
+app.add_typer(
+    experiment.app, name="experiment", epilog="Example: `recsys experiment start --store store --treatment popular`"
+)
+app.add_typer(scenarios.app, name="scenarios", epilog="Example: `recsys scenarios check --store store`")
 app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     store.serve
 )
