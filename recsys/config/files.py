@@ -25,10 +25,10 @@ _ENCODINGS = (
 class FileFormat(Section):
     """How files are written. `[log]` and `[items]` have these keys, each for its own files."""
 
-    format: Literal["auto", "csv", "tsv", "jsonl", "json", "parquet"] = Field(
+    format: Literal["auto", "csv", "tsv", "jsonl", "json", "parquet", "delta"] = Field(
         "auto",
         description="`auto` takes it from the file's name; `jsonl` and `json`: one JSON object per line, or an array "
-        "of objects",
+        "of objects; `delta`: the path is the folder of a Delta Lake table (extra `lake`)",
     )
     delimiter: str | None = Field(
         None,

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.fs as pa_fs
 
 from recsys.errors import ConfigError
-from recsys.remote.remote_path import AZURE, GCS, RemotePath
+from recsys.remote.remote_path import AZURE, GCS, S3, RemotePath
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 """Time to connect, and without a byte, before a request is tried again."""
@@ -108,3 +108,18 @@ def web_server() -> Any:
     plain = {"Accept-Encoding": "identity"}  # bytes as they lie there, as many as the server says
     client = {"timeout": times, "trust_env": True}
     return HTTPFileSystem(client_kwargs=client, headers=plain, encoded=True, skip_instance_cache=True)
+
+
+def table_options(path: RemotePath) -> dict[str, str]:
+    """Options by which a table's library reaches the store of `path`; credentials it finds as `object_store` does."""
+    target = path.target
+    given = dict(target.options)
+    if target.kind != S3:
+        return {}
+    options = {"AWS_REGION": given.get("region") or _environment(*_REGIONS) or "us-east-1"}
+    if endpoint := given.get("endpoint_override") or _environment(*_ENDPOINTS):
+        options |= {"AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": str(endpoint.startswith("http://")).lower()}
+    if _is_true(given, "anonymous"):
+        options["AWS_SKIP_SIGNATURE"] = "true"
+    user, _, password = target.login.partition(":")
+    return options | ({"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": password} if user else {})

@@ -1,4 +1,4 @@
-"""What the sections of a configuration read: files, or the rows of a database.
+"""What the sections of a configuration read: files, a Delta table, or the rows of a database.
 
 `log_input`, `items_input` and `holdout_input` are the only places that know which kinds of source there are. A new
 kind is a class with the members of `Input`, and a line in `log_input`.
@@ -9,6 +9,7 @@ from typing import Protocol
 
 from recsys.config import EvaluateConfig, ItemsConfig, LogConfig
 from recsys.data.ingest.catalogue_columns import columns_of_items
+from recsys.data.ingest.delta_source import DeltaSource, is_delta
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.source import Columns, Source
 from recsys.data.ingest.sql_source import SqlSource
@@ -39,11 +40,15 @@ class Input(Source, Protocol):
 
 def log_input(log: LogConfig, *, key: str = "log.source") -> Input:
     """What `[log]` reads. `key`: of the configuration, that names its database."""
+    if log.source is None and is_delta(log):
+        return DeltaSource.of(log, log.paths, Columns.of(log))
     return FileSource.of(log) if log.source is None else SqlSource.of(log, Columns.of(log), key=key)
 
 
 def items_input(items: ItemsConfig) -> Input:
     """What `[items]` reads."""
+    if items.source is None and is_delta(items):
+        return DeltaSource.of(items, items.path, columns_of_items(items))
     if items.source is None:
         return FileSource.of_items(items)
     return SqlSource.of(items, columns_of_items(items), key="items.source")

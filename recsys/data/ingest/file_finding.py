@@ -16,6 +16,7 @@ from recsys.remote import RemotePath
 SKIPPED = ("_", ".")
 """Markers and temporary files of writers start like this (`_SUCCESS`, `_temporary/`, `.part-0.crc`)."""
 
+_ADVICE = {"_delta_log": 'set format = "delta"', ".hoodie": "export it"}
 _TABLES = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}
 _GLOB_SIGNS = "*?["
 _ANY_DEPTH = "**"
@@ -136,6 +137,6 @@ def _check_plain(folder: Path | RemotePath, names: list[str]) -> None:
     for table in _TABLES.keys() & set(names):
         raise DataError(
             f"{folder}: is a {_TABLES[table]} table ({table}), whose files hold rows that were deleted or replaced "
-            "too; export it, or, if rows are only ever added, name its files by a pattern such as "
+            f"too; {_ADVICE[table]}, or, if rows are only ever added, name its files by a pattern such as "
             f"{folder / '**/*.parquet'}"
         )
