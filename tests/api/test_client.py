@@ -40,6 +40,7 @@ from recsys.client import (
     PostedEvent,
     Question,
     Retries,
+    Row,
     UnauthorizedError,
     UnavailableError,
     UnknownItemError,
@@ -160,6 +161,14 @@ def test_an_update_keeps_what_it_leaves_out_and_none_removes(connect: Callable[.
         done = client.update_items(updates)
         assert (done.updated, [(it.index, it.code) for it in done.refused]) == (1, [(1, "unknown_item")])
         assert client.get_item("solaris").attributes == {}
+
+
+def test_a_page_of_several_rows(connect: Callable[..., Any], url: str) -> None:
+    with connect(url) as client:
+        page = client.get_page(user_id="ada", rows=[Row(kind="for_you", k=2), Row(kind="popular", k=2, title="All")])
+        assert [(row.index, row.kind) for row in page.rows] == [(0, "for_you"), (1, "popular")]
+        listed = [item.item_id for row in page.rows for item in row.items]
+        assert len(set(listed)) == len(listed) > 1
 
 
 def test_events_are_kept_read_and_counted_at_once(connect: Callable[..., Any], url: str) -> None:
