@@ -172,3 +172,18 @@ def test_an_arm_that_could_not_be_loaded_is_tried_again(running):
     watch.refresh()
     assert watch.split is not None
     assert watch.trouble is None
+
+
+def test_a_file_that_is_damaged_while_it_runs_suspends_the_split_until_it_is_sound(running):
+    store, experiments = running
+    clock = Clock()
+    watch, _ = watch_of(store, clock=clock)
+    sound = experiments.path.read_bytes()
+    experiments.path.write_bytes(sound[:-20])
+    watch.refresh()
+    assert watch.split is None
+    assert watch.trouble is not None
+    experiments.path.write_bytes(sound)
+    clock.now += RETRY_SECONDS
+    watch.refresh()
+    assert watch.split is not None
