@@ -109,12 +109,24 @@ def test_two_workers_wait_for_a_version_count_together_take_the_next_one_and_fin
     two_workers.wait_for_line(f"serving version={second}", count=2)
     workers = set(re.findall(rf"INFO (\d+) api\.model_watch serving version={second}", two_workers.log))
     assert len(workers) == 2
+    a_killed_worker_is_replaced_while_the_other_answers(two_workers, int(min(workers)), second)
     replies = Client(two_workers.url)
     replies.wait_for(20)
     assert two_workers.stop() == 0
     assert replies.until_cut_off() == {(200, second)} != {(200, first)}
     assert "Traceback" not in two_workers.log
     assert len(re.findall("route=/v1/model status=200", two_workers.log)) == len(replies.seen)
+
+
+def a_killed_worker_is_replaced_while_the_other_answers(server: Server, worker: int, version: str) -> None:
+    os.kill(worker, signal.SIGKILL)
+    deadline, statuses = time.monotonic() + PATIENCE, set()
+    while len(re.findall(f"serving version={version}", server.log)) < 3 and time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):  # a connection that the killed worker had accepted
+            statuses.add(httpx.get(f"{server.url}/readyz", timeout=PATIENCE).status_code)
+    assert statuses == {200}
+    server.wait_for_line(f"serving version={version}", count=3)
+    assert f"worker process {worker} ended with -9" in server.log
 
 
 def whichever_worker_is_asked_counts_for_all(server: Server, version: str) -> None:
