@@ -10,6 +10,7 @@ import numpy as np
 
 from pipelines.steps.content import published_space
 from pipelines.steps.night import read_course, this_night
+from pipelines.steps.pending_changes import tell_pending
 from pipelines.steps.report import (
     Evidence,
     NightEvidence,
@@ -32,7 +33,7 @@ from recsys.artifacts.bundle import Pages, read_record, seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.files import replace_durably
 from recsys.artifacts.folded_users import FoldedUsers
-from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts
+from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts, catalogue_read_at
 from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
 from recsys.artifacts.signature import SigningKey
@@ -87,6 +88,8 @@ def publish(
         sealed, serving = _seal(config, workspace, report, evidence, pages, night, space.places), registry.current()
         version = sealed.version
         _write(pages(version), workspace)
+        items = InteractionMatrix.load(training_folder(workspace) / "matrix").items
+        tell_pending(config.publish.store, items, read_at=catalogue_read_at(sealed))
         held = None if registry.publish(version, parent=parent) else registry.held()
         progress("seal the version", 1, 1)
         output.summary = PublishSummary(
