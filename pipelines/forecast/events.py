@@ -5,7 +5,7 @@ import os
 from pipelines.forecast.job_size import JobSize
 from pipelines.forecast.terms import Phase, Term
 from recsys.config import ItemsConfig
-from recsys.data.ingest.configured import items_input, log_input
+from recsys.data.ingest.configured import items_input, whole_log
 from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig
 
@@ -71,7 +71,7 @@ def mapped_events(size: JobSize, config: PipelineConfig) -> Term:
 def _reading(size: JobSize, config: PipelineConfig) -> Phase:
     kinds = 4 * (config.log.event is not None)  # int32 while they grow
     columns = size.accepted * (12 + 8 * (config.log.timestamp is not None) + kinds)
-    blocks = (min(os.cpu_count() or 1, _MOST_THREADS) + 2) * log_input(config.log).block_bytes_in_memory()
+    blocks = (min(os.cpu_count() or 1, _MOST_THREADS) + 2) * whole_log(config.log).block_bytes_in_memory()
     return Phase(
         "read",
         (

@@ -13,7 +13,7 @@ from pipelines.forecast.steps import job_memory, service_memory, version_bytes, 
 from pipelines.forecast.terms import MIB, StepMemory
 from pipelines.forecast.timing import job_seconds
 from pipelines.steps.memory import give_back
-from recsys.data.ingest.configured import log_input
+from recsys.data.ingest.configured import whole_log
 from recsys.data.ingest.survey import survey_log
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.config import stops_early
@@ -118,7 +118,7 @@ def forecast(
     Raises as `survey_log` does.
     """
     resident = _resident_bytes()
-    source = log_input(config.log)
+    source = whole_log(config.log)
     estimated = source.estimate_rows()
     started = time.perf_counter()
     survey = survey_log(source, config.log, max_rows=quick_rows if quick else None, progress=progress)

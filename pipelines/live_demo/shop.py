@@ -27,17 +27,14 @@ CREATE TABLE shop_books (
     book text PRIMARY KEY, title text NOT NULL, genre text NOT NULL, series text, year integer, price numeric(6, 2));
 """
 
-_PIPELINE = '''\
+_PIPELINE = """\
 # Written by `recsys demo --live`. The address of the database is in the environment variable {variable}.
 workspace = "night"
 
 [log]
 source = "${{{variable}}}"
-query = """
-SELECT reader, book, at, kind, copies FROM shop_events
-UNION ALL
-SELECT user_id, item_id, to_timestamp(timestamp), event, value FROM events
-"""
+table = "shop_events"
+events = "${{{variable}}}"   # what readers did with the lists, in the event store of the service
 user = "reader"
 item = "book"
 timestamp = "at"
@@ -68,7 +65,7 @@ popularity_exponent = 0.2
 [publish]
 store = "store"
 must_beat_popular = false  # a shop of two weeks: the experiment says whether the lists are better
-'''
+"""
 
 
 @dataclass(frozen=True, eq=False)

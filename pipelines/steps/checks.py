@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from pipelines.steps.content_faults import content_faults
 from recsys.artifacts.bundle import read_record
 from recsys.artifacts.registry import Registry
-from recsys.data.ingest.configured import holdout_input, log_input
+from recsys.data.ingest.configured import events_input, holdout_input, log_input
 from recsys.data.ingest.file_finding import SKIPPED
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.input_files import InputFile
@@ -115,6 +115,8 @@ def check_store(config: PipelineConfig) -> str | None:
 def check_log_columns(config: PipelineConfig) -> None:
     """Look at the start of the log: of every file. Raises DataError if a column that `[log]` names is missing."""
     log_input(config.log).check(Columns.of(config.log))
+    if (events := events_input(config.log)) is not None:
+        events.check(Columns.of(config.log))
 
 
 def check_holdout_columns(config: PipelineConfig) -> None:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from recsys.config import ItemsConfig
 from recsys.data.cleaning import CleaningSummary
 from recsys.data.ingest.catalogue import read_items
-from recsys.data.ingest.configured import Input
+from recsys.data.ingest.input import Input
 from recsys.data.interactions import Interactions
 from recsys.data.items import Items
 from recsys.engine.filters import Filter, compile_filter, parse_filter

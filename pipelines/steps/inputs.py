@@ -8,8 +8,9 @@ from pathlib import Path, PurePath
 from pydantic import TypeAdapter, ValidationError
 
 from recsys.address import is_address
-from recsys.data.ingest.configured import Input, holdout_input, items_input, log_input
+from recsys.data.ingest.configured import events_input, holdout_input, items_input, log_input
 from recsys.data.ingest.file_source import FileSource
+from recsys.data.ingest.input import Input
 from recsys.data.ingest.input_files import InputFile, sha256_of, state_of
 from recsys.errors import DataError
 from recsys.evaluation.number_format import count
@@ -68,6 +69,8 @@ _RECORD = TypeAdapter(tuple[ReadFile | InputPart, ...])
 def sources_of(config: PipelineConfig) -> dict[str, Input]:
     """What prepare reads, by what it is."""
     found = {"log": log_input(config.log)}
+    if (events := events_input(config.log)) is not None:
+        found["events"] = events
     if config.items is not None:
         found["catalogue"] = items_input(config.items)
     if (holdout := holdout_input(config.evaluate, config.log)) is not None:

@@ -14,9 +14,11 @@ from recsys.config import ItemsConfig, LogSchema
 from recsys.data.catalogue_join import join_catalogue
 from recsys.data.event_weights import EventWeights
 from recsys.data.ingest.accounting import RowCounts
-from recsys.data.ingest.configured import Input, items_input
+from recsys.data.ingest.configured import items_input
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.incremental_source import IncrementalSource
+from recsys.data.ingest.input import Input
+from recsys.data.ingest.joined_source import JoinedSource
 from recsys.data.ingest.log_ends import LogEnds
 from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.source import Columns, Source
@@ -48,7 +50,9 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         )
         holdout_rows = _read_holdout(inputs, config, workspace, output.folder, excluded, progress)
         ends = LogEnds()
-        accepted, rows = _read(source, config, quarantine=workspace.quarantine, ends=ends, progress=progress)
+        accepted, rows = _read(
+            _with_events(inputs), config, quarantine=workspace.quarantine, ends=ends, progress=progress
+        )
         events = excluded.removed_from(accepted)
         span = None if accepted.timestamp is None else LogSpan.of(accepted.timestamp)
         newest = None if span is None else span.last
@@ -83,6 +87,12 @@ def _incremental(sources: dict[str, Input], config: PipelineConfig, workspace: W
     incremental = IncrementalSource.of(source, config.log, workspace.kept, full=workspace.full)
     incremental.check(Columns.of(config.log))
     return sources | {"log": incremental}
+
+
+def _with_events(inputs: Snapshot) -> Source:
+    """The log, and after it the events of an event store."""
+    events = inputs.sources.get("events")
+    return inputs.sources["log"] if events is None else JoinedSource((inputs.sources["log"], events))
 
 
 def _increment(source: Source) -> IncrementSummary | None:

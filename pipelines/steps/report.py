@@ -16,7 +16,7 @@ from pipelines.steps.workspace import CONTENT_SECTIONS, Workspace
 from recsys.address import Address
 from recsys.content.config import EncoderConfig
 from recsys.data.id_map import IdMap
-from recsys.data.ingest.configured import log_input
+from recsys.data.ingest.configured import whole_log
 from recsys.data.ingest.input_files import InputFile
 from recsys.data.items import Items
 from recsys.errors import DataError
@@ -176,7 +176,7 @@ def _provenance(config: PipelineConfig, workspace: Workspace) -> Provenance:
         split=evaluated.split,
         log=LogSource(
             fingerprint=prepared.fingerprints.log,
-            files=log_input(config.log).names,
+            files=whole_log(config.log).names,
             newest=prepared.newest_event,
             stray_times=prepared.stray_times,
         ),

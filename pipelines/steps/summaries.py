@@ -56,9 +56,10 @@ AnySummary = TypeVar("AnySummary", bound=StepSummary)
 
 
 class Fingerprints(Summary):
-    """Of the files of the log, of the catalogue, and of a given holdout."""
+    """Of the log, of the event store beside it, of the catalogue, and of a given holdout."""
 
     log: str
+    events: OrAbsent[str] = None
     catalogue: OrAbsent[str] = None
     holdout: OrAbsent[str] = None
 

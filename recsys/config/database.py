@@ -2,12 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from recsys.address import Address
+from recsys.address import Address, is_address
 from recsys.config.base import Duration, Section
 from recsys.databases.drivers import DRIVERS, kind_of
 from recsys.databases.statements import check_reads
@@ -79,11 +79,23 @@ class DatabaseRows(Section):
         return self
 
 
+def _event_store(value: Any, info: ValidationInfo) -> Any:
+    """The address of an event store; a path is a file of SQLite, and starts at the configuration file's folder."""
+    if not isinstance(value, str) or is_address(value):
+        return value
+    base = (info.context or {}).get("base", Path.cwd())
+    return Address(f"sqlite:///{os.path.normpath(base / value)}")
+
+
+EventStoreAddress = Annotated[Address, BeforeValidator(_event_store)]
+"""Where the events of a service are kept."""
+
+
 def files_or_database(paths: tuple[Path | RemotePath, ...], info: ValidationInfo) -> tuple[Path | RemotePath, ...]:
     """The paths of a section, which has either these or a `source`. Raises if it has both or none."""
     if "source" not in info.data:  # which is wrong itself, and told
         return paths
-    if not paths and info.data["source"] is None:
+    if not paths and info.data["source"] is None and info.data.get("events") is None:
         raise PydanticCustomError(MISSING_ROWS, "missing; expected files, or a database: source, with query or table")
     if paths and info.data["source"] is not None:
         raise ValueError("expected either files or a database (source), not both")

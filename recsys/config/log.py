@@ -2,13 +2,13 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_validator
 
 from recsys.config.base import AnyPaths, Duration, InputPaths
-from recsys.config.database import DatabaseRows, files_or_database
+from recsys.config.database import DatabaseRows, EventStoreAddress, files_or_database, unset
 from recsys.config.files import FileFormat
 from recsys.config.ids import IdSpelling
 from recsys.suggestions import nearest_name, unknown_key_hint
@@ -17,11 +17,32 @@ from recsys.suggestions import nearest_name, unknown_key_hint
 class LogFiles(FileFormat, DatabaseRows):
     """The files of a log, or the rows of a database."""
 
+    events: EventStoreAddress | None = Field(
+        None,
+        exclude_if=unset,
+        description="the event store of the service (`recsys serve --events`), whose events are read too: a file, or "
+        '`postgresql://...`; alone or beside `paths` or `source`. `source = "events"` stands for '
+        "`${RECSYS_EVENTS}` here",
+    )
+
     paths: InputPaths = Field(
         (),
         description="files, folders or patterns such as `events/**/*.parquet` or `s3://bucket/events`, read in the "
-        "order of their paths; required, unless `source` names a database",
+        "order of their paths; required, unless `source` names a database or `events` an event store",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _events_as_source(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("source") != "events":
+            return given
+        others = {key: value for key, value in given.items() if key != "source"}
+        return {"events": "${RECSYS_EVENTS}", **others}
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there are files, or the rows of a database, and not the events of an event store alone."""
+        return bool(self.paths) or self.source is not None
 
     @field_validator("paths")
     @classmethod

@@ -96,7 +96,7 @@ def _driver(kind: str) -> Any:
     """The function that connects. Raises ConfigError that says what to install."""
     driver = DRIVERS[kind]
     if find_spec("adbc_driver_manager") is None or find_spec(driver.module.partition(".")[0]) is None:
-        install = "-e '.[sql]'" if kind in ("postgresql", "sqlite") else f"adbc-driver-manager {driver.package}"
+        install = "-e '.[sql]'" if kind == "postgresql" else f"adbc-driver-manager {driver.package}"
         raise ConfigError(f"{kind}:// is read by {driver.package}, which is not installed: pip install {install}")
     return import_module(driver.module).connect
 

@@ -32,7 +32,7 @@ DRIVERS = {
     "bigquery": Driver("adbc_driver_bigquery.dbapi", "adbc-driver-bigquery", "bigquery://project/dataset"),
     "duckdb": Driver("adbc_driver_duckdb.dbapi", "duckdb", "duckdb:///data/shop.duckdb", is_file=True),
 }
-"""By scheme. The first two are part of the extra `sql`."""
+"""By scheme. PostgreSQL's is part of the extra `sql`; SQLite's is always there."""
 
 _SAME = {"postgres": "postgresql"}
 

@@ -18,8 +18,9 @@ from recsys.data.ingest.attribute_facts import tell_facts
 from recsys.data.ingest.attribute_kinds import PlaceOf, typed_attribute
 from recsys.data.ingest.catalogue_columns import attribute_of, columns_of_items
 from recsys.data.ingest.column_types import plain_columns
-from recsys.data.ingest.configured import Input, items_input
+from recsys.data.ingest.configured import items_input
 from recsys.data.ingest.external_ids import read_ids
+from recsys.data.ingest.input import Input
 from recsys.data.ingest.line_tally import LineTally
 from recsys.data.ingest.refusals import NO_FAULT, Reason, Refusals, first_fault
 from recsys.data.ingest.repeated_items import RowOf, RowPlaces, tell_repeated

@@ -155,7 +155,11 @@ def _ignored(
     rows: RawBatch, rules: Rules, *, users: Faults | None, events: tuple[pa.DictionaryArray | None, Faults | None]
 ) -> IgnoredRows | None:
     unwanted = ignored_kinds(*events, rules.ignored)
-    return either(unwanted, anonymous_rows(users, rows.faults)) if rules.skip_anonymous else unwanted
+    return (
+        either(unwanted, anonymous_rows(users, rows.faults))
+        if rules.skip_anonymous or rows.skip_anonymous
+        else unwanted
+    )
 
 
 def _refused(rows: RawBatch, faults: Faults | None, *, keep: int) -> Refusals:

@@ -101,6 +101,7 @@ class RawBatch:
     (the header is line 1), else the row, counted from 1. `faults`: reasons found while parsing (the columns of
     such a row are null); `texts`: the text of the first such rows, by their place in the batch. `lines`: of a text.
     `decimal`: the decimal sign of numbers in columns of text. `names`: of the columns in the source, by key.
+    `skip_anonymous`: rows without a user are left out and counted, whatever the configuration says.
     """
 
     origin: str
@@ -111,6 +112,7 @@ class RawBatch:
     lines: LineCounts = ONE_LINE_PER_ROW
     decimal: str = "."
     names: Mapping[str, str] = field(default_factory=dict)
+    skip_anonymous: bool = False
 
     @staticmethod
     def of(
