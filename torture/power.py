@@ -98,10 +98,14 @@ class Disk:
 
     def after_loss(self, keeps: Callable[[Change], bool]) -> dict[Path, bytes | None]:
         """The disk with those of the pending changes that `keeps` says, in their order."""
-        files = dict(self.kept)
+        files, nameless = dict(self.kept), dict[Path, bytes]()
         for change in self.pending:
             if keeps(change):
                 _apply(change, files)
+                if change.target is not None and change.path in nameless:
+                    files[change.target] = nameless[change.path]  # synced bytes come with any name that is kept
+            elif change.content is not None:
+                nameless[change.path] = change.content
         return files
 
 
