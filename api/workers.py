@@ -2,11 +2,11 @@
 
 import logging
 import multiprocessing
-import sys
+from collections.abc import Callable
+from contextlib import suppress
 from socket import socket
 
 from uvicorn import Config
-from uvicorn._subprocess import subprocess_started
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
@@ -24,12 +24,15 @@ class Worker(Process):
 
     def __init__(self, config: Config, sockets: list[socket]) -> None:
         super().__init__(config, sockets)
-        try:
-            stdin: int | None = sys.stdin.fileno()
-        except (AttributeError, OSError):
-            stdin = None
-        arguments = {"config": config, "target": self.target, "sockets": sockets, "stdin_fileno": stdin}
-        self.process = _forkserver.Process(target=subprocess_started, kwargs=arguments)  # type: ignore[assignment]
+        arguments = {"config": config, "target": self.target, "sockets": sockets}
+        self.process = _forkserver.Process(target=_serve, kwargs=arguments)  # type: ignore[assignment]
+
+
+def _serve(config: Config, target: Callable[..., None], sockets: list[socket]) -> None:
+    """What a worker process does: its log, then the server, until the supervisor ends it."""
+    config.configure_logging()
+    with suppress(KeyboardInterrupt):  # Ctrl-C reaches the supervisor too, which says what there is to say
+        target(sockets=sockets)
 
 
 class Supervisor(Multiprocess):
