@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recsys.address import is_address
 from recsys.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ Events = Annotated[
 
 def open_events(where: str) -> "Database":
     """The event store. Raises ConfigError if it is a file that is not there: reading makes none."""
+    from recsys.address import is_address
     from recsys.event_store.database import open_database
 
     if not is_address(where) and not Path(where).is_file():

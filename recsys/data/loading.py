@@ -34,6 +34,8 @@ def damage_named(where: Path | str, expected: str) -> Iterator[None]:
         yield
     except ArtifactError:
         raise
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{error.filename or where}: is missing; expected {expected}") from error
     except Exception as error:
         came = str(error)[:500] or type(error).__name__
         raise ArtifactError(f"{where}: expected {expected}: {came}") from error

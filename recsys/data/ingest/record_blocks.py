@@ -100,7 +100,7 @@ def cut_blocks(
             yield block, at
             line += block.n_lines
         yield overlong(text[start:end], line), (at := end)
-        line += 1
+        line += int(text[end - 1] == LF)
     for part in _whole_records(text[at:], end_of_records):
         block, at = TextBlock(part, line), at + len(part)
         yield block, at
@@ -115,7 +115,22 @@ def _overlong_lines(text: Bytes, longest: int) -> list[tuple[int, int]]:
     feeds = np.flatnonzero(text == LF)
     starts = np.concatenate([[0], feeds[:-1] + 1]) if len(feeds) else feeds
     long = feeds - starts > longest
-    return list(zip(starts[long].tolist(), (feeds[long] + 1).tolist(), strict=True))
+    stretches = zip(starts[long].tolist(), (feeds[long] + 1).tolist(), strict=True)
+    return [part for start, end in stretches for part in _between_returns(text, start, end, longest)]
+
+
+def _between_returns(text: Bytes, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:
+    """The parts of more than `longest` bytes of a stretch without a line feed inside, whose lines may end with CR."""
+    at, size = start, max(1, longest // 2)
+    for first in range(start, end, size):
+        returns = text[first : min(first + size, end)] == CR
+        if not returns.any():
+            continue
+        if (found := first + int(returns.argmax())) - at > longest:
+            yield at, found + 1
+        at = first + len(returns) - int(returns[::-1].argmax())
+    if end - 1 - at > longest:
+        yield at, end
 
 
 def _all_records(text: Bytes, end_of_records: EndOfRecords) -> Iterator[Bytes]:

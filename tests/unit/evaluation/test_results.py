@@ -70,7 +70,7 @@ def test_save_and_load_give_the_same_evaluation(split_of, listed, tmp_path):
 def test_another_file_is_no_evaluation(tmp_path):
     path = tmp_path / "als.arrow"
     path.write_bytes(b"nothing of the kind")
-    with pytest.raises(ArtifactError, match=r"als\.arrow: expected an Arrow file of an evaluation"):
+    with pytest.raises(ArtifactError, match=r"als\.arrow: expected an Arrow file"):
         Evaluation.load(path)
     table = pa.table({"recall@10": [0.5]})
     write_arrow(table, path)

@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 
@@ -137,7 +138,7 @@ def test_a_stored_encoder_makes_the_same_vectors_without_what_the_fit_needed(tmp
 def test_a_damaged_encoder_is_refused(tmp_path, name, damage):
     fitted(write_model(tmp_path / "model")).save(tmp_path)
     damage(tmp_path / name)
-    with pytest.raises(ArtifactError, match=r"expected static\.json, tokens\.npy and tokenizer\.json"):
+    with pytest.raises(ArtifactError, match=re.escape(name)):
         StaticEncoder.load(tmp_path)
 
 

@@ -1,5 +1,6 @@
 """Encoders that gensim trains: word2vec, fasttext, doc2vec."""
 
+import re
 import sys
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_a_stored_encoder_makes_the_same_vectors_without_gensim(name, topics, it
 def test_damaged_subwords_are_refused(topics, tmp_path, file):
     fitted("fasttext", topics, epochs=1).save(tmp_path)
     (tmp_path / file).write_bytes(b"\x93NUM")
-    with pytest.raises(ArtifactError, match=r"expected .* and words\.json"):
+    with pytest.raises(ArtifactError, match=re.escape(file) + ".*expected"):
         ENCODERS["fasttext"].load(tmp_path)
 
 
@@ -124,7 +125,7 @@ def test_vectors_of_histories_are_stored_with_their_ids(groups, tmp_path, items_
     loaded = ENCODERS["word2vec"].load(tmp_path)
     np.testing.assert_array_equal(loaded.encode(items_of([None] * 3)).vectors, encoder.vectors[:3])
     (tmp_path / "item_vectors.npy").unlink()
-    with pytest.raises(ArtifactError, match=r"expected ids\.arrow and item_vectors\.npy"):
+    with pytest.raises(ArtifactError, match=r"item_vectors\.npy: is missing"):
         ENCODERS["word2vec"].load(tmp_path)
 
 

@@ -1,4 +1,5 @@
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_a_stored_encoder_makes_the_same_vectors_of_further_words_too(path, tmp_
 def test_a_damaged_encoder_is_refused(path, tmp_path, name, damage):
     fitted(path).save(tmp_path)
     damage(tmp_path / name)
-    with pytest.raises(ArtifactError, match=r"expected word_vectors\.npy, .* and words\.json"):
+    with pytest.raises(ArtifactError, match=re.escape(name)):
         PooledWords.load(tmp_path)
 
 

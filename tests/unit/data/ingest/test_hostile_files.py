@@ -79,8 +79,10 @@ def test_a_line_that_is_too_long_is_one_refused_row(tmp_path: Path, name: str) -
     assert (len(events), counts.rows_read, counts.refused) == (3, 4, {"line_too_long": 1})
 
 
-def test_a_file_of_carriage_returns_is_read_in_blocks(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_bytes((HEADER + "".join(rows(500_000))).replace("\n", "\r").encode())
+@pytest.mark.parametrize("end", ["\r", "\r\n"], ids=["to the end", "a line feed at the end"])
+def test_a_file_of_carriage_returns_is_read_in_blocks(tmp_path: Path, end: str) -> None:
+    text = (HEADER + "".join(rows(500_000))).replace("\n", "\r").removesuffix("\r")
+    (tmp_path / "log.csv").write_bytes((text + end).encode())
     assert (tmp_path / "log.csv").stat().st_size > 9 * MIB
     events, counts = read(tmp_path / "log.csv")
     assert (len(events), counts.rows_read) == (500_000, 500_000)
