@@ -1,6 +1,8 @@
 """Events over HTTP: taken in, refused one by one, shown; and what they change in lists."""
 
+import contextlib
 import json
+import sqlite3
 import time
 import uuid
 
@@ -213,6 +215,41 @@ class TestFaults:
         reply = post(service, {"user_id": "ada", "item_id": "Björk"})
         assert (reply.status_code, reply.json()["code"]) == (503, "events_read_only")
         assert fresh_list(service, 1)["user"]["status"] == "folded_in"
+
+    def test_a_file_that_may_only_be_read(self, shop, tmp_path):
+        post(shop, {"user_id": "ada", "item_id": "AC/DC"})
+        before = fresh_list(shop, 1)
+        with contextlib.closing(sqlite3.connect(tmp_path / "events.db")) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        newer_writer(tmp_path / "events.db")
+        reply = post(shop, {"user_id": "ada", "item_id": "Björk"})
+        assert (reply.status_code, reply.json()["code"]) == (503, "events_read_only")
+        assert int(reply.headers["retry-after"]) > 0
+        assert without_ids(shop.get("/v1/users/ada/recommendations").json()) == without_ids(before)
+        assert len(shop.get("/v1/events?user_id=ada", headers=KEY).json()["events"]) == 1
+
+    @pytest.mark.slow
+    def test_a_file_that_another_program_has_locked(self, shop, tmp_path):
+        post(shop, {"user_id": "ada", "item_id": "AC/DC"})
+        before = fresh_list(shop, 1)
+        event = {"event_id": "1", "user_id": "ada", "item_id": "Björk"}
+        with contextlib.closing(sqlite3.connect(tmp_path / "events.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            reply = post(shop, event)
+            assert (reply.status_code, reply.json()["code"]) == (503, "events_busy")
+            assert int(reply.headers["retry-after"]) > 0
+            assert without_ids(shop.get("/v1/users/ada/recommendations").json()) == without_ids(before)
+            assert len(shop.get("/v1/events?user_id=ada", headers=KEY).json()["events"]) == 1
+        assert post(shop, event).json() == {"accepted": 1, "duplicates": 0}
+
+
+def newer_writer(path):
+    """Let the file say that a later SQLite wrote it, which this one may only read."""
+    replaced = path.with_name("replaced.db")
+    content = bytearray(path.read_bytes())
+    content[18] = 3  # "file format write version"
+    replaced.write_bytes(content)
+    replaced.replace(path)
 
 
 class TestLists:

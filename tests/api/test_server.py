@@ -7,19 +7,14 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from types import MappingProxyType
 
 import httpx
 import pytest
 
-PATIENCE = 30.0
+from tests.api.server_process import PATIENCE, Server
 
 
 class Client:
@@ -43,35 +38,6 @@ class Client:
     def until_cut_off(self) -> set[tuple[int, str]]:
         self._thread.join(PATIENCE)
         return set(self.seen)
-
-
-class Server:
-    """`python -m api` in a process of its own; what it logs goes to a file."""
-
-    def __init__(self, log: Path, *options: str, environ: Mapping[str, str] = MappingProxyType({})) -> None:
-        self._log = log
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RECSYS_")}
-        command = [sys.executable, "-m", "api", "--port", "0", *options]
-        with log.open("wb") as sink:
-            self.process = subprocess.Popen(command, stderr=sink, env=inherited | environ)
-        self.port = int(self.wait_for_line(r"listening on http://127\.0\.0\.1:(\d+)")[1])
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def wait_for_line(self, pattern: str, count: int = 1) -> re.Match[str]:
-        deadline = time.monotonic() + PATIENCE
-        while len(found := list(re.finditer(pattern, self.log))) < count:
-            assert self.process.poll() is None, self.log
-            assert time.monotonic() < deadline, self.log
-            time.sleep(0.02)
-        return found[0]
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
