@@ -6,7 +6,7 @@ from pipelines.commands import rendering_live
 from pipelines.commands.options import require_extra
 from pipelines.commands.rendering import path_from_here
 
-NIGHTS, VISITS = 6, 900
+NIGHTS, VISITS = 6, 1_000
 """Nights, and visits per day, by default: about a minute."""
 
 

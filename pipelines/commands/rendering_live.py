@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pipelines.live_demo.nights import LiveDemoResult, LiveNight
     from recsys.online.figures import Figures
 
-_BAR = 50
-"""Characters of a click-through of 100 %."""
+_BAR, _WIDTH = 50, 35
+"""Characters of a click-through of 100 %, and of the longest bar."""
 
 
 def night(told: "LiveNight") -> None:
@@ -25,7 +25,10 @@ def night(told: "LiveNight") -> None:
         out.print(f"[yellow]note:[/] nothing new was published: {escape(told.refused.splitlines()[0])}")
     for arm, name in (("treatment", "lists of the model"), ("control", "popular books")):
         if arm in told.arms:
-            out.print(f"  {name:<18} {_bar(told.arms[arm])}")
+            line(f"  {name:<18} {_bar(told.arms[arm])}")
+    rates = [told.arms[arm].click_through.value if arm in told.arms else None for arm in ("treatment", "control")]
+    if rates[0] and rates[1]:
+        line(f"  {rates[0] / rates[1]:.2f} times as many clicks per list as popular books")
 
 
 def end(result: "LiveDemoResult", commands: tuple[str, ...]) -> None:
@@ -42,4 +45,6 @@ def _bar(found: "Figures") -> str:
     value = rate.value or 0.0
     low, high = rate.low, rate.high
     interval = "" if low is None or high is None else f" ({low:.1%} to {high:.1%})"
-    return f"{'#' * round(_BAR * value):<{_BAR // 2}} {value:.1%} of {found.lists:,} lists clicked{interval}"
+    return (
+        f"{'#' * min(round(_BAR * value), _WIDTH):<{_WIDTH}} {value:.1%} of {found.lists:,} lists clicked{interval}"
+    )

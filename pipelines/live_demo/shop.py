@@ -40,6 +40,7 @@ item = "book"
 timestamp = "at"
 event = "kind"
 value = "copies"
+seen_events = ["purchase"]  # a book that was only looked at may be shown again
 
 [log.event_weights]
 view = 1.0
