@@ -10,6 +10,7 @@ from typing import TypeVar
 from api.errors import is_fault
 from api.metrics import Metrics
 from recsys.engine import Answer, CandidateAnswer
+from recsys.engine.pages import PageAnswer
 from recsys.experiments.assignment import ArmName
 from recsys.experiments.guardrails import Breach, Guards, Shares, breach_of_shares
 
@@ -18,7 +19,7 @@ WINDOW_SECONDS = 300.0
 
 _BUCKET_SECONDS = 10.0
 
-Given = TypeVar("Given", Answer, CandidateAnswer, list[Answer])
+Given = TypeVar("Given", Answer, CandidateAnswer, PageAnswer, list[Answer])
 
 
 @dataclass
@@ -50,7 +51,7 @@ class ArmLists:
             self._count(arm, n=len(given), empty=sum(not answer.items for answer in given))
         else:
             slow = perf_counter() - started > self._guards.max_seconds
-            self._count(arm, slow=int(slow), empty=int(not given.items))
+            self._count(arm, slow=int(slow), empty=int(_is_empty(given)))
         return given
 
     def breach(self) -> Breach | None:
@@ -78,6 +79,13 @@ class ArmLists:
     def _forget(self) -> None:
         while self._buckets and self._clock() - self._buckets[0].since > WINDOW_SECONDS:
             self._buckets.popleft()
+
+
+def _is_empty(given: Answer | CandidateAnswer | PageAnswer) -> bool:
+    """Whether nothing is listed, on a page: in no row."""
+    if isinstance(given, PageAnswer):
+        return not any(row.answer.items for row in given.rows)
+    return not given.items
 
 
 _ARMS: tuple[ArmName, ArmName] = ("control", "treatment")

@@ -33,6 +33,7 @@ class EventTail:
         self._at: Position | None = None
         self._after = 0.0
         self._rules = EventRules()
+        self._n_lost = 0
         self._lock = Lock()
         self._look = Event()
         self._closed = False
@@ -69,6 +70,8 @@ class EventTail:
                 self._last_failure = ""
             except RecsysError as error:
                 self._note(str(error))
+            except Exception as error:  # whatever is in the store, the thread goes on
+                self._note(f"cannot be read: {type(error).__name__}: {error}")
         return not self._last_failure
 
     def _run(self, engine_now: Callable[[], ServedEngine | None]) -> None:
@@ -85,13 +88,14 @@ class EventTail:
         whole = False
         while not whole and self._at is not None:
             news = self._events.after(self._at, limit=_ROWS)
-            if news.position.event < self._at.event:  # another file, or one that was put back
+            if news.position.event < self._at.event or self._events.n_lost != self._n_lost:  # another one, perhaps
                 self._read_anew(engine)
                 return
             self.fresh.add((it for it in news.events if it.timestamp >= self._after), news.merges, self._rules)
             self._at, whole = news.position, news.whole
 
     def _read_anew(self, engine: ServedEngine) -> None:
+        self._n_lost = self._events.n_lost
         news = self._events.newer_than(engine.fresh_after, limit=MAX_FRESH)
         fresh = FreshEvents()
         fresh.add(news.events, (), engine.event_rules)

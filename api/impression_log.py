@@ -89,14 +89,19 @@ class ImpressionLog:
 
     def _write_all(self) -> bool:
         while self._waiting:
-            together = [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
+            together = [self._waiting[at] for at in range(min(MOST_TOGETHER, len(self._waiting)))]
             try:
                 self._impressions.add(together)
             except RecsysError as error:
-                self._waiting.extendleft(reversed(together))
                 self._note(str(error))
                 return False
-            self._metrics.count_impressions("written", len(together))
+            except Exception:  # a fault of ours must neither end the thread nor stand in the way of other lists
+                logger.exception("impressions: %d lists cannot be written, and are dropped", len(together))
+                self._metrics.count_impressions("dropped", len(together))
+            else:
+                self._metrics.count_impressions("written", len(together))
+            for _ in together:  # they were among those that wait until now, so that no others took their room
+                self._waiting.popleft()
         self._last_failure = ""
         return True
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
+from weakref import WeakSet
 
 from api.errors import PostedStoreError
 from api.served_engine import ServedEngine
@@ -30,7 +31,8 @@ class ItemWatch:
         self._has_taken_over = False
         self._lock = Lock()
         self._by_item: dict[str, ItemChange] = {}
-        self._n = 0
+        self._n = self._n_lost = 0
+        self._following: WeakSet[ServedEngine] = WeakSet()
         self._last_failure = ""
 
     async def run(self, engines_now: Callable[[], Sequence[ServedEngine]]) -> None:
@@ -45,11 +47,14 @@ class ItemWatch:
         with self._lock:
             try:
                 self._read()
-                if engine.changes_seen != self._n:
+                if engine.changes_seen != self._n or engine not in self._following:
                     self._give(engine)
+                    self._following.add(engine)
                 self._last_failure = ""
-            except (RecsysError, ValueError) as error:
+            except RecsysError as error:
                 self._note(f"changes of items: {error}")
+            except Exception as error:  # whatever is in the store, the next look is taken
+                self._note(f"changes of items: cannot be read: {type(error).__name__}: {error}")
 
     def is_posted(self, item_id: str) -> bool:
         """Whether an item was posted and not taken back."""
@@ -86,15 +91,18 @@ class ItemWatch:
         if not self._has_taken_over:
             self._take_over()
             self._has_taken_over = True
-        if (n := self._changes.n()) == self._n:
-            return
-        if n < self._n:  # another database, or an older state of it
+        n = self._changes.n()
+        if n < self._n or self._changes.n_lost != self._n_lost:  # another database perhaps, or an older state of it
             self._by_item, self._n = {}, 0
+            self._n_lost = self._changes.n_lost
+            self._following.clear()
+        if n == self._n:
+            return
         self._n, changed = self._changes.since(self._n)
         self._by_item |= {change.item_id: change for change in changed}
 
     def _give(self, engine: ServedEngine) -> None:
-        anew = engine.changes_seen > self._n
+        anew = engine not in self._following and engine.changes_seen > 0
         seen = 0 if anew else engine.changes_seen
         newer = [change for change in self._by_item.values() if change.seq > seen]
         updates = [ItemUpdate(it.item_id, values) for it in newer if (values := it.since(engine.catalogue_read_at))]

@@ -35,7 +35,7 @@ logger = logging.getLogger("api.access")
 class RequestContext:
     """One request: its id, its store, and the engine that answers it from beginning to end, whatever is published.
 
-    `store` and `engine` are None if the request names no store.
+    `store` and `engine` are None if the request names no store. `is_shown`: whether the client gets the reply's body.
     """
 
     request_id: str
@@ -43,6 +43,7 @@ class RequestContext:
     engine: ServedEngine | None = None
     started: float = field(default_factory=perf_counter)
     status: int = 0
+    is_shown: bool = True
 
     def use(self, store: ServedStore | None) -> None:
         """Answer from `store`, by the version that serves now."""
@@ -91,6 +92,7 @@ class RequestMiddleware:
                 self._find_store(scope, context)
             if scope["method"] == "HEAD":  # as GET; the server leaves the body out
                 scope["method"] = "GET"
+                context.is_shown = False
             await self._app(scope, receive, send)
         except Exception as error:
             if is_fault(error):

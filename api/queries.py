@@ -35,7 +35,7 @@ def engine_of(request: Request) -> ServedEngine:
     context = context_of(request.scope)
     if context.engine is None:
         raise NoModelError(store_of(request).watch.reason)
-    return context.engine
+    return context.engine if context.is_shown else context.engine.unseen()
 
 
 def engine_for(
@@ -49,8 +49,9 @@ def engine_for(
     current = engine_of(request)
     if is_strict:
         return current
-    context_of(request.scope).engine = chosen = store_of(request).arms.engine(user_id or session_id, current)
-    return chosen
+    context = context_of(request.scope)
+    context.engine = store_of(request).arms.engine(user_id or session_id, current)
+    return engine_of(request)
 
 
 def store_of(request: Request) -> ServedStore:

@@ -44,7 +44,7 @@ OfferCheck: TypeAlias = Callable[[RecallCheck], None]
 
 KeepImpression: TypeAlias = Callable[[Impression], None]
 
-_Given = TypeVar("_Given", Answer, CandidateAnswer, list[Answer])
+_Given = TypeVar("_Given", Answer, CandidateAnswer, PageAnswer, list[Answer])
 _AnyAnswer = TypeVar("_AnyAnswer", Answer, CandidateAnswer, UserAnswer)
 _Result = TypeVar("_Result")
 
@@ -119,6 +119,12 @@ class ServedEngine:
         """The same engine as it answers in an arm; it shares all but this."""
         changed = copy(self)
         changed._arm = arm
+        return changed
+
+    def unseen(self) -> "ServedEngine":
+        """The same engine, whose lists nobody gets to see: they are no impressions."""
+        changed = copy(self)
+        changed._keep = None
         return changed
 
     @property
@@ -241,7 +247,7 @@ class ServedEngine:
     async def page(self, page: Page, *, session_id: str | None = None) -> PageAnswer:
         """See `build_page`; in a thread, by one state of the items. Every row is a list of its own."""
         page = replace(page, question=self._of_arm(page.question))
-        built = await run_in_threadpool(build_page, self._engine, page)
+        built = await self._watched(run_in_threadpool(build_page, self._engine, page))
         return replace(built, rows=tuple(self._counted_row(row, session_id) for row in built.rows))
 
     def _counted_row(self, row: PageRow, session_id: str | None) -> PageRow:

@@ -23,7 +23,7 @@ from api.queries import EventsQuery, NoQuery, path_id, query_of, store_of
 from api.replies import EventPage, EventsTaken, MergedSession, json_response
 from api.store_events import StoreEvents
 from recsys.engine.event_rules import EventRules
-from recsys.engine.ids import checked_id
+from recsys.engine.ids import check_kept_id, id_text
 from recsys.errors import EventStoreError, InvalidRequestError
 
 _MANY = 200
@@ -44,6 +44,13 @@ def _events_of(request: Request) -> StoreEvents:
     if (events := store_of(request).events) is None:
         raise NoEventsError
     return events
+
+
+def _kept_id(external_id: object, name: str) -> str:
+    """The id as a text, if the store can hold it. Raises InvalidRequestError."""
+    text = id_text(external_id, name)
+    check_kept_id(text, name)
+    return text
 
 
 @router.post(
@@ -93,7 +100,7 @@ async def get_events(request: Request) -> Response:
     read, who = (
         (events.of_user, query.user_id) if query.user_id is not None else (events.of_session, query.session_id)
     )
-    found = await read(checked_id(who, "user_id"), limit=query.limit, before=query.before)
+    found = await read(_kept_id(who, "user_id"), limit=query.limit, before=query.before)
     return json_response(EventPage.of(found, limit=query.limit))
 
 
@@ -111,8 +118,8 @@ async def merge_session(
     """A visitor has logged in: all events of the session, past and future, are this user's from now on."""
     events = _events_of(request)
     user_id, session_id = (
-        checked_id(path_id(request, "user_id"), "user_id"),
-        checked_id(body.session_id, "session_id"),
+        _kept_id(path_id(request, "user_id"), "user_id"),
+        _kept_id(body.session_id, "session_id"),
     )
     if await events.merge(session_id, user_id) != user_id:
         raise SessionTakenError

@@ -21,6 +21,7 @@ from api.replies import ForgottenItem, ItemReply, ItemsUpdated, RefusedUpdate, j
 from api.served_engine import ServedEngine
 from api.served_store import ServedStore
 from recsys.engine import ItemUpdate, PostedItem
+from recsys.engine.ids import check_kept_id
 from recsys.errors import InvalidRequestError, NoContentError, PostedFullError, UnknownItemError
 
 _REFUSALS = (ItemExistsError, PostedStoreError, NoModelError)
@@ -123,6 +124,7 @@ async def delete_item(
 ) -> Response:
     """Forget an item that was posted."""
     item_id = path_id(request, "item_id")
+    check_kept_id(item_id, "item_id")
     if engine.has_item(item_id):
         raise ItemExistsError
     if not await asyncio.to_thread(store.items.remove, item_id, engine):

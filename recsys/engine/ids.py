@@ -91,6 +91,13 @@ def check_id(external_id: str, name: str) -> None:
         raise InvalidRequestError(f"{name}: {size} bytes of UTF-8; expected 1 to {MAX_ID_BYTES}")
 
 
+def check_kept_id(external_id: str, name: str) -> None:
+    """As `check_id`, of an id that a database is asked for: PostgreSQL cannot hold the character NUL."""
+    check_id(external_id, name)
+    if "\0" in external_id:
+        raise InvalidRequestError(f"{name}: holds the character NUL, which cannot be kept")
+
+
 def is_number(value: object) -> bool:
     """Whether `value` is a number of Python or numpy; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool)

@@ -8,7 +8,7 @@ import numpy as np
 from recsys.data.arrays import Indices
 from recsys.data.arrow_values import array_of
 from recsys.data.items import TITLE, Items
-from recsys.engine.ids import check_id
+from recsys.engine.ids import check_kept_id
 from recsys.engine.posted import check_attributes, typed_value
 from recsys.errors import InvalidRequestError
 
@@ -38,7 +38,7 @@ class UpdatedItems:
 
 def check_update(update: ItemUpdate, items: Items) -> None:
     """Raise InvalidRequestError unless its values are of attributes of `items`, of their kinds and within bounds."""
-    check_id(update.item_id, "item_id")
+    check_kept_id(update.item_id, "item_id")
     if TITLE in update.values:
         if TITLE not in items.table.column_names:
             raise InvalidRequestError("title: this version's items have no titles")

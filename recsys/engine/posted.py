@@ -21,7 +21,7 @@ from recsys.data.matrix import Csr, empty_csr
 from recsys.engine.comparison import Comparison, needs_content
 from recsys.engine.content_mapping import ContentMapping
 from recsys.engine.filters import FilterCache
-from recsys.engine.ids import check_id
+from recsys.engine.ids import check_kept_id
 from recsys.errors import InvalidRequestError
 
 MAX_POSTED = 10_000
@@ -115,7 +115,7 @@ def _key(item: PostedItem) -> PostedKey:
 
 def check_posted(item: PostedItem, items: Items) -> None:
     """Raise InvalidRequestError unless the attributes are those of `items`, of their kinds and within bounds."""
-    check_id(item.item_id, "item_id")
+    check_kept_id(item.item_id, "item_id")
     if item.title is not None:
         _checked_text(item.title, "title")
     check_attributes(item.attributes, items)
@@ -173,9 +173,9 @@ def _checked_date(value: str, kind: pa.DataType, name: str) -> date | datetime:
         if pa.types.is_date(kind):
             return date.fromisoformat(value)
         at = datetime.fromisoformat(value)
-    except ValueError as error:
+        return at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:  # a zone may lead out of the years 1 to 9999
         raise InvalidRequestError(f"{name}: expected {_EXPECTED['date']}") from error
-    return at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
 
 
 def _checked_text(value: object, name: str) -> str:

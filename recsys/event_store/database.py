@@ -59,6 +59,12 @@ class Database:
         self._lock = Lock()
         self._schemas: dict[str, Schema] = {}
         self._migrated: frozenset[str] = frozenset()
+        self._n_lost = 0
+
+    @property
+    def n_lost(self) -> int:
+        """How often a connection was lost that had been in use: since it grew, this may be another database."""
+        return self._n_lost
 
     @property
     def shown(self) -> str:
@@ -134,6 +140,7 @@ class Database:
             except self._dialect.errors as error:
                 if self._dialect.explain(error).reason != "unavailable":
                     raise
+                self._n_lost += 1
         connection = self._dialect.connect()
         return connection, _begin(connection, begin)
 
@@ -147,6 +154,7 @@ class Database:
             current = [it for it in self._idle if self._dialect.is_current(it)]
             outdated = [it for it in self._idle if it not in current]
             self._idle = current
+            self._n_lost += len(outdated)
         for connection in outdated:
             self._migrated = frozenset()
             _close(connection)

@@ -119,6 +119,11 @@ class Events:
         """The database in messages."""
         return self._database.shown
 
+    @property
+    def n_lost(self) -> int:
+        """See `Database.n_lost`: a position of before then may be one of another database."""
+        return self._database.n_lost
+
     def add(self, groups: Sequence[Sequence[NewEvent]]) -> list[int]:
         """Keep events; of each group, how many were not there before. All are durable when it returns, or none is.
 

@@ -114,14 +114,19 @@ _PAGE = (
 )
 
 
+def _kept(text: str | None) -> str | None:
+    """The id as both databases hold it: anybody may ask for a list with NUL in a user's id, which none can have."""
+    return text and text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 def _row(given: Impression) -> tuple[object, ...]:
     """In the order of the columns."""
     return (
         given.recommendation_id,
         given.given_at,
         int(given.given_at // DAY),
-        given.user_id,
-        given.session_id,
+        _kept(given.user_id),
+        _kept(given.session_id),
         given.version,
         given.arm,
         given.experiment,

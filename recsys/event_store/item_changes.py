@@ -90,6 +90,11 @@ class ItemChanges:
         self._database, self._path, self._most, self._clock = database, path, most, clock
         self._is_current = path is None
 
+    @property
+    def n_lost(self) -> int:
+        """See `Database.n_lost`: the number of a change of before then may be one of another database."""
+        return self._database.n_lost
+
     def n(self) -> int:
         """The number of the last change; 0 if there was none."""
         if self._is_absent():

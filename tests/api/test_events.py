@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import sqlite3
 import time
 import uuid
@@ -207,6 +208,48 @@ class TestFaults:
         assert shop.get("/v1/events?user_id=ada", headers=KEY).status_code == 503
         (tmp_path / "events.db").rmdir()
         assert post(shop, {"user_id": "ada", "item_id": "Björk"}).json()["accepted"] == 1
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            ("GET", "/v1/events?user_id=%00", None),
+            ("GET", "/v1/events?session_id=a%00", None),
+            ("POST", "/v1/users/%00:merge", {"session_id": "s"}),
+            ("POST", "/v1/users/ada:merge", {"session_id": "\0"}),
+            ("PUT", "/v1/items/a%00b", {"title": "Dune"}),
+            ("PATCH", "/v1/items/a%00b", {"title": "Dune"}),
+            ("DELETE", "/v1/items/a%00b", None),
+            ("POST", "/v1/items:update", {"items": [{"item_id": "\0", "title": "Dune"}]}),
+        ],
+    )
+    def test_an_id_that_postgresql_cannot_hold_is_the_clients_mistake(self, shop, method, path, body):
+        reply = shop.send(method, path, json=body, headers=KEY)
+        assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
+        assert "holds the character NUL, which cannot be kept" in reply.json()["detail"]
+
+    def test_lists_for_ids_that_cannot_be_kept_do_not_keep_others_from_being_counted(self, start, store, place):
+        service = start(Settings(store=store, events=place))
+        for path in ("/v1/users/a%00b/recommendations", "/v1/users/ada/recommendations?session_id=%00"):
+            assert service.get(path).status_code == 200
+        written = 'recsys_impressions_total{result="written"} 2.0'
+        until(lambda: service.get("/metrics").text, lambda text: written in text)
+
+    def test_a_store_that_is_put_in_the_place_of_another_is_read_from_its_beginning(
+        self, shop, store, start, tmp_path
+    ):
+        """Also one with as many events, so that its numbers do not show it."""
+        other = start(Settings(store=store, events=tmp_path / "other.db"))
+        post(other, {"user_id": "ada", "item_id": "AC/DC"}, {"user_id": "ada", "item_id": "Björk"})
+        post(shop, {"user_id": "bob", "item_id": "AC/DC"})
+        fresh_list(shop, 1, "/v1/users/bob/recommendations")
+        with sqlite3.connect(tmp_path / "other.db") as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        for file in tmp_path.glob("events.db*"):
+            file.unlink()
+        shutil.copy(tmp_path / "other.db", tmp_path / "events.db")
+        fresh_list(shop, 2)
+        fresh_list(shop, 0, "/v1/users/bob/recommendations")
 
     def test_a_database_that_may_only_be_read(self, start, store, postgres):
         one = start(Settings(store=store, events=postgres))

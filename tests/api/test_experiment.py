@@ -13,6 +13,7 @@ from api.settings import Settings
 from recsys.artifacts.experiments import Experiments
 from recsys.artifacts.registry import Registry
 from recsys.event_store.database import open_database
+from recsys.event_store.impressions import DAY, Impressions
 from recsys.experiments.plan import Goal
 from recsys.online.experiment import look
 from recsys.online.recommendation_id import decode
@@ -91,6 +92,33 @@ def test_every_route_of_a_person_is_split_and_no_other(two_versions, experiments
         reply = service.send(method, path, json=body)
         assert "arm" not in reply.json()
         assert reply.headers["x-model-version"] == current
+
+
+def test_a_page_counts_as_a_list_of_its_arm(two_versions, experiments, start):
+    running, service = begin(experiments, "current", "popular"), start(Settings(store=two_versions[0]))
+    every_item = [item["item_id"] for item in service.get("/v1/map?limit=100").json()["items"]]
+    treated = next(user for user in USERS if running.arm(user) == "treatment")
+    for exclude in ([], every_item):
+        body = {"user_id": treated, "rows": [{"kind": "for_you"}, {"kind": "popular"}], "exclude": exclude}
+        assert service.send("POST", "/v1/pages", json=body).status_code == 200
+    counted = [line for line in service.get("/metrics").text.splitlines() if "experiment_lists_total{" in line]
+    assert {line for line in counted if not line.endswith(" 0.0")} == {
+        'recsys_experiment_lists_total{arm="treatment",result="given"} 2.0',
+        'recsys_experiment_lists_total{arm="treatment",result="empty"} 1.0',
+    }
+
+
+def test_a_list_whose_reply_has_no_body_is_no_impression(two_versions, experiments, start, tmp_path):
+    """HEAD: nobody saw it, and its id cannot come back."""
+    begin(experiments, *two_versions[1:])
+    service = start(Settings(store=two_versions[0], events=tmp_path / "events.db"))
+    for path in ("/v1/users/ada/recommendations", "/v1/items/dune/similar"):
+        assert service.send("HEAD", path).status_code == 200
+    given = service.get("/v1/users/ada/recommendations").json()["recommendation_id"]
+    database = Impressions(open_database(tmp_path / "events.db"))
+    days = int(time.time() // DAY) - 1, int(time.time() // DAY) + 2
+    wait_for(service, lambda: any(database.stream(*days)))
+    assert len([*database.stream(*days)]) == 1, given
 
 
 def test_the_popular_arm_lists_what_is_popular_and_unseen(two_versions, experiments, start):

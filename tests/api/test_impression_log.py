@@ -54,6 +54,17 @@ def test_while_the_database_is_away_lists_wait_up_to_a_bound_and_others_are_coun
     assert caplog.text.count("lists go on") == 1
 
 
+def test_what_cannot_be_written_is_dropped_and_stands_in_nobodys_way(tmp_path, caplog):
+    database, metrics = open_database(tmp_path / "events.db"), Metrics()
+    log = ImpressionLog(database, metrics, share=1, days=90, seconds=QUICK)
+    log.offer(impression(0)._replace(items=[object()]))
+    until(lambda: counted(metrics, "dropped") == 1)
+    log.offer(impression(1))
+    until(lambda: counted(metrics, "written") == 1)
+    assert "1 lists cannot be written, and are dropped" in caplog.text
+    log.close()
+
+
 def test_what_waits_at_the_end_is_written_or_counted(tmp_path):
     database, metrics = open_database(tmp_path / "events.db"), Metrics()
     log = ImpressionLog(database, metrics, share=1, days=90, seconds=(60, 60))
