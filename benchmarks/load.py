@@ -86,9 +86,17 @@ class Connection(asyncio.Protocol):
 
     def ask(self, path: str) -> asyncio.Future[Reply]:
         """GET `path`."""
+        return self._send(b"GET %b HTTP/1.1\r\nHost: service\r\n\r\n" % path.encode())
+
+    def post(self, path: str, body: bytes) -> asyncio.Future[Reply]:
+        """POST a body of JSON."""
+        head = b"POST %b HTTP/1.1\r\nHost: service\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(body))
+        return self._send(head + body)
+
+    def _send(self, request: bytes) -> asyncio.Future[Reply]:
         self._reply = asyncio.get_running_loop().create_future()
         assert isinstance(self._transport, asyncio.Transport)
-        self._transport.write(b"GET %b HTTP/1.1\r\nHost: service\r\n\r\n" % path.encode())
+        self._transport.write(request)
         return self._reply
 
 
