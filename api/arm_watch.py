@@ -86,8 +86,11 @@ class ArmWatch:
                 self._follow(self._experiments.now())
             except Exception as error:  # whatever is wrong with the experiment, lists go on
                 self._suspend("the experiment cannot be served", error)
-            if self.split is not None:
-                self._guard(self.split)
+            try:
+                if self.split is not None:
+                    self._guard(self.split)
+            except Exception:  # a guardrail that cannot be read must not end the looks at the experiment
+                logger.exception("the guardrails of the experiment cannot be checked")
 
     def engine(self, unit_id: str | None, current: ServedEngine) -> ServedEngine:
         """The engine for a user or a session: that of the arm, `current` outside of an experiment."""

@@ -1,6 +1,5 @@
 """StoreEvents: what one store of the service does with events: takes them in, folds them in, shows them."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ from api.event_tail import EventTail
 from api.event_writer import EventWriter
 from api.metrics import Metrics
 from api.served_engine import ServedEngine
+from api.store_calls import StoreCalls
 from recsys.engine import Event, Question
 from recsys.engine.question import MAX_EVENTS
 from recsys.event_store.database import Database
@@ -24,6 +24,7 @@ class StoreEvents:
         self._merges = Merges(database)
         self._metrics = metrics
         self._tail = EventTail(self._events)
+        self._reads, self._writes = StoreCalls(database.shown), StoreCalls(database.shown)
         self._writer = EventWriter(self._events, after_commit=self._committed)
 
     async def add(self, intake: Intake) -> int:
@@ -42,17 +43,17 @@ class StoreEvents:
 
     async def merge(self, session_id: str, user_id: str) -> str:
         """Let a session be of a user; whose it is. Raises EventStoreError."""
-        owner = await asyncio.to_thread(self._merges.merge, session_id, user_id)
+        owner = await self._writes.make(self._merges.merge, session_id, user_id)
         self._tail.look()
         return owner
 
     async def of_user(self, user_id: str, *, limit: int, before: int | None) -> list[KeptEvent]:
         """See `Events.of_user`; in a thread."""
-        return await asyncio.to_thread(self._events.of_user, user_id, limit=limit, before=before)
+        return await self._reads.make(self._events.of_user, user_id, limit=limit, before=before)
 
     async def of_session(self, session_id: str, *, limit: int, before: int | None) -> list[KeptEvent]:
         """See `Events.of_session`; in a thread."""
-        return await asyncio.to_thread(self._events.of_session, session_id, limit=limit, before=before)
+        return await self._reads.make(self._events.of_session, session_id, limit=limit, before=before)
 
     def fresh(self, user_id: str | None, session_id: str | None, engine: ServedEngine) -> tuple[Event, ...]:
         """The events of a user, of a session or of both, of which the version of `engine` does not know."""
@@ -70,6 +71,8 @@ class StoreEvents:
         """Write what waits, and end the threads."""
         self._writer.close()
         self._tail.close()
+        self._reads.close()
+        self._writes.close()
 
     def _committed(self, seconds: float) -> None:
         self._metrics.observe_commit(seconds)

@@ -74,14 +74,18 @@ def reading(found: "ExperimentReading") -> None:
 def _rate(each: "Reading") -> tuple[str, ...]:
     found = each.found
     relative = f" ({found.relative:+.1%})" if found.control else ""
-    difference = f"{found.value:+.4f}{relative}"
     return (
-        f"{found.control:.4f}",
-        f"{found.treatment:.4f}",
-        difference,
+        _number(f"{found.control:.4f}"),
+        _number(f"{found.treatment:.4f}"),
+        _number(f"{found.value:+.4f}{relative}"),
         _bounds(each.fixed),
         _bounds(each.always_valid),
     )
+
+
+def _number(text: str) -> str:
+    """A dash for what is not known yet, because an arm has no users."""
+    return "-" if "nan" in text else text
 
 
 def _bounds(bounds: "Bounds") -> str:

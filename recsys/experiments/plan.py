@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from recsys.experiments.assignment import ArmName, arm_of
 from recsys.experiments.guardrails import GuardName, Guards
@@ -20,6 +20,16 @@ Rate: TypeAlias = Literal["click_through", "conversion"]
 
 StoppedBy: TypeAlias = Literal["operator"] | GuardName
 """Who ended an experiment."""
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("expected a time with its zone")
+    return text
+
+
+Moment: TypeAlias = Annotated[str, AfterValidator(_moment)]
+"""A time as ISO 8601 with its zone."""
 
 
 class _Frozen(BaseModel):
@@ -54,7 +64,7 @@ class Goal(_Frozen):
 class Stop(_Frozen):
     """When an experiment ended (UTC, ISO 8601), by whom, and why."""
 
-    at: str
+    at: Moment
     by: StoppedBy
     reason: str = ""
 
@@ -70,8 +80,8 @@ class Experiment(_Frozen):
     control: Source
     treatment: Source
     share: float = Field(gt=0, lt=1)
-    started_at: str
-    share_since: str
+    started_at: Moment
+    share_since: Moment
     goal: Goal
     guards: Guards = Guards()
     stop: Stop | None = None

@@ -65,6 +65,11 @@ fallback, lists without an item."""
 
 _FROM = "FROM shown s LEFT JOIN converted c"
 
+# A cast to a whole number rounds in PostgreSQL and cuts in SQLite.
+_DAY_OF_EVENT = (
+    "(CAST(e.timestamp AS BIGINT) - CASE WHEN CAST(e.timestamp AS BIGINT) > e.timestamp THEN 1 ELSE 0 END) / 86400"
+)
+
 _UNIT = "COALESCE('u:' || COALESCE({0}.user_id, m.user_id), 's:' || {0}.session_id, {1})"
 _OF_LIST = _UNIT.format("i", "'l:' || i.recommendation_id")
 _OF_EVENT = _UNIT.format("e", "''")
@@ -72,7 +77,7 @@ _OF_EVENT = _UNIT.format("e", "''")
 
 def _shown(window: Window, groups: str, *, per_day: bool) -> tuple[str, Parameters]:
     """The tables `shown`, one row per unit and group, and `converted`, when each unit's last conversion was."""
-    day = ", CAST(e.timestamp AS BIGINT) / 86400 AS day" if per_day else ""
+    day = f", {_DAY_OF_EVENT} AS day" if per_day else ""
     clicks, conversions = _kinds(window.clicks), _kinds(window.conversions)
     first, end = window.days
     of_experiment = "" if window.experiment is None else " AND i.experiment = ? AND i.arm IS NOT NULL"
@@ -89,7 +94,7 @@ def _shown(window: Window, groups: str, *, per_day: bool) -> tuple[str, Paramete
         f" converted AS (SELECT {_OF_EVENT} AS unit{day}, MAX(e.timestamp) AS last"
         " FROM events e LEFT JOIN merges m ON m.session_id = e.session_id"
         f" WHERE e.timestamp >= ? AND e.timestamp < ?{conversions}"
-        f" GROUP BY {_OF_EVENT}{', CAST(e.timestamp AS BIGINT) / 86400' if per_day else ''})"
+        f" GROUP BY {_OF_EVENT}{f', {_DAY_OF_EVENT}' if per_day else ''})"
     )
     experiment = () if window.experiment is None else (window.experiment,)
     times = (window.since, window.until)

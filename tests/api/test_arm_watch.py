@@ -145,6 +145,8 @@ def test_click_through_is_looked_at_now_and_then(running):
         looks.append(experiment.salt)
         if len(looks) == 1:
             raise EventStoreError("events.db: is gone", "unavailable")
+        if len(looks) == 2:
+            raise ValueError("what nobody thought of")
         return Breach("click_through", "far below") if len(looks) == 3 else None
 
     watch, _ = watch_of(store, check_clicks=check, clock=clock)

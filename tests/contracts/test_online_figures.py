@@ -86,6 +86,12 @@ class TestFigures:
         assert second.click_through.value == 0
         assert report.versions == {"v1", "v2"}
 
+    def test_the_last_half_second_of_a_day_is_of_that_day(self, reopen_database: Open) -> None:
+        database = reopen_database()
+        Impressions(database).add([impression("r1", 1), impression("r2", DAY + 1)])
+        Events(database).add([[event(None, DAY - 0.3)]])
+        assert [it.conversion.value for it in online_report(database, WINDOW).by_day] == [1, 0]
+
     def test_a_merged_session_is_its_user(self, reopen_database: Open) -> None:
         database = reopen_database()
         Impressions(database).add([impression("r1", 1), impression("r2", 2, user_id=None, session_id="s")])

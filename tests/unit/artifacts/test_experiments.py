@@ -131,6 +131,18 @@ def test_a_damaged_version_is_no_arm(start: Any, registry: Registry, versions: l
     assert experiments.now() is None
 
 
+@pytest.mark.parametrize("name", ["started_at", "share_since"])
+@pytest.mark.parametrize("told", ["yesterday", "2026-11-28T10:00:00", ""])
+def test_a_time_that_was_changed_by_hand_is_damage(
+    start: Any, experiments: Experiments, name: str, told: str
+) -> None:
+    start()
+    written = json.loads(experiments.path.read_text())
+    experiments.path.write_text(json.dumps(written | {name: told}))
+    with pytest.raises(ArtifactError, match=f"EXPERIMENT: is damaged; delete it(.|\n)*{name}"):
+        experiments.now()
+
+
 def test_versions_of_a_running_experiment_are_not_pruned(
     start: Any, experiments: Experiments, registry: Registry, versions: list[str], seal: Any
 ) -> None:
