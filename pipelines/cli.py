@@ -16,6 +16,7 @@ import typer
 from pipelines.commands import (
     ask,
     check,
+    events,
     experiment,
     live_demo,
     log,
@@ -283,6 +284,7 @@ app.command(epilog=f"Examples: {_REPORT}")(store.report)
 app.command(epilog=f"Examples: {_PRUNE}")(store.prune)
 _ONLINE = "`recsys online --events events.db --store store`, `recsys online --since 2026-11-01 --html online.html`"
 app.command(epilog=f"Examples: {_ONLINE}")(online.online)
+app.add_typer(events.app, name="events", epilog="Example: `recsys events status --events events.db`")
 app.add_typer(
     experiment.app, name="experiment", epilog="Example: `recsys experiment start --store store --treatment popular`"
 )

@@ -333,7 +333,18 @@ class TestHelp:
 
     def test_all_of_them_are_there(self) -> None:
         others = ["demo", "doctor", "export", "fetch", "models", "prune", "recommend", "report", "rollback"]
-        others += ["experiment", "online", "scenarios", "run", "search", "serve", "sign", "similar", "space"]
+        others += [
+            "events",
+            "experiment",
+            "online",
+            "scenarios",
+            "run",
+            "search",
+            "serve",
+            "sign",
+            "similar",
+            "space",
+        ]
         assert sorted([*STEPS, ENCODE, *others, "tune"]) == COMMANDS
 
     def test_serve_shows_the_options_of_the_service(self, recsys: Any, recsys_process: Any) -> None:
