@@ -83,6 +83,14 @@ def test_without_impressions_the_size_is_told_and_assumed(experiment: Any, store
     assert "is not known" in experiment("status").stderr
 
 
+def test_what_is_not_known_before_the_first_list_is_a_dash(experiment: Any, tmp_path: Path) -> None:
+    shown(tmp_path / "events.db", experiment=None, users=1)
+    experiment("start", "--treatment", "popular", "--baseline", "0.2")
+    text = experiment("status", "--events", tmp_path / "events.db").stdout
+    assert "nan" not in text
+    assert "too early" in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
