@@ -31,6 +31,9 @@ class Dialect(Protocol):
     begin_read: tuple[str, ...]
     """Statements that begin a transaction that reads one state of the database."""
 
+    rows_per_insert: int
+    """Rows of one INSERT; 1 if the library sends many at once anyway."""
+
     find_table: str
     """A query with one parameter, a table's name; it has a row if there is such a table."""
 

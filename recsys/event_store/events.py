@@ -88,10 +88,7 @@ class News:
 
 
 _COLUMNS = ", ".join(NewEvent._fields)
-_INSERT = (
-    f"INSERT INTO events ({_COLUMNS}) VALUES ({', '.join('?' * len(NewEvent._fields))})"
-    " ON CONFLICT (event_id) DO NOTHING"
-)
+_INSERT, _ONCE = f"INSERT INTO events ({_COLUMNS})", "ON CONFLICT (event_id) DO NOTHING"
 _OF_EVENT = ", ".join(f"e.{name}" for name in KeptEvent._fields)
 _AS_OWNED = _OF_EVENT.replace("e.user_id", "COALESCE(e.user_id, m.user_id)")
 _OWNED = f"SELECT {_AS_OWNED} FROM events e LEFT JOIN merges m ON m.session_id = e.session_id"
@@ -130,7 +127,7 @@ class Events:
         Raises EventStoreError.
         """
         with self._database.transaction() as statements:
-            return [statements.executemany(_INSERT, group) if group else 0 for group in groups]
+            return [statements.insert(_INSERT, group, conflict=_ONCE) for group in groups]
 
     def of_user(self, user_id: str, *, limit: int, before: int | None = None) -> list[KeptEvent]:
         """A user's events, those of merged sessions among them, the latest kept first; `before`: a `seq`."""

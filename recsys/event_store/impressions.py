@@ -58,9 +58,7 @@ class ListedItems(NamedTuple):
 _COLUMNS = (
     "recommendation_id, given_at, day, user_id, session_id, version, arm, experiment, kind, status, n_items, items"
 )
-_INSERT = (
-    f"INSERT INTO impressions ({_COLUMNS}) VALUES ({', '.join('?' * 12)}) ON CONFLICT (recommendation_id) DO NOTHING"
-)
+_INSERT, _ONCE = f"INSERT INTO impressions ({_COLUMNS})", "ON CONFLICT (recommendation_id) DO NOTHING"
 
 
 class Impressions:
@@ -79,7 +77,7 @@ class Impressions:
         """Keep them, all or none; the same list twice is kept once. How many are new. Raises EventStoreError."""
         rows = list(map(_row, impressions))
         with self._database.transaction() as statements:
-            return statements.executemany(_INSERT, rows) if rows else 0
+            return statements.insert(_INSERT, rows, conflict=_ONCE)
 
     def stream(self, first_day: int, end_day: int, *, rows: int = 10_000) -> Iterator[ListedItems]:
         """What was listed from `first_day` to before `end_day`, days since 1970, read `rows` lists at a time."""

@@ -39,6 +39,7 @@ class PostgresDialect:
     )
     begin_write: tuple[str, ...] = ("BEGIN", f"SELECT pg_advisory_xact_lock({_LOCK})")
     begin_read: tuple[str, ...] = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
+    rows_per_insert = 1
     find_table = "SELECT 1 WHERE to_regclass(?) IS NOT NULL"
 
     def __init__(self, address: Address, *, busy_seconds: float) -> None:

@@ -38,6 +38,7 @@ class SqliteDialect:
     types: Mapping[str, str] = MappingProxyType({"sequence": "INTEGER PRIMARY KEY AUTOINCREMENT", "bytes": "BLOB"})
     begin_write: tuple[str, ...] = ("BEGIN IMMEDIATE",)
     begin_read: tuple[str, ...] = ("BEGIN",)
+    rows_per_insert = 500
     find_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
     def __init__(self, path: Path, *, busy_seconds: float) -> None:

@@ -35,6 +35,17 @@ class TestEventDatabase:
             assert queries.fetch("SELECT note, size FROM notes ORDER BY note") == [("a", 2.5), ("b", None)]
             assert queries.fetch("SELECT body FROM notes WHERE note LIKE 'a%'") == [(b"\x00%?",)]
 
+    def test_rows_that_are_inserted_together_count_once_each(self, reopen_database: Open) -> None:
+        many = [(f"n{at % 1200}", float(at)) for at in range(1300)]
+        with reopen_database(NOTES).transaction() as statements:
+            into, conflict = "INSERT INTO notes (note, size)", "ON CONFLICT (note) DO NOTHING"
+            assert statements.insert(into, many, conflict=conflict) == 1200
+            assert statements.insert(into, [*many[:3], ("new", None)], conflict=conflict) == 1
+            assert statements.insert(into, [], conflict=conflict) == 0
+        with reopen_database(NOTES).read() as queries:
+            assert queries.fetch("SELECT COUNT(*), MAX(size) FROM notes") == [(1201, 1199.0)]
+        assert notes(reopen_database(NOTES))[:3] == ["n0", "n1", "n2"]
+
     def test_nothing_of_a_transaction_that_raises_is_kept(self, reopen_database: Open) -> None:
         database = reopen_database(NOTES)
         with pytest.raises(KeyError), database.transaction() as statements:
