@@ -1,12 +1,13 @@
 """StoreEvents: what one store of the service does with events: takes them in, folds them in, shows them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from api.event_intake import Intake
 from api.event_tail import EventTail
 from api.event_writer import EventWriter
 from api.metrics import Metrics
+from api.recent_popularity import RecentPopularity
 from api.served_engine import ServedEngine
 from api.store_calls import StoreCalls
 from recsys.engine import Event, Question
@@ -25,6 +26,7 @@ class StoreEvents:
         self._metrics = metrics
         self._tail = EventTail(self._events)
         self._reads, self._writes = StoreCalls(database.shown), StoreCalls(database.shown)
+        self._popularity = RecentPopularity(self._events, self._reads)
         self._writer = EventWriter(self._events, after_commit=self._committed)
 
     async def add(self, intake: Intake) -> int:
@@ -54,6 +56,10 @@ class StoreEvents:
     async def of_session(self, session_id: str, *, limit: int, before: int | None) -> list[KeptEvent]:
         """See `Events.of_session`; in a thread."""
         return await self._reads.make(self._events.of_session, session_id, limit=limit, before=before)
+
+    async def people_lately(self, engine: ServedEngine) -> Mapping[str, int]:
+        """How many people did something with each item of late, by kinds of event that the version counts."""
+        return await self._popularity.people(engine.event_rules.ignored)
 
     def fresh(self, user_id: str | None, session_id: str | None, engine: ServedEngine) -> tuple[Event, ...]:
         """The events of a user, of a session or of both, of which the version of `engine` does not know."""

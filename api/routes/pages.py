@@ -35,6 +35,8 @@ async def get_page(
     question, n_fresh = with_fresh(body.question(), body.session_id, store.events if body.fresh else None, engine)
     keep_empty = body.keep_empty if body.keep_empty is not None else scenario is not None and scenario.keep_empty
     rows = tuple(body.rows) if scenario is None else scenario.rows
-    page = Page(question=question, rows=rows, item_id=body.item_id, keep_empty=keep_empty)
+    wants_recent = store.events is not None and any(row.kind == "popular_lately" for row in rows)
+    lately = await store.events.people_lately(engine) if store.events is not None and wants_recent else {}
+    page = Page(question=question, rows=rows, item_id=body.item_id, keep_empty=keep_empty, lately=lately)
     answer = await engine.page(page, session_id=body.session_id)
     return json_response(PageReply.of(answer, model_version=engine.version, fresh_events=n_fresh))

@@ -1,12 +1,13 @@
 """Pages: several rows for one user, no item twice."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal
 
-from recsys.engine.answers import Answer, Like
+from recsys.engine.answers import Answer, Like, Ranked
 from recsys.engine.engine import Engine
 from recsys.engine.question import MAX_K, MAX_LISTED, Question
 from recsys.engine.scenarios import Row, RowKind
@@ -22,7 +23,8 @@ TITLES: dict[RowKind, str] = {
 }
 """By kind, the heading of a row that has none."""
 
-NO_RECENT = "this service cannot say what is popular of late; these are the most popular items"
+NO_RECENT = "nothing is known of the last days; these are the most popular items"
+FEW_RECENT = "people did something with only {} of the items that may be listed of late; popular items follow"
 NO_HISTORY = "no item of this user's history has items like it left to list"
 NO_ITEM = "this version does not have the item, or no item was named"
 NO_NEW = "this version has no new items"
@@ -33,12 +35,16 @@ _TRIED = 10  # items of a history that a row may be about
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """What is asked for. `question`: the user, and what no row lists; its `k` is not used. `item_id`: of the page."""
+    """What is asked for. `question`: the user, and what no row lists; its `k` is not used. `item_id`: of the page.
+
+    `lately`: how many people did something with an item of late, most first; for rows of kind `popular_lately`.
+    """
 
     question: Question
     rows: tuple[Row, ...]
     item_id: str | None = None
     keep_empty: bool = False
+    lately: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -106,10 +112,26 @@ class _Builder:
             if not new:
                 return PageRow(place, row.kind, title, self._empty(row, NO_NEW))
             return PageRow(place, row.kind, title, self._engine.ask(replace(question, include=new)))
-        answer = self._engine.ask(replace(question, popular=True, new_share=0.0))
         if row.kind == "popular_lately":
-            answer = replace(answer, warnings=(NO_RECENT, *answer.warnings))
-        return PageRow(place, row.kind, title, answer)
+            return PageRow(place, row.kind, title, self._lately(question))
+        return PageRow(place, row.kind, title, self._engine.ask(_popular(question)))
+
+    def _lately(self, question: Question) -> Answer:
+        """By people of late; what they leave of the row is filled by popularity."""
+        lately = {item: people for item, people in self._page.lately.items() if item in self._engine.item_ids}
+        if not lately:
+            answer = self._engine.ask(_popular(question))
+            return replace(answer, warnings=(NO_RECENT, *answer.warnings))
+        recent = self._engine.ask(replace(_popular(question), k=min(MAX_K, len(lately)), include=tuple(lately)))
+        found = sorted(recent.items, key=lambda it: (-lately[it.item_id], it.rank))[: question.k]
+        items = [replace(it, score=float(lately[it.item_id])) for it in found]
+        if len(items) == question.k:
+            return replace(recent, requested=question.k, items=_ranked(items), warnings=())
+        left_out = (*question.exclude, *(it.item_id for it in items))
+        rest = self._engine.ask(replace(_popular(question), k=question.k - len(items), exclude=left_out))
+        told = () if not rest.items else (FEW_RECENT.format(len(items)),)
+        filled = _ranked([*items, *(replace(it, score=0.0) for it in rest.items)])
+        return replace(rest, requested=question.k, items=filled, warnings=(*told, *rest.warnings))
 
     def _question(self, row: Row) -> Question:
         asked = self._page.question
@@ -165,6 +187,14 @@ class _Builder:
 
     def _empty(self, row: Row, reason: str) -> Answer:
         return Answer(model_version=self._engine.version, requested=row.k, items=(), warnings=(reason,))
+
+
+def _popular(question: Question) -> Question:
+    return replace(question, popular=True, new_share=0.0, diversity=0.0)
+
+
+def _ranked(items: Sequence[Ranked]) -> tuple[Ranked, ...]:
+    return tuple(replace(item, rank=rank) for rank, item in enumerate(items, 1))
 
 
 def _titled(row: Row, title: str | None) -> str:

@@ -101,6 +101,12 @@ _OF_USER = (
     " ORDER BY seq DESC LIMIT ?"
 )
 _OF_SESSION = f"{_PAGE} e.session_id = ? ORDER BY e.seq DESC LIMIT ?"
+_PEOPLE = (
+    "SELECT e.item_id,"
+    " COUNT(DISTINCT COALESCE('u:' || COALESCE(e.user_id, m.user_id), 's:' || e.session_id)) AS people"
+    " FROM events e LEFT JOIN merges m ON m.session_id = e.session_id WHERE e.seq > ? AND e.timestamp >= ?{}"
+    " GROUP BY e.item_id ORDER BY people DESC, e.item_id LIMIT ?"
+)
 _FIRST_PAGE = (1 << 62) + 1
 
 
@@ -163,6 +169,19 @@ class Events:
             found = queries.fetch(f"{_OWNED} WHERE e.timestamp >= ? ORDER BY e.seq DESC LIMIT ?", (timestamp, limit))
         return News(tuple(map(KeptEvent._make, reversed(found))), (), last, whole=len(found) < limit)
 
+    def people_by_item(
+        self, *, since: float, ignored: Sequence[str], most_events: int, most_items: int
+    ) -> dict[str, int]:
+        """How many users and sessions did something with each item, most first.
+
+        Of the latest `most_events` events, those from `since` on, UTC seconds, of other kinds than `ignored`. A
+        session that was merged is its user. Raises EventStoreError.
+        """
+        with self._database.read() as queries:
+            first = _last(queries).event - most_events
+            found = queries.fetch(_PEOPLE.format(_not_of(ignored)), (first, since, *ignored, most_items))
+        return {str(item_id): int(people) for item_id, people in found}
+
     def stream(self, until: Position, *, rows: int) -> Iterator[list[Row]]:
         """All events up to a position in their order: user_id (of merged sessions too, else None), item_id, event,
         value, timestamp, in lists of up to `rows`."""
@@ -183,6 +202,10 @@ class Events:
     def _fetch(self, sql: str, parameters: Sequence[object]) -> list[KeptEvent]:
         with self._database.read() as queries:
             return list(map(KeptEvent._make, queries.fetch(sql, parameters)))
+
+
+def _not_of(kinds: Sequence[str]) -> str:
+    return f" AND (e.event IS NULL OR e.event NOT IN ({', '.join('?' * len(kinds))}))" if kinds else ""
 
 
 def _last(queries: Transaction) -> Position:

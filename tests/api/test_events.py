@@ -398,3 +398,14 @@ class TestLists:
         assert "dune" not in [
             it["item_id"] for it in fresh_list(service, 2, "/v1/users/new/recommendations")["items"]
         ]
+
+
+def test_popular_lately_counts_people(shop, store):
+    rows = [{"kind": "popular_lately", "k": 2}]
+    first = shop.send("POST", "/v1/pages", json={"rows": [{"kind": "popular", "k": 4}]}).json()["rows"][0]["items"]
+    last, before_it = first[3]["item_id"], first[2]["item_id"]
+    post(shop, *({"user_id": f"new-{n}", "item_id": last} for n in range(3)))
+    post(shop, *({"session_id": "one", "item_id": before_it} for n in range(9)))
+    (row,) = shop.send("POST", "/v1/pages", json={"rows": rows}).json()["rows"]
+    assert [(item["item_id"], item["score"]) for item in row["items"]] == [(last, 3.0), (before_it, 1.0)]
+    assert row["warnings"] == []

@@ -46,6 +46,22 @@ class TestEvents:
         assert [it.item_id for it in events.of_user("ada", limit=3, before=page[-1].seq)] == ["a"]
         assert [it.item_id for it in events.of_session("s", limit=9)] == ["e", "x", "b"]
 
+    def test_people_by_item_are_users_and_sessions_each_once(self, reopen_database: Open) -> None:
+        events, merges = Events(reopen_database()), Merges(reopen_database())
+        events.add([[event("old", user=f"u{n}") for n in range(5)]])
+        events.add([[event("dune"), event("dune"), event("dune", user="bob"), event("dune", user=None, session="s")]])
+        events.add([[event("ubik"), event("ubik", user=None, session="t"), event("shown", event="impression")]])
+        events.add([[event("early", timestamp=1_600_000_000.0), event("solaris", event=None)]])
+        merges.merge("s", "ada")
+
+        def people(**others: int) -> dict[str, int]:
+            bounds = {"most_events": 9, "most_items": 10, **others}
+            return events.people_by_item(since=1_690_000_000.0, ignored=("impression",), **bounds)
+
+        assert people() == {"dune": 2, "ubik": 2, "solaris": 1}
+        assert list(people(most_items=2)) == ["dune", "ubik"]
+        assert people(most_events=14) == {"old": 5, "dune": 2, "ubik": 2, "solaris": 1}
+
     def test_a_session_belongs_to_the_first_user_it_was_merged_with(self, reopen_database: Open) -> None:
         merges = Merges(reopen_database())
         assert [merges.merge("s", user) for user in ("ada", "ada", "bob")] == ["ada", "ada", "ada"]

@@ -1,5 +1,6 @@
 """Pages: rows are filled with what the rows above left, and say what they are about."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import scipy.sparse as sp
 
 from recsys.artifacts.bundle import Bundle
 from recsys.engine import Engine, Event, Question
-from recsys.engine.pages import NO_HISTORY, NO_ITEM, NO_RECENT, Page, PageAnswer, build_page
+from recsys.engine.pages import FEW_RECENT, NO_HISTORY, NO_ITEM, NO_RECENT, Page, PageAnswer, build_page
 from recsys.engine.scenarios import Row, read_scenarios
 from recsys.errors import ConfigError, InvalidRequestError
 
@@ -25,10 +26,16 @@ def engine(make_bundle: Any) -> Engine:
 
 
 def page(
-    engine: Engine, *rows: Row, keep_empty: bool = False, item_id: str | None = None, **asked: Any
+    engine: Engine,
+    *rows: Row,
+    keep_empty: bool = False,
+    item_id: str | None = None,
+    lately: Mapping[str, int] | None = None,
+    **asked: Any,
 ) -> PageAnswer:
     question = Question(**{"user_id": "u0001", **asked})
-    return build_page(engine, Page(question=question, rows=rows, keep_empty=keep_empty, item_id=item_id))
+    asked_for = Page(question=question, rows=rows, keep_empty=keep_empty, item_id=item_id, lately=lately or {})
+    return build_page(engine, asked_for)
 
 
 def ids(answer: PageAnswer) -> list[list[str]]:
@@ -87,6 +94,18 @@ def test_empty_rows_are_left_out_and_told_or_kept(engine: Engine) -> None:
 def test_popular_lately_says_that_it_is_popular(engine: Engine) -> None:
     (row,) = page(engine, Row(kind="popular_lately", k=3)).rows
     assert NO_RECENT in row.answer.warnings
+
+
+def test_popular_lately_is_in_the_order_of_people_and_filled_with_popular_items(engine: Engine) -> None:
+    popular = [item.item_id for item in page(engine, Row(kind="popular", k=5)).rows[0].answer.items]
+    lately = {popular[3]: 7, "not-of-this-version": 6, popular[4]: 2}
+    (row,) = page(engine, Row(kind="popular_lately", k=4), lately=lately).rows
+    assert [item.item_id for item in row.answer.items] == [popular[3], popular[4], popular[0], popular[1]]
+    assert [item.rank for item in row.answer.items] == [1, 2, 3, 4]
+    assert [item.score for item in row.answer.items] == [7, 2, 0, 0]
+    assert row.answer.warnings[0] == FEW_RECENT.format(2)
+    (whole,) = page(engine, Row(kind="popular_lately", k=2), lately=lately).rows
+    assert ([item.item_id for item in whole.answer.items], whole.answer.warnings) == (popular[3:5], ())
 
 
 def test_an_error_names_the_row(engine: Engine) -> None:
