@@ -25,10 +25,11 @@ _ENCODINGS = (
 class FileFormat(Section):
     """How files are written. `[log]` and `[items]` have these keys, each for its own files."""
 
-    format: Literal["auto", "csv", "tsv", "jsonl", "json", "parquet", "delta"] = Field(
+    format: Literal["auto", "csv", "tsv", "jsonl", "json", "parquet", "delta", "iceberg"] = Field(
         "auto",
         description="`auto` takes it from the file's name; `jsonl` and `json`: one JSON object per line, or an array "
-        "of objects; `delta`: the path is the folder of a Delta Lake table (extra `lake`)",
+        "of objects; `delta`: the path is the folder of a Delta Lake table; `iceberg`: the folder or a metadata file "
+        "of an Apache Iceberg table (extra `lake`)",
     )
     delimiter: str | None = Field(
         None,

@@ -123,3 +123,17 @@ def table_options(path: RemotePath) -> dict[str, str]:
         options["AWS_SKIP_SIGNATURE"] = "true"
     user, _, password = target.login.partition(":")
     return options | ({"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": password} if user else {})
+
+
+_ICEBERG = {
+    "AWS_REGION": "s3.region",
+    "AWS_ENDPOINT_URL": "s3.endpoint",
+    "AWS_SKIP_SIGNATURE": "s3.anonymous",
+    "AWS_ACCESS_KEY_ID": "s3.access-key-id",
+    "AWS_SECRET_ACCESS_KEY": "s3.secret-access-key",
+}
+
+
+def iceberg_options(path: RemotePath) -> dict[str, str]:
+    """`table_options`, as pyiceberg names them."""
+    return {_ICEBERG[name]: value for name, value in table_options(path).items() if name in _ICEBERG}

@@ -9,6 +9,7 @@ from recsys.data.ingest.catalogue_columns import columns_of_items
 from recsys.data.ingest.delta_source import DeltaSource, is_delta
 from recsys.data.ingest.event_store_source import EventStoreSource
 from recsys.data.ingest.file_source import FileSource
+from recsys.data.ingest.iceberg_source import IcebergSource, is_iceberg
 from recsys.data.ingest.input import Input
 from recsys.data.ingest.joined_source import JoinedSource
 from recsys.data.ingest.source import Columns
@@ -24,6 +25,8 @@ def log_input(log: LogConfig, *, key: str = "log.source") -> Input:
         return EventStoreSource.of(log, log.events)
     if log.source is None and is_delta(log):
         return DeltaSource.of(log, log.paths, Columns.of(log))
+    if log.source is None and is_iceberg(log):
+        return IcebergSource.of(log, log.paths, Columns.of(log))
     return FileSource.of(log) if log.source is None else SqlSource.of(log, Columns.of(log), key=key)
 
 
@@ -42,6 +45,8 @@ def items_input(items: ItemsConfig) -> Input:
     """What `[items]` reads."""
     if items.source is None and is_delta(items):
         return DeltaSource.of(items, items.path, columns_of_items(items))
+    if items.source is None and is_iceberg(items):
+        return IcebergSource.of(items, items.path, columns_of_items(items))
     if items.source is None:
         return FileSource.of_items(items)
     return SqlSource.of(items, columns_of_items(items), key="items.source")
