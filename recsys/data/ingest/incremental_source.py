@@ -132,6 +132,11 @@ class IncrementalSource:
             return None, "as asked for (--full)" if self.full else "there is no copy of an earlier night"
         if facts.settings != settings:
             return None, "what is read, or the type of a column, has changed since the copy was made"
+        if damage := self.kept.damage():
+            logger.warning(
+                "%s: the kept copy of the log is damaged (%s); all rows are fetched", self.kept.path, damage
+            )
+            return None, "the copy is damaged"
         return LowerBound(column, facts.newest - self.log.late), ""
 
     def _fetched(self, bound: LowerBound | None) -> SqlSource:
@@ -188,7 +193,14 @@ class _Read:
         self.n_rows += len(batch)
         self.hashes.add(batch.rows)
         self.new.add(batch.rows)
-        self._seconds.append(self._column.seconds(batch.rows.column(TIMESTAMP)).astype(np.int64))
+        try:
+            self._seconds.append(self._column.seconds(batch.rows.column(TIMESTAMP)).astype(np.int64))
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"{batch.origin}: column {self._column.name!r} (log.timestamp), "
+                f"rows {positions[0]} to {positions[-1]}: "
+                f"times that cannot be compared ({error}); mend them, or set log.incremental = false"
+            ) from error
         return replace(batch, positions=positions)
 
     def newest(self, *, limit: int) -> int | None:

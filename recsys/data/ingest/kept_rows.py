@@ -41,6 +41,16 @@ class KeptRows:
             return KeptFacts(**json.loads(pq.read_metadata(self.path).metadata[_META]))
         return None
 
+    def damage(self) -> str:
+        """What is wrong inside of it, after a read of all its pages; empty if nothing is."""
+        try:
+            with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
+                for _ in file.iter_batches(_GROUP_ROWS):
+                    pass
+        except (pa.ArrowException, OSError) as error:
+            return " ".join(str(error).split())
+        return ""
+
     def before(self, bound: LowerBound, key: str) -> Iterator[pa.RecordBatch]:
         """The rows before `bound`, by the times in the column `key`, in their order.
 
@@ -70,7 +80,9 @@ class NewRows:
         with storage_errors(self._path.parent, doing=self._doing):
             if self._writer is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._writer = pq.ParquetWriter(self._fresh, batch.schema, compression="zstd")
+                self._writer = pq.ParquetWriter(
+                    self._fresh, batch.schema, compression="zstd", write_page_checksum=True
+                )
             self._writer.write_batch(batch, row_group_size=_GROUP_ROWS)
 
     def commit(self, facts: KeptFacts) -> None:

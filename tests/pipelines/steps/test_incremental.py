@@ -181,6 +181,32 @@ def test_a_damaged_copy_is_told_and_made_anew(small: Shop, tmp_path: Path) -> No
     assert pq.read_table(copy).num_rows == 60
 
 
+def test_a_copy_that_is_damaged_inside_is_told_and_made_anew(
+    small: Shop, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = small.config(tmp_path)
+    _night(config)
+    copy = config.workspace / "kept" / "log.parquet"
+    content = bytearray(copy.read_bytes())
+    content[60] ^= 0xFF
+    copy.write_bytes(content)
+    night = _night(config)
+    assert night.increment is not None
+    assert (night.increment.since, night.rows.rows_read) == (None, 60)
+    assert "log.parquet: the kept copy of the log is damaged" in caplog.text
+    assert pq.read_table(copy).num_rows == 60
+
+
+def test_times_that_are_not_text_are_said(tmp_path: Path) -> None:
+    shop = Shop(f"sqlite:///{tmp_path / 'shop.db'}", "iso", "TEXT", str)
+    shop.run("CREATE TABLE events (user_id TEXT, item TEXT, at TEXT)")
+    shop.run("INSERT INTO events VALUES ('u', 'i', '2024-01-31'), ('u', 'j', CAST(x'FFFE32' AS TEXT))")
+    with pytest.raises(
+        DataError, match=r"column 'at' \(log\.timestamp\), rows 1 to 2: times that cannot be compared"
+    ):
+        _night(shop.config(tmp_path))
+
+
 def test_times_that_cannot_be_compared_are_said_before_anything_is_read(postgres: str, tmp_path: Path) -> None:
     shop = Shop(postgres, "auto", "text", str)
     shop.run("CREATE TABLE events (user_id text, item text, at text)")
