@@ -74,7 +74,8 @@ def _able_to_reach(
         column, value = added.indices[start:stop], added.data[start:stop]
         kept = np.flatnonzero(wanted[start:stop] & (value + lengths[row] * items.lengths[column] >= least[row]))
         column = column[kept]
-        scores = np.take(items.vectors, column, axis=0) @ queries[row] + value[kept]
+        with np.errstate(invalid="ignore"):  # all are finite; a BLAS kernel may raise the flag for lanes it discards
+            scores = np.take(items.vectors, column, axis=0) @ queries[row] + value[kept]
         high = scores >= least[row]
         found.append((column[high], scores[high]))
     width = max(len(column) for column, _ in found)

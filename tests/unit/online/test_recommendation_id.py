@@ -31,9 +31,10 @@ import os
 from recsys.online.recommendation_id import new_id
 first = new_id("recommendations", "v0123456789abcdef")
 child = os.fork()
-print(first, *[new_id("recommendations", "v0123456789abcdef") for _ in range(100)], flush=True)
+made = [new_id("recommendations", "v0123456789abcdef") for _ in range(100)]
 if child:
-    os.waitpid(child, 0)
+    os.waitpid(child, 0)  # so that its line is whole before the next one
+print(first, *made, flush=True)
 """
 
 
