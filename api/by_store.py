@@ -8,6 +8,8 @@ from typing import Any, Self
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from recsys.address import Address, is_address
+
 UNNAMED = ""
 """Name of the only store of a service that names none."""
 
@@ -50,7 +52,9 @@ class ByStore:
         return ",".join(f"{name}={value}" if name else value for name, value in self._values.items())
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self)!r})"
+        """Without passwords and keys of addresses."""
+        shown = {name: str(Address(value)) if is_address(value) else value for name, value in self._values.items()}
+        return f"{type(self).__name__}({shown!r})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ByStore) and self._values == other._values

@@ -84,3 +84,9 @@ def test_an_admin_key_is_that_of_all_stores_or_of_one():
     ) as refused:
         check_names(Settings(store="shop=a,blog=b", admin_key=f"shop={KEY},blog=short key"))
     assert "short key" not in str(refused.value)
+
+
+def test_no_password_is_shown():
+    value = ByStore("shop=postgresql://ada:hunter2@db/shop,blog=events.db")
+    assert repr(value) == "ByStore({'shop': 'postgresql://ada:***@db/shop', 'blog': 'events.db'})"
+    assert "hunter2" in str(value)  # which worker processes get
