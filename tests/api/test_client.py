@@ -185,6 +185,10 @@ def test_events_are_kept_read_and_counted_at_once(connect: Callable[..., Any], u
         user = f"who-{connect.__name__}"
         assert client.merge_session(user, session).user_id == user
         assert client.get_events(user_id=user, limit=1).events[0].item_id == "ubik"
+        for _ in range(500):  # the service follows its store, every 40 ms
+            if client.recommend(user_id=user).fresh_events is not None:
+                break
+            time.sleep(0.01)
         assert client.recommend(user_id=user).fresh_events == 1
         assert client.recommend(user_id=user, fresh=False).fresh_events is None
         with pytest.raises(ConflictError):
@@ -349,7 +353,9 @@ def test_retry_after_is_kept(connect: Callable[..., Any]) -> None:
     ("text", "low", "high"),
     [
         ("120", 120, 120),
-        (format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 3_000, 3_600),
+        pytest.param(
+            format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 2_000, 3_600, id="in an hour"
+        ),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
         ("soon", None, None),
         ("", None, None),

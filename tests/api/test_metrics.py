@@ -124,6 +124,7 @@ def test_an_engine_gives_no_list_otherwise():
         "in_arm",
         "key",
         "changes_seen",
+        "unseen",  # the same engine for HEAD, whose lists are no impressions
     }
 
 
