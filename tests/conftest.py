@@ -163,6 +163,7 @@ def redis_url(redis_server: str) -> str:
 def s3_server() -> Iterator[str]:
     """Address of an S3 service on this machine, as `127.0.0.1:PORT`."""
     moto = pytest.importorskip("moto.server")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     try:
@@ -182,22 +183,10 @@ def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> S3Bucket:
     return bucket
 
 
-@pytest.fixture(scope="session")
-def _s3_server() -> Iterator[str]:
-    """Host and port of an S3 server that runs until the session ends."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415  (a second)
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "{}:{}".format(*server.get_host_and_port())
-    server.stop()
-
-
 @pytest.fixture
-def bucket(_s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     """The empty bucket `s3://shop-data`, which the environment points to; it fails when it is told to."""
-    with proxied(_s3_server) as made:
+    with proxied(s3_server) as made:
         made.empty()
         for name, value in {
             "AWS_ACCESS_KEY_ID": "AKIATEST",
