@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from recsys.config import FileFormat, ItemsConfig, LogFiles
 from recsys.data.ingest.column_types import check_types, with_coded_ids
+from recsys.data.ingest.hashed_reads import HashedReads
 from recsys.data.ingest.input_files import InputFile
-from recsys.data.ingest.row_hashes import RowHashes
 from recsys.data.ingest.source import Batches, Columns, RawBatch
 from recsys.errors import ConfigError, DataError
 from recsys.progress import Progress, silent
@@ -38,7 +38,7 @@ class DeltaSource:
     path: InputFile
     columns: Columns
     section: str = "log"
-    _last_read: list[RowHashes] = field(default_factory=list, compare=False)
+    _reads: HashedReads = field(default_factory=HashedReads, compare=False)
 
     @staticmethod
     def of(section: LogFiles | ItemsConfig, paths: tuple[InputFile, ...], columns: Columns) -> "DeltaSource":
@@ -76,10 +76,7 @@ class DeltaSource:
 
     def fingerprint(self) -> str:
         """sha256, in hexadecimal, of the rows in any order; that of the last complete read, if there was one."""
-        if not any(read.complete for read in self._last_read):
-            for parse in self.batches(self.columns):
-                parse()
-        return self._last_read[-1].digest()
+        return self._reads.fingerprint(lambda: self.batches(self.columns))
 
     def estimate_rows(self) -> int:
         """Exact if the table's log counts rows, as writers usually do."""
@@ -105,18 +102,15 @@ class DeltaSource:
 
     def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
         """Its rows; `progress` counts rows. Raises DataError if a column is missing or cannot be read."""
-        self._last_read.clear()
         places = self._places(columns)
         names = {key: self._schema.names[place] for key, place in places.items()}
-        hashes, n_rows, total = RowHashes(), 0, self.estimate_rows()
-        for batch in self._rows(sorted(set(names.values()))):
-            yield partial(self._parsed, hashes, batch, names, n_rows + 1)
-            n_rows += len(batch)
-            progress("read", n_rows, max(total, n_rows + 1))
-        progress("read", n_rows, n_rows)
-        hashes.n_read = n_rows
-        if columns == self.columns:
-            self._last_read.append(hashes)
+        yield from self._reads.batches(
+            self._rows(sorted(set(names.values()))),
+            partial(self._parsed, names),
+            expected=self.estimate_rows(),
+            progress=progress,
+            remember=columns == self.columns,
+        )
 
     def _rows(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         """Batches with rows, in the order of the files; of a table with deletion vectors in any order."""
@@ -130,11 +124,9 @@ class DeltaSource:
                 if len(batch):
                     yield batch
 
-    def _parsed(self, hashes: RowHashes, batch: pa.RecordBatch, names: Mapping[str, str], first: int) -> RawBatch:
+    def _parsed(self, names: Mapping[str, str], batch: pa.RecordBatch, first: int) -> RawBatch:
         places = {key: batch.schema.get_field_index(name) for key, name in names.items()}
-        rows = with_coded_ids(RawBatch.numbered(self.description, _without_views(batch), places, first=first))
-        hashes.add(rows.rows)
-        return rows
+        return with_coded_ids(RawBatch.numbered(self.description, _without_views(batch), places, first=first))
 
     def _places(self, columns: Columns) -> dict[str, int]:
         places = columns.places(self.description, self._schema.names)

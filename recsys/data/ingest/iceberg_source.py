@@ -12,8 +12,8 @@ import pyarrow.fs as pa_fs
 
 from recsys.config import FileFormat, ItemsConfig, LogFiles
 from recsys.data.ingest.column_types import check_types, with_coded_ids
+from recsys.data.ingest.hashed_reads import HashedReads
 from recsys.data.ingest.input_files import InputFile
-from recsys.data.ingest.row_hashes import RowHashes
 from recsys.data.ingest.source import Batches, Columns, RawBatch
 from recsys.errors import ConfigError, DataError
 from recsys.progress import Progress, silent
@@ -41,7 +41,7 @@ class IcebergSource:
     path: InputFile
     columns: Columns
     section: str = "log"
-    _last_read: list[RowHashes] = field(default_factory=list, compare=False)
+    _reads: HashedReads = field(default_factory=HashedReads, compare=False)
 
     @staticmethod
     def of(section: LogFiles | ItemsConfig, paths: tuple[InputFile, ...], columns: Columns) -> "IcebergSource":
@@ -91,10 +91,7 @@ class IcebergSource:
 
     def fingerprint(self) -> str:
         """sha256, in hexadecimal, of the rows in any order; that of the last complete read, if there was one."""
-        if not any(read.complete for read in self._last_read):
-            for parse in self.batches(self.columns):
-                parse()
-        return self._last_read[-1].digest()
+        return self._reads.fingerprint(lambda: self.batches(self.columns))
 
     def estimate_rows(self) -> int:
         """As its files count them; deleted ones included."""
@@ -119,18 +116,15 @@ class IcebergSource:
 
     def batches(self, columns: Columns, *, progress: Progress = silent) -> Batches:
         """Its rows; `progress` counts rows. Raises DataError if a column is missing or cannot be read."""
-        self._last_read.clear()
         places = self._places(columns)
         names = {key: self._schema.names[place] for key, place in places.items()}
-        hashes, n_rows, total = RowHashes(), 0, self.estimate_rows()
-        for batch in self._rows(sorted(set(names.values()))):
-            yield partial(self._parsed, hashes, batch, names, n_rows + 1)
-            n_rows += len(batch)
-            progress("read", n_rows, max(total, n_rows + 1))
-        progress("read", n_rows, n_rows)
-        hashes.n_read = n_rows
-        if columns == self.columns:
-            self._last_read.append(hashes)
+        yield from self._reads.batches(
+            self._rows(sorted(set(names.values()))),
+            partial(self._parsed, names),
+            expected=self.estimate_rows(),
+            progress=progress,
+            remember=columns == self.columns,
+        )
 
     def _rows(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         """Batches with rows, file by file: pyiceberg holds the rows of all files that it is given."""
@@ -144,12 +138,10 @@ class IcebergSource:
                     if len(batch):
                         yield batch
 
-    def _parsed(self, hashes: RowHashes, batch: pa.RecordBatch, names: Mapping[str, str], first: int) -> RawBatch:
+    def _parsed(self, names: Mapping[str, str], batch: pa.RecordBatch, first: int) -> RawBatch:
         plain = _with_types(batch, self._schema)
         places = {key: plain.schema.get_field_index(name) for key, name in names.items()}
-        rows = with_coded_ids(RawBatch.numbered(self.description, plain, places, first=first))
-        hashes.add(rows.rows)
-        return rows
+        return with_coded_ids(RawBatch.numbered(self.description, plain, places, first=first))
 
     def _places(self, columns: Columns) -> dict[str, int]:
         places = columns.places(self.description, self._schema.names)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from recsys.config import LogConfig
 from recsys.config.base import duration_text
+from recsys.data.ingest.hashed_reads import HashedReads
 from recsys.data.ingest.kept_rows import KeptFacts, KeptRows, NewRows
 from recsys.data.ingest.lower_bound import LowerBound, TimeColumn
 from recsys.data.ingest.row_hashes import RowHashes
@@ -145,7 +146,7 @@ class IncrementalSource:
         quote = dialect_of(self.inner.database.kind).quote
         condition = bound.as_sql(quoted(bound.column.name, quote))
         query = f"SELECT * FROM {self.inner.rows.as_sql(quote)} WHERE {condition}"
-        return replace(self.inner, rows=Rows(query=query), _last_read=[])
+        return replace(self.inner, rows=Rows(query=query), _reads=HashedReads())
 
     def _kept_batches(self, read: "_Read", bound: LowerBound) -> Iterator[partial[RawBatch]]:
         origin = f"the kept copy of {self.description}"

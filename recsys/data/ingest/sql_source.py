@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from recsys.config import DatabaseRows
 from recsys.data.ingest.column_types import check_type, with_coded_ids
-from recsys.data.ingest.row_hashes import RowHashes
+from recsys.data.ingest.hashed_reads import HashedReads
 from recsys.data.ingest.source import Batches, Columns, RawBatch
 from recsys.databases.columns import Column
 from recsys.databases.database import Database, Estimate, Session
@@ -33,7 +33,7 @@ class SqlSource:
     database: Database
     rows: Rows
     columns: Columns
-    _last_read: list[RowHashes] = field(default_factory=list)
+    _reads: HashedReads = field(default_factory=HashedReads)
 
     @staticmethod
     def of(section: DatabaseRows, columns: Columns, *, key: str) -> "SqlSource":
@@ -61,10 +61,7 @@ class SqlSource:
 
         That of the last complete read, if there was one, so that it costs no second.
         """
-        if not any(read.complete for read in self._last_read):
-            for parse in self.batches(self.columns):
-                parse()
-        return self._last_read[-1].digest()
+        return self._reads.fingerprint(lambda: self.batches(self.columns))
 
     def estimate_rows(self) -> int:
         """As the database expects them, without counting."""
@@ -95,31 +92,21 @@ class SqlSource:
         Raises DataError if a column is missing or of a type that cannot be read, or the rows cannot be read to their
         end.
         """
-        self._last_read.clear()
-        hashes, n_rows = RowHashes(), 0
         with self.database.session() as session:
             chosen = self.places(session, columns)
             expected = session.estimate(self.rows).rows
             distinct = {column.name: column for column in chosen.values()}
             with closing(session.batches(self.rows, list(distinct.values()))) as batches:
-                for batch in batches:
-                    yield partial(self._parsed, hashes, batch, chosen, n_rows + 1)
-                    n_rows += len(batch)
-                    progress("read", n_rows, max(expected, n_rows + 1))
-        progress("read", n_rows, n_rows)
-        hashes.n_read = n_rows
-        if columns == self.columns:
-            self._last_read.append(hashes)
+                parse, own = partial(self._parsed, chosen), columns == self.columns
+                yield from self._reads.batches(batches, parse, expected=expected, progress=progress, remember=own)
 
     def _estimate(self) -> Estimate:
         with self.database.session() as session:
             return session.estimate(self.rows)
 
-    def _parsed(self, hashes: RowHashes, batch: pa.RecordBatch, chosen: Mapping[str, Column], first: int) -> RawBatch:
+    def _parsed(self, chosen: Mapping[str, Column], batch: pa.RecordBatch, first: int) -> RawBatch:
         places = {key: batch.schema.get_field_index(column.name) for key, column in chosen.items()}
-        rows = with_coded_ids(RawBatch.numbered(self.description, batch, places, first=first))
-        hashes.add(rows.rows)
-        return rows
+        return with_coded_ids(RawBatch.numbered(self.description, batch, places, first=first))
 
     def places(self, session: Session, columns: Columns) -> dict[str, Column]:
         """The column of each key, as the database describes it."""
