@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Sequence
 
-from api.server import serve
+from api.process.server import serve
 from api.settings import load_settings
 from recsys.errors import RecsysError
 

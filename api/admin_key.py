@@ -7,7 +7,7 @@ from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
-from api.queries import RequestStore
+from api.messages.queries import RequestStore
 
 _ADMIN_KEY = HTTPBearer(scheme_name="admin_key", description="The key in RECSYS_ADMIN_KEY.", auto_error=False)
 

@@ -11,15 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
-from api.ending import end_in_time
+from api.engines.recall import CORE_SHARE
 from api.errors import problem_response
+from api.messages.openapi import complete, name_stores
 from api.metrics import NO_STORE, Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
-from api.openapi import complete, name_stores
-from api.recall import CORE_SHARE
+from api.process.ending import end_in_time
 from api.routes import admin, events, item_map, items, pages, posted, recommendations, service, users
-from api.served_store import ServedStores
 from api.settings import Settings, check_names, load_settings, warn_of_unknown
+from api.stores.served_store import ServedStores
 
 _DESCRIPTION = """\
 Recommendations from the model that `recsys publish` last put into the store.

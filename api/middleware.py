@@ -10,11 +10,11 @@ from urllib.parse import unquote_to_bytes
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.engines.served_engine import ServedEngine
 from api.errors import is_fault, problem_response
 from api.logs import FIELDS
 from api.metrics import Metrics
-from api.served_engine import ServedEngine
-from api.served_store import ServedStore, ServedStores
+from api.stores.served_store import ServedStore, ServedStores
 from recsys.errors import InvalidRequestError
 
 REQUEST_ID_HEADER = "X-Request-ID"

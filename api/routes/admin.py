@@ -9,10 +9,10 @@ from pydantic import Field
 
 from api.admin_key import check_key
 from api.errors import StoreRefusedError, problem_responses, unauthorized_response
+from api.messages.queries import NoQuery, RequestStore
+from api.messages.replies import Serving
 from api.middleware import context_of
-from api.model_watch import ModelWatch
-from api.queries import NoQuery, RequestStore
-from api.replies import Serving
+from api.stores.model_watch import ModelWatch
 from recsys.artifacts.manifest import VERSION_PATTERN
 from recsys.errors import ArtifactError, InvalidRequestError
 

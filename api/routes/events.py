@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.admin_key import check_key
-from api.bodies import body_of
 from api.errors import (
     BODY_ERRORS,
     NoEventsError,
@@ -15,13 +14,14 @@ from api.errors import (
     problem_responses,
     unauthorized_response,
 )
-from api.event_bodies import EventsBody, MergeBody, take_in
-from api.event_intake import Intake
+from api.events.intake import Intake
+from api.events.store_events import StoreEvents
+from api.messages.bodies import body_of
+from api.messages.event_bodies import EventsBody, MergeBody, take_in
+from api.messages.openapi import operation_with_body, operation_with_body_and_id, operation_with_query
+from api.messages.queries import EventsQuery, NoQuery, path_id, query_of, store_of
+from api.messages.replies import EventPage, EventsTaken, MergedSession, json_response
 from api.middleware import context_of
-from api.openapi import operation_with_body, operation_with_body_and_id, operation_with_query
-from api.queries import EventsQuery, NoQuery, path_id, query_of, store_of
-from api.replies import EventPage, EventsTaken, MergedSession, json_response
-from api.store_events import StoreEvents
 from recsys.engine.event_rules import EventRules
 from recsys.engine.ids import check_kept_id, id_text
 from recsys.errors import EventStoreError, InvalidRequestError

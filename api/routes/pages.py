@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api.bodies import PageBody, body_of
 from api.errors import BODY_ERRORS, NoModelError, UnknownScenarioError, problem_responses
-from api.openapi import operation_with_body
-from api.queries import NoQuery, RequestStore, engine_for
-from api.replies import PageReply, json_response
-from api.store_events import with_fresh
+from api.events.store_events import with_fresh
+from api.messages.bodies import PageBody, body_of
+from api.messages.openapi import operation_with_body
+from api.messages.queries import NoQuery, RequestStore, engine_for
+from api.messages.replies import PageReply, json_response
 from recsys.engine.pages import Page
 
 _ROWS = [{"kind": "for_you", "k": 3}, {"kind": "because", "k": 2}, {"kind": "popular", "k": 3}]

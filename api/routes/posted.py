@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.admin_key import check_key
-from api.bodies import PostedBody, UpdateBody, UpdatesBody, body_of
+from api.engines.served_engine import ServedEngine
 from api.errors import (
     BODY_ERRORS,
     ItemExistsError,
@@ -15,11 +15,11 @@ from api.errors import (
     problem_responses,
     unauthorized_response,
 )
-from api.openapi import operation_with_body, operation_with_body_and_id, operation_with_id
-from api.queries import NoQuery, RequestEngine, RequestStore, path_id
-from api.replies import ForgottenItem, ItemReply, ItemsUpdated, RefusedUpdate, json_response
-from api.served_engine import ServedEngine
-from api.served_store import ServedStore
+from api.messages.bodies import PostedBody, UpdateBody, UpdatesBody, body_of
+from api.messages.openapi import operation_with_body, operation_with_body_and_id, operation_with_id
+from api.messages.queries import NoQuery, RequestEngine, RequestStore, path_id
+from api.messages.replies import ForgottenItem, ItemReply, ItemsUpdated, RefusedUpdate, json_response
+from api.stores.served_store import ServedStore
 from recsys.engine import ItemUpdate, PostedItem
 from recsys.engine.ids import check_kept_id
 from recsys.errors import InvalidRequestError, NoContentError, PostedFullError, UnknownItemError

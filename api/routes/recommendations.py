@@ -4,14 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api.bodies import MAX_BATCH_ITEMS, BatchBody, QuestionBody, RankBody, body_of
+from api.engines.served_engine import ServedEngine
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
-from api.openapi import operation_with_body
-from api.queries import NoQuery, RequestEngine, RequestStore, engine_for
-from api.replies import BatchReply, RankedCandidates, Recommendations, json_response
-from api.served_engine import ServedEngine
-from api.served_store import ServedStore
-from api.store_events import with_fresh
+from api.events.store_events import with_fresh
+from api.messages.bodies import MAX_BATCH_ITEMS, BatchBody, QuestionBody, RankBody, body_of
+from api.messages.openapi import operation_with_body
+from api.messages.queries import NoQuery, RequestEngine, RequestStore, engine_for
+from api.messages.replies import BatchReply, RankedCandidates, Recommendations, json_response
+from api.stores.served_store import ServedStore
 from recsys.engine import Answer, Question
 from recsys.errors import IncompleteAnswerError, InvalidRequestError, UnknownItemError, UnknownUserError
 

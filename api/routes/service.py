@@ -6,13 +6,13 @@ from fastapi import APIRouter, Query
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse, Response
 
-from api.arm_watch import arms_of
+from api.engines.served_engine import ServedEngine
 from api.errors import NoModelError, problem_responses
+from api.messages.queries import NoQuery, RequestEngine, RequestStore
+from api.messages.replies import Alive, ModelReply, Ready, RunningExperiment, StoresReady
 from api.metrics import Metrics
-from api.queries import NoQuery, RequestEngine, RequestStore
-from api.replies import Alive, ModelReply, Ready, RunningExperiment, StoresReady
-from api.served_engine import ServedEngine
-from api.served_store import ServedStore, ServedStores
+from api.stores.arm_watch import arms_of
+from api.stores.served_store import ServedStore, ServedStores
 from recsys.errors import InvalidRequestError
 
 

@@ -3,10 +3,18 @@
 from fastapi import APIRouter, Request, Response
 
 from api.errors import NoModelError, problem_responses
-from api.openapi import operation_with_id
-from api.queries import RecommendationQuery, SimilarUsersQuery, engine_for, engine_of, path_id, query_of, store_of
-from api.replies import Recommendations, SimilarUsers, json_response
-from api.store_events import with_fresh
+from api.events.store_events import with_fresh
+from api.messages.openapi import operation_with_id
+from api.messages.queries import (
+    RecommendationQuery,
+    SimilarUsersQuery,
+    engine_for,
+    engine_of,
+    path_id,
+    query_of,
+    store_of,
+)
+from api.messages.replies import Recommendations, SimilarUsers, json_response
 from recsys.engine import Question
 from recsys.errors import InvalidRequestError, UnknownUserError
 

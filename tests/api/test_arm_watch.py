@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from api.arm_lists import WINDOW_SECONDS, ArmLists
-from api.arm_watch import CLICKS_SECONDS, ArmWatch
+from api.engines.arm_lists import WINDOW_SECONDS, ArmLists
 from api.metrics import Metrics
-from api.model_watch import RETRY_SECONDS, ModelWatch
+from api.stores.arm_watch import CLICKS_SECONDS, ArmWatch
+from api.stores.model_watch import RETRY_SECONDS, ModelWatch
 from recsys.artifacts.experiments import Experiments
 from recsys.artifacts.registry import Registry
 from recsys.engine import Answer

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from api.batching import EVENT_LOOP_SECONDS, MAX_BATCH, THREAD_SECONDS, BatchCost, Batcher, plan_batch
+from api.engines.batching import EVENT_LOOP_SECONDS, MAX_BATCH, THREAD_SECONDS, BatchCost, Batcher, plan_batch
 from recsys.engine import Answer, Question
 from recsys.errors import InvalidRequestError
 

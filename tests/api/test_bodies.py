@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from api.bodies import MAX_BODY_BYTES, RankBody, body_of
 from api.errors import SlowBodyError, problem_response
+from api.messages.bodies import MAX_BODY_BYTES, RankBody, body_of
 from recsys.engine.question import MAX_K
 
 PATHS = ["/v1/recommendations", "/v1/recommendations:batch", "/v1/items:similar", "/v1/rank"]

@@ -8,7 +8,7 @@ import pytest
 
 CODE = """
 import asyncio, sys, time, uvicorn
-from api.ending import end_in_time
+from api.process.ending import end_in_time
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":

@@ -70,7 +70,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from api.metrics import Metrics
-from api.served_engine import ServedEngine
+from api.engines.served_engine import ServedEngine
 from recsys.artifacts.registry import Registry
 from recsys.engine import Event, Question
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from api.model_watch import ModelWatch
-from api.served_engine import ServedEngine
+from api.engines.served_engine import ServedEngine
 from api.settings import Settings
+from api.stores.model_watch import ModelWatch
 from recsys.artifacts.registry import Registry
 from recsys.engine import Engine, Question
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from api.impression_log import MOST_WAITING, ImpressionLog
+from api.events.impression_log import MOST_WAITING, ImpressionLog
 from api.metrics import Metrics
 from recsys.event_store.database import open_database
 from recsys.event_store.impressions import DAY, Impression, Impressions

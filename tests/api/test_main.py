@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from api.__main__ import main
-from api.server import listening_socket
+from api.process.server import listening_socket
 from api.settings import Settings, variable
 from pipelines import cli
 from recsys.errors import ConfigError

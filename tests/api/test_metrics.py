@@ -10,8 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api import metrics
+from api.engines.served_engine import ServedEngine
 from api.metrics import Metrics
-from api.served_engine import ServedEngine
 from api.settings import Settings
 from recsys.artifacts.registry import Registry
 from recsys.engine import Question

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
+from api.engines.served_engine import ServedEngine
 from api.metrics import Metrics
-from api.model_watch import RETRY_SECONDS, ModelWatch
-from api.served_engine import ServedEngine
 from api.settings import Settings
+from api.stores.model_watch import RETRY_SECONDS, ModelWatch
 from recsys.artifacts.registry import Registry
 from recsys.engine import Engine, Question
 from recsys.engine.filters import filter_parser
@@ -23,7 +23,7 @@ def shop(store, tmp_path):
 
 @pytest.fixture
 def errors(caplog):
-    caplog.set_level(logging.INFO, "api.model_watch")
+    caplog.set_level(logging.INFO, "api.stores.model_watch")
     return lambda: [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 

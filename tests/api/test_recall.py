@@ -12,10 +12,10 @@ import pytest
 import scipy.sparse as sp
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.engines.recall import RecallCheck, RecallSampler, RunningRecall
 from api.metrics import Metrics
-from api.model_watch import ModelWatch
-from api.recall import RecallCheck, RecallSampler, RunningRecall
 from api.settings import Settings
+from api.stores.model_watch import ModelWatch
 from recsys.artifacts.bundle import seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
@@ -302,7 +302,7 @@ def test_a_check_that_fails_is_logged_once_and_no_request_hears_of_it(start_eage
         for count, path in enumerate(LISTS[:3], start=1):
             assert service.get(path).status_code == 200
             wait_for(lambda n=count: figures(service)["checks_total", "recommendations", "failed"] == n)
-    (line,) = [record for record in caplog.records if record.name == "api.recall"]
+    (line,) = [record for record in caplog.records if record.name == "api.engines.recall"]
     assert (line.levelno, "no room" in caplog.text) == (logging.ERROR, True)
     assert figures(service)["wanted_total", "recommendations"] == 0
     listed(service, LISTS[:1])

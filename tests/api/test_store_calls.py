@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from api.store_calls import AT_ONCE, StoreCalls
+from api.events.store_calls import AT_ONCE, StoreCalls
 from recsys.errors import EventStoreError
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from api.bounded_calls import BoundedCalls
-from api.crashes import MOST, Crashes
-from api.model_watch import ModelWatch
 from api.settings import Settings
+from api.stores.bounded_calls import BoundedCalls
+from api.stores.crashes import MOST, Crashes
+from api.stores.model_watch import ModelWatch
 from recsys.artifacts.registry import CURRENT, HISTORY, Registry
 from recsys.errors import ArtifactError
 
@@ -34,7 +34,7 @@ def versions(shop, publish):
 
 @pytest.fixture
 def log(caplog):
-    caplog.set_level(logging.ERROR, "api.model_watch")
+    caplog.set_level(logging.ERROR, "api.stores.model_watch")
     return lambda: [record.getMessage() for record in caplog.records]
 
 
@@ -48,7 +48,7 @@ def damage(store, version):
 
 def crash(store, version, number=signal.SIGSEGV):
     """A process serves the version and is ended by a signal."""
-    code = "import os, sys; from pathlib import Path; from api.crashes import Crashes; "
+    code = "import os, sys; from pathlib import Path; from api.stores.crashes import Crashes; "
     code += "Crashes(Path(sys.argv[1])).begin(sys.argv[2]); os.kill(os.getpid(), int(sys.argv[3]))"
     command = [sys.executable, "-c", code, str(store), version, str(int(number))]
     assert subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == -number

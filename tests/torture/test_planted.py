@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api.model_watch import ModelWatch
+from api.stores.model_watch import ModelWatch
 from recsys.artifacts.bundle import VERSIONS
 from recsys.artifacts.registry import CURRENT, Registry
 from recsys.engine.rehearsal import check_serves

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from weakref import WeakSet
 
+from api.engines.served_engine import ServedEngine
 from api.errors import PostedStoreError
-from api.served_engine import ServedEngine
 from recsys.data.items import TITLE
 from recsys.engine import ItemUpdate, PostedItem
 from recsys.errors import EventStoreError, RecsysError

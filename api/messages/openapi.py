@@ -6,12 +6,12 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from api.bodies import BODIES, Body
 from api.errors import Problem, UnknownStoreError, problem_responses, problem_responses_of_all
-from api.event_bodies import EVENT_BODIES
+from api.messages.bodies import BODIES, Body
+from api.messages.event_bodies import EVENT_BODIES
+from api.messages.queries import ID_IN_PATH
 from api.middleware import REQUEST_ID_HEADER, VERSION_HEADER
-from api.queries import ID_IN_PATH
-from api.served_store import OF_A_STORE
+from api.stores.served_store import OF_A_STORE
 
 Json: TypeAlias = dict[str, Any]
 

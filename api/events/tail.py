@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from threading import Event, Lock, Thread
 
-from api.served_engine import ServedEngine
+from api.engines.served_engine import ServedEngine
 from recsys.engine.event_rules import EventRules
 from recsys.engine.fresh_events import MAX_FRESH, FreshEvents
 from recsys.errors import RecsysError

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from api.errors import BodyTooLargeError, SlowBodyError
-from api.queries import COMPARED_BY, EXCLUDE_SEEN, FRESH, NEW_SHARE, SESSION, FilterText
+from api.messages.queries import COMPARED_BY, EXCLUDE_SEEN, FRESH, NEW_SHARE, SESSION, FilterText
 from recsys.data.items import TITLE
 from recsys.engine import Event, Question
 from recsys.engine.comparison import By

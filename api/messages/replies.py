@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from api.event_intake import RefusedEvent
+from api.events.intake import RefusedEvent
 from recsys.artifacts.manifest import Manifest, newest_event_of
 from recsys.engine import Answer, Candidate, CandidateAnswer, ItemView, Ranked, RankedUser, UserAnswer, UserStatus
 from recsys.engine.item_map import MapPage, Place

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from api.arm_watch import ArmWatch, arms_of
 from api.by_store import UNNAMED
+from api.engines.recall import RecallSampler
+from api.engines.served_engine import ServedEngine
 from api.errors import UnknownStoreError
-from api.impression_log import ImpressionLog
-from api.item_watch import ItemWatch
+from api.events.impression_log import ImpressionLog
+from api.events.store_events import StoreEvents
 from api.metrics import Metrics, ServingModel
-from api.model_watch import ModelWatch
-from api.recall import RecallSampler
-from api.scenario_file import ScenarioFile
-from api.served_engine import ServedEngine
 from api.settings import Settings, admin_key_of
-from api.store_events import StoreEvents
+from api.stores.arm_watch import ArmWatch, arms_of
+from api.stores.item_watch import ItemWatch
+from api.stores.model_watch import ModelWatch
+from api.stores.scenario_file import ScenarioFile
 from recsys.artifacts.signature import SigningKey
 from recsys.engine.scenarios import FILE_NAME as SCENARIOS
 from recsys.event_store.database import Database, open_database

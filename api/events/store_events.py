@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from api.event_intake import Intake
-from api.event_tail import EventTail
-from api.event_writer import EventWriter
+from api.engines.served_engine import ServedEngine
+from api.events.intake import Intake
+from api.events.recent_popularity import RecentPopularity
+from api.events.store_calls import StoreCalls
+from api.events.tail import EventTail
+from api.events.writer import EventWriter
 from api.metrics import Metrics
-from api.recent_popularity import RecentPopularity
-from api.served_engine import ServedEngine
-from api.store_calls import StoreCalls
 from recsys.engine import Event, Question
 from recsys.engine.question import MAX_EVENTS
 from recsys.event_store.database import Database

@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from api.store_calls import StoreCalls
+from api.events.store_calls import StoreCalls
 from recsys.errors import EventStoreError
 from recsys.event_store.events import Events
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
-from api.arm_lists import ArmLists
+from api.engines.arm_lists import ArmLists
+from api.engines.served_engine import Arm, ServedEngine
 from api.metrics import Metrics
-from api.model_watch import RETRY_SECONDS
-from api.served_engine import Arm, ServedEngine
+from api.stores.model_watch import RETRY_SECONDS
 from recsys.artifacts.experiments import Experiments
 from recsys.artifacts.registry import Registry
 from recsys.errors import RecsysError

@@ -7,10 +7,10 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
-from api.bounded_calls import BoundedCalls
-from api.crashes import MOST, Crashes
+from api.engines.served_engine import KeepImpression, OfferCheck, ServedEngine
 from api.metrics import Metrics
-from api.served_engine import KeepImpression, OfferCheck, ServedEngine
+from api.stores.bounded_calls import BoundedCalls
+from api.stores.crashes import MOST, Crashes
 from recsys.artifacts.fallbacks import fallbacks
 from recsys.artifacts.files import warn_if_world_writable
 from recsys.artifacts.registry import CURRENT, Registry

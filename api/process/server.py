@@ -19,8 +19,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.errors import problem_response
 from api.logs import log_config
+from api.process.workers import Supervisor
 from api.settings import METRICS_FOLDER, Settings
-from api.workers import Supervisor
 from recsys.errors import ConfigError
 
 HEADER_BYTES = 16 * 1024

@@ -11,10 +11,10 @@ from typing import TypeAlias, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
-from api.arm_lists import ArmLists
-from api.batching import Batcher
+from api.engines.arm_lists import ArmLists
+from api.engines.batching import Batcher
+from api.engines.recall import RecallCheck, RunningRecall
 from api.metrics import Metrics, SearchKind, ServingModel
-from api.recall import RecallCheck, RunningRecall
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest, catalogue_read_at, newest_event_of
 from recsys.engine import (

@@ -9,10 +9,10 @@ from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from api.engines.served_engine import ServedEngine
 from api.errors import NoModelError, UnknownStoreError
 from api.middleware import ESCAPED_SLASH, context_of
-from api.served_engine import ServedEngine
-from api.served_store import ServedStore
+from api.stores.served_store import ServedStore
 from recsys.engine.comparison import By
 from recsys.engine.ids import MAX_ID_BYTES
 from recsys.engine.item_map import MAX_OFFSET, MAX_PLACES

@@ -1,0 +1,1 @@
+"""One loaded version, and how its questions share a core."""

@@ -1,0 +1,1 @@
+"""What is asked and answered over HTTP: queries, bodies, replies and the OpenAPI document."""

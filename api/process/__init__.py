@@ -1,0 +1,1 @@
+"""The process: one listening socket, worker processes, an end in time."""

@@ -1,0 +1,1 @@
+"""Stores that are served: what they point at, and what changes in them while they are served."""
