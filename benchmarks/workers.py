@@ -45,7 +45,7 @@ def _row(store: Path, workers: int) -> str:
 
 def _mib(running: Service, field: str) -> list[float]:
     """`field` of /proc/PID/smaps_rollup, of every worker process."""
-    serving = set(re.findall(r" (\d+) api\.model_watch serving ", running.log))
+    serving = set(re.findall(r" (\d+) api\.stores\.model_watch serving ", running.log))
     texts = [Path(f"/proc/{process}/smaps_rollup").read_text() for process in serving]
     return [int(re.findall(rf"^{field}:\s+(\d+) kB", text, re.MULTILINE)[0]) / 1024 for text in texts]
 

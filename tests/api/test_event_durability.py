@@ -146,7 +146,7 @@ def test_killed_under_load_no_acknowledged_event_is_lost_and_none_counts_twice(o
         shop.server.kill()
         shop.server = shop.started()
         shop.wait_for()
-        worker = int(shop.server.wait_for_line(r"INFO (\d+) api\.model_watch serving version")[1])
+        worker = int(shop.server.wait_for_line(r"INFO (\d+) api\.stores\.model_watch serving version")[1])
         os.kill(worker, signal.SIGKILL)
         shop.wait_for()
     shop.check()

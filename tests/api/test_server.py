@@ -73,7 +73,7 @@ def test_two_workers_wait_for_a_version_count_together_take_the_next_one_and_fin
     whichever_worker_is_asked_counts_for_all(two_workers, first)
     second = publish(tmp_path / "store", seed=2)
     two_workers.wait_for_line(f"serving version={second}", count=2)
-    workers = set(re.findall(rf"INFO (\d+) api\.model_watch serving version={second}", two_workers.log))
+    workers = set(re.findall(rf"INFO (\d+) api\.stores\.model_watch serving version={second}", two_workers.log))
     assert len(workers) == 2
     a_killed_worker_is_replaced_while_the_other_answers(two_workers, int(min(workers)), second)
     replies = Client(two_workers.url)
