@@ -90,7 +90,8 @@ def _table(fields: dict[str, FieldInfo]) -> str:
 
 
 def _row(key: str, field: FieldInfo) -> str:
-    meaning = [field.description or "", _choices(field.annotation), "a duration" if _is_duration(field) else ""]
+    duration = "a duration" if _is_duration(field) else ""
+    meaning = [field.description or "", _choices(field.annotation), duration, "" if duration else _range(field)]
     return f"| `{key}` | {_default(field)} | {'; '.join(part for part in meaning if part)} |\n"
 
 
@@ -126,6 +127,19 @@ def _choices(annotation: Any) -> str:
     if typing.get_origin(annotation) is not Literal:
         return ""
     return "one of " + ", ".join(f"`{choice}`" for choice in typing.get_args(annotation))
+
+
+def _range(field: FieldInfo) -> str:
+    """The bounds of a number, as text."""
+    bounds = {
+        name: getattr(part, name)
+        for part in field.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if hasattr(part, name)
+    }
+    lowest = f"{bounds['ge']:,}" if "ge" in bounds else f"above {bounds.get('gt', 0):,}"
+    highest = f"up to {bounds['le']:,}" if "le" in bounds else f"below {bounds.get('lt', 0):,}"
+    return f"{lowest} {highest.removeprefix('up ')}" if len(bounds) == 2 else ""
 
 
 def _is_section(annotation: Any) -> bool:

@@ -46,11 +46,11 @@ def recommend(
         ItemIds,
         typer.Option("--boost", metavar="ITEM=FACTOR", help="multiply an item's score; can be repeated"),
     ] = None,
-    diversity: Annotated[float, typer.Option("--diversity", help="0 to 1: how different the items are")] = 0.0,
+    diversity: Annotated[float, typer.Option("--diversity", min=0, max=1, help="how different the items are")] = 0.0,
     new_share: Annotated[
         float | None,
         typer.Option(
-            "--new-share", help="0 to 1: share of the places kept for new items; by default that of the version"
+            "--new-share", min=0, max=1, help="share of the places kept for new items; by default that of the version"
         ),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="show which items of the history led to each")] = False,

@@ -13,19 +13,30 @@ def tune(
     config: Config,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="number of trials (default: 30, or any number with --timeout)", show_default=False),
+        typer.Option(
+            min=1,
+            max=100_000,
+            help="number of trials (default: 30, or any number with --timeout)",
+            show_default=False,
+        ),
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(min=0, metavar="SECONDS", help="stop after this time", show_default=False)
+        float | None,
+        typer.Option(min=0, max=8_640_000, metavar="SECONDS", help="stop after this time", show_default=False),
     ] = None,
-    factors_low: Annotated[int, typer.Option(min=1, help="factors in the first two thirds of the trials")] = 64,
+    factors_low: Annotated[
+        int, typer.Option(min=1, max=4096, help="factors in the first two thirds of the trials")
+    ] = 64,
     tune_events: Annotated[
         bool, typer.Option("--tune-events", help="search event weights and the half-life too")
     ] = False,
     coverage_weight: Annotated[
         float,
         typer.Option(
-            min=0, metavar="WEIGHT", help="search for the best publish.metric + WEIGHT * coverage of the lists"
+            min=0,
+            max=1000,
+            metavar="WEIGHT",
+            help="search for the best publish.metric + WEIGHT * coverage of the lists",
         ),
     ] = 0.0,
     write: Annotated[bool, typer.Option("--write", help="change CONFIG itself; its comments stay")] = False,

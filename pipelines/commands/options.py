@@ -28,7 +28,7 @@ Accept = Annotated[
     ),
 ]
 Store = Annotated[Path, typer.Option("--store", help="folder of the published versions", show_default=False)]
-Count = Annotated[int, typer.Option("-k", help="length of a list, 1 to 1000")]
+Count = Annotated[int, typer.Option("-k", min=1, max=1000, help="length of a list")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
 LogFormat = Annotated[
     str | None,

@@ -195,7 +195,8 @@ def _now_serving(registry: "Registry", version: str, as_json: bool) -> None:
 def prune(
     store: Store,
     keep: Annotated[
-        int, typer.Option("--keep", min=1, help="how many of the newest versions stay", show_default=False)
+        int,
+        typer.Option("--keep", min=1, max=100_000, help="how many of the newest versions stay", show_default=False),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would be removed")] = False,
     as_json: Json = False,

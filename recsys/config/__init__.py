@@ -2,6 +2,7 @@
 
 from recsys.config.base import (
     DATA_DIR_VARIABLE,
+    LARGEST_SEED,
     Duration,
     FilePath,
     InputPaths,
@@ -24,6 +25,7 @@ from recsys.config.publish import PublishConfig
 __all__ = [
     "DATA_DIR_VARIABLE",
     "HOLDOUT_ROWS",
+    "LARGEST_SEED",
     "NULL_IDS",
     "DatabaseRows",
     "Duration",

@@ -22,6 +22,12 @@ from recsys.remote import SCHEMES, RemotePath
 DATA_DIR_VARIABLE = "RECSYS_DATA_DIR"
 """Names the folder that `$RECSYS_DATA_DIR` in a path stands for; `data` in the working folder if it is unset."""
 
+LARGEST_SEED = 2**32 - 1
+"""The largest that every library takes."""
+
+LONGEST_SECONDS = 36_500 * 86_400
+"""The longest duration, a hundred years."""
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -33,6 +39,13 @@ def data_dir() -> Path:
 
 def seconds_of(value: Any) -> int:
     """The seconds of a duration such as "28d", or of a whole number. Raises ValueError."""
+    seconds = _whole_seconds(value)
+    if seconds > LONGEST_SECONDS:
+        raise ValueError(f"expected at most '{duration_text(LONGEST_SECONDS)}'")
+    return seconds
+
+
+def _whole_seconds(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     match = _DURATION.fullmatch(str(value).strip())

@@ -44,12 +44,14 @@ class DatabaseRows(Section):
     connect_timeout: Duration = Field(
         15,
         gt=0,
+        le=3_600,
         exclude_if=lambda value: value == 15,
         description="of a database: an attempt to connect that takes longer fails",
     )
     statement_timeout: Duration = Field(
         3_600,
         gt=0,
+        le=1_728_000,
         exclude_if=lambda value: value == 3_600,
         description="of a database: a read that takes longer fails",
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_validator
 
 from recsys.address import Address
-from recsys.config.base import Duration, DurationOrAuto, InputPaths, NamesOrAuto, Section
+from recsys.config.base import LARGEST_SEED, Duration, DurationOrAuto, InputPaths, NamesOrAuto, Section
 from recsys.config.database import checked_address, checked_query, unset
 
 _HOLDOUTS = ("holdout_paths", "holdout_query", "holdout_table")
@@ -29,7 +29,7 @@ class EvaluateConfig(Section):
         "longest of 1, 3, 6, 12 hours and 1, 2, 3, 7, 14, 28 days that is at most a fifth of the log; "
         "that of the serving version stays up to a quarter of it",
     )
-    last_n: int = Field(1, ge=1, description="last_n: each user's last n items are held out")
+    last_n: int = Field(1, ge=1, le=1000, description="last_n: each user's last n items are held out")
     user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
     item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")
     holdout_paths: InputPaths = Field((), description="given: files, folders or patterns of the held-out events")
@@ -55,26 +55,31 @@ class EvaluateConfig(Section):
         "count as relevant, as in a shop where people buy the same again. The version's lists do the same by default",
     )
     cutoffs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(
-        (10, 20, 100), min_length=1, description="the k of every metric"
+        (10, 20, 100), min_length=1, max_length=20, description="the k of every metric"
     )
     baselines: NamesOrAuto = Field(
         None,
         description="models to compare with, by their names in docs/baselines.md. By default `auto`: popular and "
         "item_knn, and ease if the train side has up to 2,000 items",
     )
-    max_users: int | None = Field(None, ge=1, description="evaluate a random sample of up to this many users")
+    max_users: int | None = Field(
+        None, ge=1, le=2_000_000_000, description="evaluate a random sample of up to this many users"
+    )
     visitors: int = Field(
         2000,
         ge=0,
+        le=1_000_000,
         description="people, at most, who are also measured as visitors of whom only the first one to three items of "
         "a session are known (docs/metrics.md); 0 leaves them out",
     )
     session_gap: Duration = Field(
         1_800, gt=0, description="a session of a user ends before a pause that is longer than this"
     )
-    bootstrap: int = Field(1000, ge=0, description="resamples for the intervals; 0 leaves them out")
+    bootstrap: int = Field(1000, ge=0, le=100_000, description="resamples for the intervals; 0 leaves them out")
     confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
-    seed: int = Field(1, ge=0, description="of every random choice in splitting, sampling and resampling")
+    seed: int = Field(
+        1, ge=0, le=LARGEST_SEED, description="of every random choice in splitting, sampling and resampling"
+    )
 
     @property
     def has_given_holdout(self) -> bool:

@@ -53,12 +53,13 @@ class FileFormat(Section):
     max_expansion: float = Field(
         200,
         ge=1,
+        le=1_000_000,
         exclude=True,  # it does not change what is read
         description="a compressed file may become this many times as large when it is decompressed; up to 256 MiB "
         "it always may",
     )
     max_decompressed_gib: float = Field(
-        1024, gt=0, exclude=True, description="GiB that one file may have, decompressed"
+        1024, gt=0, le=1_048_576, exclude=True, description="GiB that one file may have, decompressed"
     )
 
     @field_validator("delimiter")

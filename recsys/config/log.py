@@ -75,7 +75,7 @@ class LogSchema(IdSpelling):
     )
     event: str | None = Field(None, description="column with the kind of the event")
     value: str | None = Field(None, description="column with a quantity, rating, play count ...")
-    event_weights: dict[str, Annotated[float, Field(ge=0, strict=True)]] = Field(
+    event_weights: dict[str, Annotated[float, Field(ge=0, le=1_000_000, strict=True)]] = Field(
         default_factory=dict,
         description="weight of each kind of event; a kind that is not named is refused, one of weight 0 ignored",
     )
@@ -104,6 +104,7 @@ class LogSchema(IdSpelling):
     quarantine_rows: int = Field(
         10_000,
         ge=0,
+        le=10_000_000,
         description="number of refused rows that are kept in quarantine.jsonl, with file and line, or table and row",
     )
 

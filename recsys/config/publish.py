@@ -16,6 +16,7 @@ class PublishConfig(Section):
     keep: int | None = Field(
         None,
         ge=1,
+        le=100_000,
         description="number of versions that stay in the store after a publish: the newest, and whichever serves, is "
         "held, or a rollback would go to; default: all",
     )
@@ -34,6 +35,7 @@ class PublishConfig(Section):
     min_users: int = Field(
         30,
         ge=1,
+        le=1_000_000_000,
         description="with fewer evaluated users most-popular is not beaten, and nothing is compared with the serving "
         "version",
     )
@@ -45,6 +47,7 @@ class PublishConfig(Section):
     map_items: int = Field(
         10_000,
         ge=100,
+        le=1_000_000,
         description="items that `map` is made from, those with the most users; the others are placed beside them",
     )
     must_beat_popular: StrictBool = Field(True, description="refuse a model that does not beat most-popular")

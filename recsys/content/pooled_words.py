@@ -43,6 +43,7 @@ class PoolingConfig(EncoderConfig):
     smoothing: float = Field(
         1e-3,
         gt=0,
+        le=1,
         description="a in the weight a / (a + p) of a word, p its share of all words of the catalogue; the smaller, "
         "the less frequent words count",
     )

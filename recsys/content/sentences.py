@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
+from recsys.config import LARGEST_SEED
 from recsys.content.config import EncoderConfig
 from recsys.content.words import words_in
 from recsys.errors import ConfigError, DataError
@@ -25,7 +26,9 @@ class TrainedConfig(EncoderConfig):
     dimension: int = Field(100, ge=1, le=4096, description="of the vectors")
     epochs: int = Field(20, ge=1, le=10_000, description="passes over all texts or histories")
     negatives: int = Field(5, ge=1, le=100, description="words or items drawn by chance per pair")
-    min_count: int = Field(2, ge=1, description="words that occur less often in the catalogue are left out")
+    min_count: int = Field(
+        2, ge=1, le=1_000_000, description="words that occur less often in the catalogue are left out"
+    )
     sample: float = Field(
         1e-3,
         ge=0,
@@ -33,7 +36,7 @@ class TrainedConfig(EncoderConfig):
         description="words of a larger share of all are skipped at random, the more so the more frequent; 0: none",
     )
     learning_rate: float = Field(0.05, gt=0, le=1, description="at the start; it falls to zero over the epochs")
-    seed: int = Field(1, ge=0, description="of the fit")
+    seed: int = Field(1, ge=0, le=LARGEST_SEED, description="of the fit")
 
     def for_gensim(self) -> dict[str, Any]:
         """The settings that gensim's models share. One thread, so that the same texts and seed give the same bits."""

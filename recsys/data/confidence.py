@@ -22,10 +22,10 @@ class ConfidenceConfig(Section):
     """How counts become confidence; part of the section of a model that works with confidences."""
 
     weighting: Literal["degree", "log", "bm25", "plain"] = Field("degree", description="how counts become confidence")
-    alpha: float = Field(10.0, gt=0, description="multiplies the confidence")
+    alpha: float = Field(10.0, gt=0, le=1_000_000, description="multiplies the confidence")
     user_degree_exponent: float = Field(0.2, ge=0, le=2, description="degree: divide by n_items_of_user ** this")
     item_degree_exponent: float = Field(0.5, ge=0, le=2, description="degree: divide by n_users_of_item ** this")
-    bm25_k1: float = Field(100.0, gt=0, description="bm25: saturation of repeated events")
+    bm25_k1: float = Field(100.0, gt=0, le=1_000_000_000, description="bm25: saturation of repeated events")
     bm25_b: float = Field(0.8, ge=0, le=1, description="bm25: how much a user's activity is normalised away")
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field, field_validator
 
-from recsys.config import Section
+from recsys.config import LARGEST_SEED, Section
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import FlatIndex
 from recsys.suggestions import nearest_name
@@ -23,10 +23,11 @@ class IndexConfig(Section):
     training_share: float = Field(
         0.25,
         gt=0,
+        le=1000,
         description="auto: how much work the choice may take, as a share of the work of all that a night fits; both "
         "are counted, never timed",
     )
-    seed: int = Field(1, ge=0, description="of the sample that cells and codes are learned from")
+    seed: int = Field(1, ge=0, le=LARGEST_SEED, description="of the sample that cells and codes are learned from")
 
     @field_validator("kind")
     @classmethod

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, StrictBool
 
-from recsys.config import Section
+from recsys.config import LARGEST_SEED, Section
 
 
 class ColdStartConfig(Section):
@@ -25,15 +25,18 @@ class ColdStartConfig(Section):
     prior_strength: float | None = Field(
         None,
         ge=0,
+        le=1_000_000,
         description="ALS: how much an item with events is pulled to its content's vector, as a multiple of the "
         "regularization; 0: not at all; by default chosen",
     )
-    rare_events: int = Field(10, ge=0, description="items with more users than this keep the vectors of the fit")
+    rare_events: int = Field(
+        10, ge=0, le=1_000_000, description="items with more users than this keep the vectors of the fit"
+    )
     hidden_share: float = Field(
         0.1, gt=0, le=0.5, description="share of the warm items that is hidden for the choice"
     )
     pseudo_users: float = Field(
-        5.0, ge=1, description="users that a new item counts as having where scores follow popularity"
+        5.0, ge=1, le=1_000_000, description="users that a new item counts as having where scores follow popularity"
     )
     new_share: float = Field(
         0.0,
@@ -54,4 +57,4 @@ class ColdStartConfig(Section):
         description="let evaluate measure items of no, 1 to 5 and 6 to 10 users, beside the model without content "
         "and simpler ways; this costs one more fit (docs/metrics.md)",
     )
-    seed: int = Field(1, ge=0, description="of the hidden items")
+    seed: int = Field(1, ge=0, le=LARGEST_SEED, description="of the hidden items")

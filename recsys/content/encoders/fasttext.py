@@ -24,7 +24,7 @@ class FasttextConfig(TrainedConfig, PoolingConfig):
     """fastText (skip-gram) trained on the catalogue's texts: an unknown word gets a vector from its n-grams."""
 
     encoder: Literal["fasttext"] = Field("fasttext", description="how the vectors are made")
-    window: int = Field(5, ge=1, description="words to either side that count as neighbours")
+    window: int = Field(5, ge=1, le=1000, description="words to either side that count as neighbours")
     shortest_ngram: int = Field(3, ge=1, le=20, description="characters of an n-gram, at least")
     longest_ngram: int = Field(6, ge=1, le=20, description="characters of an n-gram, at most")
     buckets: int = Field(

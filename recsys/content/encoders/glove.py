@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from recsys.config import LARGEST_SEED
 from recsys.content.config import EncoderConfig
 from recsys.content.encoder import EncoderKind
 from recsys.content.history_vectors import HistoryVectors, histories_of
@@ -22,13 +23,19 @@ class GloveEncoderConfig(EncoderConfig):
 
     encoder: Literal["glove"] = Field("glove", description="how the vectors are made")
     dimension: int = Field(100, ge=1, le=4096, description="of the vectors")
-    sweeps: int = Field(_MODEL.sweeps, ge=1, description="times that all vectors are solved, each side in turn")
-    regularization: float = Field(_MODEL.regularization, gt=0, description="pulls vectors and biases towards zero")
-    full_weight: float = Field(
-        _MODEL.full_weight, gt=0, description="users of both items from which on a pair counts fully"
+    sweeps: int = Field(
+        _MODEL.sweeps, ge=1, le=1000, description="times that all vectors are solved, each side in turn"
     )
-    pairs: int = Field(_MODEL.pairs, ge=1, description="pairs of each item that are kept, those with the most users")
-    seed: int = Field(1, ge=0, description="of the first vectors")
+    regularization: float = Field(
+        _MODEL.regularization, gt=0, le=1_000_000, description="pulls vectors and biases towards zero"
+    )
+    full_weight: float = Field(
+        _MODEL.full_weight, gt=0, le=1_000_000, description="users of both items from which on a pair counts fully"
+    )
+    pairs: int = Field(
+        _MODEL.pairs, ge=1, le=100_000, description="pairs of each item that are kept, those with the most users"
+    )
+    seed: int = Field(1, ge=0, le=LARGEST_SEED, description="of the first vectors")
 
 
 def fit_glove_encoder(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -29,7 +29,8 @@ from recsys.map_ordered import map_ordered
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import normalised
 
-Triple = tuple[float, float, float]
+Channel = Annotated[float, Field(ge=-1000, le=1000)]
+Triple = tuple[Channel, Channel, Channel]
 
 _MOST_DIMENSIONS = 16_384
 
@@ -50,7 +51,7 @@ class ImageConfig(EncoderConfig):
         (0.485, 0.456, 0.406), description="subtracted from each channel, in the order of `channels`"
     )
     std: Triple = Field((0.229, 0.224, 0.225), description="that each channel is then divided by")
-    scale: float = Field(1 / 255, gt=0, description="that pixels, 0 to 255, are multiplied by before `mean`")
+    scale: float = Field(1 / 255, gt=0, le=1000, description="that pixels, 0 to 255, are multiplied by before `mean`")
     channels: Literal["rgb", "bgr"] = Field("rgb", description="their order")
     layout: Literal["nchw", "nhwc"] = Field("nchw", description="channels before or after height and width")
     urls: bool = Field(False, description="fetch pictures by https, from public addresses alone")

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from recsys.config import LARGEST_SEED
 from recsys.content.config import EncoderConfig
 from recsys.content.encoder import Encoded, EncoderKind, Problems
 from recsys.content.plain_text import plain_text
@@ -44,13 +45,18 @@ class TfidfConfig(EncoderConfig):
         "and three, for languages without spaces, part numbers and compounds",
     )
     dimension: int = Field(256, ge=1, le=4096, description="of the vectors, at most")
-    min_items: int = Field(2, ge=1, description="terms in fewer items are left out")
-    max_terms: int = Field(50_000, ge=1, description="terms that are kept, the most frequent ones")
-    max_characters: int = Field(10_000, ge=10, description="of an item's text; what follows is left out, and counted")
-    fit_items: int = Field(
-        200_000, ge=2, description="items that terms and SVD are learned from, evenly spread; bounds the memory"
+    min_items: int = Field(2, ge=1, le=1_000_000, description="terms in fewer items are left out")
+    max_terms: int = Field(50_000, ge=1, le=10_000_000, description="terms that are kept, the most frequent ones")
+    max_characters: int = Field(
+        10_000, ge=10, le=10_000_000, description="of an item's text; what follows is left out, and counted"
     )
-    seed: int = Field(1, ge=0, description="of the SVD")
+    fit_items: int = Field(
+        200_000,
+        ge=2,
+        le=100_000_000,
+        description="items that terms and SVD are learned from, evenly spread; bounds the memory",
+    )
+    seed: int = Field(1, ge=0, le=LARGEST_SEED, description="of the SVD")
 
 
 @dataclass(frozen=True, eq=False)

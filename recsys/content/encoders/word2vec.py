@@ -31,7 +31,7 @@ class Word2vecConfig(TrainedConfig, PoolingConfig):
     on: Literal["text", "histories"] = Field(
         "text", description="what it learns from: texts of the catalogue, averaged as by `words`, or users' histories"
     )
-    window: int = Field(5, ge=1, description="words or items to either side that count as neighbours")
+    window: int = Field(5, ge=1, le=10_000, description="words or items to either side that count as neighbours")
 
 
 def fit_word2vec(

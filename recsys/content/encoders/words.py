@@ -32,6 +32,7 @@ class WordsConfig(PoolingConfig):
     sealed_words: int = Field(
         20_000,
         ge=0,
+        le=10_000_000,
         description="first words of the file, in general the most frequent, that are kept beside those of the "
         "catalogue, because searches may use them",
     )

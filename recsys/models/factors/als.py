@@ -42,7 +42,7 @@ class AlsConfig(ConfidenceConfig, WarmStartConfig):
     popularity_exponent: float = Field(
         0.1, ge=-1, le=1, description="scores are multiplied by n_users_of_item ** this"
     )
-    regularization: float = Field(20.0, ge=0, description="added to the diagonal of every solve")
+    regularization: float = Field(20.0, ge=0, le=1_000_000, description="added to the diagonal of every solve")
     regularization_exponent: float = Field(
         0.0,
         ge=0,
@@ -51,9 +51,12 @@ class AlsConfig(ConfidenceConfig, WarmStartConfig):
         "unobserved_weight * all it could have) ** this",
     )
     unobserved_weight: float = Field(
-        1.0, gt=0, description='solver = "compiled": what a pair that is not in the log weighs in the fit'
+        1.0,
+        gt=0,
+        le=1_000_000,
+        description='solver = "compiled": what a pair that is not in the log weighs in the fit',
     )
-    iterations: int = Field(5, ge=1, description="at most; one iteration solves all users, then all items")
+    iterations: int = Field(5, ge=1, le=10_000, description="at most; one iteration solves all users, then all items")
     start: Literal["spectral", "random"] = Field(
         "spectral",
         description="what the fit starts from: singular vectors of the normalised matrix, or random vectors",
@@ -63,7 +66,7 @@ class AlsConfig(ConfidenceConfig, WarmStartConfig):
         description="implicit's solver, or our own of compiled loops, which is quicker and needs less memory "
         "(docs/training.md)",
     )
-    threads: int = Field(0, ge=0, description="of the solver; 0 means all cores")
+    threads: int = Field(0, ge=0, le=1024, description="of the solver; 0 means all cores")
     gpu: StrictBool = Field(False, description="train on a GPU if implicit has one")
     log_loss: StrictBool = Field(
         False,

@@ -34,10 +34,12 @@ class BprConfig(IterativeConfig):
 
     algorithm: Literal["bpr"] = Field("bpr", description="Bayesian personalised ranking")
     factors: int = Field(128, ge=2, le=4096, description="dimension of the embeddings; one holds the item's bias")
-    learning_rate: float = Field(0.05, gt=0, description="step of the gradient descent")
-    regularization: float = Field(0.005, ge=0, description="pulls every value towards zero at each step")
+    learning_rate: float = Field(0.05, gt=0, le=10, description="step of the gradient descent")
+    regularization: float = Field(
+        0.005, ge=0, le=1_000_000, description="pulls every value towards zero at each step"
+    )
     iterations: int = Field(
-        100, ge=1, description="at most; one iteration draws as many triples as there are entries"
+        100, ge=1, le=10_000, description="at most; one iteration draws as many triples as there are entries"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, StrictBool
 
-from recsys.config import Section
+from recsys.config import LARGEST_SEED, Section
 
 NEIGHBOURS = 50
 """How many of them every item has by default."""
@@ -31,7 +31,7 @@ class FactorModelConfig(Section):
         "history. By default `evaluate` finds it on sessions of the train side (docs/training.md); a log without "
         "times has 1, no difference",
     )
-    seed: int = Field(1, ge=0, description="of every random choice of the fit")
+    seed: int = Field(1, ge=0, le=LARGEST_SEED, description="of every random choice of the fit")
     continuity: Literal["none", "aligned"] = Field(
         "none",
         description="what ties the vectors to those of the serving version: nothing, or a rotation after the fit, "
@@ -45,7 +45,7 @@ class FactorModelConfig(Section):
         description="nearest items whose weights are learned for every item and added to its score; 0: none",
     )
     neighbours_regularization: float = Field(
-        50.0, ge=1, description="of these weights, in units of an average entry of the matrix"
+        50.0, ge=1, le=1_000_000, description="of these weights, in units of an average entry of the matrix"
     )
     neighbours_share: float = Field(
         0.3,
@@ -61,6 +61,7 @@ class FactorModelConfig(Section):
     auto_share: float = Field(
         1.0,
         gt=0,
+        le=100,
         description="auto: how much work the choice may take, as a share of the work of the two fits of a night at "
         "the largest dimension that it may choose",
     )
@@ -87,7 +88,7 @@ class FactorModelConfig(Section):
 class IterativeConfig(FactorModelConfig):
     """A model that improves by iterations and can be stopped after any of them."""
 
-    iterations: int = Field(ge=1, description="iterations of the fit, at most")
+    iterations: int = Field(ge=1, le=10_000, description="iterations of the fit, at most")
     early_stopping: StrictBool = Field(
         True,
         description="train as many iterations as were best on a validation part of the train side, which `evaluate` "
@@ -111,9 +112,12 @@ class WarmStartConfig(IterativeConfig):
         description="what ties the vectors to those of the serving version: nothing; a rotation after the fit, "
         "which changes no score; or, `warm`, the fit starts from them (docs/training.md)",
     )
-    warm_iterations: int = Field(1, ge=1, description='continuity = "warm": replaces `iterations`')
+    warm_iterations: int = Field(1, ge=1, le=10_000, description='continuity = "warm": replaces `iterations`')
     warm_nights: int = Field(
-        7, ge=1, description='continuity = "warm": warm fits in a row, at most; the next one is cold and aligned'
+        7,
+        ge=1,
+        le=10_000,
+        description='continuity = "warm": warm fits in a row, at most; the next one is cold and aligned',
     )
 
     not_learned: ClassVar[frozenset[str]] = IterativeConfig.not_learned | {"warm_iterations", "warm_nights"}

@@ -30,12 +30,19 @@ class GloveConfig(FactorModelConfig):
 
     algorithm: Literal["glove"] = Field("glove", description="GloVe over histories")
     factors: int = Field(64, ge=1, le=4096, description="dimension of the embeddings")
-    sweeps: int = Field(10, ge=1, description="times that all vectors are solved, each side in turn")
-    regularization: float = Field(1.0, gt=0, description="pulls vectors and biases towards zero; the paper has none")
-    full_weight: float = Field(
-        100.0, gt=0, description="users of both items from which on a pair counts fully (x_max of the paper)"
+    sweeps: int = Field(10, ge=1, le=1000, description="times that all vectors are solved, each side in turn")
+    regularization: float = Field(
+        1.0, gt=0, le=1_000_000, description="pulls vectors and biases towards zero; the paper has none"
     )
-    pairs: int = Field(500, ge=1, description="pairs of each item that are kept, those with the most users")
+    full_weight: float = Field(
+        100.0,
+        gt=0,
+        le=1_000_000,
+        description="users of both items from which on a pair counts fully (x_max of the paper)",
+    )
+    pairs: int = Field(
+        500, ge=1, le=100_000, description="pairs of each item that are kept, those with the most users"
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,10 +28,10 @@ class Item2vecConfig(FactorModelConfig):
 
     algorithm: Literal["item2vec"] = Field("item2vec", description="word2vec over histories")
     factors: int = Field(64, ge=1, le=4096, description="dimension of the embeddings")
-    window: int = Field(5, ge=1, description="items to either side that count as neighbours")
-    epochs: int = Field(10, ge=1, description="passes over all histories")
-    negatives: int = Field(5, ge=1, description="items drawn by chance per pair")
-    learning_rate: float = Field(0.05, gt=0, description="at the start; it falls to zero over the epochs")
+    window: int = Field(5, ge=1, le=10_000, description="items to either side that count as neighbours")
+    epochs: int = Field(10, ge=1, le=10_000, description="passes over all histories")
+    negatives: int = Field(5, ge=1, le=100, description="items drawn by chance per pair")
+    learning_rate: float = Field(0.05, gt=0, le=10, description="at the start; it falls to zero over the epochs")
 
 
 def unavailable() -> str | None:
