@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from api.events.intake import Intake, RefusedEvent
-from api.messages.bodies import Body, Id, seconds_of
+from api.messages.body import Body, Id, seconds_of
 from recsys.engine.event_rules import EventRules, Refusal, refusal_of_text
 from recsys.engine.ids import MAX_ID_BYTES, id_text
 from recsys.event_store.events import NewEvent

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from api.errors import Problem, UnknownStoreError, problem_responses, problem_responses_of_all
-from api.messages.bodies import BODIES, Body
+from api.messages.bodies import BODIES
+from api.messages.body import Body
 from api.messages.event_bodies import EVENT_BODIES
 from api.messages.queries import ID_IN_PATH
 from api.middleware import REQUEST_ID_HEADER, VERSION_HEADER

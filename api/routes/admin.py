@@ -10,7 +10,7 @@ from pydantic import Field
 from api.admin_key import check_key
 from api.errors import StoreRefusedError, problem_responses, unauthorized_response
 from api.messages.queries import NoQuery, RequestStore
-from api.messages.replies import Serving
+from api.messages.service_replies import Serving
 from api.middleware import context_of
 from api.stores.model_watch import ModelWatch
 from recsys.artifacts.manifest import VERSION_PATTERN

@@ -16,11 +16,12 @@ from api.errors import (
 )
 from api.events.intake import Intake
 from api.events.store_events import StoreEvents
-from api.messages.bodies import body_of
 from api.messages.event_bodies import EventsBody, MergeBody, take_in
+from api.messages.event_replies import EventPage, EventsTaken, MergedSession
 from api.messages.openapi import operation_with_body, operation_with_body_and_id, operation_with_query
 from api.messages.queries import EventsQuery, NoQuery, path_id, query_of, store_of
-from api.messages.replies import EventPage, EventsTaken, MergedSession, json_response
+from api.messages.reading import body_of
+from api.messages.reply import json_response
 from api.middleware import context_of
 from recsys.engine.event_rules import EventRules
 from recsys.engine.ids import check_kept_id, id_text

@@ -4,9 +4,10 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import NoModelError, problem_responses
+from api.messages.item_replies import MapReply
 from api.messages.openapi import operation_with_query
 from api.messages.queries import MapQuery, engine_of, query_of
-from api.messages.replies import MapReply, json_response
+from api.messages.reply import json_response
 from recsys.errors import InvalidRequestError
 
 router = APIRouter(tags=["items"], responses=problem_responses(InvalidRequestError, NoModelError))

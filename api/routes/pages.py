@@ -6,10 +6,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.errors import BODY_ERRORS, NoModelError, UnknownScenarioError, problem_responses
 from api.events.store_events import with_fresh
-from api.messages.bodies import PageBody, body_of
 from api.messages.openapi import operation_with_body
+from api.messages.page_bodies import PageBody
+from api.messages.page_replies import PageReply
 from api.messages.queries import NoQuery, RequestStore, engine_for
-from api.messages.replies import PageReply, json_response
+from api.messages.reading import body_of
+from api.messages.reply import json_response
 from recsys.engine.pages import Page
 
 _ROWS = [{"kind": "for_you", "k": 3}, {"kind": "because", "k": 2}, {"kind": "popular", "k": 3}]

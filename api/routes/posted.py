@@ -15,10 +15,12 @@ from api.errors import (
     problem_responses,
     unauthorized_response,
 )
-from api.messages.bodies import PostedBody, UpdateBody, UpdatesBody, body_of
+from api.messages.item_bodies import PostedBody, UpdateBody, UpdatesBody
+from api.messages.item_replies import ForgottenItem, ItemReply, ItemsUpdated, RefusedUpdate
 from api.messages.openapi import operation_with_body, operation_with_body_and_id, operation_with_id
 from api.messages.queries import NoQuery, RequestEngine, RequestStore, path_id
-from api.messages.replies import ForgottenItem, ItemReply, ItemsUpdated, RefusedUpdate, json_response
+from api.messages.reading import body_of
+from api.messages.reply import json_response
 from api.stores.served_store import ServedStore
 from recsys.engine import ItemUpdate, PostedItem
 from recsys.engine.ids import check_kept_id

@@ -7,10 +7,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from api.engines.served_engine import ServedEngine
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
 from api.events.store_events import with_fresh
-from api.messages.bodies import MAX_BATCH_ITEMS, BatchBody, QuestionBody, RankBody, body_of
 from api.messages.openapi import operation_with_body
 from api.messages.queries import NoQuery, RequestEngine, RequestStore, engine_for
-from api.messages.replies import BatchReply, RankedCandidates, Recommendations, json_response
+from api.messages.question_bodies import MAX_BATCH_ITEMS, BatchBody, QuestionBody, RankBody
+from api.messages.reading import body_of
+from api.messages.reply import json_response
+from api.messages.user_replies import BatchReply, RankedCandidates, Recommendations
 from api.stores.served_store import ServedStore
 from recsys.engine import Answer, Question
 from recsys.errors import IncompleteAnswerError, InvalidRequestError, UnknownItemError, UnknownUserError

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from api.engines.served_engine import ServedEngine
 from api.errors import NoModelError, problem_responses
 from api.messages.queries import NoQuery, RequestEngine, RequestStore
-from api.messages.replies import Alive, ModelReply, Ready, RunningExperiment, StoresReady
+from api.messages.service_replies import Alive, ModelReply, Ready, RunningExperiment, StoresReady
 from api.metrics import Metrics
 from api.stores.arm_watch import arms_of
 from api.stores.served_store import ServedStore, ServedStores

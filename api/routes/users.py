@@ -14,7 +14,8 @@ from api.messages.queries import (
     query_of,
     store_of,
 )
-from api.messages.replies import Recommendations, SimilarUsers, json_response
+from api.messages.reply import json_response
+from api.messages.user_replies import Recommendations, SimilarUsers
 from recsys.engine import Question
 from recsys.errors import InvalidRequestError, UnknownUserError
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from api.errors import SlowBodyError, problem_response
-from api.messages.bodies import MAX_BODY_BYTES, RankBody, body_of
+from api.messages.question_bodies import RankBody
+from api.messages.reading import MAX_BODY_BYTES, body_of
 from recsys.engine.question import MAX_K
 
 PATHS = ["/v1/recommendations", "/v1/recommendations:batch", "/v1/items:similar", "/v1/rank"]

@@ -1,7 +1,7 @@
 import json
 from datetime import UTC, datetime
 
-from api.messages.replies import ModelReply
+from api.messages.service_replies import ModelReply
 from recsys.artifacts.manifest import VersionFacts, new_manifest
 
 

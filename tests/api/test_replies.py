@@ -1,4 +1,4 @@
-from api.messages.replies import Recommendations
+from api.messages.user_replies import Recommendations
 from recsys.engine import Answer, Ranked
 from recsys.online.recommendation_id import new_id
 
