@@ -17,7 +17,7 @@ from api.messages.openapi import complete, name_stores
 from api.metrics import NO_STORE, Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
 from api.process.ending import end_in_time
-from api.routes import admin, events, item_map, items, pages, posted, recommendations, service, users
+from api.routes import admin, events, finding, item_map, items, pages, posted, recommendations, service, users
 from api.settings import Settings, check_names, load_settings, warn_of_unknown
 from api.stores.served_store import ServedStores
 
@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
     app.add_middleware(RequestMiddleware, stores=stores, metrics=metrics)
     for error in (RequestValidationError, HTTPException):  # the framework's own; the middleware answers all others
         app.add_exception_handler(error, _answer_problem)
-    for routes in (users, items, item_map, recommendations, pages):
+    for routes in (users, items, finding, item_map, recommendations, pages):
         app.include_router(routes.router)
     app.include_router(service.router_of(metrics, stores))
     if stores.have_operators:

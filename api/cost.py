@@ -37,7 +37,7 @@ def expected_points(scope: Scope) -> int:
     path: str = scope["path"]
     if path in _FREE:
         return 0
-    fixed = _HEAVY if path.endswith((":search", "/map")) else _LIGHT
+    fixed = _HEAVY if path.endswith((":search", ":find", "/map")) else _LIGHT
     if scope["method"] in ("GET", "HEAD", "DELETE", "OPTIONS"):
         return fixed
     per_byte = _PER_BYTE_OF_BATCH if path.endswith("s:batch") else _PER_BYTE

@@ -33,6 +33,7 @@ def main() -> None:
     _run("export.py")
     _run("fold_in.py")
     _run("filtered_search.py")
+    _run("title_search.py")
     _run("serving.py")
     _run("hot_swap.py")
     _run("same_lists.py")

@@ -26,11 +26,13 @@ from recsys.engine import (
     ItemView,
     PostedItem,
     Question,
+    Ranked,
     UserAnswer,
 )
 from recsys.engine.comparison import By
 from recsys.engine.event_rules import EventRules
 from recsys.engine.filters import filter_parser
+from recsys.engine.finding import FoundItems, FoundUsers
 from recsys.engine.item_map import MapPage
 from recsys.engine.new_items import n_new
 from recsys.engine.pages import Page, PageAnswer, PageRow, build_page
@@ -176,6 +178,19 @@ class ServedEngine:
     def item_map(self, *, limit: int, offset: int, fields: Sequence[str]) -> MapPage:
         """See `Engine.item_map`."""
         return self._engine.item_map(limit=limit, offset=offset, fields=fields)
+
+    async def find_items(self, text: str, *, limit: int) -> FoundItems:
+        """See `Engine.find_items`; in a thread, because many titles may match."""
+        async with self._comparing:
+            return await run_in_threadpool(self._engine.find_items, text, limit=limit)
+
+    async def find_users(self, text: str, *, limit: int) -> FoundUsers:
+        """See `Engine.find_users`."""
+        return self._engine.find_users(text, limit=limit)
+
+    def history(self, user_id: str, *, limit: int) -> tuple[Ranked, ...]:
+        """See `Engine.history`."""
+        return self._engine.history(user_id, limit=limit)
 
     def has_item(self, item_id: str) -> bool:
         """Whether the version has an item; posted ones are none of the version."""

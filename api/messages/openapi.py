@@ -49,7 +49,9 @@ def operation_with_id(id_name: str, query: type[BaseModel]) -> Json:
 def operation_with_query(query: type[BaseModel]) -> Json:
     """What OpenAPI says of an operation with the query `query`."""
     properties = query.model_json_schema().get("properties", {}).items()
-    return {"parameters": [_parameter("query", *each) for each in properties]}
+    required = set(query.model_json_schema().get("required", ()))
+    found = [_parameter("query", *each) for each in properties]
+    return {"parameters": [each | {"required": each["name"] in required} for each in found]}
 
 
 def operation_with_body(model: type[Body], example: Json) -> Json:

@@ -167,8 +167,8 @@ class RecommendationQuery(ListQuery):
     fresh: bool = Field(True, description=FRESH)
 
 
-def _whole_from(low: int, high: int) -> BeforeValidator:
-    """Only plain digits, as of `K`, from `low` to `high`."""
+def whole_from(low: int, high: int) -> BeforeValidator:
+    """A check that takes only plain digits, as of `K`, from `low` to `high`."""
 
     def checked(value: object) -> object:
         if isinstance(value, str) and not (re.fullmatch("[0-9]{1,9}", value) and low <= int(value) <= high):
@@ -182,12 +182,12 @@ class MapQuery(NoQuery):
     """The query of the map."""
 
     limit: Annotated[
-        int, Field(ge=1, le=MAX_PLACES, description="number of items wanted"), _whole_from(1, MAX_PLACES)
+        int, Field(ge=1, le=MAX_PLACES, description="number of items wanted"), whole_from(1, MAX_PLACES)
     ] = 1000
     offset: Annotated[
         int,
         Field(ge=0, le=MAX_OFFSET, description="items to pass over, those with more users"),
-        _whole_from(0, MAX_OFFSET),
+        whole_from(0, MAX_OFFSET),
     ] = 0
     fields: Fields = ""
 
@@ -209,7 +209,7 @@ class EventsQuery(NoQuery):
         None, min_length=1, max_length=MAX_ID_BYTES, description="instead of `user_id`: the events of a session"
     )
     limit: Annotated[
-        int, Field(ge=1, le=MAX_EVENT_PAGE, description="number of events wanted"), _whole_from(1, MAX_EVENT_PAGE)
+        int, Field(ge=1, le=MAX_EVENT_PAGE, description="number of events wanted"), whole_from(1, MAX_EVENT_PAGE)
     ] = 100
     before: int | None = Field(
         None, ge=1, le=2**62, description="`next` of the page before; left out for the first page"

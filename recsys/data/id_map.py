@@ -84,6 +84,13 @@ class IdMap:
         at = bisect_left(self._strings, external_id, first, min(len(self), first + self._stride))
         return at if at < len(self) and self._strings[at] == external_id else None
 
+    def starting_with(self, prefix: str) -> range:
+        """The positions of the ids that begin with `prefix`: all if it is empty."""
+        first, last = bisect_left(self._strings, prefix), len(self)
+        if prefix:
+            last = bisect_right(self._strings, prefix, first, key=lambda known: known[: len(prefix)])
+        return range(first, last)
+
     def encode(
         self, external_ids: pa.Array | pa.ChunkedArray | Sequence[str], *, hash_from: int = _HASH_FROM
     ) -> tuple[Indices, NDArray[np.bool_]]:

@@ -24,6 +24,7 @@ from recsys.engine.answers import (
 )
 from recsys.engine.candidates import order_candidates
 from recsys.engine.comparison import By, check_by
+from recsys.engine.finding import Finder, FoundItems, FoundUsers
 from recsys.engine.ids import Id, Ids, checked_id, checked_ids, id_text, id_texts
 from recsys.engine.item_map import ItemMap, MapPage
 from recsys.engine.item_updates import ItemUpdate, check_update, updated
@@ -70,6 +71,7 @@ class Engine:
         self._new = NewItems.of(bundle)
         self._neighbours = Neighbours(bundle, self._new)
         self._map = ItemMap(bundle)
+        self._finder = Finder(bundle)
         self._use(Selection(bundle))
         self._overlay = Overlay(bundle, self._profiles, self._selection.comparisons)
         bundle.model.fold_in(bundle.history[:0])  # makes what every fold-in needs, so that no question waits for it
@@ -342,6 +344,14 @@ class Engine:
         posted = {item_id: self._overlay.view(item_id) for item_id in unknown}
         found = tuple(view for view in posted.values() if view is not None)
         return (*views, *found), tuple(item_id for item_id, view in posted.items() if view is None)
+
+    def find_items(self, text: str, *, limit: int = 10) -> FoundItems:
+        """Items by title or id, as somebody types it; see `Finder.items`. The first call takes longer."""
+        return self._finder.items(text, limit=limit, now=self._bundle.items)
+
+    def find_users(self, text: str, *, limit: int = 10) -> FoundUsers:
+        """Users whose id begins with `text`."""
+        return self._finder.users(text, limit=limit)
 
     def item_map(self, *, limit: int = 1000, offset: int = 0, fields: Sequence[str] = ()) -> MapPage:
         """A page of the map of the items, those with the most users first; see `ItemMap.page`."""

@@ -9,6 +9,7 @@ from recsys.client.replies import (
     ForgottenItem,
     ItemReply,
     ItemsFound,
+    ItemsFoundByName,
     ItemsReply,
     ItemsSimilarToSeveral,
     ItemsUpdated,
@@ -59,6 +60,10 @@ class ItemEndpoints:
         self, text: str, *, k: int | None = None, filter: str | None = None, fields: Sequence[str] | None = None
     ) -> ItemsFound:
         """Items whose content is nearest to the words of `text`."""
+
+    @endpoint("GET", "/v1/items:find")
+    def find_items(self, text: str, *, limit: int | None = None) -> ItemsFoundByName:
+        """Items by title or id, as somebody types: words may be cut short or misspelt."""
 
     @endpoint("GET", "/v1/map")
     def get_map(

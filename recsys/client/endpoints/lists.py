@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 
 from recsys.client.endpoint import endpoint
 from recsys.client.questions import Event, Question, Row
-from recsys.client.replies import BatchReply, PageReply, RankedCandidates, Recommendations, SimilarUsers
+from recsys.client.replies import (
+    BatchReply,
+    PageReply,
+    RankedCandidates,
+    Recommendations,
+    SimilarUsers,
+    UserHistory,
+    UsersFound,
+)
 
 
 class ListEndpoints:
@@ -85,3 +93,11 @@ class ListEndpoints:
     @endpoint("GET", "/v1/users/{user_id}/similar")
     def get_similar_users(self, user_id: str, *, k: int | None = None) -> SimilarUsers:
         """The users most similar to this one. Raises UnknownUserError."""
+
+    @endpoint("GET", "/v1/users/{user_id}/history")
+    def get_history(self, user_id: str, *, limit: int | None = None) -> UserHistory:
+        """What the version stores of a user, the largest weight first. Raises UnknownUserError."""
+
+    @endpoint("GET", "/v1/users:find")
+    def find_users(self, text: str, *, limit: int | None = None) -> UsersFound:
+        """Users whose id begins with `text`. If the store has an API key, only who has it may ask."""

@@ -7,8 +7,10 @@ from recsys.client.replies.base import (
 from recsys.client.replies.events import EventPage, EventsTaken, KeptEvent, MergedSession, RefusedEvent
 from recsys.client.replies.items import (
     ForgottenItem,
+    FoundItem,
     ItemDescription,
     ItemReply,
+    ItemsFoundByName,
     ItemsReply,
     ItemsUpdated,
     MapReply,
@@ -18,6 +20,7 @@ from recsys.client.replies.items import (
 from recsys.client.replies.lists import (
     BatchReply,
     Candidate,
+    FoundUser,
     ItemRef,
     ItemsFound,
     ItemsSimilarToSeveral,
@@ -33,7 +36,9 @@ from recsys.client.replies.lists import (
     SimilarItems,
     SimilarUsers,
     User,
+    UserHistory,
     UserRef,
+    UsersFound,
 )
 from recsys.client.replies.service import (
     Alive,
@@ -51,10 +56,13 @@ __all__ = [
     "EventPage",
     "EventsTaken",
     "ForgottenItem",
+    "FoundItem",
+    "FoundUser",
     "ItemDescription",
     "ItemRef",
     "ItemReply",
     "ItemsFound",
+    "ItemsFoundByName",
     "ItemsReply",
     "ItemsSimilarToSeveral",
     "ItemsUpdated",
@@ -83,5 +91,7 @@ __all__ = [
     "SimilarUsers",
     "StoresReady",
     "User",
+    "UserHistory",
     "UserRef",
+    "UsersFound",
 ]

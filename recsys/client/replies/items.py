@@ -31,6 +31,23 @@ class ItemsReply(Reply):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FoundItem:
+    """An item found by name; `by`: `id`, `title` or `similar_title`."""
+
+    item_id: str
+    title: str | None = None
+    n_users: int
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemsFoundByName(Reply):
+    """Items found by title or id, best first."""
+
+    items: tuple[FoundItem, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ForgottenItem(Reply):
     """A posted item that is listed no longer."""
 

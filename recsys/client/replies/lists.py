@@ -189,3 +189,27 @@ class ItemsFound(ListReply):
     requested: int
     returned: int
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserHistory(Reply):
+    """What the version stores of a user; `score` is the weight of an item."""
+
+    user: UserRef
+    items: tuple[Ranked, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundUser:
+    """A user found by id; `status`: `known` or `folded_in`; `n_items`: in the stored history."""
+
+    user_id: str
+    status: str
+    n_items: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsersFound(Reply):
+    """Users found by the beginning of their id."""
+
+    users: tuple[FoundUser, ...]

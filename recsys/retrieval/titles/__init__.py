@@ -1,0 +1,1 @@
+"""Titles found by the beginnings of their words, with typing errors."""
