@@ -42,6 +42,9 @@ Code: TypeAlias = Literal[
     "unknown_scenario",
     "method_not_allowed",
     "slow_body",
+    "too_costly",
+    "overloaded",
+    "deadline_exceeded",
     "incomplete_answer",
     "no_content",
     "no_text_search",
@@ -81,6 +84,22 @@ class BodyTooLargeError(RecsysError):
 
 class SlowBodyError(RecsysError):
     """A body did not arrive in time."""
+
+
+class TooCostlyError(RecsysError):
+    """A request asks for more than one may ask for; the message says how much, and how much is allowed."""
+
+
+class OverloadedError(RecsysError):
+    """The service has more to do than it can, and refuses a request before working on it."""
+
+
+class DeadlineExceededError(RecsysError):
+    """A request was not answered in the time that one may take."""
+
+
+class ClientGoneError(RecsysError):
+    """The client has closed the connection, so that nobody would read the reply."""
 
 
 class StoreRefusedError(RecsysError):
@@ -163,6 +182,13 @@ _KINDS: Mapping[type[Exception], Kind] = {
     ),
     StoreRefusedError: Kind("store_refused", 409, "The store refused"),
     BodyTooLargeError: Kind("body_too_large", 413, "Body too large", "expected a body of at most 2 MiB"),
+    TooCostlyError: Kind("too_costly", 422, "Too costly"),
+    OverloadedError: Kind(
+        "overloaded", 503, "Overloaded", "the service has more to do than it can; nothing was done: try again later"
+    ),
+    DeadlineExceededError: Kind(
+        "deadline_exceeded", 503, "Not answered in time", "the request took too long, and was given up; ask for less"
+    ),
     ItemExistsError: Kind(
         "item_exists",
         409,
@@ -221,7 +247,7 @@ _RETRY_LATER = 30
 KINDS = tuple(dict.fromkeys((*_BY_STATUS.values(), *_KINDS.values(), *_BY_FAULT.values(), _INTERNAL)))
 """Every kind of problem."""
 
-BODY_ERRORS = (InvalidRequestError, BodyTooLargeError, SlowBodyError)
+BODY_ERRORS = (InvalidRequestError, BodyTooLargeError, SlowBodyError, TooCostlyError)
 """What every route that takes a body may answer with."""
 
 
@@ -242,6 +268,8 @@ def problem_response(error: Exception, *, request_id: str) -> Response:
 def _headers_of(error: Exception) -> Mapping[str, str] | None:
     if isinstance(error, EventStoreError):
         return {"Retry-After": str(_RETRY_SECONDS.get(error.reason, _RETRY_LATER))}
+    if isinstance(error, OverloadedError):
+        return {"Retry-After": "1"}
     return error.headers if isinstance(error, HTTPException) else None
 
 
@@ -258,7 +286,8 @@ def problem_responses(*errors: type[Exception]) -> Responses:
 
 def problem_responses_of_all() -> Responses:
     """What OpenAPI says of the problems that any route may answer with, by status."""
-    return _described((_BY_STATUS[400], _BY_STATUS[405], _INTERNAL))
+    may_be_any = (_BY_STATUS[400], _BY_STATUS[405], _INTERNAL)
+    return _described((*may_be_any, _KINDS[OverloadedError], _KINDS[DeadlineExceededError]))
 
 
 def unauthorized_response() -> Responses:

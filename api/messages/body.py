@@ -1,26 +1,47 @@
 """What bodies of requests are made of: strict fields, ids, events, and the user of a request."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, StringConstraints, TypeAdapter
 
 from recsys.engine import Event
-from recsys.engine.ids import MAX_ID_BYTES
+from recsys.engine.ids import MAX_ID_BYTES, whole_number
 from recsys.engine.question import MAX_EVENTS, MAX_K, MAX_TIMESTAMP, MAX_VALUE
 
 MAX_FIELDS = 100
 """The most attributes that are listed with each item."""
 
 
+_Member = TypeVar("_Member")
+
+
+class _StopsAtFirst(FailFast):
+    """pydantic's own cannot be a part of a union, which wants it hashed."""
+
+    __hash__ = object.__hash__
+
+
+Many = Annotated[list[_Member], _StopsAtFirst()]
+"""A list; the first member that is wrong ends its validation."""
+
 Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES)]
 
 
-K = Annotated[int, Field(ge=1, le=MAX_K, description="number of items wanted")]
+K = Annotated[int, Field(ge=1, le=MAX_K, description="number of items wanted"), BeforeValidator(whole_number)]
 
+_DATETIME = TypeAdapter(datetime)
+
+
+def _time(value: object) -> object:
+    """A text as the time that it says, because a strict model takes no text for a time."""
+    return _DATETIME.validate_strings(value) if isinstance(value, str) else value
+
+
+Time = Annotated[datetime, BeforeValidator(_time)]
 
 FieldNames = Annotated[
-    list[Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES)]],
+    Many[Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES)]],
     Field(max_length=MAX_FIELDS, description="attributes to list with each item"),
 ]
 
@@ -39,7 +60,7 @@ class EventBody(Body):
         None, description="kind of event; default: the kind of the log with the least weight"
     )
     value: float = Field(1.0, ge=-MAX_VALUE, le=MAX_VALUE, description="quantity, rating, play count ...")
-    timestamp: Annotated[float, Field(ge=0, le=MAX_TIMESTAMP)] | datetime | None = Field(
+    timestamp: Annotated[float, Field(ge=0, le=MAX_TIMESTAMP)] | Time | None = Field(
         None, description="seconds since 1970, or ISO 8601, UTC if it names no zone; default: now"
     )
 
@@ -54,7 +75,7 @@ class ProfileBody(Body):
     """The user of a request: a known one, a visitor described by events, or a known one with new events."""
 
     user_id: Id | None = Field(None, description="user whose stored history counts; left out for a visitor")
-    events: list[EventBody] = Field(
+    events: Many[EventBody] = Field(
         [], max_length=MAX_EVENTS, description="what the user did beside the stored history"
     )
 

@@ -1,15 +1,14 @@
 """What POST /v1/events takes, and which of it is kept."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from api.events.intake import Intake, RefusedEvent
-from api.messages.body import Body, Id, seconds_of
+from api.messages.body import Body, Id, Many, Time, seconds_of
 from recsys.engine.event_rules import EventRules, Refusal, refusal_of_text
-from recsys.engine.ids import MAX_ID_BYTES, id_text
+from recsys.engine.ids import MAX_ID_BYTES, id_text, whole_number
 from recsys.event_store.events import NewEvent
 
 MAX_POSTED_EVENTS = 1_000
@@ -32,11 +31,11 @@ class PostedEvent(Body):
     item_id: str = Field(description="what it was done with; may be unknown as yet")
     event: str | None = Field(None, description="kind of event; default: the kind of the log with the least weight")
     value: float = Field(1.0, description="quantity, rating, play count ...")
-    timestamp: float | datetime | None = Field(
+    timestamp: float | Time | None = Field(
         None, description="seconds since 1970, or ISO 8601, UTC if it names no zone; default: now"
     )
     recommendation_id: str | None = Field(None, description="of the list that led to it")
-    place: Annotated[int, Field(ge=1, le=MAX_PLACE)] | None = Field(
+    place: Annotated[int, Field(ge=1, le=MAX_PLACE), BeforeValidator(whole_number)] | None = Field(
         None, description="place of the item in that list, from 1"
     )
 
@@ -44,7 +43,7 @@ class PostedEvent(Body):
 class EventsBody(Body):
     """What happened."""
 
-    events: list[PostedEvent] = Field(min_length=1, max_length=MAX_POSTED_EVENTS)
+    events: Many[PostedEvent] = Field(min_length=1, max_length=MAX_POSTED_EVENTS)
 
 
 class MergeBody(Body):

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from api.messages.body import MAX_FIELDS, Body, FieldNames, Id, K
+from api.messages.body import MAX_FIELDS, Body, FieldNames, Id, K, Many
 from api.messages.queries import COMPARED_BY, FilterText
 from recsys.data.items import TITLE
 from recsys.engine.comparison import By
@@ -16,14 +16,14 @@ from recsys.engine.text_search import MAX_TEXT
 Title = Annotated[str, StringConstraints(max_length=MAX_ATTRIBUTE_TEXT)] | None
 
 
-Attributes = dict[Id, str | bool | int | float | list[str] | None]
+Attributes = dict[Id, str | bool | int | float | Many[str] | None]
 
 
 class SimilarBody(Body):
     """Items similar to some and dissimilar to others."""
 
-    positive: list[Id] = Field(min_length=1, max_length=MAX_COMPARED, description="items to be similar to")
-    negative: list[Id] = Field([], max_length=MAX_COMPARED, description="items to be dissimilar to")
+    positive: Many[Id] = Field(min_length=1, max_length=MAX_COMPARED, description="items to be similar to")
+    negative: Many[Id] = Field([], max_length=MAX_COMPARED, description="items to be dissimilar to")
     k: K = 10
     filter: FilterText = None
     fields: FieldNames = Field([])
@@ -42,7 +42,7 @@ class SearchBody(Body):
 class ItemsBody(Body):
     """Items to be shown."""
 
-    item_ids: list[Id] = Field(min_length=1, max_length=MAX_VIEWED, description="the items; repeats count once")
+    item_ids: Many[Id] = Field(min_length=1, max_length=MAX_VIEWED, description="the items; repeats count once")
 
 
 class PostedBody(Body):
@@ -83,6 +83,6 @@ class ItemUpdateBody(UpdateBody):
 class UpdatesBody(Body):
     """New values of several items."""
 
-    items: list[ItemUpdateBody] = Field(
+    items: Many[ItemUpdateBody] = Field(
         min_length=1, max_length=MAX_UPDATES, description="in order: of two values of one attribute the later counts"
     )

@@ -113,11 +113,20 @@ def _complete_operation(operation: Json) -> None:
         parameter["schema"] = _without_null(parameter["schema"])
     responses = operation["responses"]
     for status, reply in problem_responses_of_all().items():
-        responses.setdefault(str(status), reply)
+        responses[str(status)] = _either(responses.get(str(status)), reply)
     for status, response in responses.items():
         names = _HEADERS_BY_STATUS.get(status, (REQUEST_ID_HEADER, VERSION_HEADER))
         response["headers"] = {name: {"$ref": _REF.format("headers", name)} for name in names}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _either(own: Json | None, general: Json) -> Json:
+    """The response of a status that a route may give for reasons of its own, or for general ones."""
+    if own is None:
+        return general
+    if "content" not in own or "application/problem+json" not in own["content"]:
+        return own
+    return {**own, "description": f"{own['description']}; {general['description']}"}
 
 
 def _head(get: Json) -> Json:

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from api.messages.body import FieldNames, Id, ProfileBody
+from api.messages.body import FieldNames, Id, Many, ProfileBody
 from api.messages.queries import EXCLUDE_SEEN, FRESH, SESSION
 from recsys.engine import Question
 from recsys.engine.question import MAX_LISTED
@@ -14,10 +14,10 @@ from recsys.engine.scenarios import MAX_ROWS, Row
 class PageBody(ProfileBody):
     """Several rows for one user: those of the request, or those of a scenario."""
 
-    rows: list[Row] = Field([], max_length=MAX_ROWS, description="the rows, from top to bottom; or name a scenario")
+    rows: Many[Row] = Field([], max_length=MAX_ROWS, description="the rows, from top to bottom; or name a scenario")
     scenario: Id | None = Field(None, description="name of a page in the store's scenarios.toml, instead of rows")
     item_id: Id | None = Field(None, description="item that the page shows; no row lists it")
-    exclude: list[Id] = Field([], max_length=MAX_LISTED // 2, description="never list these items")
+    exclude: Many[Id] = Field([], max_length=MAX_LISTED // 2, description="never list these items")
     exclude_seen: bool | None = Field(None, description=f"{EXCLUDE_SEEN}. The events' items count as seen")
     keep_empty: bool | None = Field(None, description="list rows without items, too; default: as the scenario says")
     fields: FieldNames = Field([])

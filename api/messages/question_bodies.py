@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.messages.body import Body, FieldNames, Id, K, ProfileBody
+from api.messages.body import Body, FieldNames, Id, K, Many, ProfileBody
 from api.messages.queries import EXCLUDE_SEEN, FRESH, NEW_SHARE, SESSION, FilterText
 from recsys.engine import Question
 from recsys.engine.question import MAX_BOOST, MAX_BOOSTED, MAX_CANDIDATES, MAX_LISTED
@@ -19,8 +19,8 @@ class QuestionBody(ProfileBody):
     k: K = 10
     exclude_seen: bool | None = Field(None, description=f"{EXCLUDE_SEEN}. The events' items count as seen")
     filter: FilterText = None
-    include: list[Id] | None = Field(None, min_length=1, max_length=MAX_LISTED, description="list only these items")
-    exclude: list[Id] = Field([], max_length=MAX_LISTED, description="never list these items")
+    include: Many[Id] | None = Field(None, min_length=1, max_length=MAX_LISTED, description="list only these items")
+    exclude: Many[Id] = Field([], max_length=MAX_LISTED, description="never list these items")
     boosts: dict[Id, Annotated[float, Field(ge=1 / MAX_BOOST, le=MAX_BOOST)]] = Field(
         {},
         max_length=MAX_BOOSTED,
@@ -58,13 +58,13 @@ class QuestionBody(ProfileBody):
 class BatchBody(Body):
     """Several lists in one request."""
 
-    requests: list[QuestionBody] = Field(min_length=1, max_length=MAX_BATCH)
+    requests: Many[QuestionBody] = Field(min_length=1, max_length=MAX_BATCH)
 
 
 class RankBody(ProfileBody):
     """Candidates to be ranked for a user."""
 
-    item_ids: list[Id] = Field(
+    item_ids: Many[Id] = Field(
         min_length=1, max_length=MAX_CANDIDATES, description="the candidates; repeats count once"
     )
     session_id: Id | None = Field(None, description=SESSION)

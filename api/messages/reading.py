@@ -1,27 +1,35 @@
-"""Bodies, read: within a time and a length, whatever Content-Type says."""
+"""Bodies, read: within a time and a length, whatever Content-Type says; large ones are parsed in threads."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import TypeVar, get_args
+from functools import partial
+from typing import TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
+from api.bounded_threads import BoundedThreads
 from api.errors import BodyTooLargeError, SlowBodyError
 from api.messages.body import Body
+from api.messages.json_text import DuplicateKeyError, parse_json
+from api.messages.validation import refusal_of_key, validated, validated_in_steps
 from recsys.errors import InvalidRequestError
 
 MAX_BODY_BYTES = 2 * 2**20
 """The longest body, in bytes."""
 
-
 BODY_SECONDS = 10.0
 """Time in which a body must have arrived."""
 
+LARGE_BYTES = 16 * 1024
+"""A longer body is parsed in a thread, because the event loop would wait for more than a millisecond."""
+
+MAX_PARSING, MAX_WAITING = 1, 15
+"""How many large bodies are parsed at once, in a process, and how many wait for that: 32 MiB of them together."""
 
 AnyBody = TypeVar("AnyBody", bound=Body)
+
+_threads = BoundedThreads(MAX_PARSING, waiting=MAX_WAITING, name="bodies")
 
 
 def body_of(
@@ -29,18 +37,26 @@ def body_of(
 ) -> Callable[[Request], Coroutine[None, None, AnyBody]]:
     """A function that reads a request's body as `model`, whatever Content-Type says, within `seconds`.
 
-    It raises BodyTooLargeError, SlowBodyError, and InvalidRequestError naming the field and what was expected there.
+    It raises BodyTooLargeError, SlowBodyError, OverloadedError if too many large bodies wait to be parsed, and
+    InvalidRequestError naming the field and what was expected there.
     """
 
     async def read(request: Request) -> AnyBody:
         raw = await _read(request, seconds)
-        try:
-            return model.model_validate_json(raw)
-        except ValidationError as error:
-            explained = dict.fromkeys(_explain(problem, model) for problem in error.errors(include_input=False))
-            raise InvalidRequestError("; ".join([*explained][:_MAX_SHOWN])) from error
+        if len(raw) <= LARGE_BYTES:
+            return body_in(raw, model)
+        return await _threads.run(partial(body_in, raw, model))
 
     return read
+
+
+def body_in(raw: bytes, model: type[AnyBody]) -> AnyBody:
+    """`raw` as `model`. Raises InvalidRequestError."""
+    try:
+        tree = parse_json(raw)
+    except DuplicateKeyError as error:
+        raise refusal_of_key(error, model) from None
+    return (validated if len(raw) <= LARGE_BYTES else validated_in_steps)(model, tree)
 
 
 async def _read(request: Request, seconds: float) -> bytes:
@@ -57,33 +73,3 @@ async def _read(request: Request, seconds: float) -> bytes:
     except ClientDisconnect as error:
         raise InvalidRequestError("body: the connection was closed before it was whole") from error
     return bytes(raw)
-
-
-def _explain(problem: ErrorDetails, model: type[BaseModel]) -> str:
-    """One error of pydantic's, without the value that came, and without keys that the client made up."""
-    kind, path = problem["type"], problem["loc"]
-    if kind == "extra_forbidden":
-        return f"{_place(path[:-1])}: holds an unknown field; expected only {', '.join(_known(model, path[:-1]))}"
-    if "timestamp" in path:
-        return f"{_place(path)}: expected seconds since 1970, or ISO 8601"
-    return f"{_place(path)}: {problem['msg'].replace('Input should be', 'expected')}"
-
-
-def _known(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The fields of the object at `path`: only lists of objects are nested in bodies."""
-    for name in path:
-        if isinstance(name, str):
-            (model,) = get_args(model.model_fields[name].annotation)
-    return list(model.model_fields)
-
-
-def _place(path: tuple[int | str, ...]) -> str:
-    """Where in the body. Below some fields are ids, which are not repeated, or types."""
-    end = next((at + 1 for at, part in enumerate(path) if part in _ENDS), len(path))
-    return ".".join(["body", *(str(part) for part in path[:end])])
-
-
-_ENDS = ("boosts", "timestamp", "attributes")
-
-
-_MAX_SHOWN = 10

@@ -103,6 +103,11 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def whole_number(value: object) -> object:
+    """3 for 3.0, as JSON has one kind of number; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _kind(value: object) -> str:
     if value is None:
         return "None"

@@ -4,10 +4,10 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from recsys.engine.filters import parse_filter
-from recsys.engine.ids import MAX_ID_BYTES
+from recsys.engine.ids import MAX_ID_BYTES, whole_number
 from recsys.errors import ConfigError, FilterError
 from recsys.suggestions import unknown_key_hint
 
@@ -34,7 +34,9 @@ class Row(BaseModel):
     title: str | None = Field(
         None, max_length=MAX_TITLE, description="heading; `{title}` stands for that of the item the row is about"
     )
-    k: int = Field(10, ge=1, le=MAX_ROW, description="number of items wanted")
+    k: Annotated[
+        int, Field(ge=1, le=MAX_ROW, description="number of items wanted"), BeforeValidator(whole_number)
+    ] = 10
     filter: str | None = Field(None, max_length=MAX_FILTER, description="condition on the items' attributes")
     diversity: float = Field(
         0.0, ge=0, le=1, description="0: the best items; 1: items as unlike each other as possible"

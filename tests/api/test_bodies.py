@@ -57,7 +57,7 @@ def test_what_is_no_question_is_refused(service, path, body):
     ("fields", "detail"),
     [
         ('"k": NaN', "body.k: expected a valid integer"),
-        ('"k": 1.0', "body.k: expected a valid integer"),
+        ('"k": 1.5', "body.k: expected a valid integer"),
         ('"k": true', "body.k: expected a valid integer"),
         ('"k": "3"', "body.k: expected a valid integer"),
         ('"k": 0', "body.k: expected greater than or equal to 1"),
@@ -95,6 +95,11 @@ def test_what_is_no_question_is_refused(service, path, body):
 def test_fields_are_strict_and_bounded(service, fields, detail):
     body = f"{{{fields}}}".encode()
     assert check_problem(post(service, "/v1/recommendations", body), 422, "invalid_request").startswith(detail)
+
+
+@pytest.mark.parametrize("k", ["1.0", "1e0", "10E-1"])
+def test_a_whole_number_may_be_written_with_a_point(service, k):
+    assert len(post(service, PATHS[0], f'{{"k": {k}}}').json()["items"]) == 1
 
 
 def test_a_field_in_a_batch_is_named_by_its_place(service):

@@ -110,7 +110,7 @@ class TestPosting:
     @pytest.mark.parametrize(
         ("body", "detail"),
         [
-            (b"{", "body: Invalid JSON"),
+            (b"{", "body: invalid JSON, line 1, column 2"),
             (b'{"events": []}', "body.events: List should have at least 1 item"),
             (
                 json.dumps({"events": [{"item_id": "a"}] * 1001}).encode(),

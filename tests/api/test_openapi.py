@@ -10,8 +10,8 @@ from jsonschema import ValidationError
 from api.errors import Code
 from api.settings import Settings
 
-ALL = {"200", "400", "405", "500"}
-BODY = ALL | {"408", "413", "422", "503"}
+ALL = {"200", "400", "405", "500", "503"}
+BODY = ALL | {"408", "413", "422"}
 PATHS = {
     ("get", "/v1/users/{user_id}/recommendations"): ALL | {"422", "503"},
     ("get", "/v1/users/{user_id}/similar"): ALL | {"404", "422", "503"},
