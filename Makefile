@@ -58,7 +58,7 @@ lock: $(VENV)/dev.stamp  ## resolve the dependencies anew (needs uv)
 		pyproject.toml --group build --output-file requirements.lock
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-strip-extras --quiet \
 		pyproject.toml --group dev --extra baselines --extra tune --extra text --extra onnx --extra map \
-		--extra sql --extra remote --extra lake --extra redis \
+		--extra sql --extra remote --extra lake --extra redis --extra traces \
 		--constraint requirements.lock \
 		--output-file requirements-dev.lock
 

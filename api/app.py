@@ -20,6 +20,7 @@ from api.process.ending import end_in_time
 from api.routes import admin, events, finding, item_map, items, pages, posted, recommendations, service, users
 from api.settings import Settings, check_names, load_settings, warn_of_unknown
 from api.stores.served_store import ServedStores
+from recsys import tracing
 
 _DESCRIPTION = """\
 Recommendations from the model that `recsys publish` last put into the store.
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
         settings = load_settings()
     check_names(settings)
     metrics = Metrics(NO_STORE if settings.store.are_named else None)
+    tracing.start("recsys-service")
     stores = ServedStores(settings, metrics, recall_core_share=recall_core_share)
     app = FastAPI(
         title="recsys",
@@ -44,6 +46,8 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
         description=_DESCRIPTION,
         lifespan=lambda _: _serving(stores, seconds=settings.poll_seconds),
         redoc_url=None,
+        # Its own spans and logs hold paths, queries and messages, and with them ids; ours do not.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
     )
@@ -76,6 +80,7 @@ async def _serving(stores: ServedStores, *, seconds: float) -> AsyncIterator[Non
         for store in stores:
             await polling.enter_async_context(store.polling(seconds=seconds))
         yield
+    tracing.stop()
 
 
 async def _to_docs(request: Request) -> Response:

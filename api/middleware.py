@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from urllib.parse import unquote_to_bytes
 
+from opentelemetry.trace import Span, Status, StatusCode
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +17,7 @@ from api.logs import FIELDS
 from api.metrics import Metrics
 from api.stores.served_store import ServedStore, ServedStores
 from recsys.errors import InvalidRequestError
+from recsys.tracing import request_span, trace_id
 
 REQUEST_ID_HEADER = "X-Request-ID"
 VERSION_HEADER = "X-Model-Version"
@@ -44,6 +46,7 @@ class RequestContext:
     started: float = field(default_factory=perf_counter)
     status: int = 0
     is_shown: bool = True
+    trace_id: str | None = None
 
     def use(self, store: ServedStore | None) -> None:
         """Answer from `store`, by the version that serves now."""
@@ -79,8 +82,11 @@ class RequestMiddleware:
         context.use(self._stores.only)
         inner = {**scope, _CONTEXT: context}
         try:
-            with self._metrics.in_flight.track_inprogress():
+            with self._metrics.in_flight.track_inprogress(), request_span(scope["method"], scope["headers"]) as span:
+                context.trace_id = trace_id()
                 await self._answer(inner, receive, _with_headers(send, context))
+                if span is not None:
+                    _describe(span, inner, scope["method"], context)
         finally:
             self._account(inner, scope["method"], context)
 
@@ -116,6 +122,21 @@ class RequestMiddleware:
         metrics = self._metrics if context.store is None else context.store.metrics
         metrics.count_request(method=method, route=route, status=context.status, seconds=seconds)
         _log(method, route, seconds, context)
+
+
+def _describe(span: Span, scope: Scope, method: str, context: RequestContext) -> None:
+    """Name a request's span by its route's template; a path would hold ids."""
+    route = getattr(scope.get("route"), "path", None)
+    span.update_name(f"{method} {route}" if route else method)
+    span.set_attribute("http.request.method", method if method in _METHODS else "_OTHER")
+    span.set_attribute("http.response.status_code", context.status)
+    span.set_attribute("recsys.request_id", context.request_id)
+    if route:
+        span.set_attribute("http.route", route)
+    if context.model_version is not None:
+        span.set_attribute("recsys.model_version", context.model_version)
+    if context.status >= 500:
+        span.set_status(Status(StatusCode.ERROR))
 
 
 def _request_id(scope: Scope) -> str:
@@ -170,6 +191,9 @@ def _log(method: str, route: str, seconds: float, context: RequestContext) -> No
     if context.store is not None and context.store.name:
         line += " store=%s"
         fields["store"] = context.store.name
+    if context.trace_id is not None:
+        line += " trace_id=%s"
+        fields["trace_id"] = context.trace_id
     logger.log(
         logging.DEBUG if route in _PROBES else logging.INFO,
         line,

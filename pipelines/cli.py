@@ -196,12 +196,13 @@ def _run_steps(
     from pipelines.commands.progress import listener
     from pipelines.steps.run import run as run_steps
     from pipelines.steps.workspace import steps_from
+    from recsys import tracing
     from recsys.pipeline_config import load_config
 
     config = load_config(path, overrides=parse_overrides(overrides))
     steps = steps_from(step, config) if onwards else (step,)
     try:
-        with listener() as progress:
+        with listener() as progress, tracing.exported("recsys-night"):
             accepted = names_of(accept)
             done = run_steps(
                 config, steps=steps, progress=progress, announce=rendering.step, accept=accepted, full=full

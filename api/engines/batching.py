@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from opentelemetry.trace import Span
 from starlette.concurrency import run_in_threadpool
 
 from recsys.engine import Answer, Question
+from recsys.tracing import batch_span, current
 
 MAX_BATCH = 32
 """The largest batch."""
@@ -30,7 +32,7 @@ MAX_SURPRISE = 2.5
 """A measurement of more than this many times the expected cost is ignored once, as a pause; the next one counts."""
 
 AnswerMany: TypeAlias = Callable[[Sequence[Question]], Sequence[Answer]]
-_Waiting: TypeAlias = tuple[Question, "asyncio.Future[Answer]"]
+_Waiting: TypeAlias = tuple[Question, "asyncio.Future[Answer]", Span | None]
 
 
 # Variance of the batch sizes up to which the part per question is taken to be much smaller than it was measured.
@@ -129,7 +131,7 @@ class Batcher:
         """The answer to `question`. Raises what `answer_many` raises for it alone."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append((question, answer))
+        self._waiting.append((question, answer, current()))
         if self._answering is None or self._answering.done():
             self._answering = loop.create_task(self._answer_waiting(answer_many))
         return await answer
@@ -143,12 +145,13 @@ class Batcher:
             await self._receive()
             batch = plan_batch(self._cost, len(self._waiting))
             asked, self._waiting = self._waiting[: batch.size], self._waiting[batch.size :]
-            questions = [question for question, _ in asked]
-            if batch.in_thread:
-                results = await run_in_threadpool(self._timed, questions, answer_many)
-            else:
-                results = self._timed(questions, answer_many)
-            for (_, answer), result in zip(asked, results, strict=True):
+            questions = [question for question, _, _ in asked]
+            with batch_span("answer", [span for _, _, span in asked if span], n_questions=len(asked)):
+                if batch.in_thread:
+                    results = await run_in_threadpool(self._timed, questions, answer_many)
+                else:
+                    results = self._timed(questions, answer_many)
+            for (_, answer, _), result in zip(asked, results, strict=True):
                 _settle(answer, result)
             await asyncio.sleep(0)  # replies are sent, and other requests have their turn
 

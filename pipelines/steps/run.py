@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
+from opentelemetry.trace import Span
+
 from pipelines.steps.checks import check_folders, check_holdout_columns, check_log_columns, check_names
 from pipelines.steps.content_files import changed_content
 from pipelines.steps.encode import encode
@@ -26,6 +28,7 @@ from recsys.evaluation.acceptance import check_names as check_names_of_gates
 from recsys.json_log import FIELDS
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
+from recsys.tracing import span
 
 log = logging.getLogger(__name__)
 
@@ -69,16 +72,25 @@ def run(
     workspace = Workspace(config.workspace, _changed(config, steps), full)
     summaries: dict[str, StepSummary] = {}
     seconds: dict[str, float] = {}
-    with exclusive(workspace.root / ".lock", doing="running in this workspace"):
+    with exclusive(workspace.root / ".lock", doing="running in this workspace"), span("night"):
         workspace.remove_leftovers()
         for step in steps:
             started = time.perf_counter()
-            summaries[step] = _step(step, accepted, alone=steps[0] == step)(config, workspace, progress=progress)
+            with span(step) as traced:
+                summaries[step] = _step(step, accepted, alone=steps[0] == step)(config, workspace, progress=progress)
+                _describe(traced, summaries[step])
             seconds[step] = round(time.perf_counter() - started, 2)
             _log(summaries[step], seconds[step], workspace.identity(step))
             give_back()
             announce(summaries[step], seconds[step])
     return JobSummary(summaries, seconds)
+
+
+def _describe(traced: Span | None, summary: StepSummary) -> None:
+    """What a step's span says of it: the numbers of its line in the log."""
+    for name, value in summary.log_fields().items():
+        if traced is not None and isinstance(value, int | float | str):
+            traced.set_attribute(f"recsys.{name}", value)
 
 
 def _log(summary: StepSummary, seconds: float, fingerprint: str) -> None:

@@ -28,6 +28,7 @@ from recsys.engine.ranking import Ranker, storing
 from recsys.engine.selection import EligibleItems, Selection
 from recsys.engine.user_profiles import UserProfile, UserProfiles
 from recsys.errors import InvalidRequestError
+from recsys.tracing import span
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,14 +123,15 @@ class ListBuilder:
             [profile.history[0] for profile in profiles], n_items, [profile.counts for profile in profiles]
         )
         exclude = storing([resolved.excluded for resolved in alike], n_items)
-        top = self._ranker.rank(
-            vectors,
-            alike[0].n_candidates,
-            counts=counts,
-            exclude=exclude,
-            search=eligible.search,
-            allowed=eligible.allowed,
-        )
+        with span("search", n_questions=len(alike), n_candidates=alike[0].n_candidates):
+            top = self._ranker.rank(
+                vectors,
+                alike[0].n_candidates,
+                counts=counts,
+                exclude=exclude,
+                search=eligible.search,
+                allowed=eligible.allowed,
+            )
         if not self._places.n_kept(alike[0].question):
             return [self._build(resolved, *top.row(row)) for row, resolved in enumerate(alike)]
         pools = self._places.pools(vectors, counts=counts, exclude=exclude, eligible=eligible)

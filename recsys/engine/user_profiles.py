@@ -22,6 +22,7 @@ from recsys.engine.answers import (
 )
 from recsys.engine.event_history import weigh, weights_of
 from recsys.engine.question import Question
+from recsys.tracing import span
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,8 @@ class UserProfiles:
 
     def _fold_in(self, history: tuple[Indices, Floats], emphasis: Floats | None = None) -> Floats:
         row = row_of(*history, n_items=self._bundle.history.shape[1])
-        folded: Floats = self._bundle.model.fold_in(row, emphasis)[0]
+        with span("fold_in", n_items=len(history[0])):
+            folded: Floats = self._bundle.model.fold_in(row, emphasis)[0]
         return folded
 
     def _with_events(self, question: Question, user: "StoredUser | None") -> UserProfile:
