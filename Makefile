@@ -61,6 +61,10 @@ lock: $(VENV)/dev.stamp  ## resolve the dependencies anew (needs uv)
 		--extra sql --extra remote --extra lake --extra redis --extra traces \
 		--constraint requirements.lock \
 		--output-file requirements-dev.lock
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-strip-extras --quiet \
+		pyproject.toml --group build --extra sql --extra remote --extra redis --extra traces \
+		--constraint requirements-dev.lock \
+		--output-file deploy/requirements.lock
 
 clean:  ## remove the environment and every cache; data/ and runs/ stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
