@@ -5,18 +5,23 @@ import gc
 import os
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
+from api.admission.admission import Admission
+from api.admission.refusal import Refuser
 from api.engines.recall import CORE_SHARE
 from api.errors import problem_response
 from api.messages.openapi import complete, name_stores
 from api.metrics import NO_STORE, Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
+from api.process.connections import Connections, Limits
 from api.process.ending import end_in_time
+from api.process.traffic_control import TrafficControl
 from api.routes import admin, events, finding, item_map, items, pages, posted, recommendations, service, users
 from api.settings import Settings, check_names, load_settings, warn_of_unknown
 from api.stores.served_store import ServedStores
@@ -40,18 +45,25 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
     metrics = Metrics(NO_STORE if settings.store.are_named else None)
     tracing.start("recsys-service")
     stores = ServedStores(settings, metrics, recall_core_share=recall_core_share)
+    admission = Admission(metrics.traffic)
+    control = TrafficControl(
+        metrics.traffic,
+        admission,
+        Connections(Limits.of_process(settings.address_connections), metrics.traffic),
+        Refuser(settings.root_path),
+    )
     app = FastAPI(
         title="recsys",
         version=version("recsys"),
         description=_DESCRIPTION,
-        lifespan=lambda _: _serving(stores, seconds=settings.poll_seconds),
+        lifespan=lambda _: _serving(stores, control, seconds=settings.poll_seconds),
         redoc_url=None,
         # Its own spans and logs hold paths, queries and messages, and with them ids; ours do not.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
     )
-    app.add_middleware(RequestMiddleware, stores=stores, metrics=metrics)
+    app.add_middleware(RequestMiddleware, stores=stores, metrics=metrics, admission=admission)
     for error in (RequestValidationError, HTTPException):  # the framework's own; the middleware answers all others
         app.add_exception_handler(error, _answer_problem)
     for routes in (users, items, finding, item_map, recommendations, pages):
@@ -70,7 +82,7 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
 
 
 @contextlib.asynccontextmanager
-async def _serving(stores: ServedStores, *, seconds: float) -> AsyncIterator[None]:
+async def _serving(stores: ServedStores, control: TrafficControl, *, seconds: float) -> AsyncIterator[dict[str, Any]]:
     """Load what is published now, then keep looking. The service starts without a sound version, too."""
     forget_dead_workers()
     end_in_time()
@@ -79,7 +91,8 @@ async def _serving(stores: ServedStores, *, seconds: float) -> AsyncIterator[Non
     async with contextlib.AsyncExitStack() as polling:
         for store in stores:
             await polling.enter_async_context(store.polling(seconds=seconds))
-        yield
+        await polling.enter_async_context(control.watching())
+        yield control.as_state()
     tracing.stop()
 
 

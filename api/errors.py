@@ -243,6 +243,8 @@ _BY_FAULT: Mapping[StoreFault, Kind] = {
 }
 _RETRY_SECONDS: Mapping[StoreFault, int] = {"busy": 1, "unavailable": 5}
 _RETRY_LATER = 30
+RETRY_OVERLOADED_SECONDS = 1
+"""Seconds after which a request that was refused by an overloaded service may be sent again."""
 
 KINDS = tuple(dict.fromkeys((*_BY_STATUS.values(), *_KINDS.values(), *_BY_FAULT.values(), _INTERNAL)))
 """Every kind of problem."""
@@ -269,7 +271,7 @@ def _headers_of(error: Exception) -> Mapping[str, str] | None:
     if isinstance(error, EventStoreError):
         return {"Retry-After": str(_RETRY_SECONDS.get(error.reason, _RETRY_LATER))}
     if isinstance(error, OverloadedError):
-        return {"Retry-After": "1"}
+        return {"Retry-After": str(RETRY_OVERLOADED_SECONDS)}
     return error.headers if isinstance(error, HTTPException) else None
 
 
@@ -287,7 +289,12 @@ def problem_responses(*errors: type[Exception]) -> Responses:
 def problem_responses_of_all() -> Responses:
     """What OpenAPI says of the problems that any route may answer with, by status."""
     may_be_any = (_BY_STATUS[400], _BY_STATUS[405], _INTERNAL)
-    return _described((*may_be_any, _KINDS[OverloadedError], _KINDS[DeadlineExceededError]))
+    return _described((*may_be_any, _KINDS[DeadlineExceededError]))
+
+
+def overloaded_responses() -> Responses:
+    """What OpenAPI says of a request that an overloaded service refuses."""
+    return _described((_KINDS[OverloadedError],))
 
 
 def unauthorized_response() -> Responses:

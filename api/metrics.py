@@ -21,6 +21,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from api.admission.traffic import Traffic
 from api.settings import METRICS_FOLDER
 from recsys.engine import UserStatus
 from recsys.experiments.assignment import ArmName
@@ -102,6 +103,8 @@ class _Families:
         self.breaches = counter("experiment_breaches", "Experiments ended by a guardrail", "guardrail")
         self.impressions = counter("impressions", "Lists kept as impressions, or not", "result")
         self.found = counter("recall_found", "Items of exact lists that were listed", "kind")
+        early = ("-", "-", "503", *([NO_STORE] if are_named else ()))
+        self.traffic = Traffic(registry, count_early=lambda n: self.requests.labels(*early).inc(n))
 
 
 class Metrics:
@@ -114,7 +117,7 @@ class Metrics:
         disable_created_metrics()
         self._families = _Families(are_named=store is not None) if families is None else families
         self._store = () if store is None else (store,)
-        self.in_flight = self._families.in_flight
+        self.in_flight, self.traffic = self._families.in_flight, self._families.traffic
         if store != NO_STORE:
             self._begin_at_zero()
 

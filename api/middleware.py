@@ -11,6 +11,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.admission.admission import Admission
 from api.engines.served_engine import ServedEngine
 from api.errors import is_fault, problem_response
 from api.logs import FIELDS
@@ -68,8 +69,8 @@ def context_of(scope: Scope) -> RequestContext:
 class RequestMiddleware:
     """Gives every request its store and its context, and every reply its headers."""
 
-    def __init__(self, app: ASGIApp, *, stores: ServedStores, metrics: Metrics) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, *, stores: ServedStores, metrics: Metrics, admission: Admission) -> None:
+        self._app, self._admission = app, admission
         self._stores = stores
         self._metrics = metrics
 
@@ -78,6 +79,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self._admission.arrive(scope)
         context = RequestContext(_request_id(scope))
         context.use(self._stores.only)
         inner = {**scope, _CONTEXT: context}
@@ -99,13 +101,21 @@ class RequestMiddleware:
             if scope["method"] == "HEAD":  # as GET; the server leaves the body out
                 scope["method"] = "GET"
                 context.is_shown = False
-            await self._app(scope, receive, send)
+            await self._admit(scope, receive, send)
         except Exception as error:
             if is_fault(error):
                 logger.exception("request_id=%s failed", context.request_id)
             if context.status:  # half a reply is out: only breaking the connection tells the client
                 raise
             await problem_response(error, request_id=context.request_id)(scope, receive, send)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ticket, receive = self._admission.begin(scope, receive)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if ticket is not None:
+                ticket.leave()
 
     def _find_store(self, scope: Scope, context: RequestContext) -> None:
         """Give the request the store that its path names; routes see the path without the name."""

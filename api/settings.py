@@ -80,6 +80,12 @@ class Options(BaseModel):
         description="share of lists kept beside the events, to tell what they led to, 0 to 1; 0 turns it off",
     )
     impression_days: int = Field(90, ge=1, le=3650, description="days after which a kept list is deleted")
+    address_connections: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="connections that one address may have per process; by default half of those of a process",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages written; info has one line per request"
     )

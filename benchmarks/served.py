@@ -53,6 +53,12 @@ def with_constant(create_app: Any) -> Any:
     return create
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process so far, of all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
 class Service:
     """A running service; `workers` are the ids of the processes that answer."""
 
@@ -77,8 +83,7 @@ class Service:
 
     def cpu_seconds(self) -> float:
         """Processor time so far, of all threads."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_seconds(self.process.pid)
 
     def status(self, field: str) -> int:
         """A number of /proc/PID/status, such as Threads, or VmRSS in KiB."""

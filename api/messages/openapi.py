@@ -6,7 +6,13 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from api.errors import Problem, UnknownStoreError, problem_responses, problem_responses_of_all
+from api.errors import (
+    Problem,
+    UnknownStoreError,
+    overloaded_responses,
+    problem_responses,
+    problem_responses_of_all,
+)
 from api.messages.bodies import BODIES
 from api.messages.body import Body
 from api.messages.event_bodies import EVENT_BODIES
@@ -78,9 +84,11 @@ def complete(document: Json) -> None:
         _leave_out_nulls(schema)
     schemas.update(_body_schemas(), Problem=Problem.model_json_schema())
     components["headers"] = _HEADERS
-    for path in document["paths"].values():
+    for name, path in document["paths"].items():
         for operation in path.values():
             _complete_operation(operation)
+            if name.startswith(OF_A_STORE[0]):
+                _add_response(operation["responses"], "503", overloaded_responses()[503])
         if "get" in path:
             path["head"] = _head(path["get"])
 

@@ -5,32 +5,29 @@ import logging
 import os
 import signal
 import socket
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
-import h11
 import uvicorn
-from starlette.exceptions import HTTPException
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api.errors import problem_response
 from api.logs import log_config
+from api.process.connections import raise_descriptors
+from api.process.protocol import ServiceProtocol
 from api.process.workers import Supervisor
 from api.settings import METRICS_FOLDER, Settings
 from recsys.errors import ConfigError
-
-HEADER_BYTES = 16 * 1024
-"""The request line and all headers together; h11 refuses what is longer."""
 
 KEEP_ALIVE_SECONDS = 65
 """Longer than the 60 s after which common load balancers drop an idle connection, so that they close it first."""
 
 DRAIN_SECONDS = 18
 """Time that requests under way have to finish after SIGTERM."""
+
+ACCEPTED_AT_ONCE = 16
+"""Connections that are accepted per turn of the event loop: libuv accepts one per descriptor that listens."""
 
 # Read by the libraries that search, which are not imported yet. One query is too small for several threads: waiting
 # for each other costs them more than they save, many times more on a busy machine. Workers use the other cores.
@@ -48,6 +45,7 @@ def serve(settings: Settings) -> None:
     """
     for name in settings.store.names:
         check_folder(Path(settings.store.of(name) or ""))
+    raise_descriptors()
     with listening_socket(settings.host, settings.port) as listener:
         os.environ.update(settings.to_environment())  # create_app reads it, in this process or in a spawned one
         for name in _THREADS:
@@ -55,11 +53,12 @@ def serve(settings: Settings) -> None:
         config = uvicorn.Config("api.app:create_app", **_uvicorn_options(settings))
         signal.signal(signal.SIGTERM, _leave)  # uvicorn finishes requests and then raises the signal again
         logger.info("listening on http://%s:%d", settings.host, listener.getsockname()[1])
+        sockets = [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
         if settings.workers == 1:
-            uvicorn.Server(config).run(sockets=[listener])
+            uvicorn.Server(config).run(sockets=sockets)
         else:
             with _shared_metrics():
-                Supervisor(config, sockets=[listener]).run()
+                Supervisor(config, sockets=sockets).run()
 
 
 def check_folder(store: Path) -> None:
@@ -69,20 +68,6 @@ def check_folder(store: Path) -> None:
             f"{store}: no such folder; expected the store that `recsys run` publishes to: "
             "run `recsys run` first, or create the folder and the service waits for the first version"
         )
-
-
-class ProblemProtocol(H11Protocol):
-    """uvicorn's h11 protocol; its only own reply, to what is not valid HTTP, is a problem like all errors here."""
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what could not be parsed and close the connection; uvicorn's `msg` is not passed on."""
-        request_id = uuid.uuid4().hex
-        reply = problem_response(HTTPException(400), request_id=request_id)
-        headers = [*reply.raw_headers, (b"x-request-id", request_id.encode()), (b"connection", b"close")]
-        start = h11.Response(status_code=reply.status_code, headers=headers, reason=b"Bad Request")
-        for event in (start, h11.Data(data=bytes(reply.body)), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
 
 
 @contextmanager
@@ -113,8 +98,7 @@ def _uvicorn_options(settings: Settings) -> dict[str, Any]:
         "host": settings.host,
         "port": settings.port,
         "workers": settings.workers,
-        "http": ProblemProtocol,  # h11: the one parser whose header size can be bounded
-        "h11_max_incomplete_event_size": HEADER_BYTES,
+        "http": ServiceProtocol,
         "ws": "none",
         "lifespan": "on",
         "root_path": settings.root_path,

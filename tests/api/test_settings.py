@@ -36,6 +36,7 @@ OTHER = Settings(
     events="events.db",
     impressions=0.5,
     impression_days=30,
+    address_connections=100,
     log_level="debug",
     log_format="json",
     root_path="/a/b-c",

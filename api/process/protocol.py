@@ -1,0 +1,158 @@
+"""One connection: uvicorn's h11 protocol, with strict reading, deadlines, and refusals before anything is parsed."""
+
+import math
+import uuid
+from time import monotonic
+from typing import Any, cast
+
+import h11
+from starlette.exceptions import HTTPException
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from api.admission.admission import RESERVED
+from api.errors import OverloadedError, problem_response
+from api.process.connections import Stage
+from api.process.parsing import StrictConnection
+from api.process.traffic_control import TrafficControl
+
+_CLOSE = (b"connection", b"close")
+
+
+class ServiceProtocol(H11Protocol):
+    """A connection. What it waits for, and until when, stands in `stage` and `deadline` (see `Connections`)."""
+
+    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], _loop: Any = None) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.conn = StrictConnection()
+        self.control = TrafficControl.of(app_state)
+        self.address, self.stage, self.deadline = "", Stage.HEAD, math.inf
+        self.unread_since: float | None = None
+        self.closing_since: float | None = None
+        self.refused_at = -math.inf
+        self._staged_cycle: object = None
+        self._is_at_rest = True  # the next byte is the first of a request
+        self._awaits_refusal, self._held = False, b""
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it is being closed."""
+        return self.transport.is_closing()
+
+    def close(self) -> None:
+        """Close it once what was written has been sent."""
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close it now."""
+        self.transport.abort()
+
+    def connection_made(self, transport: Any) -> None:
+        """Take part in the caps, or refuse if every other connection has a request under way."""
+        super().connection_made(transport)
+        self.address = str(self.client[0]) if self.client else ""
+        if not self.control.connections.open(self):
+            self.control.traffic.tally_refusal("connections")
+            self._send_problem(OverloadedError(), b"Service Unavailable")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the place back."""
+        self.control.connections.lose(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse what comes while there is too much to do; else read on."""
+        if self.is_closing:
+            return
+        if self._awaits_refusal:  # a second request before the first is answered: it waits
+            self._held += data
+            self.flow.pause_reading()
+            return
+        if not (self._is_at_rest and self.control.refuser.covers(data)):
+            self._read(data)
+        elif self.control.is_overloaded and (refusal := self.control.refuser.refusal(data)):
+            self._awaits_refusal = not self.control.pacing.refuse(self, *refusal)
+        else:
+            self._read_and_reserve(data)
+
+    def _read(self, data: bytes) -> None:
+        super().data_received(data)
+        self._settle()
+
+    def _read_and_reserve(self, data: bytes) -> None:
+        """Keep room for the request until its task begins: others may come in the same turn of the event loop."""
+        before = self.cycle
+        self._read(data)
+        if self.cycle is not before:
+            self.control.admission.lists.reserve()
+            cast(dict[str, Any], self.scope)[RESERVED] = True
+
+    def send_refusal(self, reply: bytes, *, goes_on: bool) -> None:
+        """Send the refusal of the one request that has come."""
+        self._awaits_refusal = False
+        if self.is_closing:
+            return
+        self.transport.write(reply)
+        if not goes_on:
+            self.transport.close()
+        elif self._held:
+            held, self._held = self._held, b""
+            self.flow.resume_reading()
+            self.data_received(held)
+        elif self.stage is not Stage.IDLE:
+            self.control.connections.move(self, Stage.IDLE)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing has come for long: close, unless a refusal is to be sent."""
+        if not self._awaits_refusal:
+            super().timeout_keep_alive_handler()
+
+    def on_response_complete(self) -> None:
+        """After a reply: the next request, or the rest of a body that nobody needs, but not for long."""
+        super().on_response_complete()
+        if self.is_closing:
+            return
+        self._settle()
+        if self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE:
+            self.deadline = min(self.deadline, monotonic() + self.control.connections.limits.rest)
+
+    def _settle(self) -> None:
+        """Tell what this connection waits for now."""
+        state = self.conn.their_state
+        if state is h11.IDLE:
+            stage = Stage.HEAD if self.conn.trailing_data[0] else Stage.IDLE
+        else:
+            stage = Stage.BODY if state is h11.SEND_BODY else Stage.REPLY
+        self._is_at_rest = stage is Stage.IDLE and self.conn.our_state is h11.IDLE
+        if stage is not self.stage or self._staged_cycle is not self.cycle:
+            self._staged_cycle = self.cycle
+            self.control.connections.move(self, stage)
+
+    def pause_writing(self) -> None:
+        """The client does not read: a clock starts."""
+        super().pause_writing()
+        self.unread_since = monotonic()
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        super().resume_writing()
+        self.unread_since = None
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, as a problem, and close the connection; uvicorn's `msg` is not passed on."""
+        self.control.traffic.tally_closing("malformed")
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # its body can never be whole
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._send_problem(HTTPException(400), b"Bad Request")
+        else:
+            self.transport.close()
+
+    def _send_problem(self, error: Exception, reason: bytes) -> None:
+        request_id = uuid.uuid4().hex
+        reply = problem_response(error, request_id=request_id)
+        headers = [*reply.raw_headers, (b"x-request-id", request_id.encode()), _CLOSE]
+        start = h11.Response(status_code=reply.status_code, headers=headers, reason=reason)
+        for event in (start, h11.Data(data=bytes(reply.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
