@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, CliSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliImplicitFlag, CliSettingsSource, SettingsConfigDict
 
 from api.by_store import ByStore, joined
+from recsys.api_keys.records import AllowanceText
 from recsys.config import DATA_DIR_VARIABLE
 from recsys.errors import ConfigError
 from recsys.suggestions import nearest_name, unknown_key_hint
@@ -86,6 +87,23 @@ class Options(BaseModel):
         le=1_000_000,
         description="connections that one address may have per process; by default half of those of a process",
     )
+    keys: str | None = Field(
+        None,
+        min_length=1,
+        description="file of API keys, made by `recsys keys new`; with it nobody is answered under /v1 without a key; "
+        "the variable may hold the text of the file instead",
+    )
+    without_keys: CliImplicitFlag[bool] = Field(
+        False, description="answer everybody, also on an address that others can reach; without it that needs --keys"
+    )
+    rate: AllowanceText | None = Field(
+        None, description="what an address may ask without a key, such as 100/second; keys have limits of their own"
+    )
+    protect: str = Field(
+        "",
+        pattern="^((metrics|docs)(,(metrics|docs))?)?$",
+        description="pages that need a key, too: metrics (scope metrics), docs (scope read), or metrics,docs",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages written; info has one line per request"
     )
@@ -113,6 +131,11 @@ class Settings(Options):
         description="key that versions must be signed with, at least 16 characters; without one signatures are not "
         "checked",
     )
+
+    @property
+    def protected(self) -> frozenset[str]:
+        """The pages that need a key."""
+        return frozenset(self.protect.split(",")) - {""}
 
     def to_environment(self) -> dict[str, str]:
         """The variables that give these settings back: how worker processes get them."""
@@ -142,7 +165,7 @@ def load_settings(arguments: Sequence[str] = ()) -> Settings:
         found = _SettingsSource(**given)
     except ValidationError as error:
         raise ConfigError("\n".join(map(_explain, error.errors()))) from None  # the cause holds the secret
-    settings = Settings(**dict(found))
+    settings = Settings(**{name: value for name, value in found})  # dict(found) would call the setting `keys`
     check_names(settings)
     return settings
 

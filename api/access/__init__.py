@@ -1,0 +1,1 @@
+"""Who may ask: keys and their scopes, limits, wrong keys, and where a service without keys may listen."""
