@@ -12,11 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
+from api.access.guard import Guard
+from api.access.requires import requirements_of
 from api.admission.admission import Admission
 from api.admission.refusal import Refuser
 from api.engines.recall import CORE_SHARE
 from api.errors import problem_response
-from api.messages.openapi import complete, name_stores
+from api.messages.openapi import complete, describe_access, name_stores
 from api.metrics import NO_STORE, Metrics, forget_dead_workers
 from api.middleware import RequestMiddleware, context_of
 from api.process.connections import Connections, Limits
@@ -52,37 +54,42 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
         Connections(Limits.of_process(settings.address_connections), metrics.traffic),
         Refuser(settings.root_path),
     )
+    guard = Guard(settings)
     app = FastAPI(
         title="recsys",
         version=version("recsys"),
         description=_DESCRIPTION,
-        lifespan=lambda _: _serving(stores, control, seconds=settings.poll_seconds),
+        lifespan=lambda _: _serving(stores, control, guard, seconds=settings.poll_seconds),
         redoc_url=None,
         # Its own spans and logs hold paths, queries and messages, and with them ids; ours do not.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
     )
-    app.add_middleware(RequestMiddleware, stores=stores, metrics=metrics, admission=admission)
+    app.add_middleware(RequestMiddleware, stores=stores, metrics=metrics, admission=admission, guard=guard)
     for error in (RequestValidationError, HTTPException):  # the framework's own; the middleware answers all others
         app.add_exception_handler(error, _answer_problem)
-    for routes in (users, items, finding, item_map, recommendations, pages):
-        app.include_router(routes.router)
-    app.include_router(service.router_of(metrics, stores))
-    if stores.have_operators:
-        for routes in (admin, posted):
-            app.include_router(routes.router)
+    routers = [each.router for each in (users, items, finding, item_map, recommendations, pages)]
+    routers.append(service.router_of(metrics, stores))
+    if guard.policy.has_operator:
+        routers += [admin.router, posted.router]
     if stores.have_events:
-        app.include_router(events.router)
+        routers.append(events.router)
+    for router in routers:
+        app.include_router(router)
     app.add_api_route("/", _to_docs, include_in_schema=False)
     complete(app.openapi())
+    needed = requirements_of([*app.routes, *(route for router in routers for route in router.routes)])
+    describe_access(app.openapi(), needed, guard.policy)
     if stores.are_named:
         name_stores(app.openapi())
     return app
 
 
 @contextlib.asynccontextmanager
-async def _serving(stores: ServedStores, control: TrafficControl, *, seconds: float) -> AsyncIterator[dict[str, Any]]:
+async def _serving(
+    stores: ServedStores, control: TrafficControl, guard: Guard, *, seconds: float
+) -> AsyncIterator[dict[str, Any]]:
     """Load what is published now, then keep looking. The service starts without a sound version, too."""
     forget_dead_workers()
     end_in_time()
@@ -92,6 +99,7 @@ async def _serving(stores: ServedStores, control: TrafficControl, *, seconds: fl
         for store in stores:
             await polling.enter_async_context(store.polling(seconds=seconds))
         await polling.enter_async_context(control.watching())
+        await polling.enter_async_context(guard.watching())
         yield control.as_state()
     tracing.stop()
 

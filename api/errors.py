@@ -14,6 +14,13 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.access_errors import (
+    AccessError,
+    ForbiddenError,
+    KeysUnavailableError,
+    RateLimitedError,
+    UnauthorizedError,
+)
 from recsys.errors import (
     EventStoreError,
     IncompleteAnswerError,
@@ -35,6 +42,9 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 Code: TypeAlias = Literal[
     "malformed_request",
     "unauthorized",
+    "forbidden",
+    "rate_limited",
+    "keys_unavailable",
     "unknown_item",
     "unknown_user",
     "unknown_route",
@@ -166,6 +176,10 @@ _KINDS: Mapping[type[Exception], Kind] = {
         "No such scenario",
         "the scenarios.toml of this store has no scenario of that name, or could not be read; the log says which",
     ),
+    UnauthorizedError: Kind("unauthorized", 401, "Unauthorized"),
+    ForbiddenError: Kind("forbidden", 403, "Forbidden"),
+    RateLimitedError: Kind("rate_limited", 429, "Too many requests"),
+    KeysUnavailableError: Kind("keys_unavailable", 503, "Keys are unavailable"),
     SlowBodyError: Kind("slow_body", 408, "Slow body", "the body did not arrive within 10 seconds"),
     IncompleteAnswerError: Kind("incomplete_answer", 409, "No whole answer"),
     NoContentError: Kind(
@@ -231,7 +245,6 @@ _BY_STATUS = {
         "Malformed request",
         "this is not HTTP/1.1: unescaped characters in the path, perhaps, or headers of more than 16 KiB",
     ),
-    401: Kind("unauthorized", 401, "Unauthorized", "expected the admin key, as `Authorization: Bearer KEY`"),
     404: Kind("unknown_route", 404, "No such route", "nothing is served under this path; /docs lists what is"),
     405: Kind("method_not_allowed", 405, "Method not allowed", "this path is served for the methods in Allow only"),
 }
@@ -272,7 +285,7 @@ def _headers_of(error: Exception) -> Mapping[str, str] | None:
         return {"Retry-After": str(_RETRY_SECONDS.get(error.reason, _RETRY_LATER))}
     if isinstance(error, OverloadedError):
         return {"Retry-After": str(RETRY_OVERLOADED_SECONDS)}
-    return error.headers if isinstance(error, HTTPException) else None
+    return error.headers if isinstance(error, HTTPException | AccessError) else None
 
 
 def is_fault(error: Exception) -> bool:
@@ -295,11 +308,6 @@ def problem_responses_of_all() -> Responses:
 def overloaded_responses() -> Responses:
     """What OpenAPI says of a request that an overloaded service refuses."""
     return _described((_KINDS[OverloadedError],))
-
-
-def unauthorized_response() -> Responses:
-    """What OpenAPI says of a request without the admin key."""
-    return _described((_BY_STATUS[401],))
 
 
 def _described(kinds: Iterable[Kind]) -> Responses:

@@ -11,9 +11,11 @@ from opentelemetry.trace import Span, Status, StatusCode
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.access.caller import NOBODY, Caller, put_caller
+from api.access.guard import Guard
 from api.admission.admission import Admission
 from api.engines.served_engine import ServedEngine
-from api.errors import is_fault, problem_response
+from api.errors import UnknownStoreError, is_fault, problem_response
 from api.logs import FIELDS
 from api.metrics import Metrics
 from api.stores.served_store import ServedStore, ServedStores
@@ -48,6 +50,7 @@ class RequestContext:
     status: int = 0
     is_shown: bool = True
     trace_id: str | None = None
+    caller: Caller | None = None
 
     def use(self, store: ServedStore | None) -> None:
         """Answer from `store`, by the version that serves now."""
@@ -69,8 +72,10 @@ def context_of(scope: Scope) -> RequestContext:
 class RequestMiddleware:
     """Gives every request its store and its context, and every reply its headers."""
 
-    def __init__(self, app: ASGIApp, *, stores: ServedStores, metrics: Metrics, admission: Admission) -> None:
-        self._app, self._admission = app, admission
+    def __init__(
+        self, app: ASGIApp, *, stores: ServedStores, metrics: Metrics, admission: Admission, guard: Guard
+    ) -> None:
+        self._app, self._admission, self._guard = app, admission, guard
         self._stores = stores
         self._metrics = metrics
 
@@ -96,8 +101,7 @@ class RequestMiddleware:
         context = context_of(scope)
         try:
             scope["path"] = _decoded_path(scope)
-            if self._stores.are_named:
-                self._find_store(scope, context)
+            self._identify(scope, context)
             if scope["method"] == "HEAD":  # as GET; the server leaves the body out
                 scope["method"] = "GET"
                 context.is_shown = False
@@ -116,6 +120,20 @@ class RequestMiddleware:
         finally:
             if ticket is not None:
                 ticket.leave()
+
+    def _identify(self, scope: Scope, context: RequestContext) -> None:
+        """Find who asks, then what store is asked. Raises AccessError, and only then UnknownStoreError."""
+        context.caller = caller = self._guard.admit(scope, scope["path"].removeprefix(scope.get("root_path", "")))
+        put_caller(scope, caller)
+        if self._stores.are_named:
+            try:
+                self._find_store(scope, context)
+            except UnknownStoreError:
+                caller.check_store(None)
+                raise
+        if context.store is not None and caller is not NOBODY:
+            caller.check_store(context.store.name)
+            caller.has_operator = self._guard.source.has_operator(context.store.name)
 
     def _find_store(self, scope: Scope, context: RequestContext) -> None:
         """Give the request the store that its path names; routes see the path without the name."""
@@ -180,6 +198,8 @@ def _with_headers(send: Send, context: RequestContext) -> Send:
             headers[REQUEST_ID_HEADER] = context.request_id
             if context.model_version is not None:
                 headers[VERSION_HEADER] = context.model_version
+            if context.caller is not None:
+                headers.update(context.caller.rate_headers)
             if "GET" in headers.get("Allow", ""):  # the router knows no HEAD: it becomes GET on its way there
                 headers["Allow"] = "GET, HEAD"
         await send(message)
@@ -204,6 +224,9 @@ def _log(method: str, route: str, seconds: float, context: RequestContext) -> No
     if context.trace_id is not None:
         line += " trace_id=%s"
         fields["trace_id"] = context.trace_id
+    if context.caller is not None and context.caller.record is not None:
+        line += " key=%s"
+        fields["key"] = context.caller.record.name
     logger.log(
         logging.DEBUG if route in _PROBES else logging.INFO,
         line,

@@ -90,7 +90,7 @@ class Options(BaseModel):
     keys: str | None = Field(
         None,
         min_length=1,
-        description="file of API keys, made by `recsys keys new`; with it nobody is answered under /v1 without a key; "
+        description="file of API keys, made by `recsys keys new`; with it everything under /v1 needs a key; "
         "the variable may hold the text of the file instead",
     )
     without_keys: CliImplicitFlag[bool] = Field(
@@ -165,7 +165,7 @@ def load_settings(arguments: Sequence[str] = ()) -> Settings:
         found = _SettingsSource(**given)
     except ValidationError as error:
         raise ConfigError("\n".join(map(_explain, error.errors()))) from None  # the cause holds the secret
-    settings = Settings(**{name: value for name, value in found})  # dict(found) would call the setting `keys`
+    settings = Settings(**{name: getattr(found, name) for name in Settings.model_fields})
     check_names(settings)
     return settings
 

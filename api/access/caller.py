@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from starlette.types import Scope as HttpScope
 
-from api.access.errors import AccessError, ForbiddenError, UnauthorizedError
+from api.access_errors import AccessError, ForbiddenError, UnauthorizedError
 from recsys.api_keys.records import KeyRecord, Scope
 
 _CALLER = "recsys.caller"
@@ -16,13 +16,15 @@ _MISSING = "expected a key, as `Authorization: Bearer KEY`"
 class Caller:
     """Who sent a request: a key, or somebody without one, who has the scopes `open_scopes`.
 
-    `failure`: why what was sent is not taken for a key. `spend(n)` counts n more questions, and raises
+    `failure`: why what was sent is not taken for a key. `has_operator`: whether any key
+    could be the operator's of the store that is asked. `spend(n)` counts n more questions, and raises
     RateLimitedError. `rate_headers`: what the reply says of limits.
     """
 
     record: KeyRecord | None = None
     open_scopes: frozenset[Scope] = frozenset()
     failure: AccessError | None = None
+    has_operator: bool = True
     spend: Callable[[int], None] = lambda n: None
     rate_headers: dict[str, str] = field(default_factory=dict)
 
@@ -36,11 +38,16 @@ class Caller:
             raise ForbiddenError(f"this key lacks the scope {scope}", needed=scope)
 
     def check_store(self, store: str | None) -> None:
-        """Raise ForbiddenError if the key is for other stores than this; None: for one that there is not."""
+        """Raise ForbiddenError if the key is for other stores than this; None: for one that there is not.
+
+        Where nobody needs a key, such a key counts as none.
+        """
         if self.record is None or self.record.stores is None:
             return
         if store is None or not self.record.is_for(store):
-            raise ForbiddenError("this key is for other stores")
+            self.record, self.failure = None, ForbiddenError("this key is for other stores")
+            if not self.open_scopes:
+                raise self.failure
 
 
 NOBODY = Caller()

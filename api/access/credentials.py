@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterable
 
-from api.access.errors import UnauthorizedError
+from api.access_errors import UnauthorizedError
 
 MAX_KEY = 512
-"""The longest key, in characters."""
+"""The longest key, in bytes."""
 
-_BEARER = re.compile(rb"bearer +([\x21-\x7e]+)", re.IGNORECASE)
+# A key that somebody chose, as RECSYS_ADMIN_KEY may be, has spaces or other letters in it, perhaps.
+_BEARER = re.compile(rb"bearer +([\x21-\x7e\x80-\xff]([\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)", re.IGNORECASE)
 
 
 def key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -23,6 +24,9 @@ def key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     if len(given) > 1:
         raise UnauthorizedError("expected one header Authorization, got several", was_given=True)
     found = _BEARER.fullmatch(given[0])
-    if found is None or len(found[1]) > MAX_KEY:
-        raise UnauthorizedError("expected `Authorization: Bearer KEY`", was_given=True)
-    return found[1].decode("ascii")
+    try:
+        if found is not None and len(found[1]) <= MAX_KEY:
+            return found[1].decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    raise UnauthorizedError("expected `Authorization: Bearer KEY`", was_given=True)

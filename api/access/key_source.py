@@ -118,5 +118,3 @@ def key_text(given: str) -> str:
 def shown(given: str) -> str:
     """The setting in a message."""
     return variable("keys") if is_text(given) else given
-
-

@@ -9,7 +9,7 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from api.access.counters import SharedCounters
-from api.access.errors import RateLimitedError
+from api.access_errors import RateLimitedError
 from api.settings import METRICS_FOLDER
 from recsys.api_keys.records import Allowance
 

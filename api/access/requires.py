@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from api.access.caller import caller_of
@@ -17,17 +18,26 @@ GUARDED = ("v1", "admin")
 class Requirement:
     """A dependency that lets a request pass if its caller has `scope`."""
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+    def __init__(self, scope: Scope, *, or_no_operator: bool) -> None:
+        self.scope, self.or_no_operator = scope, or_no_operator
 
     async def __call__(self, request: Request) -> None:
-        """Raise AccessError unless the caller may."""
-        caller_of(request.scope).check(self.scope)
+        """Raise AccessError unless the caller may; 404 if nobody can be the operator."""
+        caller = caller_of(request.scope)
+        if self.scope is Scope.ADMIN and not caller.has_operator:
+            if self.or_no_operator:
+                return
+            raise HTTPException(404)
+        caller.check(self.scope)
 
 
-def requires(scope: Scope) -> Any:
-    """A dependency of a route, or of a router: 401 without a key, 403 if the key lacks `scope`."""
-    return Depends(Requirement(scope))
+def requires(scope: Scope, *, or_no_operator: bool = False) -> Any:
+    """A dependency of a route, or of a router: 401 without a key, 403 if the key lacks `scope`.
+
+    A route for the operator is a 404 if the service has no key for this store that could be the operator's; with
+    `or_no_operator` it is open to everybody then.
+    """
+    return Depends(Requirement(scope, or_no_operator=or_no_operator))
 
 
 def is_guarded(path: str) -> bool:
@@ -35,16 +45,16 @@ def is_guarded(path: str) -> bool:
     return path.lstrip("/").partition("/")[0] in GUARDED
 
 
-def scopes_of(routes: Iterable[BaseRoute]) -> dict[tuple[str, str], Scope]:
-    """The scope of each operation below /v1 and /admin, by method (lower case) and path.
+def requirements_of(routes: Iterable[BaseRoute]) -> dict[tuple[str, str], Requirement]:
+    """What each operation needs that is below /v1 and /admin, by method (lower case) and path.
 
     Raises RuntimeError if a route says none, so that none is open because it was forgotten.
     """
-    found: dict[tuple[str, str], Scope] = {}
+    found: dict[tuple[str, str], Requirement] = {}
     for route in routes:
         if isinstance(route, APIRoute) and is_guarded(route.path):
-            needed = {each.call.scope for each in route.dependant.dependencies if isinstance(each.call, Requirement)}
+            needed = [each.call for each in route.dependant.dependencies if isinstance(each.call, Requirement)]
             if len(needed) != 1:
                 raise RuntimeError(f"{route.path}: expected one requires(Scope...), got {len(needed)}")
-            found |= {(method.lower(), route.path): scope for method in route.methods for scope in needed}
+            found |= {(method.lower(), route.path): needed[0] for method in route.methods or ()}
     return found

@@ -15,7 +15,7 @@ MAX_ADDRESSES = 10_000
 
 
 class WrongKeys:
-    """Counts wrong keys by address: by the address of IPv4, by the network of 64 bits of IPv6, which one sender has."""
+    """Counts wrong keys: by address (IPv4), or by the network of 64 bits that one sender has (IPv6)."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -1,11 +1,15 @@
 """OpenAPI: what the framework's document leaves out, or has otherwise than the replies."""
 
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
+from api.access.guard import Policy
+from api.access.requires import Requirement, is_guarded
+from api.access_errors import ForbiddenError, KeysUnavailableError, RateLimitedError, UnauthorizedError
 from api.errors import (
     Problem,
     UnknownStoreError,
@@ -37,11 +41,25 @@ _HEADERS: Json = {
         "schema": {"type": "string"},
     },
     "Allow": {"description": "methods of this path", "required": True, "schema": {"type": "string"}},
-    "WWW-Authenticate": {"description": "`Bearer`", "required": True, "schema": {"type": "string"}},
+    "WWW-Authenticate": {
+        "description": "`Bearer`, and what is wrong with the key, as in RFC 6750",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {"description": "seconds", "schema": {"type": "string"}},
+}
+_REFUSALS = (UnauthorizedError, ForbiddenError, RateLimitedError)
+_SCHEME = "api_key"
+_BEARER: Json = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key that `recsys keys new` made; operations name the scope that it needs.",
 }
 _HEADERS_BY_STATUS = {
     str(HTTPStatus.BAD_REQUEST.value): (REQUEST_ID_HEADER,),  # refused before a version is chosen
     str(HTTPStatus.UNAUTHORIZED.value): (REQUEST_ID_HEADER, VERSION_HEADER, "WWW-Authenticate"),
+    str(HTTPStatus.FORBIDDEN.value): (REQUEST_ID_HEADER, VERSION_HEADER, "WWW-Authenticate"),
+    str(HTTPStatus.TOO_MANY_REQUESTS.value): (REQUEST_ID_HEADER, VERSION_HEADER, "Retry-After"),
     str(HTTPStatus.METHOD_NOT_ALLOWED.value): (REQUEST_ID_HEADER, VERSION_HEADER, "Allow"),
 }
 
@@ -93,6 +111,31 @@ def complete(document: Json) -> None:
             path["head"] = _head(path["get"])
 
 
+def describe_access(document: Json, needed: Mapping[tuple[str, str], Requirement], policy: Policy) -> None:
+    """Add to the completed document who may use each operation, and what others are answered. In place."""
+    has_keys = False
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            requirement = needed.get(("get" if method == "head" else method, path))
+            if requirement is None and is_guarded(path):
+                raise RuntimeError(f"{path}: no route says what it requires")
+            scope = policy.protected.get(path) if requirement is None else policy.scope_of(requirement)
+            if scope is not None:
+                has_keys = True
+                operation["security"] = [{_SCHEME: [scope]}]
+                _add_refusals(operation, (*_REFUSALS, KeysUnavailableError) if policy.is_required else _REFUSALS)
+            elif requirement is not None and policy.is_limited:
+                _add_refusals(operation, (RateLimitedError,))
+    if has_keys:
+        document["components"]["securitySchemes"] = {_SCHEME: _BEARER}
+
+
+def _add_refusals(operation: Json, errors: Sequence[type[Exception]]) -> None:
+    for status, reply in problem_responses(*errors).items():
+        _add_response(operation["responses"], str(status), reply)
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
 def name_stores(document: Json) -> None:
     """Let the completed document's paths of a store name it: `/v1/{store}/model`. In place."""
     in_path = {"title": "Store", "type": "string", "description": STORE_IN_PATH}
@@ -108,7 +151,8 @@ def name_stores(document: Json) -> None:
 
 def _add_response(responses: Json, status: str, added: Json) -> None:
     """Document one more reason for `status`, with headers as elsewhere; HEAD has no content."""
-    headers = {name: {"$ref": _REF.format("headers", name)} for name in (REQUEST_ID_HEADER, VERSION_HEADER)}
+    names = _HEADERS_BY_STATUS.get(status, (REQUEST_ID_HEADER, VERSION_HEADER))
+    headers = {name: {"$ref": _REF.format("headers", name)} for name in names}
     known = responses.get(status)
     has_content = "content" in responses[str(HTTPStatus.INTERNAL_SERVER_ERROR.value)]
     content = {"content": added["content"]} if has_content else {}

@@ -4,15 +4,16 @@ import asyncio
 import logging
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from api.admin_key import check_key
-from api.errors import StoreRefusedError, problem_responses, unauthorized_response
+from api.access.requires import requires
+from api.errors import StoreRefusedError, problem_responses
 from api.messages.queries import NoQuery, RequestStore
 from api.messages.service_replies import Serving
 from api.middleware import context_of
 from api.stores.model_watch import ModelWatch
+from recsys.api_keys.records import Scope
 from recsys.artifacts.manifest import VERSION_PATTERN
 from recsys.errors import ArtifactError, InvalidRequestError
 
@@ -35,8 +36,8 @@ class RollbackQuery(NoQuery):
 router = APIRouter(
     prefix="/admin",
     tags=["admin"],
-    dependencies=[Depends(check_key)],
-    responses=unauthorized_response() | problem_responses(StoreRefusedError, InvalidRequestError),
+    dependencies=[requires(Scope.ADMIN)],
+    responses=problem_responses(StoreRefusedError, InvalidRequestError),
 )
 
 

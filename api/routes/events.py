@@ -6,13 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.admin_key import check_key
+from api.access.requires import requires
 from api.errors import (
     BODY_ERRORS,
     NoEventsError,
     SessionTakenError,
     problem_responses,
-    unauthorized_response,
 )
 from api.events.intake import Intake
 from api.events.store_events import StoreEvents
@@ -23,6 +22,7 @@ from api.messages.queries import EventsQuery, NoQuery, path_id, query_of, store_
 from api.messages.reading import body_of
 from api.messages.reply import json_response
 from api.middleware import context_of
+from recsys.api_keys.records import Scope
 from recsys.engine.event_rules import EventRules
 from recsys.engine.ids import check_kept_id, id_text
 from recsys.errors import EventStoreError, InvalidRequestError
@@ -57,6 +57,7 @@ def _kept_id(external_id: object, name: str) -> str:
 @router.post(
     "/v1/events",
     response_model=EventsTaken,
+    dependencies=[requires(Scope.EVENTS)],
     responses=problem_responses(*BODY_ERRORS, NoEventsError, EventStoreError),
     openapi_extra=operation_with_body(EventsBody, _EXAMPLE),
 )
@@ -91,8 +92,8 @@ async def post_events(
 @router.get(
     "/v1/events",
     response_model=EventPage,
-    dependencies=[Depends(check_key)],
-    responses=unauthorized_response() | problem_responses(InvalidRequestError, NoEventsError, EventStoreError),
+    dependencies=[requires(Scope.ADMIN)],
+    responses=problem_responses(InvalidRequestError, NoEventsError, EventStoreError),
     openapi_extra=operation_with_query(EventsQuery),
 )
 async def get_events(request: Request) -> Response:
@@ -108,6 +109,7 @@ async def get_events(request: Request) -> Response:
 @router.post(
     "/v1/users/{user_id}:merge",
     response_model=MergedSession,
+    dependencies=[requires(Scope.EVENTS)],
     responses=problem_responses(*BODY_ERRORS, NoEventsError, SessionTakenError, EventStoreError),
     openapi_extra=operation_with_body_and_id("user_id", MergeBody, {"session_id": "s-81"}),
 )

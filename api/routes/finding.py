@@ -1,31 +1,24 @@
 """Items and users as somebody types their names, and what is stored of a user."""
 
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi.security import HTTPAuthorizationCredentials
+from fastapi import APIRouter, Request, Response
 
-from api.admin_key import check_key
-from api.errors import NoModelError, problem_responses, unauthorized_response
+from api.access.requires import requires
+from api.errors import NoModelError, problem_responses
 from api.messages.finding import FindQuery, HistoryQuery, ItemsFoundByName, UserHistory, UsersFound
 from api.messages.openapi import operation_with_id, operation_with_query
-from api.messages.queries import engine_of, path_id, query_of, store_of
+from api.messages.queries import engine_of, path_id, query_of
 from api.messages.reply import json_response
+from recsys.api_keys.records import Scope
 from recsys.errors import InvalidRequestError, UnknownUserError
 
 router = APIRouter(responses=problem_responses(InvalidRequestError, NoModelError))
-
-
-async def check_key_if_there_is_one(request: Request) -> None:
-    """401 unless the request has the admin key of its store, if it has one: ids of other people are shown."""
-    store = store_of(request)
-    if store.admin_key is not None:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        await check_key(store, HTTPAuthorizationCredentials(scheme=scheme, credentials=key))
 
 
 @router.get(
     "/v1/items:find",
     tags=["items"],
     response_model=ItemsFoundByName,
+    dependencies=[requires(Scope.READ)],
     openapi_extra=operation_with_query(FindQuery),
 )
 async def find_items(request: Request) -> Response:
@@ -38,8 +31,7 @@ async def find_items(request: Request) -> Response:
     "/v1/users:find",
     tags=["users"],
     response_model=UsersFound,
-    responses=unauthorized_response(),
-    dependencies=[Depends(check_key_if_there_is_one)],
+    dependencies=[requires(Scope.ADMIN, or_no_operator=True)],
     openapi_extra=operation_with_query(FindQuery),
 )
 async def find_users(request: Request) -> Response:
@@ -52,6 +44,7 @@ async def find_users(request: Request) -> Response:
     "/v1/users/{user_id}/history",
     tags=["users"],
     response_model=UserHistory,
+    dependencies=[requires(Scope.READ)],
     responses=problem_responses(UnknownUserError),
     openapi_extra=operation_with_id("user_id", HistoryQuery),
 )

@@ -3,14 +3,20 @@
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.access.requires import requires
 from api.errors import NoModelError, problem_responses
 from api.messages.item_replies import MapReply
 from api.messages.openapi import operation_with_query
 from api.messages.queries import MapQuery, engine_of, query_of
 from api.messages.reply import json_response
+from recsys.api_keys.records import Scope
 from recsys.errors import InvalidRequestError
 
-router = APIRouter(tags=["items"], responses=problem_responses(InvalidRequestError, NoModelError))
+router = APIRouter(
+    tags=["items"],
+    dependencies=[requires(Scope.READ)],
+    responses=problem_responses(InvalidRequestError, NoModelError),
+)
 
 
 @router.get("/v1/map", response_model=MapReply, openapi_extra=operation_with_query(MapQuery))

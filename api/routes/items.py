@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.access.requires import requires
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
 from api.messages.item_bodies import ItemsBody, SearchBody, SimilarBody
 from api.messages.item_replies import ItemReply, ItemsFound, ItemsReply, ItemsSimilarToSeveral, SimilarItems
@@ -12,9 +13,14 @@ from api.messages.openapi import operation_with_body, operation_with_id
 from api.messages.queries import NoQuery, RequestEngine, SimilarQuery, engine_of, path_id, query_of
 from api.messages.reading import body_of
 from api.messages.reply import json_response
+from recsys.api_keys.records import Scope
 from recsys.errors import InvalidRequestError, NoContentError, NoTextSearchError, UnknownItemError
 
-router = APIRouter(tags=["items"], responses=problem_responses(UnknownItemError, InvalidRequestError, NoModelError))
+router = APIRouter(
+    tags=["items"],
+    dependencies=[requires(Scope.READ)],
+    responses=problem_responses(UnknownItemError, InvalidRequestError, NoModelError),
+)
 
 
 @router.get(

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from api.access.requires import requires
 from api.errors import BODY_ERRORS, NoModelError, UnknownScenarioError, problem_responses
 from api.events.store_events import with_fresh
 from api.messages.openapi import operation_with_body
@@ -12,11 +13,12 @@ from api.messages.page_replies import PageReply
 from api.messages.queries import NoQuery, RequestStore, engine_for
 from api.messages.reading import body_of
 from api.messages.reply import json_response
+from recsys.api_keys.records import Scope
 from recsys.engine.pages import Page
 
 _ROWS = [{"kind": "for_you", "k": 3}, {"kind": "because", "k": 2}, {"kind": "popular", "k": 3}]
 
-router = APIRouter(tags=["recommendations"])
+router = APIRouter(tags=["recommendations"], dependencies=[requires(Scope.READ)])
 
 
 @router.post(

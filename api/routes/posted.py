@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api.admin_key import check_key
+from api.access.requires import requires
 from api.engines.served_engine import ServedEngine
 from api.errors import (
     BODY_ERRORS,
@@ -13,7 +13,6 @@ from api.errors import (
     NoModelError,
     PostedStoreError,
     problem_responses,
-    unauthorized_response,
 )
 from api.messages.item_bodies import PostedBody, UpdateBody, UpdatesBody
 from api.messages.item_replies import ForgottenItem, ItemReply, ItemsUpdated, RefusedUpdate
@@ -22,6 +21,7 @@ from api.messages.queries import NoQuery, RequestEngine, RequestStore, path_id
 from api.messages.reading import body_of
 from api.messages.reply import json_response
 from api.stores.served_store import ServedStore
+from recsys.api_keys.records import Scope
 from recsys.engine import ItemUpdate, PostedItem
 from recsys.engine.ids import check_kept_id
 from recsys.errors import InvalidRequestError, NoContentError, PostedFullError, UnknownItemError
@@ -31,7 +31,7 @@ _CHANGE = {"attributes": {"price": 9.5}}
 _EXAMPLE = {"title": "Dune Messiah", "attributes": {"price": 12.5}}
 
 
-router = APIRouter(tags=["admin"], dependencies=[Depends(check_key)], responses=unauthorized_response())
+router = APIRouter(tags=["admin"], dependencies=[requires(Scope.ADMIN)])
 
 
 @router.put(

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from api.access.requires import requires
 from api.engines.served_engine import ServedEngine
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
 from api.events.store_events import with_fresh
@@ -14,6 +15,7 @@ from api.messages.reading import body_of
 from api.messages.reply import json_response
 from api.messages.user_replies import BatchReply, RankedCandidates, Recommendations
 from api.stores.served_store import ServedStore
+from recsys.api_keys.records import Scope
 from recsys.engine import Answer, Question
 from recsys.errors import IncompleteAnswerError, InvalidRequestError, UnknownItemError, UnknownUserError
 
@@ -21,7 +23,7 @@ _STRICT = (UnknownUserError, UnknownItemError, IncompleteAnswerError)
 _EVENTS = [{"item_id": "dune", "event": "purchase", "value": 2}, {"item_id": "solaris"}]
 _ONE = {"events": _EVENTS, "k": 3, "filter": "price < 20", "explain": True}
 
-router = APIRouter(tags=["recommendations"])
+router = APIRouter(tags=["recommendations"], dependencies=[requires(Scope.READ)])
 
 
 @router.post(

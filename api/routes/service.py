@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse, Response
 
+from api.access.requires import requires
 from api.engines.served_engine import ServedEngine
 from api.errors import NoModelError, problem_responses
 from api.messages.queries import NoQuery, RequestEngine, RequestStore
@@ -13,6 +14,7 @@ from api.messages.service_replies import Alive, ModelReply, Ready, RunningExperi
 from api.metrics import Metrics
 from api.stores.arm_watch import arms_of
 from api.stores.served_store import ServedStore, ServedStores
+from recsys.api_keys.records import Scope
 from recsys.errors import InvalidRequestError
 
 
@@ -22,6 +24,7 @@ def router_of(metrics: Metrics, stores: ServedStores) -> APIRouter:
 
     @router.get(
         "/v1/model",
+        dependencies=[requires(Scope.READ)],
         tags=["model"],
         responses=problem_responses(InvalidRequestError, NoModelError),
         response_model_exclude_unset=True,  # a log without times has no newest event; metrics may be null

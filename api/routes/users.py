@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from api.access.requires import requires
 from api.errors import NoModelError, problem_responses
 from api.events.store_events import with_fresh
 from api.messages.openapi import operation_with_id
@@ -16,10 +17,11 @@ from api.messages.queries import (
 )
 from api.messages.reply import json_response
 from api.messages.user_replies import Recommendations, SimilarUsers
+from recsys.api_keys.records import Scope
 from recsys.engine import Question
 from recsys.errors import InvalidRequestError, UnknownUserError
 
-router = APIRouter(tags=["users"])
+router = APIRouter(tags=["users"], dependencies=[requires(Scope.READ)])
 
 
 @router.get(

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from api.by_store import UNNAMED
 from api.engines.recall import RecallSampler
 from api.engines.served_engine import ServedEngine
@@ -16,7 +14,7 @@ from api.errors import UnknownStoreError
 from api.events.impression_log import ImpressionLog
 from api.events.store_events import StoreEvents
 from api.metrics import Metrics, ServingModel
-from api.settings import Settings, admin_key_of
+from api.settings import Settings
 from api.stores.arm_watch import ArmWatch, arms_of
 from api.stores.item_watch import ItemWatch
 from api.stores.model_watch import ModelWatch
@@ -35,7 +33,7 @@ OF_A_STORE = ("/v1/", "/admin/")
 class ServedStore:
     """One store: the version that serves, and what came since. It shares no state with other stores.
 
-    `name` is `UNNAMED` if the service has one store without a name; `admin_key` None: no operator's routes.
+    `name` is `UNNAMED` if the service has one store without a name.
     `database` of `events`, and of whatever else is kept durably; both are None without the setting `events`.
     """
 
@@ -47,7 +45,6 @@ class ServedStore:
     recall: RecallSampler
     events: StoreEvents | None
     database: Database | None
-    admin_key: SecretStr | None
     arms: ArmWatch
     impressions: ImpressionLog | None
 
@@ -84,8 +81,7 @@ class ServedStore:
         )
         clicks = None if database is None or impressions is None else partial(breach_of_clicks, database)
         arms = ArmWatch(folder, metrics, load=watch.load, keep=items.refresh, check_clicks=clicks)
-        key = admin_key_of(settings, name)
-        return cls(name, folder, metrics, watch, items, recall, events, database, key, arms, impressions)
+        return cls(name, folder, metrics, watch, items, recall, events, database, arms, impressions)
 
     @cached_property
     def scenarios(self) -> ScenarioFile:
@@ -175,11 +171,6 @@ class ServedStores:
     def have_events(self) -> bool:
         """Whether any store keeps events."""
         return any(store.events is not None for store in self)
-
-    @property
-    def have_operators(self) -> bool:
-        """Whether any store has an admin key."""
-        return any(store.admin_key is not None for store in self)
 
     def find(self, path: str) -> tuple[ServedStore | None, str]:
         """The store that `path` names, and the path without its name; None if the path is of no store.

@@ -1,6 +1,5 @@
 """A file of API keys, in TOML: one `[[key]]` per key, with its hash."""
 
-import os
 import stat
 import tomllib
 from collections.abc import Sequence
@@ -68,7 +67,7 @@ def read_key_text(path: Path) -> str:
 
 def too_open(path: Path) -> str | None:
     """What is wrong with who may read and write a file of keys, None if nothing is."""
-    mode = stat.S_IMODE(os.stat(path).st_mode)
+    mode = stat.S_IMODE(path.stat().st_mode)
     if not mode & 0o077:
         return None
     may = "write: who may write it gives out keys" if mode & 0o022 else "read"

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import os
 import time
 import uuid
 from typing import Any, Generic, Self, TypeVar
@@ -16,6 +17,9 @@ from recsys.client.retries import Retries
 
 R = TypeVar("R")
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
+
+KEY_VARIABLE = "RECSYS_API_KEY"
+"""The environment variable that holds the API key, if none is given."""
 
 _OF_A_STORE = ("/v1/", "/admin/")
 _REFUSED = 400
@@ -35,7 +39,7 @@ class _Caller(Endpoints, Generic[Http]):
         retries: Retries,
     ) -> None:
         self._http: Http = http
-        self._url, self._api_key = url.rstrip("/"), api_key
+        self._url, self._api_key = url.rstrip("/"), api_key or os.environ.get(KEY_VARIABLE) or None
         self._store, self._timeout, self._retries = store, timeout, retries
         self._request_id: str | None = None
 
@@ -65,7 +69,7 @@ class _Caller(Endpoints, Generic[Http]):
 
     def _request(self, call: Call[Any], request_id: str) -> httpx.Request:
         headers = {"X-Request-ID": request_id, "Accept": "application/json, text/plain"}
-        if call.for_operator and self._api_key is not None:
+        if self._api_key is not None:
             headers["Authorization"] = f"Bearer {self._api_key}"
         if call.body is not None:
             headers["Content-Type"] = "application/json"
@@ -90,8 +94,8 @@ class _Caller(Endpoints, Generic[Http]):
 class Client(_Caller[httpx.Client]):
     """A client that waits for each reply. Threads may share it.
 
-    `url`: of the service. `api_key`: for the operator's calls, sent with no other. `store`: which of several.
-    `timeout`: seconds for each of connecting, sending, and waiting for the reply. `limits`: of the pool of
+    `url`: of the service. `api_key`: sent with every call; by default that in RECSYS_API_KEY. `store`: which of
+    several. `timeout`: seconds for each of connecting, sending, and waiting for the reply. `limits`: of the pool of
     connections. `http`: a client of your own, with its proxies and certificates, which you close.
     """
 

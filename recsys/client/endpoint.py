@@ -134,7 +134,7 @@ def endpoint(
 ) -> Callable[[Callable[Concatenate[Any, P], R]], Endpoint[P, R]]:
     """Make an `Endpoint` of a method without a body: its arguments are what is sent, what it returns the reply.
 
-    `repeatable`: by default GET, PUT and DELETE are. `for_operator`: it is sent with the API key.
+    `repeatable`: by default GET, PUT and DELETE are. `for_operator`: it needs a key of the scope admin.
     """
     safe = method in {"GET", "PUT", "DELETE"} if repeatable is None else repeatable
     return lambda describe: Endpoint(

@@ -380,11 +380,11 @@ def test_a_fault_is_not_asked_again(connect: Callable[..., Any]) -> None:
         assert len(server.came) == 1
 
 
-def test_the_key_goes_to_the_operators_calls_only_and_is_never_shown(connect: Callable[..., Any]) -> None:
+def test_the_key_goes_with_every_call_and_is_never_shown(connect: Callable[..., Any]) -> None:
     with Scripted(ALIVE, SERVING) as server, connect(server.url, api_key=KEY) as client:
         client.livez()
         client.reload()
-        assert [headers.get("authorization") for _, _, headers, _ in server.came] == [None, f"Bearer {KEY}"]
+        assert [headers.get("authorization") for _, _, headers, _ in server.came] == [f"Bearer {KEY}"] * 2
     assert KEY not in repr(Client("http://h", api_key=KEY))
 
 

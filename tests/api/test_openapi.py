@@ -12,13 +12,14 @@ from api.settings import Settings
 
 ALL = {"200", "400", "405", "500", "503"}
 BODY = ALL | {"408", "413", "422"}
+KEYS = {"401", "403", "429"}
 PATHS = {
     ("get", "/v1/users/{user_id}/recommendations"): ALL | {"422", "503"},
     ("get", "/v1/users/{user_id}/similar"): ALL | {"404", "422", "503"},
     ("get", "/v1/items/{item_id}/similar"): ALL | {"404", "409", "422", "503"},
     ("get", "/v1/items/{item_id}"): ALL | {"404", "422", "503"},
     ("get", "/v1/items:find"): ALL | {"422", "503"},
-    ("get", "/v1/users:find"): ALL | {"401", "422", "503"},
+    ("get", "/v1/users:find"): ALL | {"422", "503"},
     ("get", "/v1/users/{user_id}/history"): ALL | {"404", "422", "503"},
     ("get", "/v1/map"): ALL | {"422", "503"},
     ("get", "/v1/model"): ALL | {"422", "503"},
@@ -33,12 +34,13 @@ PATHS = {
     ("get", "/readyz"): ALL | {"503"},
     ("get", "/metrics"): ALL,
 }
-ADMIN = dict.fromkeys((("post", "/admin/reload"), ("post", "/admin/rollback")), ALL | {"401", "409", "422"})
+ADMIN = dict.fromkeys((("post", "/admin/reload"), ("post", "/admin/rollback")), ALL | KEYS | {"409", "422"})
 ADMIN |= {
-    ("put", "/v1/items/{item_id}"): BODY | {"401", "409"},
-    ("patch", "/v1/items/{item_id}"): BODY | {"401", "404"},
-    ("post", "/v1/items:update"): BODY | {"401"},
-    ("delete", "/v1/items/{item_id}"): ALL | {"401", "404", "409", "422", "503"},
+    ("get", "/v1/users:find"): ALL | KEYS | {"422", "503"},
+    ("put", "/v1/items/{item_id}"): BODY | KEYS | {"409"},
+    ("patch", "/v1/items/{item_id}"): BODY | KEYS | {"404"},
+    ("post", "/v1/items:update"): BODY | KEYS,
+    ("delete", "/v1/items/{item_id}"): ALL | KEYS | {"404", "409", "422", "503"},
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
@@ -81,19 +83,25 @@ def test_every_operation_has_its_own_name(schema_with_admin):
     assert all(name.isidentifier() and "__" not in name for name in names)
 
 
-def test_the_admin_key_is_a_security_scheme_of_the_admin_routes_only(schema_with_admin):
+def test_the_operators_routes_alone_need_a_key_if_there_is_only_that_of_the_operator(schema_with_admin):
     ((name, scheme),) = schema_with_admin["components"]["securitySchemes"].items()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     for (method, path), operation in operations(schema_with_admin).items():
         is_admin = path.startswith("/admin/") or method in {"put", "patch", "delete"} or path == "/v1/items:update"
-        assert operation.get("security") == ([{name: []}] if is_admin else None)
+        is_admin |= path == "/v1/users:find"
+        assert operation.get("security") == ([{name: ["admin"]}] if is_admin else None)
 
 
 def test_headers_are_documented(schema_with_admin):
     for operation in operations(schema_with_admin).values():
         for status, response in operation["responses"].items():
             expected = {"X-Request-ID"} | ({"X-Model-Version"} if status != "400" else set())
-            expected |= {"401": {"WWW-Authenticate"}, "405": {"Allow"}}.get(status, set())
+            expected |= {
+                "401": {"WWW-Authenticate"},
+                "403": {"WWW-Authenticate"},
+                "429": {"Retry-After"},
+                "405": {"Allow"},
+            }.get(status, set())
             assert response["headers"].keys() == expected
 
 

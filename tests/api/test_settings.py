@@ -41,6 +41,10 @@ OTHER = Settings(
     log_format="json",
     root_path="/a/b-c",
     admin_key="correct horse battery",
+    keys="keys.toml",
+    without_keys=True,
+    rate="5/second",
+    protect="metrics,docs",
 )
 """Every setting differs from its default."""
 
@@ -54,7 +58,8 @@ def test_every_setting_survives_the_environment(monkeypatch):
 
 def test_every_setting_but_the_secret_is_an_option():
     secret = {"admin_key", "signing_key"}
-    options = [part for name, value in OTHER if name not in secret for part in (flag(name), str(value))]
+    options = [f"{flag(name)}={value}" for name, value in OTHER if name not in secret and value is not True]
+    options += [flag(name) for name, value in OTHER if value is True]
     assert load_settings(options) == OTHER.model_copy(update=dict.fromkeys(secret))
     assert Settings.model_fields.keys() - Options.model_fields.keys() == secret
 

@@ -89,7 +89,7 @@ def test_a_path_of_no_store_is_a_404_that_says_so(both, path, code):
 
 def test_each_store_has_its_own_posted_items_and_its_own_key(both, folders):
     path = "items/dune%20messiah"
-    assert both.send("PUT", f"/v1/shop/{path}", json=MESSIAH, headers=authorised("blog")).status_code == 401
+    assert both.send("PUT", f"/v1/shop/{path}", json=MESSIAH, headers=authorised("blog")).status_code == 403
     assert both.send("PUT", f"/v1/shop/{path}", json=MESSIAH, headers=authorised("shop")).status_code == 200
     assert [both.get(f"/v1/{name}/{path}").status_code for name in KEYS] == [200, 404]
     assert (folders / "shop" / "new-items.sqlite").exists()
@@ -103,7 +103,7 @@ def test_each_store_is_reloaded_and_rolled_back_by_itself(both, folders, publish
     assert both.get("/readyz").json()["stores"] == {**versions, "shop": newer}
     back = both.send("POST", "/admin/shop/rollback", headers=authorised("shop"))
     assert back.json()["model_version"] == back.headers["x-model-version"] == versions["shop"]
-    assert both.send("POST", "/admin/shop/rollback", headers=authorised("blog")).status_code == 401
+    assert both.send("POST", "/admin/shop/rollback", headers=authorised("blog")).status_code == 403
     assert both.send("POST", "/admin/rollback", headers=authorised("shop")).json()["code"] == "unknown_store"
 
 

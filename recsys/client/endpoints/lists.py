@@ -98,6 +98,6 @@ class ListEndpoints:
     def get_history(self, user_id: str, *, limit: int | None = None) -> UserHistory:
         """What the version stores of a user, the largest weight first. Raises UnknownUserError."""
 
-    @endpoint("GET", "/v1/users:find")
+    @endpoint("GET", "/v1/users:find", for_operator=True)
     def find_users(self, text: str, *, limit: int | None = None) -> UsersFound:
         """Users whose id begins with `text`. If the store has an API key, only who has it may ask."""
