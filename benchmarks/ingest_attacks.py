@@ -62,7 +62,7 @@ def objects(file: BinaryIO, size: int) -> None:
         file.write(b"".join(lines))
 
 
-_ROW, _OBJECT = ROW % (1, 1), b'{"user": "u", "item": "i", "time": 1700000000}\n'
+_ROW, _OBJECT = ROW % (1, 1), b'{"user": "u", "item": "i", "time": 1700000000, "note": "x"}\n'
 
 
 @dataclass(frozen=True)

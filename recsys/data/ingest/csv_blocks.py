@@ -15,7 +15,8 @@ from recsys.data.ingest.csv_header import (
     looks_like_data,
     starts_with_names,
 )
-from recsys.data.ingest.csv_records import Dialect, end_of_records
+from recsys.data.ingest.csv_quotes import Dialect
+from recsys.data.ingest.csv_records import end_of_records
 from recsys.data.ingest.csv_rows import ONE_LINE_KEYS, RowLayout, parse_rows
 from recsys.data.ingest.expansion import ExpansionLimit
 from recsys.data.ingest.input_files import InputFile

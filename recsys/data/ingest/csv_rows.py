@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import mask
 from recsys.data.ingest.csv_header import fields_of
-from recsys.data.ingest.csv_records import Dialect, Records, find_quotes, find_records
+from recsys.data.ingest.csv_quotes import Dialect, find_quotes
+from recsys.data.ingest.csv_records import Records, find_records
 from recsys.data.ingest.input_files import InputFile
-from recsys.data.ingest.odd_lines import overlong_row, without_empty_lines
+from recsys.data.ingest.odd_lines import no_rows, overlong_row, without_empty_lines
 from recsys.data.ingest.recoding import restored, restored_column
 from recsys.data.ingest.record_blocks import CR, Bytes, TextBlock, holds, last_feed
 from recsys.data.ingest.refusals import Reason, marked
@@ -34,6 +35,9 @@ from recsys.errors import DataError
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _QUOTE = ord('"')
+_SHORTEST_LINE = 4
+"""Bytes per line, below which many lines must be blank."""
+
 ONE_LINE_KEYS = frozenset((USER, ITEM, TIMESTAMP, EVENT, VALUE, ITEM_ID))
 """The keys of columns whose values have no line ends, and no quotes if quotes are text; titles and attributes may."""
 
@@ -62,11 +66,14 @@ def parse_rows(block: TextBlock, layout: RowLayout) -> RawBatch:
     """The rows of one block."""
     if block.is_overlong:
         return overlong_row(block, layout.path, layout.places)
+    if block.is_blank:
+        return no_rows(layout.path, layout.places, n_blank=block.n_line_ends)
     lines = np.arange(block.first_line, block.first_line + block.n_lines, dtype=np.int64)
-    columns = _parsed_quickly(block.data, layout, n_lines=block.n_lines)
+    dense = block.n_lines * _SHORTEST_LINE > len(block.data)
+    columns = None if dense else _parsed_quickly(block.data, layout, n_lines=block.n_lines)
     if columns is None and not (layout.dialect.quoted and holds(block.data, _QUOTE)):
         data, lines = without_empty_lines(block)
-        if len(lines) < block.n_lines:
+        if dense or len(lines) < block.n_lines:
             columns = _parsed_quickly(data, layout, n_lines=len(lines))
     if columns is None:
         return _parse_by_records(block, layout)

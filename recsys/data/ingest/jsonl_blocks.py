@@ -24,7 +24,7 @@ from recsys.data.ingest.json_layout import (
     loaded,
     without_brackets,
 )
-from recsys.data.ingest.odd_lines import overlong_row, without_blank_lines
+from recsys.data.ingest.odd_lines import no_rows, overlong_row, without_blank_lines
 from recsys.data.ingest.recoding import Recode, recoding
 from recsys.data.ingest.record_blocks import LF, Bytes, TextBlock, last_feed
 from recsys.data.ingest.refusals import Faults, Reason, first_fault, marked
@@ -52,6 +52,8 @@ _MOST_BRACKETS = 1000
 _FIRST_OBJECT = re.compile(rb"[ \t\r]*+\{")
 _NO_OBJECT = re.compile(rb"\n[ \t\r]*+[^{ \t\r]")
 _NULL_AFTER_OBJECT = re.compile(rb"\}[ \t\r]*+null")
+_SHORTEST_LINE = len('{"a":1}\n')
+"""Bytes per line, below which many lines must be blank, or damaged."""
 _ID_KEYS = frozenset((USER, ITEM, ITEM_ID))
 
 Schema = dict[str, pa.DataType]
@@ -141,15 +143,19 @@ def _lines(data: bytes) -> Iterator[bytes]:
 def _parse(block: TextBlock, path: InputFile, columns: Columns, decimal: str) -> RawBatch:
     if block.is_overlong:
         return overlong_row(block, path, columns.names)
+    if block.is_blank:
+        return no_rows(path, columns.names, n_blank=block.n_lines)
     return replace(_parsed_block(block, path, columns), decimal=decimal)
 
 
 def _parsed_block(block: TextBlock, path: InputFile, columns: Columns) -> RawBatch:
     lines = np.arange(block.first_line, block.first_line + block.n_lines, dtype=np.int64)
-    parsed = _parsed_quickly(block.data.tobytes(), columns, n_lines=len(lines))
+    dense = block.n_lines * _SHORTEST_LINE > len(block.data)
+    parsed = None if dense else _parsed_quickly(block.data.tobytes(), columns, n_lines=len(lines))
     if parsed is None:
         data, lines = without_blank_lines(block)
-        parsed = _parsed_quickly(data.tobytes(), columns, n_lines=len(lines)) if len(data) < len(block.data) else None
+        shorter = dense or len(data) < len(block.data)
+        parsed = _parsed_quickly(data.tobytes(), columns, n_lines=len(lines)) if shorter else None
     if parsed is None:
         return _parse_by_line(block, path, columns)
     rows = RawBatch.of(str(path), parsed, lines)

@@ -1,6 +1,7 @@
-"""Lines that are no rows, or hardly: empty ones are left out before parsing, and one that is too long is refused."""
+"""Lines that are no rows, or hardly: blank ones are left out before parsing, and one that is too long is refused."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,15 +10,20 @@ from numpy.typing import NDArray
 from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.record_blocks import CR, LF, Bytes, TextBlock
 from recsys.data.ingest.refusals import Reason, marked
-from recsys.data.ingest.source import LONGEST_TEXT, RawBatch
+from recsys.data.ingest.source import LONGEST_TEXT, LineCounts, RawBatch
 
 
 def without_empty_lines(block: TextBlock) -> tuple[Bytes, NDArray[np.int64]]:
     """The lines that are not empty, and their numbers: int64 (n,). A carriage return before the line feed is its."""
-    feeds = np.flatnonzero(block.data == LF)
-    lengths = np.diff(feeds, prepend=-1) - 1
-    before = block.data[np.maximum(feeds - 1, 0)]
-    return _kept(block, lengths, (lengths > 1) | ((lengths == 1) & (before != CR)))
+    data, feeds = block.data, block.data == LF
+    starts = np.concatenate([[True], feeds[:-1]])
+    returns = starts & (data == CR)
+    after_return = np.concatenate([[False], returns[:-1]])
+    empty = feeds & (starts | after_return)
+    dropped = empty.copy()
+    dropped[:-1] |= returns[:-1] & feeds[1:]
+    filled = np.flatnonzero(feeds & ~empty)
+    return data[~dropped], np.cumsum(feeds, dtype=np.int32)[filled] - 1 + np.int64(block.first_line)
 
 
 def without_blank_lines(block: TextBlock) -> tuple[Bytes, NDArray[np.int64]]:
@@ -35,6 +41,12 @@ def _kept(block: TextBlock, lengths: NDArray[np.int64], filled: NDArray[np.bool_
 
 _WHITE = np.zeros(256, np.bool_)
 _WHITE[list(b" \t\n\r\x0b\f")] = True
+
+
+def no_rows(path: InputFile, keys: Iterable[str], *, n_blank: int) -> RawBatch:
+    """The batch of a block of blank lines. `keys`: of the columns."""
+    columns = {key: pa.array([], pa.binary()) for key in keys}
+    return replace(RawBatch.of(str(path), columns, np.empty(0, np.int64)), lines=LineCounts(blank=n_blank))
 
 
 def overlong_row(block: TextBlock, path: InputFile, keys: Iterable[str]) -> RawBatch:

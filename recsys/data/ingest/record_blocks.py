@@ -15,6 +15,9 @@ MOST_LINES, MOST_QUOTES = 1 << 19, 1 << 21
 """Of a block, about: what is kept of a line or a quote while it is parsed takes more memory than the text itself."""
 
 _PIECE = 1 << 18
+BLANK_RUN = _PIECE // 2
+"""Bytes of line ends alone that are not parsed, but a block of their own."""
+
 _QUOTE = ord('"')
 _SHOWN = 2000
 """Bytes that are kept of a line that is too long."""
@@ -40,12 +43,43 @@ class TextBlock:
     @cached_property
     def n_lines(self) -> int:
         """Line feeds in `data`."""
-        return sum(int(np.count_nonzero(piece == LF)) for piece in _pieces(self.data))
+        return _count(self.data, LF)
+
+    @cached_property
+    def is_blank(self) -> bool:
+        """Whether `data` is many line ends alone."""
+        return len(self.data) >= BLANK_RUN and _line_ends_at_start(self.data) == len(self.data)
+
+    @property
+    def n_line_ends(self) -> int:
+        """Line feeds, and carriage returns that none follows."""
+        pairs = (self.data[1:] == LF) & (self.data[:-1] == CR)
+        return self.n_lines + _count(self.data, CR) - int(np.count_nonzero(pairs))
 
 
 def holds(text: Bytes, byte: int) -> bool:
     """Whether a byte occurs in a text."""
     return any((piece == byte).any() for piece in _pieces(text))
+
+
+def _count(text: Bytes, byte: int) -> int:
+    return sum(int(np.count_nonzero(piece == byte)) for piece in _pieces(text))
+
+
+def _line_ends_at_start(text: Bytes) -> int:
+    """How many line feeds and carriage returns a text starts with."""
+    size = 0
+    for piece in _pieces(text):
+        others = ~_are_line_ends(piece)
+        if others.any():
+            return size + int(others.argmax())
+        size += len(piece)
+    return size
+
+
+def _are_line_ends(text: Bytes) -> NDArray[np.bool_]:
+    ends: NDArray[np.bool_] = (text == LF) | (text == CR)
+    return ends
 
 
 def _pieces(text: Bytes, size: int = _PIECE) -> Iterator[Bytes]:
@@ -145,6 +179,10 @@ def _all_records(text: Bytes, end_of_records: EndOfRecords) -> Iterator[Bytes]:
 def _whole_records(text: Bytes, end_of_records: EndOfRecords) -> Iterator[Bytes]:
     at = 0
     while at < len(text):
+        if blank := _blank_run(text[at:]):
+            yield text[at : at + blank]
+            at += blank
+            continue
         size = _sparse_size(text[at:])
         while not (end := end_of_records(text[at : at + size])) and at + size < len(text):
             size *= 2
@@ -154,13 +192,35 @@ def _whole_records(text: Bytes, end_of_records: EndOfRecords) -> Iterator[Bytes]
         at += end
 
 
+def _blank_run(text: Bytes) -> int:
+    """How many line ends a text starts with, if many; the last byte may belong to a line end that goes on."""
+    if len(text) < BLANK_RUN or not _are_line_ends(text[:BLANK_RUN]).all():
+        return 0
+    run = _line_ends_at_start(text)
+    return run - 1 if run == len(text) and text[-1] == CR else run
+
+
 def _sparse_size(text: Bytes) -> int:
-    """How many bytes of `text`, in whole pieces, have about MOST_LINES line ends or MOST_QUOTES quotes."""
+    """How many bytes of `text` have about MOST_LINES line ends or MOST_QUOTES quotes, or are before many blank lines.
+
+    They are whole pieces, but in the latter case.
+    """
     size, lines, quotes = 0, 0, 0
     for piece in _pieces(text):
+        n_lines = int(np.count_nonzero(piece == LF)) + int(np.count_nonzero(piece == CR))
+        if 2 * n_lines > len(piece) and (start := _first_run(piece)) is not None and size + start:
+            return size + start + len(b"\r\n")
         size += len(piece)
-        lines += int(np.count_nonzero(piece == LF)) + int(np.count_nonzero(piece == CR))
+        lines += n_lines
         quotes += int(np.count_nonzero(piece == _QUOTE))
         if lines >= MOST_LINES or quotes >= MOST_QUOTES:
             break
     return size
+
+
+def _first_run(piece: Bytes) -> int | None:
+    """Where BLANK_RUN line ends and two, to end the line before them, start in a piece; None if nowhere."""
+    others = np.flatnonzero(~_are_line_ends(piece))
+    starts = np.append(0, others + 1)
+    long = np.flatnonzero(np.append(others, len(piece)) - starts >= BLANK_RUN + len(b"\r\n"))
+    return int(starts[long[0]]) if len(long) else None

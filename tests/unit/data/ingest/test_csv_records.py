@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from recsys.data.ingest.csv_records import LONGEST_PART, Dialect, end_of_records, find_records
+from recsys.data.ingest.csv_quotes import LONGEST_PART, Dialect
+from recsys.data.ingest.csv_records import end_of_records, find_records
 
 COMMAS = Dialect(",")
 TEXTS = st.text(alphabet='aa,,""\n\r', max_size=30).map(str.encode)

@@ -88,6 +88,25 @@ def test_a_file_of_carriage_returns_is_read_in_blocks(tmp_path: Path, end: str) 
     assert (len(events), counts.rows_read) == (500_000, 500_000)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_many_blank_lines_are_counted(tmp_path: Path, end: str) -> None:
+    good, blank = "u1,i1,1700000000,x" + end, end * (MIB // len(end) + 1)
+    (tmp_path / "log.csv").write_bytes(
+        (HEADER + blank + good + blank + good * 2).replace("note\n", "note" + end).encode()
+    )
+    events, counts = read(tmp_path / "log.csv")
+    assert (len(events), counts.rows_read, counts.blank_lines) == (3, 3, 2 * (MIB // len(end) + 1))
+
+
+def test_many_blank_lines_before_the_header_or_between_objects(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("\n" * MIB + HEADER + "u1,i1,1700000000,x\n")
+    assert len(read(tmp_path / "log.csv")[0]) == 1
+    good = '{"user": "u", "item": "i", "time": 1700000000}\n'
+    (tmp_path / "log.jsonl").write_text(good + "\n" * MIB + good)
+    _, counts = read(tmp_path / "log.jsonl")
+    assert (counts.accepted, counts.blank_lines) == (2, MIB)
+
+
 HOSTILE = {
     "line feeds": ("a.csv", HEADER.encode(), b"\n"),
     "carriage returns": ("a.csv", HEADER.encode(), b"\r"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from recsys.data.ingest.record_blocks import MOST_LINES, Bytes, TextBlock, last_feed
+from recsys.data.ingest.record_blocks import BLANK_RUN, MOST_LINES, Bytes, TextBlock, last_feed
 from recsys.data.ingest.text_blocks import open_bytes, text_blocks
 from recsys.errors import DataError
 
@@ -84,7 +84,18 @@ def test_blocks_of_short_lines_or_many_quotes_are_small(tmp_path: Path, text: by
     (tmp_path / "a").write_bytes(b"first\n" + text)
     found = list(blocks(tmp_path / "a"))
     assert sum(len(block.data) for block in found) == len(text) + 6
-    assert max(block.n_lines for block in found) <= MOST_LINES + (1 << 18)
+    assert max(block.n_lines for block in found if not block.is_blank) <= MOST_LINES + (1 << 18)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("before", [b"", b"first\n", b"first\r\n"])
+def test_many_line_ends_are_blocks_of_their_own(tmp_path: Path, end: bytes, before: bytes) -> None:
+    blank = end * (5 * BLANK_RUN)
+    (tmp_path / "a").write_bytes(before + blank + b"last\n")
+    found = list(blocks(tmp_path / "a", block_bytes=BLANK_RUN + 1))
+    assert b"".join(block.data.tobytes() for block in found) == before + blank + b"last\n"
+    assert sum(len(block.data) for block in found if not block.is_blank) < 3 * BLANK_RUN
+    assert sum(block.n_line_ends for block in found) == len(blank) // len(end) + before.count(b"first") + 1
 
 
 NOISE = random.Random(1).randbytes(50_000)
