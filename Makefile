@@ -50,7 +50,7 @@ fmt: $(VENV)/dev.stamp  ## format the code and mend what lint can mend
 bench: $(VENV)/dev.stamp  ## run the benchmarks that stand in benchmarks/RESULTS.md (an hour)
 	$(BIN)/python -m benchmarks
 
-torture: $(VENV)/dev.stamp  ## attack stores and versions: mutated bundles, power loss, failing system calls (ten minutes)
+torture: $(VENV)/dev.stamp  ## attack stores, versions and logs: mutated bundles and files, power loss, failing system calls (ten minutes)
 	$(BIN)/python -m torture $(TORTURE_ARGS)
 
 lock: $(VENV)/dev.stamp  ## resolve the dependencies anew (needs uv)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from torture import mutations, oracle, power, syscalls
+from torture import ingest, mutations, oracle, power, syscalls
 
 Report = tuple[str, list[str]]
 
@@ -39,11 +39,17 @@ def _syscalls(scale: float) -> Report:
     return f"{found.n_tried:,} system calls failed or killed, by exit code {dict(found.endings)}", found.failures
 
 
+def _ingest(scale: float) -> Report:
+    found = ingest.campaign(int(2000 * scale))
+    return f"{found.n_tried:,} mutated files: {dict(found.counts)}", found.failures
+
+
 CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "mutations": _mutations,
     "power": _power,
     "oracle": _oracle,
     "syscalls": _syscalls,
+    "ingest": _ingest,
 }
 
 

@@ -188,8 +188,8 @@ class _OddRuns:
         count = np.cumsum(self.toggles)
         is_first = np.diff(self.lines, prepend=-1) != 0
         reset = np.where(self.toggles, np.where(is_first, count - 1, -1), count)
-        odd: Flags = (count - np.maximum.accumulate(reset)) % 2 == 1
-        return odd
+        n_since: Positions = count - np.maximum.accumulate(reset)
+        return (n_since % 2).astype(np.bool_)
 
     @cached_property
     def opens(self) -> Flags:
@@ -210,7 +210,8 @@ def _odd_runs(lines: _Lines, quotes: Positions, *, final: bool) -> _OddRuns:
     firsts, text = quotes[at], lines.text
     lasts = firsts + sizes - 1
     kept = sizes % 2 == 1
-    kept[-1] |= not final and lasts[-1] == len(text) - 1
+    if not final and lasts[-1] == len(text) - 1:
+        kept[-1] = True
     firsts, lasts = firsts[kept], lasts[kept]
     toggles = lines.borders[text[firsts - 1]] | (firsts == 0)
     return _OddRuns(firsts, lasts, lines.of(firsts), toggles)
