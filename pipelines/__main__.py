@@ -1,5 +1,5 @@
 """`python -m pipelines` is `recsys`."""
 
-from pipelines.cli import main
+from pipelines.entry import main
 
 main()

@@ -1,7 +1,8 @@
 """The command line: `recsys COMMAND`, the same as `python -m pipelines`.
 
 Exit codes: 0 done; 1 unexpected; 2 the config, the data or an argument is wrong; 3 a gate refused to publish;
-4 published, but an export failed; 5 another job published first; 130 interrupted.
+4 published, but an export failed; 5 another job published first; 6 ended by a limit, a signal or a crash;
+130 interrupted.
 """
 
 import logging
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from pipelines.bounded.endings import ENDED, JobEndedError
+from pipelines.bounded.exhaustion import exhausted
 from pipelines.commands import (
     ask,
     check,
@@ -32,12 +35,14 @@ from pipelines.commands.live_demo import NIGHTS, VISITS
 from pipelines.commands.options import (
     Accept,
     Config,
+    IgnoreForecast,
     Json,
     LogFormat,
     Overrides,
     command_line,
     names_of,
     parse_overrides,
+    with_forecast,
 )
 from recsys.errors import GateError, RecsysError, StorageError, SupersededError
 
@@ -134,6 +139,7 @@ def run(
     overrides: Overrides = None,
     accept: Accept = None,
     full: Annotated[bool, typer.Option("--full", help="read an incremental log anew as a whole")] = False,
+    ignore_forecast: IgnoreForecast = False,
     log_format: LogFormat = None,
     as_json: Json = False,
 ) -> None:
@@ -146,16 +152,21 @@ def run(
 
     if first not in (known := (STEPS[0], ENCODE, *STEPS[1:], EXPORT)):
         raise typer.BadParameter(f"got {first!r}, expected one of {', '.join(known)}", param_hint="--from")
+    overrides = with_forecast(overrides, ignored=ignore_forecast)
     _run_steps(config, first, overrides, as_json, accept, onwards=True, full=full)
 
 
 def _step_command(step: str, text: str) -> None:
     @app.command(step, help=text, epilog=f"Example: `recsys {step} pipeline.toml`")
     def command(
-        config: Config, overrides: Overrides = None, log_format: LogFormat = None, as_json: Json = False
+        config: Config,
+        overrides: Overrides = None,
+        ignore_forecast: IgnoreForecast = False,
+        log_format: LogFormat = None,
+        as_json: Json = False,
     ) -> None:
         log.configure(log_format)
-        _run_steps(config, step, overrides, as_json)
+        _run_steps(config, step, with_forecast(overrides, ignored=ignore_forecast), as_json)
 
 
 _step_command("prepare", "Read, check and clean the log.")
@@ -174,12 +185,13 @@ def publish(
     config: Config,
     overrides: Overrides = None,
     accept: Accept = None,
+    ignore_forecast: IgnoreForecast = False,
     log_format: LogFormat = None,
     as_json: Json = False,
 ) -> None:
     """Check the gates, write the report, seal a version, and let it serve."""
     log.configure(log_format)
-    _run_steps(config, "publish", overrides, as_json, accept)
+    _run_steps(config, "publish", with_forecast(overrides, ignored=ignore_forecast), as_json, accept)
 
 
 def _run_steps(
@@ -193,7 +205,9 @@ def _run_steps(
     full: bool = False,
 ) -> None:
     """Run `step` of the job of `path`; `onwards`: and those after it; `full`: an incremental log is read anew."""
+    from pipelines.bounded.job import tell_job
     from pipelines.commands.progress import listener
+    from pipelines.forecast.fits import check_fits
     from pipelines.steps.run import run as run_steps
     from pipelines.steps.workspace import steps_from
     from recsys import tracing
@@ -201,6 +215,8 @@ def _run_steps(
 
     config = load_config(path, overrides=parse_overrides(overrides))
     steps = steps_from(step, config) if onwards else (step,)
+    tell_job(config)
+    check_fits(config, steps)
     try:
         with listener() as progress, tracing.exported("recsys-night"):
             accepted = names_of(accept)
@@ -331,14 +347,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except RecsysError as error:
         rendering.problem(error)
         sys.exit(_SUPERSEDED if isinstance(error, SupersededError) else 2)
-    except OSError as error:  # of a file that cannot be read or written
+    except Exception as error:
+        if refused := exhausted(error):
+            rendering.problem(JobEndedError(f"the system refused memory or threads: {refused}"))
+            sys.exit(ENDED)
+        if not isinstance(error, OSError):
+            raise
         logging.getLogger(__name__).debug("%s", error, exc_info=True)
-        place = error.filename or "the output"
+        place = error.filename or "the output"  # a file that cannot be read or written
         rendering.problem(StorageError(f"{place}: {os.strerror(error.errno) if error.errno else error}"))
         sys.exit(2)
     except SystemExit as ended:  # typer turns Ctrl-C into this exit code
         if ended.code == _INTERRUPTED:
-            rendering.notice("interrupted: finished steps keep their outputs, the version that serves is unchanged")
+            rendering.interrupted()
         raise
 
 

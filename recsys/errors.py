@@ -8,6 +8,7 @@ RecsysError
 ├── ArtifactError        a bundle or a store is damaged, missing or of an unknown schema
 │   └── SupersededError  another version was published meanwhile, so this one is not
 ├── StorageError         a folder is full, read-only or missing
+├── DoesNotFitError      a job clearly needs more memory or disk than there is
 ├── EventStoreError      the database of events is away, full, read-only or busy
 ├── ExportError          lists could not be written to a target; what it held before is untouched
 ├── PostedFullError      there are as many posted items as there may be
@@ -60,6 +61,10 @@ class MissingPackageError(ArtifactError):
 
 class StorageError(RecsysError):
     """A file cannot be written, or a folder is full, read-only or missing."""
+
+
+class DoesNotFitError(RecsysError):
+    """A job clearly needs more memory or disk than there is, by its forecast; nothing was done."""
 
 
 StoreFault: TypeAlias = Literal["unavailable", "full", "read_only", "busy", "damaged", "failed"]

@@ -16,6 +16,7 @@ from recsys.config import (
     LogConfig,
     PrepareConfig,
     PublishConfig,
+    ResourcesConfig,
     Section,
 )
 from recsys.config.database import MISSING_ROWS
@@ -48,6 +49,7 @@ class PipelineConfig(Section):
     index: IndexConfig = IndexConfig()
     publish: PublishConfig = Field(default_factory=dict, validate_default=True)
     export: Annotated[tuple[ExportConfig, ...], BeforeValidator(_as_list)] = ()
+    resources: ResourcesConfig = Field(ResourcesConfig(), exclude=True)  # of this machine, not of the version
 
     @property
     def content_sources(self) -> tuple[EncoderConfig, ...]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from torture import ingest, mutations, oracle, power, syscalls
+from torture import children, ingest, mutations, oracle, power, syscalls
 
 Report = tuple[str, list[str]]
 
@@ -44,12 +44,19 @@ def _ingest(scale: float) -> Report:
     return f"{found.n_tried:,} mutated files: {dict(found.counts)}", found.failures
 
 
+def _children(scale: float) -> Report:
+    found = children.campaign(int(40 * scale))
+    endings = {f"{fault}, exit code {code}": n for (fault, code), n in sorted(found.counts.items())}
+    return f"{found.n_tried:,} jobs that went wrong: {endings}", found.failures
+
+
 CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "mutations": _mutations,
     "power": _power,
     "oracle": _oracle,
     "syscalls": _syscalls,
     "ingest": _ingest,
+    "children": _children,
 }
 
 

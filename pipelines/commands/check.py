@@ -48,6 +48,7 @@ def tune(
     from recsys.pipeline_config import load_config
 
     require_extra("tune", "optuna", "tomlkit")
+    from pipelines.bounded.job import tell_job
     from pipelines.commands import show_tuning
     from pipelines.commands.tune import trials_file, tuned_file
     from pipelines.commands.tune import tune as run_tune
@@ -55,6 +56,7 @@ def tune(
 
     given = parse_overrides(overrides)
     resolved = load_config(config, overrides=given)
+    tell_job(resolved, timed=False)
     budget = SearchBudget(trials, timeout, factors_low, tune_events, coverage_weight=coverage_weight)
     announce = show_tuning.announcement
     with listener() as progress:
@@ -105,11 +107,13 @@ def _examine(as_json: bool) -> int:
 
 def _diagnose(path: Path, quick: bool, overrides: list[str] | None, as_json: bool) -> int:
     """Check the job of `path`; the exit code."""
+    from pipelines.bounded.job import tell_job
     from pipelines.commands.doctor import diagnose
     from pipelines.commands.progress import listener
     from recsys.pipeline_config import load_config
 
     config = load_config(path, overrides=parse_overrides(overrides))
+    tell_job(config)
     with listener() as progress:
         found = diagnose(config, quick=quick, progress=progress)
     if as_json:

@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.bounded.job import tell_job
 from pipelines.commands.rendering import path_from_here
 from pipelines.datasets.cards import find_card
 from pipelines.datasets.fetch import fetch_dataset
@@ -46,6 +47,7 @@ def run_demo(folder: Path, *, progress: Progress, announce: Announce) -> DemoRes
     config_path = find_card("demo").folder / "pipeline.toml"
     store = folder / "store"
     config = load_config(config_path, overrides={"workspace": str(folder), "publish.store": str(store)})
+    tell_job(config)
     done = run(config, progress=progress, announce=announce)
     engine = Engine(Registry(store).load())
     users = tuple(engine.user_ids.decode(_spread(len(engine.user_ids), _SHOWN_USERS)))

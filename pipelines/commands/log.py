@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Literal
 
+from pipelines.bounded.reports import tell
 from recsys.errors import ConfigError
 from recsys.json_log import FIELDS, JsonFormatter
 
@@ -35,6 +36,7 @@ def configure(given: str | None = None) -> None:
     """
     _Log.format = "auto"  # so that an error about the format itself is shown
     _Log.format = _format(given or os.environ.get(FORMAT) or "auto")
+    tell(json=is_json())
     level = (os.environ.get(LEVEL) or ("INFO" if is_json() else "WARNING")).upper()
     if level not in _LEVELS:
         raise ConfigError(f"{LEVEL}: got {level!r}, expected one of {', '.join(_LEVELS).lower()}")

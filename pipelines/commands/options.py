@@ -27,6 +27,9 @@ Accept = Annotated[
         help="publish although these gates refuse, this once: `users,catalogue`; docs/nights.md names them",
     ),
 ]
+IgnoreForecast = Annotated[
+    bool, typer.Option("--ignore-forecast", help="go on although the job seems not to fit into this machine")
+]
 Store = Annotated[Path, typer.Option("--store", help="folder of the published versions", show_default=False)]
 Count = Annotated[int, typer.Option("-k", min=1, max=1000, help="length of a list")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
@@ -70,6 +73,11 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def with_forecast(assignments: Iterable[str] | None, *, ignored: bool) -> list[str]:
+    """The overrides, with that of --ignore-forecast."""
+    return [*(assignments or ()), *(["resources.check_forecast=false"] if ignored else [])]
 
 
 def command_line(path: Path, assignments: Iterable[str] | None) -> str:

@@ -2,12 +2,14 @@
 
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from pipelines.bounded.reports import is_watched, tell_progress
 from pipelines.commands.log import is_json, stamp
 from recsys import progress
 
@@ -68,8 +70,19 @@ class Lines:
         sys.stderr.flush()
 
 
-def listener() -> AbstractContextManager[progress.Progress]:
-    """Bars if standard error is a terminal, lines if not; nothing if the log is JSON."""
+@contextmanager
+def listener() -> Iterator[progress.Progress]:
+    """Bars if standard error is a terminal, lines if not; nothing if the log is JSON. A parent is told too."""
+    with _shown() as shown:
+
+        def told(stage: str, done: float, total: float | None) -> None:
+            tell_progress(stage)
+            shown(stage, done, total)
+
+        yield told if is_watched() else shown
+
+
+def _shown() -> AbstractContextManager[progress.Progress]:
     if is_json():
         return nullcontext(progress.silent)
     console = Console(stderr=True)

@@ -54,6 +54,11 @@ def problem(error: Exception) -> None:
     return err.print(f"[bold red]error:[/] {escape(str(error))}")
 
 
+def interrupted() -> None:
+    """What Ctrl-C leaves, on standard error."""
+    notice("interrupted: finished steps keep their outputs, the version that serves is unchanged")
+
+
 def step(summary: "StepSummary", seconds: float) -> None:
     """One line about a finished step, on standard error; in JSON the step itself logs it."""
     if not log.is_json():

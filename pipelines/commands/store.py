@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pipelines.bounded.reports import hand_over
 from pipelines.commands import rendering
 from pipelines.commands.options import Condition, Count, Json, Store, marked_filter_errors
 from recsys.errors import ConfigError
@@ -47,11 +48,14 @@ def export(
     ] = None,
 ) -> None:
     """Write the list of every user to a file or to where it is used: user_id, item_id, rank, score, model_version."""
+    from pipelines.bounded.job import tell_store, tell_targets
     from pipelines.commands.progress import listener
     from recsys.export import export_lists
 
     target = _target(out, to, table)
     target.check()
+    tell_store(store)
+    tell_targets(target)
     engine = engine_of(store)
     with listener() as progress, marked_filter_errors(condition):
         rows = export_lists(engine, target, k=k, progress=progress, filter=condition, exclude_seen=exclude_seen)
@@ -220,10 +224,13 @@ def serve(options: typer.Context) -> None:
 
 
 def serve_forever(*options: str) -> None:
-    """Become the service: this process is replaced by `python -m api`, another program."""
-    sys.stdout.flush()
+    """Become the service: this process, or its watching parent, is replaced by `python -m api`, another program."""
     # With -P a folder named `api` in the working folder is not imported instead.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "api", *options])
+    command = [sys.executable, "-P", "-m", "api", *options]
+    if hand_over(command):
+        return
+    sys.stdout.flush()
+    os.execv(command[0], command)
 
 
 def registry_of(store: Path) -> "Registry":

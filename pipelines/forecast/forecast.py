@@ -110,11 +110,13 @@ def forecast(
     progress: Progress,
     quick_rows: int = 1_000_000,
     available: float | None = None,
+    timed: bool = True,
 ) -> Forecast:
     """Survey the log of `config` and compute the forecast.
 
     `quick`: read only the first `quick_rows` rows and extrapolate. `available`: bytes of memory for the job, by
-    default what the machine has available now. Settings that a night chooses count as the largest it may choose.
+    default what the machine has available now. `timed`: forecast the durations too, by trying small parts of the
+    work. Settings that a night chooses count as the largest it may choose.
     Raises as `survey_log` does.
     """
     resident = _resident_bytes()
@@ -127,14 +129,15 @@ def forecast(
     surveyed = SampledSurvey.of(survey)
     rows = survey.rows if survey.whole else max(estimated, survey.rows)
     size = job_size(surveyed, config, rows=rows)
-    size = replace(size, content=content_size(config, n_items=size.mapped_items))
+    if timed:
+        size = replace(size, content=content_size(config, n_items=size.mapped_items))
     config = config.model_copy(update={"model": largest(config.model, (size.n_users, size.n_items))})
     return Forecast(
         size=size,
         steps=tuple(job_memory(size, config, resident=resident)),
         service=service_memory(size, config),
         available=available_bytes() if available is None else available,
-        seconds=job_seconds(size, config, read_seconds=seconds * rows / survey.rows),
+        seconds=job_seconds(size, config, read_seconds=seconds * rows / survey.rows) if timed else {},
         workspace=workspace_bytes(size, config),
         version=version_bytes(size, config),
         disk_free=_disk_free(config),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from pipelines.bounded.job import tell_targets
 from pipelines.steps.export_report import add_to_report
 from pipelines.steps.summaries import ExportResult, ExportSummary
 from pipelines.steps.workspace import EXPORT, Workspace
@@ -46,6 +47,7 @@ def export(config: PipelineConfig, workspace: Workspace, *, progress: Progress, 
     if (version := registry.current()) is None:
         raise ConfigError(f"{config.publish.store}: no version serves, so there are no lists to export")
     before = [] if again else _earlier(workspace)
+    tell_targets(*map(_target, config.export))
     engine = cache(lambda: Engine(registry.load(version)))
     with workspace.output(EXPORT, config) as output:
         results = [

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from opentelemetry.trace import Span
 
+from pipelines.bounded.reports import tell
 from pipelines.steps.checks import check_folders, check_holdout_columns, check_log_columns, check_names
 from pipelines.steps.content_files import changed_content
 from pipelines.steps.encode import encode
@@ -75,6 +76,7 @@ def run(
     with exclusive(workspace.root / ".lock", doing="running in this workspace"), span("night"):
         workspace.remove_leftovers()
         for step in steps:
+            tell(step=step)
             started = time.perf_counter()
             with span(step) as traced:
                 summaries[step] = _step(step, accepted, alone=steps[0] == step)(config, workspace, progress=progress)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
+from pipelines.steps.leftovers import remove_unfinished
 from pipelines.steps.step_warnings import collected_warnings
 from pipelines.steps.summaries import AnySummary, StepSummary
 from recsys.config import HOLDOUT_ROWS, EvaluateConfig
@@ -181,9 +182,7 @@ class Workspace:
 
     def remove_leftovers(self) -> None:
         """Remove what steps left that were killed. The caller holds the lock of the workspace."""
-        for folder in self.root.glob(".*.new"):
-            log.warning("removing %s, left by a run that was stopped", folder)
-            shutil.rmtree(folder, ignore_errors=True)
+        remove_unfinished(self.root)
 
     def _new_record(self, step: str, config: PipelineConfig, output: "StepOutput") -> "_StepRecord":
         before, settings = _before(step, config), _settings(step, config)

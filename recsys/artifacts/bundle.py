@@ -1,10 +1,6 @@
 """Bundle: one version, sealed into a folder that never changes, verified each time it is loaded."""
 
-import logging
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,18 +33,13 @@ from recsys.artifacts.manifest import (
 from recsys.artifacts.room import check_room
 from recsys.artifacts.signature import SigningKey
 from recsys.artifacts.soundness import check_sound
+from recsys.artifacts.staging import SEAL_LOCK, staging
+from recsys.artifacts.staging import VERSIONS as VERSIONS
 from recsys.data.id_map import IdMap
 from recsys.data.loading import damage_named
 from recsys.errors import ArtifactError
 from recsys.evaluation.record import Record
 from recsys.storage import reason
-
-VERSIONS = "versions"
-"""The store's folder of versions."""
-
-_LOCK, _STAGING = ".seal.lock", ".staging-"
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -92,7 +83,7 @@ def seal_bundle(
     try:
         make_durable_folder(versions)
         check_room(contents, versions)
-        with exclusive(store / _LOCK, doing="sealing a version"), _staging(versions) as folder:
+        with exclusive(store / SEAL_LOCK, doing="sealing a version"), staging(versions) as folder:
             save_contents(contents, folder)
             ask_golden(contents).save(folder / GOLDEN)
             if record is not None:
@@ -183,30 +174,6 @@ def _verify(
         return manifest, verify_files(folder, manifest.files, keep=keep)
     except OSError as error:
         raise ArtifactError(f"{error.filename or folder}: cannot be read: {error.strerror}") from error
-
-
-def remove_staging(store: Path) -> None:
-    """Remove what sealing left if its job was stopped. Nothing happens while another process seals a version."""
-    with suppress(ArtifactError), exclusive(store / _LOCK, doing="removing leftovers"):
-        _remove_stale(store / VERSIONS)
-
-
-def _remove_stale(versions: Path) -> None:
-    for stale in versions.glob(f"{_STAGING}*"):
-        logger.warning("removing %s, left by a job that was stopped", stale)
-        shutil.rmtree(stale)
-
-
-@contextmanager
-def _staging(versions: Path) -> Iterator[Path]:
-    """An empty folder to fill, removed at the end unless renamed. The caller holds the lock, so others are stale."""
-    _remove_stale(versions)
-    folder = versions / f"{_STAGING}{os.getpid()}"
-    folder.mkdir(mode=0o700)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digests(folder: Path) -> dict[str, FileDigest]:

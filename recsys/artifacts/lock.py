@@ -14,6 +14,9 @@ from pathlib import Path
 
 from recsys.errors import ArtifactError
 
+POINTER_LOCK = ".pointer.lock"
+"""The store's file that is locked while the pointer moves."""
+
 _POLL_SECONDS = 0.05
 _LONGEST_HOST = 64
 _LONGEST_HOLDER = 256

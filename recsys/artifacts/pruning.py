@@ -6,10 +6,10 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from recsys.artifacts.bundle import VERSIONS, remove_staging
 from recsys.artifacts.files import list_files, sync
 from recsys.artifacts.manifest import read_manifest
 from recsys.artifacts.registry import Registry
+from recsys.artifacts.staging import VERSIONS, remove_staging
 from recsys.errors import ArtifactError
 
 _REMOVED = ".pruned-"

@@ -13,7 +13,7 @@ from recsys.artifacts.experiment import read_experiment
 from recsys.artifacts.files import replace_durably, warn_if_world_writable
 from recsys.artifacts.history import ExperimentEntry, HistoryEntry, ancestry, parse_experiments, parse_history
 from recsys.artifacts.hold import Hold, read_hold, remove_hold, replaced_hold, write_hold
-from recsys.artifacts.lock import exclusive
+from recsys.artifacts.lock import POINTER_LOCK, exclusive
 from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
 from recsys.artifacts.signature import SigningKey
 from recsys.errors import ArtifactError, SupersededError
@@ -24,7 +24,6 @@ CURRENT, HISTORY, HOLD, EXPERIMENT = "CURRENT", "HISTORY", "HOLD", "EXPERIMENT"
 ANY_PARENT = "*"
 """Publish whatever serves now."""
 
-_LOCK = ".pointer.lock"
 _POINTER_BYTES = 4096
 
 logger = logging.getLogger(__name__)
@@ -267,7 +266,7 @@ class Registry:
 
         Raises ArtifactError if another one does for longer than `lock_wait_seconds`.
         """
-        return exclusive(self.store / _LOCK, doing="moving the pointer", wait=self._lock_wait_seconds)
+        return exclusive(self.store / POINTER_LOCK, doing="moving the pointer", wait=self._lock_wait_seconds)
 
     def _point_to(self, version: str, action: Literal["publish", "rollback"], *, previous: str | None) -> None:
         history = self._history_bytes()

@@ -21,6 +21,7 @@ from recsys.config.limits import LimitsConfig
 from recsys.config.log import LogConfig, LogFiles, LogSchema
 from recsys.config.prepare import PrepareConfig
 from recsys.config.publish import PublishConfig
+from recsys.config.resources import ResourcesConfig
 
 __all__ = [
     "DATA_DIR_VARIABLE",
@@ -42,6 +43,7 @@ __all__ = [
     "LogSchema",
     "PrepareConfig",
     "PublishConfig",
+    "ResourcesConfig",
     "Section",
     "data_dir",
     "duration_text",

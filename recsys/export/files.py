@@ -24,6 +24,11 @@ class FileTarget:
         return str(self.path)
 
     @property
+    def unfinished(self) -> Path:
+        """The file that is written into until it is whole."""
+        return self.path.with_name(f".{self.path.name}.partial")
+
+    @property
     def lasts(self) -> bool:
         """See `Target`."""
         return True
@@ -42,7 +47,7 @@ class FileTarget:
         make_writer = format_of(self.path.name, shown=str(self))
         with (
             storage_errors(self.path, doing="while the lists were written"),
-            _replacing(self.path) as partial,
+            _replacing(self.path, self.unfinished) as partial,
             pa.OSFile(str(partial), "wb") as file,
             make_writer(file) as writer,
         ):
@@ -50,9 +55,8 @@ class FileTarget:
 
 
 @contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
-    """A file beside `out` to write into; it replaces `out` if the block ends well, and is removed if not."""
-    partial = out.with_name(f".{out.name}.partial")
+def _replacing(out: Path, partial: Path) -> Iterator[Path]:
+    """A file `partial` to write into; it replaces `out` if the block ends well, and is removed if not."""
     try:
         yield partial
         partial.replace(out)

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from pipelines import cli
+from pipelines import entry
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.registry import Registry
 
@@ -18,7 +18,7 @@ HEAVY = {"numpy", "pandas", "pyarrow", "scipy", "implicit", "faiss", "matplotlib
 
 def test_recsys_is_the_same_program_as_python_m_pipelines(recsys: Any, recsys_process: Any) -> None:
     (script,) = entry_points(group="console_scripts", name="recsys")
-    assert script.load() is cli.main
+    assert script.load() is entry.main
     ended = recsys_process("--help")
     assert (ended.returncode, ended.stdout) == (0, recsys("--help").stdout)
 
