@@ -2,9 +2,12 @@
 
 import logging
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from socket import socket
+from threading import Thread
 
 from uvicorn import Config
 from uvicorn.config import STARTUP_FAILURE
@@ -31,8 +34,18 @@ class Worker(Process):
 def _serve(config: Config, target: Callable[..., None], sockets: list[socket]) -> None:
     """What a worker process does: its log, then the server, until the supervisor ends it."""
     config.configure_logging()
+    Thread(target=_end_with_supervisor, daemon=True, name="end with supervisor").start()
     with suppress(KeyboardInterrupt):  # Ctrl-C reaches the supervisor too, which says what there is to say
         target(sockets=sockets)
+
+
+def _end_with_supervisor() -> None:
+    """End as on SIGTERM once the supervisor is dead: nobody would replace this worker, nor tell it to end."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        supervisor.join()
+        logger.error("the supervisor is dead; worker process %s finishes its requests and ends", os.getpid())
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Supervisor(Multiprocess):

@@ -57,9 +57,7 @@ def two_workers(tmp_path):
     options = ("--store", str(tmp_path / "store"), "--workers", "2", "--poll-seconds", "0.05")
     server = Server(tmp_path / "server.log", *options)
     yield server
-    if server.process.poll() is None:
-        server.process.kill()
-        server.process.wait()
+    server.kill()
 
 
 @pytest.mark.slow
@@ -82,6 +80,31 @@ def test_two_workers_wait_for_a_version_count_together_take_the_next_one_and_fin
     assert replies.until_cut_off() == {(200, second)} != {(200, first)}
     assert "Traceback" not in two_workers.log
     assert len(re.findall("route=/v1/model status=200", two_workers.log)) == len(replies.seen)
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_supervisor_that_was_killed(two_workers):
+    workers = [int(pid) for pid in re.findall(r"Started server process \[(\d+)\]", started_twice(two_workers))]
+    two_workers.process.kill()
+    two_workers.process.wait()
+    deadline = time.monotonic() + PATIENCE
+    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [pid for pid in workers if is_alive(pid)] == []
+    assert len(re.findall("the supervisor is dead", two_workers.log)) == 2
+
+
+def started_twice(server: Server) -> str:
+    server.wait_for_line("Application startup complete", count=2)
+    return server.log
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def a_killed_worker_is_replaced_while_the_other_answers(server: Server, worker: int, version: str) -> None:
