@@ -45,6 +45,7 @@ from recsys.engine.question import (
 )
 from recsys.engine.ranking import Ranker
 from recsys.engine.selection import Selection
+from recsys.engine.stopping import Check, go_on
 from recsys.engine.text_search import checked_text
 from recsys.engine.user_profiles import StoredUser, UserGroup, UserProfiles
 from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
@@ -148,9 +149,13 @@ class Engine:
         """
         return self.ask_many([question])[0]
 
-    def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
-        """An answer to each question, in the order asked; the same answers as `ask` gives one by one."""
-        return self._overlay.answer(questions, self._lists.answer, self._places)
+    def ask_many(self, questions: Sequence[Question], *, check: Check = go_on) -> list[Answer]:
+        """An answer to each question, in the order asked; the same answers as `ask` gives one by one.
+
+        `check` is called between two questions; what it raises ends the work.
+        """
+        answer = partial(self._lists.answer, check=check)
+        return self._overlay.answer(questions, answer, self._places, check=check)
 
     def use_posted(self, posted: Sequence[PostedItem]) -> int:
         """List these items from now on, beside those of the version; returns how many of them there are.

@@ -1,8 +1,9 @@
 """ListBuilder: questions in, answers out; questions that search alike are searched together."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 
@@ -26,9 +27,13 @@ from recsys.engine.post_processing import boosted, diversified, explain, pool_si
 from recsys.engine.question import Question
 from recsys.engine.ranking import Ranker, storing
 from recsys.engine.selection import EligibleItems, Selection
+from recsys.engine.stopping import Check, go_on, in_chunks
 from recsys.engine.user_profiles import UserProfile, UserProfiles
 from recsys.errors import InvalidRequestError
 from recsys.tracing import span
+
+_TOGETHER = 64
+"""The most questions that are searched together: the time between two checks, and memory, stay bounded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,32 +77,45 @@ class ListBuilder:
         self._selection = selection
         self._likeness = selection.likeness
 
-    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+    def answer(self, questions: Sequence[Question], *, check: Check = go_on) -> list[Answer]:
         """An answer to each question, in the order asked; no question changes the answer to another.
 
+        Questions that leave the same items to choose from are answered together, up to 64 at a time, so that a filter
+        is evaluated once and its search is not kept longer than it is needed. `check` is called between questions.
         Raises InvalidRequestError if one of them is out of bounds or has events that this version refuses (and says
         which, counted from 0, if there are several), and, for those that are strict, UnknownUserError,
         UnknownItemError and IncompleteAnswerError.
         """
-        groups: defaultdict[object, list[tuple[int, ResolvedQuestion]]] = defaultdict(list)
-        for at, resolved in enumerate(self._resolve_all(questions)):
-            question = resolved.question
-            keeps_places = self._places.n_kept(question) > 0
-            groups[resolved.n_candidates, question.filter, question.include, keeps_places].append((at, resolved))
+        groups: defaultdict[object, list[int]] = defaultdict(list)
+        for at, question in enumerate(questions):
+            groups[question.filter, question.include].append(at)
         answers: dict[int, Answer] = {}
         for group in groups.values():
-            places, alike = zip(*group, strict=True)
-            answers.update(zip(places, self._search_together(alike), strict=True))
+            for places in in_chunks(group, _TOGETHER):
+                answers.update(self._answer_some(questions, places, check))
         return [answers[at] for at in range(len(questions))]
 
-    def _resolve_all(self, questions: Sequence[Question]) -> Iterator[ResolvedQuestion]:
-        for at, question in enumerate(questions):
-            try:
-                yield self._resolve(question)
-            except InvalidRequestError as error:
-                if len(questions) == 1:
-                    raise
-                raise InvalidRequestError(f"question {at}: {error}") from error
+    def _answer_some(
+        self, questions: Sequence[Question], places: Sequence[int], check: Check
+    ) -> Iterator[tuple[int, Answer]]:
+        """Answers to the questions at `places`, which leave the same items, by place."""
+        alike: defaultdict[object, list[tuple[int, ResolvedQuestion]]] = defaultdict(list)
+        for at in places:
+            check()
+            resolved = self._resolved(questions, at)
+            keeps_places = self._places.n_kept(resolved.question) > 0
+            alike[resolved.n_candidates, keeps_places].append((at, resolved))
+        for group in alike.values():
+            ats, some = zip(*group, strict=True)
+            yield from zip(ats, self._search_together(some, check), strict=True)
+
+    def _resolved(self, questions: Sequence[Question], at: int) -> ResolvedQuestion:
+        try:
+            return self._resolve(questions[at])
+        except InvalidRequestError as error:
+            if len(questions) == 1:
+                raise
+            raise InvalidRequestError(f"question {at}: {error}") from error
 
     def _resolve(self, question: Question) -> ResolvedQuestion:
         question.check()
@@ -114,7 +132,7 @@ class ListBuilder:
         factors = (question.boosts[self._bundle.items.ids.id_at(at)] for at in positions.tolist())
         return dict(zip(positions.tolist(), factors, strict=True)), unknown
 
-    def _search_together(self, alike: Sequence[ResolvedQuestion]) -> list[Answer]:
+    def _search_together(self, alike: Sequence[ResolvedQuestion], check: Check) -> Iterator[Answer]:
         """Answers to questions that look at the same number of candidates, found among the same items."""
         eligible, n_items = alike[0].eligible, len(self._bundle.items.ids)
         profiles = [resolved.profile for resolved in alike]
@@ -132,13 +150,12 @@ class ListBuilder:
                 search=eligible.search,
                 allowed=eligible.allowed,
             )
-        if not self._places.n_kept(alike[0].question):
-            return [self._build(resolved, *top.row(row)) for row, resolved in enumerate(alike)]
-        pools = self._places.pools(vectors, counts=counts, exclude=exclude, eligible=eligible)
-        return [
-            self._build(resolved, *top.row(row), pool=pool)
-            for row, (resolved, pool) in enumerate(zip(alike, pools, strict=True))
-        ]
+        pools: Iterable[tuple[Indices, Floats] | None] = repeat(None, len(alike))
+        if self._places.n_kept(alike[0].question):
+            pools = self._places.pools(vectors, counts=counts, exclude=exclude, eligible=eligible)
+        for row, (resolved, pool) in enumerate(zip(alike, pools, strict=True)):
+            check()
+            yield self._build(resolved, *top.row(row), pool=pool)
 
     def _build(
         self,

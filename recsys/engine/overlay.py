@@ -14,6 +14,7 @@ from recsys.engine.new_places import NewPlaces
 from recsys.engine.posted import PostedEncoder, PostedItem, check_posted, no_posted
 from recsys.engine.posted_lists import PostedLists
 from recsys.engine.question import Question
+from recsys.engine.stopping import Check, go_on
 from recsys.engine.user_profiles import UserProfiles
 
 AnswerMany = Callable[[Sequence[Question]], list[Answer]]
@@ -49,14 +50,20 @@ class Overlay:
         needs_content(self._bundle.content)
         check_posted(posted, self._bundle.items)
 
-    def answer(self, questions: Sequence[Question], of_version: AnswerMany, places: NewPlaces) -> list[Answer]:
-        """The answers `of_version` with the posted items in them."""
+    def answer(
+        self, questions: Sequence[Question], of_version: AnswerMany, places: NewPlaces, *, check: Check = go_on
+    ) -> list[Answer]:
+        """The answers `of_version` with the posted items in them. `check` is called between questions."""
         posted = self._posted
         if not len(posted):
             return of_version(questions)
         lists = PostedLists(posted, places)
         found = of_version([replace(question, strict=False) for question in questions])
-        return [self._whole(lists, *each) for each in zip(questions, found, strict=True)]
+        whole: list[Answer] = []
+        for question, answer in zip(questions, found, strict=True):
+            check()
+            whole.append(self._whole(lists, question, answer))
+        return whole
 
     def view(self, item_id: str) -> ItemView | None:
         """What is known of a posted item; None if it is none."""

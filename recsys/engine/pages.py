@@ -11,6 +11,7 @@ from recsys.engine.answers import Answer, Like, Ranked
 from recsys.engine.engine import Engine
 from recsys.engine.question import MAX_K, MAX_LISTED, Question
 from recsys.engine.scenarios import Row, RowKind
+from recsys.engine.stopping import Check, go_on
 from recsys.errors import InvalidRequestError, UnknownUserError
 
 TITLES: dict[RowKind, str] = {
@@ -71,12 +72,13 @@ class PageAnswer:
     warnings: tuple[str, ...]
 
 
-def build_page(engine: Engine, page: Page) -> PageAnswer:
+def build_page(engine: Engine, page: Page, *, check: Check = go_on) -> PageAnswer:
     """The rows of `page`, each filled with items that no row before it has.
 
-    Raises InvalidRequestError and FilterError as the questions of its rows do.
+    `check` is called between two lists; what it raises ends the work. Raises InvalidRequestError and FilterError as
+    the questions of its rows do.
     """
-    builder = _Builder(engine, page)
+    builder = _Builder(engine, page, check)
     rows = [builder.row(at, row) for at, row in enumerate(page.rows)]
     left_out = [row for row in rows if not row.answer.items and not page.keep_empty]
     warnings = tuple(EMPTY.format(row.place, row.kind, "; ".join(row.answer.warnings)) for row in left_out)
@@ -86,12 +88,13 @@ def build_page(engine: Engine, page: Page) -> PageAnswer:
 class _Builder:
     """Makes one row after the other; remembers what is on the page."""
 
-    def __init__(self, engine: Engine, page: Page) -> None:
-        self._engine, self._page = engine, page
+    def __init__(self, engine: Engine, page: Page, check: Check) -> None:
+        self._engine, self._page, self._check = engine, page, check
         self._taken: dict[str, None] = {}
         self._about: set[str] = set()
 
     def row(self, place: int, row: Row) -> PageRow:
+        self._check()
         try:
             built = self._built(place, row)
         except InvalidRequestError as error:
@@ -143,6 +146,7 @@ class _Builder:
         best: PageRow | None = None
         for item_id in self._history():
             if item_id not in self._about:
+                self._check()
                 found = self._similar(place, row, item_id)
                 if len(found.answer.items) > (0 if best is None else len(best.answer.items)):
                     best = found

@@ -1,14 +1,14 @@
 """Recent filters of one version: each is compiled once, and the vectors of its items are gathered once."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping, Set
 from functools import partial
-from threading import Lock
-from typing import Generic, Protocol, TypeVar
+from typing import TypeVar
 
 from recsys.data.arrays import Indices, read_only
 from recsys.data.items import Items
-from recsys.engine.filters.compilation import Mask, compile_filter
+from recsys.engine.filters.columns import Columns, Mask
+from recsys.engine.filters.compilation import compile_filter
+from recsys.engine.filters.lru import LruCache
 from recsys.engine.filters.parsing import parse_filter
 from recsys.engine.filters.tree import Filter, names_in
 from recsys.retrieval.search import ItemSearch
@@ -17,65 +17,7 @@ from recsys.retrieval.selective import Gather, OverFetching, SubsetSearch, selec
 MASK_BYTES, VECTOR_BYTES = 64 * 2**20, 128 * 2**20
 """How much the masks, and the vectors, of recent filters take at most."""
 
-_BYTES_PER_ENTRY = 1024  # beside the value: its key, the objects around its arrays
-
-
-class Sized(Protocol):
-    """Anything that knows how much memory it takes."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes."""
-
-
-Value = TypeVar("Value", bound=Sized)
-
-
-class LruCache(Generic[Value]):
-    """Values by name, the most recently used that fit into `max_bytes` together. Threads may share it.
-
-    A value is made outside the lock, so that no thread waits; two threads that ask for it at once both make it.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self.nbytes = 0
-        """How much the entries take now."""
-        self._max_bytes = max_bytes
-        self._values: OrderedDict[str, Value] = OrderedDict()
-        self._lock = Lock()
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._values
-
-    def get(self, name: str, make: Callable[[], Value]) -> Value:
-        """The value called `name`; if there is none, `make` makes it. A value that does not fit is not kept."""
-        with self._lock:
-            if name in self._values:
-                self._values.move_to_end(name)
-                return self._values[name]
-        value = make()
-        with self._lock:
-            if name not in self._values:
-                self._keep(name, value)
-        return value
-
-    def recent(self) -> list[tuple[str, Value]]:
-        """Names and values, the most recently used last."""
-        with self._lock:
-            return [*self._values.items()]
-
-    def _keep(self, name: str, value: Value) -> None:
-        self._values[name] = value
-        self.nbytes += _size_of(name, value)
-        while self.nbytes > self._max_bytes:
-            self.nbytes -= _size_of(*self._values.popitem(last=False))
-
-
-def _size_of(name: str, value: Sized) -> int:
-    return value.nbytes + 4 * len(name) + _BYTES_PER_ENTRY
+_Value = TypeVar("_Value")
 
 
 class FilterCache:
@@ -88,6 +30,7 @@ class FilterCache:
         self._items = items
         self._max_bytes = max_bytes
         self._masks: LruCache[Mask] = LruCache(max_bytes)
+        self._columns = Columns(items)
 
     def __len__(self) -> int:
         return len(self._masks)
@@ -97,7 +40,7 @@ class FilterCache:
 
     def mask(self, text: str) -> Mask:
         """The mask of the filter `text`: bool (n_items,), read-only. Raises FilterError."""
-        return self._masks.get(text, lambda: compile_filter(parse_filter(text), self._items))
+        return self._masks.get(text, lambda: compile_filter(parse_filter(text), self._items, columns=self._columns))
 
     def over(self, items: Items, positions: Indices, columns: Set[str]) -> tuple["FilterCache", dict[str, Mask]]:
         """The same filters over `items`, which differ at `positions`, int32 (m,), in `columns` alone.
@@ -126,7 +69,7 @@ def _patched(mask: Mask, tree: Filter, positions: Indices, some: Items, columns:
     return read_only(changed)
 
 
-def _value(value: Value) -> Value:
+def _value(value: _Value) -> _Value:
     return value
 
 

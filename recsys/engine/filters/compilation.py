@@ -7,22 +7,19 @@ never both.
 import functools
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
-from typing import Literal as OneOf
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from recsys.data.arrays import read_only
 from recsys.data.items import Items
+from recsys.engine.filters.columns import Column, Columns, Kind, Mask, as_mask, texts
 from recsys.engine.filters.periods import Period, period_of
 from recsys.engine.filters.tree import (
     And,
-    Attribute,
     Comparison,
     Contains,
     Filter,
@@ -33,21 +30,6 @@ from recsys.engine.filters.tree import (
     Or,
 )
 from recsys.errors import FilterError
-from recsys.suggestions import nearest_name
-
-Mask: TypeAlias = NDArray[np.bool_]
-"""bool (n_items,): which items pass."""
-
-ID = "id"
-"""The name of the item's id, unless the catalogue has an attribute of that name."""
-
-Kind: TypeAlias = OneOf["numbers", "texts", "truth values", "dates", "lists of texts"]
-
-# Here arrays go to pyarrow as buffers, and come from it by DLPack: for `pa.array`, `pa.scalar` and `to_numpy` pyarrow
-# imports pandas, and the first question with a filter would wait for that.
-
-_MOST_NAMES = 20
-_LONGEST_NAME = 64
 
 # pyarrow is untyped, and numpy's operators take what its arrays do.
 _Comparator: TypeAlias = Callable[..., Any]
@@ -81,43 +63,30 @@ _ONLY_EQUAL: Mapping[Kind, str] = {
 _SPELLED_AS: Mapping[Kind, Kind] = {"dates": "texts", "lists of texts": "texts"}
 
 
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One attribute of all items.
-
-    `values`: int64, float64 or bool (n_items,), any number if unknown; of "dates" the microseconds since 1970, of
-    "texts" a pyarrow string array, of "lists of texts" a pyarrow list array. `known`: bool (n_items,).
-    """
-
-    kind: Kind
-    values: NDArray[np.int64] | NDArray[np.float64] | NDArray[np.bool_] | pa.StringArray | pa.ListArray
-    known: NDArray[np.bool_]
-
-
-def compile_filter(tree: Filter, items: Items) -> Mask:
-    """Which of `items` pass: bool (n_items,), read-only.
+def compile_filter(tree: Filter, items: Items, *, columns: Columns | None = None) -> Mask:
+    """Which of `items` pass: bool (n_items,), read-only. `columns`: those of `items`, if they are kept.
 
     Raises FilterError if the items have no such attribute, or a value is of another kind than its attribute.
     """
-    return read_only(_mask(tree, items))
+    return read_only(_mask(tree, Columns(items) if columns is None else columns))
 
 
-def _mask(tree: Filter, items: Items) -> Mask:
+def _mask(tree: Filter, columns: Columns) -> Mask:
     match tree:
         case And(parts):
-            return functools.reduce(operator.and_, (_mask(part, items) for part in parts))
+            return functools.reduce(operator.and_, (_mask(part, columns) for part in parts))
         case Or(parts):
-            return functools.reduce(operator.or_, (_mask(part, items) for part in parts))
+            return functools.reduce(operator.or_, (_mask(part, columns) for part in parts))
         case Not(part):
-            return ~_mask(part, items)
+            return ~_mask(part, columns)
         case Missing(attribute):
-            return ~column_of(items, attribute).known
+            return ~columns.column(attribute).known
         case Comparison():
-            return _compared(column_of(items, tree.attribute), tree)
+            return _compared(columns.column(tree.attribute), tree)
         case Membership(attribute, literals):
-            return _is_in(column_of(items, attribute), literals)
+            return _is_in(columns.column(attribute), literals)
         case Contains():
-            return _containing(column_of(items, tree.attribute), tree)
+            return _containing(columns, tree)
 
 
 def _compared(column: Column, comparison: Comparison) -> Mask:
@@ -168,14 +137,16 @@ def _has_member(column: Column, passes: Callable[[pa.StringArray], pa.BooleanArr
     return mask
 
 
-def _containing(column: Column, contains: Contains) -> Mask:
+def _containing(columns: Columns, contains: Contains) -> Mask:
+    column = columns.column(contains.attribute)
     if column.kind not in ("texts", "lists of texts"):
         message = f"expected an attribute that holds texts or lists; this one holds {column.kind}"
         raise FilterError(message, position=contains.attribute.position)
     wanted = pc.utf8_lower(texts([str(contains.text.value)])[0])
+    lower = columns.lower(contains.attribute)
     if column.kind == "lists of texts":
-        return _has_member(column, lambda members: pc.equal(pc.utf8_lower(members), wanted))
-    return as_mask(pc.match_substring(pc.utf8_lower(column.values), wanted.as_py()))
+        return _has_member(column, lambda _: pc.equal(lower, wanted))
+    return as_mask(pc.match_substring(lower, wanted.as_py()))
 
 
 def _checked(literal: Literal, kind: Kind) -> Any:
@@ -197,62 +168,3 @@ def _whole(value: float, sign: str) -> float:
     if value.is_integer():
         return int(value)
     return value if sign == "=" else math.ceil(value) if sign in ("<", ">=") else math.floor(value)
-
-
-def column_of(items: Items, attribute: Attribute) -> Column:
-    """The column that an attribute names. Raises FilterError if there is none."""
-    table = items.table
-    if attribute.name in table.column_names:
-        found = table.column(attribute.name)
-    elif attribute.name == ID:
-        found = items.ids.ids
-    else:
-        raise FilterError(_no_such(attribute.name, filterable(items)), position=attribute.position)
-    return _typed(found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found)
-
-
-def filterable(items: Items) -> list[str]:
-    """The names a filter may use."""
-    return list(dict.fromkeys((ID, *items.table.column_names)))
-
-
-def as_mask(truth: pa.BooleanArray) -> NDArray[np.bool_]:
-    """bool (n,) of a pyarrow boolean array; what is null is false."""
-    return np.from_dlpack(_filled(truth).cast(pa.uint8())).view(np.bool_)
-
-
-def texts(values: Sequence[str]) -> pa.StringArray:
-    """A pyarrow string array (n,)."""
-    encoded = [value.encode() for value in values]
-    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
-
-
-def _filled(values: pa.Array) -> pa.Array:
-    """Booleans or numbers (n,) with false or 0 for what is null."""
-    nothing = pa.Array.from_buffers(values.type, 1, [None, pa.py_buffer(bytes(8))])[0]
-    return pc.fill_null(values, nothing)
-
-
-def _typed(found: pa.Array) -> Column:
-    if pa.types.is_boolean(found.type):
-        return Column("truth values", as_mask(found), as_mask(found.is_valid()))
-    if pa.types.is_integer(found.type) or pa.types.is_floating(found.type):
-        whole = pa.types.is_integer(found.type)
-        numbers = np.from_dlpack(_filled(found if whole else found.cast(pa.float64())))
-        return Column("numbers", numbers, as_mask(found.is_valid()) & ~np.isnan(numbers))
-    if pa.types.is_date(found.type) or pa.types.is_timestamp(found.type):
-        micros = found.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-        return Column("dates", np.from_dlpack(_filled(micros)), as_mask(found.is_valid()))
-    if pa.types.is_list(found.type):
-        return Column("lists of texts", found.cast(pa.list_(pa.string())), as_mask(found.is_valid()))
-    return Column("texts", found.cast(pa.string()), as_mask(found.is_valid()))
-
-
-def _no_such(name: str, known: list[str]) -> str:
-    """Names the attributes there are, never the one that came."""
-    nearest = nearest_name(name[:_LONGEST_NAME], known)
-    hint = f"; did you mean {Attribute(nearest)}?" if nearest else ""
-    names = ", ".join(str(Attribute(it)) for it in known[:_MOST_NAMES])
-    more = f" and {len(known) - _MOST_NAMES} more" if len(known) > _MOST_NAMES else ""
-    return f"expected an attribute of the items{hint} (there are {names}{more})"
