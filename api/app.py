@@ -20,7 +20,7 @@ from api.engines.recall import CORE_SHARE
 from api.errors import problem_response
 from api.messages.openapi import complete, describe_access, name_stores
 from api.metrics import NO_STORE, Metrics, forget_dead_workers
-from api.middleware import RequestMiddleware, context_of
+from api.middleware import RequestLimits, RequestMiddleware, context_of
 from api.process.connections import Connections, Limits
 from api.process.ending import end_in_time
 from api.process.traffic_control import TrafficControl
@@ -66,7 +66,14 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
     )
-    app.add_middleware(RequestMiddleware, stores=stores, metrics=metrics, admission=admission, guard=guard)
+    app.add_middleware(
+        RequestMiddleware,
+        stores=stores,
+        metrics=metrics,
+        admission=admission,
+        guard=guard,
+        limits=RequestLimits(settings.request_points, settings.request_seconds),
+    )
     for error in (RequestValidationError, HTTPException):  # the framework's own; the middleware answers all others
         app.add_exception_handler(error, _answer_problem)
     routers = [each.router for each in (users, items, finding, item_map, recommendations, pages)]

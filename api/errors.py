@@ -290,7 +290,12 @@ def _headers_of(error: Exception) -> Mapping[str, str] | None:
 
 def is_fault(error: Exception) -> bool:
     """Whether `error` is the service's own fault, which someone should look into."""
-    return _kind_of(error) is _INTERNAL
+    return _kind_of(error) is _INTERNAL and not isinstance(error, ClientGoneError)
+
+
+def code_of(error: Exception) -> Code:
+    """The code that `error` is answered with."""
+    return _kind_of(error).code
 
 
 def problem_responses(*errors: type[Exception]) -> Responses:

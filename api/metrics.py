@@ -37,6 +37,16 @@ CheckResult: TypeAlias = Literal["done", "skipped", "failed"]
 NO_STORE = ""
 """The label `store` of requests that name none, in a service whose stores have names."""
 
+LIMITS_REACHED = (
+    "too_costly",
+    "overloaded",
+    "deadline_exceeded",
+    "client_gone",
+    "body_too_large",
+    "slow_body",
+)
+"""Why requests are refused or given up for what they take, as the codes of problems; the client may have gone."""
+
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -82,6 +92,8 @@ class _Families:
             return Counter(f"recsys_{name}", meaning, [*labels, *of_store], registry=registry)
 
         self.requests = counter("requests", "Requests answered", "method", "route", "status")
+        self.limits = counter("limits_reached", "Requests refused or given up for what they take", "code")
+        self.given_up = counter("questions_given_up", "Questions of batches that were given up, not answered")
         self.lists = counter("lists", "Lists given, by kind and by what is known of the user", "kind", "user_status")
         self.short = counter("short_lists", "Lists of fewer items than asked for", "kind")
         self.new = counter("new_items_listed", "New items in lists for users, which had none in training")
@@ -131,6 +143,8 @@ class Metrics:
             self._families.arm_lists.labels(arm, "given", *self._store)
         for guard in get_args(GuardName):
             self._families.breaches.labels(guard, *self._store)
+        for code in LIMITS_REACHED:
+            self._families.limits.labels(code, *self._store)
         for result in ("written", "dropped"):
             self._families.impressions.labels(result, *self._store)
         for result in ("ok", "failed"):
@@ -145,6 +159,15 @@ class Metrics:
         """Count an answered request; `route` is its template, `status` 0 if it was cut off."""
         self._families.requests.labels(method, route, str(status), *self._store).inc()
         self._families.seconds.labels(route, *self._store).observe(seconds)
+
+    def count_limit(self, code: str) -> None:
+        """Count a request that was refused or given up for what it takes."""
+        self._families.limits.labels(code, *self._store).inc()
+
+    def count_given_up(self, n_questions: int) -> None:
+        """Count questions of a batch that will not be answered."""
+        given_up = self._families.given_up
+        (given_up.labels(*self._store) if self._store else given_up).inc(n_questions)
 
     def count_list(self, kind: ListKind, *, user_status: UserStatus | None, is_short: bool) -> None:
         """Count a list that was given; `user_status` is None if it is not for a user."""

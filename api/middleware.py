@@ -14,10 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.access.caller import NOBODY, Caller, put_caller
 from api.access.guard import Guard
 from api.admission.admission import Admission
+from api.cost import DEFAULT_BUDGET
+from api.deadline import Deadline
 from api.engines.served_engine import ServedEngine
-from api.errors import UnknownStoreError, is_fault, problem_response
+from api.errors import ClientGoneError, UnknownStoreError, code_of, is_fault, problem_response
 from api.logs import FIELDS
-from api.metrics import Metrics
+from api.metrics import LIMITS_REACHED, Metrics
 from api.stores.served_store import ServedStore, ServedStores
 from recsys.errors import InvalidRequestError
 from recsys.tracing import request_span, trace_id
@@ -26,6 +28,12 @@ REQUEST_ID_HEADER = "X-Request-ID"
 VERSION_HEADER = "X-Model-Version"
 ESCAPED_SLASH = "\udc2f"
 """Stands for %2F in a path on its way through the router. No UTF-8 decodes to it, so nothing else can be it."""
+
+CLIENT_GONE = 499
+"""Status in logs and metrics of a request whose client has closed the connection: nothing is sent."""
+
+BODY_SECONDS = 10.0
+"""Time in which a body must have arrived."""
 
 _CONTEXT = "recsys.context"
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -36,11 +44,20 @@ _PROBES = {"/livez", "/readyz", "/metrics"}
 logger = logging.getLogger("api.access")
 
 
+@dataclass(frozen=True)
+class RequestLimits:
+    """What one request may take: points of its cost, and seconds to be answered once its body has come."""
+
+    points: int = DEFAULT_BUDGET
+    seconds: float = 10.0
+
+
 @dataclass
 class RequestContext:
     """One request: its id, its store, and the engine that answers it from beginning to end, whatever is published.
 
     `store` and `engine` are None if the request names no store. `is_shown`: whether the client gets the reply's body.
+    `budget`: the most points that the request may ask for. `deadline`: until when it is worked on.
     """
 
     request_id: str
@@ -49,6 +66,8 @@ class RequestContext:
     started: float = field(default_factory=perf_counter)
     status: int = 0
     is_shown: bool = True
+    budget: int = DEFAULT_BUDGET
+    deadline: Deadline | None = None
     trace_id: str | None = None
     caller: Caller | None = None
 
@@ -73,9 +92,16 @@ class RequestMiddleware:
     """Gives every request its store and its context, and every reply its headers."""
 
     def __init__(
-        self, app: ASGIApp, *, stores: ServedStores, metrics: Metrics, admission: Admission, guard: Guard
+        self,
+        app: ASGIApp,
+        *,
+        stores: ServedStores,
+        metrics: Metrics,
+        admission: Admission,
+        guard: Guard,
+        limits: RequestLimits,
     ) -> None:
-        self._app, self._admission, self._guard = app, admission, guard
+        self._app, self._admission, self._guard, self._limits = app, admission, guard, limits
         self._stores = stores
         self._metrics = metrics
 
@@ -85,7 +111,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         self._admission.arrive(scope)
-        context = RequestContext(_request_id(scope))
+        context = RequestContext(_request_id(scope), budget=self._limits.points)
         context.use(self._stores.only)
         inner = {**scope, _CONTEXT: context}
         try:
@@ -105,10 +131,16 @@ class RequestMiddleware:
             if scope["method"] == "HEAD":  # as GET; the server leaves the body out
                 scope["method"] = "GET"
                 context.is_shown = False
-            await self._admit(scope, receive, send)
+            context.deadline = self._deadline(scope, receive)
+            async with context.deadline:
+                await self._admit(scope, receive, send)
+        except ClientGoneError:
+            context.status = context.status or CLIENT_GONE
+            self._count_given_up("client_gone", context)
         except Exception as error:
             if is_fault(error):
                 logger.exception("request_id=%s failed", context.request_id)
+            self._count_given_up(code_of(error), context)
             if context.status:  # half a reply is out: only breaking the connection tells the client
                 raise
             await problem_response(error, request_id=context.request_id)(scope, receive, send)
@@ -134,6 +166,17 @@ class RequestMiddleware:
         if context.store is not None and caller is not NOBODY:
             caller.check_store(context.store.name)
             caller.has_operator = self._guard.source.has_operator(context.store.name)
+
+    def _deadline(self, scope: Scope, receive: Receive) -> Deadline:
+        """What the operator asks for may take as long as loading a version does."""
+        is_admin = scope["path"].removeprefix(scope.get("root_path", "")).startswith("/admin/")
+        has_body = scope["method"] not in ("GET", "DELETE", "OPTIONS")
+        seconds = None if is_admin else self._limits.seconds
+        return Deadline(seconds, receive, body_seconds=BODY_SECONDS if has_body else 0.0)
+
+    def _count_given_up(self, code: str, context: RequestContext) -> None:
+        if code in LIMITS_REACHED:
+            (self._metrics if context.store is None else context.store.metrics).count_limit(code)
 
     def _find_store(self, scope: Scope, context: RequestContext) -> None:
         """Give the request the store that its path names; routes see the path without the name."""

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliImplicitFlag, CliSettingsSource, SettingsConfigDict
 
 from api.by_store import ByStore, joined
+from api.cost import DEFAULT_BUDGET
 from recsys.api_keys.records import AllowanceText
 from recsys.config import DATA_DIR_VARIABLE
 from recsys.errors import ConfigError
@@ -57,6 +58,15 @@ class Options(BaseModel):
     )
     load_seconds: float = Field(
         300.0, gt=0, le=86_400, description="time that loading a version may take; then the one that serves stays"
+    )
+    request_points: int = Field(
+        DEFAULT_BUDGET,
+        ge=1_000,
+        le=100_000_000,
+        description="the most points that one request may ask for, of 10 microseconds each; more is refused",
+    )
+    request_seconds: float = Field(
+        10.0, gt=0, le=3600, description="time in which a request is answered once its body has come, or given up"
     )
     recall_sample: float = Field(
         0.01,

@@ -9,11 +9,11 @@ from functools import partial
 from time import time
 from typing import TypeAlias, TypeVar
 
-from starlette.concurrency import run_in_threadpool
-
+from api.deadline import alone_in_thread, current_deadline, in_thread, turns
 from api.engines.arm_lists import ArmLists
 from api.engines.batching import Batcher
 from api.engines.recall import RecallCheck, RunningRecall
+from api.errors import ClientGoneError, DeadlineExceededError
 from api.metrics import Metrics, SearchKind, ServingModel
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest, catalogue_read_at, newest_event_of
@@ -57,6 +57,9 @@ _FEW_ITEMS, _FEW_EVENTS = 100, 100
 _FEW_TO_COMPARE = 200_000
 
 _COMPARING_AT_ONCE = 2
+
+CHECKS_PER_QUESTION = 2
+"""How often the engine looks up whether to go on: before a question is resolved, and before its answer is built."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,11 @@ class ServedEngine:
         return self._engine.version
 
     @property
+    def n_items(self) -> int:
+        """Items of the version."""
+        return len(self._engine.item_ids)
+
+    @property
     def serving_model(self) -> ServingModel:
         """What metrics expose of the version."""
         created_at = datetime.fromisoformat(self.manifest.created_at)
@@ -182,7 +190,7 @@ class ServedEngine:
     async def find_items(self, text: str, *, limit: int) -> FoundItems:
         """See `Engine.find_items`; in a thread, because many titles may match."""
         async with self._comparing:
-            return await run_in_threadpool(self._engine.find_items, text, limit=limit)
+            return await alone_in_thread(partial(self._engine.find_items, text, limit=limit))
 
     async def find_users(self, text: str, *, limit: int) -> FoundUsers:
         """See `Engine.find_users`."""
@@ -243,7 +251,7 @@ class ServedEngine:
         if self._is_light(question):
             answer = await self._watched(self._batcher.ask(question, self._ask_many))
         else:
-            answer = await self._watched(run_in_threadpool(self._engine.ask, question))
+            answer = await self._watched(alone_in_thread(partial(self._engine.ask, question)))
         return self._counted_recommendation(question, answer, session_id)
 
     def _ask_many(self, questions: Sequence[Question]) -> list[Answer]:
@@ -255,14 +263,23 @@ class ServedEngine:
     ) -> list[Answer]:
         """See `Engine.ask_many`; in a thread. `session_ids`: one per question, if there are any."""
         questions = [*map(self._of_arm, questions)]
-        answers = await self._watched(run_in_threadpool(self._engine.ask_many, questions))
+        deadline = current_deadline()
+        n_before = 0 if deadline is None else deadline.n_checks
+        try:
+            answers = await self._watched(in_thread(lambda check: self._engine.ask_many(questions, check=check)))
+        except (ClientGoneError, DeadlineExceededError):
+            n_done = 0 if deadline is None else (deadline.n_checks - n_before) // CHECKS_PER_QUESTION
+            self._metrics.count_given_up(max(0, len(questions) - n_done))
+            raise
         sessions = session_ids or [None] * len(questions)
-        return [*map(self._counted_recommendation, questions, answers, sessions)]
+        each = zip(questions, answers, sessions, strict=True)
+        return [self._counted_recommendation(*one) async for one in turns([*each])]
 
     async def page(self, page: Page, *, session_id: str | None = None) -> PageAnswer:
         """See `build_page`; in a thread, by one state of the items. Every row is a list of its own."""
         page = replace(page, question=self._of_arm(page.question))
-        built = await self._watched(run_in_threadpool(build_page, self._engine, page))
+        engine = self._engine
+        built = await self._watched(in_thread(lambda check: build_page(engine, page, check=check)))
         return replace(built, rows=tuple(self._counted_row(row, session_id) for row in built.rows))
 
     def _counted_row(self, row: PageRow, session_id: str | None) -> PageRow:
@@ -275,7 +292,7 @@ class ServedEngine:
     ) -> Answer:
         """See `Engine.similar`."""
         ask = partial(Engine.similar, item_id=item_id, k=k, filter=filter, fields=fields, by=by)
-        return await self._similar(ask, filter, by)
+        return await self._similar(ask, filter, by, is_long=_is_long(k, fields))
 
     async def similar_to(
         self,
@@ -291,7 +308,7 @@ class ServedEngine:
         ask = partial(
             Engine.similar_to, positive=positive, negative=negative, k=k, filter=filter, fields=fields, by=by
         )
-        return await self._similar(ask, filter, by)
+        return await self._similar(ask, filter, by, is_long=_is_long(k, fields))
 
     async def search(self, text: str, *, k: int, filter: str | None, fields: Sequence[str] = ()) -> Answer:
         """See `Engine.search`; in a thread, because a text is encoded and every item compared."""
@@ -300,7 +317,7 @@ class ServedEngine:
 
     async def similar_users(self, user_id: str, *, k: int) -> UserAnswer:
         """See `Engine.similar_users`; in a thread, because every user is compared."""
-        answer = await run_in_threadpool(self._engine.similar_users, user_id, k=k)
+        answer = await alone_in_thread(partial(self._engine.similar_users, user_id, k=k))
         return self._counted("similar_users", answer)
 
     async def rank(
@@ -320,23 +337,27 @@ class ServedEngine:
     async def _comparing_all(self, ask: Callable[[], Answer]) -> Answer:
         """In a thread; a few at a time, because each reads the content of all items, and others wait for a core."""
         async with self._comparing:
-            return await run_in_threadpool(ask)
+            return await alone_in_thread(ask)
 
-    async def _similar(self, ask: Callable[[Engine], Answer], condition: str | None, by: By) -> Answer:
+    async def _similar(
+        self, ask: Callable[[Engine], Answer], condition: str | None, by: By, *, is_long: bool
+    ) -> Answer:
         """What `ask` answers, in a thread if the filter `condition` must be compiled, or items are many.
+
+        `is_long`: whether the list takes long to write.
 
         A search on the event loop is on purpose: up to some 30,000 items it takes 0.3 ms, less than handing it to the
         thread pool and back, and `async def` answers 2.6 times as many requests per second.
         """
         if by != "behaviour":
             return self._counted("similar_items", await self._comparing_all(partial(ask, self._engine)))
-        many = len(self._engine.item_ids) > _FEW_TO_COMPARE
+        many = len(self._engine.item_ids) > _FEW_TO_COMPARE or is_long
         answer = await _run(partial(ask, self._engine), in_thread=many or self._must_compile(condition))
         self._offer("similar_items", answer, partial(_ask_exactly, ask, self._engine))
         return self._counted("similar_items", answer)
 
     def _is_light(self, question: Question) -> bool:
-        few = question.k <= _FEW_ITEMS and len(question.events) <= _FEW_EVENTS
+        few = not _is_long(question.k, question.fields) and len(question.events) <= _FEW_EVENTS
         return few and question.include is None and not self._must_compile(question.filter)
 
     def _must_compile(self, condition: str | None) -> bool:
@@ -411,8 +432,13 @@ def _is_short(answer: AnyAnswer) -> bool:
     return len(answer.users if isinstance(answer, UserAnswer) else answer.items) < answer.requested
 
 
+def _is_long(k: int, fields: Sequence[str]) -> bool:
+    """Whether a list takes long to write: an attribute takes about as long as an item."""
+    return k * (1 + len(fields)) > _FEW_ITEMS
+
+
 def _run(call: Callable[[], _Result], *, in_thread: bool) -> Awaitable[_Result]:
-    return run_in_threadpool(call) if in_thread else _call(call)
+    return alone_in_thread(call) if in_thread else _call(call)
 
 
 async def _call(call: Callable[[], _Result]) -> _Result:

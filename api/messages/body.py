@@ -1,6 +1,7 @@
 """What bodies of requests are made of: strict fields, ids, events, and the user of a request."""
 
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, StringConstraints, TypeAdapter
@@ -51,6 +52,9 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    def prepare(self) -> None:
+        """Do what need not be done on the event loop; of large bodies it is called in the thread that parses."""
+
 
 class EventBody(Body):
     """One event of a user, as the log would hold it."""
@@ -79,9 +83,14 @@ class ProfileBody(Body):
         [], max_length=MAX_EVENTS, description="what the user did beside the stored history"
     )
 
+    @cached_property
     def events_of_log(self) -> tuple[Event, ...]:
         """The events as the engine takes them."""
         return tuple(event.event_of_log() for event in self.events)
+
+    def prepare(self) -> None:
+        """Make the events."""
+        _ = self.events_of_log
 
 
 def seconds_of(timestamp: float | datetime) -> float:

@@ -35,7 +35,7 @@ class PageBody(ProfileBody):
         exclude = (*self.exclude, *(() if self.item_id is None else (self.item_id,)))
         return Question(
             user_id=self.user_id,
-            events=self.events_of_log(),
+            events=self.events_of_log,
             exclude=exclude,
             exclude_seen=self.exclude_seen,
             fields=tuple(self.fields),

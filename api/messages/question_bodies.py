@@ -40,7 +40,7 @@ class QuestionBody(ProfileBody):
         """The question as the engine takes it."""
         return Question(
             user_id=self.user_id,
-            events=self.events_of_log(),
+            events=self.events_of_log,
             k=self.k,
             exclude_seen=self.exclude_seen,
             filter=self.filter,
@@ -59,6 +59,11 @@ class BatchBody(Body):
     """Several lists in one request."""
 
     requests: Many[QuestionBody] = Field(min_length=1, max_length=MAX_BATCH)
+
+    def prepare(self) -> None:
+        """Make the events of all."""
+        for request in self.requests:
+            request.prepare()
 
 
 class RankBody(ProfileBody):

@@ -9,17 +9,17 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from api.bounded_threads import BoundedThreads
+from api.cost import tell_points
 from api.errors import BodyTooLargeError, SlowBodyError
 from api.messages.body import Body
 from api.messages.json_text import DuplicateKeyError, parse_json
+from api.messages.points import check_budget, points_of
 from api.messages.validation import refusal_of_key, validated, validated_in_steps
+from api.middleware import BODY_SECONDS, context_of
 from recsys.errors import InvalidRequestError
 
 MAX_BODY_BYTES = 2 * 2**20
 """The longest body, in bytes."""
-
-BODY_SECONDS = 10.0
-"""Time in which a body must have arrived."""
 
 LARGE_BYTES = 16 * 1024
 """A longer body is parsed in a thread, because the event loop would wait for more than a millisecond."""
@@ -37,17 +37,33 @@ def body_of(
 ) -> Callable[[Request], Coroutine[None, None, AnyBody]]:
     """A function that reads a request's body as `model`, whatever Content-Type says, within `seconds`.
 
-    It raises BodyTooLargeError, SlowBodyError, OverloadedError if too many large bodies wait to be parsed, and
-    InvalidRequestError naming the field and what was expected there.
+    It raises BodyTooLargeError, SlowBodyError, OverloadedError if too many large bodies wait to be parsed,
+    InvalidRequestError naming the field and what was expected there, and TooCostlyError.
     """
 
     async def read(request: Request) -> AnyBody:
         raw = await _read(request, seconds)
-        if len(raw) <= LARGE_BYTES:
-            return body_in(raw, model)
-        return await _threads.run(partial(body_in, raw, model))
+        context = context_of(request.scope)
+        if context.deadline is not None:
+            context.deadline.restart()
+        parse = partial(_counted, raw, model, n_items=n_items_of(request))
+        body, points = parse() if len(raw) <= LARGE_BYTES else await _threads.run(parse)
+        check_points(request, points)
+        return body
 
     return read
+
+
+def n_items_of(request: Request) -> int:
+    """Items of the version that answers; 0 if there is none yet."""
+    engine = context_of(request.scope).engine
+    return 0 if engine is None else engine.n_items
+
+
+def check_points(request: Request, points: int) -> None:
+    """Tell what the request asks for. Raises TooCostlyError if that is more than it may."""
+    tell_points(request.scope, points)
+    check_budget(points, context_of(request.scope).budget)
 
 
 def body_in(raw: bytes, model: type[AnyBody]) -> AnyBody:
@@ -56,7 +72,17 @@ def body_in(raw: bytes, model: type[AnyBody]) -> AnyBody:
         tree = parse_json(raw)
     except DuplicateKeyError as error:
         raise refusal_of_key(error, model) from None
-    return (validated if len(raw) <= LARGE_BYTES else validated_in_steps)(model, tree)
+    if len(raw) <= LARGE_BYTES:
+        return validated(model, tree)
+    body = validated_in_steps(model, tree)
+    body.prepare()
+    return body
+
+
+def _counted(raw: bytes, model: type[AnyBody], *, n_items: int) -> tuple[AnyBody, int]:
+    """`raw` as `model`, and its points."""
+    body = body_in(raw, model)
+    return body, points_of(body, n_items=n_items)
 
 
 async def _read(request: Request, seconds: float) -> bytes:

@@ -1,18 +1,29 @@
 """What all replies have in common. A field that is None is left out of the reply, and OpenAPI says so."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from api.deadline import alone_in_thread
 from recsys.engine import Answer
 from recsys.experiments.assignment import ArmName
 from recsys.online.recommendation_id import LENGTH
+
+_MANY_ITEMS = 500
 
 
 def json_response(reply: BaseModel) -> Response:
     """The response that carries `reply`, without the fields that are None. It skips the framework's second check."""
     return Response(reply.model_dump_json(exclude_none=True), media_type="application/json")
+
+
+async def response_of(make: Callable[[], BaseModel], *, n_items: int) -> Response:
+    """The response that carries the reply that `make` makes; of many items it is written in a thread."""
+    if n_items <= _MANY_ITEMS:
+        return json_response(make())
+    return await alone_in_thread(lambda: json_response(make()))
 
 
 class Reply(BaseModel):

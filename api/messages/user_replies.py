@@ -1,5 +1,6 @@
 """Lists for users, and users alike."""
 
+import json
 from collections.abc import Sequence
 from typing import Self
 
@@ -7,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.messages.reply import FreshEvents, ListReply, Reply, Requested, Returned, UnknownItems, list_fields
 from recsys.engine import Answer, Candidate, CandidateAnswer, Ranked, RankedUser, UserAnswer, UserStatus
+from recsys.engine.stopping import Check, go_on
 
 
 class User(BaseModel):
@@ -54,14 +56,16 @@ class BatchReply(Reply):
 
     answers: tuple[Recommendations, ...]
 
-    @classmethod
-    def of(cls, answers: Sequence[Answer], fresh_events: Sequence[int], *, model_version: str) -> Self:
-        """The reply that carries `answers`."""
-        each = zip(answers, fresh_events, strict=True)
-        return cls(
-            model_version=model_version,
-            answers=tuple(Recommendations.of(answer, fresh_events=n) for answer, n in each),
-        )
+    @staticmethod
+    def json_of(
+        answers: Sequence[Answer], fresh_events: Sequence[int], *, model_version: str, check: Check = go_on
+    ) -> str:
+        """The reply that carries `answers`, answer by answer, so that other threads have their turn between them."""
+        written: list[str] = []
+        for answer, n_fresh in zip(answers, fresh_events, strict=True):
+            check()
+            written.append(Recommendations.of(answer, fresh_events=n_fresh).model_dump_json(exclude_none=True))
+        return f'{{"model_version":{json.dumps(model_version)},"answers":[{",".join(written)}]}}'
 
 
 class RankedCandidates(ListReply):

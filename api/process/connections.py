@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Protocol
 
 from api.admission.traffic import Traffic
-from api.messages.reading import BODY_SECONDS
+from api.middleware import BODY_SECONDS
 
 RESERVE = 64
 """Descriptors kept for files of versions, databases and the log."""

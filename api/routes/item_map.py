@@ -1,14 +1,16 @@
 """The map of the items."""
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from api.access.requires import requires
+from api.deadline import alone_in_thread
 from api.errors import NoModelError, problem_responses
 from api.messages.item_replies import MapReply
 from api.messages.openapi import operation_with_query
 from api.messages.queries import MapQuery, engine_of, query_of
-from api.messages.reply import json_response
+from api.messages.reply import response_of
 from recsys.api_keys.records import Scope
 from recsys.errors import InvalidRequestError
 
@@ -23,5 +25,6 @@ router = APIRouter(
 async def get_map(request: Request) -> Response:
     """Two coordinates per item: items near each other are chosen by the same users. Most users first, in pages."""
     engine, query = engine_of(request), query_of(request, MapQuery)
-    page = await run_in_threadpool(engine.item_map, limit=query.limit, offset=query.offset, fields=query.field_names)
-    return json_response(MapReply.of(page, offset=query.offset))
+    ask = partial(engine.item_map, limit=query.limit, offset=query.offset, fields=query.field_names)
+    page = await alone_in_thread(ask)
+    return await response_of(partial(MapReply.of, page, offset=query.offset), n_items=len(page.items))

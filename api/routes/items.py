@@ -1,18 +1,19 @@
 """Items, and lists for items."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from api.access.requires import requires
+from api.deadline import alone_in_thread
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
 from api.messages.item_bodies import ItemsBody, SearchBody, SimilarBody
 from api.messages.item_replies import ItemReply, ItemsFound, ItemsReply, ItemsSimilarToSeveral, SimilarItems
 from api.messages.openapi import operation_with_body, operation_with_id
 from api.messages.queries import NoQuery, RequestEngine, SimilarQuery, engine_of, path_id, query_of
 from api.messages.reading import body_of
-from api.messages.reply import json_response
+from api.messages.reply import json_response, response_of
 from recsys.api_keys.records import Scope
 from recsys.errors import InvalidRequestError, NoContentError, NoTextSearchError, UnknownItemError
 
@@ -97,5 +98,6 @@ async def get_items(
     body: Annotated[ItemsBody, Depends(body_of(ItemsBody))], query: Annotated[NoQuery, Query()], engine: RequestEngine
 ) -> Response:
     """What is known of several items, in the order asked. Items that this version does not have are named apart."""
-    views, unknown = await run_in_threadpool(engine.items, body.item_ids)
-    return json_response(ItemsReply.of(views, unknown, model_version=engine.version))
+    views, unknown = await alone_in_thread(partial(engine.items, body.item_ids))
+    make = partial(ItemsReply.of, views, unknown, model_version=engine.version)
+    return await response_of(make, n_items=len(views))

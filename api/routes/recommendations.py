@@ -1,10 +1,12 @@
 """Lists with conditions, asked for in bodies."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.access.requires import requires
+from api.deadline import in_thread, turns
 from api.engines.served_engine import ServedEngine
 from api.errors import BODY_ERRORS, NoModelError, problem_responses
 from api.events.store_events import with_fresh
@@ -12,7 +14,7 @@ from api.messages.openapi import operation_with_body
 from api.messages.queries import NoQuery, RequestEngine, RequestStore, engine_for
 from api.messages.question_bodies import MAX_BATCH_ITEMS, BatchBody, QuestionBody, RankBody
 from api.messages.reading import body_of
-from api.messages.reply import json_response
+from api.messages.reply import response_of
 from api.messages.user_replies import BatchReply, RankedCandidates, Recommendations
 from api.stores.served_store import ServedStore
 from recsys.api_keys.records import Scope
@@ -45,7 +47,7 @@ async def recommend(
     engine = engine_for(request, body.user_id, body.session_id, is_strict=body.strict)
     question, n_fresh = _question(body, store, engine)
     answer = await engine.ask(question, session_id=body.session_id)
-    return json_response(Recommendations.of(answer, fresh_events=n_fresh))
+    return await response_of(partial(Recommendations.of, answer, fresh_events=n_fresh), n_items=len(answer.items))
 
 
 @router.post(
@@ -67,7 +69,8 @@ async def recommend_batch(
     if sum(request.k for request in body.requests) > MAX_BATCH_ITEMS:
         raise InvalidRequestError(f"body.requests: expected a sum of all k of at most {MAX_BATCH_ITEMS}")
     engines = [_engine_of_arm(request, store, engine) for request in body.requests]
-    asked = [_question(request, store, each) for request, each in zip(body.requests, engines, strict=True)]
+    each_with_engine = [*zip(body.requests, engines, strict=True)]
+    asked = [_question(request, store, each) async for request, each in turns(each_with_engine)]
     answers: dict[int, Answer] = {}
     for key in dict.fromkeys(each.key for each in engines):  # the arms one after the other, two at most
         of_arm = [at for at, each in enumerate(engines) if each.key == key]
@@ -75,7 +78,9 @@ async def recommend_batch(
         given = await engines[of_arm[0]].ask_many([asked[at][0] for at in of_arm], session_ids=sessions)
         answers.update(zip(of_arm, given, strict=True))
     in_order = [answers[at] for at in range(len(asked))]
-    return json_response(BatchReply.of(in_order, [n for _, n in asked], model_version=engine.version))
+    n_fresh = [n for _, n in asked]
+    write = partial(BatchReply.json_of, in_order, n_fresh, model_version=engine.version)
+    return Response(await in_thread(lambda check: write(check=check)), media_type="application/json")
 
 
 @router.post(
@@ -95,12 +100,12 @@ async def rank(
     Known items without a learned vector come after the scored ones, unknown items last.
     """
     engine = engine_for(request, body.user_id, body.session_id)
-    asked = Question(user_id=body.user_id, events=body.events_of_log())
+    asked = Question(user_id=body.user_id, events=body.events_of_log)
     question, n_fresh = with_fresh(asked, body.session_id, store.events if body.fresh else None, engine)
     answer = await engine.rank(
         body.item_ids, user_id=body.user_id, events=question.events, session_id=body.session_id
     )
-    return json_response(RankedCandidates.of(answer, fresh_events=n_fresh))
+    return await response_of(partial(RankedCandidates.of, answer, fresh_events=n_fresh), n_items=len(answer.items))
 
 
 def _engine_of_arm(body: QuestionBody, store: ServedStore, current: ServedEngine) -> ServedEngine:

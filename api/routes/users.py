@@ -1,5 +1,7 @@
 """Lists for users."""
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 
 from api.access.requires import requires
@@ -15,7 +17,7 @@ from api.messages.queries import (
     query_of,
     store_of,
 )
-from api.messages.reply import json_response
+from api.messages.reply import json_response, response_of
 from api.messages.user_replies import Recommendations, SimilarUsers
 from recsys.api_keys.records import Scope
 from recsys.engine import Question
@@ -49,7 +51,7 @@ async def get_recommendations(request: Request) -> Response:
         question, query.session_id, store_of(request).events if query.fresh else None, engine
     )
     answer = await engine.ask(question, session_id=query.session_id)
-    return json_response(Recommendations.of(answer, fresh_events=n_fresh))
+    return await response_of(partial(Recommendations.of, answer, fresh_events=n_fresh), n_items=len(answer.items))
 
 
 @router.get(

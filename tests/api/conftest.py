@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -249,6 +249,10 @@ class Service:
             return list(await asyncio.gather(*map(self._client.get, paths)))
 
         return self._runner.run(ask())
+
+    def run(self, call: Coroutine[Any, Any, Any]) -> Any:
+        """What `call` gives on the service's event loop."""
+        return self._runner.run(call)
 
     def wait(self, seconds: float) -> None:
         """Let the event loop run: the polling task lives there."""
