@@ -73,6 +73,7 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
         admission=admission,
         guard=guard,
         limits=RequestLimits(settings.request_points, settings.request_seconds),
+        operations_port=settings.operations_port,
     )
     for error in (RequestValidationError, HTTPException):  # the framework's own; the middleware answers all others
         app.add_exception_handler(error, _answer_problem)

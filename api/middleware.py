@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from opentelemetry.trace import Span, Status, StatusCode
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access.caller import NOBODY, Caller, put_caller
@@ -20,6 +21,7 @@ from api.engines.served_engine import ServedEngine
 from api.errors import ClientGoneError, UnknownStoreError, code_of, is_fault, problem_response
 from api.logs import FIELDS
 from api.metrics import LIMITS_REACHED, Metrics
+from api.ports import is_served
 from api.stores.served_store import ServedStore, ServedStores
 from recsys.errors import InvalidRequestError
 from recsys.tracing import request_span, trace_id
@@ -100,8 +102,10 @@ class RequestMiddleware:
         admission: Admission,
         guard: Guard,
         limits: RequestLimits,
+        operations_port: int | None = None,
     ) -> None:
         self._app, self._admission, self._guard, self._limits = app, admission, guard, limits
+        self._operations_port = operations_port
         self._stores = stores
         self._metrics = metrics
 
@@ -146,6 +150,8 @@ class RequestMiddleware:
             await problem_response(error, request_id=context.request_id)(scope, receive, send)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not is_served(scope, self._operations_port):
+            raise HTTPException(404)
         ticket, receive = self._admission.begin(scope, receive)
         try:
             await self._app(scope, receive, send)

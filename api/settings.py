@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -50,6 +51,25 @@ class Options(BaseModel):
     )
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes any free one")
+    operations_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="port for /metrics, /docs and /admin, which --port then does not serve; 0 takes any free one; "
+        "by default they are served on --port",
+    )
+    operations_host: str | None = Field(
+        None, description="address for --operations-port to listen on; by default that of --host"
+    )
+    ssl_certfile: Path | None = Field(
+        None, description="PEM file with the certificate, and those between it and its authority; serves HTTPS"
+    )
+    ssl_keyfile: Path | None = Field(
+        None, description="PEM file with the key of the certificate, without a password; by default in --ssl-certfile"
+    )
+    ssl_ca_certs: Path | None = Field(
+        None, description="PEM file with authorities; only clients with a certificate of theirs are served"
+    )
     workers: int = Field(
         1, ge=1, le=256, description="processes; each loads the model for itself, its arrays are mapped, not copied"
     )

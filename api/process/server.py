@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -16,6 +16,7 @@ import uvicorn
 from api.logs import log_config
 from api.process.connections import raise_descriptors
 from api.process.protocol import ServiceProtocol
+from api.process.tls import tls_options
 from api.process.workers import Supervisor
 from api.settings import METRICS_FOLDER, Settings
 from recsys.errors import ConfigError
@@ -40,25 +41,39 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way and return.
 
     Every worker is a process that loads the model for itself (its arrays are mapped, not copied). Workers are
-    spawned: a forked child hangs in the index's threads. Raises ConfigError if the store's folder does not exist or
-    the address cannot be listened on.
+    spawned: a forked child hangs in the index's threads. Raises ConfigError if the store's folder does not exist, an
+    address cannot be listened on, or a certificate cannot be used.
     """
     for name in settings.store.names:
         check_folder(Path(settings.store.of(name) or ""))
+    tls = tls_options(settings)
     raise_descriptors()
-    with listening_socket(settings.host, settings.port) as listener:
+    with ExitStack() as stack:
+        listener = stack.enter_context(listening_socket(settings.host, settings.port))
+        sockets = [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
+        if settings.operations_port is not None:
+            host = settings.operations_host or settings.host
+            operations = stack.enter_context(listening_socket(host, settings.operations_port))
+            settings = settings.model_copy(update={"operations_port": operations.getsockname()[1]})
+            sockets.append(operations)
         os.environ.update(settings.to_environment())  # create_app reads it, in this process or in a spawned one
         for name in _THREADS:
             os.environ.setdefault(name, "1")
-        config = uvicorn.Config("api.app:create_app", **_uvicorn_options(settings))
+        config = uvicorn.Config("api.app:create_app", **_uvicorn_options(settings), **tls)
         signal.signal(signal.SIGTERM, _leave)  # uvicorn finishes requests and then raises the signal again
-        logger.info("listening on http://%s:%d", settings.host, listener.getsockname()[1])
-        sockets = [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
-        if settings.workers == 1:
-            uvicorn.Server(config).run(sockets=sockets)
-        else:
-            with _shared_metrics():
-                Supervisor(config, sockets=sockets).run()
+        scheme = "https" if tls else "http"
+        logger.info("listening on %s://%s:%d", scheme, settings.host, listener.getsockname()[1])
+        if settings.operations_port is not None:
+            logger.info("metrics, docs and /admin on %s://%s:%d", scheme, host, settings.operations_port)
+        _run(config, sockets)
+
+
+def _run(config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+    if config.workers == 1:
+        uvicorn.Server(config).run(sockets=sockets)
+    else:
+        with _shared_metrics():
+            Supervisor(config, sockets=sockets).run()
 
 
 def check_folder(store: Path) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from typing import Any
 
 import uvicorn
 from prometheus_client import CollectorRegistry, generate_latest
@@ -30,7 +31,7 @@ BIG = 8_000_000
 class Running:
     """A server in a thread; `seen`: method, path and body of each request that reached the application."""
 
-    def __init__(self, limits: Limits = SHORT) -> None:
+    def __init__(self, limits: Limits = SHORT, **tls: Any) -> None:
         self.registry = CollectorRegistry()
         traffic = Traffic(self.registry)
         admission = Admission(traffic)
@@ -45,7 +46,13 @@ class Running:
         app = Starlette(routes=routes, lifespan=self._lifespan)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self._listener.getsockname()[1]
-        options = {"log_config": None, "lifespan": "on", "ws": "none", "timeout_graceful_shutdown": 1}
+        options: dict[str, Any] = {
+            "log_config": None,
+            **tls,
+            "lifespan": "on",
+            "ws": "none",
+            "timeout_graceful_shutdown": 1,
+        }
         self._server = uvicorn.Server(uvicorn.Config(app, http=ServiceProtocol, access_log=False, **options))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
 

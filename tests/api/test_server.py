@@ -42,9 +42,9 @@ class Client:
 
 @pytest.fixture(scope="module")
 def behind_proxy(store, tmp_path_factory):
-    """One worker, told that it is published under /shop."""
+    """One worker, told that it is published under /shop, with a port for operators."""
     log = tmp_path_factory.mktemp("server") / "server.log"
-    server = Server(log, "--store", str(store), "--root-path", "/shop")
+    server = Server(log, "--store", str(store), "--root-path", "/shop", "--operations-port", "0")
     server.wait_for_line("Application startup complete")
     yield server
     assert server.stop() == 0, server.log
@@ -179,9 +179,22 @@ def test_a_reply_carries_its_headers_over_the_wire(behind_proxy):
 
 
 def test_the_docs_find_their_way_behind_a_proxy(behind_proxy):
-    assert "/shop/openapi.json" in httpx.get(f"{behind_proxy.url}/docs").text
-    assert httpx.get(behind_proxy.url).headers["location"] == "/shop/docs"
-    assert httpx.get(f"{behind_proxy.url}/openapi.json").json()["servers"] == [{"url": "/shop"}]
+    url = _operations(behind_proxy)
+    assert "/shop/openapi.json" in httpx.get(f"{url}/docs").text
+    assert httpx.get(url).headers["location"] == "/shop/docs"
+    assert httpx.get(f"{url}/openapi.json").json()["servers"] == [{"url": "/shop"}]
+
+
+def test_operators_have_a_port_of_their_own(behind_proxy):
+    url = _operations(behind_proxy)
+    assert "recsys_connections" in httpx.get(f"{url}/metrics").text
+    assert httpx.get(f"{url}/v1/model").json()["code"] == "unknown_route"
+    assert httpx.get(f"{behind_proxy.url}/metrics").json()["code"] == "unknown_route"
+    assert {httpx.get(f"{each}/readyz").status_code for each in (url, behind_proxy.url)} == {200}
+
+
+def _operations(server):
+    return server.wait_for_line(r"metrics, docs and /admin on (http://127\.0\.0\.1:\d+)")[1]
 
 
 @pytest.mark.parametrize(
