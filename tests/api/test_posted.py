@@ -24,6 +24,13 @@ def admin(start, shop):
     return start(Settings(store=shop, admin_key=KEY, poll_seconds=3600))
 
 
+@pytest.fixture(scope="module")
+def untouched(started, store, tmp_path_factory):
+    """A service and its store, for tests that post nothing that is kept."""
+    shop = shutil.copytree(store, tmp_path_factory.mktemp("untouched") / "store")
+    return started(Settings(store=shop, admin_key=KEY, poll_seconds=3600)), shop
+
+
 def put(service, path=PATH, body=MESSIAH, headers=AUTHORISED):
     return service.send("PUT", path, json=body, headers=headers)
 
@@ -108,7 +115,8 @@ def test_an_item_of_the_version_is_not_posted(admin):
         {"attributes": {"price": 10**400}},
     ],
 )
-def test_what_does_not_fit_is_refused(admin, shop, body):
+def test_what_does_not_fit_is_refused(untouched, body):
+    admin, shop = untouched
     reply = put(admin, body=body)
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
     assert "colour" not in reply.json()["detail"]

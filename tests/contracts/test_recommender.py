@@ -51,31 +51,39 @@ def _seen(queries, query):
     return queries.history.indices[queries.history.indptr[query] : queries.history.indptr[query + 1]]
 
 
-@pytest.mark.parametrize("k", [1, 10, 400, 899, 900, 950])
+@pytest.fixture(scope="module", params=[1, 10, 400, 899, 900, 950])
+def k(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def top(recommender, queries, k):
+    """What every user gets."""
+    return _ask(recommender, queries, k)
+
+
 class TestRecommender:
-    def test_never_a_seen_item_nor_one_twice_nor_padding(self, recommender, queries, k):
-        top = _ask(recommender, queries, k)
+    def test_never_a_seen_item_nor_one_twice_nor_padding(self, queries, top):
         for query, (indices, scores) in enumerate(top.rows()):
             assert not np.isin(indices, _seen(queries, query)).any()
             assert len(np.unique(indices)) == len(indices)
             assert ((indices >= 0) & (indices < queries.history.shape[1])).all()
             assert np.isfinite(scores).all()
 
-    def test_short_only_where_fewer_are_left(self, recommender, queries, k):
-        top = _ask(recommender, queries, k)
+    def test_short_only_where_fewer_are_left(self, queries, k, top):
         left = queries.history.shape[1] - np.diff(queries.history.indptr)
         assert top.k == k
         np.testing.assert_array_equal(top.counts, np.minimum(left, k))
 
-    def test_best_first_and_ties_by_lower_index(self, recommender, queries, k):
-        for indices, scores in _ask(recommender, queries, k).rows():
+    def test_best_first_and_ties_by_lower_index(self, top):
+        for indices, scores in top.rows():
             assert (scores[1:] <= scores[:-1]).all()
             tied = scores[1:] == scores[:-1]
             assert (indices[1:][tied] > indices[:-1][tied]).all()
 
-    def test_the_first_of_many_are_the_few(self, recommender, queries, k):
-        few, many = _ask(recommender, queries, k), _ask(recommender, queries, k + 7)
-        np.testing.assert_array_equal(few.indices, many.indices[:, :k])
+    def test_the_first_of_many_are_the_few(self, recommender, queries, k, top):
+        many = _ask(recommender, queries, k + 7)
+        np.testing.assert_array_equal(top.indices, many.indices[:, :k])
 
 
 def test_the_same_question_gets_the_same_answer(recommender, queries):
