@@ -2,12 +2,11 @@
 
     python benchmarks/ingest_attacks.py --mib 100
 
-Every file is read in a process of its own. Memory is what the peak adds to that of a process that reads a log of
-three rows. A file of several GiB is made only for `--bombs`.
+Every file is read in a process of its own. Seconds are those of the clock, then those of the processors. Memory is
+what the peak adds to that of a process that reads a log of three rows. Files of several GiB are made for `--bombs`.
 """
 
 import argparse
-import gzip
 import json
 import os
 import subprocess
@@ -94,11 +93,15 @@ CASES = {
     "csv: headers": Case("a.csv", repeated(HEADER, after=_ROW)),
     "csv: one letter per line": Case("a.csv", repeated(b"x\n", after=_ROW)),
     "csv: one line": Case("a.csv", repeated(b"x", after=b"\n" + _ROW)),
+    "csv: one id": Case("a.csv", repeated(b"x", after=b",item1,1700000000,a note\n" + _ROW)),
+    "csv: ids of 7 MiB": Case("a.csv", repeated(b"x" * (7 * MIB) + b",item1,1700000000,a note\n", after=_ROW)),
+    "csv: line feeds before the header": Case("a.csv", repeated(b"\n", before=b"", after=HEADER + _ROW)),
     "csv: zeros": Case("a.csv", repeated(b"\0", after=b"\n" + _ROW)),
     "ordinary jsonl": Case("a.jsonl", objects),
     "jsonl: line feeds": Case("a.jsonl", repeated(b"\n", before=_OBJECT, after=_OBJECT)),
     "jsonl: spaces and line feeds": Case("a.jsonl", repeated(b" \n", before=_OBJECT, after=_OBJECT)),
     "jsonl: one line": Case("a.jsonl", repeated(b"x", before=_OBJECT + b'{"user": "', after=b'"}\n' + _OBJECT)),
+    "jsonl: ids of 7 MiB": Case("a.jsonl", repeated(_OBJECT.replace(b'"u"', b'"%s"' % (b"x" * (7 * MIB))))),
     "jsonl: one line of objects": Case("a.jsonl", repeated(b'{"":1},', before=_OBJECT + b'{"a": [', after=b"]}\n")),
     "jsonl: one letter per line": Case("a.jsonl", repeated(b"x\n", before=_OBJECT, after=_OBJECT)),
     "jsonl: empty objects": Case("a.jsonl", repeated(b"{}\n", before=_OBJECT, after=_OBJECT)),
@@ -122,19 +125,48 @@ def parquet(path: Path, n_rows: int, value: str) -> None:
             writer.write_table(table)
 
 
-def gzipped(path: Path, piece: bytes, size: int) -> None:
-    """`size` bytes of line feeds after a header, compressed."""
-    with gzip.open(path, "wb", compresslevel=1) as file:
+def packed(path: Path, piece: bytes, size: int) -> None:
+    """`size` bytes of `piece` after a header, compressed as the name says."""
+    with pa.CompressedOutputStream(pa.OSFile(str(path), "wb"), "gzip" if path.suffix == ".gz" else "zstd") as file:
         file.write(HEADER)
         for _ in range(size // len(piece)):
             file.write(piece)
         file.write(_ROW)
 
 
+def claiming(path: Path) -> None:
+    """A Parquet file whose footer claims 127 times its rows."""
+    parquet(path, 1 << 20, "u")
+    content, honest = path.read_bytes(), _zigzag(1 << 20)
+    path.write_bytes(content.replace(honest, _zigzag(127 << 20)))
+
+
+def _zigzag(number: int) -> bytes:
+    """A number as Parquet's footer has it."""
+    rest, found = 2 * number, bytearray()
+    while rest >= 128:
+        found.append(rest % 128 + 128)
+        rest //= 128
+    return bytes([*found, rest])
+
+
+def in_groups(path: Path, n_groups: int) -> None:
+    """A Parquet file of many row groups with one row each."""
+    table = pa.table({"user": ["u"], "item": ["i"], "time": [1_700_000_000], "note": ["x"]})
+    with pq.ParquetWriter(path, table.schema) as writer:
+        for _ in range(n_groups):
+            writer.write_table(table)
+
+
 BOMBS: dict[str, tuple[str, Callable[[Path], None]]] = {
-    "csv.gz: 2 GiB of line feeds": ("a.csv.gz", lambda path: gzipped(path, b"\n" * MIB, 2 << 30)),
-    "csv.gz: 2 GiB of rows": ("a.csv.gz", lambda path: gzipped(path, _ROW * 25_000, 2 << 30)),
+    "csv.gz: 2 GiB of line feeds": ("a.csv.gz", lambda path: packed(path, b"\n" * MIB, 2 << 30)),
+    "csv.gz: 2 GiB of line feeds, read": ("a.csv.gz", lambda path: packed(path, b"\n" * MIB, 2 << 30)),
+    "csv.gz: 2 GiB of rows, read": ("a.csv.gz", lambda path: packed(path, _ROW * 25_000, 2 << 30)),
+    "csv.gz: 2 GiB of one line, read": ("a.csv.gz", lambda path: packed(path, b"x" * MIB, 2 << 30)),
+    "csv.zst: 2 GiB of line feeds, read": ("a.csv.zst", lambda path: packed(path, b"\n" * MIB, 2 << 30)),
     "parquet: 2^30 equal rows": ("a.parquet", lambda path: parquet(path, 1 << 30, "u")),
+    "parquet: a footer of 127 times the rows": ("a.parquet", claiming),
+    "parquet: 20,000 row groups of a row": ("a.parquet", lambda path: in_groups(path, 20_000)),
     "parquet: 2^20 rows of 1 MiB": ("a.parquet", lambda path: parquet(path, 1 << 20, "u" * MIB)),
 }
 
@@ -198,7 +230,7 @@ def main() -> None:
         for name, (file_name, make) in BOMBS.items() if given.bombs else ():
             if given.only in name:
                 make(Path(folder) / file_name)
-                _show(name, Path(folder) / file_name, base, {})
+                _show(name, Path(folder) / file_name, base, {"max_expansion": 1e6} if "read" in name else {})
 
 
 def _show(name: str, path: Path, base: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -206,7 +238,8 @@ def _show(name: str, path: Path, base: dict[str, Any], settings: dict[str, Any])
     found = measured(path, settings)
     path.unlink()
     print(
-        f"{name:44} {size:7.1f} MiB {found['seconds'] - base['seconds']:7.2f} s {found['mib'] - base['mib']:7.0f} MiB"
+        f"{name:44} {size:7.1f} MiB {found['seconds'] - base['seconds']:7.2f} s "
+        f"{found['processor'] - base['processor']:7.2f} s {found['mib'] - base['mib']:7.0f} MiB"
         f"   {found['told']}",
         flush=True,
     )

@@ -40,7 +40,7 @@ def _syscalls(scale: float) -> Report:
 
 
 def _ingest(scale: float) -> Report:
-    found = ingest.campaign(int(2000 * scale))
+    found = ingest.in_processes(int(2000 * scale))
     return f"{found.n_tried:,} mutated files: {dict(found.counts)}", found.failures
 
 

@@ -8,12 +8,16 @@ and as a catalogue; both must come to the same.
 import gzip
 import json
 import logging
+import os
 import random
 import re
+import subprocess
+import sys
 import tempfile
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +37,7 @@ from torture.log_files import LAYOUTS, Layout, mutated
 NOW = 1_800_000_000
 _NAMES = tuple(LAYOUTS)
 _AGAIN_EVERY = 8
+_PER_PROCESS = 500
 _BLOCKS = (20, 50, 100, 300)
 _LINE_END = re.compile("\r\n|\r|\n")
 
@@ -64,6 +69,29 @@ def campaign(n_cases: int, *, first: int = 0) -> Campaign:
             found.n_tried += 1
     logging.disable(logging.NOTSET)
     return found
+
+
+def in_processes(n_cases: int) -> Campaign:
+    """The same in processes of their own, so that one that is ended by a signal is a failure like others."""
+    found, starts = Campaign(), range(0, n_cases, _PER_PROCESS)
+    with ThreadPool(os.cpu_count()) as pool:
+        for part in pool.imap(lambda start: _in_process(start, min(_PER_PROCESS, n_cases - start)), starts):
+            found.n_tried += part.n_tried
+            found.counts.update(part.counts)
+            found.failures += part.failures
+    return found
+
+
+def _in_process(first: int, n_cases: int) -> Campaign:
+    command = (
+        f"import json; from torture import ingest; print(json.dumps(vars(ingest.campaign({n_cases}, first={first}))))"
+    )
+    ended = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False)
+    if ended.returncode:
+        why = f"cases from {first}: ended with {ended.returncode}: {ended.stderr[-500:]}"
+        return Campaign(n_cases, failures=[why])
+    told = json.loads(ended.stdout)
+    return Campaign(told["n_tried"], Counter(told["counts"]), told["failures"])
 
 
 def case(number: int) -> tuple[bytes, Layout, random.Random]:

@@ -128,6 +128,8 @@ class _Cut:
 def _header(blocks: Iterator[TextBlock], cut: _Cut, *, path: InputFile) -> tuple[Header, TextBlock]:
     """The header, and what follows it in the first block."""
     for block in blocks:
+        if block.is_blank:
+            continue
         header = cut.header or cut.find_header(block.data, final=True)
         if header is not None:
             return header, TextBlock(block.data[header.end :], block.first_line + header.lines)

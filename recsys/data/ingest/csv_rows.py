@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import mask
 from recsys.data.ingest.csv_header import fields_of
-from recsys.data.ingest.csv_quotes import Dialect, find_quotes
+from recsys.data.ingest.csv_quotes import Dialect, Positions, find_quotes
 from recsys.data.ingest.csv_records import Records, find_records
 from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.odd_lines import no_rows, overlong_row, without_empty_lines
@@ -35,6 +35,7 @@ from recsys.errors import DataError
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _QUOTE = ord('"')
+_NO_PARTS = np.empty(0, np.int64)
 _SHORTEST_LINE = 4
 """Bytes per line, below which many lines must be blank."""
 
@@ -68,17 +69,20 @@ def parse_rows(block: TextBlock, layout: RowLayout) -> RawBatch:
         return overlong_row(block, layout.path, layout.places)
     if block.is_blank:
         return no_rows(layout.path, layout.places, n_blank=block.n_line_ends)
-    lines = np.arange(block.first_line, block.first_line + block.n_lines, dtype=np.int64)
-    dense = block.n_lines * _SHORTEST_LINE > len(block.data)
-    columns = None if dense else _parsed_quickly(block.data, layout, n_lines=block.n_lines)
-    if columns is None and not (layout.dialect.quoted and holds(block.data, _QUOTE)):
-        data, lines = without_empty_lines(block)
-        if dense or len(lines) < block.n_lines:
+    data, lines = block.data, np.arange(block.first_line, block.first_line + block.n_lines, dtype=np.int64)
+    has_quotes = layout.dialect.quoted and holds(data, _QUOTE)
+    dense = block.n_lines * _SHORTEST_LINE > len(data)
+    columns = None if dense else _parsed_quickly(data, layout, n_lines=block.n_lines)
+    if columns is None and (dense or not has_quotes):
+        parts = find_quotes(data, layout.dialect, final=True).bounds if has_quotes else _NO_PARTS
+        data, lines = without_empty_lines(block, parts)
+        if not has_quotes and (dense or len(lines) < block.n_lines):
             columns = _parsed_quickly(data, layout, n_lines=len(lines))
     if columns is None:
-        return _parse_by_records(block, layout)
-    rows = RawBatch.of(str(layout.path), _restored(columns, block, layout), lines)
-    counts = LineCounts(blank=block.n_lines - len(lines), in_quotes=_in_quotes(columns, block, layout))
+        n_blank, after = block.n_lines - len(lines), block.first_line + block.n_lines
+        return _parse_by_records(data, np.append(lines, after), layout, n_blank=n_blank)
+    rows = RawBatch.of(str(layout.path), _restored(columns, data, layout), lines)
+    counts = LineCounts(blank=block.n_lines - len(lines), in_quotes=_in_quotes(columns, data, layout))
     return replace(rows, lines=counts, decimal=layout.decimal)
 
 
@@ -122,17 +126,17 @@ def _columns(table: pa.Table, layout: RowLayout) -> dict[str, pa.Array]:
     return {key: one_array(table.column(str(place))) for key, place in layout.places.items()}
 
 
-def _restored(columns: dict[str, pa.Array], block: TextBlock, layout: RowLayout) -> dict[str, pa.Array]:
+def _restored(columns: dict[str, pa.Array], data: Bytes, layout: RowLayout) -> dict[str, pa.Array]:
     """The columns with delimiters and bytes that recoding replaced as they were in the file."""
     delimiter = layout.dialect.replaced
-    if delimiter is None or not (holds(block.data, _QUOTE) or holds(block.data, 0xFF)):
+    if delimiter is None or not (holds(data, _QUOTE) or holds(data, 0xFF)):
         return columns
     return {key: restored_column(column, delimiter) for key, column in columns.items()}
 
 
-def _in_quotes(columns: dict[str, pa.Array], block: TextBlock, layout: RowLayout) -> int:
+def _in_quotes(columns: dict[str, pa.Array], data: Bytes, layout: RowLayout) -> int:
     """Values in quotes, if quotes are text and no setting says so; only titles and attributes may have some."""
-    if not layout.expects_no_quotes or layout.dialect.quoted or not holds(block.data, _QUOTE):
+    if not layout.expects_no_quotes or layout.dialect.quoted or not holds(data, _QUOTE):
         return 0
     found = (pc.match_substring_regex(columns[key], '^".*"$') for key in columns.keys() & ONE_LINE_KEYS)
     return sum(pc.sum(each).as_py() or 0 for each in found)
@@ -157,31 +161,37 @@ def _may_be_headers(columns: dict[str, pa.Array], layout: RowLayout) -> Flags:
     return mask(pc.fill_null(reduce(pc.or_, found), False))
 
 
-def _parse_by_records(block: TextBlock, layout: RowLayout) -> RawBatch:
-    """The slow way: find the records, separate those that cannot be split into columns, and parse the rest."""
-    records = find_records(block.data, layout.dialect)
+def _parse_by_records(data: Bytes, lines: Positions, layout: RowLayout, *, n_blank: int) -> RawBatch:
+    """The slow way: find the records, separate those that cannot be split into columns, and parse the rest.
+
+    `lines`: the numbers of the lines in `data`, and of the next one, int64 (n + 1,), because carriage returns alone,
+    which end records, end none. `n_blank`: blank lines that are not in it.
+    """
+    records = find_records(data, layout.dialect)
     filled = records.ends > records.starts
     fits = filled & (records.n_fields == len(layout.names)) & ~records.stray
-    columns = _columns(_read_records(block.data, records, fits, layout=layout), layout)
+    columns = _columns(_read_records(data, records, fits, layout=layout), layout)
     headers = np.zeros(len(fits), np.bool_)
     for at in np.flatnonzero(fits)[np.flatnonzero(_may_be_headers(columns, layout))]:
-        text = block.data[records.starts[at] : records.ends[at]].tobytes()
-        headers[at] = _is_header(text, layout, line=block.first_line + int(records.lines[at]))
+        text = data[records.starts[at] : records.ends[at]].tobytes()
+        headers[at] = _is_header(text, layout, line=int(lines[records.lines[at]]))
     place = pa.array(np.cumsum(fits[filled]) - 1, mask=~fits[filled])
     columns = {key: column.take(place) for key, column in columns.items()}
     wrong = filled & ~fits & ~records.stray
     rows = RawBatch.of(
         str(layout.path),
-        _restored(columns, block, layout),
-        block.first_line + records.lines[filled],
+        _restored(columns, data, layout),
+        lines[records.lines[filled]],
         faults=marked(
             (records.stray[filled], Reason.STRAY_QUOTE),
             (wrong[filled], Reason.BAD_FIELD_COUNT),
             (headers[filled], Reason.REPEATED_HEADER),
         ),
-        texts=_texts(block.data, records, filled, bad=filled & (headers | ~fits), layout=layout),
+        texts=_texts(data, records, filled, bad=filled & (headers | ~fits), layout=layout),
     )
-    counts = replace(_line_counts(block, records, filled), in_quotes=_in_quotes(columns, block, layout))
+    counts = replace(
+        _line_counts(lines, records, filled, n_blank=n_blank), in_quotes=_in_quotes(columns, data, layout)
+    )
     return replace(rows, lines=counts, decimal=layout.decimal)
 
 
@@ -196,13 +206,13 @@ def _is_header(record: bytes, layout: RowLayout, *, line: int) -> bool:
     return fields == names
 
 
-def _line_counts(block: TextBlock, records: Records, filled: Flags) -> LineCounts:
+def _line_counts(lines: Positions, records: Records, filled: Flags, *, n_blank: int) -> LineCounts:
     quoted = records.quoted_lines
     longest = None
     if quoted.any():
         at = int(np.argmax(quoted))
-        longest = (block.first_line + int(records.lines[at]), int(quoted[at]) + 1)
-    return LineCounts(int((~filled).sum()), int(quoted.sum()), longest)
+        longest = (int(lines[records.lines[at]]), int(quoted[at]) + 1)
+    return LineCounts(n_blank + int((~filled).sum()), int(quoted.sum()), longest)
 
 
 def _read_records(data: Bytes, records: Records, fits: Flags, *, layout: RowLayout) -> pa.Table:

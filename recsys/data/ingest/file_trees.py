@@ -60,9 +60,11 @@ class LocalTree:
         _check_name(path)
         if path.is_file():
             return path
+        there = path.exists()
         if path.is_symlink():
-            raise DataError(f"{path}: is a link to {path.readlink()}, which does not exist")
-        raise DataError(f"{path}: {'is not a regular file' if path.exists() else 'no such file'}")
+            what = "is not a regular file" if there else "does not exist"
+            raise DataError(f"{path}: is a link to {path.readlink()}, which {what}")
+        raise DataError(f"{path}: {'is not a regular file' if there else 'no such file'}")
 
 
 def _check_name(path: Path) -> None:

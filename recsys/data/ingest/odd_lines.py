@@ -13,15 +13,22 @@ from recsys.data.ingest.refusals import Reason, marked
 from recsys.data.ingest.source import LONGEST_TEXT, LineCounts, RawBatch
 
 
-def without_empty_lines(block: TextBlock) -> tuple[Bytes, NDArray[np.int64]]:
-    """The lines that are not empty, and their numbers: int64 (n,). A carriage return before the line feed is its."""
+def without_empty_lines(block: TextBlock, parts: NDArray[np.int64]) -> tuple[Bytes, NDArray[np.int64]]:
+    """The lines that are not empty, and their numbers: int64 (n,). A carriage return before the line feed is its.
+
+    `parts`: the first and the last byte of quoted parts, alternately; lines within them are kept.
+    """
     data, feeds = block.data, block.data == LF
     starts = np.concatenate([[True], feeds[:-1]])
     returns = starts & (data == CR)
     after_return = np.concatenate([[False], returns[:-1]])
     empty = feeds & (starts | after_return)
+    if len(parts):
+        inside = np.zeros(len(data), np.int8)
+        inside[parts[0::2]], inside[parts[1::2]] = 1, -1
+        empty &= np.cumsum(inside, dtype=np.int8) == 0
     dropped = empty.copy()
-    dropped[:-1] |= returns[:-1] & feeds[1:]
+    dropped[:-1] |= returns[:-1] & empty[1:]
     filled = np.flatnonzero(feeds & ~empty)
     return data[~dropped], np.cumsum(feeds, dtype=np.int32)[filled] - 1 + np.int64(block.first_line)
 

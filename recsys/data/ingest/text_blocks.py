@@ -33,6 +33,7 @@ _MARKS = re.compile(rb"(?:\xef\xbb\xbf)+")
 _MARK_WITHIN = re.compile(rb"([\r\n])(?:\xef\xbb\xbf)+")
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
+_UTF32_MARKS = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 # Every other byte of UTF-16 is mostly zero; this many pairs of bytes are enough to tell.
@@ -123,19 +124,23 @@ def _read_more(stream: pa.NativeFile, rest: Bytes, n_bytes: int, *, recode: Reco
 
 
 def _check_start(path: InputFile, encoding: str, *, section: str) -> None:
-    """Raise DataError if the start of a file looks like UTF-16, and that is not what is expected."""
+    """Raise DataError if the start of a file looks like UTF-16 or UTF-32, and that is not what is expected."""
     if encoding.startswith(("utf-16", "utf-32")):
         return
     with open_bytes(path) as (stream, _):
         start = stream.read(_LOOKED_AT)
     zeros = max(start[0::2].count(0), start[1::2].count(0))
-    if start.startswith(_UTF16_MARKS):
+    if start.startswith(_UTF32_MARKS):
+        found = "utf-32"
+    elif start.startswith(_UTF16_MARKS):
         found = "utf-16"
     elif 2 * zeros > len(start) // 2 >= _FEWEST_PAIRS:
         found = byte_order(start, "utf-16")
     else:
         return
-    raise DataError(f'{path}: the file looks like UTF-16, expected {encoding}: set {section}.encoding = "{found}"')
+    raise DataError(
+        f'{path}: the file looks like {found[:6].upper()}, expected {encoding}: set {section}.encoding = "{found}"'
+    )
 
 
 class _Marks:

@@ -96,6 +96,8 @@ def test_one_name_in_several_formats_is_told(folder: Path) -> None:
         ("dangling.csv", r"dangling\.csv: is a link to nowhere\.csv, which does not exist"),
         ("*ling.csv", r"dangling\.csv: is a link to nowhere\.csv"),
         ("pipe", r"pipe: is not a regular file"),
+        ("to_pipe", r"to_pipe: is a link to pipe, which is not a regular file"),
+        ("loop", r"loop: is a link to loop, which does not exist"),
     ],
 )
 def test_what_is_not_there_is_named(folder: Path, name: str, expected: str) -> None:
@@ -104,6 +106,8 @@ def test_what_is_not_there_is_named(folder: Path, name: str, expected: str) -> N
     (folder / "markers" / "_SUCCESS").touch()
     (folder / "dangling.csv").symlink_to("nowhere.csv")
     os.mkfifo(folder / "pipe")
+    (folder / "to_pipe").symlink_to("pipe")
+    (folder / "loop").symlink_to("loop")
     with pytest.raises(DataError, match=expected) as caught:
         find_files([folder / name])
     assert str(folder) in str(caught.value)

@@ -12,6 +12,7 @@ from recsys.data.ingest.parquet_blocks import parquet_blocks
 from recsys.data.ingest.readers import read_log
 from recsys.data.ingest.source import Columns, RawBatch
 from recsys.errors import DataError
+from torture import ingest
 
 COLUMNS = Columns("log", {"user": "u", "item": "i", "timestamp": "t"}, keep=10)
 
@@ -60,3 +61,10 @@ def test_a_name_of_a_column_that_is_not_utf8_is_an_error(tmp_path: Path) -> None
     path.write_bytes(path.read_bytes().replace("n\u00e9".encode(), b"n\xf2\xf2"))
     with pytest.raises(DataError, match="cannot be read as Parquet"):
         read_log(FileSource((path,)), LogSchema())
+
+
+def test_a_damaged_footer_ends_no_process(tmp_path: Path) -> None:
+    """The sizes of its columns could not be asked for: pyarrow called abort() at once."""
+    content, layout, _ = ingest.case(100_118)
+    (tmp_path / layout.name).write_bytes(content)
+    assert ingest.try_file(tmp_path / layout.name, content, layout, None) == ["refused"]

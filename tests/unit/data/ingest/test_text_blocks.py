@@ -55,9 +55,10 @@ def test_marks_at_the_start_of_lines_are_no_text(tmp_path: Path, size: int, capl
     assert "a:2: a byte-order mark is left out here (" in caplog.text
 
 
-def test_utf16_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("user,item\n", encoding="utf-16")
-    with pytest.raises(DataError, match="UTF-16"):
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_another_width_of_characters_is_named(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a").write_text("user,item\n", encoding=encoding)
+    with pytest.raises(DataError, match=f'{encoding.upper()}, .* "{encoding}"'):
         list(blocks(tmp_path / "a"))
 
 
