@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse
 
 from api.access.guard import Guard
 from api.access.requires import requirements_of
@@ -18,13 +17,26 @@ from api.admission.admission import Admission
 from api.admission.refusal import Refuser
 from api.engines.recall import CORE_SHARE
 from api.errors import problem_response
+from api.explorer.pages import router_of as pages_of
 from api.messages.openapi import complete, describe_access, name_stores
 from api.metrics import NO_STORE, Metrics, forget_dead_workers
 from api.middleware import RequestLimits, RequestMiddleware, context_of
 from api.process.connections import Connections, Limits
 from api.process.ending import end_in_time
 from api.process.traffic_control import TrafficControl
-from api.routes import admin, events, finding, item_map, items, pages, posted, recommendations, service, users
+from api.routes import (
+    admin,
+    events,
+    explorer,
+    finding,
+    item_map,
+    items,
+    pages,
+    posted,
+    recommendations,
+    service,
+    users,
+)
 from api.settings import Settings, check_names, load_settings, warn_of_unknown
 from api.stores.served_store import ServedStores
 from recsys import tracing
@@ -60,6 +72,7 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
         version=version("recsys"),
         description=_DESCRIPTION,
         lifespan=lambda _: _serving(stores, control, guard, seconds=settings.poll_seconds),
+        docs_url=None,
         redoc_url=None,
         # Its own spans and logs hold paths, queries and messages, and with them ids; ours do not.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
@@ -83,9 +96,12 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
         routers += [admin.router, posted.router]
     if stores.have_events:
         routers.append(events.router)
+    if settings.explorer == "on":
+        routers.append(explorer.router)
+    routers.append(pages_of(settings, stores, guard.source))
     for router in routers:
         app.include_router(router)
-    app.add_api_route("/", _to_docs, include_in_schema=False)
+    app.state.other_versions = {}
     complete(app.openapi())
     needed = requirements_of([*app.routes, *(route for router in routers for route in router.routes)])
     describe_access(app.openapi(), needed, guard.policy)
@@ -110,10 +126,6 @@ async def _serving(
         await polling.enter_async_context(guard.watching())
         yield control.as_state()
     tracing.stop()
-
-
-async def _to_docs(request: Request) -> Response:
-    return RedirectResponse(f"{request.scope['root_path']}/docs")
 
 
 async def _answer_problem(request: Request, error: Exception) -> Response:

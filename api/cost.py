@@ -21,7 +21,7 @@ COST_LISTENER = "recsys.cost_listener"
 
 CostListener = Callable[[int], None]
 
-_FREE = frozenset({"/livez", "/readyz", "/metrics", "/", "/docs", "/openapi.json"})
+_FREE = frozenset({"/livez", "/readyz", "/metrics", "/", "/docs", "/explore", "/openapi.json"})
 _LIGHT, _HEAVY = 60, 500
 # One byte of a body: of many small questions, or of anything else (an event has 25 bytes and costs a point).
 _PER_BYTE_OF_BATCH, _PER_BYTE = 1.0, 0.05
@@ -35,7 +35,7 @@ def expected_points(scope: Scope) -> int:
     64 KiB.
     """
     path: str = scope["path"]
-    if path in _FREE:
+    if path in _FREE or path.startswith("/explore/"):
         return 0
     fixed = _HEAVY if path.endswith((":search", ":find", "/map")) else _LIGHT
     if scope["method"] in ("GET", "HEAD", "DELETE", "OPTIONS"):

@@ -58,7 +58,7 @@ class RequestLimits:
 class RequestContext:
     """One request: its id, its store, and the engine that answers it from beginning to end, whatever is published.
 
-    `store` and `engine` are None if the request names no store. `is_shown`: whether the client gets the reply's body.
+    `store` and `engine` are None if the request names no store. `is_shown`: whether somebody is shown the list.
     `budget`: the most points that the request may ask for. `deadline`: until when it is worked on.
     """
 
@@ -134,6 +134,8 @@ class RequestMiddleware:
             self._identify(scope, context)
             if scope["method"] == "HEAD":  # as GET; the server leaves the body out
                 scope["method"] = "GET"
+                context.is_shown = False
+            elif _is_preview(scope):
                 context.is_shown = False
             context.deadline = self._deadline(scope, receive)
             async with context.deadline:
@@ -214,6 +216,11 @@ def _describe(span: Span, scope: Scope, method: str, context: RequestContext) ->
         span.set_attribute("recsys.model_version", context.model_version)
     if context.status >= 500:
         span.set_status(Status(StatusCode.ERROR))
+
+
+def _is_preview(scope: Scope) -> bool:
+    """Whether the request says `X-Preview: true`: its list is for somebody who looks at the model, no impression."""
+    return (b"x-preview", b"true") in scope["headers"]
 
 
 def _request_id(scope: Scope) -> str:

@@ -134,6 +134,9 @@ class Options(BaseModel):
         pattern="^((metrics|docs)(,(metrics|docs))?)?$",
         description="pages that need a key, too: metrics (scope metrics), docs (scope read), or metrics,docs",
     )
+    explorer: Literal["on", "off"] = Field(
+        "on", description="the page about the model at / and /explore; off: / leads to /docs"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe messages written; info has one line per request"
     )

@@ -33,8 +33,9 @@ from recsys.engine.comparison import By
 from recsys.engine.event_rules import EventRules
 from recsys.engine.filters import filter_parser
 from recsys.engine.finding import FoundItems, FoundUsers
-from recsys.engine.item_map import MapPage
+from recsys.engine.item_map import ItemMap, MapPage
 from recsys.engine.new_items import n_new
+from recsys.engine.overview import Overview
 from recsys.engine.pages import Page, PageAnswer, PageRow, build_page
 from recsys.engine.rehearsal import rehearse
 from recsys.event_store.impressions import MOST_ITEMS, Impression
@@ -182,6 +183,20 @@ class ServedEngine:
     def items(self, item_ids: Sequence[str]) -> tuple[tuple[ItemView, ...], tuple[str, ...]]:
         """See `Engine.items`."""
         return self._engine.items(item_ids)
+
+    @property
+    def map(self) -> ItemMap:
+        """See `Engine.map`."""
+        return self._engine.map
+
+    async def overview(self) -> Overview:
+        """See `Engine.overview`; in a thread."""
+        return await alone_in_thread(self._engine.overview)
+
+    async def preview(self, question: Question) -> Answer:
+        """What `ask` would answer outside of experiments, neither counted nor kept; in a thread."""
+        answer = await alone_in_thread(partial(self._engine.ask, question))
+        return replace(answer, recommendation_id=new_id("recommendations", self.version, None))
 
     def item_map(self, *, limit: int, offset: int, fields: Sequence[str]) -> MapPage:
         """See `Engine.item_map`."""

@@ -34,6 +34,7 @@ from recsys.engine.new_items import NewItems
 from recsys.engine.new_places import NewPlaces
 from recsys.engine.new_share import Today, utc_today
 from recsys.engine.overlay import Overlay
+from recsys.engine.overview import Overview, overview_of
 from recsys.engine.posted import PostedItem
 from recsys.engine.question import (
     MAX_CANDIDATES,
@@ -357,6 +358,15 @@ class Engine:
     def find_users(self, text: str, *, limit: int = 10) -> FoundUsers:
         """Users whose id begins with `text`."""
         return self._finder.users(text, limit=limit)
+
+    def overview(self) -> Overview:
+        """What there is to look at; see `overview_of`."""
+        return overview_of(self._bundle, can_search=self.can_search)
+
+    @property
+    def map(self) -> ItemMap:
+        """The map of the items of the version, with the titles of the moment."""
+        return self._map
 
     def item_map(self, *, limit: int = 1000, offset: int = 0, fields: Sequence[str] = ()) -> MapPage:
         """A page of the map of the items, those with the most users first; see `ItemMap.page`."""

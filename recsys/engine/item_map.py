@@ -12,6 +12,16 @@ import numpy as np
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrays import Indices
 from recsys.engine.answers import check_fields
+from recsys.engine.map_points import (
+    BY_USERS,
+    MAX_POINTS,
+    MapPoints,
+    best_colouring,
+    colourings,
+    groups_by_users,
+    groups_of,
+    on_grid,
+)
 from recsys.errors import InvalidRequestError
 
 MAX_PLACES = 5_000
@@ -76,6 +86,39 @@ class ItemMap:
         warnings = (NO_MAP,) if self._bundle.map is None else ()
         version = self._bundle.manifest.version
         return MapPage(version, tuple(self._place(row, fields) for row in rows), len(self._order), warnings)
+
+    def points(self, by: str | None = None) -> MapPoints:
+        """All items as they are drawn, coloured by an attribute, BY_USERS, or what explains most of the places.
+
+        Items are in the order of `page`; those beyond MAX_POINTS are left out. Raises InvalidRequestError for an
+        unknown attribute.
+        """
+        items, rows = self._bundle.items, self._order[:MAX_POINTS]
+        places = np.zeros((0, 2), np.float32) if self._bundle.map is None else self._bundle.map[rows]
+        n_users = self._bundle.model.item_degree[rows].astype(np.uint32)
+        by = by or (best_colouring(items, rows, places) if len(rows) else BY_USERS)
+        if by != BY_USERS:
+            check_fields((by,), items)
+        group, names = groups_by_users(n_users) if by == BY_USERS else groups_of(items, rows, by)
+        version, others = self._bundle.manifest.version, (BY_USERS, *colourings(items))
+        return MapPoints(version, on_grid(places), n_users, group, names, by, others, len(self._order))
+
+    def numbers(self, item_ids: Sequence[str]) -> list[int | None]:
+        """By item: its number among `points`, None if it has none."""
+        positions = [self._bundle.items.ids.position(item_id) for item_id in item_ids]
+        return [None if at is None or self._number[at] < 0 else int(self._number[at]) for at in positions]
+
+    def ids(self, numbers: Sequence[int]) -> list[str]:
+        """The items of these numbers among `points`; those that there are not are left out."""
+        known = [int(self._order[number]) for number in numbers if 0 <= number < len(self._order)]
+        return self._bundle.items.ids.decode(known)
+
+    @cached_property
+    def _number(self) -> Indices:
+        """Int32 (n_items,): the place of every item in `_order`, -1 if it has none."""
+        number = np.full(len(self._bundle.items.ids), -1, np.int32)
+        number[self._order] = np.arange(len(self._order), dtype=np.int32)
+        return number
 
     def _place(self, row: int, fields: Sequence[str]) -> Place:
         items, places = self._bundle.items, self._bundle.map

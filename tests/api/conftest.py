@@ -123,7 +123,7 @@ def _publish(
     return manifest.version
 
 
-UNDOCUMENTED = {"/", "/docs", "/openapi.json"}
+UNDOCUMENTED = {"/", "/docs", "/openapi.json", "/explore"}
 """Paths that are for people, or for OpenAPI itself."""
 
 
@@ -144,7 +144,8 @@ class Contract:
         operations = next(
             (self._document["paths"][name] for pattern, name in self._paths if pattern.fullmatch(path)), {}
         )
-        if not operations and (path in UNDOCUMENTED or not _is_path(path)):
+        of_a_page = "/explorer/" in path and reply.status_code != 500
+        if not operations and (path in UNDOCUMENTED or of_a_page or not _is_path(path)):
             return
         operation = operations.get(reply.request.method.lower())
         if operation is None:  # no such path, or no such method there

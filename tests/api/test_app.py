@@ -25,8 +25,3 @@ def test_a_store_that_is_gone_is_no_reason_not_to_start(start, tmp_path):
     service = start(Settings(store=tmp_path / "nowhere"))
     assert service.get("/livez").status_code == 200
     assert service.get("/readyz").status_code == 503
-
-
-def test_the_root_leads_to_the_docs(service):
-    reply = service.get("/")
-    assert (reply.status_code, reply.headers["location"]) == (307, "/docs")

@@ -4,9 +4,18 @@ import pytest
 
 from api.ports import is_served
 
-OPERATIONS = ("/metrics", "/docs", "/openapi.json", "/", "/admin/reload", "/admin/shop/rollback")
-PUBLIC = ("/v1/model", "/v1/users/ada/recommendations", "/v1/metrics", "/explorer", "/administration")
-PROBES = ("/livez", "/readyz")
+OPERATIONS = ("/metrics", "/docs", "/openapi.json", "/admin/reload", "/admin/shop/rollback")
+PUBLIC = (
+    "/",
+    "/explore",
+    "/v1/explorer/map",
+    "/v1/model",
+    "/v1/users/ada/recommendations",
+    "/v1/metrics",
+    "/explorer",
+    "/administration",
+)
+PROBES = ("/livez", "/readyz", "/explore/tokens.css")
 
 
 def _scope(path, port, root=""):

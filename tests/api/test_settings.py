@@ -44,6 +44,7 @@ OTHER = Settings(
     ssl_certfile=Path("cert.pem"),
     ssl_keyfile=Path("key.pem"),
     ssl_ca_certs=Path("authorities.pem"),
+    explorer="off",
     log_level="debug",
     log_format="json",
     root_path="/a/b-c",

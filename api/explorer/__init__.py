@@ -1,0 +1,1 @@
+"""The explorer: a page about the model that serves. Its data comes from `api/routes/explorer.py`."""
