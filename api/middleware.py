@@ -114,7 +114,6 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._admission.arrive(scope)
         context = RequestContext(_request_id(scope), budget=self._limits.points)
         context.use(self._stores.only)
         inner = {**scope, _CONTEXT: context}

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from torture import children, ingest, mutations, oracle, power, syscalls
+from torture import attacks, children, ingest, mutations, oracle, power, syscalls
 
 Report = tuple[str, list[str]]
 
@@ -50,11 +50,22 @@ def _children(scale: float) -> Report:
     return f"{found.n_tried:,} jobs that went wrong: {endings}", found.failures
 
 
+def _clients(scale: float) -> Report:
+    with attacks.served() as (port, pid):
+        before = attacks.held_by(pid)
+        n_half_open = min(2_000, int(500 * scale))
+        found = attacks.campaign(port, n_half_open=n_half_open, n_splits=int(20 * scale), deadline=20.0)
+        after = attacks.held_by(pid)
+    held = f"descriptors {before[0]} before, {after[0]} after; resident {before[1]:,} and {after[1]:,} KiB"
+    return f"{found.text()}; {held}", found.failures
+
+
 CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "mutations": _mutations,
     "power": _power,
     "oracle": _oracle,
     "syscalls": _syscalls,
+    "clients": _clients,
     "ingest": _ingest,
     "children": _children,
 }

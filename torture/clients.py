@@ -45,15 +45,23 @@ REFUSED = {
     "two spaces": b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
     "unescaped path": b"GET /v1/items/Bj\xc3\xb6rk HTTP/1.1\r\nHost: x\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-    "too many headers": _GET + b"X: y\r\n" * 200 + b"\r\n",
-    "a long header": _GET + b"X: " + b"x" * 20_000 + b"\r\n\r\n",
-    "a long path": b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "bad chunk size": _POST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\nhello\r\n0\r\n\r\n",
     "signed chunk size": _POST + b"Transfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n",
     "endless chunk size": _POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\nhello\r\n0\r\n\r\n",
     "no line end after a chunk": _POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello0\r\n\r\n",
 }
 """Requests that are answered with 400, once, and whose connection is closed."""
+
+FLOODS = {
+    "too many headers": _GET + b"X: y\r\n" * 200 + b"\r\n",
+    "16,000 headers": _GET + b"X: y\r\n" * 16_000 + b"\r\n",
+    "a long header": _GET + b"X: " + b"x" * 20_000 + b"\r\n\r\n",
+    "a header of a megabyte": _GET + b"X: " + b"x" * 2**20 + b"\r\n\r\n",
+    "a long path": b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "headers of no end": _GET + b"X: " + b"x" * 20_000,
+    "a chunk size of no end": _POST + b"Transfer-Encoding: chunked\r\n\r\n5;" + b"x" * 20_000,
+}
+"""Requests that are too long; answered as those above."""
 
 ACCEPTED = {
     "plain": _GET + b"\r\n",

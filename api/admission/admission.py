@@ -12,9 +12,6 @@ from api.errors import OverloadedError
 HEAVY_POINTS = 2_000
 """Above this, a request is heavy: it takes 20 ms of a processor, or more."""
 
-RESERVED = "recsys.reserved"
-"""Key of the scope of a request for which room was reserved."""
-
 _HEAVY_AT_ONCE, _CHANGES_AT_ONCE = 4.0, 128.0
 _CHANGES = ("/events", ":update", ":merge")
 _BODILESS = ("GET", "HEAD", "DELETE", "OPTIONS")
@@ -72,11 +69,6 @@ class Admission:
     def limit(self) -> float:
         """Lists that may be under way at once."""
         return self.lists.limit / POINTS_OF_LIST
-
-    def arrive(self, scope: Scope) -> None:
-        """The task of a request has begun: give back the room that was reserved for it."""
-        if scope.get(RESERVED):
-            self.lists.release()
 
     def begin(self, scope: Scope, receive: Receive) -> tuple[Ticket | None, Receive]:
         """The ticket of a request, None if it needs none, and what it receives from.

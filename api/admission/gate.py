@@ -38,7 +38,7 @@ class Gate:
         self._reserved += self._usual
 
     def release(self) -> None:
-        """It is there."""
+        """It has entered, or will not."""
         self._reserved -= self._usual
 
     def enter(self, amount: float) -> bool:

@@ -19,12 +19,13 @@ _WANTED_DESCRIPTORS = 65_536
 
 
 class Stage(Enum):
-    """What a connection waits for: the first byte of a request, the rest of its headers or body, or our reply."""
+    """What a connection waits for: a request, the rest of its headers or of its body, our reply, or its end."""
 
     IDLE = auto()
     HEAD = auto()
     BODY = auto()
     REPLY = auto()
+    END = auto()
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Limits:
     """What connections may take: numbers, and times in seconds.
 
     `head`: from the first byte of a request, or from the beginning of the connection, to the end of its headers.
-    `body`: from there to the end of the body; longer than the time after which a route answers 408. `rest`: for a
-    body that is still coming when its request is answered. `read`: for a client to read what fills its buffers, or
+    `body`: from there to the end of the body; longer than the time after which a route answers 408. `rest`: for
+    what is still coming when a request has been answered. `read`: for a client to read what fills its buffers, or
     what is left when the connection closes.
     """
 
@@ -144,6 +145,9 @@ class Connections:
         self._sending.pop(client, None)
         if stage is Stage.IDLE:
             self._waiting[client] = None
+        elif stage is Stage.END:
+            client.deadline = monotonic() + self.limits.rest
+            self._waiting[client] = None
         elif stage is Stage.BODY:
             client.deadline = monotonic() + self.limits.body
             self._sending[client] = None
@@ -156,6 +160,8 @@ class Connections:
                 self._sweep_closing(client, now)
             elif client.unread_since is not None and now - client.unread_since > self.limits.read:
                 self._traffic.tally_closing("slow_reader")
+                client.abort()
+            elif now > client.deadline and client.stage is Stage.END:
                 client.abort()
             elif now > client.deadline:
                 self._traffic.tally_closing("slow_body" if client.stage is Stage.BODY else "slow_headers")

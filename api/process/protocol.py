@@ -3,13 +3,12 @@
 import math
 import uuid
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
 import h11
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api.admission.admission import RESERVED
 from api.errors import OverloadedError, problem_response
 from api.process.connections import Stage
 from api.process.parsing import StrictConnection
@@ -61,7 +60,7 @@ class ServiceProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Refuse what comes while there is too much to do; else read on."""
-        if self.is_closing:
+        if self.is_closing or self.stage is Stage.END:
             return
         if self._awaits_refusal:  # a second request before the first is answered: it waits
             self._held += data
@@ -76,15 +75,16 @@ class ServiceProtocol(H11Protocol):
 
     def _read(self, data: bytes) -> None:
         super().data_received(data)
-        self._settle()
+        if self.stage is not Stage.END:
+            self._settle()
 
     def _read_and_reserve(self, data: bytes) -> None:
-        """Keep room for the request until its task begins: others may come in the same turn of the event loop."""
-        before = self.cycle
+        """Keep room for the request until its task has begun: others may come in the same turn of the event loop."""
+        before, lists = self.cycle, self.control.admission.lists
         self._read(data)
         if self.cycle is not before:
-            self.control.admission.lists.reserve()
-            cast(dict[str, Any], self.scope)[RESERVED] = True
+            lists.reserve()
+            self.loop.call_soon(lists.release)  # runs after the first step of the task, which enters the gate
 
     def send_refusal(self, reply: bytes, *, goes_on: bool) -> None:
         """Send the refusal of the one request that has come."""
@@ -155,4 +155,12 @@ class ServiceProtocol(H11Protocol):
         start = h11.Response(status_code=reply.status_code, headers=headers, reason=reason)
         for event in (start, h11.Data(data=bytes(reply.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        self._end()
+
+    def _end(self) -> None:
+        """Say that nothing more comes, and let the client finish: closing at once could take the reply from it."""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.control.connections.move(self, Stage.END)
+        else:  # TLS
+            self.transport.close()

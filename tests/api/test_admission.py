@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from starlette.types import Message
 
-from api.admission.admission import HEAVY_POINTS, RESERVED, Admission
+from api.admission.admission import HEAVY_POINTS, Admission
 from api.admission.gate import POINTS_OF_LIST, AdaptiveGate, Gate
 from api.admission.pacing import REFUSALS_PER_LIST, Pacing
 from api.admission.refusal import Refuser
@@ -160,12 +160,6 @@ async def test_large_batches_are_few_and_keep_no_list_out(admission: Admission) 
     assert not admission.lists.is_full
 
 
-def test_a_reservation_ends_when_the_request_is_there(admission: Admission) -> None:
-    admission.lists.reserve()
-    admission.arrive({**_scope("GET", "/v1/model"), RESERVED: True})
-    assert admission.lists.enter(admission.lists.limit)
-
-
 PLAIN = (
     GET,
     b"GET /shop/v1/users/a/recommendations?k=3 HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n",
@@ -270,6 +264,14 @@ def test_an_overloaded_process_refuses_and_answers_probes(server: Running) -> No
         connection.sendall(GET)
         assert connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
     assert server.metric('recsys_refused_total{reason="overloaded"}') == 3
+
+
+def test_a_reservation_does_not_outlast_its_request(server: Running) -> None:
+    """Twice as many as the gate has room for, none of which enters it: the application of this server has no gate."""
+    with connect(server.port) as connection:
+        for _ in range(64):
+            connection.sendall(GET)
+            assert connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
 
 
 def test_requests_behind_a_refusal_that_waits_are_answered_after_it(server: Running) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from api.process.connections import Limits
 from tests.api.protocol_server import Running, connect, exchange, problem_of, read_all, running
-from torture.clients import ACCEPTED, HALF_OPEN, REFUSED
+from torture.clients import ACCEPTED, FLOODS, HALF_OPEN, REFUSED
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -23,7 +23,7 @@ def server() -> Iterator[Running]:
 
 def test_whatever_is_refused_is_answered_once_and_closed(server: Running) -> None:
     before = len(server.seen)
-    for name, request in REFUSED.items():
+    for name, request in (REFUSED | FLOODS).items():
         reply = exchange(server.port, request + GET)
         assert reply.startswith(b"HTTP/1.1 400 "), name
         assert reply.count(b"HTTP/1.1 ") == 1, name

@@ -4,7 +4,7 @@ import h11
 import pytest
 
 from api.process.parsing import HEADER_BYTES, MAX_HEADERS, StrictConnection
-from torture.clients import ACCEPTED, REFUSED
+from torture.clients import ACCEPTED, FLOODS, REFUSED
 
 
 def _events(connection: StrictConnection, parts: list[bytes]) -> list[object]:
@@ -21,10 +21,10 @@ def _pieces(request: bytes, size: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", [*REFUSED, *FLOODS])
 def test_is_refused(name: str, size: int) -> None:
     with pytest.raises(h11.RemoteProtocolError):
-        _events(StrictConnection(), _pieces(REFUSED[name], size))
+        _events(StrictConnection(), _pieces((REFUSED | FLOODS)[name][:30_000], size))
 
 
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])

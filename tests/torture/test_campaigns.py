@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from recsys.artifacts.registry import Registry
-from torture import mutations, oracle, power, syscalls
+from tests.api.protocol_server import running
+from torture import attacks, mutations, oracle, power, syscalls
+from torture.clients import FLOODS, HALF_OPEN, REFUSED
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +69,11 @@ def test_a_registry_that_forgets_a_rollback_is_found(monkeypatch: pytest.MonkeyP
 def test_system_calls_that_fail_or_kill_leave_the_old_version_or_the_new() -> None:
     found = syscalls.campaign(1, actions=["rollback"])
     assert (found.n_tried, found.failures) == (1, [])
+
+
+def test_harmful_clients_are_refused_and_closed_while_others_are_answered() -> None:
+    with running(most=400, most_of_address=400) as server:
+        found = attacks.campaign(server.port, n_half_open=20, n_splits=0, deadline=4.0, seconds_alone=0.1)
+    assert found.failures == []
+    assert found.n_tried.total() == len(REFUSED) + len(FLOODS) + 2 * 20 + 20 * len(HALF_OPEN)
+    assert found.meanwhile
