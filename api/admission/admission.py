@@ -9,8 +9,8 @@ from api.admission.traffic import Traffic
 from api.cost import COST_LISTENER, expected_points
 from api.errors import OverloadedError
 
-HEAVY_POINTS = 2_000
-"""Above this, a request is heavy: it takes 20 ms of a processor, or more."""
+HEAVY_POINTS = 10_000
+"""Above this, a request is heavy: it takes a tenth of a second of a processor, or more."""
 
 _HEAVY_AT_ONCE, _CHANGES_AT_ONCE = 4.0, 128.0
 _CHANGES = ("/events", ":update", ":merge")
@@ -45,9 +45,9 @@ class Ticket:
         return receive_and_enter
 
     def tell(self, points: int) -> None:
-        """What the body turned out to ask for; no request counts for more than a half of its gate."""
-        if isinstance(self._gate, AdaptiveGate) and self._entered is not None:
-            amount = min(float(points), self._gate.limit / 2)
+        """What the body turned out to ask for."""
+        if self._gate is self._admission.lists and self._entered is not None:
+            amount = self._admission.share(points)
             self._gate.correct(amount - self._amount)
             self._amount = amount
 
@@ -91,4 +91,10 @@ class Admission:
         if scope["method"] in ("PUT", "PATCH", "DELETE") or path.endswith(_CHANGES):
             return Ticket(self, self._changes, 1.0)
         points = expected_points(scope)
-        return Ticket(self, self._heavy, 1.0) if points > HEAVY_POINTS else Ticket(self, self.lists, float(points))
+        return (
+            Ticket(self, self._heavy, 1.0) if points > HEAVY_POINTS else Ticket(self, self.lists, self.share(points))
+        )
+
+    def share(self, points: int) -> float:
+        """What a request counts for: no more than a half of its gate, so that it finds room while others come."""
+        return min(float(points), self.lists.limit / 2)

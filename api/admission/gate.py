@@ -16,6 +16,7 @@ _FLOOR, _MOST = 32.0 * POINTS_OF_LIST, 1_000.0 * POINTS_OF_LIST
 _WINDOW_SECONDS, _WINDOW_REQUESTS = 0.1, 10
 _LEAST_STEP, _GREATEST_STEP = 0.5, 1.25
 _NEARLY_FULL = 0.9
+_USUAL_AT_MOST = 4.0 * POINTS_OF_LIST
 
 
 class Gate:
@@ -89,6 +90,8 @@ class AdaptiveGate(Gate):
     def leave(self, amount: float, seconds: float) -> None:
         """What was let in is done, after `seconds`."""
         super().leave(amount, seconds)
+        if amount > _USUAL_AT_MOST:  # it takes longer by itself, not because others wait
+            return
         self._n += 1
         self._seconds += seconds
         if self._n >= _WINDOW_REQUESTS and self._clock() >= self._window_end:

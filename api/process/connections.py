@@ -34,8 +34,8 @@ class Limits:
 
     `head`: from the first byte of a request, or from the beginning of the connection, to the end of its headers.
     `body`: from there to the end of the body; longer than the time after which a route answers 408. `rest`: for
-    what is still coming when a request has been answered. `read`: for a client to read what fills its buffers, or
-    what is left when the connection closes.
+    what is still coming when a request has been answered. `idle`: between two requests, if uvicorn does not close the
+    connection before. `read`: for a client to read what fills its buffers, or what is left when the connection closes.
     """
 
     most: int = 10_000
@@ -43,6 +43,7 @@ class Limits:
     head: float = 10.0
     body: float = BODY_SECONDS + 2
     rest: float = 1.0
+    idle: float = 70.0
     read: float = 20.0
 
     @classmethod
@@ -144,6 +145,7 @@ class Connections:
         self._waiting.pop(client, None)
         self._sending.pop(client, None)
         if stage is Stage.IDLE:
+            client.deadline = monotonic() + self.limits.idle
             self._waiting[client] = None
         elif stage is Stage.END:
             client.deadline = monotonic() + self.limits.rest
@@ -161,7 +163,7 @@ class Connections:
             elif client.unread_since is not None and now - client.unread_since > self.limits.read:
                 self._traffic.tally_closing("slow_reader")
                 client.abort()
-            elif now > client.deadline and client.stage is Stage.END:
+            elif now > client.deadline and client.stage in (Stage.IDLE, Stage.END):
                 client.abort()
             elif now > client.deadline:
                 self._traffic.tally_closing("slow_body" if client.stage is Stage.BODY else "slow_headers")

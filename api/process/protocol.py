@@ -100,6 +100,8 @@ class ServiceProtocol(H11Protocol):
             self.data_received(held)
         elif self.stage is not Stage.IDLE:
             self.control.connections.move(self, Stage.IDLE)
+        else:
+            self.deadline = monotonic() + self.control.connections.limits.idle
 
     def timeout_keep_alive_handler(self) -> None:
         """Nothing has come for long: close, unless a refusal is to be sent."""

@@ -77,6 +77,17 @@ def test_a_gate_that_is_not_full_does_not_open_further() -> None:
     assert gate.limit == before
 
 
+def test_what_takes_long_by_itself_does_not_close_the_gate() -> None:
+    clock = Clock()
+    gate = AdaptiveGate("overloaded", clock=clock)
+    before = gate.limit
+    for _ in range(1_000):
+        gate.enter(20 * POINTS_OF_LIST)
+        clock.now += 0.5
+        gate.leave(20 * POINTS_OF_LIST, 0.5)
+    assert gate.limit == before
+
+
 def test_an_empty_gate_lets_anything_in_and_a_full_one_nothing() -> None:
     gate = Gate("heavy", 2.0)
     assert gate.enter(5.0)
@@ -272,6 +283,18 @@ def test_a_reservation_does_not_outlast_its_request(server: Running) -> None:
         for _ in range(64):
             connection.sendall(GET)
             assert connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_connection_that_was_only_refused_is_not_kept_for_ever() -> None:
+    with running(idle=0.3) as server:
+        gate = server.control.admission.lists
+        assert gate.enter(gate.limit)
+        with connect(server.port) as connection:
+            connection.sendall(GET)
+            reply = b""
+            while part := connection.recv(10_000):
+                reply += part
+        assert reply.startswith(b"HTTP/1.1 503 ")
 
 
 def test_requests_behind_a_refusal_that_waits_are_answered_after_it(server: Running) -> None:
