@@ -35,7 +35,7 @@ class Limits:
     `head`: from the first byte of a request, or from the beginning of the connection, to the end of its headers.
     `body`: from there to the end of the body; longer than the time after which a route answers 408. `rest`: for
     what is still coming when a request has been answered. `idle`: between two requests, if uvicorn does not close the
-    connection before. `read`: for a client to read what fills its buffers, or what is left when the connection closes.
+    connection before. `read`: for a client to read what fills its buffers, or what is left when it closes.
     """
 
     most: int = 10_000
