@@ -32,6 +32,7 @@ from api.routes import (
     item_map,
     items,
     pages,
+    people,
     posted,
     recommendations,
     service,
@@ -93,7 +94,7 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
     routers = [each.router for each in (users, items, finding, item_map, recommendations, pages)]
     routers.append(service.router_of(metrics, stores))
     if guard.policy.has_operator:
-        routers += [admin.router, posted.router]
+        routers += [admin.router, posted.router, people.router]
     if stores.have_events:
         routers.append(events.router)
     if settings.explorer == "on":

@@ -2,7 +2,7 @@
 
 Exit codes: 0 done; 1 unexpected; 2 the config, the data or an argument is wrong; 3 a gate refused to publish;
 4 published, but an export failed; 5 another job published first; 6 ended by a limit, a signal or a crash;
-130 interrupted.
+7 forgotten, but a place may still hold something; 130 interrupted.
 """
 
 import logging
@@ -24,6 +24,7 @@ from pipelines.commands import (
     live_demo,
     log,
     online,
+    people,
     rendering,
     rendering_lists,
     rendering_night,
@@ -301,6 +302,14 @@ app.command(epilog=f"Examples: {_REPORT}")(store.report)
 app.command(epilog=f"Examples: {_PRUNE}")(store.prune)
 _ONLINE = "`recsys online --events events.db --store store`, `recsys online --since 2026-11-01 --html online.html`"
 app.command(epilog=f"Examples: {_ONLINE}")(online.online)
+_FORGET = (
+    "`recsys forget ada pipeline.toml --dry-run`, `recsys forget ada pipeline.toml --events events.db --yes`, "
+    "`recsys forget --users leavers.txt --store store --yes`, `recsys forget --pending pipeline.toml`"
+)
+app.command(epilog=f"Examples: {_FORGET}")(people.forget)
+app.command(epilog="Examples: `recsys subject ada pipeline.toml`, `recsys subject ada --store store --json`")(
+    people.subject
+)
 app.add_typer(events.app, name="events", epilog="Example: `recsys events status --events events.db`")
 app.add_typer(
     experiment.app, name="experiment", epilog="Example: `recsys experiment start --store store --treatment popular`"

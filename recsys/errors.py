@@ -6,7 +6,8 @@ RecsysError
 │   └── TooManyRefusedError  more rows were refused than the configuration allows
 ├── ModelError           a model refuses to be fitted, or cannot answer
 ├── ArtifactError        a bundle or a store is damaged, missing or of an unknown schema
-│   └── SupersededError  another version was published meanwhile, so this one is not
+│   ├── SupersededError  another version was published meanwhile, so this one is not
+│   └── ForgottenError   a version holds people who are to be forgotten, so it does not begin to serve
 ├── StorageError         a folder is full, read-only or missing
 ├── DoesNotFitError      a job clearly needs more memory or disk than there is
 ├── EventStoreError      the database of events is away, full, read-only or busy
@@ -53,6 +54,10 @@ class ArtifactError(RecsysError):
 
 class SupersededError(ArtifactError):
     """Another version began to serve since a night was compared with the serving one; that one goes on serving."""
+
+
+class ForgottenError(ArtifactError):
+    """A version holds people who were forgotten after its log was read; it must not begin to serve as it is."""
 
 
 class MissingPackageError(ArtifactError):

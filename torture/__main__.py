@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from torture import attacks, children, ingest, mutations, oracle, power, syscalls
+from torture import attacks, children, forget, ingest, mutations, oracle, power, syscalls
 
 Report = tuple[str, list[str]]
 
@@ -60,12 +60,18 @@ def _clients(scale: float) -> Report:
     return f"{found.text()}; {held}", found.failures
 
 
+def _forget(scale: float) -> Report:
+    found = forget.campaign(int(60 * scale))
+    return f"{found.n_tried:,} commands that forget, {dict(found.endings)}", found.failures
+
+
 CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "mutations": _mutations,
     "power": _power,
     "oracle": _oracle,
     "syscalls": _syscalls,
     "clients": _clients,
+    "forget": _forget,
     "ingest": _ingest,
     "children": _children,
 }

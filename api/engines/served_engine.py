@@ -30,6 +30,7 @@ from recsys.engine import (
     UserAnswer,
 )
 from recsys.engine.comparison import By
+from recsys.engine.engine import StoredData
 from recsys.engine.event_rules import EventRules
 from recsys.engine.filters import filter_parser
 from recsys.engine.finding import FoundItems, FoundUsers
@@ -38,6 +39,7 @@ from recsys.engine.new_items import n_new
 from recsys.engine.overview import Overview
 from recsys.engine.pages import Page, PageAnswer, PageRow, build_page
 from recsys.engine.rehearsal import rehearse
+from recsys.engine.user_profiles import IsForgotten, nobody_is_forgotten
 from recsys.event_store.impressions import MOST_ITEMS, Impression
 from recsys.experiments.assignment import ArmName
 from recsys.online.recommendation_id import ListKind, new_id
@@ -101,8 +103,9 @@ class ServedEngine:
         *,
         offer_check: OfferCheck | None = None,
         keep: KeepImpression | None = None,
+        is_forgotten: IsForgotten = nobody_is_forgotten,
     ) -> None:
-        self._of_catalogue = Engine(bundle)
+        self._of_catalogue = Engine(bundle, is_forgotten=is_forgotten)
         self._state = _State(self._of_catalogue)
         self.event_rules = EventRules.of(bundle.manifest)
         """Which events the log of the version takes."""
@@ -175,6 +178,10 @@ class ServedEngine:
     def manifest(self) -> Manifest:
         """See `Engine.manifest`."""
         return self._engine.manifest
+
+    def stored_data(self, user_id: str) -> StoredData | None:
+        """See `Engine.stored_data`."""
+        return self._engine.stored_data(user_id)
 
     def item(self, item_id: str) -> ItemView:
         """See `Engine.item`."""

@@ -11,6 +11,7 @@ from api.metrics import Metrics
 from recsys.errors import RecsysError
 from recsys.event_store.database import Database
 from recsys.event_store.impressions import DAY, Impression, Impressions
+from recsys.forgotten import NOBODY, Forgotten
 
 MOST_WAITING = 20_000
 """Lists that wait to be written; what comes then is dropped and counted."""
@@ -31,7 +32,8 @@ class ImpressionLog:
     """Keeps a `share` of the lists in `database`, in a thread; giving a list never waits for it.
 
     While the database cannot be written, lists wait up to MOST_WAITING, and the others are dropped and counted.
-    Lists that are older than `days` are deleted. `seconds`: see WRITE_SECONDS and RETRY_SECONDS.
+    Lists that are older than `days` are deleted. `seconds`: see WRITE_SECONDS and RETRY_SECONDS. `forgotten`: see
+    `Impressions`.
     """
 
     def __init__(
@@ -43,8 +45,9 @@ class ImpressionLog:
         days: int,
         chance: Callable[[], float] = random.random,
         seconds: tuple[float, float] = (WRITE_SECONDS, RETRY_SECONDS),
+        forgotten: Callable[[], Forgotten] = lambda: NOBODY,
     ) -> None:
-        self._impressions = Impressions(database)
+        self._impressions = Impressions(database, forgotten=forgotten)
         self._metrics, self._share, self._days, self._chance = metrics, share, days, chance
         self._write_seconds, self._retry_seconds = seconds
         self._forgotten = 0

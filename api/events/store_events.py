@@ -1,5 +1,6 @@
 """StoreEvents: what one store of the service does with events: takes them in, folds them in, shows them."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -15,16 +16,19 @@ from recsys.engine.question import MAX_EVENTS
 from recsys.event_store.database import Database
 from recsys.event_store.events import Events, KeptEvent
 from recsys.event_store.merges import Merges
+from recsys.forgotten import NOBODY, Forgotten, Tombstones
 
 
 class StoreEvents:
     """The events of one store, in `database`. Nothing is connected to before the first request or look."""
 
-    def __init__(self, database: Database, metrics: Metrics) -> None:
-        self._events = Events(database)
+    def __init__(self, database: Database, metrics: Metrics, *, tombstones: Tombstones | None = None) -> None:
+        """`tombstones`: of the store; they are read anew for each commit, and otherwise as of their last look."""
+        self._tombstones = tombstones
+        self._events = Events(database, forgotten=(lambda: NOBODY) if tombstones is None else tombstones.latest)
         self._merges = Merges(database)
         self._metrics = metrics
-        self._tail = EventTail(self._events)
+        self._tail = EventTail(self._events, forgotten=self._forgotten)
         self._reads, self._writes = StoreCalls(database.shown), StoreCalls(database.shown)
         self._popularity = RecentPopularity(self._events, self._reads)
         self._writer = EventWriter(self._events, after_commit=self._committed)
@@ -63,7 +67,17 @@ class StoreEvents:
 
     def fresh(self, user_id: str | None, session_id: str | None, engine: ServedEngine) -> tuple[Event, ...]:
         """The events of a user, of a session or of both, of which the version of `engine` does not know."""
-        return self._tail.fresh.of(user_id, session_id, after=engine.fresh_after, rules=engine.event_rules)
+        forgotten = self._forgotten()
+        until = max(forgotten.at(user_id), forgotten.at(session_id, "session"))
+        after = engine.fresh_after if until < engine.fresh_after else math.nextafter(until, math.inf)
+        return self._tail.fresh.of(user_id, session_id, after=after, rules=engine.event_rules)
+
+    def _forgotten(self) -> Forgotten:
+        return NOBODY if self._tombstones is None else self._tombstones.now
+
+    def forget(self) -> None:
+        """Read anew what users did lately, because some of them were forgotten."""
+        self._tail.read_anew()
 
     def prepare(self, engine: ServedEngine) -> None:
         """Read the events that `engine` needs before it serves, if that is possible."""

@@ -1,14 +1,15 @@
 """EventTail: follows the event store, so that what a user did is in the next list of every worker."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from threading import Event, Lock, Thread
 
 from api.engines.served_engine import ServedEngine
 from recsys.engine.event_rules import EventRules
 from recsys.engine.fresh_events import MAX_FRESH, FreshEvents
 from recsys.errors import RecsysError
-from recsys.event_store.events import Events, Position
+from recsys.event_store.events import Events, KeptEvent, Position, is_void
+from recsys.forgotten import NOBODY, Forgotten
 
 POLL_SECONDS = 0.04
 """Time between two looks at the store."""
@@ -24,10 +25,12 @@ logger = logging.getLogger(__name__)
 class EventTail:
     """Keeps `fresh`: the events since the newest one of the version that serves.
 
-    A fault of the store leaves what was read before; it is logged once.
+    What came of somebody up to when `forgotten` says so is left out. A fault of the store leaves what was read
+    before; it is logged once.
     """
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, *, forgotten: Callable[[], Forgotten] = lambda: NOBODY) -> None:
+        self._forgotten = forgotten
         self.fresh = FreshEvents()
         self._events = events
         self._at: Position | None = None
@@ -47,6 +50,12 @@ class EventTail:
 
     def look(self) -> None:
         """Look now, as something has just been written."""
+        self._look.set()
+
+    def read_anew(self) -> None:
+        """Read all of it again, as somebody was forgotten."""
+        with self._lock:
+            self._at = None
         self._look.set()
 
     def close(self) -> None:
@@ -91,16 +100,21 @@ class EventTail:
             if news.position.event < self._at.event or self._events.n_lost != self._n_lost:  # another one, perhaps
                 self._read_anew(engine)
                 return
-            self.fresh.add((it for it in news.events if it.timestamp >= self._after), news.merges, self._rules)
+            new = (it for it in self._counted(news.events) if it.timestamp >= self._after)
+            self.fresh.add(new, news.merges, self._rules)
             self._at, whole = news.position, news.whole
 
     def _read_anew(self, engine: ServedEngine) -> None:
         self._n_lost = self._events.n_lost
         news = self._events.newer_than(engine.fresh_after, limit=MAX_FRESH)
         fresh = FreshEvents()
-        fresh.add(news.events, (), engine.event_rules)
+        fresh.add(self._counted(news.events), (), engine.event_rules)
         self.fresh, self._at = fresh, news.position
         self._after, self._rules = engine.fresh_after, engine.event_rules
+
+    def _counted(self, events: Iterable[KeptEvent]) -> Iterator[KeptEvent]:
+        forgotten = self._forgotten()
+        return (it for it in events if not forgotten or not is_void(it, forgotten))
 
     def _note(self, failure: str) -> None:
         if not self._last_failure:

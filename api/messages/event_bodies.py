@@ -9,7 +9,8 @@ from api.events.intake import Intake, RefusedEvent
 from api.messages.body import Body, Id, Many, Time, seconds_of
 from recsys.engine.event_rules import EventRules, Refusal, refusal_of_text
 from recsys.engine.ids import MAX_ID_BYTES, id_text, whole_number
-from recsys.event_store.events import NewEvent
+from recsys.event_store.events import NewEvent, is_void
+from recsys.forgotten import NOBODY, Forgotten
 
 MAX_POSTED_EVENTS = 1_000
 """The most events of one request."""
@@ -52,12 +53,24 @@ class MergeBody(Body):
     session_id: Id = Field(description="the session; a session is merged with one user only")
 
 
-def take_in(body: EventsBody, rules: EventRules, has_item: Callable[[str], bool], *, now: float) -> Intake:
-    """Which of the events are kept. `has_item`: whether the version has an item. `now`: UTC seconds."""
+def take_in(
+    body: EventsBody,
+    rules: EventRules,
+    has_item: Callable[[str], bool],
+    *,
+    now: float,
+    forgotten: Forgotten = NOBODY,
+) -> Intake:
+    """Which of the events are kept. `has_item`: whether the version has an item. `now`: UTC seconds.
+
+    `forgotten`: what these people did before they were forgotten is refused.
+    """
     accepted: list[NewEvent] = []
     refused: list[RefusedEvent] = []
     for index, posted in enumerate(body.events):
         found = _taken(posted, rules, now)
+        if isinstance(found, NewEvent) and forgotten and is_void(found, forgotten):
+            found = "forgotten"
         if isinstance(found, NewEvent):
             accepted.append(found)
         else:

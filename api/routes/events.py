@@ -75,7 +75,7 @@ async def post_events(
     has_item = (lambda item_id: True) if engine is None else engine.has_item
 
     def sorted_out() -> Intake:
-        return take_in(body, rules, has_item, now=time.time())
+        return take_in(body, rules, has_item, now=time.time(), forgotten=store_of(request).forgotten.now)
 
     intake = await run_in_threadpool(sorted_out) if len(body.events) > _MANY else sorted_out()
     added = await events.add(intake)

@@ -4,7 +4,6 @@ import json
 import logging
 import struct
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -22,11 +21,12 @@ from api.messages.queries import NoQuery, engine_of, path_id, query_of, store_of
 from api.messages.reading import body_of
 from api.messages.reply import json_response
 from api.messages.user_replies import Recommendations
+from api.stores.served_store import ServedStore
 from recsys.api_keys.records import Scope
-from recsys.artifacts.bundle import read_report
 from recsys.artifacts.inventory import StoredVersion, take_inventory
 from recsys.artifacts.manifest import REPORTS
 from recsys.artifacts.registry import Registry
+from recsys.artifacts.rewriting import shown_pages
 from recsys.engine import Question
 from recsys.engine.map_points import MapPoints
 from recsys.engine.overview import Overview
@@ -132,7 +132,7 @@ async def get_places(request: Request) -> Response:
 async def get_card(request: Request) -> Response:
     """What the sealed report says of the version that serves: metrics with intervals, gates, the outcome."""
     query_of(request, NoQuery)
-    report = await run_in_threadpool(_report, store_of(request).folder, engine_of(request).version, "json")
+    report = await run_in_threadpool(_report, store_of(request), engine_of(request).version, "json")
     whole = {} if report is None else json.loads(report)
     return JSONResponse({name: whole[name] for name in _CARD if name in whole})
 
@@ -141,16 +141,16 @@ async def get_card(request: Request) -> Response:
 async def get_report(request: Request) -> Response:
     """The evaluation report as a page. It may name users."""
     query_of(request, NoQuery)
-    page = await run_in_threadpool(_report, store_of(request).folder, engine_of(request).version, "html")
+    page = await run_in_threadpool(_report, store_of(request), engine_of(request).version, "html")
     if page is None:
         raise HTTPException(404)
     headers = {"Content-Security-Policy": REPORT_POLICY, "X-Content-Type-Options": "nosniff"}
     return Response(page, media_type="text/html", headers=headers)
 
 
-def _report(store: Path, version: str, form: str) -> str | None:
+def _report(store: ServedStore, version: str, form: str) -> str | None:
     try:
-        return read_report(Registry(store).path(version), REPORTS[form])
+        return shown_pages(store.watch.registry.path(version), store.forgotten.now).get(REPORTS[form])
     except ArtifactError as error:  # a version that is removed while it serves has no files
         logger.warning("%s", error)
         return None

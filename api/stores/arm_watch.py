@@ -109,16 +109,19 @@ class ArmWatch:
         before = self.split
         if before is not None and before.experiment.salt == experiment.salt:
             if before.experiment != experiment:
-                self.split = Split(experiment, before.pinned, before.lists)
+                self.split = Split(experiment, self._pinned(experiment, before.pinned), before.lists)
         elif self.trouble is None or self._clock() >= self._retry_at:
             self.split = None
-            pinned = {version: self._load(version) for version in sorted(experiment.versions)}
-            self.split = Split(experiment, pinned, ArmLists(experiment.guards, self._metrics))
+            self.split = Split(experiment, self._pinned(experiment, {}), ArmLists(experiment.guards, self._metrics))
             self.trouble = None
             self._clicks_at = self._clock() + CLICKS_SECONDS
             logger.info("experiment %s: control=%s treatment=%s", experiment.name, *_sources(experiment))
         for engine in () if self.split is None else self.split.pinned.values():
             self._keep(engine)
+
+    def _pinned(self, experiment: Experiment, before: Mapping[str, ServedEngine]) -> dict[str, ServedEngine]:
+        """The engines of the arms' versions; one that is rewritten without some people has another name then."""
+        return {version: before.get(version) or self._load(version) for version in sorted(experiment.versions)}
 
     def _suspend(self, what: str, error: Exception) -> None:
         if self.trouble is None:

@@ -13,9 +13,11 @@ from api.stores.bounded_calls import BoundedCalls
 from api.stores.crashes import MOST, Crashes
 from recsys.artifacts.fallbacks import fallbacks
 from recsys.artifacts.files import warn_if_world_writable
+from recsys.artifacts.manifest import Manifest
 from recsys.artifacts.registry import CURRENT, Registry
 from recsys.artifacts.signature import SigningKey
 from recsys.engine.rehearsal import check_serves
+from recsys.engine.user_profiles import IsForgotten, nobody_is_forgotten
 from recsys.errors import ArtifactError, RecsysError
 
 RETRY_SECONDS = 60.0
@@ -34,13 +36,13 @@ class CrashedError(RecsysError):
 class ModelWatch:
     """Holds one engine at a time; a request that reads `engine` once has a whole version, whatever happens next.
 
-    `refresh` is the only writer, and swaps the reference only after the new version was verified, loaded and asked.
-    A version that cannot be loaded is logged once; the one before it serves on. If none serves yet, the newest
-    version does that served before and is sound. A version on which workers crashed `MOST` times is rolled back from.
+    `refresh` is the only writer, and swaps the reference only after the new version was verified, loaded and asked. A
+    version that cannot be loaded is logged once; the one before it serves on. If none serves yet, the newest version
+    does that served before and is sound. A version on which workers crashed `MOST` times is rolled back from.
     `metrics` count every attempt, and every list that an engine gives. `before_serving` is called with an engine
-    before it serves. `offer_check` receives every list whose recall can be checked, `keep` every list of items.
-    `name`: the store's, for the log. `load_seconds`: after which a load, or a look at the store, is given up. `key`:
-    versions must be signed with it. `clock`: seconds.
+    before it serves. `is_forgotten_by`: who counts no more in the version of a manifest. `offer_check` receives every
+    list whose recall can be checked, `keep` every list of items. `name`: the store's, for the log. `load_seconds`:
+    after which a load, or a look at the store, is given up. `key`: versions must be signed with it. `clock`: seconds.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class ModelWatch:
         offer_check: OfferCheck | None = None,
         keep: KeepImpression | None = None,
         before_serving: Callable[[ServedEngine], None] = lambda engine: None,
+        is_forgotten_by: Callable[[Manifest], IsForgotten] = lambda manifest: nobody_is_forgotten,
         name: str = "",
         load_seconds: float = LOAD_SECONDS,
         key: SigningKey | None = None,
@@ -70,6 +73,7 @@ class ModelWatch:
         self._offer_check = offer_check
         self._keep = keep
         self._before_serving = before_serving
+        self._is_forgotten_by = is_forgotten_by
         self._clock = clock
         self._lock = Lock()
         self._calls = BoundedCalls(load_seconds)
@@ -126,6 +130,11 @@ class ModelWatch:
         """Move the store's pointer to `version`, by default to the one that served before. Raises ArtifactError."""
         self._registry.rollback(version)
 
+    @property
+    def registry(self) -> Registry:
+        """The versions of the store, and its pointer."""
+        return self._registry
+
     def load(self, version: str) -> ServedEngine:
         """The engine of a version of the store, ready to serve. Raises what is wrong with it."""
         return self._calls.make(lambda: self._loaded(version), "loading")
@@ -158,7 +167,13 @@ class ModelWatch:
 
     def _loaded(self, version: str) -> ServedEngine:
         bundle = self._registry.load(version)
-        engine = ServedEngine(bundle, self._metrics, offer_check=self._offer_check, keep=self._keep)
+        engine = ServedEngine(
+            bundle,
+            self._metrics,
+            offer_check=self._offer_check,
+            keep=self._keep,
+            is_forgotten=self._is_forgotten_by(bundle.manifest),
+        )
         engine.warm_up()
         self._before_serving(engine)
         return engine

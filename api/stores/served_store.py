@@ -16,6 +16,7 @@ from api.events.store_events import StoreEvents
 from api.metrics import Metrics, ServingModel
 from api.settings import Settings
 from api.stores.arm_watch import ArmWatch, arms_of
+from api.stores.forgotten_watch import ForgottenWatch
 from api.stores.item_watch import ItemWatch
 from api.stores.model_watch import ModelWatch
 from api.stores.scenario_file import ScenarioFile
@@ -23,6 +24,7 @@ from recsys.artifacts.signature import SigningKey
 from recsys.engine.scenarios import FILE_NAME as SCENARIOS
 from recsys.event_store.database import Database, open_database
 from recsys.event_store.item_changes import FILE_NAME, ItemChanges
+from recsys.forgotten import Tombstones
 from recsys.online.experiment import breach_of_clicks
 
 OF_A_STORE = ("/v1/", "/admin/")
@@ -47,6 +49,7 @@ class ServedStore:
     database: Database | None
     arms: ArmWatch
     impressions: ImpressionLog | None
+    forgotten: ForgottenWatch
 
     @classmethod
     def of(cls, name: str, settings: Settings, *, metrics: Metrics, recall_core_share: float) -> "ServedStore":
@@ -56,12 +59,20 @@ class ServedStore:
         offer = recall.offer if settings.recall_sample else None
         kept_events = None if settings.events is None else settings.events.of(name)
         database = None if kept_events is None else open_database(kept_events)
-        events = None if database is None else StoreEvents(database, metrics)
+        tombstones = Tombstones(folder)
+        events = None if database is None else StoreEvents(database, metrics, tombstones=tombstones)
+        forgotten = ForgottenWatch(tombstones, on_change=(lambda: None) if events is None else events.forget)
         items = _item_watch(settings, name, database)
 
         impressions = None
         if database is not None and settings.impressions > 0:
-            impressions = ImpressionLog(database, metrics, share=settings.impressions, days=settings.impression_days)
+            impressions = ImpressionLog(
+                database,
+                metrics,
+                share=settings.impressions,
+                days=settings.impression_days,
+                forgotten=tombstones.latest,
+            )
 
         def prepare(engine: ServedEngine) -> None:
             items.refresh(engine)
@@ -75,13 +86,14 @@ class ServedStore:
             offer_check=offer,
             keep=keep,
             before_serving=prepare,
+            is_forgotten_by=forgotten.is_forgotten_by,
             name=name,
             load_seconds=settings.load_seconds,
             key=None if settings.signing_key is None else SigningKey(settings.signing_key.get_secret_value()),
         )
         clicks = None if database is None or impressions is None else partial(breach_of_clicks, database)
         arms = ArmWatch(folder, metrics, load=watch.load, keep=items.refresh, check_clicks=clicks)
-        return cls(name, folder, metrics, watch, items, recall, events, database, arms, impressions)
+        return cls(name, folder, metrics, watch, items, recall, events, database, arms, impressions, forgotten)
 
     @cached_property
     def scenarios(self) -> ScenarioFile:
@@ -102,10 +114,11 @@ class ServedStore:
     @property
     def trouble(self) -> str | None:
         """What does not keep it from answering, but is not as the store says."""
-        return "; ".join(it for it in (self.watch.fault, self.arms.trouble) if it) or None
+        return "; ".join(it for it in (self.watch.fault, self.arms.trouble, self.forgotten.fault) if it) or None
 
     def refresh(self) -> None:
         """Load the version that serves, and those of a running experiment."""
+        self.forgotten.refresh()
         self.watch.refresh()
         self.arms.refresh()
 
@@ -118,7 +131,12 @@ class ServedStore:
     @contextlib.asynccontextmanager
     async def polling(self, *, seconds: float) -> AsyncIterator[None]:
         """Look at the store every `seconds`, and for what comes meanwhile, until the end of the block."""
-        each = (self.watch.run(seconds), self.arms.run(seconds), self.items.run(lambda: self.engines))
+        each = (
+            self.watch.run(seconds),
+            self.arms.run(seconds),
+            self.items.run(lambda: self.engines),
+            self.forgotten.run(),
+        )
         tasks = [asyncio.create_task(one) for one in each]
         if self.events is not None:
             self.events.start(lambda: self.arms.oldest(self.watch.engine))

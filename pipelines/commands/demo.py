@@ -13,6 +13,7 @@ from pipelines.steps.run import Announce, run
 from recsys.artifacts.registry import Registry
 from recsys.config import data_dir
 from recsys.engine import Answer, Engine, Question
+from recsys.engine.opening import open_engine
 from recsys.evaluation.outcome import Outcome
 from recsys.pipeline_config import load_config
 from recsys.progress import Progress
@@ -49,7 +50,7 @@ def run_demo(folder: Path, *, progress: Progress, announce: Announce) -> DemoRes
     config = load_config(config_path, overrides={"workspace": str(folder), "publish.store": str(store)})
     tell_job(config)
     done = run(config, progress=progress, announce=announce)
-    engine = Engine(Registry(store).load())
+    engine = open_engine(Registry(store))
     users = tuple(engine.user_ids.decode(_spread(len(engine.user_ids), _SHOWN_USERS)))
     items = tuple(item.item_id for item in engine.history(users[0], limit=_SHOWN_ITEMS))
     return DemoResult(

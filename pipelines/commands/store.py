@@ -257,6 +257,6 @@ def known_version(registry: "Registry", version: str | None) -> str:
 def engine_of(store: Path) -> "Engine":
     """The engine on the version that serves from `store`. Raises ConfigError if there is no such folder."""
     registry = registry_of(store)
-    from recsys.engine import Engine
+    from recsys.engine.opening import open_engine
 
-    return Engine(registry.load())
+    return open_engine(registry)

@@ -15,6 +15,7 @@ from recsys.artifacts.registry import Registry
 from recsys.artifacts.signature import SigningKey
 from recsys.config import ExportConfig
 from recsys.engine import Engine
+from recsys.engine.opening import open_engine
 from recsys.errors import ConfigError, DataError, RecsysError
 from recsys.export import Target, export_lists, target_of, try_target
 from recsys.export.files import FileTarget
@@ -48,7 +49,7 @@ def export(config: PipelineConfig, workspace: Workspace, *, progress: Progress, 
         raise ConfigError(f"{config.publish.store}: no version serves, so there are no lists to export")
     before = [] if again else _earlier(workspace)
     tell_targets(*map(_target, config.export))
-    engine = cache(lambda: Engine(registry.load(version)))
+    engine = cache(lambda: open_engine(registry, version))
     with workspace.output(EXPORT, config) as output:
         results = [
             _result(each, None if _has(before, each, version) else engine, version, progress)
@@ -57,6 +58,23 @@ def export(config: PipelineConfig, workspace: Workspace, *, progress: Progress, 
         output.summary = summary = ExportSummary(version=version, exports=tuple(results))
     add_to_report(workspace, summary)
     return summary
+
+
+def export_anew(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> tuple[list[str], list[str]]:
+    """Write all lists again, because people were forgotten; the targets that have them now, and the problems.
+
+    Nothing happens in a workspace that has never exported.
+    """
+    if not _earlier(workspace):
+        return [], []
+    summary = export(config, workspace, progress=progress, again=True)
+    problems = [*summary.problems]
+    for each in config.export:
+        try:
+            _target(each).scrub()
+        except RecsysError as error:
+            problems.append(str(error))
+    return [each.to for each in summary.exports if each.problem is None], problems
 
 
 def _earlier(workspace: Workspace) -> list[ExportResult]:

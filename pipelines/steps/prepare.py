@@ -28,6 +28,7 @@ from recsys.data.items import Items
 from recsys.data.log_span import LogSpan
 from recsys.data.profile import profile_log
 from recsys.evaluation.provenance import StrayTimes
+from recsys.forgotten import Forgotten, read_forgotten
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.suggestions import nearest_name
@@ -42,16 +43,22 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     """
     began_at = datetime.now(UTC).isoformat()
     EventWeights.of(config.log, config.prepare)  # raises if they contradict each other, before anything is read
-    inputs = Snapshot.of(_incremental(sources_of(config), config, workspace))
+    forgotten = read_forgotten(config.publish.store)  # after the time, so that nobody falls between the two
+    inputs = Snapshot.of(_incremental(sources_of(config), config, workspace, forgotten))
     source = inputs.sources["log"]
     with workspace.output("prepare", config) as output:
         catalogue, excluded = (
             (None, NOTHING) if config.items is None else read_catalogue(config.items, inputs.sources["catalogue"])
         )
-        holdout_rows = _read_holdout(inputs, config, workspace, output.folder, excluded, progress)
+        holdout_rows = _read_holdout(inputs, config, workspace, output.folder, excluded, forgotten, progress)
         ends = LogEnds()
         accepted, rows = _read(
-            _with_events(inputs), config, quarantine=workspace.quarantine, ends=ends, progress=progress
+            _with_events(inputs),
+            config,
+            quarantine=workspace.quarantine,
+            ends=ends,
+            forgotten=forgotten,
+            progress=progress,
         )
         events = excluded.removed_from(accepted)
         span = None if accepted.timestamp is None else LogSpan.of(accepted.timestamp)
@@ -80,11 +87,13 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     return output.summary
 
 
-def _incremental(sources: dict[str, Input], config: PipelineConfig, workspace: Workspace) -> dict[str, Input]:
+def _incremental(
+    sources: dict[str, Input], config: PipelineConfig, workspace: Workspace, forgotten: Forgotten
+) -> dict[str, Input]:
     """The sources; a log of `log.incremental` as one that keeps its rows in the workspace."""
     if not config.log.incremental or not isinstance(source := sources["log"], SqlSource):
         return sources
-    incremental = IncrementalSource.of(source, config.log, workspace.kept, full=workspace.full)
+    incremental = IncrementalSource.of(source, config.log, workspace.kept, full=workspace.full, forgotten=forgotten)
     incremental.check(Columns.of(config.log))
     return sources | {"log": incremental}
 
@@ -115,13 +124,14 @@ def _read_holdout(
     workspace: Workspace,
     folder: Path,
     excluded: Excluded,
+    forgotten: Forgotten,
     progress: Progress,
 ) -> RowCounts | None:
     """Write the events of a given holdout, without those of excluded items; its rows, None if there is none."""
     if (given := inputs.sources.get("holdout")) is None:
         return None
     quarantine = workspace.quarantine.with_stem("quarantine-holdout")
-    holdout, rows = _read(given, config, quarantine=quarantine, progress=progress)
+    holdout, rows = _read(given, config, quarantine=quarantine, forgotten=forgotten, progress=progress)
     excluded.removed_from(holdout).save(folder / "holdout")
     return rows
 
@@ -185,9 +195,23 @@ def _warn(sentence: str | None) -> None:
 
 
 def _read(
-    source: Source, config: PipelineConfig, *, quarantine: Path, progress: Progress, ends: LogEnds | None = None
+    source: Source,
+    config: PipelineConfig,
+    *,
+    quarantine: Path,
+    forgotten: Forgotten,
+    progress: Progress,
+    ends: LogEnds | None = None,
 ) -> tuple[Interactions, RowCounts]:
     deduplicate = config.prepare.deduplicate
-    read = read_log(source, config.log, deduplicate=deduplicate, quarantine=quarantine, ends=ends, progress=progress)
+    read = read_log(
+        source,
+        config.log,
+        deduplicate=deduplicate,
+        quarantine=quarantine,
+        ends=ends,
+        forgotten=forgotten,
+        progress=progress,
+    )
     give_back()  # the parsed batches, before cleaning needs room
     return read

@@ -33,9 +33,10 @@ from recsys.artifacts.bundle import Pages, read_record, seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.files import replace_durably
 from recsys.artifacts.folded_users import FoldedUsers
-from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts, catalogue_read_at
+from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts, catalogue_read_at, read_manifest
 from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
+from recsys.artifacts.rewriting import kept_pages, publish_without_forgotten
 from recsys.artifacts.signature import SigningKey
 from recsys.data.arrays import Floats
 from recsys.data.items import Items
@@ -86,11 +87,15 @@ def publish(
         progress("seal the version", 0, 1)
         pages = partial(_pages, report, plots)
         sealed, serving = _seal(config, workspace, report, evidence, pages, night, space.places), registry.current()
-        version = sealed.version
-        _write(pages(version), workspace)
+        _write(pages(sealed.version), workspace)
         items = InteractionMatrix.load(training_folder(workspace) / "matrix").items
         tell_pending(config.publish.store, items, read_at=catalogue_read_at(sealed))
-        held = None if registry.publish(version, parent=parent) else registry.held()
+        version, is_published = publish_without_forgotten(
+            registry, sealed.version, parent=parent, key=SigningKey.of()
+        )
+        if version != sealed.version:
+            _write(kept_pages(registry.path(version)), workspace)
+        held = None if is_published else registry.held()
         progress("seal the version", 1, 1)
         output.summary = PublishSummary(
             version=version,
@@ -99,10 +104,14 @@ def publish(
             held=held,
             outcome=report.outcome if held is None else report.outcome.noting(_held(held)),
             changed_inputs=workspace.changed_inputs,
-            counts={name: n for name, n in sealed.counts.items() if isinstance(n, int)},
+            counts=_counts(read_manifest(registry.path(version))),
             pruned=_pruned(registry, config.publish.keep),
         )
     return output.summary
+
+
+def _counts(manifest: Manifest) -> dict[str, int]:
+    return {name: n for name, n in manifest.counts.items() if isinstance(n, int)}
 
 
 def _held(version: str) -> Statement:

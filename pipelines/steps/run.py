@@ -9,6 +9,7 @@ from typing import Protocol
 from opentelemetry.trace import Span
 
 from pipelines.bounded.reports import tell
+from pipelines.forgetting.forget import clean_after_run
 from pipelines.steps.checks import check_folders, check_holdout_columns, check_log_columns, check_names
 from pipelines.steps.content_files import changed_content
 from pipelines.steps.encode import encode
@@ -73,18 +74,24 @@ def run(
     workspace = Workspace(config.workspace, _changed(config, steps), full)
     summaries: dict[str, StepSummary] = {}
     seconds: dict[str, float] = {}
+    began_at = time.time()
     with exclusive(workspace.root / ".lock", doing="running in this workspace"), span("night"):
         workspace.remove_leftovers()
-        for step in steps:
-            tell(step=step)
-            started = time.perf_counter()
-            with span(step) as traced:
-                summaries[step] = _step(step, accepted, alone=steps[0] == step)(config, workspace, progress=progress)
-                _describe(traced, summaries[step])
-            seconds[step] = round(time.perf_counter() - started, 2)
-            _log(summaries[step], seconds[step], workspace.identity(step))
-            give_back()
-            announce(summaries[step], seconds[step])
+        try:
+            for step in steps:
+                tell(step=step)
+                started = time.perf_counter()
+                with span(step) as traced:
+                    summaries[step] = _step(step, accepted, alone=steps[0] == step)(
+                        config, workspace, progress=progress
+                    )
+                    _describe(traced, summaries[step])
+                seconds[step] = round(time.perf_counter() - started, 2)
+                _log(summaries[step], seconds[step], workspace.identity(step))
+                give_back()
+                announce(summaries[step], seconds[step])
+        finally:
+            clean_after_run(config, workspace, since=began_at, exported=EXPORT in summaries)
     return JobSummary(summaries, seconds)
 
 

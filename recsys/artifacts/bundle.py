@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recsys.artifacts.contents import PARSED_FROM_BYTES, USERS, Contents, load_contents, save_contents
+from recsys.artifacts.contents import FOLDED_USERS, PARSED_FROM_BYTES, USERS, Contents, load_contents, save_contents
 from recsys.artifacts.files import (
     FileDigest,
     check_names,
@@ -67,14 +67,17 @@ def seal_bundle(
     record: Record | None = None,
     pages: Pages | None = None,
     key: SigningKey | None = None,
+    of: Manifest | None = None,
+    wait_seconds: float = 0.0,
 ) -> Manifest:
     """Write a version below `store`; it serves after it is published.
 
     `facts`: for the manifest; the index's kind is added to `facts.index`. `record`: how the version was evaluated, so
     that the next one can be compared with it. `pages`: its report. The version appears in one rename, complete and
     synced to disk, or not at all. Its name follows from its files (except map, record and report), `config` and
-    `log`: sealing the same again verifies the existing folder and changes nothing.
-    `key`: signs the manifest. The files are readable for those who may read the folder `store`, and a store that is
+    `log`: sealing the same again verifies the existing folder and changes nothing. `key`: signs the manifest. `of`:
+    the manifest of the version that this one is made from, whose date it keeps. `wait_seconds`: how long it waits for
+    another process that seals. The files are readable for those who may read the folder `store`, and a store that is
     made here is its owner's alone. Raises ArtifactError if another process is sealing, the version does not fit on
     the disk, or the disk refuses.
     """
@@ -83,12 +86,12 @@ def seal_bundle(
     try:
         make_durable_folder(versions)
         check_room(contents, versions)
-        with exclusive(store / SEAL_LOCK, doing="sealing a version"), staging(versions) as folder:
+        with exclusive(store / SEAL_LOCK, doing="sealing a version", wait=wait_seconds), staging(versions) as folder:
             save_contents(contents, folder)
             ask_golden(contents).save(folder / GOLDEN)
             if record is not None:
                 record.save(folder / RECORD)
-            return _commit(folder, _with_pages(new_manifest(_digests(folder), facts), pages, folder), key)
+            return _commit(folder, _with_pages(new_manifest(_digests(folder), facts, of=of), pages, folder), key)
     except OSError as error:
         raise ArtifactError(f"{versions}: the version could not be written: {reason(error, store)}") from error
 
@@ -137,6 +140,13 @@ def read_users(folder: Path) -> IdMap:
     if _verified_file(folder, USERS, manifest) is None:
         raise ArtifactError(f"{folder / USERS}: is not in the manifest")
     return IdMap.load(folder / USERS)
+
+
+def read_folded_users(folder: Path) -> IdMap | None:
+    """The users who are folded in, only that file verified; None if there are none. Raises as `load_bundle` does."""
+    if _verified_file(folder, FOLDED_USERS, read_manifest(folder)) is None:
+        return None
+    return IdMap.load(folder / FOLDED_USERS)
 
 
 def read_report(folder: Path, name: str) -> str | None:

@@ -29,6 +29,9 @@ _MODEL, _HISTORY, _SEEN, _POPULARITY = "model", "seen", "left_out", "popularity.
 _INDEX, _SIMILAR = "index", "similar"
 _FOLDED_IN, _CONTENT = "folded_in", "content"
 
+FOLDED_USERS = f"{_FOLDED_IN}/{USERS}"
+"""The ids of the users who are folded in."""
+
 PARSED_FROM_BYTES = parsed_files(_INDEX) | parsed_files(_SIMILAR)
 """Files that `load_contents` takes as bytes; it maps the others into memory."""
 

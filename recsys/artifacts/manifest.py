@@ -65,8 +65,11 @@ class Manifest(BaseModel):
     of the version that served before whom the log lacks, None if none served. `accepted`: names of the gates that
     were accepted on purpose.
 
-    `version` is derived from `schema_version`, `config`, `log` and `files` except RECORD, MAP, GOLDEN and
-    REPORTS. Its date, library versions, evaluation and report do not change its name.
+    `forgotten`: how many people were taken out after it was sealed first. `earlier_names`: its names before that,
+    oldest first.
+
+    `version` is derived from `schema_version`, `config`, `log`, `forgotten` if it is not 0, and `files` except
+    RECORD, MAP, GOLDEN and REPORTS. Its date, library versions, evaluation and report do not change its name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -93,6 +96,8 @@ class Manifest(BaseModel):
     catalogue_read_at: str | None = Field(
         None, description="when the night began to read the catalogue, UTC, ISO 8601; None in older versions"
     )
+    forgotten: int = Field(0, ge=0, description="people who were taken out after it was sealed first")
+    earlier_names: tuple[VersionName, ...] = Field((), description="its names before people were taken out")
     files: dict[str, FileDigest] = Field(description="path below the version's folder -> hash and size in bytes")
 
 
@@ -117,6 +122,8 @@ class VersionFacts:
     cold_start: ColdStartSettings | None = None
     accepted: Sequence[str] = ()
     catalogue_read_at: str | None = None
+    forgotten: int = 0
+    earlier_names: Sequence[str] = ()
 
 
 def newest_event_of(manifest: Manifest) -> datetime | None:
@@ -128,6 +135,11 @@ def newest_event_of(manifest: Manifest) -> datetime | None:
 def catalogue_read_at(manifest: Manifest) -> float:
     """When the catalogue was read, seconds since 1970; of versions that do not say so, when they were sealed."""
     return datetime.fromisoformat(manifest.catalogue_read_at or manifest.created_at).timestamp()
+
+
+def log_read_at(manifest: Manifest) -> float:
+    """When the night began to read, seconds since 1970: who was forgotten later counts no more in this version."""
+    return catalogue_read_at(manifest)
 
 
 def excludes_seen(manifest: Manifest) -> bool:
@@ -154,16 +166,19 @@ def new_share_of(manifest: Manifest) -> tuple[float, float]:
     )
 
 
-def new_manifest(files: dict[str, FileDigest], facts: VersionFacts) -> Manifest:
-    """The manifest of `files` as of now. Raises ArtifactError if a fact has no JSON form."""
+def new_manifest(files: dict[str, FileDigest], facts: VersionFacts, *, of: Manifest | None = None) -> Manifest:
+    """The manifest of `files` as of now; `of`: another one, whose date and libraries are kept.
+
+    Raises ArtifactError if a fact has no JSON form.
+    """
     try:
         plain = to_jsonable_python(vars(facts))
         json.dumps(plain, allow_nan=False)
         fields = {"schema_version": SCHEMA_VERSION, **plain, "files": files}
         return Manifest(
             version=version_name(fields),
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            libraries=_library_versions(),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds") if of is None else of.created_at,
+            libraries=_library_versions() if of is None else of.libraries,
             **fields,
         )
     except (PydanticSerializationError, ValidationError, ValueError) as error:
@@ -171,9 +186,11 @@ def new_manifest(files: dict[str, FileDigest], facts: VersionFacts) -> Manifest:
 
 
 def version_name(fields: Mapping[str, Any]) -> str:
-    """The name that goes with a manifest's `schema_version`, `config`, `log` and named `files`."""
+    """The name that goes with a manifest's `schema_version`, `config`, `log`, `forgotten` and `files`."""
     identity = {name: fields[name] for name in ("schema_version", "config", "log")}
     identity["files"] = {name: digest for name, digest in fields["files"].items() if name not in _NOT_IN_THE_NAME}
+    if forgotten := fields.get("forgotten"):
+        identity["forgotten"] = forgotten
     canonical = json.dumps(to_jsonable_python(identity), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f"v{hashlib.sha256(canonical.encode()).hexdigest()[:16]}"
 

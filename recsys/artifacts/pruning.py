@@ -8,11 +8,9 @@ from pathlib import Path
 
 from recsys.artifacts.files import list_files, sync
 from recsys.artifacts.manifest import read_manifest
-from recsys.artifacts.registry import Registry
+from recsys.artifacts.registry import SET_ASIDE, Registry
 from recsys.artifacts.staging import VERSIONS, remove_staging
 from recsys.errors import ArtifactError
-
-_REMOVED = ".pruned-"
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +94,7 @@ def _set_aside(versions: Path, removed: tuple[str, ...]) -> None:
     try:
         _delete_set_aside(versions)
         for version in removed:
-            (versions / version).rename(versions / f"{_REMOVED}{version}")
+            (versions / version).rename(versions / f"{SET_ASIDE}{version}")
         if removed:
             sync(versions)
     except OSError as error:
@@ -112,7 +110,15 @@ def _delete(store: Path) -> None:
         raise ArtifactError(f"{error.filename or store}: could not be removed: {error.strerror}") from error
 
 
+def remove_set_aside(store: Path) -> None:
+    """Delete what was set aside by a process that was stopped. Raises ArtifactError if the disk refuses."""
+    try:
+        _delete_set_aside(store / VERSIONS)
+    except OSError as error:
+        raise ArtifactError(f"{error.filename or store}: could not be removed: {error.strerror}") from error
+
+
 def _delete_set_aside(versions: Path) -> None:
-    for folder in versions.glob(f"{_REMOVED}*"):
+    for folder in versions.glob(f"{SET_ASIDE}*"):
         with suppress(FileNotFoundError):  # another process deletes it too
             shutil.rmtree(folder)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -10,16 +11,21 @@ from typing import Literal
 
 from recsys.artifacts.bundle import VERSIONS, Bundle, load_bundle
 from recsys.artifacts.experiment import read_experiment
-from recsys.artifacts.files import replace_durably, warn_if_world_writable
+from recsys.artifacts.files import replace_durably, sync, warn_if_world_writable
+from recsys.artifacts.forgotten_people import forgotten_in
 from recsys.artifacts.history import ExperimentEntry, HistoryEntry, ancestry, parse_experiments, parse_history
 from recsys.artifacts.hold import Hold, read_hold, remove_hold, replaced_hold, write_hold
 from recsys.artifacts.lock import POINTER_LOCK, exclusive
 from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
 from recsys.artifacts.signature import SigningKey
-from recsys.errors import ArtifactError, SupersededError
+from recsys.errors import ArtifactError, ForgottenError, SupersededError
+from recsys.forgotten import read_forgotten
 from recsys.plain_files import read_plain
 
 CURRENT, HISTORY, HOLD, EXPERIMENT = "CURRENT", "HISTORY", "HOLD", "EXPERIMENT"
+
+SET_ASIDE = ".pruned-"
+"""Begins the name of a version's folder that is being deleted."""
 
 ANY_PARENT = "*"
 """Publish whatever serves now."""
@@ -88,9 +94,9 @@ class Registry:
     def publish(self, version: str, *, parent: str | None = ANY_PARENT) -> bool:
         """Verify and load a sealed version, then let it serve; False if another version is held and serves on.
 
-        `parent`: the version that it was compared with (None: nothing served), which must still serve.
-        Raises SupersededError if another version has begun to serve since, ArtifactError if `version` is damaged; the
-        serving version stays the same.
+        `parent`: the version that it was compared with (None: nothing served), which must still serve. Raises
+        SupersededError if another version has begun to serve since, ForgottenError if `version` holds people who were
+        forgotten since its log was read, ArtifactError if it is damaged; the serving version stays the same.
         """
         warn_if_world_writable(self.store)
         self.verify(version)
@@ -99,6 +105,7 @@ class Registry:
                 return False
             if self._is_superseded(version, parent):
                 return True
+            self._refuse_forgotten(version)
             if not self.path(version).is_dir():
                 raise ArtifactError(f"{self.path(version)}: was removed before it could serve; seal it again")
             self._point_to(version, "publish", previous=self.current())
@@ -112,12 +119,68 @@ class Registry:
         """True if `version` already serves, though `parent` was expected to; raises if a third one does."""
         if parent == ANY_PARENT or (serving := self.current()) == parent:
             return False
+        if serving is not None and parent in read_manifest(self.path(serving)).earlier_names:
+            return False  # the same version, without people who were forgotten since
         if serving == version:
             return True
         raise SupersededError(
             f"not published: {serving or 'nothing'} serves, expected {parent or 'nothing'}, with which {version} was "
             "compared: another job or a rollback came first; run `recsys publish CONFIG` to compare it anew"
         )
+
+    def _refuse_forgotten(self, version: str) -> None:
+        """Raise ForgottenError if a version holds people who were forgotten. The caller has the lock."""
+        n_people = len(forgotten_in(self.path(version), read_forgotten(self.store)))
+        if n_people:
+            raise ForgottenError(
+                f"{self.path(version)}: holds {n_people} people who were forgotten since its log was read;"
+                f" `recsys forget --pending --store {self.store}` takes them out"
+            )
+
+    def replace_version(self, before: str, after: str) -> None:
+        """Let whatever names `before` name `after`, and delete `before`: the same version without some people.
+
+        Raises ArtifactError if the disk refuses; doing it again ends what was begun.
+        """
+        with self.locked():
+            try:
+                for name in (HISTORY, EXPERIMENT, HOLD, CURRENT):
+                    self._rename_in(self.store / name, before.encode(), after.encode())
+            except OSError as error:
+                raise ArtifactError(f"{error.filename or self.store}: could not be written: {error}") from error
+        self.remove_version(before)
+
+    @staticmethod
+    def _rename_in(path: Path, before: bytes, after: bytes) -> None:
+        content = read_plain(path) if path.exists() else b""
+        if before in content:
+            replace_durably(path, content.replace(before, after))
+
+    def remove_version(self, version: str) -> None:
+        """Delete a version that nothing names, damaged or not. Raises ArtifactError if the disk refuses."""
+        folder = self.path(version)
+        aside = folder.with_name(f"{SET_ASIDE}{version}")
+        try:
+            with self.locked():
+                if self.current() == version:
+                    raise ArtifactError(f"{folder}: serves, so it is not removed")
+                if folder.exists():
+                    shutil.rmtree(aside, ignore_errors=True)
+                    folder.rename(aside)
+                    sync(folder.parent)
+            shutil.rmtree(aside, ignore_errors=not aside.exists())
+        except OSError as error:
+            raise ArtifactError(f"{error.filename or folder}: could not be removed: {error.strerror}") from error
+
+    def renamed(self, version: str) -> str:
+        """The present name of a version: another one if people were taken out of it. Raises nothing."""
+        if self.path(version).is_dir():
+            return version
+        for name in self.names():
+            with suppress(ArtifactError):
+                if version in read_manifest(self.path(name)).earlier_names:
+                    return name
+        return version
 
     def rollback(self, version: str | None = None) -> str:
         """Verify and load an earlier version, by default the one that served before, then let it serve again.
@@ -226,6 +289,7 @@ class Registry:
     def _go_back_to(self, target: str, *, hold: Hold | None) -> None:
         """Let `target` serve, and write `hold` if it is given; if one of the two fails, neither has happened."""
         self.verify(target)
+        self._refuse_forgotten(target)
         with replaced_hold(self.store / HOLD, hold):
             self._point_to(target, "rollback", previous=self._served_last())
 

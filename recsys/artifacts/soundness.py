@@ -39,7 +39,7 @@ def check_sound(contents: Contents, manifest: Manifest) -> None:
         _check_users(contents)
         _check_ids("items", contents.items.ids)
         _check_counts(contents, manifest)
-        _check_degrees(contents)
+        _check_degrees(contents, manifest.forgotten)
         _check_popularity(contents.popularity)
         _check_histories(contents)
         check_index(contents.index, contents.similar, contents.model.embeddings, manifest, most=MOST_COMPARED)
@@ -76,15 +76,17 @@ def _check_counts(contents: Contents, manifest: Manifest) -> None:
         raise ArtifactError(f"bundle: an index of kind {contents.index.kind!r}, expected {kind!r} from the manifest")
 
 
-def _check_degrees(contents: Contents) -> None:
-    """The users of each item in training are those whose histories have it."""
+def _check_degrees(contents: Contents, n_forgotten: int) -> None:
+    """The users of each item in training are those whose histories have it, and perhaps some who were forgotten."""
     degree, history = contents.model.item_degree, contents.history
-    if not (float(degree.min(initial=0)) >= 0 and largest(degree) <= len(contents.users)):
+    if not (float(degree.min(initial=0)) >= 0 and largest(degree) <= len(contents.users) + n_forgotten):
         raise ArtifactError("bundle: item degrees: not all are from 0 to the number of users")
-    is_counted = history.nnz <= _COUNTED_ENTRIES
-    if degree.sum(dtype=np.float64) != history.nnz or (
-        is_counted and not np.array_equal(degree, entries_per_column(history))
-    ):
+    missing = degree.sum(dtype=np.float64) - history.nnz
+    wrong = not 0 <= missing <= n_forgotten * history.shape[1]
+    if not wrong and history.nnz <= _COUNTED_ENTRIES:
+        of_forgotten = degree - entries_per_column(history)
+        wrong = not (float(of_forgotten.min(initial=0)) >= 0 and float(of_forgotten.max(initial=0)) <= n_forgotten)
+    if wrong:
         raise ArtifactError("bundle: item degrees: not the numbers of users whose histories have the items")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
@@ -19,6 +19,7 @@ from recsys.engine.answers import (
     ItemView,
     Ranked,
     UserAnswer,
+    UserStatus,
     check_fields,
     ranked,
 )
@@ -48,12 +49,22 @@ from recsys.engine.ranking import Ranker
 from recsys.engine.selection import Selection
 from recsys.engine.stopping import Check, go_on
 from recsys.engine.text_search import checked_text
-from recsys.engine.user_profiles import StoredUser, UserGroup, UserProfiles
+from recsys.engine.user_profiles import IsForgotten, StoredUser, UserGroup, UserProfiles, nobody_is_forgotten
 from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
 from recsys.map_ordered import map_blas
 from recsys.retrieval.topk import TopK
 
 _EXPORT_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class StoredData:
+    """What a version stores of a user. `vector`: None for one who is folded in. `history`: `score` is the weight."""
+
+    status: UserStatus
+    vector: tuple[float, ...] | None
+    history: tuple[Ranked, ...]
+    seen: tuple[str, ...]
 
 
 class Engine:
@@ -63,17 +74,21 @@ class Engine:
     Every public method raises InvalidRequestError for a k outside 1 to 1000, for one text in the place of a list, and
     for an id of another kind, empty, longer than 256 bytes or not encodable in UTF-8.
     `today`: the day, by default in UTC, on which it depends which new items are at the places kept for them.
+    `is_forgotten`: whether a user was forgotten since the version's log was read, asked anew for each answer: such a
+    user is unknown to every method, and named by none.
     """
 
-    def __init__(self, bundle: Bundle, *, today: Today = utc_today) -> None:
+    def __init__(
+        self, bundle: Bundle, *, today: Today = utc_today, is_forgotten: IsForgotten = nobody_is_forgotten
+    ) -> None:
         self._bundle = bundle
         self._today = today
-        self._profiles = UserProfiles(bundle)
+        self._profiles = UserProfiles(bundle, is_forgotten)
         self._ranker = Ranker(bundle)
         self._new = NewItems.of(bundle)
-        self._neighbours = Neighbours(bundle, self._new)
+        self._neighbours = Neighbours(bundle, self._new, is_forgotten=is_forgotten)
         self._map = ItemMap(bundle)
-        self._finder = Finder(bundle)
+        self._finder = Finder(bundle, is_forgotten)
         self._use(Selection(bundle))
         self._overlay = Overlay(bundle, self._profiles, self._selection.comparisons)
         bundle.model.fold_in(bundle.history[:0])  # makes what every fold-in needs, so that no question waits for it
@@ -229,10 +244,17 @@ class Engine:
             if self._places.n_kept(question):
                 pools = self._places.pools(vectors, counts=counts, exclude=exclude, eligible=eligible)
                 found = self._places.fill_all(question, user_ids, found, pools=pools, vectors=vectors)
-            return user_ids, found
+            return self._without_forgotten(user_ids, found)
 
         for group in self._profiles.groups():
             yield from map_blas(partial(ranked, group), range(0, len(group.users), batch))
+
+    def _without_forgotten(self, user_ids: list[str], found: TopK) -> tuple[list[str], TopK]:
+        kept = np.array([not self._profiles.is_forgotten(user_id) for user_id in user_ids], np.bool_)
+        if kept.all():
+            return user_ids, found
+        names = [user_id for user_id, stays in zip(user_ids, kept.tolist(), strict=True) if stays]
+        return names, TopK(found.indices[kept], found.scores[kept], found.counts[kept])
 
     def rank(
         self, item_ids: Ids, *, user_id: Id | None = None, events: Sequence[Event] = (), popular: bool = False
@@ -361,7 +383,9 @@ class Engine:
 
     def overview(self) -> Overview:
         """What there is to look at; see `overview_of`."""
-        return overview_of(self._bundle, can_search=self.can_search)
+        found = overview_of(self._bundle, can_search=self.can_search)
+        known = tuple(user for user in found.users if not self._profiles.is_forgotten(user))
+        return found if len(known) == len(found.users) else replace(found, users=known)
 
     @property
     def map(self) -> ItemMap:
@@ -385,6 +409,20 @@ class Engine:
         indices, weights = self._user(checked_id(user_id, "user_id")).history
         heaviest = np.argsort(-weights, kind="stable")[:limit]
         return ranked(self._bundle.items, indices[heaviest], weights[heaviest])
+
+    def stored_data(self, user_id: Id) -> StoredData | None:
+        """All that the version stores of a user, None if that is nothing or the user was forgotten."""
+        user = self._profiles.find(checked_id(user_id, "user_id"))
+        if user is None:
+            return None
+        indices, weights = user.history
+        at = user.trained_at
+        return StoredData(
+            status="folded_in" if at is None else "known",
+            vector=None if at is None else tuple(map(float, self._profiles.vector(user))),
+            history=ranked(self._bundle.items, indices, weights),
+            seen=tuple(self.item_ids.decode(user.seen.tolist())),
+        )
 
     def _item(self, item_id: Id) -> int:
         known = checked_id(item_id, "item_id")

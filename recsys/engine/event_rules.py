@@ -25,6 +25,7 @@ Refusal: TypeAlias = Literal[
     "value_out_of_range",
     "non_positive_value",
     "unknown_event",
+    "forgotten",
 ]
 """Why an event is refused; where the log has the same reason, by the same name."""
 

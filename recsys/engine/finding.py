@@ -1,6 +1,7 @@
 """Finding: items by title or id, users by id, as somebody types it."""
 
 from dataclasses import dataclass
+from itertools import islice
 from threading import Lock
 from typing import Literal
 
@@ -9,8 +10,10 @@ import pyarrow as pa
 
 from recsys.artifacts.bundle import Bundle
 from recsys.data.arrow_file import one_array
+from recsys.data.id_map import IdMap
 from recsys.data.items import TITLE, Items
 from recsys.engine.answers import UserStatus
+from recsys.engine.user_profiles import IsForgotten, nobody_is_forgotten
 from recsys.errors import InvalidRequestError
 from recsys.retrieval.titles.index import TitleIndex
 
@@ -60,10 +63,14 @@ class FoundUsers:
 
 
 class Finder:
-    """Finds in one version. The index of titles is made by the first search, once for all threads."""
+    """Finds in one version. The index of titles is made by the first search, once for all threads.
 
-    def __init__(self, bundle: Bundle) -> None:
+    `is_forgotten`: as of `Engine`.
+    """
+
+    def __init__(self, bundle: Bundle, is_forgotten: IsForgotten = nobody_is_forgotten) -> None:
         self._bundle = bundle
+        self._is_forgotten = is_forgotten
         self._lock = Lock()
         self._titles: TitleIndex | None = None
 
@@ -95,15 +102,19 @@ class Finder:
         bundle, folded = self._bundle, self._bundle.folded_in
         found = [
             FoundUser(bundle.users.id_at(at), "known", int(np.diff(bundle.history.indptr[at : at + 2])[0]))
-            for at in bundle.users.starting_with(text)[:limit]
+            for at in self._known(bundle.users, text, limit)
         ]
         if folded is not None:
             found += [
                 FoundUser(folded.users.id_at(at), "folded_in", int(np.diff(folded.history.indptr[at : at + 2])[0]))
-                for at in folded.users.starting_with(text)[:limit]
+                for at in self._known(folded.users, text, limit)
             ]
         found.sort(key=lambda user: (user.user_id != text, user.user_id.encode()))
         return FoundUsers(bundle.manifest.version, tuple(found[:limit]))
+
+    def _known(self, users: IdMap, text: str, limit: int) -> list[int]:
+        found = users.starting_with(text)
+        return list(islice((at for at in found if not self._is_forgotten(users.id_at(at))), limit))
 
     def _ids_starting_with(self, text: str, limit: int) -> list[int]:
         """Those with the most users."""

@@ -28,6 +28,7 @@ from recsys.engine.comparison import Comparison
 from recsys.engine.new_items import NewItems
 from recsys.engine.ranking import storing
 from recsys.engine.selection import EligibleItems
+from recsys.engine.user_profiles import IsForgotten, nobody_is_forgotten
 from recsys.retrieval.rescoring import inner_products, rounding_slack, squared_lengths
 from recsys.retrieval.topk import TopK, near_top_k, top_k_of_candidates
 
@@ -38,11 +39,19 @@ ROWS_AT_ONCE = 65_536
 class Neighbours:
     """Compares the vectors of one version. Any number of threads may ask at once.
 
-    `rows_at_once`: how many users are compared in one product; it changes no answer.
+    `rows_at_once`: how many users are compared in one product; it changes no answer. `is_forgotten`: as of `Engine`.
     """
 
-    def __init__(self, bundle: Bundle, new: NewItems, *, rows_at_once: int = ROWS_AT_ONCE) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        new: NewItems,
+        *,
+        rows_at_once: int = ROWS_AT_ONCE,
+        is_forgotten: IsForgotten = nobody_is_forgotten,
+    ) -> None:
         self._bundle = bundle
+        self._is_forgotten = is_forgotten
         self._new = new
         self._rows_at_once = rows_at_once
 
@@ -115,10 +124,8 @@ class Neighbours:
         length = np.float32(np.sqrt(squared_lengths(vector[None])[0]))
         found: tuple[RankedUser, ...] = ()
         if length:
-            top = self._nearest_users((vector / length)[None], own, k)
-            places = enumerate(zip(*top.row(0), strict=True), start=1)
-            ids = self._bundle.users
-            found = tuple(RankedUser(ids.id_at(int(at)), float(score), rank) for rank, (at, score) in places)
+            places = enumerate(self._known_users((vector / length)[None], own, k), start=1)
+            found = tuple(RankedUser(name, score, rank) for rank, (name, score) in places)
         warning = short_list(len(found), [], noun="other user") if length else NO_SIMILAR_USERS
         return UserAnswer(
             model_version=self._bundle.manifest.version,
@@ -127,6 +134,17 @@ class Neighbours:
             users=found,
             warnings=(warning,) if len(found) < k else (),
         )
+
+    def _known_users(self, direction: Floats, own: int | None, k: int) -> list[tuple[str, float]]:
+        """The ids and cosines of the k nearest; so many more are looked at as were forgotten."""
+        ids, wanted = self._bundle.users, k
+        while True:
+            at, scores = self._nearest_users(direction, own, wanted).row(0)
+            named = [(ids.id_at(each), score) for each, score in zip(at.tolist(), scores.tolist(), strict=True)]
+            known = [(name, score) for name, score in named if not self._is_forgotten(name)]
+            if len(known) >= k or len(named) < wanted:
+                return known[:k]
+            wanted += max(k, wanted - len(known))
 
     def _answer(
         self, items: tuple[Ranked, ...], warnings: list[str], *, k: int, unknown_items: tuple[str, ...]

@@ -24,6 +24,14 @@ from recsys.engine.event_history import weigh, weights_of
 from recsys.engine.question import Question
 from recsys.tracing import span
 
+IsForgotten = Callable[[str], bool]
+"""Whether what a version holds of the user of an id counts no more."""
+
+
+def nobody_is_forgotten(user_id: str) -> bool:
+    """Everybody is known."""
+    return False
+
 
 @dataclass(frozen=True, eq=False)
 class UserProfile:
@@ -58,10 +66,14 @@ class UserProfile:
 
 
 class UserProfiles:
-    """Makes the profile of a user from the stored history, from events, or from both. Immutable."""
+    """Makes the profile of a user from the stored history, from events, or from both. Immutable.
 
-    def __init__(self, bundle: Bundle) -> None:
+    `is_forgotten`: whether the user of an id was forgotten since; then nothing is stored of that user.
+    """
+
+    def __init__(self, bundle: Bundle, is_forgotten: IsForgotten = nobody_is_forgotten) -> None:
         self._bundle = bundle
+        self.is_forgotten = is_forgotten
         # A row of a mapped array is many times slower to take than one of the same memory as a plain array.
         self._vectors = np.asarray(bundle.model.embeddings.users)
         self._trained = _Histories.of(bundle.users, bundle.history, bundle.left_out)
@@ -85,7 +97,9 @@ class UserProfiles:
         return self._fallback(NO_USER if question.user_id is None else UNKNOWN_USER)
 
     def find(self, user_id: str) -> "StoredUser | None":
-        """What the version stores of a user, trained or not; None if that is nothing."""
+        """What the version stores of a user, trained or not; None if that is nothing, or the user was forgotten."""
+        if self.is_forgotten(user_id):
+            return None
         if (at := self._trained.users.position(user_id)) is not None:
             return StoredUser(self._trained.history.row(at), self._trained.seen.row(at)[0], at)
         if self._folded is None or (at := self._folded.users.position(user_id)) is None:

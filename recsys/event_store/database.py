@@ -113,6 +113,18 @@ class Database:
         with self._begun(self._dialect.begin_read) as queries:
             yield queries
 
+    def scrub(self) -> None:
+        """Take what was deleted off the disk, as far as the database can; writers wait. Raises EventStoreError."""
+        try:
+            connection = self._dialect.connect()
+            try:
+                self._dialect.scrub(connection)
+            finally:
+                _close(connection)
+        except self._dialect.errors as error:
+            fault = self._dialect.explain(error)
+            raise EventStoreError(f"{self.shown}: {fault.message}", fault.reason) from error
+
     def close(self) -> None:
         """Close the idle connections. A later transaction opens a new one."""
         with self._lock:

@@ -44,6 +44,9 @@ class Dialect(Protocol):
     def connect(self) -> Any:
         """A new connection. Raises one of `errors`."""
 
+    def scrub(self, connection: Any) -> None:
+        """Take what was deleted off the disk as far as the database can. Raises one of `errors`."""
+
     def is_current(self, connection: Any) -> bool:
         """Whether an idle connection still leads to the database that `connect` would reach."""
 

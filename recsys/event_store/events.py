@@ -1,12 +1,13 @@
 """Events: what users and visitors did, durable and each counted once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from recsys.event_store.database import Database, Row, Transaction
 from recsys.event_store.merges import MERGES
 from recsys.event_store.schema import Schema
+from recsys.forgotten import NOBODY, Forgotten
 
 EVENTS = Schema(
     "events",
@@ -40,6 +41,12 @@ class NewEvent(NamedTuple):
     received_at: float
     recommendation_id: str | None = None
     place: int | None = None
+
+
+def is_void(event: "NewEvent | KeptEvent", forgotten: Forgotten) -> bool:
+    """Whether an event is of somebody who was forgotten since it happened, or since it came."""
+    until = max(forgotten.at(event.user_id), forgotten.at(event.session_id, "session"))
+    return min(event.timestamp, event.received_at) <= until
 
 
 class KeptEvent(NamedTuple):
@@ -111,10 +118,15 @@ _FIRST_PAGE = (1 << 62) + 1
 
 
 class Events:
-    """The events of one store. Any number of threads and processes may use it."""
+    """The events of one store. Any number of threads and processes may use it.
 
-    def __init__(self, database: Database) -> None:
+    `forgotten`: asked within each transaction, so that nothing of before a tombstone is kept after what it forgets
+    was deleted.
+    """
+
+    def __init__(self, database: Database, *, forgotten: Callable[[], Forgotten] = lambda: NOBODY) -> None:
         self._database = database
+        self._forgotten = forgotten
         database.require(EVENTS, MERGES)
 
     @property
@@ -133,7 +145,10 @@ class Events:
         Raises EventStoreError.
         """
         with self._database.transaction() as statements:
-            return [statements.insert(_INSERT, group, conflict=_ONCE) for group in groups]
+            counted = groups
+            if forgotten := self._forgotten():
+                counted = [[event for event in group if not is_void(event, forgotten)] for group in groups]
+            return [statements.insert(_INSERT, group, conflict=_ONCE) for group in counted]
 
     def of_user(self, user_id: str, *, limit: int, before: int | None = None) -> list[KeptEvent]:
         """A user's events, those of merged sessions among them, the latest kept first; `before`: a `seq`."""

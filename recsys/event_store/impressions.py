@@ -1,11 +1,12 @@
 """Impressions: the lists that were given, to be joined with the events that they led to."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from recsys.event_store.database import Database
 from recsys.event_store.schema import Schema
+from recsys.forgotten import NEVER, NOBODY, Forgotten
 
 IMPRESSIONS = Schema(
     "impressions",
@@ -62,10 +63,14 @@ _INSERT, _ONCE = f"INSERT INTO impressions ({_COLUMNS})", "ON CONFLICT (recommen
 
 
 class Impressions:
-    """The impressions of one store. Any number of threads and processes may use it."""
+    """The impressions of one store. Any number of threads and processes may use it.
 
-    def __init__(self, database: Database) -> None:
+    `forgotten`: asked within each transaction; a list for somebody who was forgotten is kept without the ids.
+    """
+
+    def __init__(self, database: Database, *, forgotten: Callable[[], Forgotten] = lambda: NOBODY) -> None:
         self._database = database
+        self._forgotten = forgotten
         database.require(IMPRESSIONS)
 
     @property
@@ -75,8 +80,8 @@ class Impressions:
 
     def add(self, impressions: Sequence[Impression]) -> int:
         """Keep them, all or none; the same list twice is kept once. How many are new. Raises EventStoreError."""
-        rows = list(map(_row, impressions))
         with self._database.transaction() as statements:
+            rows = [_row(given, self._forgotten()) for given in impressions]
             return statements.insert(_INSERT, rows, conflict=_ONCE)
 
     def stream(self, first_day: int, end_day: int, *, rows: int = 10_000) -> Iterator[ListedItems]:
@@ -112,19 +117,20 @@ _PAGE = (
 )
 
 
-def _kept(text: str | None) -> str | None:
+def kept_id(text: str | None) -> str | None:
     """The id as both databases hold it: anybody may ask for a list with NUL in a user's id, which none can have."""
     return text and text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _row(given: Impression) -> tuple[object, ...]:
+def _row(given: Impression, forgotten: Forgotten) -> tuple[object, ...]:
     """In the order of the columns."""
+    is_forgotten = max(forgotten.at(given.user_id), forgotten.at(given.session_id, "session")) > NEVER
     return (
         given.recommendation_id,
         given.given_at,
         int(given.given_at // DAY),
-        _kept(given.user_id),
-        _kept(given.session_id),
+        None if is_forgotten else kept_id(given.user_id),
+        None if is_forgotten else kept_id(given.session_id),
         given.version,
         given.arm,
         given.experiment,

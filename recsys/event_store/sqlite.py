@@ -23,8 +23,11 @@ _FAULTS: Mapping[int, StoreFault] = MappingProxyType(
     }
 )
 
-_PRAGMAS = ("synchronous = FULL", "cache_size = -16000", "wal_autocheckpoint = 4000")
-"""Commits are on disk when they return; 16 MB of pages per connection, and of the log until it is emptied."""
+_PRAGMAS = ("synchronous = FULL", "cache_size = -16000", "wal_autocheckpoint = 4000", "secure_delete = ON")
+"""Commits are on disk when they return; 16 MB of pages per connection, and of the log until it is emptied.
+
+What is deleted is overwritten with zeros.
+"""
 
 
 class _Connection(sqlite3.Connection):
@@ -65,6 +68,13 @@ class SqliteDialect:
             connection.close()
             raise
         return connection
+
+    def scrub(self, connection: sqlite3.Connection) -> None:
+        """Write the file anew without what was deleted, and empty the log of changes."""
+        connection.execute("VACUUM")
+        ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if busy:
+            raise sqlite3.OperationalError("the log of changes is in use; what was deleted may still be in it")
 
     def is_current(self, connection: object) -> bool:
         """False if the file was deleted or replaced: what is written to the old one would be lost."""

@@ -40,6 +40,9 @@ class FileTarget:
         if not self.path.parent.is_dir():
             raise ConfigError(f"{shown}: the folder {self.path.parent} does not exist")
 
+    def scrub(self) -> None:
+        """A file that was replaced is gone."""
+
     @contextmanager
     def open(self, version: str) -> Iterator[ListWriter]:
         """See `Target`."""

@@ -42,6 +42,9 @@ class ObjectTarget:
             raise ConfigError(f"{self}: expected an object with an ending, as {scheme}://bucket/folder/lists.parquet")
         format_of(path.name, shown=str(self))
 
+    def scrub(self) -> None:
+        """An object that was replaced is gone, unless its bucket keeps old versions."""
+
     @contextmanager
     def open(self, version: str) -> Iterator[ListWriter]:
         """See `Target`."""

@@ -58,6 +58,9 @@ class PostgresTarget:
         """See `Target`."""
         self._places()
 
+    def scrub(self) -> None:
+        """A table that was replaced is gone with its files."""
+
     @contextmanager
     def open(self, version: str) -> Iterator[ListWriter]:
         """See `Target`."""

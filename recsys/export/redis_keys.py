@@ -54,6 +54,9 @@ class RedisTarget:
         """See `Target`."""
         self._places()
 
+    def scrub(self) -> None:
+        """Old keys end by themselves, within `GRACE_SECONDS`."""
+
     @contextmanager
     def open(self, version: str) -> Iterator[ListWriter]:
         """See `Target`. Other generations are removed: the old one, and what killed exports left."""

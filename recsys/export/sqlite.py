@@ -42,6 +42,16 @@ class SqliteTarget:
         """See `Target`."""
         self._places()
 
+    def scrub(self) -> None:
+        """Write the file anew, so that pages of replaced tables are gone."""
+        file, _ = self._places()
+        with (
+            self._errors(),
+            closing(sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)) as connection,
+        ):
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @contextmanager
     def open(self, version: str) -> Iterator[ListWriter]:
         """See `Target`. What a killed export left is removed by the next one."""

@@ -26,6 +26,9 @@ class Target(Protocol):
     def check(self) -> None:
         """Raise ConfigError for what the address alone shows to be wrong. Nothing is connected to."""
 
+    def scrub(self) -> None:
+        """Take what was replaced off the place, as far as it can be done at once. Raises ExportError."""
+
     def open(self, version: str) -> AbstractContextManager[ListWriter]:
         """Check the place, then take the lists of `version`.
 

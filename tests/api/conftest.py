@@ -141,9 +141,9 @@ class Contract:
     def check(self, reply: httpx.Response) -> None:
         """Fails if `reply` is not documented as it is."""
         path = reply.request.url.raw_path.decode().partition("?")[0]
-        operations = next(
-            (self._document["paths"][name] for pattern, name in self._paths if pattern.fullmatch(path)), {}
-        )
+        method = reply.request.method.lower()
+        matching = [self._document["paths"][name] for pattern, name in self._paths if pattern.fullmatch(path)]
+        operations = next((each for each in matching if method in each), matching[0] if matching else {})
         of_a_page = "/explorer/" in path and reply.status_code != 500
         if not operations and (path in UNDOCUMENTED or of_a_page or not _is_path(path)):
             return

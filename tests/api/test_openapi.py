@@ -41,6 +41,8 @@ ADMIN |= {
     ("patch", "/v1/items/{item_id}"): BODY | KEYS | {"404"},
     ("post", "/v1/items:update"): BODY | KEYS,
     ("delete", "/v1/items/{item_id}"): ALL | KEYS | {"404", "409", "422", "503"},
+    ("delete", "/v1/users/{user_id}"): ALL | KEYS | {"409", "422"},
+    ("get", "/v1/users/{user_id}/data"): ALL | KEYS | {"422"},
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
@@ -88,7 +90,7 @@ def test_the_operators_routes_alone_need_a_key_if_there_is_only_that_of_the_oper
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     for (method, path), operation in operations(schema_with_admin).items():
         is_admin = path.startswith("/admin/") or method in {"put", "patch", "delete"} or path == "/v1/items:update"
-        is_admin |= path == "/v1/users:find"
+        is_admin |= path in {"/v1/users:find", "/v1/users/{user_id}/data"}
         assert operation.get("security") == ([{name: ["admin"]}] if is_admin else None)
 
 

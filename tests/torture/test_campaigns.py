@@ -9,7 +9,7 @@ import pytest
 
 from recsys.artifacts.registry import Registry
 from tests.api.protocol_server import running
-from torture import attacks, mutations, oracle, power, syscalls
+from torture import attacks, forget, mutations, oracle, power, syscalls
 from torture.clients import FLOODS, HALF_OPEN, REFUSED
 
 
@@ -77,3 +77,9 @@ def test_harmful_clients_are_refused_and_closed_while_others_are_answered() -> N
     assert found.failures == []
     assert found.n_tried.total() == len(REFUSED) + len(FLOODS) + 2 * 20 + 20 * len(HALF_OPEN)
     assert found.meanwhile
+
+
+def test_forgetting_that_is_killed_leaves_a_store_that_serves_and_ends_when_typed_again() -> None:
+    found = forget.campaign(2)
+    assert (found.n_tried, found.failures) == (2, [])
+    assert found.endings["killed"] >= 1

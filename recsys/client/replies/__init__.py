@@ -40,6 +40,7 @@ from recsys.client.replies.lists import (
     UserRef,
     UsersFound,
 )
+from recsys.client.replies.people import ForgottenUser, GivenList, UserData
 from recsys.client.replies.service import (
     Alive,
     ModelReply,
@@ -56,8 +57,10 @@ __all__ = [
     "EventPage",
     "EventsTaken",
     "ForgottenItem",
+    "ForgottenUser",
     "FoundItem",
     "FoundUser",
+    "GivenList",
     "ItemDescription",
     "ItemRef",
     "ItemReply",
@@ -91,6 +94,7 @@ __all__ = [
     "SimilarUsers",
     "StoresReady",
     "User",
+    "UserData",
     "UserHistory",
     "UserRef",
     "UsersFound",

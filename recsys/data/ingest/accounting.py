@@ -17,6 +17,7 @@ from recsys.data.ingest.source import EVENT, TIMESTAMP, VALUE
 from recsys.data.ingest.time_formats import formats_that_fit
 from recsys.data.ingest.timestamps import unit_that_fits
 from recsys.errors import DataError, StorageError, TooManyRefusedError
+from recsys.forgotten import NOBODY, Forgotten
 from recsys.storage import storage_errors
 
 _EXAMPLES = 3
@@ -102,16 +103,27 @@ class RowCounts:
         }
 
 
+def names_forgotten(row: object, forgotten: Forgotten) -> bool:
+    """Whether a refused row, as the quarantine writes it, names somebody who was forgotten."""
+    if isinstance(row, Mapping):
+        return any(names_forgotten(value, forgotten) for value in row.values())
+    if isinstance(row, list | tuple):
+        return any(names_forgotten(value, forgotten) for value in row)
+    return row is not None and forgotten.named_in(str(row))
+
+
 class Quarantine:
     """Counts refused rows by reason, keeps a few examples of each, and writes the first rows to a file.
 
     The file holds one JSON object per row, {"source", "position", "reason", "row"}, up to `limit` of them, in the
     order of the log; `position` is the line in a text file, else the row. It is written even if nothing is refused,
     so that no file of an earlier run remains. Use it as a context manager; without a `path` it only counts.
-    `section`: of the configuration, whose keys its messages name.
+    `section`: of the configuration, whose keys its messages name. A row that names one of `forgotten` in any of its
+    fields is counted, and not written.
     """
 
-    def __init__(self, path: Path | None, *, limit: int, section: str = "log") -> None:
+    def __init__(self, path: Path | None, *, limit: int, section: str = "log", forgotten: Forgotten = NOBODY) -> None:
+        self._forgotten = forgotten
         self._path = path
         self._section = section
         self._left = limit
@@ -153,6 +165,8 @@ class Quarantine:
         with _removed_if_refused(self._path):
             for position, number, row in kept:
                 record = {"source": refused.origin, "position": position, "reason": REASONS[number], "row": row}
+                if self._forgotten and names_forgotten(row, self._forgotten):
+                    continue
                 self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
     def check(self, counts: RowCounts, *, max_share: float) -> None:

@@ -7,15 +7,24 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from recsys.data.arrays import Seconds
 from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, fault
+from recsys.forgotten import NEVER, Forgotten
 
 ANONYMOUS = "anonymous"
 """Rows without a user are counted under this name, the others under their kind of event."""
 
 
+FORGOTTEN_ROWS = "forgotten"
+"""Rows of users who were forgotten, from before that."""
+
+
 @dataclass(frozen=True, eq=False)
 class IgnoredRows:
-    """Rows that are left out. `rows`: bool (n,), which of a batch. `counts`: their number by kind, or ANONYMOUS."""
+    """Rows that are left out.
+
+    `rows`: bool (n,), which of a batch. `counts`: their number by kind, ANONYMOUS or FORGOTTEN_ROWS.
+    """
 
     rows: NDArray[np.bool_]
     counts: Mapping[str, int]
@@ -56,6 +65,26 @@ def anonymous_rows(users: Faults | None, parsed: Faults | None) -> IgnoredRows |
     rows = (users == fault(Reason.MISSING_USER)) & _sound(parsed, len(users))
     n_rows = int(np.count_nonzero(rows))
     return IgnoredRows(rows, {ANONYMOUS: n_rows}) if n_rows else None
+
+
+def forgotten_rows(
+    users: pa.DictionaryArray, times: Seconds | None, time_faults: Faults | None, forgotten: Forgotten
+) -> IgnoredRows | None:
+    """The rows of users up to when they were forgotten, and those whose time is not known; None if there are none.
+
+    `users`: DictionaryArray (n,) as of `read_ids`. `times`: int64 (n,), UTC seconds, with their faults.
+    """
+    if not forgotten:
+        return None
+    until = forgotten.times(users.dictionary.to_pylist())
+    if not (until > NEVER).any():
+        return None
+    of_row = until[users.indices.to_numpy()]
+    rows = of_row > NEVER
+    if times is not None:
+        rows &= (times <= of_row) | ~_sound(time_faults, len(times))
+    n_rows = int(np.count_nonzero(rows))
+    return IgnoredRows(rows, {FORGOTTEN_ROWS: n_rows}) if n_rows else None
 
 
 def either(first: IgnoredRows | None, second: IgnoredRows | None) -> IgnoredRows | None:

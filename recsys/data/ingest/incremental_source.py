@@ -13,16 +13,22 @@ import pyarrow as pa
 
 from recsys.config import LogConfig
 from recsys.config.base import duration_text
+from recsys.data.arrays import Seconds
+from recsys.data.ingest.column_types import plain_columns
+from recsys.data.ingest.external_ids import read_ids
 from recsys.data.ingest.hashed_reads import HashedReads
+from recsys.data.ingest.ignored_rows import forgotten_rows
 from recsys.data.ingest.kept_rows import KeptFacts, KeptRows, NewRows
 from recsys.data.ingest.lower_bound import LowerBound, TimeColumn
+from recsys.data.ingest.refusals import Reason
 from recsys.data.ingest.row_hashes import RowHashes
-from recsys.data.ingest.source import TIMESTAMP, Batches, Columns, RawBatch
+from recsys.data.ingest.source import TIMESTAMP, USER, Batches, Columns, RawBatch
 from recsys.data.ingest.sql_source import SqlSource
 from recsys.data.log_span import LogSpan
 from recsys.databases.dialects import dialect_of
 from recsys.databases.statements import Rows, quoted
 from recsys.errors import DataError
+from recsys.forgotten import NOBODY, Forgotten
 from recsys.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
@@ -48,21 +54,25 @@ class IncrementalSource:
     """The rows of `inner`: those of `kept` that are older than its newest event less `log.late`, and all newer ones.
 
     The same rows as `inner` has, and so the same fingerprint, as long as no older row of the database changes.
-    `full`: all rows are fetched. Its methods raise as those of `inner`.
+    `full`: all rows are fetched. `forgotten`: the rows of these users are handed on, to be counted, but they are
+    neither kept nor part of the fingerprint. Its methods raise as those of `inner`.
     """
 
     inner: SqlSource
     log: LogConfig
     kept: KeptRows
     full: bool = False
+    forgotten: Forgotten = NOBODY
     now: float = field(default_factory=time.time)
     increment: Increment | None = None
     _digest: str | None = None
 
     @staticmethod
-    def of(inner: SqlSource, log: LogConfig, folder: Path, *, full: bool) -> "IncrementalSource":
+    def of(
+        inner: SqlSource, log: LogConfig, folder: Path, *, full: bool, forgotten: Forgotten = NOBODY
+    ) -> "IncrementalSource":
         """The source whose copy is in `folder`."""
-        return IncrementalSource(inner, log, KeptRows(folder / "log.parquet"), full)
+        return IncrementalSource(inner, log, KeptRows(folder / "log.parquet"), full, forgotten)
 
     @property
     def description(self) -> str:
@@ -103,7 +113,7 @@ class IncrementalSource:
         """The kept rows, then the fetched ones; the copy is replaced when the last of them has been read."""
         column, settings = self._times(columns)
         bound, why = self._bound(column, settings)
-        read = _Read(self.kept.writing(), column)
+        read = _Read(self.kept.writing(), column, self.log.null_ids, self.forgotten)
         try:
             if bound is not None:
                 yield from self._kept_batches(read, bound)
@@ -168,7 +178,7 @@ class IncrementalSource:
         self.increment = Increment(since, n_kept, n_fetched, max(0, before - n_kept), why)
         newest = read.newest(limit=int(self.now) + self.log.max_future)
         if newest is not None:
-            read.new.commit(KeptFacts(settings, newest, read.n_rows, self._digest))
+            read.new.commit(KeptFacts(settings, newest, read.n_written, self._digest))
         if since is None:
             logger.info("%s: all %d rows are fetched: %s", self.description, n_fetched, why)
         else:
@@ -184,25 +194,38 @@ class IncrementalSource:
 class _Read:
     """Counts, hashes, and writes to the new copy, whatever is read."""
 
-    def __init__(self, new: NewRows, column: TimeColumn) -> None:
-        self.new, self._column, self.hashes, self.n_rows = new, column, RowHashes(), 0
+    def __init__(
+        self, new: NewRows, column: TimeColumn, null_ids: tuple[str, ...] = (), forgotten: Forgotten = NOBODY
+    ) -> None:
+        self.new, self._column, self.hashes, self.n_rows, self.n_written = new, column, RowHashes(), 0, 0
+        self._null_ids, self._forgotten = null_ids, forgotten
         self._seconds: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
 
     def added(self, batch: RawBatch) -> RawBatch:
         """The batch, whose rows follow those before it."""
         positions = np.arange(self.n_rows + 1, self.n_rows + 1 + len(batch), dtype=np.int64)
         self.n_rows += len(batch)
-        self.hashes.add(batch.rows)
-        self.new.add(batch.rows)
         try:
-            self._seconds.append(self._column.seconds(batch.rows.column(TIMESTAMP)).astype(np.int64))
+            seconds = self._column.seconds(batch.rows.column(TIMESTAMP)).astype(np.int64)
+            self._seconds.append(seconds)
         except pa.ArrowInvalid as error:
             raise DataError(
                 f"{batch.origin}: column {self._column.name!r} (log.timestamp), "
                 f"rows {positions[0]} to {positions[-1]}: "
                 f"times that cannot be compared ({error}); mend them, or set log.incremental = false"
             ) from error
+        kept = self._without_forgotten(batch, seconds)
+        self.n_written += len(kept)
+        self.hashes.add(kept)
+        self.new.add(kept)
         return replace(batch, positions=positions)
+
+    def _without_forgotten(self, batch: RawBatch, seconds: Seconds) -> pa.RecordBatch:
+        if not self._forgotten:
+            return batch.rows
+        users = read_ids(plain_columns(batch).column(USER), Reason.MISSING_USER, null_ids=self._null_ids)
+        found = forgotten_rows(users.ids, seconds, None, self._forgotten)
+        return batch.rows if found is None else batch.rows.filter(pa.array(~found.rows))
 
     def newest(self, *, limit: int) -> int | None:
         """When the log ends, whatever a few clocks that were wrong say; up to `limit`, UTC seconds."""

@@ -20,6 +20,7 @@ from recsys.data.ingest.timestamps import AUTO
 from recsys.data.interactions import Interactions
 from recsys.data.pairs import first_of_equal_rows
 from recsys.errors import DataError
+from recsys.forgotten import NOBODY, Forgotten
 from recsys.map_ordered import map_ordered
 from recsys.progress import Progress, silent
 
@@ -34,6 +35,7 @@ def read_log(
     quarantine: Path | None = None,
     now: int | None = None,
     ends: LogEnds | None = None,
+    forgotten: Forgotten = NOBODY,
     progress: Progress = silent,
 ) -> tuple[Interactions, RowCounts]:
     """Read the events of `source`, whose columns mean what `log` says.
@@ -41,7 +43,8 @@ def read_log(
     `deduplicate`: rows equal in user, item, event and time are merged into the first. `quarantine`: file to
     write refused rows to, up to `log.quarantine_rows` of them. `now`: UTC seconds, by default the current time; rows
     later than `log.max_future` after it are refused. `progress` is called with the amount read.
-    `ends`: gets the accepted rows with the oldest and the newest time.
+    `ends`: gets the accepted rows with the oldest and the newest time. `forgotten`: users whose rows, up to when they
+    were forgotten, are ignored, counted as "forgotten", and never written to the quarantine.
     Returns the accepted events in the order of the source, and the counts of rows. No row is held as a Python object:
     ids are dictionary-coded while they are parsed.
     Raises DataError if the source cannot be read or lacks a column, and if no row is accepted; StorageError if the
@@ -51,8 +54,8 @@ def read_log(
     started = time.monotonic()
     builder, lines, n_rows = InteractionsBuilder(), LineTally(), 0
     ignored, notes = Counter[str](), Counter[str]()
-    with Quarantine(quarantine, limit=log.quarantine_rows) as refused:
-        for rows in read_batches(source, log, now=now, progress=progress):
+    with Quarantine(quarantine, limit=log.quarantine_rows, forgotten=forgotten) as refused:
+        for rows in read_batches(source, log, now=now, forgotten=forgotten, progress=progress):
             builder.add(rows)
             refused.add(rows.refused)
             lines.add(rows.refused.origin, rows.lines)
@@ -98,10 +101,15 @@ def read_frame(
 
 
 def read_batches(
-    source: Source, log: LogSchema, *, now: int | None = None, progress: Progress = silent
+    source: Source,
+    log: LogSchema,
+    *,
+    now: int | None = None,
+    forgotten: Forgotten = NOBODY,
+    progress: Progress = silent,
 ) -> Iterator[CheckedRows]:
     """The checked rows of `source`, batch by batch, in its order. Arguments and errors are those of `read_log`."""
-    rules = Rules.of(log, now=int(time.time()) if now is None else now)
+    rules = Rules.of(log, now=int(time.time()) if now is None else now, forgotten=forgotten)
     yield from _checked(source.batches(Columns.of(log), progress=progress), rules)
 
 
@@ -135,7 +143,7 @@ def _nothing_left(counts: RowCounts, refused: Quarantine) -> str:
     if not counts.n_ignored:
         return f"all {counts.rows_read:,} rows are refused:\n{refused.summary()}"
     ignored = ", ".join(f"{n:,} {name}" for name, n in counts.ignored.items())
-    why = f"{ignored} rows are ignored (log.ignore_events, log.event_weights of 0, log.anonymous)"
+    why = f"{ignored} rows are ignored (log.ignore_events, log.event_weights of 0, log.anonymous, recsys forget)"
     if not counts.n_refused:
         return f"all {counts.rows_read:,} rows are left out: {why}; at least one kind of event must count"
     return f"none of the {counts.rows_read:,} rows is accepted: {why}; the others are refused:\n{refused.summary()}"

@@ -12,11 +12,12 @@ from recsys.data.arrays import Floats, Seconds
 from recsys.data.ingest.column_types import plain_columns
 from recsys.data.ingest.columns import as_text, is_blank, mask, numbers, with_decimal_point
 from recsys.data.ingest.external_ids import known_kinds, read_ids, read_kinds
-from recsys.data.ingest.ignored_rows import IgnoredRows, anonymous_rows, either, ignored_kinds
+from recsys.data.ingest.ignored_rows import IgnoredRows, anonymous_rows, either, forgotten_rows, ignored_kinds
 from recsys.data.ingest.log_ends import Ends, ends_of
 from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, Refusals, first_fault, marked
 from recsys.data.ingest.source import EVENT, ITEM, ONE_LINE_PER_ROW, TIMESTAMP, USER, VALUE, LineCounts, RawBatch
 from recsys.data.ingest.timestamps import AUTO, TimeForm, detect_unit, read_times
+from recsys.forgotten import NOBODY, Forgotten
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Rules:
     all. `keep`: the content of up to this many refused rows per batch is kept. `ignored`: the kinds of event that are
     left out.
     `skip_anonymous`: rows without a user are left out, not refused. `null_ids`: spellings of a missing id.
+    `forgotten`: the rows of these users are left out, those of after that excepted.
     """
 
     form: TimeForm
@@ -38,6 +40,7 @@ class Rules:
     ignored: frozenset[bytes] = frozenset()
     skip_anonymous: bool = False
     null_ids: tuple[str, ...] = NULL_IDS
+    forgotten: Forgotten = NOBODY
 
     @property
     def unit(self) -> str:
@@ -45,7 +48,7 @@ class Rules:
         return self.form.unit
 
     @staticmethod
-    def of(log: LogSchema, *, now: int) -> "Rules":
+    def of(log: LogSchema, *, now: int, forgotten: Forgotten = NOBODY) -> "Rules":
         """The rules that a log's configuration sets. `now`: UTC seconds; `log.max_future` counts from it."""
         ignored = log.ignored_kinds
         known = {*log.event_weights, *ignored} if log.event_weights else ()
@@ -58,6 +61,7 @@ class Rules:
             ignored=frozenset(kind.encode() for kind in ignored),
             skip_anonymous=log.anonymous == "ignore",
             null_ids=log.null_ids,
+            forgotten=forgotten,
         )
 
     def with_unit_of(self, batch: RawBatch) -> "Rules":
@@ -72,7 +76,7 @@ class CheckedRows:
 
     `users`, `items`, `events`: (n,) of int32 and binary. `times`: int64 (n,), UTC seconds. `values`: float32 (n,).
     None for a column that the log does not have. `lines`: of a text, those without a row of their own. `ignored`:
-    rows by kind of event, or ANONYMOUS. `ends`: the accepted rows with the oldest and the newest time.
+    rows by kind of event, ANONYMOUS or FORGOTTEN_ROWS. `ends`: the accepted rows with the oldest and the newest time.
     `notes`: all rows that are read otherwise than they are written, by a sentence.
     """
 
@@ -103,7 +107,10 @@ def check_rows(rows: RawBatch, rules: Rules) -> CheckedRows:
     values, value_faults = _values(rows, rules)
     events, event_faults = _events(rows, rules)
     faults = first_fault(rows.faults, users.faults, items.faults, time_faults, value_faults, event_faults)
-    ignored = _ignored(rows, rules, users=users.faults, events=(events, event_faults))
+    ignored = either(
+        forgotten_rows(users.ids, times, time_faults, rules.forgotten),
+        _ignored(rows, rules, users=users.faults, events=(events, event_faults)),
+    )
     notes = {**users.notes, **items.notes, **of_times}
     if ignored is not None:
         faults = ignored.refused_among(faults)

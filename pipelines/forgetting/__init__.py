@@ -1,0 +1,1 @@
+"""Forgetting people: what is held of somebody, and its removal from every place that a job and a service write."""

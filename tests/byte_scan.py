@@ -1,0 +1,33 @@
+"""Every byte of every file below a folder, also as it is after decompression, searched for what must not be there."""
+
+import gzip
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def found_in(folder: Path, needles: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """By name of a needle: the files that hold it, as paths below `folder`. File names are searched too."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        shown = path.relative_to(folder).as_posix()
+        contents = [shown.encode(), *_contents(path)]
+        for name, needle in needles.items():
+            if any(needle in content for content in contents):
+                found.setdefault(name, []).append(shown)
+    return found
+
+
+def _contents(path: Path) -> Iterator[bytes]:
+    """The bytes, and what they say when they are decompressed."""
+    raw = path.read_bytes()
+    yield raw
+    if path.suffix == ".gz":
+        yield gzip.decompress(raw)
+    if path.suffix in {".zst", ".zstd"}:
+        yield pa.CompressedInputStream(pa.py_buffer(raw), "zstd").read()
+    if raw[:4] == b"PAR1":
+        table = pq.read_table(path)
+        yield b"\0".join(str(column.to_pylist()).encode() for column in table.columns)
