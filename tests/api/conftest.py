@@ -21,7 +21,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from api.app import create_app
 from api.settings import Settings
-from recsys.artifacts.bundle import seal_bundle
+from recsys.artifacts.bundle import Pages, seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.manifest import VersionFacts
 from recsys.artifacts.registry import Registry
@@ -89,6 +89,7 @@ def _publish(
     session_weight: float | None = None,
     log: Mapping[str, object] = MappingProxyType({}),
     newest: int = 1_700_000_000,
+    pages: Pages | None = None,
 ) -> str:
     matrix = _matrix()
     config = AlsConfig(factors=4, seed=seed, regularization=1.0, session_weight=session_weight)
@@ -118,6 +119,7 @@ def _publish(
             metrics={"ndcg@20": 0.25},
             verdict="published",
         ),
+        pages=pages,
     )
     Registry(store).publish(manifest.version)
     return manifest.version

@@ -129,6 +129,8 @@ export class PointMap {
     const unit = this.#unit(), { places } = this.#points;
     return [this.canvas.clientWidth / 2 + (places[2 * number] - this.#view.x) * unit, this.canvas.clientHeight / 2 - (places[2 * number + 1] - this.#view.y) * unit];
   }
+  /** Where a point is drawn: x and y from the upper left corner of the canvas. */
+  placeOf(number) { return this.#toCanvas(number); }
   #changed() { this.#ask(); this.onView(); }
   #ask() { if (!this.#asked) this.#asked = requestAnimationFrame(() => { this.#asked = 0; this.draw(); }); }
 

@@ -73,7 +73,7 @@ export async function show(root, { query }) {
     if (query.get("item")) go(query.get("item"));
     if (query.get("user")) follow(query.get("user"));
   });
-  window.recsysMap = map; // for measurements
+  points.map = map; // for measurements
   return () => map.close();
 }
 
