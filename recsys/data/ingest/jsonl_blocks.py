@@ -10,6 +10,7 @@ from itertools import chain, islice
 import numpy as np
 import pyarrow as pa
 import pyarrow.json as pa_json
+from numpy.typing import NDArray
 
 from recsys.config import FileFormat
 from recsys.data.arrow_file import one_array
@@ -27,7 +28,7 @@ from recsys.data.ingest.json_layout import (
 from recsys.data.ingest.odd_lines import no_rows, overlong_row, without_blank_lines
 from recsys.data.ingest.recoding import Recode, recoding
 from recsys.data.ingest.record_blocks import LF, Bytes, TextBlock, last_feed
-from recsys.data.ingest.refusals import Faults, Reason, first_fault, marked
+from recsys.data.ingest.refusals import NO_FAULT, Faults, Reason, first_fault, marked
 from recsys.data.ingest.source import (
     EVENT,
     ITEM,
@@ -51,6 +52,7 @@ _NO_OBJECTS = "; the first lines are no JSON objects; expected one object per li
 _MOST_BRACKETS = 1000
 _FIRST_OBJECT = re.compile(rb"[ \t\r]*+\{")
 _NO_OBJECT = re.compile(rb"\n[ \t\r]*+[^{ \t\r]")
+_MAY_BE_OBJECT = re.compile(rb'[ \t\r]*+(?:\{[ \t\r]*+["}]|null)')
 _NULL_AFTER_OBJECT = re.compile(rb"\}[ \t\r]*+null")
 _SHORTEST_LINE = len('{"a":1}\n')
 """Bytes per line, below which many lines must be blank, or damaged."""
@@ -234,23 +236,42 @@ def _read(data: bytes, schema: Schema) -> pa.Table:
 def _parse_by_line(block: TextBlock, path: InputFile, columns: Columns) -> RawBatch:
     """The slow way, for blocks that pyarrow cannot parse."""
     filled = [(number, line) for number, line in enumerate(_lines(block.data.tobytes())) if line.strip()]
-    rows = [_only_columns(loaded(line), columns) for _, line in filled]
-    names = [b'"%s"' % name.encode() for name in columns.names.values()]
-    twice = [any(line.count(name) > 1 for name in names) and _gives_twice(line, columns) for _, line in filled]
-    bad = np.array([row is None for row in rows], np.bool_) | np.array(twice, np.bool_)
-    parsed, faults = _parsed([row or {} for row in rows], columns)
+    rows = [_row(line, columns) for _, line in filled]
+    bad = np.array([row is None for row in rows], np.bool_)
+    parsed, found = _parsed([row for row in rows if row is not None], columns)
+    place = pa.array(np.cumsum(~bad) - 1, mask=bad)
     texts = {
         int(at): filled[at][1][:LONGEST_TEXT].decode("utf-8", "replace") for at in np.flatnonzero(bad)[: columns.keep]
     }
     lines = np.array([number for number, _ in filled], np.int64) + block.first_line
-    faults = first_fault(marked((bad, Reason.BAD_JSON)), faults)
-    rows_read = RawBatch.of(str(path), parsed, lines, faults=faults, texts=texts)
+    faults = first_fault(marked((bad, Reason.BAD_JSON)), _spread(found, bad))
+    taken = {key: column.take(place) for key, column in parsed.items()}
+    rows_read = RawBatch.of(str(path), taken, lines, faults=faults, texts=texts)
     return replace(rows_read, lines=LineCounts(blank=block.n_lines - len(filled)))
 
 
-def _only_columns(row: Object | None, columns: Columns) -> Object | None:
+def _spread(faults: Faults | None, left_out: NDArray[np.bool_]) -> Faults | None:
+    """The faults of rows among others that were left out."""
+    if faults is None:
+        return None
+    spread = np.full(len(left_out), NO_FAULT)
+    spread[~left_out] = faults
+    return spread
+
+
+def _row(line: bytes, columns: Columns) -> Object | None:
+    """The columns of the object a line holds; None if it holds none, or gives one of them twice."""
+    row = loaded(line) if _MAY_BE_OBJECT.match(line) else None
+    if row is None:
+        return None
+    names = (b'"%s"' % name.encode() for name in columns.names.values())
+    twice = any(line.count(name) > 1 for name in names) and _gives_twice(line, columns)
+    return None if twice else _only_columns(row, columns)
+
+
+def _only_columns(row: Object, columns: Columns) -> Object:
     """A row without the keys that are not read, which may take more memory than the text."""
-    return None if row is None else {name: row[name] for name in columns.names.values() if name in row}
+    return {name: row[name] for name in columns.names.values() if name in row}
 
 
 def _gives_twice(line: bytes, columns: Columns) -> bool:
