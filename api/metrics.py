@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -24,6 +25,7 @@ from prometheus_client.registry import Collector
 from api.admission.traffic import Traffic
 from api.settings import METRICS_FOLDER
 from recsys.engine import UserStatus
+from recsys.engine.event_rules import Refusal
 from recsys.experiments.assignment import ArmName
 from recsys.experiments.guardrails import GuardName
 from recsys.online.recommendation_id import ListKind
@@ -118,6 +120,23 @@ class _Families:
         early = ("-", "-", "503", *([NO_STORE] if are_named else ()))
         self.traffic = Traffic(registry, count_early=lambda n: self.requests.labels(*early).inc(n))
 
+    def known_labels(self) -> Mapping[Counter, Iterable[tuple[str, ...]]]:
+        """The values of the labels of each counter, but those of requests, whose statuses are many."""
+        kinds, searches = get_args(ListKind), get_args(SearchKind)
+        return {
+            self.lists: product(kinds, (*get_args(UserStatus), "none")),
+            self.short: product(kinds),
+            self.reloads: product(("ok", "failed")),
+            self.checks: product(searches, get_args(CheckResult)),
+            self.wanted: product(searches),
+            self.found: product(searches),
+            self.limits: product(LIMITS_REACHED),
+            self.events_refused: product(get_args(Refusal)),
+            self.arm_lists: product(get_args(ArmName), ("given", "failed", "slow", "empty")),
+            self.breaches: product(get_args(GuardName)),
+            self.impressions: product(("written", "dropped")),
+        }
+
 
 class Metrics:
     """What one store of a service counts. Counting takes microseconds; any number of threads may count.
@@ -138,22 +157,14 @@ class Metrics:
         return Metrics(name, families=self._families) if self._store else self
 
     def _begin_at_zero(self) -> None:
-        """Create the series that alerts are about: the increase of one that begins at 1 would be missed."""
-        for arm in get_args(ArmName):
-            self._families.arm_lists.labels(arm, "given", *self._store)
-        for guard in get_args(GuardName):
-            self._families.breaches.labels(guard, *self._store)
-        for code in LIMITS_REACHED:
-            self._families.limits.labels(code, *self._store)
-        for result in ("written", "dropped"):
-            self._families.impressions.labels(result, *self._store)
-        for result in ("ok", "failed"):
-            self._families.reloads.labels(result, *self._store)
-        for kind in get_args(SearchKind):
-            for counter in (self._families.wanted, self._families.found):
-                counter.labels(kind, *self._store)
-            for result in get_args(CheckResult):
-                self._families.checks.labels(kind, result, *self._store)
+        """Create every series whose labels are known: the increase of one that begins at 1 would be missed."""
+        of, known = self._families, self._families.known_labels()
+        for counter, label_sets in known.items():
+            for labels in label_sets:
+                counter.labels(*labels, *self._store)
+        if self._store:
+            for without in (of.given_up, of.new, of.events_accepted, of.events_duplicate, of.events_unknown_item):
+                without.labels(*self._store)
 
     def count_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request; `route` is its template, `status` 0 if it was cut off."""

@@ -19,6 +19,9 @@ from recsys.errors import ConfigError
 HIDDEN = "***"
 """Stands for a secret wherever an address or a message is shown."""
 
+_SHOWN = 80
+"""Characters of what is no address in a message."""
+
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _WHOLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}$")
@@ -130,7 +133,10 @@ def check_field(value: object) -> Address:
     if isinstance(value, Address):
         return value
     if not isinstance(value, str) or not is_address(value):
-        raise ValueError("expected a URL such as postgresql://user:${PGPASSWORD}@host/name, or a variable ${NAME}")
+        got = f"got {without_passwords(value[:_SHOWN])!r}; " if isinstance(value, str) else ""
+        raise ValueError(
+            f"{got}expected a URL such as postgresql://user:${{PGPASSWORD}}@host/name, or a variable ${{NAME}}"
+        )
     address = Address(value)
     try:
         address.check_without_secret()

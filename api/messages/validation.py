@@ -118,7 +118,7 @@ def _explain(problem: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return f"{_place(path[:-1])}: holds an unknown field; expected only {', '.join(_known(model, path[:-1]))}"
     if "timestamp" in path:
-        return f"{_place(path)}: expected seconds since 1970, or ISO 8601"
+        return f"{_place(path)}: expected seconds since 1970, or a date and time in ISO 8601, as 2024-05-31T18:30:00Z"
     return f"{_place(path)}: {problem['msg'].replace('Input should be', 'expected')}"
 
 

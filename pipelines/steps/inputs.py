@@ -17,6 +17,7 @@ from recsys.evaluation.number_format import count
 from recsys.evaluation.provenance import Summary
 from recsys.pipeline_config import PipelineConfig
 from recsys.remote import FileState
+from recsys.validation_errors import explained
 
 FILE = "inputs.json"
 """In the folder of prepare: a `ReadFile` per file, an `InputPart` per table."""
@@ -137,7 +138,7 @@ def changed_inputs(config: PipelineConfig, folder: Path) -> tuple[str, ...]:
     except FileNotFoundError:
         return ()
     except ValidationError as error:
-        raise DataError(f"{folder / FILE}: not a record of input files: {error}") from error
+        raise DataError(f"{folder / FILE}: not a record of input files: {explained(error)}") from error
     changes = {what: list(_changes(what, source, recorded)) for what, source in sources_of(config).items()}
     return tuple(_sentence(what, each) for what, each in changes.items() if each)
 

@@ -18,6 +18,7 @@ from recsys.config import HOLDOUT_ROWS, EvaluateConfig
 from recsys.errors import ConfigError, DataError
 from recsys.pipeline_config import PipelineConfig
 from recsys.storage import storage_errors
+from recsys.validation_errors import explained
 
 STEPS = ("prepare", "evaluate", "train", "index", "publish")
 """The steps of every job, in order; each reads only what the ones before it wrote."""
@@ -125,7 +126,9 @@ class Workspace:
         try:
             return kind.model_validate(self._record(kind.step).summary)
         except ValidationError as error:
-            raise DataError(f"{self._record_path(kind.step)}: not a summary of {kind.step}: {error}") from error
+            raise DataError(
+                f"{self._record_path(kind.step)}: not a summary of {kind.step}: {explained(error)}"
+            ) from error
 
     def warnings(self, config: PipelineConfig) -> dict[str, tuple[str, ...]]:
         """What each step before publish warned of when it last ran; steps without a warning are left out."""
@@ -206,7 +209,9 @@ class Workspace:
         except FileNotFoundError as error:
             raise DataError(f"{path}: {step} has not run yet; run `recsys {step} CONFIG` first") from error
         except ValidationError as error:
-            raise DataError(f"{path}: not the record of a step; run `recsys {step} CONFIG` again: {error}") from error
+            raise DataError(
+                f"{path}: not the record of a step; run `recsys {step} CONFIG` again: {explained(error)}"
+            ) from error
 
     def _record_path(self, step: str) -> Path:
         return self.folder(step) / _RECORD

@@ -8,6 +8,7 @@ from recsys.artifacts.files import replace_durably
 from recsys.errors import ArtifactError
 from recsys.experiments.plan import Experiment
 from recsys.plain_files import read_plain
+from recsys.validation_errors import explained
 
 
 def read_experiment(path: Path) -> Experiment | None:
@@ -19,7 +20,7 @@ def read_experiment(path: Path) -> Experiment | None:
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read: {error}") from error
     except ValidationError as error:
-        raise ArtifactError(f"{path}: is damaged; delete it to end the experiment: {error}") from error
+        raise ArtifactError(f"{path}: is damaged; delete it to end the experiment: {explained(error)}") from error
 
 
 def write_experiment(path: Path, experiment: Experiment) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from recsys.artifacts.manifest import VersionName
 from recsys.errors import ArtifactError
+from recsys.validation_errors import explained
 
 if TYPE_CHECKING:
     from recsys.experiments.plan import Experiment
@@ -86,7 +87,7 @@ def _parse(path: Path, text: str) -> list[HistoryEntry | ExperimentEntry]:
         try:
             entries.append(_LINE.validate_json(line))
         except ValidationError as error:
-            raise ArtifactError(f"{path}: line {number} is not a history entry: {error}") from error
+            raise ArtifactError(f"{path}: line {number} is not a history entry: {explained(error)}") from error
     return entries
 
 

@@ -11,6 +11,7 @@ from recsys.artifacts.files import replace_durably, sync
 from recsys.artifacts.manifest import VersionName
 from recsys.errors import ArtifactError
 from recsys.plain_files import read_plain
+from recsys.validation_errors import explained
 
 
 class Hold(BaseModel):
@@ -34,10 +35,16 @@ def read_hold(path: Path) -> Hold | None:
         return Hold.model_validate_json(read_plain(path))
     except FileNotFoundError:
         return None
-    except (OSError, ValidationError) as error:
-        raise ArtifactError(
-            f"{path}: cannot be read, so no version is published; `recsys rollback --release` removes it: {error}"
-        ) from error
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except ValidationError as error:
+        raise _unreadable(path, explained(error)) from error
+
+
+def _unreadable(path: Path, why: str) -> ArtifactError:
+    return ArtifactError(
+        f"{path}: cannot be read, so no version is published; `recsys rollback --release` removes it: {why}"
+    )
 
 
 def write_hold(path: Path, hold: Hold) -> None:

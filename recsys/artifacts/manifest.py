@@ -18,6 +18,7 @@ from recsys.data.profile import LogProfile
 from recsys.errors import ArtifactError
 from recsys.evaluation.provenance import Continuity, LocalPart
 from recsys.plain_files import read_plain
+from recsys.validation_errors import explained
 
 SCHEMA_VERSION = 1
 """The schema version that this release writes."""
@@ -181,7 +182,9 @@ def new_manifest(files: dict[str, FileDigest], facts: VersionFacts, *, of: Manif
             libraries=_library_versions() if of is None else of.libraries,
             **fields,
         )
-    except (PydanticSerializationError, ValidationError, ValueError) as error:
+    except ValidationError as error:
+        raise ArtifactError(f"manifest: a fact has no JSON form: {explained(error)}") from error
+    except (PydanticSerializationError, ValueError) as error:
         raise ArtifactError(f"manifest: a fact has no JSON form: {error}") from error
 
 
@@ -245,4 +248,4 @@ def _parse(path: Path, content: bytes) -> Manifest:
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:
-        raise ArtifactError(f"{path}: not a manifest of schema {schema}: {error}") from error
+        raise ArtifactError(f"{path}: not a manifest of schema {schema}: {explained(error)}") from error

@@ -17,6 +17,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.pairs import first_of_equal_rows
 from recsys.engine.question import Event, check_events
 from recsys.errors import ArtifactError, InvalidRequestError
+from recsys.validation_errors import explained
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ def weights_of(manifest: Manifest) -> EventWeights:
     try:
         prepare = PrepareConfig.model_validate(_section(manifest, "prepare"))
     except ValidationError as error:
-        raise ArtifactError(f"manifest: config.prepare: {error}") from error
+        raise ArtifactError(f"manifest: config.prepare: {explained(error)}") from error
     return EventWeights.of(log_of(manifest), prepare, now=newest if isinstance(newest, int) else None)
 
 
@@ -54,7 +55,7 @@ def log_of(manifest: Manifest) -> LogSchema:
     try:
         return LogSchema.model_validate(log)
     except ValidationError as error:
-        raise ArtifactError(f"manifest: config.log: {error}") from error
+        raise ArtifactError(f"manifest: config.log: {explained(error)}") from error
 
 
 def weigh(events: Sequence[Event], items: IdMap, weights: EventWeights) -> EventHistory:

@@ -24,6 +24,9 @@ RowKind = Literal["for_you", "because", "popular", "popular_lately", "new", "sim
 """for_you: the user's list. because: like an item of the user's history. popular: by popularity. popular_lately: by
 popularity of late. new: the best new items for the user. similar: like the item of the row, or of the page."""
 
+_SHOWN = 80
+"""Characters of a value up to which a message repeats it."""
+
 
 class Row(BaseModel):
     """One row of a page."""
@@ -75,7 +78,7 @@ def read_scenarios(path: Path) -> dict[str, Scenario]:
         raise ConfigError(f"{path}: {error}") from error
     except ValidationError as error:
         raise ConfigError(
-            "\n".join(f"{path}: {_explained(it['loc'], it['msg'])}" for it in error.errors())
+            "\n".join(f"{path}: {_explained(it['loc'], it['msg'], it['input'])}" for it in error.errors())
         ) from error
     for name, scenario in scenarios.items():
         for at, row in enumerate(scenario.rows):
@@ -91,11 +94,12 @@ def _check_filter(path: Path, key: str, text: str | None) -> None:
         raise ConfigError(f"{path}: {key}: {error.pointing(text or '')}") from error
 
 
-def _explained(place: tuple[int | str, ...], message: str) -> str:
+def _explained(place: tuple[int | str, ...], message: str, given: object) -> str:
     key = ".".join(map(str, place))
     if message.startswith("Extra inputs"):
         known = (
             Row.model_fields if "rows" in place else Scenario.model_fields if len(place) > 1 else _File.model_fields
         )
         return f"{key}: unknown key{unknown_key_hint(str(place[-1]), known)}"
-    return f"{key}: {message.replace('Input should be', 'expected')}"
+    got = f"got {given!r}; " if isinstance(given, str | int | float) and len(str(given)) <= _SHOWN else ""
+    return f"{key}: {got}{message.replace('Input should be', 'expected')}"

@@ -20,6 +20,7 @@ EVENTS = Schema(
             "CREATE INDEX events_by_user ON events (user_id, seq) WHERE user_id IS NOT NULL",
             "CREATE INDEX events_by_session ON events (session_id, seq) WHERE session_id IS NOT NULL",
         ),
+        ("CREATE INDEX events_by_time ON events (timestamp, seq)",),
     ),
 )
 
@@ -99,6 +100,7 @@ _INSERT, _ONCE = f"INSERT INTO events ({_COLUMNS})", "ON CONFLICT (event_id) DO 
 _OF_EVENT = ", ".join(f"e.{name}" for name in KeptEvent._fields)
 _AS_OWNED = _OF_EVENT.replace("e.user_id", "COALESCE(e.user_id, m.user_id)")
 _OWNED = f"SELECT {_AS_OWNED} FROM events e LEFT JOIN merges m ON m.session_id = e.session_id"
+_LATEST = "WHERE e.timestamp >= ? ORDER BY e.timestamp DESC, e.seq DESC LIMIT ?"
 _LAST = "SELECT (SELECT MAX(seq) FROM events), (SELECT MAX(seq) FROM merges)"
 _PAGE = f"SELECT {_OF_EVENT} FROM events e WHERE e.seq < ? AND"
 _OF_USER = (
@@ -178,11 +180,12 @@ class Events:
         return News(events, merges, Position(end, last.merge), whole)
 
     def newer_than(self, timestamp: float, *, limit: int) -> News:
-        """The events from `timestamp` on, UTC seconds, up to `limit` of those kept last, oldest first."""
+        """The events from `timestamp` on, UTC seconds, the latest `limit` of them, in the order they were kept in."""
         with self._database.read() as queries:
             last = _last(queries)
-            found = queries.fetch(f"{_OWNED} WHERE e.timestamp >= ? ORDER BY e.seq DESC LIMIT ?", (timestamp, limit))
-        return News(tuple(map(KeptEvent._make, reversed(found))), (), last, whole=len(found) < limit)
+            found = queries.fetch(f"{_OWNED} {_LATEST}", (timestamp, limit))
+        events = sorted(map(KeptEvent._make, found), key=lambda event: event.seq)
+        return News(tuple(events), (), last, whole=len(found) < limit)
 
     def people_by_item(
         self, *, since: float, ignored: Sequence[str], most_events: int, most_items: int

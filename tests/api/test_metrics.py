@@ -5,6 +5,7 @@ import re
 import shutil
 import struct
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,6 +16,7 @@ from api.metrics import Metrics
 from api.settings import Settings
 from recsys.artifacts.registry import Registry
 from recsys.engine import Question
+from recsys.engine.event_rules import Refusal
 from recsys.engine.pages import Page
 from recsys.engine.scenarios import Row
 
@@ -72,7 +74,8 @@ def test_the_request_that_asks_is_the_one_in_flight(shop):
 
 
 def test_lists_are_counted_by_how_they_came_about(shop):
-    assert not any(name == "recsys_lists_total" for name, *_ in read(shop)), "warming up gives no list"
+    counted = {value for (name, *_), value in read(shop).items() if name == "recsys_lists_total"}
+    assert counted == {0}, "warming up gives no list"
     for path in (LIST, "/v1/users/stranger/recommendations?k=3", "/v1/users/x/recommendations?k=3"):
         shop.get(path)
     shop.get("/v1/items/dune/similar?k=2")
@@ -81,7 +84,7 @@ def test_lists_are_counted_by_how_they_came_about(shop):
     assert found["recsys_lists_total", "known", "recommendations"] == 1
     assert found["recsys_lists_total", "fallback", "recommendations"] == 2
     assert found["recsys_lists_total", "none", "similar_items"] == 1
-    assert {name: value for name, value in found.items() if name[0] == "recsys_short_lists_total"} == {
+    assert {name: value for name, value in found.items() if name[0] == "recsys_short_lists_total" and value} == {
         ("recsys_short_lists_total", "recommendations"): 1
     }
 
@@ -171,6 +174,17 @@ def test_reloads_are_counted_and_an_old_version_leaves_no_series(start, store, t
     assert [version for name, *version in found if name == "recsys_model_info"] == [[second]]
 
 
+@pytest.mark.parametrize("store_name", [None, "books"])
+def test_every_counter_but_that_of_requests_begins_at_zero(store_name):
+    text = Metrics(store_name).exposition(None).decode()
+    families = {it.name: it.samples for it in text_string_to_metric_families(text) if it.type == "counter"}
+    of_service = {name: found for name, found in families.items() if name.startswith("recsys_")}
+    assert [name for name, found in of_service.items() if not found] == ["recsys_requests"]
+    assert {sample.value for found in of_service.values() for sample in found} == {0}
+    reasons = [sample.labels["reason"] for sample in of_service["recsys_events_refused"]]
+    assert sorted(reasons) == sorted(get_args(Refusal))
+
+
 def test_every_metric_is_documented_and_every_documented_metric_exists(shop):
     shop.get(LIST)
     shop.get("/v1/users/stranger/recommendations?k=1000")
@@ -178,10 +192,7 @@ def test_every_metric_is_documented_and_every_documented_metric_exists(shop):
     documented = dict(re.findall(r"^\| `((?:recsys|process)_\w+)` \| (.*?) \|", text, re.MULTILINE))
     samples = [it for family in text_string_to_metric_families(shop.get("/metrics").text) for it in family.samples]
     real = {re.sub("_(bucket|sum|count)$", "", it.name): set(it.labels) - {"le"} for it in samples}
-    while_it_happens = {  # an experiment runs, events are refused
-        "recsys_experiment_info": {"experiment", "arm", "version"},
-        "recsys_events_refused_total": {"reason"},
-    }
+    while_it_happens = {"recsys_experiment_info": {"experiment", "arm", "version"}}  # an experiment runs
     assert {
         name: set(re.findall(r"`(\w+)`", labels)) for name, labels in documented.items()
     } == real | while_it_happens

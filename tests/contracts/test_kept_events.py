@@ -4,8 +4,9 @@ import threading
 from collections.abc import Callable
 
 from recsys.event_store.database import Database
-from recsys.event_store.events import Events, NewEvent, Position
+from recsys.event_store.events import EVENTS, Events, NewEvent, Position
 from recsys.event_store.merges import Merges
+from recsys.event_store.schema import Schema
 
 Open = Callable[..., Database]
 
@@ -34,6 +35,24 @@ class TestEvents:
         ]
         assert events.add([[event("d"), event("d")]]) == [2]
         assert [it.item_id for it in events.of_user("ada", limit=10)] == ["d", "d", "c", "b", "a"]
+
+    def test_a_store_of_an_earlier_release_gets_the_index_by_time(self, reopen_database: Open) -> None:
+        earlier = reopen_database(Schema("events", EVENTS.migrations[:1]))
+        columns = ", ".join(NewEvent._fields)
+        with earlier.transaction() as statements:
+            statements.insert(f"INSERT INTO events ({columns})", [event("a"), event("b", timestamp=1.75e9)])
+        events = Events(reopen_database())
+        assert [it.item_id for it in events.newer_than(1.7e9, limit=10).events] == ["a", "b"]
+        assert events.add([[event("c")]]) == [1]
+        with reopen_database(EVENTS).transaction() as statements:
+            statements.execute("DROP INDEX events_by_time")  # an error if it is not there
+
+    def test_the_latest_events_come_in_the_order_they_were_kept_in(self, reopen_database: Open) -> None:
+        events = Events(reopen_database())
+        events.add([[event(item, timestamp=1.7e9 + at) for item, at in (("a", 5), ("b", 1), ("c", 9), ("d", 7))]])
+        news = events.newer_than(1.7e9 + 5, limit=2)
+        assert ([it.item_id for it in news.events], news.whole, news.position.event) == (["c", "d"], False, 4)
+        assert [it.item_id for it in events.newer_than(1.7e9 + 5, limit=4).events] == ["a", "c", "d"]
 
     def test_pages_are_newest_first_and_hold_merged_sessions(self, reopen_database: Open) -> None:
         events, merges = Events(reopen_database()), Merges(reopen_database())
