@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # The first Python 3.11 or newer on this machine; `make PYTHON=/path/to/python ...` chooses another.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
+# Where Python keeps no bytecode, each process that a test starts compiles anew what it imports: a second of work each.
+unexport PYTHONDONTWRITEBYTECODE
 # --no-compile: Python compiles what it imports, when it first does. pip would compile all that is installed, which takes
 # longer than the rest of the installation.
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-compile
