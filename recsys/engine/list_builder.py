@@ -1,7 +1,7 @@
 """ListBuilder: questions in, answers out; questions that search alike are searched together."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 
@@ -58,6 +58,10 @@ class ResolvedQuestion:
         return (pool_size(k) if self.question.diversity else k) + len(self.boosts)
 
 
+Profile = Callable[[Question], UserProfile]
+"""Makes the profile of the user of a question."""
+
+
 class ListBuilder:
     """Answers questions from one bundle. Immutable: any number of threads may ask at once."""
 
@@ -90,37 +94,38 @@ class ListBuilder:
         for at, question in enumerate(questions):
             groups[question.filter, question.include].append(at)
         answers: dict[int, Answer] = {}
+        profile = self._profiles.remembering()
         for group in groups.values():
             for places in in_chunks(group, _TOGETHER):
-                answers.update(self._answer_some(questions, places, check))
+                answers.update(self._answer_some(questions, places, check, profile))
         return [answers[at] for at in range(len(questions))]
 
     def _answer_some(
-        self, questions: Sequence[Question], places: Sequence[int], check: Check
+        self, questions: Sequence[Question], places: Sequence[int], check: Check, profile: Profile
     ) -> Iterator[tuple[int, Answer]]:
         """Answers to the questions at `places`, which leave the same items, by place."""
         alike: defaultdict[object, list[tuple[int, ResolvedQuestion]]] = defaultdict(list)
         for at in places:
             check()
-            resolved = self._resolved(questions, at)
+            resolved = self._resolved(questions, at, profile)
             keeps_places = self._places.n_kept(resolved.question) > 0
             alike[resolved.n_candidates, keeps_places].append((at, resolved))
         for group in alike.values():
             ats, some = zip(*group, strict=True)
             yield from zip(ats, self._search_together(some, check), strict=True)
 
-    def _resolved(self, questions: Sequence[Question], at: int) -> ResolvedQuestion:
+    def _resolved(self, questions: Sequence[Question], at: int, profile: Profile) -> ResolvedQuestion:
         try:
-            return self._resolve(questions[at])
+            return self._resolve(questions[at], profile)
         except InvalidRequestError as error:
             if len(questions) == 1:
                 raise
             raise InvalidRequestError(f"question {at}: {error}") from error
 
-    def _resolve(self, question: Question) -> ResolvedQuestion:
+    def _resolve(self, question: Question, profile_of: Profile) -> ResolvedQuestion:
         question.check()
         check_fields(question.fields, self._bundle.items)
-        profile, eligible = self._profiles.profile(question), self._selection.eligible(question)
+        profile, eligible = profile_of(question), self._selection.eligible(question)
         excluded, not_excluded = self._selection.excluded(question, profile.seen)
         boosts, not_boosted = self._boosts(question) if question.boosts else ({}, ())
         unknown = (*profile.unknown_items, *eligible.unknown_items, *not_excluded, *not_boosted)

@@ -15,7 +15,7 @@ from recsys.engine.posted import PostedEncoder, PostedItem, check_posted, no_pos
 from recsys.engine.posted_lists import PostedLists
 from recsys.engine.question import Question
 from recsys.engine.stopping import Check, go_on
-from recsys.engine.user_profiles import UserProfiles
+from recsys.engine.user_profiles import UserProfile, UserProfiles
 
 AnswerMany = Callable[[Sequence[Question]], list[Answer]]
 """Answers from the version alone."""
@@ -60,9 +60,10 @@ class Overlay:
         lists = PostedLists(posted, places)
         found = of_version([replace(question, strict=False) for question in questions])
         whole: list[Answer] = []
+        profile = self._profiles.remembering()
         for question, answer in zip(questions, found, strict=True):
             check()
-            whole.append(self._whole(lists, question, answer))
+            whole.append(self._whole(lists, question, answer, profile(question)))
         return whole
 
     def view(self, item_id: str) -> ItemView | None:
@@ -75,8 +76,8 @@ class Overlay:
         has_vector = bool(vectors[at].any())
         return ItemView(item_id, items.title(at), items.attributes(at), 0, has_vector, has_vector or None)
 
-    def _whole(self, lists: PostedLists, question: Question, answer: Answer) -> Answer:
-        whole = lists.with_posted(question, answer, self._profiles.profile(question))
+    def _whole(self, lists: PostedLists, question: Question, answer: Answer, profile: UserProfile) -> Answer:
+        whole = lists.with_posted(question, answer, profile)
         if question.strict:
             is_user = question.user_id is None or self._profiles.find(question.user_id) is not None
             refuse_incomplete(whole, is_user=is_user)

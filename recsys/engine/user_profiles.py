@@ -21,7 +21,7 @@ from recsys.engine.answers import (
     UserStatus,
 )
 from recsys.engine.event_history import weigh, weights_of
-from recsys.engine.question import Question
+from recsys.engine.question import Event, Question
 from recsys.tracing import span
 
 IsForgotten = Callable[[str], bool]
@@ -95,6 +95,22 @@ class UserProfiles:
         if user is not None:
             return self._stored(user)
         return self._fallback(NO_USER if question.user_id is None else UNKNOWN_USER)
+
+    def remembering(self) -> Callable[[Question], UserProfile]:
+        """As `profile`, for one batch: a user who is asked about again, with the same events, is not folded in again.
+
+        The last events of each user are compared, not hashed, which costs less than weighing them.
+        """
+        known: dict[tuple[str | None, bool], tuple[tuple[Event, ...], UserProfile]] = {}
+
+        def profile(question: Question) -> UserProfile:
+            key = question.user_id, question.popular
+            before = known.get(key)
+            if before is None or before[0] != question.events:
+                known[key] = before = question.events, self.profile(question)
+            return before[1]
+
+        return profile
 
     def find(self, user_id: str) -> "StoredUser | None":
         """What the version stores of a user, trained or not; None if that is nothing, or the user was forgotten."""
