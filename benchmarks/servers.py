@@ -53,7 +53,7 @@ SERVERS = {
     "uvicorn, httptools": (*_UVICORN, "--http", "httptools"),
     "granian": (
         *("granian", "attacked:app", "--interface", "asgi", "--port", "{port}", "--no-access-log", "--no-ws"),
-        *("--http", "1", "--http1-header-read-timeout", "10000", "--http1-max-buffer-size", "16384"),
+        *("--http", "1", "--http1-header-read-timeout", "10000", "--http1-buffer-size", "16384"),
     ),
     "hypercorn, h11": (
         *("hypercorn", "attacked:app", "--bind", "127.0.0.1:{port}", "--read-timeout", "10"),

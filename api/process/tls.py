@@ -59,9 +59,9 @@ def _check(settings: Settings, certificate: Path) -> None:
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise ConfigError(f"{key}: the key is not that of the certificate in {certificate}") from error
-        raise ConfigError(
-            f"{certificate}, {key}: expected a certificate and its key as PEM ({error.reason})"
-        ) from error
+        alone = f"; a key in a file of its own is given by {_shown('ssl_keyfile')}" if key == certificate else ""
+        files = ", ".join(dict.fromkeys((str(certificate), str(key))))
+        raise ConfigError(f"{files}: expected a certificate and its key as PEM{alone}") from error
     if settings.ssl_ca_certs is not None:
         try:
             context.load_verify_locations(settings.ssl_ca_certs)
