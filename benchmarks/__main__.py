@@ -35,6 +35,7 @@ def main() -> None:
     _run("filtered_search.py")
     _run("title_search.py")
     _run("serving.py")
+    _run("overload.py")
     _run("hot_swap.py")
     _run("same_lists.py")
     _run("experiments.py")

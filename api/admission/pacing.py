@@ -6,14 +6,16 @@ from time import monotonic
 from typing import Protocol
 
 from api.admission.admission import Admission
+from api.errors import RETRY_OVERLOADED_SECONDS
 
 REFUSALS_PER_LIST = 4.0
 """Refusals for each list that is answered, to clients that ask again at once."""
 
-HASTY_SECONDS = 0.05
-"""A client is hasty if it asks again within this time of a refusal."""
+HASTY_SECONDS = 0.9 * RETRY_OVERLOADED_SECONDS
+"""A client is hasty if it asks again within this time of a refusal. A time shorter than a turn of the event loop is
+too short: thousands of hasty clients make turns so long that none of them seems hasty, and no list is answered."""
 
-_LEAST_RATE = 500.0
+_LEAST_RATE = 200.0
 _MOST_SAVED = 200.0
 _TICK_SECONDS = 0.004
 

@@ -240,6 +240,9 @@ async def test_hasty_clients_are_refused_at_a_bounded_rate(admission: Admission)
         assert pacing.refuse(client, b"", True)  # at once, the first time
     n_now = sum(pacing.refuse(client, b"", True) for client in clients)
     assert n_now < 100
+    slow_turn = _Client()
+    slow_turn.refused_at = time.monotonic() - 0.5  # it asked at once, but the event loop came to it late
+    assert not pacing.refuse(slow_turn, b"", True)
     for _ in range(50):
         admission.lists.enter(POINTS_OF_LIST)
         admission.lists.leave(POINTS_OF_LIST, 0.001)
