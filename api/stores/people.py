@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from api.stores.served_store import ServedStore
 from recsys.artifacts.purging import holding
 from recsys.artifacts.tombstones import add_tombstones
 from recsys.engine.ids import check_kept_id, checked_id
+from recsys.errors import EventStoreError
 from recsys.event_store.forgetting import Held, Removed, held_of, remove_user, sessions_of
 from recsys.experiments.assignment import ArmName
 
@@ -42,6 +44,8 @@ def _forget(store: ServedStore, user_id: str) -> Forgot:
     removed = None
     if database is not None:
         removed = remove_user(database, user_id, until=at)
+        with suppress(EventStoreError):  # a reader keeps it from being emptied; the night tries again
+            database.scrub(whole=False)
         if later := [session for session in removed.sessions if session not in sessions]:
             add_tombstones(registry, [], later)
     return Forgot(at, removed, len(holding(registry, store.forgotten.now)))

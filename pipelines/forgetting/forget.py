@@ -17,7 +17,7 @@ from recsys.artifacts.signature import SigningKey
 from recsys.artifacts.tombstones import add_tombstones
 from recsys.engine.rehearsal import check_serves
 from recsys.errors import ArtifactError, RecsysError
-from recsys.event_store.forgetting import Removed, held_of, remove_forgotten, remove_user, sessions_of
+from recsys.event_store.forgetting import Removed, held_of, remove_forgotten, remove_users, sessions_of
 from recsys.forgotten import Forgotten, read_forgotten
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
@@ -66,8 +66,7 @@ def forget(places: Places, users: Sequence[str], *, progress: Progress = silent)
     known = {user: _sessions(places, user) for user in users}
     done.at = add_tombstones(places.registry, users, [each for sessions in known.values() for each in sessions])
     with _noting(done, "the event store"):
-        for user in users:
-            _remove(places, user, known[user], done)
+        _remove(places, users, {session for sessions in known.values() for session in sessions}, done)
     _finish(places, done, progress)
     return done
 
@@ -106,14 +105,14 @@ def _sessions(places: Places, user: str) -> tuple[str, ...]:
     return () if places.events is None else sessions_of(places.events, user, until=time.time())
 
 
-def _remove(places: Places, user: str, known: Sequence[str], done: Forgetting) -> None:
-    """Delete a user's rows; sessions that were merged meanwhile get a tombstone too."""
+def _remove(places: Places, users: Sequence[str], known: set[str], done: Forgetting) -> None:
+    """Delete the rows of users; sessions that were merged meanwhile, and are not `known`, get a tombstone too."""
     if places.events is None or done.at is None:
         return
-    removed = remove_user(places.events, user, until=done.at)
-    done.count(removed)
-    if later := [session for session in removed.sessions if session not in known]:
-        add_tombstones(places.registry, [], later)
+    for removed in remove_users(places.events, users, until=done.at):
+        done.count(removed)
+        if later := [session for session in removed.sessions if session not in known]:
+            add_tombstones(places.registry, [], later)
 
 
 def _finish(places: Places, done: Forgetting, progress: Progress) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from recsys.artifacts.files import list_files, sync
 from recsys.artifacts.manifest import read_manifest
-from recsys.artifacts.registry import SET_ASIDE, Registry
+from recsys.artifacts.registry import Registry
 from recsys.artifacts.staging import VERSIONS, remove_staging
 from recsys.errors import ArtifactError
+
+SET_ASIDE = ".pruned-"
+"""Begins the name of a version's folder that is being deleted."""
 
 logger = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from recsys.artifacts.forgotten_people import forgotten_in
 from recsys.artifacts.pruning import remove_set_aside
 from recsys.artifacts.registry import Registry
+from recsys.artifacts.replacement import remove_version
 from recsys.artifacts.rewriting import rewrite
 from recsys.artifacts.signature import SigningKey
 from recsys.artifacts.staging import VERSIONS, remove_staging
@@ -49,7 +50,7 @@ def purge(
                 rewritten[version] = rewrite(registry, version, people, key=key)
         except ArtifactError as error:
             if version not in needed and _is_damaged(registry, version):
-                registry.remove_version(version)
+                remove_version(registry, version)
                 removed.append(version)
             else:
                 problems.append(str(error))

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from typing import Literal
 
 from recsys.artifacts.bundle import VERSIONS, Bundle, load_bundle
 from recsys.artifacts.experiment import read_experiment
-from recsys.artifacts.files import replace_durably, sync, warn_if_world_writable
+from recsys.artifacts.files import replace_durably, warn_if_world_writable
 from recsys.artifacts.forgotten_people import forgotten_in
 from recsys.artifacts.history import ExperimentEntry, HistoryEntry, ancestry, parse_experiments, parse_history
 from recsys.artifacts.hold import Hold, read_hold, remove_hold, replaced_hold, write_hold
@@ -23,9 +22,6 @@ from recsys.forgotten import read_forgotten
 from recsys.plain_files import read_plain
 
 CURRENT, HISTORY, HOLD, EXPERIMENT = "CURRENT", "HISTORY", "HOLD", "EXPERIMENT"
-
-SET_ASIDE = ".pruned-"
-"""Begins the name of a version's folder that is being deleted."""
 
 ANY_PARENT = "*"
 """Publish whatever serves now."""
@@ -136,41 +132,6 @@ class Registry:
                 f"{self.path(version)}: holds {n_people} people who were forgotten since its log was read;"
                 f" `recsys forget --pending --store {self.store}` takes them out"
             )
-
-    def replace_version(self, before: str, after: str) -> None:
-        """Let whatever names `before` name `after`, and delete `before`: the same version without some people.
-
-        Raises ArtifactError if the disk refuses; doing it again ends what was begun.
-        """
-        with self.locked():
-            try:
-                for name in (HISTORY, EXPERIMENT, HOLD, CURRENT):
-                    self._rename_in(self.store / name, before.encode(), after.encode())
-            except OSError as error:
-                raise ArtifactError(f"{error.filename or self.store}: could not be written: {error}") from error
-        self.remove_version(before)
-
-    @staticmethod
-    def _rename_in(path: Path, before: bytes, after: bytes) -> None:
-        content = read_plain(path) if path.exists() else b""
-        if before in content:
-            replace_durably(path, content.replace(before, after))
-
-    def remove_version(self, version: str) -> None:
-        """Delete a version that nothing names, damaged or not. Raises ArtifactError if the disk refuses."""
-        folder = self.path(version)
-        aside = folder.with_name(f"{SET_ASIDE}{version}")
-        try:
-            with self.locked():
-                if self.current() == version:
-                    raise ArtifactError(f"{folder}: serves, so it is not removed")
-                if folder.exists():
-                    shutil.rmtree(aside, ignore_errors=True)
-                    folder.rename(aside)
-                    sync(folder.parent)
-            shutil.rmtree(aside, ignore_errors=not aside.exists())
-        except OSError as error:
-            raise ArtifactError(f"{error.filename or folder}: could not be removed: {error.strerror}") from error
 
     def renamed(self, version: str) -> str:
         """The present name of a version: another one if people were taken out of it. Raises nothing."""

@@ -21,6 +21,7 @@ from recsys.artifacts.forgotten_people import (
 )
 from recsys.artifacts.manifest import REPORTS, SIGNATURE, Manifest, VersionFacts, log_read_at, read_manifest
 from recsys.artifacts.registry import Registry
+from recsys.artifacts.replacement import replace_version
 from recsys.artifacts.signature import VARIABLE, SigningKey
 from recsys.data.arrays import Indices
 from recsys.data.id_map import IdMap
@@ -59,7 +60,7 @@ def rewrite(registry: Registry, version: str, people: frozenset[str], *, key: Si
         of=bundle.manifest,
         wait_seconds=SEAL_WAIT_SECONDS,
     )
-    registry.replace_version(version, sealed.version)
+    replace_version(registry, version, sealed.version)
     logger.info("%s is %s without %d people", sealed.version, version, len(people))
     return sealed.version
 

@@ -113,12 +113,15 @@ class Database:
         with self._begun(self._dialect.begin_read) as queries:
             yield queries
 
-    def scrub(self) -> None:
-        """Take what was deleted off the disk, as far as the database can; writers wait. Raises EventStoreError."""
+    def scrub(self, *, whole: bool = True) -> None:
+        """Take what was deleted off the disk, as far as the database can, during which writers wait.
+
+        `whole`: False for what is quick. Raises EventStoreError.
+        """
         try:
             connection = self._dialect.connect()
             try:
-                self._dialect.scrub(connection)
+                self._dialect.scrub(connection, whole=whole)
             finally:
                 _close(connection)
         except self._dialect.errors as error:

@@ -44,8 +44,11 @@ class Dialect(Protocol):
     def connect(self) -> Any:
         """A new connection. Raises one of `errors`."""
 
-    def scrub(self, connection: Any) -> None:
-        """Take what was deleted off the disk as far as the database can. Raises one of `errors`."""
+    def scrub(self, connection: Any, *, whole: bool) -> None:
+        """Take what was deleted off the disk, as far as that is quick; `whole`: as far as the database can.
+
+        Raises one of `errors`.
+        """
 
     def is_current(self, connection: Any) -> bool:
         """Whether an idle connection still leads to the database that `connect` would reach."""

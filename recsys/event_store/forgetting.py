@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from recsys.event_store.database import Database, Transaction
+from recsys.event_store.database import Database
 from recsys.event_store.events import EVENTS, KeptEvent
 from recsys.event_store.impressions import IMPRESSIONS, kept_id
 from recsys.event_store.merges import MERGES
@@ -46,34 +46,52 @@ def sessions_of(database: Database, user_id: str, *, until: float) -> tuple[str,
 def remove_user(database: Database, user_id: str, *, until: float) -> Removed:
     """Delete what came of a user, and of the user's sessions, up to `until`, UTC seconds: events, merges and lists.
 
-    Events that name another user stay, whatever their session. All of it is gone when this returns, or none is. The
-    caller has written the tombstone: what is written meanwhile with an earlier time is not kept. Raises
-    EventStoreError.
+    Events that name another user stay, whatever their session. The caller has written the tombstone: what is written
+    meanwhile with an earlier time is not kept. Done again, it ends what was stopped. Raises EventStoreError.
     """
+    removed = _remove_rows(database, user_id, until=until)
+    return replace(removed, impressions=remove_lists(database, [user_id], removed.sessions, until=until))
+
+
+def remove_users(database: Database, user_ids: Sequence[str], *, until: float) -> tuple[Removed, ...]:
+    """`remove_user` of each, with one look at all given lists; their number stands in the first `Removed`."""
+    found = [_remove_rows(database, user_id, until=until) for user_id in user_ids]
+    sessions = [session for each in found for session in each.sessions]
+    n_lists = remove_lists(database, user_ids, sessions, until=until)
+    return tuple(replace(each, impressions=0 if at else n_lists) for at, each in enumerate(found))
+
+
+def _remove_rows(database: Database, user_id: str, *, until: float) -> Removed:
+    """Events and merges, which are found by index, all or none."""
     database.require(EVENTS, MERGES, IMPRESSIONS)
-    name = kept_id(user_id)
     with database.transaction() as statements:
         sessions = tuple(str(session) for (session,) in statements.fetch(_SESSIONS, (user_id, until)))
         n_events = statements.execute("DELETE FROM events WHERE user_id = ? AND received_at <= ?", (user_id, until))
-        n_lists = statements.execute("DELETE FROM impressions WHERE user_id = ? AND given_at <= ?", (name, until))
         for session in sessions:
             whose = (session, user_id, until)
             n_events += statements.execute(f"DELETE FROM events WHERE {_OF_SESSION} AND received_at <= ?", whose)
-        n_lists += _remove_lists(statements, sessions, until)
         statements.execute("DELETE FROM merges WHERE user_id = ? AND merged_at <= ?", (user_id, until))
-    return Removed(n_events, n_lists, sessions)
+    return Removed(n_events, 0, sessions)
 
 
-def _remove_lists(statements: Transaction, sessions: Sequence[str], until: float) -> int:
-    n_lists = 0
-    for start in range(0, len(sessions), _AT_ONCE):
-        some = [kept_id(session) for session in sessions[start : start + _AT_ONCE]]
-        places = ", ".join("?" * len(some))
-        n_lists += statements.execute(
-            f"DELETE FROM impressions WHERE session_id IN ({places}) AND user_id IS NULL AND given_at <= ?",
-            (*some, until),
-        )
-    return n_lists
+def remove_lists(database: Database, user_ids: Sequence[str], sessions: Sequence[str], *, until: float) -> int:
+    """Delete the lists that were given up to `until` to users, and in sessions without a user; how many.
+
+    They have no index by person: they are looked for without holding up who writes, and then deleted by number.
+    """
+    found: list[int] = []
+    for column, names in (("user_id = {0}", user_ids), ("user_id IS NULL AND session_id = {0}", sessions)):
+        for start in range(0, len(names), _AT_ONCE):
+            some = [kept_id(name) for name in names[start : start + _AT_ONCE]]
+            condition = column.replace("= {0}", f"IN ({', '.join('?' * len(some))})")
+            with database.read() as queries:
+                sql = f"SELECT seq FROM impressions WHERE given_at <= ? AND {condition}"
+                found += [int(seq) for (seq,) in queries.fetch(sql, (until, *some))]
+    for start in range(0, len(found), _AT_ONCE):
+        numbers = found[start : start + _AT_ONCE]
+        with database.transaction() as statements:
+            statements.execute(f"DELETE FROM impressions WHERE seq IN ({', '.join('?' * len(numbers))})", numbers)
+    return len(found)
 
 
 def held_of(database: Database, user_id: str, *, limit: int) -> Held:
@@ -100,20 +118,18 @@ def held_of(database: Database, user_id: str, *, limit: int) -> Held:
 
 
 def remove_forgotten(database: Database, forgotten: Forgotten) -> tuple[Removed, ...]:
-    """Delete what is there of anybody who was forgotten, found by the digests of all ids; each `Removed`.
+    """Delete what is there of anybody who was forgotten, found by the digests of all ids; what was there of each.
 
     It ends what a process began that was stopped. Raises EventStoreError.
     """
     database.require(EVENTS, MERGES, IMPRESSIONS)
     with database.read() as queries:
         users = {str(user) for table in _TABLES for (user,) in queries.fetch(_IDS.format("user_id", table))}
-        sessions = {str(each) for table in _TABLES[:2] for (each,) in queries.fetch(_IDS.format("session_id", table))}
-    found = [remove_user(database, user, until=at) for user in sorted(users) if (at := forgotten.at(user)) > NEVER]
-    found += [
-        _remove_session(database, each, until=at)
-        for each in sorted(sessions)
-        if (at := forgotten.at(each, "session")) > NEVER
-    ]
+        sessions = {str(each) for table in _TABLES for (each,) in queries.fetch(_IDS.format("session_id", table))}
+    of_users = {user: at for user in sorted(users) if (at := forgotten.at(user)) > NEVER}
+    of_sessions = {each: at for each in sorted(sessions) if (at := forgotten.at(each, "session")) > NEVER}
+    found = [remove_user(database, user, until=at) for user, at in of_users.items()]
+    found += [_remove_session(database, session, until=at) for session, at in of_sessions.items()]
     return tuple(each for each in found if each.events or each.impressions or each.sessions)
 
 
@@ -122,8 +138,7 @@ def _remove_session(database: Database, session_id: str, *, until: float) -> Rem
         n_events = statements.execute(
             "DELETE FROM events WHERE session_id = ? AND user_id IS NULL AND received_at <= ?", (session_id, until)
         )
-        n_lists = _remove_lists(statements, (session_id,), until)
-    return Removed(n_events, n_lists, ())
+    return Removed(n_events, remove_lists(database, (), (session_id,), until=until), ())
 
 
 _TABLES = ("events", "impressions", "merges")

@@ -73,8 +73,10 @@ class PostgresDialect:
             raise
         return connection
 
-    def scrub(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    def scrub(self, connection: psycopg.Connection[tuple[Any, ...]], *, whole: bool) -> None:
         """Free the room of what was deleted; the server overwrites it when it needs it, or at `VACUUM FULL`."""
+        if not whole:
+            return
         for table in ("events", "merges", "impressions"):
             connection.execute(f"VACUUM {table}")
 

@@ -29,6 +29,10 @@ _PRAGMAS = ("synchronous = FULL", "cache_size = -16000", "wal_autocheckpoint = 4
 What is deleted is overwritten with zeros.
 """
 
+MOST_SCRUBBED = 256 * 2**20
+"""Bytes of the largest file that is written anew, during which nobody else can write; in a larger one deleted rows
+are overwritten, as always."""
+
 
 class _Connection(sqlite3.Connection):
     file: tuple[int, int] | None = None
@@ -69,9 +73,10 @@ class SqliteDialect:
             raise
         return connection
 
-    def scrub(self, connection: sqlite3.Connection) -> None:
-        """Write the file anew without what was deleted, and empty the log of changes."""
-        connection.execute("VACUUM")
+    def scrub(self, connection: sqlite3.Connection, *, whole: bool) -> None:
+        """Empty the log of changes; `whole`: write the file anew without what was deleted, if it is not large."""
+        if whole and self._path.stat().st_size <= MOST_SCRUBBED:
+            connection.execute("VACUUM")
         ((busy, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         if busy:
             raise sqlite3.OperationalError("the log of changes is in use; what was deleted may still be in it")

@@ -7,15 +7,19 @@ import time
 import pytest
 
 from api.settings import Settings
+from recsys.artifacts.experiments import Experiments
 from recsys.artifacts.purging import purge
 from recsys.artifacts.registry import Registry
 from recsys.artifacts.tombstones import add_tombstones
 from recsys.event_store.database import open_database
 from recsys.event_store.forgetting import held_of
+from recsys.experiments.plan import Goal
 from tests.byte_scan import found_in
 
 KEY = {"Authorization": "Bearer correct horse battery"}
 ADA = "/v1/users/ada"
+GOAL = Goal(effect=0.1, baseline=0.05, needed_once=1_000, needed=1_500, tightest_at=1e-5)
+OTHERS = ("bob", "cem", "dee", "eve", "Zoë", "gus")
 WITHIN_SECONDS = 1.0
 """The promise."""
 
@@ -169,3 +173,24 @@ def test_a_damaged_list_of_tombstones_is_loud_and_keeps_what_was_known(workers, 
     (folder / "FORGOTTEN").write_bytes(content)
     service.wait(0.5)
     assert "forgotten" not in service.get("/readyz").text
+
+
+def test_an_arm_of_an_experiment_goes_on_with_the_version_that_takes_its_place(start, settings, folder, publish):
+    registry = Registry(folder)
+    before = registry.current()
+    publish(folder, seed=2)
+    Experiments(registry).start(control=before, treatment="current", share=0.5, goal=GOAL)
+    service = start(settings.model_copy(update={"poll_seconds": 0.05}))
+    service.send("DELETE", ADA, headers=KEY)
+    done = purge(registry)
+    assert {*done.rewritten} >= {before}
+
+    def versions():
+        service.wait(0.1)
+        replies = [service.get(f"/v1/users/{user}/recommendations").json() for user in ("ada", *OTHERS)]
+        assert replies[0]["user"]["status"] == "fallback"
+        assert all(reply["user"]["status"] == "known" for reply in replies[1:])
+        return {reply["model_version"] for reply in replies}
+
+    until(versions, lambda found: found == {*done.rewritten.values()})
+    assert "experiment" not in service.get("/readyz").json().get("detail", "")
