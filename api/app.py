@@ -18,6 +18,7 @@ from api.admission.refusal import Refuser
 from api.engines.recall import CORE_SHARE
 from api.errors import problem_response
 from api.explorer.pages import router_of as pages_of
+from api.messages.formats import FORMATS
 from api.messages.openapi import complete, describe_access, name_stores
 from api.metrics import NO_STORE, Metrics, forget_dead_workers
 from api.middleware import RequestLimits, RequestMiddleware, context_of
@@ -48,6 +49,7 @@ Recommendations from the model that `recsys publish` last put into the store.
 Every error is an RFC 9457 problem (`application/problem+json`). Ids in paths are percent-encoded, slashes too
 (`%2F`). An unknown or repeated query parameter under `/v1` is an error. What is unknown is left out of a reply, never
 null.
+
 """
 
 
@@ -71,7 +73,7 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
     app = FastAPI(
         title="recsys",
         version=version("recsys"),
-        description=_DESCRIPTION,
+        description=_DESCRIPTION + FORMATS,
         lifespan=lambda _: _serving(stores, control, guard, seconds=settings.poll_seconds),
         docs_url=None,
         redoc_url=None,

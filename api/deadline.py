@@ -109,7 +109,7 @@ async def alone_in_thread(call: Callable[[], _Result]) -> _Result:
     return await in_thread(lambda check: call())
 
 
-async def turns(items: Sequence[_Item], *, every: int = 50) -> AsyncIterator[_Item]:
+async def turns(items: Sequence[_Item], *, every: int = 10) -> AsyncIterator[_Item]:
     """`items` on the event loop, which others get after `every` of them."""
     for at, item in enumerate(items, 1):
         yield item

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from torture import attacks, children, forget, ingest, mutations, oracle, power, syscalls
+from torture import attacks, children, forget, ingest, mutations, openapi, oracle, power, syscalls
 
 Report = tuple[str, list[str]]
 
@@ -65,6 +65,15 @@ def _forget(scale: float) -> Report:
     return f"{found.n_tried:,} commands that forget, {dict(found.endings)}", found.failures
 
 
+def _openapi(scale: float) -> Report:
+    found = openapi.campaign(int(10_000 * scale))
+    n_mutated = sum(n for what, n in found.counts.items() if what.endswith("mutated"))
+    return (
+        f"{found.n_tried:,} requests, {n_mutated:,} of them mutated, by status {dict(found.statuses)}",
+        found.failures,
+    )
+
+
 CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "mutations": _mutations,
     "power": _power,
@@ -72,6 +81,7 @@ CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "syscalls": _syscalls,
     "clients": _clients,
     "forget": _forget,
+    "openapi": _openapi,
     "ingest": _ingest,
     "children": _children,
 }

@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, StringConstraints, TypeAdapter
 
+from api.messages.formats import ID_FORMAT, NAME_FORMAT, of_format
 from recsys.engine import Event
 from recsys.engine.ids import MAX_ID_BYTES, whole_number
 from recsys.engine.question import MAX_EVENTS, MAX_K, MAX_TIMESTAMP, MAX_VALUE
@@ -26,7 +27,7 @@ class _StopsAtFirst(FailFast):
 Many = Annotated[list[_Member], _StopsAtFirst()]
 """A list; the first member that is wrong ends its validation."""
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES), of_format(ID_FORMAT)]
 
 
 K = Annotated[int, Field(ge=1, le=MAX_K, description="number of items wanted"), BeforeValidator(whole_number)]
@@ -42,7 +43,7 @@ def _time(value: object) -> object:
 Time = Annotated[datetime, BeforeValidator(_time)]
 
 FieldNames = Annotated[
-    Many[Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES)]],
+    Many[Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_BYTES), of_format(NAME_FORMAT)]],
     Field(max_length=MAX_FIELDS, description="attributes to list with each item"),
 ]
 

@@ -20,6 +20,7 @@ from api.errors import (
 from api.messages.bodies import BODIES
 from api.messages.body import Body
 from api.messages.event_bodies import EVENT_BODIES
+from api.messages.formats import ID_FORMAT
 from api.messages.queries import ID_IN_PATH
 from api.middleware import REQUEST_ID_HEADER, VERSION_HEADER
 from api.stores.served_store import OF_A_STORE
@@ -66,7 +67,12 @@ _HEADERS_BY_STATUS = {
 
 def operation_with_id(id_name: str, query: type[BaseModel]) -> Json:
     """What OpenAPI says of an operation with an id in its path and the query `query`."""
-    in_path = {"title": id_name.replace("_", " ").title(), "type": "string", "description": ID_IN_PATH}
+    in_path = {
+        "title": id_name.replace("_", " ").title(),
+        "type": "string",
+        "format": ID_FORMAT,
+        "description": ID_IN_PATH,
+    }
     return {"parameters": [_parameter("path", id_name, in_path), *operation_with_query(query)["parameters"]]}
 
 
@@ -86,7 +92,12 @@ def operation_with_body(model: type[Body], example: Json) -> Json:
 
 def operation_with_body_and_id(id_name: str, model: type[Body], example: Json) -> Json:
     """What OpenAPI says of an operation with an id in its path that takes `model`."""
-    in_path = {"title": id_name.replace("_", " ").title(), "type": "string", "description": ID_IN_PATH}
+    in_path = {
+        "title": id_name.replace("_", " ").title(),
+        "type": "string",
+        "format": ID_FORMAT,
+        "description": ID_IN_PATH,
+    }
     return {"parameters": [_parameter("path", id_name, in_path)], **operation_with_body(model, example)}
 
 

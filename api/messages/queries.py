@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from api.engines.served_engine import ServedEngine
 from api.errors import NoModelError, UnknownStoreError
+from api.messages.formats import ID_FORMAT, NAMES_FORMAT, Filter
 from api.middleware import ESCAPED_SLASH, context_of
 from api.stores.served_store import ServedStore
 from recsys.engine.comparison import By
@@ -83,7 +84,8 @@ def _whole_number(value: object) -> object:
 
 K = Annotated[int, Field(ge=1, le=MAX_K, description="number of items wanted"), BeforeValidator(_whole_number)]
 FilterText = Annotated[
-    str | None, Field(description='condition on the items\' attributes, such as `price < 20 and category = "Mugs"`')
+    Filter | None,
+    Field(description='condition on the items\' attributes, such as `price < 20 and category = "Mugs"`'),
 ]
 
 
@@ -103,8 +105,14 @@ class NoQuery(BaseModel):
 
 
 Fields = Annotated[
-    str, Field(max_length=MAX_FIELDS_BYTES, description="attributes to list with each item, such as `price,category`")
+    str,
+    Field(
+        max_length=MAX_FIELDS_BYTES,
+        description="attributes to list with each item, such as `price,category`",
+        json_schema_extra={"format": NAMES_FORMAT},
+    ),
 ]
+IdText = Annotated[str, Field(min_length=1, max_length=MAX_ID_BYTES, json_schema_extra={"format": ID_FORMAT})]
 
 
 def names_in(fields: str) -> tuple[str, ...]:
@@ -163,7 +171,7 @@ class RecommendationQuery(ListQuery):
 
     exclude_seen: bool | None = Field(None, description=EXCLUDE_SEEN)
     new_share: float | None = Field(None, ge=0, le=1, description=NEW_SHARE)
-    session_id: str | None = Field(None, min_length=1, max_length=MAX_ID_BYTES, description=SESSION)
+    session_id: IdText | None = Field(None, description=SESSION)
     fresh: bool = Field(True, description=FRESH)
 
 
@@ -204,10 +212,8 @@ MAX_EVENT_PAGE = 1_000
 class EventsQuery(NoQuery):
     """The query of kept events: of a user or of a session."""
 
-    user_id: str | None = Field(None, min_length=1, max_length=MAX_ID_BYTES, description="whose events")
-    session_id: str | None = Field(
-        None, min_length=1, max_length=MAX_ID_BYTES, description="instead of `user_id`: the events of a session"
-    )
+    user_id: IdText | None = Field(None, description="whose events")
+    session_id: IdText | None = Field(None, description="instead of `user_id`: the events of a session")
     limit: Annotated[
         int, Field(ge=1, le=MAX_EVENT_PAGE, description="number of events wanted"), whole_from(1, MAX_EVENT_PAGE)
     ] = 100

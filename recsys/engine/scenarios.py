@@ -17,7 +17,7 @@ FILE_NAME = "scenarios.toml"
 MAX_ROWS, MAX_ROW = 20, 200
 """The most rows of a page, and the most items of a row."""
 
-MAX_FILTER, MAX_TITLE = 10_000, 200
+MAX_FILTER, MAX_TITLE = 4096, 200
 """Characters of the longest filter and title."""
 
 RowKind = Literal["for_you", "because", "popular", "popular_lately", "new", "similar"]
@@ -40,7 +40,9 @@ class Row(BaseModel):
     k: Annotated[
         int, Field(ge=1, le=MAX_ROW, description="number of items wanted"), BeforeValidator(whole_number)
     ] = 10
-    filter: str | None = Field(None, max_length=MAX_FILTER, description="condition on the items' attributes")
+    filter: Annotated[str, Field(max_length=MAX_FILTER, json_schema_extra={"format": "recsys-filter"})] | None = (
+        Field(None, description="condition on the items' attributes")
+    )
     diversity: float = Field(
         0.0, ge=0, le=1, description="0: the best items; 1: items as unlike each other as possible"
     )

@@ -4,12 +4,13 @@ import logging
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recsys.artifacts.registry import Registry
 from tests.api.protocol_server import running
-from torture import attacks, forget, mutations, oracle, power, syscalls
+from torture import attacks, forget, mutations, openapi, oracle, power, syscalls
 from torture.clients import FLOODS, HALF_OPEN, REFUSED
 
 
@@ -83,3 +84,26 @@ def test_forgetting_that_is_killed_leaves_a_store_that_serves_and_ends_when_type
     found = forget.campaign(2)
     assert (found.n_tried, found.failures) == (2, [])
     assert found.endings["killed"] >= 1
+
+
+def test_requests_from_the_document_are_answered_as_it_says() -> None:
+    found = openapi.campaign(48, only="/v1/rank", mutations=2)
+    assert found.failures == []
+    assert found.n_tried > 40
+    assert {200, 422} <= found.statuses.keys()
+
+
+def test_a_document_that_says_otherwise_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = openapi.Service.document.fget
+
+    def wrong(service: openapi.Service) -> dict[str, Any]:
+        document = true(service)
+        schemas = document["components"]["schemas"]
+        schemas["RankedCandidates"]["properties"]["returned"]["type"] = "string"
+        schemas["RankBody"]["properties"]["fresh"]["type"] = "null"
+        return document
+
+    monkeypatch.setattr(openapi.Service, "document", property(wrong))
+    failures = openapi.campaign(24, only="/v1/rank", mutations=0).failures
+    for finding in ("Response violates schema", "valid, but 422"):
+        assert any(finding in failure for failure in failures)
