@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench torture lock clean
+.PHONY: help setup demo test check fmt bench torture package sbom lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -67,6 +67,18 @@ lock: $(VENV)/dev.stamp  ## resolve the dependencies anew (needs uv)
 		pyproject.toml --group build --extra sql --extra remote --extra redis --extra traces \
 		--constraint requirements-dev.lock \
 		--output-file deploy/requirements.lock
+	$(BIN)/python locks/make.py
+
+package: $(VENV)/dev.stamp  ## build sdist and wheel into dist/, check them, install the wheel elsewhere and use it
+	rm -rf dist/recsys-*
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/twine check --strict dist/recsys-*.tar.gz dist/recsys-*.whl
+	$(BIN)/python deploy/try_package.py dist/recsys-*.whl
+
+sbom: $(VENV)/dev.stamp  ## write dist/recsys.cdx.json: what requirements.lock installs, as a CycloneDX document
+	@mkdir -p dist
+	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml \
+		--mc-type application --output-reproducible --of JSON --output-file dist/recsys.cdx.json
 
 clean:  ## remove the environment and every cache; data/ and runs/ stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov

