@@ -129,6 +129,7 @@ def demo(
         result = run_demo(folder or Path("runs/demo"), progress=progress, announce=rendering.step)
     rendering_lists.demo(result)
     if serve:
+        rendering.line("\nexplorer: http://127.0.0.1:8000/ shows what is recommended, and why (Ctrl-C ends it)")
         store.serve_forever("--store", str(result.store))
     return None
 

@@ -89,6 +89,7 @@ class Engine:
         self._neighbours = Neighbours(bundle, self._new, is_forgotten=is_forgotten)
         self._map = ItemMap(bundle)
         self._finder = Finder(bundle, is_forgotten)
+        self._overview: Overview | None = None
         self._use(Selection(bundle))
         self._overlay = Overlay(bundle, self._profiles, self._selection.comparisons)
         bundle.model.fold_in(bundle.history[:0])  # makes what every fold-in needs, so that no question waits for it
@@ -209,6 +210,7 @@ class Engine:
         if found.columns:
             changed._neighbours = self._neighbours.over(changed._bundle)
             changed._map = self._map.over(changed._bundle)
+            changed._overview = None
             changed._use(self._selection.over(changed._bundle, found))
         return changed
 
@@ -383,7 +385,9 @@ class Engine:
 
     def overview(self) -> Overview:
         """What there is to look at; see `overview_of`."""
-        found = overview_of(self._bundle, can_search=self.can_search)
+        if self._overview is None:
+            self._overview = overview_of(self._bundle, can_search=self.can_search)
+        found = self._overview
         known = tuple(user for user in found.users if not self._profiles.is_forgotten(user))
         return found if len(known) == len(found.users) else replace(found, users=known)
 

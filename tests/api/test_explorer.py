@@ -9,6 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
+import recsys.evaluation.reporting
 from api.explorer.files import FOLDER, POLICY, page_files
 from api.settings import Settings
 from recsys.event_store.database import open_database
@@ -221,3 +222,26 @@ def test_settings_hold_no_secret(guarded):
     reply: httpx.Response = guarded.get("/explore/settings.json")
     assert "horse" not in reply.text
     assert reply.json()["operators"] == [""]
+
+
+def test_the_pages_and_the_report_have_the_same_colours():
+    report = Path(recsys.evaluation.reporting.__file__).parent / "report.css"
+
+    def colours(text: str) -> list[dict[str, str]]:
+        """Light and dark, in that order: the first two blocks that set them, but for print."""
+        blocks = [
+            dict(re.findall(r"--([\w-]+): (#\w+);", block))
+            for block in re.findall(r"\{([^{}]*--paper[^{}]*)\}", text)
+        ]
+        return blocks[:2]
+
+    own = colours((FOLDER / "tokens.css").read_text("utf-8"))
+    for of_report, of_pages in zip(colours(report.read_text("utf-8")), own, strict=True):
+        assert len(of_report) > 10
+        assert of_report.items() <= of_pages.items()
+
+
+def test_both_ways_to_the_dark_have_the_same_colours():
+    blocks = re.findall(r"\{([^{}]*--paper[^{}]*)\}", (FOLDER / "tokens.css").read_text("utf-8"))
+    assert len(blocks) == 3
+    assert blocks[1].split() == blocks[2].split()

@@ -20,7 +20,7 @@ fill(main,
 
 /** What an operation does, in a line. */
 function firstSentence(operation) {
-  return (operation.description ?? operation.summary ?? "").split(/(?<=[.:;])\s/)[0].replaceAll("`", "");
+  return (operation.description ?? operation.summary ?? "").split(/(?<=\.)\s/)[0].replaceAll("`", "");
 }
 
 /** Words in backticks as code. */

@@ -145,7 +145,7 @@ export class PointMap {
   #drawPoints(paper) {
     const { places, group, n } = this.#points, { width, height } = this.canvas, pixels = this.pixels;
     const unit = this.#unit() * this.scale, left = width / 2 - this.#view.x * unit, bottom = height / 2 + this.#view.y * unit;
-    const size = Math.max(1, Math.min(5, Math.round((n > 30000 ? 1 : n > 5000 ? 1.5 : 2) * this.scale * Math.min(2.5, this.#view.zoom ** 0.3))));
+    const size = Math.max(1, Math.min(5, Math.round((n > 30000 ? 0.6 : n > 5000 ? 1.2 : 2) * this.scale * Math.min(2.5, this.#view.zoom ** 0.3))));
     const spans = disc(size), colours = Array.from({ length: 256 }, (_, at) => packed(this.colour(at)));
     pixels.fill(packed(paper));
     for (let at = n - 1; at >= 0; at--) {

@@ -78,7 +78,7 @@ const tile = (name, figure, ...more) => el("section", { class: "tile" }, el("h2"
 
 function breakdown(name, rows) {
   const all = rows.filter(([, value]) => value > 0).sort(([, a], [, b]) => b - a).slice(0, 12);
-  return el("section", { class: "panel" }, el("h2", { text: name }), all.length ? el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, el("table", {}, el("tbody", {}, all.map(([what, value]) => el("tr", {}, el("th", { scope: "row", text: what }), el("td", { text: count(value) })))))) : el("p", { class: "weak", text: "none so far" }));
+  return el("section", { class: "panel" }, el("h2", { text: name }), all.length ? el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, el("table", {}, el("tbody", {}, all.map(([what, value]) => el("tr", {}, el("th", { scope: "row", text: what === "-" ? "others" : what }), el("td", { text: count(value) })))))) : el("p", { class: "weak", text: "none so far" }));
 }
 
 function spark(values) {

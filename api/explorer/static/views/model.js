@@ -1,5 +1,5 @@
 // The model's card: how old, from which data, how good beside simpler ones, what the gates said, how exact its search is.
-import { get, hasOperators, key, address } from "../api.js";
+import { address, get, hasOperators, key, text } from "../api.js";
 import { count, duration, el, fill, percent, plural, svg } from "../dom.js";
 import { one, samples } from "../metrics.js";
 
@@ -41,7 +41,25 @@ function quality(card, model) {
   return el("section", { class: "panel" }, el("h2", { text: "How good, beside simpler ways" }),
     el("p", { class: "small", text: `Measured on ${plural(card.n_users, "user")} whose last weeks were hidden from it.` }),
     el("div", { class: "field" }, el("label", { for: "metric", text: "Measure" }), select), hint, chart,
-    hasOperators() && !key() ? el("p", { class: "small weak", text: "The whole report needs the key." }) : hasOperators() ? null : el("p", {}, el("a", { class: "button", href: address("/v1/explorer/report").href, target: "_blank", rel: "noopener", text: "The whole evaluation report" })));
+    report());
+}
+
+/** A link if it needs no key; else a button, because a link sends none. */
+function report() {
+  const path = "/v1/explorer/report", name = "The whole evaluation report";
+  if (!hasOperators()) return el("p", {}, el("a", { class: "button", href: address(path).href, target: "_blank", rel: "noopener", text: name }));
+  if (!key()) return el("p", { class: "small weak", text: `${name} needs the key.` });
+  const said = el("p", { class: "small", role: "status" });
+  return el("div", {}, el("button", { type: "button", text: `${name}, as a file`, on: { click: download } }), said);
+  async function download() {
+    try {
+      const url = URL.createObjectURL(new Blob([await text(path)], { type: "text/html" }));
+      el("a", { href: url, download: "report.html" }).click();
+      setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    } catch (error) {
+      said.textContent = error.message;
+    }
+  }
 }
 
 function bars(card, metric) {

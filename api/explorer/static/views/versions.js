@@ -59,7 +59,7 @@ function versions(stored, again) {
       el("td", { text: version.created_at.slice(0, 16).replace("T", " ") }), el("td", { text: version.metrics[metric]?.toFixed?.(4) ?? "–" }), el("td", { text: version.counts.users ?? "–" }),
       el("td", {}, version.version === stored.serving ? "" : back(version.version, again))]);
   return el("section", { class: "panel" }, el("h2", { text: plural(stored.versions.length, "version") }),
-    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Versions" }, el("table", { class: "plain" }, el("thead", {}, el("tr", {}, ["version", "made (UTC)", metric ?? "", "users", ""].map((text) => (text ? el("th", { scope: "col", text }) : el("td"))))), el("tbody", {}, stored.versions.map(row)))),
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Versions" }, el("table", { class: "plain versions" }, el("thead", {}, el("tr", {}, ["version", "made (UTC)", metric ?? "", "users", ""].map((text) => (text ? el("th", { scope: "col", text }) : el("td"))))), el("tbody", {}, stored.versions.map(row)))),
     hasOperators() ? null : el("p", { class: "small weak", text: "Going back from here needs a service with an admin key; `recsys rollback` works without." }));
 }
 
