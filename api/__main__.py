@@ -6,6 +6,8 @@
 import sys
 from collections.abc import Sequence
 
+from api.access.exposure import check_exposure
+from api.access.key_source import check_keys
 from api.process.server import serve
 from api.settings import load_settings
 from recsys.errors import RecsysError
@@ -14,7 +16,10 @@ from recsys.errors import RecsysError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; returns the exit code."""
     try:
-        serve(load_settings(sys.argv[1:] if arguments is None else arguments))
+        settings = load_settings(sys.argv[1:] if arguments is None else arguments)
+        check_exposure(settings)
+        check_keys(settings)
+        serve(settings)
     except RecsysError as error:
         sys.stderr.write(f"recsys serve: {error}\n")
         return 2

@@ -21,6 +21,7 @@ from api.access_errors import (
     RateLimitedError,
     UnauthorizedError,
 )
+from api.security_headers import HEADERS
 from recsys.errors import (
     EventStoreError,
     IncompleteAnswerError,
@@ -277,7 +278,8 @@ def problem_response(error: Exception, *, request_id: str) -> Response:
         code=kind.code,
         request_id=request_id,
     )
-    return Response(problem.model_dump_json(), kind.status, headers=_headers_of(error), media_type=MEDIA_TYPE)
+    headers = {**HEADERS, **(_headers_of(error) or {})}
+    return Response(problem.model_dump_json(), kind.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def _headers_of(error: Exception) -> Mapping[str, str] | None:

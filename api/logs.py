@@ -1,10 +1,32 @@
 """The log on standard error: lines for people, or one JSON object per line for programs."""
 
+import logging
+from types import TracebackType
 from typing import Any
 
-from recsys.json_log import FIELDS, JsonFormatter
+from api.fault_text import fault_text
+from recsys.json_log import FIELDS
+from recsys.json_log import JsonFormatter as _JsonFormatter
 
-__all__ = ["FIELDS", "JsonFormatter", "log_config"]
+__all__ = ["FIELDS", "JsonFormatter", "TextFormatter", "log_config"]
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class TextFormatter(logging.Formatter):
+    """Lines for people. A traceback has no values: messages of faults may hold what a client sent."""
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 (logging's name)
+        """Where, and of what type."""
+        return "" if ei[1] is None else fault_text(ei[1])
+
+
+class JsonFormatter(_JsonFormatter):
+    """Objects for programs, whose `exception` has no values either."""
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802
+        """Where, and of what type."""
+        return "" if ei[1] is None else fault_text(ei[1])
 
 
 def log_config(level: str, *, log_format: str) -> dict[str, Any]:
@@ -13,7 +35,7 @@ def log_config(level: str, *, log_format: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "text": {"format": "%(asctime)s %(levelname)s %(process)d %(name)s %(message)s"},
+            "text": {"()": TextFormatter, "format": "%(asctime)s %(levelname)s %(process)d %(name)s %(message)s"},
             "json": {"()": JsonFormatter},
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": log_format}},

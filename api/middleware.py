@@ -22,6 +22,7 @@ from api.errors import ClientGoneError, UnknownStoreError, code_of, is_fault, pr
 from api.logs import FIELDS
 from api.metrics import LIMITS_REACHED, Metrics
 from api.ports import is_served
+from api.security_headers import add_security_headers
 from api.stores.served_store import ServedStore, ServedStores
 from recsys.errors import InvalidRequestError
 from recsys.tracing import request_span, trace_id
@@ -223,9 +224,13 @@ def _is_preview(scope: Scope) -> bool:
 
 
 def _request_id(scope: Scope) -> str:
-    """The client's own id if it is harmless in a header and a log line, else a new one."""
+    """The client's own id if it is harmless in a header and a log line, and no key, else a new one."""
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE_REQUEST_ID.fullmatch(given := value.decode("latin-1")):
+        if (
+            name == b"x-request-id"
+            and b"recsys_" not in value
+            and _SANE_REQUEST_ID.fullmatch(given := value.decode("latin-1"))
+        ):
             return str(given)
     return uuid.uuid4().hex
 
@@ -255,6 +260,7 @@ def _with_headers(send: Send, context: RequestContext) -> Send:
                 headers[VERSION_HEADER] = context.model_version
             if context.caller is not None:
                 headers.update(context.caller.rate_headers)
+            add_security_headers(headers)
             if "GET" in headers.get("Allow", ""):  # the router knows no HEAD: it becomes GET on its way there
                 headers["Allow"] = "GET, HEAD"
         await send(message)

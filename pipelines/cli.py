@@ -21,6 +21,7 @@ from pipelines.commands import (
     check,
     events,
     experiment,
+    keys,
     live_demo,
     log,
     online,
@@ -315,6 +316,7 @@ app.add_typer(events.app, name="events", epilog="Example: `recsys events status 
 app.add_typer(
     experiment.app, name="experiment", epilog="Example: `recsys experiment start --store store --treatment popular`"
 )
+app.add_typer(keys.app, name="keys", epilog="Example: `recsys keys new --name shop --scopes read,events`")
 app.add_typer(scenarios.app, name="scenarios", epilog="Example: `recsys scenarios check --store store`")
 app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     store.serve

@@ -54,6 +54,12 @@ NOBODY = Caller()
 """Who asks for a path that needs no key: may do nothing else."""
 
 
+def count_as(scope: HttpScope, n: int) -> None:
+    """Count the request of `scope` as `n` questions; one is counted already. Raises RateLimitedError."""
+    if n > 1:
+        caller_of(scope).spend(n - 1)
+
+
 def put_caller(scope: HttpScope, caller: Caller) -> None:
     """Say who sent the request of `scope`."""
     scope[_CALLER] = caller

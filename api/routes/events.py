@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.access.caller import count_as
 from api.access.requires import requires
 from api.errors import (
     BODY_ERRORS,
@@ -71,6 +72,7 @@ async def post_events(
     An event that no night could use is refused by its index; the others are kept.
     """
     events, engine = _events_of(request), context_of(request.scope).engine
+    count_as(request.scope, len(body.events))
     rules = EventRules() if engine is None else engine.event_rules
     has_item = (lambda item_id: True) if engine is None else engine.has_item
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from api.access.caller import count_as
 from api.access.requires import requires
 from api.errors import BODY_ERRORS, NoModelError, UnknownScenarioError, problem_responses
 from api.events.store_events import with_fresh
@@ -43,6 +44,7 @@ async def get_page(
     rows = tuple(body.rows) if scenario is None else scenario.rows
     if scenario is not None:
         check_points(request, points_of_rows(body, rows, n_items=engine.n_items))
+    count_as(request.scope, len(rows))
     wants_recent = store.events is not None and any(row.kind == "popular_lately" for row in rows)
     lately = await store.events.people_lately(engine) if store.events is not None and wants_recent else {}
     page = Page(question=question, rows=rows, item_id=body.item_id, keep_empty=keep_empty, lately=lately)

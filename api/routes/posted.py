@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from api.access.caller import count_as
 from api.access.requires import requires
 from api.engines.served_engine import ServedEngine
 from api.errors import (
@@ -85,12 +86,14 @@ async def update_item(
     openapi_extra=operation_with_body(UpdatesBody, {"items": [{"item_id": "dune", **_CHANGE}]}),
 )
 async def update_items(
+    request: Request,
     body: Annotated[UpdatesBody, Depends(body_of(UpdatesBody))],
     query: Annotated[NoQuery, Query()],
     engine: RequestEngine,
     store: RequestStore,
 ) -> Response:
     """Change up to 10,000 items, all at once. Unknown items are refused by their place in the request."""
+    count_as(request.scope, len(body.items))
     return json_response(await asyncio.to_thread(_update_items, body, engine, store))
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from api.access.caller import count_as
 from api.access.requires import requires
 from api.deadline import in_thread, turns
 from api.engines.served_engine import ServedEngine
@@ -59,6 +60,7 @@ async def recommend(
 async def recommend_batch(
     body: Annotated[BatchBody, Depends(body_of(BatchBody))],
     query: Annotated[NoQuery, Query()],
+    request: Request,
     engine: RequestEngine,
     store: RequestStore,
 ) -> Response:
@@ -66,11 +68,12 @@ async def recommend_batch(
 
     All are of one version, unless an experiment runs: then each is of its arm, and says of which version.
     """
-    if sum(request.k for request in body.requests) > MAX_BATCH_ITEMS:
+    if sum(each.k for each in body.requests) > MAX_BATCH_ITEMS:
         raise InvalidRequestError(f"body.requests: expected a sum of all k of at most {MAX_BATCH_ITEMS}")
-    engines = [_engine_of_arm(request, store, engine) for request in body.requests]
+    count_as(request.scope, len(body.requests))
+    engines = [_engine_of_arm(each, store, engine) for each in body.requests]
     each_with_engine = [*zip(body.requests, engines, strict=True)]
-    asked = [_question(request, store, each) async for request, each in turns(each_with_engine)]
+    asked = [_question(one, store, each) async for one, each in turns(each_with_engine)]
     answers: dict[int, Answer] = {}
     for key in dict.fromkeys(each.key for each in engines):  # the arms one after the other, two at most
         of_arm = [at for at, each in enumerate(engines) if each.key == key]
