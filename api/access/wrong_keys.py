@@ -21,6 +21,10 @@ class WrongKeys:
         self._clock = clock
         self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
+    def __len__(self) -> int:
+        """How many addresses are remembered."""
+        return len(self._seen)
+
     def wait(self, address: str) -> float:
         """Seconds for which the address may try no other key; 0 if it may."""
         began, count = self._seen.get(network_of(address), (0.0, 0))
