@@ -6,6 +6,7 @@ ClientError
 └── ProblemError             the service refused; it has `code`, `status`, `title` and `detail`
     ├── InvalidRequestError    400, 405, 408, 413, 422: the request has to be changed
     ├── UnauthorizedError      401: the API key is missing or wrong
+    ├── ForbiddenError         403: the API key is good, but not for this
     ├── NotFoundError          404
     │   ├── UnknownItemError     code `unknown_item`
     │   └── UnknownUserError     code `unknown_user`
@@ -78,6 +79,10 @@ class UnauthorizedError(ProblemError):
     """The API key is missing or wrong."""
 
 
+class ForbiddenError(ProblemError):
+    """The API key lacks a scope, or is for other stores; `detail` names the scope."""
+
+
 class NotFoundError(ProblemError):
     """There is no such thing."""
 
@@ -105,6 +110,7 @@ class FaultError(ProblemError):
 _BY_CODE: dict[str, type[ProblemError]] = {"unknown_item": UnknownItemError, "unknown_user": UnknownUserError}
 _BY_STATUS: dict[int, type[ProblemError]] = {
     401: UnauthorizedError,
+    403: ForbiddenError,
     404: NotFoundError,
     409: ConflictError,
     429: UnavailableError,
