@@ -16,6 +16,11 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 class TextFormatter(logging.Formatter):
     """Lines for people. A traceback has no values: messages of faults may hold what a client sent."""
 
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; what another handler has made of the traceback is not used."""
+        record.exc_text = None
+        return super().format(record)
+
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 (logging's name)
         """Where, and of what type."""
         return "" if ei[1] is None else fault_text(ei[1])

@@ -26,6 +26,7 @@ def log():
     for config in formatters.values():
         kind = config.get("()", logging.Formatter)
         handler = logging.StreamHandler(sink)
+        handler.addFilter(lambda record: record.name != "httpx")  # the client of this test, not the service
         handler.setFormatter(kind(config["format"]) if "format" in config else kind())
         handlers.append(handler)
     level = root.level
