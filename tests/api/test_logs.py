@@ -55,7 +55,7 @@ def test_any_other_line_has_its_message_and_its_traceback_on_one_line():
     line = JsonFormatter().format(record)
     assert "\n" not in line
     assert json.loads(line)["message"] == "é\nfailed"
-    assert 'a "quoted"\nerror' in json.loads(line)["exception"]
+    assert json.loads(line)["exception"].endswith("\nValueError")  # its message may hold what a client sent
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])

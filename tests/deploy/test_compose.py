@@ -60,8 +60,9 @@ def test_ports_are_open_on_this_machine_alone():
 
 def test_files_that_are_mounted_exist():
     files = re.findall(r"- (\./\S+?):", TEXT)
-    assert len(files) == 6
-    assert [file for file in files if not (DEPLOY / file).is_file()] == []
+    assert len(files) == 7
+    made = "./keys.toml"  # by `recsys keys new`, as docs/operations.md says; it is in nobody's repository
+    assert [file for file in files if file != made and not (DEPLOY / file).is_file()] == []
 
 
 def test_its_passwords_are_in_the_example():
