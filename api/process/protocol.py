@@ -98,10 +98,8 @@ class ServiceProtocol(H11Protocol):
             held, self._held = self._held, b""
             self.flow.resume_reading()
             self.data_received(held)
-        elif self.stage is not Stage.IDLE:
-            self.control.connections.move(self, Stage.IDLE)
         else:
-            self.deadline = monotonic() + self.control.connections.limits.idle
+            self.control.connections.move(self, Stage.IDLE)
 
     def timeout_keep_alive_handler(self) -> None:
         """Nothing has come for long: close, unless a refusal is to be sent."""

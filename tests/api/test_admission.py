@@ -1,6 +1,7 @@
 """Admission: gates, refusals that are made before parsing, their pace, and what stays open meanwhile."""
 
 import asyncio
+import contextlib
 import functools
 import json
 import time
@@ -300,23 +301,38 @@ def test_a_connection_that_was_only_refused_is_not_kept_for_ever() -> None:
         assert reply.startswith(b"HTTP/1.1 503 ")
 
 
-def test_requests_behind_a_refusal_that_waits_are_answered_after_it(server: Running) -> None:
-    gate = server.control.admission.lists
-    taken = gate.limit
-    assert gate.enter(taken)
-    try:
+def test_a_refused_client_may_ask_again_later() -> None:
+    with running(head=0.3) as server:
+        gate = server.control.admission.lists
+        taken = gate.limit
+        assert gate.enter(taken)
         with connect(server.port) as connection:
-            for _ in range(500):  # more than may be sent at once
-                connection.sendall(GET)
-                connection.recv(10_000)
             connection.sendall(GET)
-            time.sleep(0.001)
-            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            replies = b""
-            while part := connection.recv(10_000):
-                replies += part
-    finally:
-        gate.leave(taken, 0.01)
+            assert connection.recv(10_000).startswith(b"HTTP/1.1 503 ")
+            gate.leave(taken, 0.01)
+            time.sleep(1)
+            connection.sendall(GET)
+            assert connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_requests_behind_a_refusal_that_waits_are_answered_after_it() -> None:
+    """A hundred hasty connections: when all have been refused twice, the next refusals wait, for half a second."""
+    with contextlib.ExitStack() as stack, running(most=200, most_of_address=200, head=9.0) as server:
+        gate = server.control.admission.lists
+        assert gate.enter(gate.limit)
+        hasty = [stack.enter_context(connect(server.port)) for _ in range(100)]
+        for _ in range(2):
+            for connection in hasty:
+                connection.sendall(GET)
+            for connection in hasty:
+                assert connection.recv(10_000).startswith(b"HTTP/1.1 503 ")
+        for connection in hasty:
+            connection.sendall(GET)
+        time.sleep(0.01)
+        hasty[-1].sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        replies = b""
+        while part := hasty[-1].recv(10_000):
+            replies += part
     assert replies.startswith(b"HTTP/1.1 503 ")
     assert replies.count(b"HTTP/1.1 200 OK") == 1
 
