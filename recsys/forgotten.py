@@ -89,19 +89,34 @@ NOBODY = Forgotten()
 
 def parse_forgotten(path: Path, content: bytes) -> Forgotten:
     """The tombstones in `content`, of the file `path`. Raises ArtifactError naming the line that is none."""
-    lines = content.decode("ascii", "replace").split("\n")[:-1]  # the last part is empty, or was never finished
-    if not lines:
-        return NOBODY
-    if not re.fullmatch(rf"{HEADER}[0-9a-f]{{32,128}}", lines[0]):
-        raise ArtifactError(f"{path}: line 1 is no header of tombstones; put the file back from a backup")
-    until: dict[bytes, float] = {}
-    for number, line in enumerate(lines[1:], start=2):
+    header, lines = _lines(path, content)
+    for number, line in enumerate(lines, start=2):
         if not _LINE.fullmatch(line):
             raise ArtifactError(f"{path}: line {number} is no tombstone; put the file back from a backup")
+    return _of_lines(header, lines)
+
+
+def sound_part(path: Path, content: bytes) -> Forgotten:
+    """The tombstones of the lines that are sound. Raises ArtifactError if the header, with the key, is damaged."""
+    header, lines = _lines(path, content)
+    return _of_lines(header, [line for line in lines if _LINE.fullmatch(line)])
+
+
+def _lines(path: Path, content: bytes) -> tuple[str, list[str]]:
+    """The header, "" if the file is empty, and the finished lines after it."""
+    lines = content.decode("ascii", "replace").split("\n")[:-1]  # the last part is empty, or was never finished
+    if lines and not re.fullmatch(rf"{HEADER}[0-9a-f]{{32,128}}", lines[0]):
+        raise ArtifactError(f"{path}: line 1 is no header of tombstones; put the file back from a backup")
+    return (lines[0], lines[1:]) if lines else ("", [])
+
+
+def _of_lines(header: str, lines: Iterable[str]) -> Forgotten:
+    until: dict[bytes, float] = {}
+    for line in lines:
         at, _, digest = line.partition(" ")
         found = bytes.fromhex(digest)
         until[found] = max(float(at), until.get(found, NEVER))
-    return Forgotten(bytes.fromhex(lines[0].removeprefix(HEADER)), MappingProxyType(until))
+    return Forgotten(bytes.fromhex(header.removeprefix(HEADER)), MappingProxyType(until))
 
 
 class Tombstones:
@@ -144,7 +159,11 @@ class Tombstones:
             if mark == self._mark:
                 return
             content = file.read(found.st_size)
-        self.now = parse_forgotten(self.path, content)
+        try:
+            self.now = parse_forgotten(self.path, content)
+        except ArtifactError:
+            self.now = self.now or sound_part(self.path, content)  # who can be known to be forgotten is
+            raise
         self._mark = mark
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pipelines.forgetting.places import Places
 from pipelines.forgetting.workspaces import clean_workspace
 from pipelines.steps.export import export_anew
-from pipelines.steps.workspace import Workspace
+from pipelines.steps.workspace import EXPORT, Workspace
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.purging import holding, purge
 from recsys.artifacts.registry import Registry
@@ -18,7 +18,7 @@ from recsys.artifacts.tombstones import add_tombstones
 from recsys.engine.rehearsal import check_serves
 from recsys.errors import ArtifactError, RecsysError
 from recsys.event_store.forgetting import Removed, held_of, remove_forgotten, remove_users, sessions_of
-from recsys.forgotten import Forgotten, read_forgotten
+from recsys.forgotten import NEVER, Forgotten, read_forgotten
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
 
@@ -118,7 +118,7 @@ def _remove(places: Places, users: Sequence[str], known: set[str], done: Forgett
 def _finish(places: Places, done: Forgetting, progress: Progress) -> None:
     with _noting(done, "the event store"):
         if places.events is not None:
-            places.events.scrub()
+            places.events.scrub(whole=bool(done.events or done.impressions or done.sessions))
     with _noting(done, str(places.store)):
         versions = purge(
             places.registry, key=SigningKey.of(), announce=lambda name: progress(f"rewrite {name}", 0, 1)
@@ -137,14 +137,20 @@ def _finish(places: Places, done: Forgetting, progress: Progress) -> None:
 
 
 def _finish_workspace(places: Places, workspace: Workspace, done: Forgetting, progress: Progress) -> None:
+    forgotten = read_forgotten(places.store)
     with _noting(done, str(workspace.root)):
-        forgotten = read_forgotten(places.store)
         done.workspace += clean_workspace(workspace, forgotten, report_ids=_report_ids(places))
-    if places.config is not None and places.config.export:
+    if places.config is not None and places.config.export and _is_older(workspace, forgotten):
         with _noting(done, "exports"):
             exported, problems = export_anew(places.config, workspace, progress=progress)
             done.exports += exported
             done.problems += problems
+
+
+def _is_older(workspace: Workspace, forgotten: Forgotten) -> bool:
+    """Whether lists were exported before somebody was forgotten."""
+    folder = workspace.folder(EXPORT)
+    return folder.is_dir() and max(forgotten.until.values(), default=NEVER) >= folder.stat().st_mtime
 
 
 def _report_ids(places: Places) -> str:

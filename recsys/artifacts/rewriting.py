@@ -32,6 +32,8 @@ from recsys.forgotten import Forgotten, read_forgotten
 SEAL_WAIT_SECONDS = 60.0
 """How long rewriting waits for a job that seals a version."""
 
+_ATTEMPTS = 10
+
 _NOTICE = "This page showed the lists of people who were forgotten since. The figures are in report.json."
 
 logger = logging.getLogger(__name__)
@@ -72,17 +74,30 @@ def publish_without_forgotten(
 
     Returns its name, which is another one then, and what `Registry.publish` returns; raises as it does.
     """
-    while True:
+    for _ in range(_ATTEMPTS):
         try:
             return version, registry.publish(version, parent=parent)
         except ForgottenError as error:
             logger.warning("%s; it is sealed again without them", error)
-            people = forgotten_in(registry.path(version), read_forgotten(registry.store))
-            version = rewrite(registry, version, people, key=key) if people else version
-        except ArtifactError:
-            if (present := registry.renamed(version)) == version:
-                raise
-            version = present  # another process has taken people out of it meanwhile
+            version = _rewritten(registry, version, key)
+        except ArtifactError as error:
+            version = _renamed(registry, version, error)
+    raise ForgottenError(f"{registry.path(version)}: people were forgotten {_ATTEMPTS} times while it was published")
+
+
+def _rewritten(registry: Registry, version: str, key: SigningKey | None) -> str:
+    try:
+        people = forgotten_in(registry.path(version), read_forgotten(registry.store))
+        return rewrite(registry, version, people, key=key) if people else version
+    except ArtifactError as error:
+        return _renamed(registry, version, error)
+
+
+def _renamed(registry: Registry, version: str, error: ArtifactError) -> str:
+    """The name of `version` after another process has taken people out of it; raises `error` if none has."""
+    if (present := registry.renamed(version)) == version:
+        raise error
+    return present
 
 
 def without(contents: Contents, people: frozenset[str]) -> Contents:

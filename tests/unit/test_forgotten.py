@@ -25,7 +25,7 @@ def test_the_last_time_counts() -> None:
 
 def test_a_line_that_was_not_finished_does_not_count() -> None:
     assert len(parse_forgotten(PATH, file(f"10.000000 {ADA}") + f"11.000000 {BOB}".encode())) == 1
-    assert parse_forgotten(PATH, b"recsys-forg") == NOBODY or not parse_forgotten(PATH, b"recsys-forg")
+    assert not parse_forgotten(PATH, b"recsys-forg") and not parse_forgotten(PATH, b"")
 
 
 @pytest.mark.parametrize("line", ["", "10.000000", f"x {ADA}", f"10.000000 {ADA[:-1]}", f"nan {ADA}", f"10.0 {ADA}"])
@@ -62,6 +62,11 @@ def test_a_file_is_read_again_when_it_has_grown_and_not_before(tmp_path: Path) -
     with path.open("ab") as grown:
         grown.write(f"11.000000 {BOB}\n".encode())
     assert len(tombstones.look()) == 2
+    path.write_bytes(file(f"10.000000 {ADA}", "damage", f"11.000000 {BOB}"))
+    for fresh in (tombstones, Tombstones(tmp_path)):
+        with pytest.raises(ArtifactError, match="line 3"):
+            fresh.look()
+        assert len(fresh.latest()) == 2
     path.unlink()
     with pytest.raises(ArtifactError, match="is gone"):
         tombstones.look()

@@ -121,9 +121,10 @@ def test_a_tombstone_alone_hides_the_reader_and_pending_ends_the_work(shop: Shop
     add_tombstones(shop.registry, [MARKED], [SESSION])
     assert open_engine(shop.registry).recommend(MARKED).user_status == "fallback"
     with places_of(shop) as places:
-        done = forget_pending(places)
+        done, again = forget_pending(places), forget_pending(places)
     shop.remove_log()
-    assert (done.events, done.problems) == (60, [])
+    assert (done.events, done.problems, len(done.exports)) == (60, [], 3)
+    assert (again.events, again.rewritten, again.exports) == (0, {}, [])  # there is nothing left to do
     assert found_in(shop.folder, sought) == {}
 
 
