@@ -21,6 +21,9 @@ _DECODED_BYTES = 64 << 20
 
 _NUMBER_BYTES = 8
 
+_MOST_JOINED = 256
+"""Batches that are joined to one."""
+
 
 def parquet_blocks(
     path: InputFile,
@@ -47,12 +50,30 @@ def parquet_blocks(
         with open_file(path) as source, pq.ParquetFile(source, read_dictionary=coded) as file:
             size = size_of(path)
             limit.check(path, _declared_bytes(file.metadata, len(set(found.values()))), size)
-            batches = file.iter_batches(block_rows, columns=sorted(set(found.values())))
+            batches = _joined(file.iter_batches(block_rows, columns=sorted(set(found.values()))), block_rows)
             texts = [name for key, name in found.items() if key not in (USER, ITEM) and name in coded]
             decoded = _decoded(batches, texts, path=path, size=size, limit=limit)
             yield from _numbered(decoded, path, found, n_rows=file.metadata.num_rows, advance=advance)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
+
+
+def _joined(batches: Iterator[pa.RecordBatch], most_rows: int) -> Iterator[pa.RecordBatch]:
+    """The batches, those of small row groups joined, because each costs a millisecond whatever it holds."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        if sum(map(len, waiting)) + len(batch) > most_rows or len(waiting) == _MOST_JOINED:
+            yield from _as_one(waiting)
+            waiting = []
+        waiting.append(batch)
+    yield from _as_one(waiting)
+
+
+def _as_one(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    if len(batches) < 2:
+        return batches
+    found: list[pa.RecordBatch] = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()
+    return found
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -109,3 +130,5 @@ def _numbered(
         yield partial(RawBatch.numbered, str(path), batch, places, first=done + 1)
         done += len(batch)
         advance(size * done / n_rows)
+    if done != n_rows:
+        raise DataError(f"{path}: its row groups hold {done:,} rows and its footer counts {n_rows:,}; it is damaged")
