@@ -129,6 +129,6 @@ def _numbered(
         places = {key: batch.schema.get_field_index(name) for key, name in names.items()}
         yield partial(RawBatch.numbered, str(path), batch, places, first=done + 1)
         done += len(batch)
-        advance(size * done / n_rows)
+        advance(size * min(1.0, done / max(n_rows, 1)))
     if done != n_rows:
         raise DataError(f"{path}: its row groups hold {done:,} rows and its footer counts {n_rows:,}; it is damaged")

@@ -69,3 +69,15 @@ def test_a_damaged_footer_ends_no_process_and_hides_no_row(tmp_path: Path, numbe
     content, layout, _ = ingest.case(number)
     (tmp_path / layout.name).write_bytes(content)
     assert ingest.try_file(tmp_path / layout.name, content, layout, None) == ["refused"]
+
+
+def test_a_footer_that_counts_no_row_is_damaged(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"user": ["u"], "item": ["i"]}), path := tmp_path / "log.parquet")
+    content = bytearray(path.read_bytes())
+    ends = content[-8 - int.from_bytes(content[-8:-4], "little") :]
+    at = len(content) - len(ends) + ends.index(b"\x16\x02\x19")  # field num_rows, 1 in zigzag, the list of row groups
+    content[at + 1] = 0
+    path.write_bytes(content)
+    assert pq.read_metadata(path).num_rows == 0
+    with pytest.raises(DataError, match=r"log\.parquet: its row groups hold 1 rows and its footer counts 0"):
+        read_log(FileSource((path,)), LogSchema())
