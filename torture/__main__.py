@@ -74,6 +74,11 @@ def _openapi(scale: float) -> Report:
     )
 
 
+def _footers(scale: float) -> Report:
+    found = ingest.in_processes(int(2000 * scale), footers=True)
+    return f"{found.n_tried:,} mutated footers of Parquet files: {dict(found.counts)}", found.failures
+
+
 CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "mutations": _mutations,
     "power": _power,
@@ -83,6 +88,7 @@ CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "forget": _forget,
     "openapi": _openapi,
     "ingest": _ingest,
+    "footers": _footers,
     "children": _children,
 }
 

@@ -53,13 +53,13 @@ class Campaign:
     failures: list[str] = field(default_factory=list)
 
 
-def campaign(n_cases: int, *, first: int = 0) -> Campaign:
-    """Try the cases from the number `first` on."""
+def campaign(n_cases: int, *, first: int = 0, footers: bool = False) -> Campaign:
+    """Try the cases from the number `first` on; `footers`: those of `footer_case`."""
     found = Campaign()
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         for number in range(first, first + n_cases):
-            content, layout, rng = case(number)
+            content, layout, rng = footer_case(number) if footers else case(number)
             path = Path(folder) / layout.name
             path.write_bytes(content)
             try:
@@ -71,21 +71,20 @@ def campaign(n_cases: int, *, first: int = 0) -> Campaign:
     return found
 
 
-def in_processes(n_cases: int) -> Campaign:
+def in_processes(n_cases: int, *, footers: bool = False) -> Campaign:
     """The same in processes of their own, so that one that is ended by a signal is a failure like others."""
     found, starts = Campaign(), range(0, n_cases, _PER_PROCESS)
     with ThreadPool(os.cpu_count()) as pool:
-        for part in pool.imap(lambda start: _in_process(start, min(_PER_PROCESS, n_cases - start)), starts):
+        for part in pool.imap(lambda start: _in_process(start, min(_PER_PROCESS, n_cases - start), footers), starts):
             found.n_tried += part.n_tried
             found.counts.update(part.counts)
             found.failures += part.failures
     return found
 
 
-def _in_process(first: int, n_cases: int) -> Campaign:
-    command = (
-        f"import json; from torture import ingest; print(json.dumps(vars(ingest.campaign({n_cases}, first={first}))))"
-    )
+def _in_process(first: int, n_cases: int, footers: bool) -> Campaign:
+    call = f"ingest.campaign({n_cases}, first={first}, footers={footers})"
+    command = f"import json; from torture import ingest; print(json.dumps(vars({call})))"
     ended = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False)
     if ended.returncode:
         why = f"cases from {first}: ended with {ended.returncode}: {ended.stderr[-500:]}"
@@ -98,6 +97,19 @@ def case(number: int) -> tuple[bytes, Layout, random.Random]:
     """The file of a number, how it is read, and what chooses the sizes of its blocks."""
     layout, rng = LAYOUTS[_NAMES[number % len(_NAMES)]], random.Random(number)
     return mutated(layout, rng), layout, rng
+
+
+def footer_case(number: int) -> tuple[bytes, Layout, random.Random]:
+    """As `case`, of Parquet files in whose footer up to three bytes are others."""
+    rng = random.Random(number)
+    layout = rng.choice([each for each in LAYOUTS.values() if not each.is_text])
+    content = bytearray(layout.content)
+    end = len(content) - 8
+    start = end - int.from_bytes(content[end : end + 4], "little")
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(start, end)
+        content[at] = rng.choice([content[at] ^ (1 << rng.randrange(8)), rng.randrange(256), 0, 127, 255])
+    return bytes(content), layout, rng
 
 
 def try_file(path: Path, content: bytes, layout: Layout, rng: random.Random | None) -> list[str]:

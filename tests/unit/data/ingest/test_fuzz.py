@@ -18,6 +18,12 @@ def test_damaged_files() -> None:
     assert found.counts["counted anew"] > 30
 
 
+def test_damaged_footers() -> None:
+    found = ingest.campaign(60, footers=True)
+    assert found.failures == []
+    assert found.counts["refused"] > 10
+
+
 def test_the_campaign_notices_a_row_that_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     def one_less(path: Path, layout: Layout, block_bytes: int) -> ingest.Found:
         found = whole(path, layout, block_bytes)
