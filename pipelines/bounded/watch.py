@@ -5,9 +5,7 @@ allocators reserve, several GiB for a job that holds 200 MiB, and which native l
 """
 
 import os
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from pipelines.bounded.child import Child
 from pipelines.bounded.endings import Ending, is_abnormal, tell_ending
 from pipelines.bounded.limits import Limits
 from pipelines.bounded.stall import Stall
+from pipelines.bounded.temporary import temporary_folder
 
 _TICK_SECONDS = 0.1
 _OTHERS_EVERY = 10
@@ -118,14 +117,6 @@ def watch(*, grace: float = GRACE_SECONDS) -> int:
 
     `grace`: seconds that a child has to end by itself after its time is over.
     """
-    folder = tempfile.mkdtemp(prefix="recsys-job-", dir=_temporary())
-    try:
+    with temporary_folder() as folder:
         ending = Watch(folder, grace=grace).until_the_end()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return tell_ending(ending)
-
-
-def _temporary() -> str | None:
-    """TMPDIR, else /var/tmp, which is a disk where /tmp may be memory."""
-    return None if os.environ.get("TMPDIR") or not os.access("/var/tmp", os.W_OK) else "/var/tmp"

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.bounded.temporary import temporary_folder
 from recsys.artifacts.lock import exclusive
 
 PROGRAM = """
@@ -30,7 +32,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs are watche
 @contextmanager
 def _started(place: Path, body: str) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-c", PROGRAM + body, str(place)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "TMPDIR": str(place / "tmp")}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         try:
             yield process
         finally:
@@ -46,7 +51,7 @@ def _run(place: Path, body: str) -> tuple[int, str, str]:
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A workspace and a store where v1 serves, both with what a killed job leaves."""
-    for folder in ("work/.train.new", "work/tune/s1", "store/versions/.staging-7"):
+    for folder in ("tmp", "work/.train.new", "work/tune/s1", "store/versions/.staging-7"):
         (tmp_path / folder).mkdir(parents=True)
     for file in ("work/.train.new/x", "work/tune/s1/.x.new", "store/.CURRENT.new", "store/versions/.staging-7/x"):
         (tmp_path / file).write_text("half")
@@ -137,6 +142,22 @@ def test_the_child_ends_with_its_parent(place: Path) -> None:
         child = int(process.stdout.readline())
         process.kill()
         assert _gone(child)
+
+
+def test_temporary_files_of_a_parent_that_was_killed_go_with_the_next_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    abandoned, young = tmp_path / "recsys-job-old", tmp_path / "recsys-job-new"
+    with temporary_folder() as running:
+        for folder in (abandoned, young):
+            (folder / "within").mkdir(parents=True)
+        for folder in (abandoned, Path(running)):
+            os.utime(folder, (0, 0))
+        with temporary_folder() as own:
+            assert {str(path) for path in tmp_path.iterdir()} == {running, own, str(young)}
+    assert list(tmp_path.iterdir()) == [young]
 
 
 def test_a_signal_is_forwarded(place: Path) -> None:
