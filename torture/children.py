@@ -10,7 +10,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from recsys.errors import RecsysError
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 from torture.faulty_job import FROM_OUTSIDE, NONE, RAISED
+from torture.scratch import scratch
 
 _CONFIG = """
 workspace = "work"
@@ -104,7 +104,7 @@ class Endings:
 def campaign(n_cases: int, *, first: int = 0) -> Endings:
     """Try the cases `first` to `first` + `n_cases`; each is made from its number alone."""
     found = Endings()
-    with tempfile.TemporaryDirectory(prefix="recsys-children-") as folder:
+    with scratch("children") as folder:
         base, place = Path(folder) / "base", Path(folder) / "case"
         _make(place)  # there, because a workspace knows where its log is
         place.rename(base)

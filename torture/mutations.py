@@ -10,7 +10,6 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from recsys.artifacts.files import list_files
 from recsys.engine import Engine
 from recsys.engine.rehearsal import rehearse
 from recsys.errors import ArtifactError
+from torture.scratch import scratch
 from torture.versions import change, seal
 
 _SECONDS_PER_CASE = 60.0
@@ -43,7 +43,7 @@ class Found:
 def campaign(n_cases: int, *, first: int = 0) -> Found:
     """Try the cases `first` to `first` + `n_cases`; each is made from its number alone."""
     found, at, last = Found(), first, first + n_cases
-    with tempfile.TemporaryDirectory(prefix="recsys-torture-") as folder:
+    with scratch("mutations") as folder:
         store = Path(folder)
         seal(store)
         while at < last:

@@ -1,7 +1,6 @@
 """A model of the store, in memory, beside the store: every operation must end as the model says."""
 
 import random
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import recsys.artifacts.files as files
 from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
 from recsys.errors import ArtifactError
+from torture.scratch import scratch
 from torture.versions import seal
 
 _SEEDS = 6
@@ -164,7 +164,7 @@ def _same(found: object, expected: object) -> None:
 def campaign(n_operations: int, *, seed: int = 1, at_once: int = 500) -> int:
     """Run operations on stores that begin empty, `at_once` each; returns how many. Raises AssertionError."""
     for start in range(0, n_operations, at_once):
-        with tempfile.TemporaryDirectory(prefix="recsys-oracle-") as folder:
+        with scratch("oracle") as folder:
             run = Run(Path(folder) / "store", random.Random(f"{seed} {start}"))
             run.store.mkdir()
             for _ in range(min(at_once, n_operations - start)):

@@ -8,7 +8,6 @@ loss at any moment the store must serve the old version or the new one, whole, a
 import os
 import random
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from unittest.mock import patch
 
 from recsys.artifacts.registry import Registry
 from recsys.errors import ArtifactError
+from torture.scratch import scratch
 from torture.versions import seal
 
 
@@ -137,7 +137,7 @@ class Losses:
 
 def campaign(n_losses: int, *, seed: int = 1, without_sync: Callable[[Path], bool] = lambda path: False) -> Losses:
     """Publish once, recorded, and try `n_losses` losses, at moments and of changes that are drawn."""
-    with tempfile.TemporaryDirectory(prefix="recsys-power-") as folder:
+    with scratch("power") as folder:
         store, replay = Path(folder).resolve() / "store", Path(folder).resolve() / "replay"
         old = seal(store, seed=1, approximate=False)
         Registry(store).publish(old)
