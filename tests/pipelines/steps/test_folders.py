@@ -2,6 +2,7 @@
 
 import json
 import logging
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,8 @@ def test_a_pattern_that_would_find_the_files_of_a_job_is_refused(folder: Path, p
             check_folders(config)
     else:
         check_folders(config)
+
+
+def test_what_a_job_makes_is_its_owners_alone(folder: Path) -> None:
+    prepare(folder)
+    assert [stat.S_IMODE((folder / name).stat().st_mode) for name in ("work", "store")] == [0o700, 0o700]

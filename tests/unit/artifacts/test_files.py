@@ -120,3 +120,4 @@ def test_a_durable_folder_is_made_with_what_is_above_it(tmp_path: Path, monkeypa
     files.make_durable_folder(tmp_path / "x" / "y")
     assert (tmp_path / "x" / "y").is_dir()
     assert synced == [tmp_path, tmp_path / "x"]
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("x", "x/y")] == [0o700, 0o700]

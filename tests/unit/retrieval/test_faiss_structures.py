@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from recsys.retrieval.families.faiss_structures import longest, mips_to_l2, padded, padded_factors
+from recsys.retrieval.families.faiss_structures import (
+    longest,
+    mips_to_l2,
+    native,
+    padded,
+    padded_factors,
+    parse,
+    to_bytes,
+)
 
 
 def test_the_nearest_augmented_item_has_the_largest_inner_product(rng):
@@ -33,3 +41,19 @@ def test_dimensions_are_a_multiple_of_sixteen_and_have_room_for_one_more(factors
 
 def test_no_vectors_have_no_length():
     assert longest(np.zeros((0, 3), np.float32)) == 0
+
+
+def test_a_length_that_the_file_cannot_hold_is_refused_by_the_limits_of_reading(rng):
+    vectors = rng.normal(size=(300, 7)).astype(np.float32)
+    structure = native.IndexIVFFlat(native.IndexFlatIP(16), 16, 4, native.METRIC_INNER_PRODUCT)
+    structure.train(padded(vectors))
+    structure.add(padded(vectors))
+    content = bytes(to_bytes(structure))
+    number, n_refused = (4).to_bytes(8, "little"), 0  # of cells, which stands in three places
+    for at in (at for at in range(len(content)) if content.startswith(number, at)):
+        damaged = content[:at] + (2**24).to_bytes(8, "little") + content[at + 8 :]
+        try:
+            parse(memoryview(damaged), vectors.shape, expected=native.IndexIVF)
+        except RuntimeError as error:
+            n_refused += "limit" in str(error)
+    assert n_refused == 3
