@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from torture import attacks, children, forget, ingest, mutations, openapi, oracle, power, syscalls
+from torture import attacks, children, forget, ingest, mutations, openapi, oracle, power, soak, syscalls
 
 Report = tuple[str, list[str]]
 
@@ -79,6 +79,11 @@ def _footers(scale: float) -> Report:
     return f"{found.n_tried:,} mutated footers of Parquet files: {dict(found.counts)}", found.failures
 
 
+def _soak(scale: float) -> Report:
+    found = soak.campaign(120 * scale)
+    return found.text(), found.failures
+
+
 CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "mutations": _mutations,
     "power": _power,
@@ -90,6 +95,7 @@ CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "ingest": _ingest,
     "footers": _footers,
     "children": _children,
+    "soak": _soak,
 }
 
 
