@@ -67,6 +67,14 @@ def test_the_limit_follows_from_how_fast_lists_are_made(rate: float, lists: floa
     assert gate.in_use == 0
 
 
+def test_the_limit_falls_when_lists_take_longer() -> None:
+    clock = Clock()
+    gate = AdaptiveGate("overloaded", clock=clock)
+    for rate, lists in ((5_000, 200), (1_000, 40)):
+        _saturate(gate, clock, rate=rate, seconds=10)
+        assert gate.limit / POINTS_OF_LIST == pytest.approx(lists, rel=0.25)
+
+
 def test_a_gate_that_is_not_full_does_not_open_further() -> None:
     clock = Clock()
     gate = AdaptiveGate("overloaded", clock=clock)
@@ -81,6 +89,7 @@ def test_a_gate_that_is_not_full_does_not_open_further() -> None:
 def test_what_takes_long_by_itself_does_not_close_the_gate() -> None:
     clock = Clock()
     gate = AdaptiveGate("overloaded", clock=clock)
+    _saturate(gate, clock, rate=2_000, seconds=10)
     before = gate.limit
     for _ in range(1_000):
         gate.enter(20 * POINTS_OF_LIST)
