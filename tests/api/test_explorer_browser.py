@@ -29,6 +29,7 @@ VIEWS = (
     "docs",
 )
 PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def _program() -> str | None:
