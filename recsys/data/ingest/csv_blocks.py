@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain
 
 from recsys.config import FileFormat
+from recsys.data.ingest.csv_dialect import Dialect
 from recsys.data.ingest.csv_header import (
     HEADER_BYTES,
     Header,
@@ -15,7 +16,6 @@ from recsys.data.ingest.csv_header import (
     looks_like_data,
     starts_with_names,
 )
-from recsys.data.ingest.csv_quotes import Dialect
 from recsys.data.ingest.csv_records import end_of_records
 from recsys.data.ingest.csv_rows import ONE_LINE_KEYS, RowLayout, parse_rows
 from recsys.data.ingest.expansion import ExpansionLimit

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recsys.data.ingest.csv_quotes import Dialect
+from recsys.data.ingest.csv_dialect import Dialect
 from recsys.data.ingest.csv_records import Records, end_of_records, find_records
 from recsys.data.ingest.recoding import restored
 from recsys.data.ingest.record_blocks import LF, Bytes, last_feed

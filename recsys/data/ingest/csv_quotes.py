@@ -21,10 +21,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.ingest.record_blocks import CR, LF, Bytes, holds
-
-Positions = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from recsys.data.ingest.csv_dialect import Dialect
+from recsys.data.ingest.csv_quote_runs import Flags, Lines, OddRuns, Positions, odd_runs
+from recsys.data.ingest.record_blocks import Bytes, holds
 
 LONGEST_PART = 1 << 20
 """Bytes of the longest quoted part; one of quotes alone may be longer."""
@@ -39,28 +38,6 @@ _MANY_LINES, _MOST_OF_THEM = 20, 0.75
 
 _STRAY, _PART, _PENDING = 0, 1, 2
 """What an opening quote whose part does not end on its line is: stray, of a part, or not known yet."""
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How fields are separated: `delimiter`, one ASCII character, and whether quotes have a meaning.
-
-    `n_fields`: of a record, None if it is not known yet. `replaced`: the delimiter of the file, if recoding replaced
-    it. `one_line`: the places of columns whose values have no line ends, such as ids.
-    """
-
-    delimiter: str
-    quoted: bool = True
-    n_fields: int | None = None
-    replaced: str | None = None
-    one_line: frozenset[int] = frozenset()
-
-    def forbids_line_ends(self, places: Positions) -> Flags:
-        """Whether the columns at `places`, int64 (n,), have one line per value, or are none."""
-        if not self.one_line:
-            return np.zeros(len(places), np.bool_)
-        beyond = places >= self.n_fields if self.n_fields is not None else np.zeros(len(places), np.bool_)
-        return beyond | np.isin(places, np.fromiter(self.one_line, np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +63,12 @@ def find_quotes(text: Bytes, dialect: Dialect, *, final: bool) -> Quotes:
     if not dialect.quoted or not holds(text, _QUOTE):
         return Quotes(_NONE, _NONE)
     quotes = np.flatnonzero(text == _QUOTE)
-    lines = _Lines(text, dialect.delimiter)
+    lines = Lines(text, dialect.delimiter)
     if _alternate(text, quotes, lines.borders):
         simple = _on_one_line(text, quotes, lines.breaks, final=final)
         if simple is not None:
             return simple
-    return _Walk(lines, _odd_runs(lines, quotes, final=final), dialect, final=final).quotes()
+    return _Walk(lines, odd_runs(lines, quotes, final=final), dialect, final=final).quotes()
 
 
 def _alternate(text: Bytes, quotes: Positions, borders: Flags) -> bool:
@@ -128,99 +105,10 @@ def _unfinished(quotes: Positions, size: int, *, final: bool) -> int:
     return 2 + 2 * int(apart[-1]) if len(apart) else 0
 
 
-class _Lines:
-    """The lines of a text; a carriage return with a line feed is one line end."""
-
-    def __init__(self, text: Bytes, delimiter: str) -> None:
-        self.text, self._delimiter = text, ord(delimiter)
-        self.borders = np.zeros(256, np.bool_)
-        """bool (256,): the bytes before and after a field."""
-        self.borders[[self._delimiter, LF, CR]] = True
-
-    @cached_property
-    def breaks(self) -> Positions:
-        """Where line feeds and carriage returns are."""
-        return np.flatnonzero((self.text == LF) | (self.text == CR))
-
-    @cached_property
-    def starts(self) -> Positions:
-        """int64 (n_lines,): where lines start; the last one has no end, and may be empty."""
-        returns = self.breaks[self.text[self.breaks] == CR]
-        paired = returns[returns + 1 < len(self.text)]
-        paired = paired[self.text[paired + 1] == LF]
-        ends = self.breaks if not len(paired) else np.setdiff1d(self.breaks, paired, assume_unique=True)
-        return np.concatenate([[0], ends + 1])
-
-    @cached_property
-    def separators(self) -> Positions:
-        """Where delimiters are."""
-        return np.flatnonzero(self.text == self._delimiter)
-
-    def n_separators(self, starts: Positions, ends: Positions) -> Positions:
-        """int64 (n,): delimiters between two positions."""
-        n: Positions = np.searchsorted(self.separators, ends) - np.searchsorted(self.separators, starts)
-        return n
-
-    def of(self, positions: Positions) -> Positions:
-        """int64 (n,): the lines of positions."""
-        at: Positions = np.searchsorted(self.starts, positions, side="right") - 1
-        return at
-
-    def n_with(self, n_separators: int) -> Positions:
-        """int64 (n_lines + 1,): how many of the lines before each have so many separators."""
-        ends = np.append(self.starts[1:], len(self.text))
-        full = self.n_separators(self.starts, ends) == n_separators
-        return np.concatenate([[0], np.cumsum(full)])
-
-
-@dataclass(frozen=True, eq=False)
-class _OddRuns:
-    """Runs of an odd number of quotes, by their first and last one and their line; `toggles`: they start a field."""
-
-    firsts: Positions
-    lasts: Positions
-    lines: Positions
-    toggles: Flags
-
-    @cached_property
-    def open_after(self) -> Flags:
-        """Whether a part is open after each run, if every line starts outside of parts."""
-        count = np.cumsum(self.toggles)
-        is_first = np.diff(self.lines, prepend=-1) != 0
-        reset = np.where(self.toggles, np.where(is_first, count - 1, -1), count)
-        n_since: Positions = count - np.maximum.accumulate(reset)
-        return (n_since % 2).astype(np.bool_)
-
-    @cached_property
-    def opens(self) -> Flags:
-        """Whether each run opens a part, if every line starts outside of parts."""
-        return self.toggles & self.open_after
-
-    @cached_property
-    def next_line(self) -> Positions:
-        """The first run on a later line than each; the number of runs if there is none."""
-        at: Positions = np.searchsorted(self.lines, self.lines, side="right")
-        return at
-
-
-def _odd_runs(lines: _Lines, quotes: Positions, *, final: bool) -> _OddRuns:
-    """A run that touches the end of a text that goes on counts too, because it may become an odd one."""
-    at = np.flatnonzero(np.diff(quotes, prepend=-2) != 1)
-    sizes = np.diff(at, append=len(quotes))
-    firsts, text = quotes[at], lines.text
-    lasts = firsts + sizes - 1
-    kept = sizes % 2 == 1
-    if not final and lasts[-1] == len(text) - 1:
-        kept[-1] = True
-    firsts, lasts = firsts[kept], lasts[kept]
-    toggles = lines.borders[text[firsts - 1]] | (firsts == 0)
-    return _OddRuns(firsts, lasts, lines.of(firsts), toggles)
-
-
 class _Walk:
     """The parts of a text, followed from the first to the last."""
 
-    def __init__(self, lines: _Lines, runs: _OddRuns, dialect: Dialect, *, final: bool) -> None:
+    def __init__(self, lines: Lines, runs: OddRuns, dialect: Dialect, *, final: bool) -> None:
         self._lines, self._runs, self._dialect, self._final = lines, runs, dialect, final
         self._bounds: list[int] = []
         self._strays: list[int] = []

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.ingest.csv_quotes import Dialect, Positions, Quotes, find_quotes
+from recsys.data.ingest.csv_dialect import Dialect
+from recsys.data.ingest.csv_quote_runs import Positions
+from recsys.data.ingest.csv_quotes import Quotes, find_quotes
 from recsys.data.ingest.record_blocks import CR, LF, Bytes, last_feed
 
 _LONG_WITHOUT_FEED = 1 << 20

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import mask
+from recsys.data.ingest.csv_dialect import Dialect
 from recsys.data.ingest.csv_header import fields_of
-from recsys.data.ingest.csv_quotes import Dialect, Positions, find_quotes
+from recsys.data.ingest.csv_quote_runs import Positions
+from recsys.data.ingest.csv_quotes import find_quotes
 from recsys.data.ingest.csv_records import Records, find_records
 from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.odd_lines import no_rows, overlong_row, without_empty_lines

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from recsys.data.ingest.csv_quotes import LONGEST_PART, Dialect
+from recsys.data.ingest.csv_dialect import Dialect
+from recsys.data.ingest.csv_quotes import LONGEST_PART
 from recsys.data.ingest.csv_records import end_of_records, find_records
 
 COMMAS = Dialect(",")
