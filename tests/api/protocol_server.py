@@ -105,6 +105,17 @@ def connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
+def read_reply(connection: socket.socket) -> bytes:
+    """One reply, whole: head and body may come apart."""
+    read = b""
+    while part := connection.recv(65_536):
+        read += part
+        head, ended, body = read.partition(b"\r\n\r\n")
+        if ended and len(body) >= int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
+            break
+    return read
+
+
 def read_all(connection: socket.socket) -> bytes:
     """What comes until the other side closes."""
     parts = []

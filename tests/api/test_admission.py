@@ -18,7 +18,7 @@ from api.admission.refusal import Refuser
 from api.admission.traffic import Traffic
 from api.cost import COST_LISTENER
 from api.errors import OverloadedError, problem_response
-from tests.api.protocol_server import Running, connect, problem_of, running
+from tests.api.protocol_server import Running, connect, problem_of, read_reply, running
 
 GET = b"GET /v1/model HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -275,18 +275,18 @@ def test_an_overloaded_process_refuses_and_answers_probes(server: Running) -> No
         with connect(server.port) as connection:
             for sent in (*PLAIN[::2], GET):
                 connection.sendall(sent)
-                reply = connection.recv(10_000)
+                reply = read_reply(connection)
                 assert reply.startswith(b"HTTP/1.1 503 ")
                 assert b"\r\nretry-after: 1\r\n" in reply
                 assert problem_of(reply)["code"] == "overloaded"
             connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
+            assert read_reply(connection).startswith(b"HTTP/1.1 200 ")
     finally:
         gate.leave(taken, 0.01)
     assert not [path for _, path, _ in server.seen if path.startswith("/v1")]
     with connect(server.port) as connection:
         connection.sendall(GET)
-        assert connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
+        assert read_reply(connection).startswith(b"HTTP/1.1 200 ")
     assert server.metric('recsys_refused_total{reason="overloaded"}') == 3
 
 
@@ -295,7 +295,7 @@ def test_a_reservation_does_not_outlast_its_request(server: Running) -> None:
     with connect(server.port) as connection:
         for _ in range(64):
             connection.sendall(GET)
-            assert connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
+            assert read_reply(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_connection_that_was_only_refused_is_not_kept_for_ever() -> None:
@@ -317,11 +317,11 @@ def test_a_refused_client_may_ask_again_later() -> None:
         assert gate.enter(taken)
         with connect(server.port) as connection:
             connection.sendall(GET)
-            assert connection.recv(10_000).startswith(b"HTTP/1.1 503 ")
+            assert read_reply(connection).startswith(b"HTTP/1.1 503 ")
             gate.leave(taken, 0.01)
             time.sleep(1)
             connection.sendall(GET)
-            assert connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
+            assert read_reply(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_requests_behind_a_refusal_that_waits_are_answered_after_it() -> None:
@@ -334,7 +334,7 @@ def test_requests_behind_a_refusal_that_waits_are_answered_after_it() -> None:
             for connection in hasty:
                 connection.sendall(GET)
             for connection in hasty:
-                assert connection.recv(10_000).startswith(b"HTTP/1.1 503 ")
+                assert read_reply(connection).startswith(b"HTTP/1.1 503 ")
         for connection in hasty:
             connection.sendall(GET)
         time.sleep(0.01)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.process.connections import Limits
-from tests.api.protocol_server import Running, connect, exchange, problem_of, read_all, running
+from tests.api.protocol_server import Running, connect, exchange, problem_of, read_all, read_reply, running
 from torture.clients import ACCEPTED, FLOODS, HALF_OPEN, REFUSED
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -32,7 +32,7 @@ def test_whatever_is_refused_is_answered_once_and_closed(server: Running) -> Non
     for name, request in ACCEPTED.items():
         with connect(server.port) as connection:
             connection.sendall(request)
-            assert connection.recv(1000).startswith(b"HTTP/1.1 200 "), name
+            assert read_reply(connection).startswith(b"HTTP/1.1 200 "), name
 
 
 @pytest.mark.parametrize("kind", HALF_OPEN)
@@ -72,10 +72,10 @@ def test_a_small_body_that_nobody_reads_does_not_end_the_connection(server: Runn
     with connect(server.port) as connection:
         for _ in range(3):
             connection.sendall(b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
-            assert connection.recv(1000).startswith(b"HTTP/1.1 404 ")
+            assert read_reply(connection).startswith(b"HTTP/1.1 404 ")
         time.sleep(0.6)
         connection.sendall(GET)
-        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert read_reply(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_reader_that_does_not_read_is_dropped(server: Running) -> None:
@@ -93,13 +93,13 @@ def test_an_idle_connection_that_has_asked_before_may_wait(server: Running) -> N
         for pause in (0.0, 1.0):
             time.sleep(pause)
             connection.sendall(GET)
-            assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+            assert read_reply(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_slow_answer_is_not_a_slow_client(server: Running) -> None:
     with connect(server.port) as connection:
         connection.sendall(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert read_reply(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_thousands_of_requests_in_one_packet_are_all_answered_in_turn(server: Running) -> None:
@@ -122,8 +122,8 @@ def test_the_oldest_that_waits_is_closed_for_a_new_connection() -> None:
         )
         assert read_all(silent[0]) == b""
         silent[1].sendall(GET)
-        assert silent[1].recv(1000).startswith(b"HTTP/1.1 200 ")
-        assert busy.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert read_reply(silent[1]).startswith(b"HTTP/1.1 200 ")
+        assert read_reply(busy).startswith(b"HTTP/1.1 200 ")
         assert server.metric('recsys_connections_closed_total{reason="displaced"}') == 1
         for connection in (busy, *silent):
             connection.close()
@@ -141,7 +141,7 @@ def test_a_new_connection_is_refused_if_all_others_are_answered() -> None:
         assert b"\r\nretry-after: 1\r\n" in reply
         assert problem_of(reply)["code"] == "overloaded"
         for connection in busy:
-            assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+            assert read_reply(connection).startswith(b"HTTP/1.1 200 ")
             connection.close()
         assert server.metric('recsys_refused_total{reason="connections"}') == 1
 
@@ -156,7 +156,7 @@ def test_an_address_has_a_cap_of_its_own() -> None:
         old.close()
         for connection in (new, newest, other):
             connection.sendall(GET)
-            assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+            assert read_reply(connection).startswith(b"HTTP/1.1 200 ")
             connection.close()
 
 
