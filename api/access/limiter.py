@@ -40,12 +40,17 @@ class Limiter:
                 raise RateLimitedError(
                     f"{n} questions at once; {_shown(allowance)} are allowed: send smaller ones", seconds=None
                 )
-            if not self._strategy.test(item, who, cost=n):
-                reset = self._strategy.get_window_stats(item, who).reset_time
-                raise RateLimitedError(f"{_shown(allowance)} are allowed", seconds=max(0.0, reset - time.time()))
-        for item in items:
-            self._strategy.hit(item, who, cost=n)
+            # No limit counts what another one refuses.
+            if len(items) > 1 and not self._strategy.test(item, who, cost=n):
+                raise self._refusal(who, allowance, item)
+        for allowance, item in zip(allowances, items, strict=True):
+            if not self._strategy.hit(item, who, cost=n):
+                raise self._refusal(who, allowance, item)
         return self._headers(who, items)
+
+    def _refusal(self, who: str, allowance: Allowance, item: RateLimitItem) -> RateLimitedError:
+        reset = self._strategy.get_window_stats(item, who).reset_time
+        return RateLimitedError(f"{_shown(allowance)} are allowed", seconds=max(0.0, reset - time.time()))
 
     def _headers(self, who: str, items: Sequence[RateLimitItem]) -> dict[str, str]:
         """As draft-ietf-httpapi-ratelimit-headers-10 has them."""

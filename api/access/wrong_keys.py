@@ -27,6 +27,8 @@ class WrongKeys:
 
     def wait(self, address: str) -> float:
         """Seconds for which the address may try no other key; 0 if it may."""
+        if not self._seen:
+            return 0.0
         began, count = self._seen.get(network_of(address), (0.0, 0))
         return max(0.0, began + SECONDS - self._clock()) if count >= MOST else 0.0
 

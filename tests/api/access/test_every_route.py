@@ -19,6 +19,7 @@ EXPECTED = {
     "/v1/items/{item_id}": {"get": "read", "put": "admin", "patch": "admin", "delete": "admin"},
     "/v1/items:update": {"post": "admin"},
     "/v1/users/{user_id}": {"delete": "admin"},
+    "/v1/users/{user_id}/data": {"get": "admin"},
     "/metrics": {"get": "metrics"},
 }
 """Scopes of the routes that do more than read; all others below /v1 need `read`, those below /admin `admin`."""
