@@ -73,7 +73,7 @@ def test_a_scenario_follows_its_file(own, shop, caplog):
         for _ in range(2):
             assert page(own, user_id="ada", scenario="home").json()["rows"][0]["requested"] == 1
     (line,) = [it.getMessage() for it in caplog.records if it.name == "api.stores.scenario_file"]
-    assert "scenarios.home.rows.0.k: expected greater than or equal to 1" in line
+    assert "scenarios.home.rows.0.k: got -1; expected greater than or equal to 1" in line
     write(shop, HOME.replace("[{kind", "[{k = 2, kind").replace(", k = 1", "") + "keep_empty = true\n", 3)
     again = page(own, user_id="ada", scenario="home").json()
     assert [(row["kind"], row["requested"]) for row in again["rows"]] == [("for_you", 2), ("new", 10)]
