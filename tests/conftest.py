@@ -35,7 +35,7 @@ os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Measure coverage in the first two cases of a test alone, and in no property.
+    """Measure coverage in the first two cases of a test alone, and in no property, contract or campaign.
 
     Tracing costs half as much again as a test, and later cases run the same lines with other values.
     """
@@ -43,7 +43,8 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         test = item.nodeid.partition("[")[0]
         cases[test] += 1
-        if cases[test] > 2 or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        elsewhere = {"contracts", "torture"} & set(item.path.parts)  # what these run has unit tests of its own
+        if elsewhere or cases[test] > 2 or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("no_cover")
 
 
