@@ -336,8 +336,11 @@ class TestHelp:
         others += [
             "events",
             "experiment",
+            "forget",
+            "keys",
             "online",
             "scenarios",
+            "subject",
             "run",
             "search",
             "serve",

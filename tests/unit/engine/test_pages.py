@@ -138,9 +138,9 @@ def test_scenarios_are_read(tmp_path: Path) -> None:
         ("[scenario.a]\n", "scenario: unknown key; did you mean 'scenarios'"),
         ("[scenarios.a]\nrow = []\n", "scenarios.a.rows: Field required"),
         ("[scenarios.a]\nrows = []\n", "scenarios.a.rows"),
-        ('[scenarios.a]\nrows = [{kind = "foryou"}]\n', "scenarios.a.rows.0.kind: expected 'for_you'"),
+        ('[scenarios.a]\nrows = [{kind = "foryou"}]\n', "scenarios.a.rows.0.kind: got 'foryou'; expected 'for_you'"),
         ('[scenarios.a]\nrows = [{kind = "new", ks = 3}]\n', "scenarios.a.rows.0.ks: unknown key; did you mean 'k'"),
-        ('[scenarios.a]\nrows = [{kind = "new", k = 0}]\n', "scenarios.a.rows.0.k: expected greater than"),
+        ('[scenarios.a]\nrows = [{kind = "new", k = 0}]\n', "scenarios.a.rows.0.k: got 0; expected"),
         ('[scenarios.a]\nrows = [{kind = "new", filter = "price <"}]\n', "scenarios.a.rows.0.filter: filter"),
     ],
 )

@@ -153,8 +153,10 @@ class TestWhatIsNotSearched:
         assert found.stopping is not None
 
     def test_a_model_that_cannot_be_fitted_is_refused(self, events: Interactions, config: PipelineConfig) -> None:
+        given = under(config, algorithm="bpr", iterations=10)
+        wild = given.model.model_copy(update={"learning_rate": 1e6})  # more than a file may ask for
         with pytest.raises(ModelError):
-            choose_settings(events, under(config, algorithm="bpr", learning_rate=1e6, iterations=10))
+            choose_settings(events, given.model_copy(update={"model": wild}))
 
 
 class TestTheServingVersion:
@@ -179,7 +181,7 @@ class TestTheServingVersion:
     def test_those_that_cannot_be_fitted_are_passed_over(
         self, events: Interactions, config: PipelineConfig, found: Found, caplog: pytest.LogCaptureFixture
     ) -> None:
-        broken = Serving("v1", model_config({**SET, "alpha": 1e36}))
+        broken = Serving("v1", model_config(SET).model_copy(update={"alpha": 1e36}))
         choice = choose_settings(events, under(config, **SET), serving=broken).choice
         assert choice is not None
         assert found.choice is not None

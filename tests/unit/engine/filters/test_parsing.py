@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recsys.engine.filters import (
@@ -120,6 +120,7 @@ _WORDS = ("and ", "or ", "not ", "in ", "is ", "missing", "between ", "contains 
 _pieces = st.sampled_from([*_WORDS, *"a1-(),=<`'\"\\é \n\x00\ud800"])
 
 
+@settings(deadline=None)
 @given(text=st.text() | st.lists(_pieces, max_size=60).map("".join))
 @example(text="(" * MAX_TEXT)
 @example(text="(" * 2000 + "a=1" + ")" * 2000)
