@@ -85,8 +85,9 @@ def test_an_empty_log_is_refused(matrix):
 
 
 def test_vectors_that_are_no_numbers_are_refused(groups):
+    wild = BprConfig(factors=9, iterations=5).model_copy(update={"learning_rate": 1e30})  # no file may ask for it
     with pytest.raises(ModelError, match=r"bpr: the vectors are not finite; learning rate 1e\+30"):
-        _train(groups, learning_rate=1e30, iterations=5)
+        train_bpr(groups, wild)
 
 
 @pytest.mark.parametrize(
