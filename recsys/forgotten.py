@@ -149,7 +149,7 @@ class Tombstones:
     def _read(self) -> None:
         try:
             file = open_plain(self.path, most=_MOST_BYTES)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if self.now:
                 raise ArtifactError(f"{self.path}: is gone; put it back from a backup") from None
             return

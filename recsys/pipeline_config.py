@@ -28,6 +28,7 @@ from recsys.models.factors.als import AlsConfig
 from recsys.models.registry import ModelConfig, explain_model_key
 from recsys.retrieval.index_config import IndexConfig
 from recsys.suggestions import unknown_key_hint
+from recsys.validation_errors import problems_of
 
 
 def _as_list(tables: Any) -> Any:
@@ -116,7 +117,7 @@ def parse_config(tree: dict[str, Any], *, base: Path, source: str = "config") ->
     try:
         return PipelineConfig.model_validate(tree, context={"base": base})
     except ValidationError as error:
-        lines = [f"{source}: {_explain(problem, tree)}" for problem in error.errors()]
+        lines = [f"{source}: {_explain(problem, tree)}" for problem in problems_of(error)]
         raise ConfigError("\n".join(lines)) from None  # the cause may hold a secret
 
 

@@ -9,9 +9,22 @@ _SHOWN = 3
 
 def explained(error: ValidationError) -> str:
     """The first problems: where each is, and what was expected there. No value is shown, as it may be an id."""
-    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    problems = problems_of(error)
     more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
     return "; ".join(map(_explained, problems[:_SHOWN])) + more
+
+
+def problems_of(error: ValidationError) -> list[ErrorDetails]:
+    """What is wrong. A list is not also called too short because the wrong values in it are left out."""
+    problems = error.errors()
+    return [
+        problem for problem in problems if not (problem["type"] == "too_short" and _has_within(problem, problems))
+    ]
+
+
+def _has_within(outer: ErrorDetails, problems: list[ErrorDetails]) -> bool:
+    depth = len(outer["loc"])
+    return any(len(problem["loc"]) > depth and problem["loc"][:depth] == outer["loc"] for problem in problems)
 
 
 def _explained(problem: ErrorDetails) -> str:

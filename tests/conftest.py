@@ -10,8 +10,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,20 +31,6 @@ from tests.object_stores import Bucket, proxied
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # The same for the threads of OpenBLAS, which read this when numpy is imported: wait 2^4 cycles, not 2^26.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-
-
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Measure coverage in the first two cases of a test alone, and in no property, contract or campaign.
-
-    Tracing costs half as much again as a test, and later cases run the same lines with other values.
-    """
-    cases: Counter[str] = Counter()
-    for item in items:
-        test = item.nodeid.partition("[")[0]
-        cases[test] += 1
-        elsewhere = {"contracts", "torture"} & set(item.path.parts)  # what these run has unit tests of its own
-        if elsewhere or cases[test] > 2 or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
-            item.add_marker("no_cover")
 
 
 @dataclass(frozen=True)

@@ -129,11 +129,12 @@ def attempt(
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(base, place)
     (place / "tmp").mkdir()
-    before = Registry(place / "store").current()
+    before, there = Registry(place / "store").current(), {*_debris(place)}
     code, err = _job(case, place)
     found.counts[case.fault, code] += 1
     found.failures += [
-        f"{called}, {case}: exit code {code}: {wrong}" for wrong in _wrong(case, place, before, code, err, onwards)
+        f"{called}, {case}: exit code {code}: {wrong}"
+        for wrong in _wrong(case, place, before, there, code, err, onwards)
     ]
 
 
@@ -156,7 +157,9 @@ def _job(case: Case, place: Path) -> tuple[int, str]:
     return ended.returncode, ended.stderr
 
 
-def _wrong(case: Case, place: Path, before: str | None, code: int, err: str, onwards: bool) -> Iterator[str]:
+def _wrong(
+    case: Case, place: Path, before: str | None, there: set[Path], code: int, err: str, onwards: bool
+) -> Iterator[str]:
     """What is not as it should be after a job has ended."""
     store, is_done = place / "store", code == 0  # the fault came after the end
     last = (err.strip().splitlines() or [""])[-1]
@@ -169,7 +172,7 @@ def _wrong(case: Case, place: Path, before: str | None, code: int, err: str, onw
         yield f"the message does not name the step: {last!r}"
     if not is_done and Registry(store).current() != before and "it was published before that" not in last:
         yield f"{Registry(store).current()} serves, {before} did"
-    yield from (f"left {path.relative_to(place)}" for path in _debris(place))
+    yield from (f"left {path.relative_to(place)}" for path in {*_debris(place)} - there)
     yield from (f"process {process} goes on" for process in _processes(place))
     try:
         for lock in _LOCKS:

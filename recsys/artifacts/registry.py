@@ -111,11 +111,18 @@ class Registry:
         """Verify and load a version, and `check` it. Raises ArtifactError."""
         self._check(load_bundle(self.path(version), self._key))
 
+    def _earlier_names(self, version: str) -> tuple[str, ...]:
+        """None of a version that is gone or damaged: whatever it is, it is not the one that is looked for."""
+        try:
+            return read_manifest(self.path(version)).earlier_names
+        except ArtifactError:
+            return ()
+
     def _is_superseded(self, version: str, parent: str | None) -> bool:
         """True if `version` already serves, though `parent` was expected to; raises if a third one does."""
         if parent == ANY_PARENT or (serving := self.current()) == parent:
             return False
-        if serving is not None and parent in read_manifest(self.path(serving)).earlier_names:
+        if serving is not None and parent in self._earlier_names(serving):
             return False  # the same version, without people who were forgotten since
         if serving == version:
             return True

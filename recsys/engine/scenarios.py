@@ -10,6 +10,7 @@ from recsys.engine.filters import parse_filter
 from recsys.engine.ids import MAX_ID_BYTES, whole_number
 from recsys.errors import ConfigError, FilterError
 from recsys.suggestions import unknown_key_hint
+from recsys.validation_errors import problems_of
 
 FILE_NAME = "scenarios.toml"
 """The file in the store's folder."""
@@ -80,7 +81,7 @@ def read_scenarios(path: Path) -> dict[str, Scenario]:
         raise ConfigError(f"{path}: {error}") from error
     except ValidationError as error:
         raise ConfigError(
-            "\n".join(f"{path}: {_explained(it['loc'], it['msg'], it['input'])}" for it in error.errors())
+            "\n".join(f"{path}: {_explained(it['loc'], it['msg'], it['input'])}" for it in problems_of(error))
         ) from error
     for name, scenario in scenarios.items():
         for at, row in enumerate(scenario.rows):

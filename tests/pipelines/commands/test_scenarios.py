@@ -14,4 +14,5 @@ def test_it_lists_the_pages_or_says_what_is_wrong(recsys: Any, tmp_path: Path) -
     path.write_text('[scenarios.home]\nrows = [{kind = "for_yuo"}]\n')
     wrong = recsys(*asked)
     assert wrong.returncode == 2
-    assert "scenarios.home.rows.0.kind: expected 'for_you'" in wrong.stderr
+    assert "scenarios.home.rows.0.kind: got 'for_yuo'; expected 'for_you'" in wrong.stderr
+    assert len(wrong.stderr.splitlines()) == 1

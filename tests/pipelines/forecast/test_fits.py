@@ -27,7 +27,7 @@ def test_the_message_names_forecast_available_and_what_to_change(recsys: Any, sh
     ended = recsys("run", shop, "--set", "resources.memory_gib=0.1")
     assert (ended.returncode, ended.stdout) == (2, "")
     for part in (
-        "MiB of memory, and 102 MiB are available",
+        "of memory, and 102 MiB are available",
         "give the job more memory",
         "`recsys doctor CONFIG`",
         "--ignore-forecast (resources.check_forecast = false) goes on all the same",

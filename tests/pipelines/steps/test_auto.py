@@ -12,8 +12,6 @@ from recsys.errors import DataError
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 QUICK = {
     "model.auto": True,
     "model.neighbours": 0,

@@ -16,8 +16,6 @@ from recsys.engine import Engine, PostedItem, Question
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 NEW = "zz-new"
 CONTENT = {"encoder": "tfidf", "columns": ["title", "genre"], "dimension": 32}
 

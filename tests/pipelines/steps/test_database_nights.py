@@ -23,8 +23,6 @@ from recsys.errors import DataError
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 PASSWORD = "s3cret/W0rd+ä"
 NAMES = ("user_id", "item_id", "timestamp", "event", "quantity")
 

@@ -17,8 +17,6 @@ from recsys.pipeline_config import load_config
 from recsys.progress import silent
 from recsys.retrieval.exact import ExactSearch
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 
 @pytest.mark.parametrize("early", [True, False])
 def test_what_is_evaluated_and_what_is_published_have_that_many_iterations(shop: Path, early: bool) -> None:

@@ -16,8 +16,6 @@ from recsys.evaluation.reporting.report import utc_text
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 
 def _report(published: Path) -> dict[str, Any]:
     return json.loads((published.parent / "work" / "report.json").read_text(encoding="utf-8"))

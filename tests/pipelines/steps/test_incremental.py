@@ -19,8 +19,6 @@ from recsys.errors import ConfigError, DataError
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 DAY = 86_400
 START = 1_700_000_000
 Row = tuple[str | None, str, int | None]

@@ -13,8 +13,6 @@ from recsys.evaluation.provenance import LocalPart
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 QUICK = {"evaluate.baselines": [], "evaluate.bootstrap": 0, "publish.must_beat_popular": False}
 
 

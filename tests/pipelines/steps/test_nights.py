@@ -10,8 +10,6 @@ import pytest
 from recsys.artifacts.manifest import Manifest
 from recsys.artifacts.registry import Registry
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 ANY = "--set", "publish.must_beat_popular=false"
 """The made-up shop is too small for a model that always beats most-popular."""
 

@@ -12,8 +12,6 @@ from recsys.artifacts.registry import Registry
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 
 def test_visitors_are_measured_for_every_model(shop: Path) -> None:
     config = load_config(shop, overrides={"evaluate.visitors": 40, "evaluate.session_gap": "7d"})

@@ -21,8 +21,6 @@ from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 CONFIG = """
 workspace = "work"
 [log]

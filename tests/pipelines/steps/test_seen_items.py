@@ -12,8 +12,6 @@ from recsys.artifacts.registry import Registry
 from recsys.data.interactions import Interactions
 from recsys.engine import Engine
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 CONFIG = """
 workspace = "work"
 [log]

@@ -20,8 +20,6 @@ from recsys.evaluation.provenance import Continuity
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
 
-pytestmark = pytest.mark.no_cover  # whole nights, whose steps other tests measure
-
 NEWEST = "2026-10.csv"
 
 
