@@ -22,6 +22,9 @@ HIDDEN = "***"
 _SHOWN = 80
 """Characters of what is no address in a message."""
 
+_LEAST_WITHIN = 4
+"""Fewer characters within a variable's value that is no URL are not taken for a secret: any text has them."""
+
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _WHOLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}$")
@@ -100,10 +103,11 @@ class Address:
     def _secrets(self, environ: Mapping[str, str]) -> set[str]:
         secrets = {environ.get(name, "") for name in _VARIABLE.findall(self.written)}
         for url in (self.written, *secrets):
-            _, authority, rest = _parts(url)
+            head, authority, rest = _parts(url)
             password = authority.rpartition("@")[0].partition(":")[2]
             of_query = [value for key, value in _query(rest) if _SECRET_KEY.search(key)]
-            secrets = secrets | {it for it in (password, *of_query) if not _VARIABLE.search(it)}
+            least = 0 if head else _LEAST_WITHIN
+            secrets |= {it for it in (password, *of_query) if len(it) >= least and not _VARIABLE.search(it)}
         return {form for secret in secrets if secret for form in (secret, unquote(secret), quote(secret, safe=""))}
 
     def __str__(self) -> str:

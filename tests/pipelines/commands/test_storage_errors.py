@@ -18,11 +18,13 @@ from recsys.artifacts.registry import Registry
 def files_of_at_most(size: int) -> Iterator[None]:
     """The system refuses to make any file longer than `size` bytes, as a full disk would."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # Python keeps a half-written file of it
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        sys.dont_write_bytecode = bytecode
 
 
 @pytest.fixture(scope="module")
