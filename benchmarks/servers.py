@@ -19,7 +19,7 @@ import load
 from served import cpu_seconds
 
 from torture.attacks import connect, refusal_problem
-from torture.clients import FLOODS, HALF_OPEN, REFUSED
+from torture.clients import FLOODS, HALF_OPEN, REFUSED, is_closed
 
 APP = """
 import contextlib
@@ -142,24 +142,10 @@ def _still_open(port: int) -> list[str]:
         held[name].setblocking(False)
     for _ in range(20):
         time.sleep(1)
-        held = {name: it for name, it in held.items() if _is_open(it, drip=bool(HALF_OPEN[name]))}
+        held = {name: it for name, it in held.items() if not is_closed(it, drip=bool(HALF_OPEN[name]))}
     for connection in held.values():
         connection.close()
     return list(held)
-
-
-def _is_open(connection: socket.socket, *, drip: bool) -> bool:
-    try:
-        if drip:
-            connection.send(b"1")
-        while connection.recv(65_536):
-            pass
-    except BlockingIOError:
-        return True
-    except OSError:
-        pass
-    connection.close()
-    return False
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys.artifacts.registry import Registry
-from torture.clients import FLOODS, HALF_OPEN, REFUSED
+from torture.clients import FLOODS, HALF_OPEN, REFUSED, is_closed
 from torture.versions import seal
 
 _PATIENCE = 60.0
@@ -170,25 +170,11 @@ def _hold(port: int, name: str, begin: bytes, n: int, deadline: float, found: Fo
     found.n_tried[f"half open: {name}"] += n
     while held and time.monotonic() - started < deadline:
         time.sleep(deadline / 20)
-        held = [connection for connection in held if not _is_closed(connection, drip=bool(begin))]
+        held = [connection for connection in held if not is_closed(connection, drip=bool(begin))]
     if held:
         found.failures.append(f"{name}: {len(held)} of {n} are still open after {deadline:.0f} s")
     for connection in held:
         connection.close()
-
-
-def _is_closed(connection: socket.socket, *, drip: bool) -> bool:
-    try:
-        if drip:
-            connection.send(b"1")
-        while connection.recv(65_536):
-            pass
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    connection.close()
-    return True
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """Clients that do harm: connections half open in every way, floods of headers, requests that can be read twice."""
 
+import socket
+
 _GET = b"GET /v1/model HTTP/1.1\r\nHost: x\r\n"
 _POST = b"POST /v1/rank HTTP/1.1\r\nHost: x\r\n"
 _CHUNKS = b"\r\n\r\n0\r\n\r\n"
@@ -84,3 +86,18 @@ HALF_OPEN = {
     "half the second request": _GET + b"\r\n" + _GET,
 }
 """Beginnings of requests that never end."""
+
+
+def is_closed(connection: socket.socket, *, drip: bool) -> bool:
+    """Whether the server has closed a connection that does not block for long; `drip`: send a byte before."""
+    try:
+        if drip:
+            connection.send(b"1")
+        while connection.recv(65_536):
+            pass
+    except (BlockingIOError, TimeoutError):
+        return False
+    except OSError:
+        pass
+    connection.close()
+    return True

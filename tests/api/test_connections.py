@@ -10,7 +10,7 @@ import pytest
 
 from api.process.connections import Limits
 from tests.api.protocol_server import Running, connect, exchange, problem_of, read_all, read_reply, running
-from torture.clients import ACCEPTED, FLOODS, HALF_OPEN, REFUSED
+from torture.clients import ACCEPTED, FLOODS, HALF_OPEN, REFUSED, is_closed
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -42,22 +42,9 @@ def test_a_half_open_connection_is_closed_at_its_deadline(server: Running, kind:
         connection.sendall(HALF_OPEN[kind])
         started = time.monotonic()
         connection.settimeout(0.05)
-        while time.monotonic() - started < 5 and not _is_closed(connection, drip=bool(HALF_OPEN[kind])):
+        while time.monotonic() - started < 5 and not is_closed(connection, drip=bool(HALF_OPEN[kind])):
             pass
         assert time.monotonic() - started < 4
-
-
-def _is_closed(connection: socket.socket, *, drip: bool) -> bool:
-    try:
-        if drip:
-            connection.sendall(b"x")
-        while connection.recv(65_536):
-            pass
-    except TimeoutError:
-        return False
-    except (ConnectionResetError, BrokenPipeError):
-        return True
-    return True
 
 
 def test_a_body_that_nobody_reads_keeps_a_connection_for_a_moment_only() -> None:
