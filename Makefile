@@ -30,12 +30,20 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-setup: $(VENV)/dev.stamp  ## make .venv with everything a developer needs
+# Spark is 490 MB, and needs Java: its tests run where there is one, and say so where there is none.
+SPARK := $(if $(shell command -v java),$(VENV)/spark.stamp)
+
+$(VENV)/spark.stamp: locks/spark.lock $(VENV)/dev.stamp
+	@echo "Installing Spark into $(VENV), because there is a Java ..."
+	$(PIP_INSTALL) --require-hashes -r locks/spark.lock
+	@touch $@
+
+setup: $(VENV)/dev.stamp $(SPARK)  ## make .venv with everything a developer needs
 
 demo: $(VENV)/run.stamp  ## set up, run the whole job on the built-in log, show recommendations
 	$(BIN)/recsys demo
 
-test: $(VENV)/dev.stamp  ## set up, run every test, in two processes
+test: $(VENV)/dev.stamp $(SPARK)  ## set up, run every test, in two processes
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/dev.stamp  ## what CI runs: formatting, lint, types, import layers, tests

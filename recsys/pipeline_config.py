@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from recsys.address import Address, is_address, without_passwords
 from recsys.config import (
+    ComputeConfig,
     EvaluateConfig,
     ExportConfig,
     FilePath,
@@ -50,6 +51,7 @@ class PipelineConfig(Section):
     index: IndexConfig = IndexConfig()
     publish: PublishConfig = Field(default_factory=dict, validate_default=True)
     export: Annotated[tuple[ExportConfig, ...], BeforeValidator(_as_list)] = ()
+    compute: ComputeConfig = Field(ComputeConfig(), exclude=True)  # how it is made, not what
     resources: ResourcesConfig = Field(ResourcesConfig(), exclude=True)  # of this machine, not of the version
 
     @property

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,8 +23,11 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from pipelines import cli
+from recsys.config import ComputeConfig
+from recsys.errors import ConfigError
 from recsys.event_store.database import Database, open_database
 from recsys.event_store.schema import Schema
+from recsys.spark.session import open_session
 from tests.object_stores import Bucket, proxied
 
 # OpenMP reads this when implicit or faiss is first imported. On logs as small as those of the tests its threads
@@ -230,3 +234,19 @@ def recsys_process() -> Callable[..., Result]:
         return Result(ended.returncode, ended.stdout, ended.stderr)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """A small session of Spark, the one of this process; skips, and says so, without Java or pyspark."""
+    compute = ComputeConfig(
+        engine="spark",
+        master="local[2]",
+        conf={"spark.driver.memory": "700m", "spark.sql.shuffle.partitions": "2", "spark.default.parallelism": "2"},
+    )
+    try:
+        session = open_session(compute)
+    except ConfigError as error:
+        pytest.skip(str(error))
+    yield session
+    session.stop()

@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import Protocol
 
 from opentelemetry.trace import Span
 
@@ -21,6 +21,7 @@ from pipelines.steps.memory import give_back, keep_one_arena
 from pipelines.steps.night import foresee
 from pipelines.steps.prepare import prepare
 from pipelines.steps.publish import publish
+from pipelines.steps.step import Step
 from pipelines.steps.summaries import JobSummary, StepSummary
 from pipelines.steps.train import train
 from pipelines.steps.workspace import ENCODE, EXPORT, Workspace, check_step, steps_of
@@ -39,14 +40,15 @@ Announce = Callable[[StepSummary, float], None]
 """Called with the summary of a finished step and its seconds."""
 
 
-class Step(Protocol):
-    """One step of the job: reads the outputs of the steps before it, writes its own."""
-
-    def __call__(self, config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> StepSummary:
-        """Do the step; returns what it did."""
-
-
-_STEPS: dict[str, Step] = {"encode": encode, "evaluate": evaluate, "train": train, "index": index}
+_STEPS: dict[str, Callable[..., StepSummary]] = {
+    "prepare": prepare,
+    "encode": encode,
+    "evaluate": evaluate,
+    "train": train,
+    "index": index,
+    "publish": publish,
+    "export": export,
+}
 
 
 def run(
@@ -75,16 +77,15 @@ def run(
     summaries: dict[str, StepSummary] = {}
     seconds: dict[str, float] = {}
     began_at = time.time()
-    with exclusive(workspace.root / ".lock", doing="running in this workspace"), span("night"):
+    with exclusive(workspace.root / ".lock", doing="running in this workspace"), span("night"), _engine(config):
         workspace.remove_leftovers()
         try:
             for step in steps:
                 tell(step=step)
                 started = time.perf_counter()
                 with span(step) as traced:
-                    summaries[step] = _step(step, accepted, alone=steps[0] == step)(
-                        config, workspace, progress=progress
-                    )
+                    do = _step(step, config, accepted, alone=steps[0] == step)
+                    summaries[step] = do(config, workspace, progress=progress)
                     _describe(traced, summaries[step])
                 seconds[step] = round(time.perf_counter() - started, 2)
                 _log(summaries[step], seconds[step], workspace.identity(step))
@@ -108,17 +109,39 @@ def _log(summary: StepSummary, seconds: float, fingerprint: str) -> None:
     log.info("%s", " ".join(f"{name}={value}" for name, value in fields.items()), extra={FIELDS: fields})
 
 
-def _step(name: str, accepted: Sequence[str], *, alone: bool) -> Step:
+def _step(name: str, config: PipelineConfig, accepted: Sequence[str], *, alone: bool) -> Step:
     """The step; prepare and publish are told which gates are accepted, export whether it was asked for by itself."""
+    step = _of_engine(config).get(name, _STEPS[name])
     if name == EXPORT:
-        return partial(export, again=alone)
+        return partial(step, again=alone)
     if name == "publish":
-        return partial(publish, accepted=accepted)
-    return partial(_prepare_and_foresee, accepted=accepted) if name == "prepare" else _STEPS[name]
+        return partial(step, accepted=accepted)
+    return partial(_prepare_and_foresee, step, accepted=accepted) if name == "prepare" else step
+
+
+def _of_engine(config: PipelineConfig) -> Mapping[str, Callable[..., StepSummary]]:
+    """The steps that the engine of `config` does in its own way."""
+    if config.compute.engine == "local":
+        return {}
+    from pipelines.spark.steps import STEPS  # noqa: PLC0415 (pyspark, an extra)
+
+    return STEPS
+
+
+@contextmanager
+def _engine(config: PipelineConfig) -> Iterator[None]:
+    """What the engine of `config` needs while the steps run."""
+    if config.compute.engine == "local":
+        yield
+        return
+    from recsys.spark.session import session_of  # noqa: PLC0415 (pyspark, an extra)
+
+    with session_of(config.compute):
+        yield
 
 
 def _prepare_and_foresee(
-    config: PipelineConfig, workspace: Workspace, *, progress: Progress, accepted: Sequence[str]
+    prepare: Step, config: PipelineConfig, workspace: Workspace, *, progress: Progress, accepted: Sequence[str]
 ) -> StepSummary:
     summary = prepare(config, workspace, progress=progress)
     give_back()
@@ -149,6 +172,7 @@ def _check_before_work(config: PipelineConfig, steps: tuple[str, ...]) -> None:
     check_folders(config)
     if EXPORT in steps:
         check_exports(config)
+    _check_engine(config)
     for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -157,3 +181,11 @@ def _check_before_work(config: PipelineConfig, steps: tuple[str, ...]) -> None:
     if "prepare" in steps:
         check_log_columns(config)
         check_holdout_columns(config)
+
+
+def _check_engine(config: PipelineConfig) -> None:
+    """Raise ConfigError if what the engine needs is not installed."""
+    if config.compute.engine == "spark":
+        from recsys.spark.session import check_installed  # noqa: PLC0415 (for this engine alone)
+
+        check_installed()

@@ -261,6 +261,8 @@ def _settings(step: str, config: PipelineConfig) -> str:
     sections = {name: _dumped(config, name) for name in _sections(step, config)}
     if step == "prepare":
         sections |= _holdout(config.evaluate)
+    if config.compute.engine != "local":  # its steps write blocks, which those of this machine do not read
+        sections["engine"] = config.compute.engine
     return _sha256(sections)
 
 

@@ -11,6 +11,7 @@ from recsys.config.base import (
     duration_text,
     seconds_of,
 )
+from recsys.config.compute import ComputeConfig
 from recsys.config.database import DatabaseRows
 from recsys.config.evaluate import HOLDOUT_ROWS, EvaluateConfig
 from recsys.config.export import ExportConfig
@@ -28,6 +29,7 @@ __all__ = [
     "HOLDOUT_ROWS",
     "LARGEST_SEED",
     "NULL_IDS",
+    "ComputeConfig",
     "DatabaseRows",
     "Duration",
     "EvaluateConfig",

@@ -1,0 +1,1 @@
+"""The steps of a job with `compute.engine = "spark"`; the other steps are those of every job."""

@@ -1,0 +1,8 @@
+"""Which steps a job on Spark does in its own way. Imported late, because it imports pyspark."""
+
+from collections.abc import Callable, Mapping
+
+from pipelines.steps.summaries import StepSummary
+
+STEPS: Mapping[str, Callable[..., StepSummary]] = {}
+"""By name: the steps that read, train, measure and list users by blocks. Index and publish are those of every job."""
