@@ -28,6 +28,7 @@ from recsys.errors import (
     InvalidRequestError,
     NoContentError,
     NoTextSearchError,
+    NoUserVectorsError,
     PostedFullError,
     RecsysError,
     StoreFault,
@@ -59,6 +60,7 @@ Code: TypeAlias = Literal[
     "incomplete_answer",
     "no_content",
     "no_text_search",
+    "no_user_vectors",
     "item_exists",
     "posted_items_full",
     "store_refused",
@@ -188,6 +190,12 @@ _KINDS: Mapping[type[Exception], Kind] = {
         409,
         "No content",
         "the version that serves was made without [[content]], so items can be compared by behaviour only",
+    ),
+    NoUserVectorsError: Kind(
+        "no_user_vectors",
+        409,
+        "No user vectors",
+        "this service folds users in from their histories and has no vectors of users that could be compared",
     ),
     NoTextSearchError: Kind(
         "no_text_search",

@@ -15,6 +15,7 @@ from api.by_store import ByStore, joined
 from api.cost import DEFAULT_BUDGET
 from recsys.api_keys.records import AllowanceText
 from recsys.config import DATA_DIR_VARIABLE
+from recsys.config.serve import Users
 from recsys.errors import ConfigError
 from recsys.suggestions import nearest_name, unknown_key_hint
 
@@ -87,6 +88,12 @@ class Options(BaseModel):
     )
     request_seconds: float = Field(
         10.0, gt=0, le=3600, description="time in which a request is answered once its body has come, or given up"
+    )
+    users: Users | None = Field(
+        None,
+        description="stored: known users are answered from the vectors of the version; fold_in: from their stored "
+        "histories, so that vectors of users are neither loaded nor downloaded; by default what the version's "
+        "configuration says ([serve] users)",
     )
     recall_sample: float = Field(
         0.01,

@@ -17,6 +17,7 @@ RecsysError
 ├── UnknownUserError     no such user in this version
 ├── UnknownItemError     no such item in this version
 ├── NoContentError       this version has no vectors of content
+├── NoUserVectorsError   this version was loaded without its users' vectors
 ├── NoTextSearchError    this version has no encoder that reads a text
 ├── IncompleteAnswerError  a strict question whose list would be a fallback or short
 └── InvalidRequestError  a question that no version can answer: k or an id outside its bounds
@@ -124,6 +125,16 @@ class NoContentError(RecsysError):
 
     def __init__(self) -> None:
         super().__init__("this version has no vectors of content; add [[content]] to the configuration and run again")
+
+
+class NoUserVectorsError(RecsysError):
+    """This version was loaded without the vectors of its users, so users are not compared."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            'users are folded in from their histories here (users = "fold_in"), so there are no vectors to compare; '
+            'expected users = "stored"'
+        )
 
 
 class NoTextSearchError(RecsysError):

@@ -19,6 +19,7 @@ from recsys.config import (
     PublishConfig,
     ResourcesConfig,
     Section,
+    ServeConfig,
 )
 from recsys.config.database import MISSING_ROWS
 from recsys.content.cold_start.config import ColdStartConfig
@@ -50,6 +51,7 @@ class PipelineConfig(Section):
     model: ModelConfig = AlsConfig()
     index: IndexConfig = IndexConfig()
     publish: PublishConfig = Field(default_factory=dict, validate_default=True)
+    serve: ServeConfig = ServeConfig()
     export: Annotated[tuple[ExportConfig, ...], BeforeValidator(_as_list)] = ()
     compute: ComputeConfig = Field(ComputeConfig(), exclude=True)  # how it is made, not what
     resources: ResourcesConfig = Field(ResourcesConfig(), exclude=True)  # of this machine, not of the version

@@ -21,7 +21,7 @@ from api.messages.reply import json_response, response_of
 from api.messages.user_replies import Recommendations, SimilarUsers
 from recsys.api_keys.records import Scope
 from recsys.engine import Question
-from recsys.errors import InvalidRequestError, UnknownUserError
+from recsys.errors import InvalidRequestError, NoUserVectorsError, UnknownUserError
 
 router = APIRouter(tags=["users"], dependencies=[requires(Scope.READ)])
 
@@ -57,7 +57,7 @@ async def get_recommendations(request: Request) -> Response:
 @router.get(
     "/v1/users/{user_id}/similar",
     response_model=SimilarUsers,
-    responses=problem_responses(UnknownUserError, InvalidRequestError, NoModelError),
+    responses=problem_responses(UnknownUserError, NoUserVectorsError, InvalidRequestError, NoModelError),
     openapi_extra=operation_with_id("user_id", SimilarUsersQuery),
 )
 async def get_similar_users(request: Request) -> Response:

@@ -16,6 +16,7 @@ from recsys.artifacts.files import warn_if_world_writable
 from recsys.artifacts.manifest import Manifest
 from recsys.artifacts.registry import CURRENT, Registry
 from recsys.artifacts.signature import SigningKey
+from recsys.config.serve import Users
 from recsys.engine.rehearsal import check_serves
 from recsys.engine.user_profiles import IsForgotten, nobody_is_forgotten
 from recsys.errors import ArtifactError, RecsysError
@@ -42,7 +43,8 @@ class ModelWatch:
     `metrics` count every attempt, and every list that an engine gives. `before_serving` is called with an engine
     before it serves. `is_forgotten_by`: who counts no more in the version of a manifest. `offer_check` receives every
     list whose recall can be checked, `keep` every list of items. `name`: the store's, for the log. `load_seconds`:
-    after which a load, or a look at the store, is given up. `key`: versions must be signed with it. `clock`: seconds.
+    after which a load, or a look at the store, is given up. `key`: versions must be signed with it. `users`: see
+    `Registry`. `clock`: seconds.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class ModelWatch:
         name: str = "",
         load_seconds: float = LOAD_SECONDS,
         key: SigningKey | None = None,
+        users: Users | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.engine: ServedEngine | None = None
@@ -67,7 +70,7 @@ class ModelWatch:
         self.fault: str | None = None
         """Why the version that serves is not the one that the store says; it names no path. None if it is."""
         self._of_store = f"store {name}: " if name else ""
-        self._registry = Registry(store, check=check_serves, key=key)
+        self._registry = Registry(store, check=check_serves, key=key, users=users)
         warn_if_world_writable(store)
         self._metrics = metrics or Metrics()
         self._offer_check = offer_check

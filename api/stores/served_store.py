@@ -90,6 +90,7 @@ class ServedStore:
             name=name,
             load_seconds=settings.load_seconds,
             key=None if settings.signing_key is None else SigningKey(settings.signing_key.get_secret_value()),
+            users=settings.users,
         )
         clicks = None if database is None or impressions is None else partial(breach_of_clicks, database)
         arms = ArmWatch(folder, metrics, load=watch.load, keep=items.refresh, check_clicks=clicks)

@@ -14,6 +14,7 @@ from pipelines.steps.summaries import EncodeSummary, EvaluateSummary, IndexStepS
 from pipelines.steps.training_data import cleaning_of, training_folder
 from pipelines.steps.workspace import CONTENT_SECTIONS, Workspace
 from recsys.address import Address
+from recsys.config.serve import ServeConfig
 from recsys.content.config import EncoderConfig
 from recsys.data.id_map import IdMap
 from recsys.data.ingest.configured import whole_log
@@ -235,6 +236,8 @@ def portable_settings(config: PipelineConfig) -> dict[str, JsonValue]:
         tree["items"] |= _origin(config.items.source, "path", config.items.path)
     if config.publish.map == "pca":  # the default: versions keep the names that they had before there were maps
         del tree["publish"]["map"], tree["publish"]["map_items"]
+    if config.serve == ServeConfig():  # as for maps
+        del tree["serve"]
     tree["content"] = [_by_names(each) for each in config.content]
     return tree if config.content else {name: value for name, value in tree.items() if name not in CONTENT_SECTIONS}
 

@@ -36,7 +36,7 @@ _SETTINGS = {
     "evaluate": ("evaluate", "model"),
     "train": ("model",),
     "index": ("index",),
-    "publish": ("publish",),
+    "publish": ("publish", "serve"),
     "export": ("export",),
 }
 

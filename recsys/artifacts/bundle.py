@@ -4,7 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recsys.artifacts.contents import FOLDED_USERS, PARSED_FROM_BYTES, USERS, Contents, load_contents, save_contents
+from recsys.artifacts.contents import (
+    FOLDED_USERS,
+    PARSED_FROM_BYTES,
+    USER_VECTORS,
+    USERS,
+    Contents,
+    load_contents,
+    save_contents,
+)
 from recsys.artifacts.files import (
     FileDigest,
     check_names,
@@ -28,6 +36,7 @@ from recsys.artifacts.manifest import (
     VersionFacts,
     new_manifest,
     read_manifest,
+    users_of,
     write_manifest,
 )
 from recsys.artifacts.room import check_room
@@ -35,6 +44,7 @@ from recsys.artifacts.signature import SigningKey
 from recsys.artifacts.soundness import check_sound
 from recsys.artifacts.staging import SEAL_LOCK, staging
 from recsys.artifacts.staging import VERSIONS as VERSIONS
+from recsys.config.serve import Users
 from recsys.data.id_map import IdMap
 from recsys.data.loading import damage_named
 from recsys.errors import ArtifactError
@@ -54,6 +64,8 @@ class Bundle(Contents):
             f" {self.model.embeddings.factors} factors, index {self.index.kind})"
         )
 
+
+_NOTHING: frozenset[str] = frozenset()
 
 Pages = Callable[[str], Mapping[str, str]]
 """The texts of a version's report, by the names of REPORTS, given the version's name."""
@@ -107,17 +119,20 @@ def _with_pages(manifest: Manifest, pages: Pages | None, folder: Path) -> Manife
     return manifest.model_copy(update={"files": {**manifest.files, **digests}})
 
 
-def load_bundle(folder: Path, key: SigningKey | None = None) -> Bundle:
+def load_bundle(folder: Path, key: SigningKey | None = None, *, users: Users | None = "stored") -> Bundle:
     """Verify every file of a version, then load it. `folder` is named after the version. `key`: it must be signed so.
+
+    `users`: with "fold_in" the file of the users' vectors is neither opened nor verified, and may be missing; None:
+    as the configuration of the version says (`serve.users`).
 
     All files are verified before any is parsed: the index is parsed from the bytes that were hashed, arrays are
     mapped from files that are read-only since they were sealed. What was loaded must be sound (`check_sound`), and
     answer the golden questions as it did when it was sealed. Raises ArtifactError naming the file or the part that is
     damaged, missing or unknown, what was found and what was expected.
     """
-    manifest, verified = _verify(folder, keep=PARSED_FROM_BYTES, key=key)
+    manifest, verified = _verify(folder, keep=PARSED_FROM_BYTES, key=key, users=users)
     with damage_named(folder, "a version"):
-        contents = load_contents(folder, verified)
+        contents = load_contents(folder, verified, folds_users=unneeded_files(manifest, users) != _NOTHING)
         check_sound(contents, manifest)
         if GOLDEN in manifest.files:
             check_golden(Golden.load(folder / GOLDEN), contents)
@@ -167,21 +182,28 @@ def _verified_file(folder: Path, name: str, manifest: Manifest) -> bytes | None:
         raise ArtifactError(f"{folder / name}: cannot be read: {error.strerror}") from error
 
 
-def verify_bundle(folder: Path) -> Manifest:
-    """Check every file of a version against its manifest. Raises ArtifactError as `load_bundle` does."""
-    return _verify(folder, keep=frozenset())[0]
+def verify_bundle(folder: Path, key: SigningKey | None = None, *, users: Users | None = "stored") -> Manifest:
+    """Check every file of a version against its manifest. Arguments and errors are those of `load_bundle`."""
+    return _verify(folder, keep=frozenset(), key=key, users=users)[0]
+
+
+def unneeded_files(manifest: Manifest, users: Users | None) -> frozenset[str]:
+    """The files of a version that `load_bundle` does without."""
+    return frozenset({USER_VECTORS}) if (users or users_of(manifest)) == "fold_in" else _NOTHING
 
 
 def _verify(
-    folder: Path, *, keep: frozenset[str], key: SigningKey | None = None
+    folder: Path, *, keep: frozenset[str], key: SigningKey | None = None, users: Users | None = "stored"
 ) -> tuple[Manifest, dict[str, memoryview]]:
     if not folder.is_dir() or folder.is_symlink():
         raise ArtifactError(f"{folder}: there is no such version")
     manifest = read_manifest(folder, check=None if key is None else key.check)
     try:
         signature = {SIGNATURE} if (folder / SIGNATURE).exists() else set()
-        check_names(folder, {*manifest.files, MANIFEST, CHECKSUM, *signature})
-        return manifest, verify_files(folder, manifest.files, keep=keep)
+        unneeded = unneeded_files(manifest, users)
+        check_names(folder, {*manifest.files, MANIFEST, CHECKSUM, *signature}, may_lack=unneeded)
+        needed = {name: digest for name, digest in manifest.files.items() if name not in unneeded}
+        return manifest, verify_files(folder, needed, keep=keep)
     except OSError as error:
         raise ArtifactError(f"{error.filename or folder}: cannot be read: {error.strerror}") from error
 

@@ -9,7 +9,7 @@ import numpy as np
 from recsys.artifacts.folded_users import FoldedUsers
 from recsys.artifacts.manifest import MAP
 from recsys.content.space import ContentSpace
-from recsys.data.arrays import Floats, read_only, save_array
+from recsys.data.arrays import Floats, Indices, read_only, save_array
 from recsys.data.id_map import IdMap
 from recsys.data.items import Items
 from recsys.data.loading import load_array
@@ -29,6 +29,9 @@ _MODEL, _HISTORY, _SEEN, _POPULARITY = "model", "seen", "left_out", "popularity.
 _INDEX, _SIMILAR = "index", "similar"
 _FOLDED_IN, _CONTENT = "folded_in", "content"
 
+USER_VECTORS = f"{_MODEL}/users.npy"
+"""The users' vectors, which are not needed if users are folded in."""
+
 FOLDED_USERS = f"{_FOLDED_IN}/{USERS}"
 """The ids of the users who are folded in."""
 
@@ -47,6 +50,7 @@ class Contents:
     if the configuration has no `[[content]]`. `map`: float32 (n_items, 2), see `recsys.space.item_map`; None if there
     is none. `popularity`: float32 (n_items,), what the fallback
     ranks by, see `recsys.data.popularity`.
+    `folds_users`: the users' vectors are not loaded; they are folded in from the histories.
     `index`: searched by inner product with user vectors. `similar`: item vectors of length one, searched by cosine.
     Raises ArtifactError if shapes, dtypes or values do not match.
     """
@@ -62,6 +66,7 @@ class Contents:
     popularity: Floats
     index: VectorIndex
     similar: VectorIndex
+    folds_users: bool = False
 
     def __post_init__(self) -> None:
         for name, (found, expected) in _shapes(self).items():
@@ -85,6 +90,13 @@ class Contents:
         """The items that lists leave out: `seen`, or else the histories."""
         return self.history if self.seen is None else self.seen
 
+    def user_vectors(self, rows: Indices | slice) -> Floats:
+        """Float32 (n, d): vectors of the users at `rows`, those of training, or folded in if they are not loaded."""
+        if self.folds_users:
+            return self.model.fold_in(self.history[rows])
+        vectors: Floats = self.model.embeddings.users[rows]
+        return vectors
+
 
 def _check_map(places: Floats, n_items: int) -> None:
     try:
@@ -105,7 +117,7 @@ def _shapes(parts: Contents) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]
     vectors = parts.model.embeddings
     n_users, n_items = len(parts.users), len(parts.items.ids)
     expected = {
-        "user vectors": (vectors.users.shape, (n_users, vectors.factors)),
+        "user vectors": (vectors.users.shape, (0 if parts.folds_users else n_users, vectors.factors)),
         "item vectors": (vectors.items.shape, (n_items, vectors.factors)),
         "item degrees": (parts.model.item_degree.shape, (n_items,)),
         "histories": (parts.history.shape, (n_users, n_items)),
@@ -128,7 +140,9 @@ def _folded_shapes(folded: FoldedUsers, n_items: int) -> dict[str, tuple[tuple[i
 
 
 def save_contents(contents: Contents, folder: Path) -> None:
-    """Write every part that there is into `folder`. Raises OSError."""
+    """Write every part that there is into `folder`. Raises OSError, ArtifactError if users are folded in."""
+    if contents.folds_users:
+        raise ArtifactError("bundle: loaded without its users' vectors; a version cannot be sealed without them")
     contents.users.save(folder / USERS)
     contents.items.ids.save(folder / _ITEMS)
     contents.items.save(folder / _CATALOGUE)
@@ -147,10 +161,13 @@ def save_contents(contents: Contents, folder: Path) -> None:
     save_index(contents.similar, folder, _SIMILAR)
 
 
-def load_contents(folder: Path, verified: Mapping[str, bytes | memoryview]) -> Contents:
-    """Load what `save_contents` wrote; `verified` holds the files `PARSED_FROM_BYTES`. Raises ArtifactError."""
+def load_contents(folder: Path, verified: Mapping[str, bytes | memoryview], *, folds_users: bool = False) -> Contents:
+    """Load what `save_contents` wrote; `verified` holds the files `PARSED_FROM_BYTES`. Raises ArtifactError.
+
+    `folds_users`: the file `USER_VECTORS` is not opened, and need not be there.
+    """
     users, ids = IdMap.load(folder / USERS), IdMap.load(folder / _ITEMS)
-    model = load_model(folder / _MODEL)
+    model = load_model(folder / _MODEL, users=not folds_users)
     shape = (len(ids), model.embeddings.factors)
     history = load_csr(folder / _HISTORY, (len(users), len(ids)))
     seen_apart = (folder / f"{_SEEN}.indptr.npy").exists()
@@ -166,4 +183,5 @@ def load_contents(folder: Path, verified: Mapping[str, bytes | memoryview]) -> C
         popularity=load_array(folder / _POPULARITY),
         index=load_index(folder, _INDEX, shape, verified=verified),
         similar=load_index(folder, _SIMILAR, shape, verified=verified),
+        folds_users=folds_users,
     )

@@ -54,10 +54,10 @@ def _walk(folder: Path) -> Iterator[Path]:
             raise ArtifactError(f"{path}: is a link or a special file; expected plain files and folders only")
 
 
-def check_names(folder: Path, expected: set[str]) -> None:
-    """Raise ArtifactError unless `folder` holds exactly the files `expected`."""
+def check_names(folder: Path, expected: set[str], *, may_lack: frozenset[str] = frozenset()) -> None:
+    """Raise ArtifactError unless `folder` holds exactly the files `expected`; those of `may_lack` may be missing."""
     found = set(list_files(folder))
-    if missing := sorted(expected - found):
+    if missing := sorted(expected - found - may_lack):
         raise ArtifactError(f"{folder / missing[0]}: is missing; the manifest lists it")
     if unknown := sorted(found - expected):
         raise ArtifactError(f"{folder / unknown[0]}: is not listed in the manifest; a version never gains files")

@@ -4,7 +4,7 @@ They name users by a digest of the id, so that the file tells nothing of people 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -91,17 +91,18 @@ def _alike(sealed: Answered, found: Answered) -> bool:
 
 
 def _users(contents: Contents) -> Iterator[Answered]:
-    rows = _spread(contents.model.embeddings.users, _USERS)
+    rows = _spread(contents.user_vectors, len(contents.users), _USERS)
     if len(rows) == 0:
         return
-    found = _recommended(contents, Queries(contents.history[rows], rows, contents.left_out[rows]))
+    trained = None if contents.folds_users else rows
+    found = _recommended(contents, Queries(contents.history[rows], trained, contents.left_out[rows]))
     for row, at in enumerate(rows.tolist()):
         yield _answered("user", at, (_digest(contents.users.id_at(at)),), found, row, contents)
 
 
 def _visitor(contents: Contents) -> Iterator[Answered]:
     """Somebody with a few items of the first user who has that many."""
-    rows = _spread(contents.model.embeddings.users, 1)
+    rows = _spread(contents.user_vectors, len(contents.users), 1)
     if len(rows) == 0:
         return
     items = contents.history[rows].indices[:_EVENTS].astype(np.int32)
@@ -115,7 +116,8 @@ def _visitor(contents: Contents) -> Iterator[Answered]:
 
 
 def _similar(contents: Contents) -> Iterator[Answered]:
-    rows = _spread(contents.similar.vectors, _ITEMS)
+    vectors = contents.similar.vectors
+    rows = _spread(lambda at: np.asarray(vectors[at]), len(vectors), _ITEMS)
     if len(rows) == 0:
         return
     found = contents.similar.exact.search(np.ascontiguousarray(contents.similar.vectors[rows]), _K)
@@ -127,10 +129,10 @@ def _recommended(contents: Contents, queries: Queries) -> TopK:
     return FactorRecommender("golden", contents.model, contents.index.exact).recommend(queries, _K)
 
 
-def _spread(vectors: Floats, n: int) -> Indices:
-    """Up to `n` rows whose vectors are not zero, evenly spread; int32, ascending."""
-    rows = np.unique(np.linspace(0, len(vectors) - 1, min(len(vectors), 16 * n)).astype(np.int32))
-    known = rows[np.asarray(vectors[rows]).any(axis=1)]
+def _spread(vectors: Callable[[Indices], Floats], n_rows: int, n: int) -> Indices:
+    """Up to `n` of `n_rows` rows whose `vectors` are not zero, evenly spread; int32, ascending."""
+    rows = np.unique(np.linspace(0, n_rows - 1, min(n_rows, 16 * n)).astype(np.int32))
+    known = rows[vectors(rows).any(axis=1)]
     picked: Indices = known[np.unique(np.linspace(0, len(known) - 1, min(len(known), n)).astype(np.int32))]
     return picked
 

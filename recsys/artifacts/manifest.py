@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from recsys.artifacts.files import FileDigest, write_durably
+from recsys.config.serve import Users
 from recsys.content.cold_start.settings import ColdStartSettings
 from recsys.data.profile import LogProfile
 from recsys.errors import ArtifactError
@@ -147,6 +148,12 @@ def excludes_seen(manifest: Manifest) -> bool:
     """Whether the version was evaluated on lists without seen items, which is then what it serves by default."""
     evaluate = manifest.config.get("evaluate")
     return not isinstance(evaluate, dict) or evaluate.get("exclude_seen", True) is not False
+
+
+def users_of(manifest: Manifest) -> Users:
+    """How the service answers users of the version, by its `serve.users`; from their stored vectors by default."""
+    serve = manifest.config.get("serve")
+    return "fold_in" if isinstance(serve, dict) and serve.get("users") == "fold_in" else "stored"
 
 
 def session_weight_of(manifest: Manifest) -> float:

@@ -17,6 +17,7 @@ from recsys.artifacts.hold import Hold, read_hold, remove_hold, replaced_hold, w
 from recsys.artifacts.lock import POINTER_LOCK, exclusive
 from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
 from recsys.artifacts.signature import SigningKey
+from recsys.config.serve import Users
 from recsys.errors import ArtifactError, ForgottenError, SupersededError
 from recsys.forgotten import read_forgotten
 from recsys.plain_files import read_plain
@@ -46,17 +47,19 @@ class Registry:
         lock_wait_seconds: float = 10.0,
         check: Callable[[Bundle], None] = lambda bundle: None,
         key: SigningKey | None = None,
+        users: Users | None = "stored",
     ) -> None:
         """`store`: its folder, which publishing makes if it is missing.
 
         `lock_wait_seconds`: how long moving the pointer waits for another process that moves it. `check`: called with
         a version that was loaded before the pointer moves to it; it raises ArtifactError if the version cannot serve.
         `recsys.engine.rehearsal.check_serves` asks it what the service asks. `key`: every version that is loaded must
-        be signed with it.
+        be signed with it. `users`: how versions are loaded, see `load_bundle`.
         """
         self.store = Path(store)
         self._check = check
         self._key = key
+        self._users = users
         self._lock_wait_seconds = lock_wait_seconds
 
     def path(self, version: str) -> Path:
@@ -80,7 +83,7 @@ class Registry:
 
     def load(self, version: str | None = None) -> Bundle:
         """Verify and load a version, by default the one that serves. Raises ArtifactError if it is damaged."""
-        return load_bundle(self.path(version or self._serving()), self._key)
+        return load_bundle(self.path(version or self._serving()), self._key, users=self._users)
 
     def serving_manifest(self) -> Manifest | None:
         """The manifest of the version that serves, None before the first publish. Raises ArtifactError."""
@@ -109,7 +112,7 @@ class Registry:
 
     def verify(self, version: str) -> None:
         """Verify and load a version, and `check` it. Raises ArtifactError."""
-        self._check(load_bundle(self.path(version), self._key))
+        self._check(load_bundle(self.path(version), self._key, users=self._users))
 
     def _earlier_names(self, version: str) -> tuple[str, ...]:
         """None of a version that is gone or damaged: whatever it is, it is not the one that is looked for."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from recsys.artifacts.manifest import Manifest
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Floats, Indices
 from recsys.errors import ArtifactError
 from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.exact import normalised
@@ -20,10 +20,18 @@ _ROUNDING = 1e-5
 
 
 def check_index(
-    index: VectorIndex, similar: VectorIndex, embeddings: Embeddings, manifest: Manifest, *, most: int
+    index: VectorIndex,
+    similar: VectorIndex,
+    embeddings: Embeddings,
+    manifest: Manifest,
+    *,
+    most: int,
+    queries: Callable[[Indices], Floats],
+    n_queries: int,
 ) -> None:
     """Raise ArtifactError unless `index` and `similar` hold the vectors of `embeddings` and find what is in them.
 
+    `queries`: the vectors of the users at some of `n_queries` positions.
     `most`: how many numbers are compared at the most, in rows that are evenly spread. An approximate index is asked
     `SAMPLED_QUERIES` queries; it must recall what was sealed in `manifest`, less what a small sample may miss.
     """
@@ -35,8 +43,9 @@ def check_index(
     _check_vectors("index", index, scoring, most=most)
     _check_vectors("similar items", similar, lambda rows: normalised(np.asarray(embeddings.items[rows])), most=most)
     similar_facts = manifest.index.get("similar")
-    _check_recall("index", index, embeddings.users, manifest.index)
-    _check_recall("similar items", similar, similar.vectors, similar_facts if isinstance(similar_facts, dict) else {})
+    _check_recall("index", index, queries, n_queries, manifest.index)
+    facts = similar_facts if isinstance(similar_facts, dict) else {}
+    _check_recall("similar items", similar, lambda rows: similar.vectors[rows], len(similar.vectors), facts)
 
 
 def _check_vectors(name: str, index: VectorIndex, expected: Callable[[slice], Floats], *, most: int) -> None:
@@ -57,11 +66,13 @@ def _spread_blocks(shape: tuple[int, ...], most: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in starts.tolist())
 
 
-def _check_recall(name: str, index: VectorIndex, queries: Floats, facts: Mapping[str, object]) -> None:
-    if index.exact is index or len(queries) == 0:
+def _check_recall(
+    name: str, index: VectorIndex, queries: Callable[[Indices], Floats], n_queries: int, facts: Mapping[str, object]
+) -> None:
+    if index.exact is index or n_queries == 0:
         return
-    rows = np.unique(np.linspace(0, len(queries) - 1, SAMPLED_QUERIES).astype(np.int64))
-    asked = np.ascontiguousarray(queries[rows])
+    rows = np.unique(np.linspace(0, n_queries - 1, SAMPLED_QUERIES).astype(np.int32))
+    asked = np.ascontiguousarray(queries(rows))
     asked = asked[asked.any(axis=1)]
     if len(asked) == 0:
         return

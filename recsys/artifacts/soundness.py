@@ -42,7 +42,15 @@ def check_sound(contents: Contents, manifest: Manifest) -> None:
         _check_degrees(contents, manifest.forgotten)
         _check_popularity(contents.popularity)
         _check_histories(contents)
-        check_index(contents.index, contents.similar, contents.model.embeddings, manifest, most=MOST_COMPARED)
+        check_index(
+            contents.index,
+            contents.similar,
+            contents.model.embeddings,
+            manifest,
+            most=MOST_COMPARED,
+            queries=contents.user_vectors,
+            n_queries=len(contents.users),
+        )
         _check_catalogue(contents.items)
         for source in contents.content.sources if contents.content is not None else ():
             _check_source(source)

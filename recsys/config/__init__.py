@@ -23,6 +23,7 @@ from recsys.config.log import LogConfig, LogFiles, LogSchema
 from recsys.config.prepare import PrepareConfig
 from recsys.config.publish import PublishConfig
 from recsys.config.resources import ResourcesConfig
+from recsys.config.serve import ServeConfig
 
 __all__ = [
     "DATA_DIR_VARIABLE",
@@ -47,6 +48,7 @@ __all__ = [
     "PublishConfig",
     "ResourcesConfig",
     "Section",
+    "ServeConfig",
     "data_dir",
     "duration_text",
     "seconds_of",

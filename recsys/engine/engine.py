@@ -50,7 +50,7 @@ from recsys.engine.selection import Selection
 from recsys.engine.stopping import Check, go_on
 from recsys.engine.text_search import checked_text
 from recsys.engine.user_profiles import IsForgotten, StoredUser, UserGroup, UserProfiles, nobody_is_forgotten
-from recsys.errors import InvalidRequestError, UnknownItemError, UnknownUserError
+from recsys.errors import InvalidRequestError, NoUserVectorsError, UnknownItemError, UnknownUserError
 from recsys.map_ordered import map_blas
 from recsys.retrieval.topk import TopK
 
@@ -353,9 +353,14 @@ class Engine:
         return self._selection.can_search
 
     def similar_users(self, user_id: Id, *, k: int = 10) -> UserAnswer:
-        """The users nearest by cosine, never the user. Raises UnknownUserError."""
+        """The users nearest by cosine, never the user.
+
+        Raises UnknownUserError, and NoUserVectorsError if the version was loaded without its users' vectors.
+        """
         k = check_k(k)
         known = checked_id(user_id, "user_id")
+        if self._bundle.folds_users:
+            raise NoUserVectorsError
         user = self._user(known)
         return self._neighbours.users(known, self._profiles.vector(user), k=k, own=user.trained_at)
 

@@ -75,7 +75,7 @@ class UserProfiles:
         self._bundle = bundle
         self.is_forgotten = is_forgotten
         # A row of a mapped array is many times slower to take than one of the same memory as a plain array.
-        self._vectors = np.asarray(bundle.model.embeddings.users)
+        self._vectors = None if bundle.folds_users else np.asarray(bundle.model.embeddings.users)
         self._trained = _Histories.of(bundle.users, bundle.history, bundle.left_out)
         folded = bundle.folded_in
         self._folded = None if folded is None else _Histories.of(folded.users, folded.history, folded.left_out)
@@ -124,13 +124,15 @@ class UserProfiles:
 
     def vector(self, user: "StoredUser") -> Floats:
         """float32 (d,): trained, or folded in; all zero if no item of the history has a learned vector."""
-        return self._fold_in(user.history) if user.trained_at is None else self._vectors[user.trained_at]
+        if self._vectors is None or user.trained_at is None:
+            return self._fold_in(user.history)
+        vector: Floats = self._vectors[user.trained_at]
+        return vector
 
     def groups(self) -> "Iterator[UserGroup]":
         """The trained users, then those who are folded in."""
         bundle = self._bundle
-        vectors = bundle.model.embeddings.users
-        yield UserGroup(bundle.users, bundle.history, bundle.left_out, lambda rows: vectors[rows])
+        yield UserGroup(bundle.users, bundle.history, bundle.left_out, bundle.user_vectors)
         if (folded := bundle.folded_in) is not None:
             fold_in, history = bundle.model.fold_in, folded.history
             yield UserGroup(folded.users, history, folded.left_out, lambda rows: fold_in(history[rows]))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.model import FactorModel
@@ -34,7 +33,9 @@ class Algorithm:
     `recsys.models.factors.config`.
     `fit(matrix, config, *, progress)` returns a FactorModel. With an IterativeConfig it also takes `on_iteration`,
     with a WarmStartConfig also `start`, the Embeddings to start from.
-    `load(folder)` reads what the `save` of the model wrote.
+    `load(folder, users)` reads what the `save` of the model wrote; without `users` the users' vectors are left out.
+    `folds_in_exactly`: whether fold-in gives a row of training its trained vector, so that users' vectors are not
+    needed; if not, fold-in is the best guess for the history.
     `unavailable`: returns what is not installed, such as "needs gensim ..."; None if nothing is missing.
     `tunable`: the numbers of its section that `recsys tune` may search, by key; the popularity exponent and the
     iterations are found within each fit and need no bounds.
@@ -42,7 +43,8 @@ class Algorithm:
 
     config: type[FactorModelConfig]
     fit: Callable[..., FactorModel]
-    load: Callable[[Path], FactorModel]
+    load: Callable[..., FactorModel]
+    folds_in_exactly: bool = True
     unavailable: Callable[[], str | None] = _available
     tunable: Mapping[str, Bounds] = field(default_factory=dict)
 

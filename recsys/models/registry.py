@@ -137,13 +137,21 @@ def fit_blend(csr: Csr, config: FactorModelConfig, *, progress: Progress = silen
     return Blend.of(weights, csr)
 
 
-def load_model(folder: Path) -> FactorModel:
-    """Map a model that its `save` wrote. Raises ArtifactError if it is damaged or of an unknown algorithm."""
+def load_model(folder: Path, *, users: bool = True) -> FactorModel:
+    """Map a model that its `save` wrote. Raises ArtifactError if it is damaged or of an unknown algorithm.
+
+    Without `users` the users' vectors are neither opened nor needed; the model must fold in exactly.
+    """
     name = read_model_file(folder)["algorithm"]
     if name not in publishable():
         known = ", ".join(publishable())
         raise ArtifactError(f"{folder}: made by the unknown algorithm {name!r}; expected one of {known}")
-    return publishable()[name].load(folder)
+    if not users and not publishable()[name].folds_in_exactly:
+        raise ArtifactError(
+            f"{folder}: made by {name!r}, whose users have vectors of their own that do not follow from their"
+            ' histories; users cannot be folded in: expected users = "stored"'
+        )
+    return publishable()[name].load(folder, users=users)
 
 
 def fit_baseline(

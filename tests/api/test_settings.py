@@ -32,6 +32,7 @@ OTHER = Settings(
     poll_seconds=0.5,
     recall_sample=0.25,
     load_seconds=7.0,
+    users="fold_in",
     request_points=5_000,
     request_seconds=3.0,
     signing_key="a key to sign with",

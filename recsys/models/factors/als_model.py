@@ -105,14 +105,14 @@ class AlsModel:
         )
 
     @staticmethod
-    def load(folder: Path) -> "AlsModel":
-        """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
+    def load(folder: Path, *, users: bool = True) -> "AlsModel":
+        """Map what `save` wrote, `users`: see `Embeddings.load`. Raises ArtifactError if it is missing or damaged."""
         settings = read_model_file(folder)
         with damage_named(folder / NAME, "regularization and losses"):
             regularization, losses = number_in(settings, "regularization"), tuple(map(float, settings["losses"]))
             exponent = number_in(settings, "regularization_exponent", 0.0)
             unobserved = number_in(settings, "unobserved_weight", 1.0)
-        embeddings = Embeddings.load(folder)
+        embeddings = Embeddings.load(folder, users=users)
         neighbours = NeighbourWeights.load(folder, len(embeddings.items), strength_in(settings, folder))
         return AlsModel(
             embeddings, ConfidenceWeighting.load(folder), regularization, losses, neighbours, exponent, unobserved

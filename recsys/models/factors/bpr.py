@@ -144,5 +144,6 @@ BPR = Algorithm(
     BprConfig,
     train_bpr,
     LinearFactorModel.load,
+    folds_in_exactly=False,
     tunable={"learning_rate": Bounds(0.005, 0.2, log=True), "regularization": Bounds(1e-4, 0.1, log=True)},
 )

@@ -15,8 +15,8 @@ from recsys.errors import ModelError
 class Embeddings:
     """User and item vectors whose inner product predicts preference.
 
-    `users`: float32 (n_users, d). `items`: float32 (n_items, d), as the solver left them: fold-in and
-    cosine use these.
+    `users`: float32 (n_users, d), without rows if they are not loaded. `items`: float32 (n_items, d), as the solver
+    left them: fold-in and cosine use these.
     `item_scale`: float32 (n_items,), what each item's vector is multiplied by when recommendations are scored
     (popularity exponent); ones if nothing is scaled. All C-contiguous, finite, read-only.
     Raises ModelError if they are not.
@@ -60,9 +60,14 @@ class Embeddings:
             save_array(getattr(self, name), folder / f"{name}.npy")
 
     @staticmethod
-    def load(folder: Path) -> "Embeddings":
-        """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
-        arrays = {name: load_array(folder / f"{name}.npy") for name in _ARRAYS}
+    def load(folder: Path, *, users: bool = True) -> "Embeddings":
+        """Map what `save` wrote. Raises ArtifactError if it is missing or damaged.
+
+        `users`: without it their file is neither opened nor needed.
+        """
+        arrays = {name: load_array(folder / f"{name}.npy") for name in _ARRAYS if users or name != "users"}
+        if not users:
+            arrays["users"] = np.zeros((0, *arrays["items"].shape[1:]), np.float32)
         with damage_named(folder, "users.npy, items.npy and item_scale.npy"):
             return Embeddings(**arrays)
 

@@ -110,9 +110,9 @@ class LinearFactorModel:
         )
 
     @staticmethod
-    def load(folder: Path) -> "LinearFactorModel":
-        """Map what `save` wrote. Raises ArtifactError if it is missing or damaged."""
-        settings, embeddings = read_model_file(folder), Embeddings.load(folder)
+    def load(folder: Path, *, users: bool = True) -> "LinearFactorModel":
+        """Map what `save` wrote, `users`: see `Embeddings.load`. Raises ArtifactError if it is missing or damaged."""
+        settings, embeddings = read_model_file(folder), Embeddings.load(folder, users=users)
         with damage_named(folder, f"{_SOURCES}, {_DEGREE} and {NAME}"):
             sources, degree = (load_array(folder / name) for name in (_SOURCES, _DEGREE))
             losses = tuple(map(float, settings["losses"]))
