@@ -1,6 +1,6 @@
 """Memory and latency of a service that holds vectors of users, and of one that folds them in from their histories.
 
-    python benchmarks/users_fold_in.py [--users 1000000] [--items 50000] [--factors 64] [--history 30] [--requests 1500]
+    python benchmarks/users_fold_in.py [--users 1000000] [--items 50000] [--factors 64] [--history 30]
 
 A version is sealed from random histories and vectors that follow from them. Each form is served by its own process,
 is asked for lists of random users one after the other, and then by 16 connections at once. All memory is in MiB.
