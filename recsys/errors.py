@@ -7,6 +7,8 @@ RecsysError
 ├── ModelError           a model refuses to be fitted, or cannot answer
 ├── ArtifactError        a bundle or a store is damaged, missing or of an unknown schema
 │   ├── SupersededError  another version was published meanwhile, so this one is not
+│   ├── ConflictError    another process changed the store between a look at it and the change
+│   ├── ObjectStoreError an object store does not answer, refuses, or fails
 │   └── ForgottenError   a version holds people who are to be forgotten, so it does not begin to serve
 ├── StorageError         a folder is full, read-only or missing
 ├── DoesNotFitError      a job clearly needs more memory or disk than there is
@@ -55,6 +57,23 @@ class ArtifactError(RecsysError):
 
 class SupersededError(ArtifactError):
     """Another version began to serve since a night was compared with the serving one; that one goes on serving."""
+
+
+class ConflictError(ArtifactError):
+    """Another process changed the store between a look at it and the change, which was not made."""
+
+
+ObjectFault: TypeAlias = Literal["unavailable", "denied", "missing", "damaged", "failed"]
+"""What is wrong with an object store: it does not answer or breaks off, access is denied, the bucket is missing, what
+came is not what was written, or it refuses for another reason."""
+
+
+class ObjectStoreError(ArtifactError):
+    """An object store failed. `reason`: what is wrong with it; the message holds no secret."""
+
+    def __init__(self, message: str, reason: ObjectFault) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ForgottenError(ArtifactError):

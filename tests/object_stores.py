@@ -3,12 +3,14 @@
 import http.client
 import re
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Lock
 from urllib.parse import quote
 
 BUCKET = "shop-data"
@@ -16,10 +18,18 @@ BUCKET = "shop-data"
 
 @dataclass
 class Bucket:
-    """A bucket of an S3 server at `endpoint`; `faults` are taken by the requests for objects, one after the other."""
+    """A bucket of an S3 server at `endpoint`.
+
+    `faults` are taken by the requests for objects, one after the other, `write_faults` by those that write or delete:
+    "" is none, a number is a status that is answered without doing anything; "cut" half of the body; "altered" a body
+    with one other byte; "lost" does what was asked and breaks the connection; "broken" breaks it before; "slow" waits
+    `slow_seconds` before it does what was asked.
+    """
 
     endpoint: str
     faults: list[str] = field(default_factory=list)
+    write_faults: list[str] = field(default_factory=list)
+    slow_seconds: float = 0.3
     requests: list[str] = field(default_factory=list)
 
     def put(self, key: str, content: bytes) -> None:
@@ -59,17 +69,29 @@ class _Proxy(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     bucket: Bucket
     behind: str
+    writing: Lock
 
     def _pass_on(self) -> None:
         self.bucket.requests.append(f"{self.command} {self.path}")
-        is_object = self.command == "GET" and "list-type" not in self.path and "location" not in self.path
-        fault = self.bucket.faults.pop(0) if is_object and self.bucket.faults else ""
+        fault = self._fault()
+        if fault == "slow":
+            time.sleep(self.bucket.slow_seconds)
+        if fault == "broken":
+            self.close_connection = True
+            return
         if fault.isdigit():
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(int(fault))
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        status, headers, body = self._answer()
+        with self.writing if self.command in ("PUT", "DELETE") else nullcontext():  # conditions are atomic
+            status, headers, body = self._answer()
+        if fault == "lost":
+            self.close_connection = True
+            return
+        if fault == "altered" and body:
+            body = body[:-1] + bytes([body[-1] ^ 1])
         self.send_response_only(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -78,6 +100,18 @@ class _Proxy(BaseHTTPRequestHandler):
             self.wfile.write(body[: len(body) // 2] if fault == "cut" else body)
         if fault == "cut":
             self.close_connection = True
+
+    def _fault(self) -> str:
+        """The next fault that this request takes."""
+        of_object = "list-type" not in self.path and "location" not in self.path
+        if self.command in ("PUT", "DELETE") and self.path.count("/") > 1:
+            faults = self.bucket.write_faults
+        else:
+            faults = self.bucket.faults if self.command == "GET" and of_object else []
+        try:
+            return faults.pop(0)
+        except IndexError:
+            return ""
 
     def _answer(self) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection(self.behind, timeout=10)
@@ -115,7 +149,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 def proxied(behind: str) -> Iterator[Bucket]:
     """The bucket of the S3 server `behind` (host and port), through a server that fails when it is told to."""
     bucket = Bucket("")
-    with serving(type("Proxy", (_Proxy,), {"bucket": bucket, "behind": behind})) as endpoint:
+    with serving(type("Proxy", (_Proxy,), {"bucket": bucket, "behind": behind, "writing": Lock()})) as endpoint:
         bucket.endpoint = endpoint
         bucket.make()
         yield bucket

@@ -58,6 +58,7 @@ def _amazon(
         anonymous=_is_true(given, "anonymous"),
         region=region,
         endpoint_override=endpoint,
+        scheme=given.get("scheme", "https"),
         connect_timeout=CONNECT_SECONDS,
         request_timeout=READ_SECONDS,
         retry_strategy=pa_fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
@@ -70,17 +71,19 @@ def _google(options: tuple[tuple[str, str], ...]) -> pa_fs.FileSystem:
     limit: dict[str, Any] = {"retry_time_limit": timedelta(seconds=READ_SECONDS / 2)}
     if endpoint := given.get("endpoint_override"):
         scheme, _, host = endpoint.rpartition("://")
-        limit |= {"endpoint_override": host, "scheme": scheme or "https"}
+        limit |= {"endpoint_override": host, "scheme": scheme or given.get("scheme", "https")}
     return pa_fs.GcsFileSystem(anonymous=_is_true(given, "anonymous"), **limit)
 
 
 @cache
 def _azure(account: str, options: tuple[tuple[str, str], ...]) -> pa_fs.FileSystem:
     given: dict[str, Any] = {}
-    if endpoint := dict(options).get("endpoint_override"):
+    told = dict(options)
+    if endpoint := told.get("endpoint_override"):
         scheme, _, host = endpoint.rpartition("://")
+        scheme = scheme or told.get("scheme", "https")
         for service in ("blob", "dfs"):
-            given |= {f"{service}_storage_authority": host, f"{service}_storage_scheme": scheme or "https"}
+            given |= {f"{service}_storage_authority": host, f"{service}_storage_scheme": scheme}
     key, token = os.environ.get("AZURE_STORAGE_KEY"), os.environ.get("AZURE_STORAGE_SAS_TOKEN")
     if key or token:
         given |= {"account_key": key} if key else {"sas_token": token}

@@ -27,9 +27,9 @@ SCHEMES = {
 GLOB_SIGNS = "*?["
 _OPTIONS = re.compile(r"\?([A-Za-z_]+=.*)$")
 _ALLOWED = {
-    S3: ("region", "endpoint_override", "anonymous"),
-    GCS: ("endpoint_override", "anonymous"),
-    AZURE: ("endpoint_override",),
+    S3: ("region", "endpoint_override", "scheme", "anonymous"),
+    GCS: ("endpoint_override", "scheme", "anonymous"),
+    AZURE: ("endpoint_override", "scheme"),
 }
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|\[?::1\]?")
 

@@ -54,7 +54,10 @@ def test_variables_are_filled_in_and_shown_by_their_names(monkeypatch: pytest.Mo
         ("s4://shop/x.csv", "unknown scheme 's4'"),
         ("http://example.org/x.csv", "expected https://"),
         ("https://example.org/", "address of one file"),
-        ("s3://shop/x.csv?regoin=eu", "unknown option 'regoin'; expected region, endpoint_override, anonymous"),
+        (
+            "s3://shop/x.csv?regoin=eu",
+            "unknown option 'regoin'; expected region, endpoint_override, scheme, anonymous",
+        ),
         ("s3:///x.csv", "names no bucket"),
         ("s3:/shop/x.csv", "expected two slashes: s3://"),
         ("https://example.org/x.csv?token=abc", "is written out"),
