@@ -144,3 +144,13 @@ def _hashes(component: Any) -> frozenset[str]:
     return frozenset(
         one["content"] for each in references for one in each.get("hashes", []) if one["alg"] == "SHA-256"
     )
+
+
+def test_messages_name_locks_that_are_there() -> None:
+    sources = [*ROOT.glob("recsys/**/*.py"), *ROOT.glob("pipelines/**/*.py"), *ROOT.glob("api/**/*.py")]
+    texts = {path: path.read_text(encoding="utf-8") for path in sources}
+    by_hand = [str(path) for path, text in texts.items() if re.search(r"pip install (?!--|\(|gensim)", text)]
+    assert by_hand == []
+    named = {extra for text in texts.values() for extra in re.findall(r"install\(['\"](\w+)['\"]\)", text)}
+    assert len(named) > 8
+    assert sorted(extra for extra in named if not (ROOT / f"locks/{extra}.lock").is_file()) == []

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from recsys.errors import ConfigError, FilterError
+from recsys.extras import install
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="the pipeline.toml of the job", show_default=False)]
 Overrides = Annotated[
@@ -102,6 +103,4 @@ def marked_filter_errors(condition: str | None) -> Iterator[None]:
 def require_extra(extra: str, *modules: str) -> None:
     """Raise ConfigError that says which optional `extra` to install if any of `modules` is missing."""
     if missing := [module for module in modules if find_spec(module) is None]:
-        raise ConfigError(
-            f"{' and '.join(missing)} not installed; install the optional dependencies: pip install -e '.[{extra}]'"
-        )
+        raise ConfigError(f"{' and '.join(missing)} not installed; {install(extra)}")

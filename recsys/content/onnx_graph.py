@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats
 from recsys.errors import ConfigError, DataError
+from recsys.extras import install
 from recsys.suggestions import nearest_name
 
-EXTRA = "install the extra: pip install -e '.[onnx]'"
+EXTRA = install("onnx")
 
 
 def unavailable(*libraries: str) -> str | None:

@@ -12,6 +12,7 @@ from recsys.config import LARGEST_SEED
 from recsys.content.config import EncoderConfig
 from recsys.content.words import words_in
 from recsys.errors import ConfigError, DataError
+from recsys.extras import install
 from recsys.progress import Progress, silent
 
 LONGEST = 10_000
@@ -57,7 +58,7 @@ def unavailable() -> str | None:
     """What is missing, in words; None if gensim is installed."""
     if importlib.util.find_spec("gensim") is not None:
         return None
-    return "needs gensim, which is not installed; install the extra: pip install -e '.[text]'"
+    return f"needs gensim, which is not installed; {install('text')}"
 
 
 def check_gensim(config: TrainedConfig) -> None:

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from recsys.data.arrays import Floats
 from recsys.errors import ConfigError, DataError
+from recsys.extras import install
 from recsys.progress import Progress, silent
 
 Format = Literal["auto", "text", "binary", "fasttext", "npy"]
@@ -200,7 +201,7 @@ def _listed(path: Path) -> list[str]:
 
 def _read_fasttext(path: Path, wanted: Set[str], first: int) -> WordVectors:
     if importlib.util.find_spec("gensim") is None:
-        raise ConfigError(f"{path}: a fastText model needs gensim; install the extra: pip install -e '.[text]'")
+        raise ConfigError(f"{path}: a fastText model needs gensim; {install('text')}")
     try:
         model = importlib.import_module("gensim.models.fasttext").load_facebook_vectors(str(path))
     except Exception as error:  # gensim raises what its parser happens to meet: AssertionError, struct.error ...

@@ -16,6 +16,7 @@ from recsys.databases.drivers import DRIVERS, kind_of
 from recsys.databases.failures import failure, missing_table
 from recsys.databases.statements import Rows
 from recsys.errors import ConfigError, DataError
+from recsys.extras import install
 from recsys.suggestions import nearest_name
 
 
@@ -96,8 +97,7 @@ def _driver(kind: str) -> Any:
     """The function that connects. Raises ConfigError that says what to install."""
     driver = DRIVERS[kind]
     if find_spec("adbc_driver_manager") is None or find_spec(driver.module.partition(".")[0]) is None:
-        install = "-e '.[sql]'" if kind == "postgresql" else f"adbc-driver-manager {driver.package}"
-        raise ConfigError(f"{kind}:// is read by {driver.package}, which is not installed: pip install {install}")
+        raise ConfigError(f"{kind}:// is read by {driver.package}, which is not installed; {install(driver.extra)}")
     return import_module(driver.module).connect
 
 

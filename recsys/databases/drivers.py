@@ -8,7 +8,7 @@ from recsys.suggestions import nearest_name
 
 @dataclass(frozen=True)
 class Driver:
-    """`module`: imported to connect (ADBC's DBAPI). `package`: what to install for it. `example`: of an address.
+    """`module`: imported to connect (ADBC's DBAPI). `package`: which has it, in `extra`. `example`: of an address.
 
     `is_file`: whether an address names a file, as in `sqlite:///folder/shop.db`; four slashes begin an absolute path.
     """
@@ -16,6 +16,7 @@ class Driver:
     module: str
     package: str
     example: str
+    extra: str = "sql"
     is_file: bool = False
 
 
@@ -28,9 +29,14 @@ DRIVERS = {
         "adbc_driver_snowflake.dbapi",
         "adbc-driver-snowflake",
         "snowflake://user:${SNOWFLAKE_PASSWORD}@account/database/schema?warehouse=name",
+        extra="snowflake",
     ),
-    "bigquery": Driver("adbc_driver_bigquery.dbapi", "adbc-driver-bigquery", "bigquery://project/dataset"),
-    "duckdb": Driver("adbc_driver_duckdb.dbapi", "duckdb", "duckdb:///data/shop.duckdb", is_file=True),
+    "bigquery": Driver(
+        "adbc_driver_bigquery.dbapi", "adbc-driver-bigquery", "bigquery://project/dataset", extra="bigquery"
+    ),
+    "duckdb": Driver(
+        "adbc_driver_duckdb.dbapi", "duckdb", "duckdb:///data/shop.duckdb", extra="duckdb", is_file=True
+    ),
 }
 """By scheme. PostgreSQL's is part of the extra `sql`; SQLite's is always there."""
 

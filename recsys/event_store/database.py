@@ -13,6 +13,7 @@ from recsys.errors import ConfigError, EventStoreError
 from recsys.event_store.dialect import Dialect
 from recsys.event_store.schema import Schema, migrate, versions
 from recsys.event_store.sqlite import SqliteDialect
+from recsys.extras import install
 
 BUSY_SECONDS = 5.0
 """How long a transaction waits for another one by default."""
@@ -231,7 +232,7 @@ def _postgres(address: Address, busy_seconds: float) -> Dialect:
     try:
         module = import_module("recsys.event_store.postgres")
     except ImportError as error:
-        raise ConfigError(f"{address}: needs psycopg: pip install 'recsys[sql]' ({error})") from error
+        raise ConfigError(f"{address}: needs psycopg; {install('sql')} ({error})") from error
     dialect: Dialect = module.PostgresDialect(address, busy_seconds=busy_seconds)
     return dialect
 

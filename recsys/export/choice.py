@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from recsys.address import Address
 from recsys.errors import ConfigError
 from recsys.export.target import Target
+from recsys.extras import install
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,7 @@ def target_of(address: Address, *, table: str | None = None) -> Target:
         known = ", ".join(f"{each.schemes[0]}://" for each in _KINDS)
         raise ConfigError(f"{address}: got {scheme}://, expected one of {known}")
     if kind.needs and find_spec(kind.needs) is None:
-        raise ConfigError(
-            f"{address}: {kind.needs} is not installed; `pip install 'recsys[{kind.extra}]'` installs it"
-        )
+        raise ConfigError(f"{address}: {kind.needs} is not installed; {install(kind.extra)}")
     if table is not None and not kind.has_tables:
         raise ConfigError(f"{address}: a table is named, and {scheme}:// has none")
     module, name = kind.made_by

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.fs as pa_fs
 
 from recsys.errors import ConfigError
+from recsys.extras import install
 from recsys.remote.remote_path import AZURE, GCS, S3, RemotePath
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
@@ -105,7 +106,7 @@ def web_server() -> Any:
         from fsspec.implementations.http import HTTPFileSystem  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
-            "https://: needs the extra `remote` (pip install 'recsys[remote]'), which is not installed"
+            f"https://: needs fsspec and aiohttp, which are not installed; {install('remote')}"
         ) from error
     times = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
     plain = {"Accept-Encoding": "identity"}  # bytes as they lie there, as many as the server says

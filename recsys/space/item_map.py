@@ -9,6 +9,7 @@ import numpy as np
 
 from recsys.data.arrays import Floats, Indices, read_only
 from recsys.errors import ConfigError, DataError
+from recsys.extras import install
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import ExactSearch, normalised
 from recsys.retrieval.search import ItemSearch
@@ -32,7 +33,7 @@ def check_map(method: MapMethod) -> None:
     """Raise ConfigError if `method` needs a package that is not installed."""
     if method == "tsne" and find_spec("openTSNE") is None:
         raise ConfigError(
-            'publish.map: "tsne" needs openTSNE, which is not installed: pip install -e \'.[map]\', or "pca"'
+            f'publish.map: "tsne" needs openTSNE, which is not installed; {install("map")}, or set "pca"'
         )
 
 

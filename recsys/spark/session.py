@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING
 
 from recsys.config import ComputeConfig
 from recsys.errors import ConfigError
+from recsys.extras import install
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 OLDEST_JAVA = 17
 
-_PYSPARK = (
-    'compute.engine = "spark": pyspark is not installed; install the extra: '
-    "pip install --require-hashes -r locks/spark.lock (docs/spark.md)"
-)
+_PYSPARK = f'compute.engine = "spark": pyspark is not installed; {install("spark")} (docs/spark.md)'
 _JAVA = (
     f'compute.engine = "spark": Spark needs Java {OLDEST_JAVA} or newer, {{found}}; install it '
     f"(apt-get install openjdk-{OLDEST_JAVA}-jre-headless) or set JAVA_HOME (docs/spark.md)"

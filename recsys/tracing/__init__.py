@@ -14,6 +14,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from recsys.errors import ConfigError
+from recsys.extras import install
 
 Value: TypeAlias = str | int | float | bool
 
@@ -133,6 +134,6 @@ def _export(service: str, exporter: str) -> None:
         exporting = importlib.import_module("recsys.tracing.exporting")
     except ImportError as error:
         raise ConfigError(
-            f"{EXPORTER}: traces need the extra `traces`: pip install -e '.[traces]' ({error})"
+            f"{EXPORTER}: traces need OpenTelemetry's exporter; {install('traces')} ({error})"
         ) from error
     exporting.export(os.environ.get("OTEL_SERVICE_NAME", service), exporter)

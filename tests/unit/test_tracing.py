@@ -51,7 +51,7 @@ def test_an_unknown_exporter_is_an_error_that_says_what_is_known():
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "recsys.tracing.exporting", None)
-    with pytest.raises(ConfigError, match=r"pip install -e '\.\[traces\]'"):
+    with pytest.raises(ConfigError, match=r"locks/traces\.lock"):
         tracing.start("recsys", {"OTEL_TRACES_EXPORTER": "console"})
 
 

@@ -23,6 +23,7 @@ from recsys.data.arrays import Bools, Floats
 from recsys.data.items import Items
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ConfigError, DataError
+from recsys.extras import install
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import normalised
 
@@ -179,8 +180,8 @@ def _transformers(config: SentenceConfig, key: str) -> SentenceTransformersNetwo
         raise ConfigError(f"{key}: {config.folder}: holds no network; {expected}")
     if importlib.util.find_spec("sentence_transformers") is None:
         raise ConfigError(
-            f"{key}: {config.folder} is a folder of sentence-transformers, which is not installed; install the "
-            "extra: pip install -e '.[sentence]', or export the network to ONNX (docs/embeddings.md)"
+            f"{key}: {config.folder} is a folder of sentence-transformers, which is not installed; "
+            f"{install('sentence')}, or export the network to ONNX (docs/embeddings.md)"
         )
     return open_torch(
         config.folder, key=key, max_tokens=config.max_tokens, batch=config.batch, threads=config.threads

@@ -22,6 +22,7 @@ from recsys.data.items import Items
 from recsys.data.loading import damage_named, load_array, load_json
 from recsys.data.matrix import InteractionMatrix
 from recsys.errors import ConfigError, DataError, MissingPackageError
+from recsys.extras import install
 from recsys.plain_files import read_plain
 from recsys.progress import Progress, silent
 from recsys.retrieval.exact import normalised
@@ -203,7 +204,7 @@ def _found(config: StaticConfig) -> tuple[Path, Path]:
     if config.folder is None:
         raise ConfigError(
             f"content {config.source_name!r}: model = 'wordllama', but the package is not installed, or has other "
-            "files than expected: pip install wordllama, or set `folder` to that of a model2vec model"
+            f"files than expected; {install('wordllama')}, or set `folder` to that of a model2vec model"
         )
     raise ConfigError(
         f"content {config.source_name!r}: folder {config.folder}: expected model.safetensors and tokenizer.json in it"
@@ -233,7 +234,7 @@ def unavailable(*libraries: str) -> str | None:
     """Which of the `libraries`, by default all that a fit needs, is not installed, in words; None if all are."""
     for name in libraries or ("tokenizers", "safetensors"):
         if importlib.util.find_spec(name) is None:
-            return f"needs {name}, which is not installed; install the extra: pip install -e '.[text]'"
+            return f"needs {name}, which is not installed; {install('text')}"
     return None
 
 

@@ -15,6 +15,7 @@ from recsys.data.ingest.hashed_reads import HashedReads
 from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.source import Batches, Columns, RawBatch
 from recsys.errors import ConfigError, DataError
+from recsys.extras import install
 from recsys.progress import Progress, silent
 from recsys.remote.file_systems import table_options
 from recsys.remote.remote_path import RemotePath
@@ -162,8 +163,7 @@ def _package(section: str) -> Any:
         import deltalake.exceptions  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
-            f'{section}.format = "delta": needs deltalake, which is not installed; install the extra: '
-            "pip install -e '.[lake]'"
+            f'{section}.format = "delta": needs deltalake, which is not installed; {install("lake")}'
         ) from error
     return deltalake
 

@@ -16,6 +16,7 @@ from recsys.data.ingest.hashed_reads import HashedReads
 from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.source import Batches, Columns, RawBatch
 from recsys.errors import ConfigError, DataError
+from recsys.extras import install
 from recsys.progress import Progress, silent
 from recsys.remote.file_systems import iceberg_options, object_store
 from recsys.remote.remote_path import AZURE, RemotePath
@@ -198,8 +199,7 @@ def _package(section: str) -> Any:
         import pyiceberg.table  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
-            f'{section}.format = "iceberg": needs pyiceberg, which is not installed; install the extra: '
-            "pip install -e '.[lake]'"
+            f'{section}.format = "iceberg": needs pyiceberg, which is not installed; {install("lake")}'
         ) from error
     return pyiceberg
 

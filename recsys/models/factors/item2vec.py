@@ -14,6 +14,7 @@ from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.data.pairs import places_in_runs
 from recsys.errors import ConfigError, ModelError
+from recsys.extras import install
 from recsys.models.algorithm import Algorithm, Bounds
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.linear import LinearFactorModel, linear_model
@@ -39,8 +40,8 @@ def unavailable() -> str | None:
     if importlib.util.find_spec("gensim") is not None:
         return None
     return (
-        "needs gensim, which is not installed; install the extra: "
-        "pip install -e '.[baselines]' (on Python 3.14 gensim 4.4 has to be compiled: pip install gensim)"
+        f"needs gensim, which is not installed; {install('baselines')}"
+        " (on Python 3.14 gensim 4.4 has to be compiled: pip install gensim)"
     )
 
 
