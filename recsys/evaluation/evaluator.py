@@ -49,26 +49,66 @@ def evaluate(
     _check_evaluable(split)
     started = time.perf_counter()
     measures = Measures.of(split, cutoffs, item_vectors)
-    recommended = np.zeros((len(measures.cutoffs), split.train.n_items), np.bool_)
-    listable = split.train.item_degree > 0
-    answers = _answers(recommender, split, measures.cutoffs[-1], scores_per_batch, progress)
+    measured = measure_users(
+        recommender,
+        Queries(split.queries_history, split.user_idx, split.queries_seen),
+        split.holdout,
+        measures,
+        scores_per_batch=scores_per_batch,
+        kept_places=kept_places,
+        progress=progress,
+    )
+    return evaluation_of(recommender.name, [measured], measures, seconds=time.perf_counter() - started)
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredUsers:
+    """What came of the lists of some users.
+
+    `per_user`: metric to float64 (n, n_cutoffs). `bands`: a slice of items to its recall, the same. `lists`: int32
+    (n, kept places). `n_short`: lists shorter than the largest cut-off. `recommended`: bool (n_cutoffs, n_items), the
+    items in the first k places of any list.
+    """
+
+    per_user: Mapping[str, Values]
+    bands: Mapping[str, Values]
+    lists: Indices
+    n_short: int
+    recommended: Bools
+
+
+def measure_users(
+    recommender: Recommender,
+    queries: Queries,
+    relevant: Csr,
+    measures: Measures,
+    *,
+    scores_per_batch: int = SCORES_PER_BATCH,
+    kept_places: int = KEPT_PLACES,
+    progress: Progress = silent,
+) -> MeasuredUsers:
+    """The lists for `queries`, at least one, measured. `relevant`: float32 (n, n_items), of each query.
+
+    Raises ModelError if a list holds a seen, repeated or unknown item.
+    """
+    recommended = np.zeros((len(measures.cutoffs), measures.n_items), np.bool_)
+    answers = _answers(recommender, queries, measures, scores_per_batch, progress)
     # One batch is measured while the recommender works on the next.
-    measure = partial(_measure, recommender.name, measures, recommended, kept_places)
-    parts = list(map_ordered(lambda answer: measure(*answer), answers))
+    measure = partial(_measure, recommender.name, measures, recommended, kept_places, relevant)
+    return _joined(list(map_ordered(lambda answer: measure(*answer), answers)), recommended)
+
+
+def evaluation_of(name: str, parts: Sequence[MeasuredUsers], measures: Measures, *, seconds: float) -> Evaluation:
+    """The evaluation of the model `name` from parts of its users, in their order; at least one."""
+    whole = _joined(parts, np.logical_or.reduce([part.recommended for part in parts]))
     return Evaluation(
-        name=recommender.name,
-        per_user=_columns([part.per_user for part in parts], measures.cutoffs),
-        overall={
-            f"coverage@{k}": np.count_nonzero(row & listable) / np.count_nonzero(listable)
-            for k, row in zip(measures.cutoffs, recommended, strict=True)
-        },
-        n_short=sum(part.n_short for part in parts),
-        seconds=time.perf_counter() - started,
-        by_band={
-            name: _columns([{"recall": part.bands[name]} for part in parts], measures.cutoffs)
-            for name in (*BANDS, *BY_USERS)
-        },
-        lists=np.concatenate([part.lists for part in parts]),
+        name=name,
+        per_user=_columns(whole.per_user, measures.cutoffs),
+        overall=measures.coverage(whole.recommended),
+        n_short=whole.n_short,
+        seconds=seconds,
+        by_band={band: _columns({"recall": whole.bands[band]}, measures.cutoffs) for band in (*BANDS, *BY_USERS)},
+        lists=whole.lists,
     )
 
 
@@ -83,28 +123,38 @@ def score_lists(answer: TopK, relevant: Csr, metric: str) -> Values:
     return ACCURACY[name](contains(relevant, answer), n_relevant, (k,))[:, 0]
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """The results of one batch of users."""
-
-    per_user: Mapping[str, Values]
-    bands: Mapping[str, Values]
-    lists: Indices
-    n_short: int
-
-
 def _measure(
-    name: str, measures: Measures, recommended: Bools, kept: int, queries: Queries, rows: slice, answer: TopK
-) -> _Part:
+    name: str,
+    measures: Measures,
+    recommended: Bools,
+    kept: int,
+    relevant: Csr,
+    queries: Queries,
+    rows: slice,
+    answer: TopK,
+) -> MeasuredUsers:
     """Check and measure one batch, and mark its items. Safe in several threads, because marks are only ever set."""
     check_answer(name, answer, queries.left_out, measures.cutoffs[-1])
     _mark(recommended, answer, measures.cutoffs)
-    hits = measures.hits(answer, rows)
-    return _Part(
-        per_user=measures.per_user(answer, hits, rows),
-        bands=measures.by_band(answer, hits, rows),
+    hits = contains(relevant[rows], answer)
+    return MeasuredUsers(
+        per_user=measures.per_user(answer, hits, relevant[rows]),
+        bands=measures.by_band(answer, hits, relevant[rows]),
         lists=answer.indices[:, :kept].copy(),
         n_short=int((answer.counts < answer.k).sum()),
+        recommended=recommended,
+    )
+
+
+def _joined(parts: Sequence[MeasuredUsers], recommended: Bools) -> MeasuredUsers:
+    """One after the other."""
+    first = parts[0]
+    return MeasuredUsers(
+        per_user={name: np.concatenate([part.per_user[name] for part in parts]) for name in first.per_user},
+        bands={name: np.concatenate([part.bands[name] for part in parts]) for name in first.bands},
+        lists=np.concatenate([part.lists for part in parts]),
+        n_short=sum(part.n_short for part in parts),
+        recommended=recommended,
     )
 
 
@@ -115,14 +165,13 @@ def _check_evaluable(split: Split) -> None:
 
 
 def _answers(
-    recommender: Recommender, split: Split, k: int, scores_per_batch: int, progress: Progress
+    recommender: Recommender, queries: Queries, measures: Measures, scores_per_batch: int, progress: Progress
 ) -> Iterator[tuple[Queries, slice, TopK]]:
-    """All queries in batches of bounded size: a batch, its rows of the split, the answer."""
-    queries = Queries(split.queries_history, split.user_idx, split.queries_seen)
-    size = min(_MAX_BATCH, max(1, scores_per_batch // split.train.n_items))
+    """All queries in batches of bounded size: a batch, its rows, the answer."""
+    size = min(_MAX_BATCH, max(1, scores_per_batch // measures.n_items))
     for start in range(0, len(queries), size):
         batch = queries.batch(start, start + size)
-        answer = recommender.recommend(batch, k)
+        answer = recommender.recommend(batch, measures.cutoffs[-1])
         yield batch, slice(start, start + len(batch)), answer
         progress(f"evaluate {recommender.name}", start + len(batch), len(queries))
 
@@ -133,9 +182,8 @@ def _mark(recommended: Bools, answer: TopK, cutoffs: Sequence[int]) -> None:
         row[answer.indices[:, :k][answer.filled[:, :k]]] = True
 
 
-def _columns(parts: Sequence[Mapping[str, Values]], cutoffs: Sequence[int]) -> dict[str, Values]:
-    """The tables of all batches as one column per metric and cut-off, "recall@20": float64 (n_eval,)."""
-    tables = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def _columns(tables: Mapping[str, Values], cutoffs: Sequence[int]) -> dict[str, Values]:
+    """The tables, float64 (n, n_cutoffs), as one column per metric and cut-off, "recall@20": float64 (n,)."""
     columns = {f"{name}@{k}": table[:, at].copy() for name, table in tables.items() for at, k in enumerate(cutoffs)}
     return {name: columns[name] for name in metric_names(cutoffs) if name in columns}
 

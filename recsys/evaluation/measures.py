@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.data.splits.split import Split
 from recsys.errors import DataError
@@ -36,64 +36,85 @@ BY_USERS = ("1 to 5", "6 to 10", "11 to 20", "21 to 50", "51 or more")
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """How the lists for `split` are measured, at `cutoffs` (increasing).
+    """How lists are measured at `cutoffs` (increasing), whoever they are for.
 
-    `n_relevant`: int64 (n_eval,). `information`: float64 (n_items,), bits. `popularity`: float64 (n_items,), training
+    `information`: float64 (n_items,), bits. `popularity`: float64 (n_items,), training
     users of an item / mean popularity of the evaluated users' histories; NaN if no user has a history.
     `bands`: int8 (n_items,), each item's place in BANDS; `by_users`: in BY_USERS, -1 for an item without users.
+    `listable`: bool (n_items,), the items with a training user; the denominator of coverage.
     `unit_vectors`: float32 (n_items, d), rows of length 1 or 0; None if diversity is not measured.
     """
 
-    split: Split
     cutoffs: tuple[int, ...]
-    n_relevant: NDArray[np.int64]
     information: Values
     popularity: Values
     bands: NDArray[np.int8]
     by_users: NDArray[np.int8]
+    listable: Bools
     unit_vectors: Floats | None
 
     @staticmethod
     def of(split: Split, cutoffs: Sequence[int], item_vectors: Floats | None) -> "Measures":
-        """Raises DataError if `item_vectors`, float32 (n_items, d), has not one row per item of the split."""
-        if item_vectors is not None and len(item_vectors) != split.train.n_items:
-            raise DataError(f"item_vectors: {len(item_vectors)} rows, expected {split.train.n_items}")
-        n_users = split.train.item_degree
+        """Of the lists for the users of `split`. Raises as `of_counts`."""
+        train = split.train
+        return Measures.of_counts(train.item_degree, train.n_users, split.queries_history, cutoffs, item_vectors)
+
+    @staticmethod
+    def of_counts(
+        n_users_of_item: Indices, n_users: int, histories: Csr, cutoffs: Sequence[int], item_vectors: Floats | None
+    ) -> "Measures":
+        """Of a training side of `n_users` users, and evaluated users with these `histories`, (n_eval, n_items).
+
+        `n_users_of_item`: int32 (n_items,). Raises DataError if `item_vectors`, float32 (n_items, d), has not one row
+        per item.
+        """
+        if item_vectors is not None and len(item_vectors) != len(n_users_of_item):
+            raise DataError(f"item_vectors: {len(item_vectors)} rows, expected {len(n_users_of_item)}")
         return Measures(
-            split=split,
             cutoffs=tuple(sorted(set(cutoffs))),
-            n_relevant=np.diff(split.holdout.indptr).astype(np.int64),
-            information=self_information(n_users, split.train.n_users),
-            bands=popularity_bands(n_users),
-            by_users=users_slices(n_users),
-            popularity=n_users / mean_popularity(split.queries_history, n_users.astype(np.float64)),
+            information=self_information(n_users_of_item, n_users),
+            bands=popularity_bands(n_users_of_item),
+            by_users=users_slices(n_users_of_item),
+            popularity=n_users_of_item / mean_popularity(histories, n_users_of_item.astype(np.float64)),
+            listable=n_users_of_item > 0,
             unit_vectors=None if item_vectors is None else normalised(item_vectors),
         )
 
-    def hits(self, answer: TopK, rows: slice) -> Bools:
-        """bool (n, k): whether the item at each place is relevant, for the lists of the users `rows`."""
-        return contains(self.split.holdout[rows], answer)
+    @property
+    def n_items(self) -> int:
+        """Items of the catalogue."""
+        return len(self.listable)
 
-    def per_user(self, answer: TopK, hits: Bools, rows: slice) -> Mapping[str, Values]:
-        """Each metric but coverage, by name, for the users `rows`: float64 (n, len(cutoffs))."""
+    def per_user(self, answer: TopK, hits: Bools, relevant: Csr) -> Mapping[str, Values]:
+        """Each metric but coverage, by name: float64 (n, len(cutoffs)).
+
+        `hits`: of `contains(relevant, answer)`. `relevant`: canonical CSR (n, n_items), a row per list.
+        """
         places = (answer.indices, answer.filled, self.cutoffs)
-        values = {name: metric(hits, self.n_relevant[rows], self.cutoffs) for name, metric in ACCURACY.items()}
+        n_relevant = np.diff(relevant.indptr).astype(np.int64)
+        values = {name: metric(hits, n_relevant, self.cutoffs) for name, metric in ACCURACY.items()}
         values["novelty"] = mean_over_list(self.information, *places)
         values["popularity_bias"] = mean_over_list(self.popularity, *places)
         if self.unit_vectors is not None:
             values["diversity"] = diversity(self.unit_vectors, *places)
         return values
 
-    def by_band(self, answer: TopK, hits: Bools, rows: slice) -> Mapping[str, Values]:
-        """The recall of the items of each of BANDS and BY_USERS, for the users `rows`: float64 (n, len(cutoffs))."""
-        of_bands = self._recalls(BANDS, self.bands, answer, hits, rows)
-        return of_bands | self._recalls(BY_USERS, self.by_users, answer, hits, rows)
+    def by_band(self, answer: TopK, hits: Bools, relevant: Csr) -> Mapping[str, Values]:
+        """The recall of the items of each of BANDS and BY_USERS: float64 (n, len(cutoffs))."""
+        of_bands = self._recalls(BANDS, self.bands, answer, hits, relevant)
+        return of_bands | self._recalls(BY_USERS, self.by_users, answer, hits, relevant)
+
+    def coverage(self, recommended: Bools) -> dict[str, float]:
+        """Coverage at each cut-off. `recommended`: bool (n_cutoffs, n_items), what is in the first k places."""
+        return {
+            f"coverage@{k}": np.count_nonzero(row & self.listable) / np.count_nonzero(self.listable)
+            for k, row in zip(self.cutoffs, recommended, strict=True)
+        }
 
     def _recalls(
-        self, names: Sequence[str], band_of_item: NDArray[np.int8], answer: TopK, hits: Bools, rows: slice
+        self, names: Sequence[str], band_of_item: NDArray[np.int8], answer: TopK, hits: Bools, relevant: Csr
     ) -> dict[str, Values]:
         band_of_place = band_of_item[np.where(answer.filled, answer.indices, 0)]
-        relevant = self.split.holdout[rows]
         return {
             name: recall_of_band(
                 hits & (band_of_place == number), _count(relevant, band_of_item == number), self.cutoffs

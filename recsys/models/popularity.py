@@ -27,13 +27,22 @@ class PopularityRecommender:
     @staticmethod
     def fit(matrix: InteractionMatrix) -> "PopularityRecommender":
         """Rank items by their distinct users; the number and time of their events do not count."""
-        n_users = np.bincount(matrix.csr.indices, minlength=matrix.n_items)
+        return PopularityRecommender.of_counts(np.bincount(matrix.csr.indices, minlength=matrix.n_items))
+
+    @staticmethod
+    def of_counts(n_users: NDArray[np.int64]) -> "PopularityRecommender":
+        """The same from the distinct users of each item, int64 (n_items,)."""
         return _ranked(n_users, name="popular")
 
     @staticmethod
     def fit_weighted(matrix: InteractionMatrix) -> "PopularityRecommender":
         """Rank items by the sum of their weights, which have decayed if `prepare.half_life_days` is set."""
         weight = np.bincount(matrix.csr.indices, weights=matrix.csr.data, minlength=matrix.n_items)
+        return PopularityRecommender.of_weights(weight)
+
+    @staticmethod
+    def of_weights(weight: NDArray[np.int64] | NDArray[np.float64]) -> "PopularityRecommender":
+        """The same from the sum of the weights of each item, float64 (n_items,)."""
         return _ranked(weight, name="popular_weighted")
 
     def recommend(self, queries: Queries, k: int) -> TopK:

@@ -11,6 +11,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.data.pairs import Pairs, merge_events, run_starts
 from recsys.data.splits.strategies import EventSplit
+from recsys.errors import DataError
 
 MEANINGS = {
     "not_positive": "no event of the pair has a value above zero",
@@ -52,12 +53,14 @@ class Holdout:
             {**self.dropped_users, reason: len(self.users) - len(left.users)},
         )
 
-    def explain(self, left: "Holdout") -> str:
-        """A sentence that says why only `left` remains of these pairs."""
-        reasons = "; ".join(
-            f"{count:,} because {MEANINGS[reason]} ({reason})" for reason, count in left.dropped.items()
-        )
-        return f"{len(self.pairs):,} pairs of user and item are held out; left out are {reasons or 'none'}"
+
+def nothing_to_evaluate(kind: str, n_pairs: int, dropped: Mapping[str, int]) -> DataError:
+    """An error that says why none of `n_pairs` is left to evaluate. `kind`: `evaluate.split`."""
+    reasons = "; ".join(f"{count:,} because {MEANINGS[reason]} ({reason})" for reason, count in dropped.items())
+    return DataError(
+        f'evaluate.split = "{kind}": nothing is left to evaluate. '
+        f"{n_pairs:,} pairs of user and item are held out; left out are {reasons or 'none'}"
+    )
 
 
 def held_out_pairs(cut: EventSplit) -> Holdout:
@@ -75,31 +78,47 @@ def new_items(cut: EventSplit) -> IdMap:
     )
 
 
-def evaluable(
-    holdout: Holdout, cut: EventSplit, *, items: IdMap, histories: InteractionMatrix, left_out: Csr
-) -> Holdout:
-    """The pairs that can be evaluated, renumbered: users are rows of `histories`, items positions in `items`.
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where the users, or the items, of the held-out events are in training.
 
-    `items`: those of the training matrix. `histories`: of users of the holdout, over the same items. `left_out`: as
-    `histories.csr`, the items that lists leave out.
-    Leaves out, in this order, pairs without a positive value, of unknown users, of unknown items, and in `left_out`.
+    `at`: int32 (n,), a row of the histories or a column of the training matrix, valid only where `known`, bool (n,).
+    `occurring`: bool (n,), those with a train event. A user with an empty history is not known.
     """
-    held_users, held_items = cut.holdout.users, cut.holdout.items
-    user_at, user_known = histories.users.lookup(held_users)
-    item_at, item_known = items.lookup(held_items)
-    has_history = user_known & (np.diff(histories.csr.indptr) > 0)[user_at]
+
+    at: Indices
+    known: NDArray[np.bool_]
+    occurring: NDArray[np.bool_]
+
+
+def user_places(cut: EventSplit, histories: InteractionMatrix) -> Places:
+    """Of the users of the held-out events; `histories`: of users of the holdout."""
+    at, known = histories.users.lookup(cut.holdout.users)
+    known &= (np.diff(histories.csr.indptr) > 0)[at]
+    return Places(at, known, _occurring(cut.holdout.users, cut.train.users, cut.train.user_idx))
+
+
+def item_places(cut: EventSplit, items: IdMap) -> Places:
+    """Of the items of the held-out events; `items`: those of the training matrix."""
+    at, known = items.lookup(cut.holdout.items)
+    return Places(at, known, _occurring(cut.holdout.items, cut.train.items, cut.train.item_idx))
+
+
+def evaluable(holdout: Holdout, *, users: Places, items: Places, left_out: Csr, trained: bool) -> Holdout:
+    """The pairs that can be evaluated, renumbered: users and items are where `users` and `items` say.
+
+    `left_out`: of the rows of the histories, the items that lists leave out. `trained`: whether the users are trained
+    on. Leaves out, in this order, pairs without a positive value, of unknown users, of unknown items, and in
+    `left_out`.
+    """
     holdout = holdout.keep(holdout.pairs.weight > 0, "not_positive")
-    if cut.history is not None:
-        holdout = holdout.keep(has_history[holdout.pairs.user_idx], "no_history")
-    else:
-        in_train = _occurring(held_users, cut.train.users, cut.train.user_idx)
-        holdout = holdout.keep(in_train[holdout.pairs.user_idx], "new_user")
-        holdout = holdout.keep(has_history[holdout.pairs.user_idx], "user_not_trained")
-    in_train = _occurring(held_items, cut.train.items, cut.train.item_idx)
-    # If new items are measured, `items` holds them, so they are known.
-    holdout = holdout.keep((in_train | item_known)[holdout.pairs.item_idx], "new_item")
-    holdout = holdout.keep(item_known[holdout.pairs.item_idx], "item_not_trained")
-    return _unseen(_renumbered(holdout, user_at, item_at), left_out)
+    if trained:
+        holdout = holdout.keep(users.occurring[holdout.pairs.user_idx], "new_user")
+    holdout = holdout.keep(users.known[holdout.pairs.user_idx], "user_not_trained" if trained else "no_history")
+    # If new items are measured, they are columns, so they are known.
+    holdout = holdout.keep((items.occurring | items.known)[holdout.pairs.item_idx], "new_item")
+    holdout = holdout.keep(items.known[holdout.pairs.item_idx], "item_not_trained")
+    return _unseen(_renumbered(holdout, users.at, items.at), left_out)
 
 
 def sampled(holdout: Holdout, max_users: int | None, rng: np.random.Generator) -> Holdout:

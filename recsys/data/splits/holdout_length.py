@@ -22,12 +22,21 @@ def with_length(evaluate: EvaluateConfig, events: Interactions, *, before: int |
     `before`: the length that the last night had, in seconds. One of LENGTHS stays up to a quarter of the log, so that
     a log whose span varies keeps one length and its nights can be compared.
     """
-    if evaluate.split != "temporal" or evaluate.holdout is not None:
+    if not is_open(evaluate) or events.timestamp is None or len(events) == 0:
         return evaluate
-    if events.timestamp is None or len(events) == 0:
+    return with_length_of(evaluate, LogSpan.of(events.timestamp).seconds, before=before)
+
+
+def is_open(evaluate: EvaluateConfig) -> bool:
+    """Whether the log decides the length of the holdout."""
+    return evaluate.split == "temporal" and evaluate.holdout is None
+
+
+def with_length_of(evaluate: EvaluateConfig, span_seconds: int, *, before: int | None = None) -> EvaluateConfig:
+    """The same for a log that spans `span_seconds`, if the length is open."""
+    if not is_open(evaluate):
         return evaluate
-    span = LogSpan.of(events.timestamp).seconds
-    length = suited_length(span)
-    if before in LENGTHS and length < before <= span / _KEPT_SHARE:
+    length = suited_length(span_seconds)
+    if before in LENGTHS and length < before <= span_seconds / _KEPT_SHARE:
         length = before
     return evaluate.model_copy(update={"holdout": length})

@@ -13,7 +13,17 @@ from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix, check_canonical, empty_csr
 from recsys.data.seen import seen_items
-from recsys.data.splits.holdout import Holdout, evaluable, held_out_pairs, new_items, relevance, sampled
+from recsys.data.splits.holdout import (
+    Holdout,
+    evaluable,
+    held_out_pairs,
+    item_places,
+    new_items,
+    nothing_to_evaluate,
+    relevance,
+    sampled,
+    user_places,
+)
 from recsys.data.splits.holdout_length import with_length
 from recsys.data.splits.strategies import EventSplit, split_events
 from recsys.errors import DataError
@@ -115,10 +125,16 @@ def make_split(
     seen = _seen(cut.train if cut.history is None else cut.history, histories, evaluate, weights)
     whole = held_out_pairs(cut)
     left_out = histories.csr if seen is None else seen
-    left = evaluable(whole, cut, items=train.items, histories=histories, left_out=left_out)
+    left = evaluable(
+        whole,
+        users=user_places(cut, histories),
+        items=item_places(cut, train.items),
+        left_out=left_out,
+        trained=cut.history is None,
+    )
     left = sampled(left, evaluate.max_users, rng)
     if len(left.users) == 0:
-        raise DataError(f'evaluate.split = "{evaluate.split}": nothing is left to evaluate. {whole.explain(left)}')
+        raise nothing_to_evaluate(evaluate.split, len(whole.pairs), left.dropped)
     return Split(
         train=train,
         queries_history=histories.csr[left.users],

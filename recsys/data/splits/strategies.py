@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.config import EvaluateConfig, duration_text
-from recsys.data.arrays import Seconds
 from recsys.data.interactions import Interactions
 from recsys.data.log_span import LogSpan, end_of_log
 from recsys.data.pairs import pair_keys, places_in_runs
@@ -51,12 +50,19 @@ def split_events(
         cut = split_held_out_users(events, user_share=evaluate.user_share, item_share=evaluate.item_share, rng=rng)
     else:
         cut = _BY_ORDER[evaluate.split](events, evaluate)
-    for name, side in (("train on", cut.train), ("hold out", cut.holdout)):
-        if len(side) == 0:
-            raise DataError(
-                f'evaluate.split = "{evaluate.split}": no events to {name}; {_describe(events)}{_remedy(evaluate)}'
-            )
+    if len(cut.train) == 0 or len(cut.holdout) == 0:
+        span = None if events.timestamp is None else LogSpan.of(events.timestamp)
+        check_sides(evaluate, len(cut.train), len(cut.holdout), of=len(events), span=span)
     return cut
+
+
+def check_sides(evaluate: EvaluateConfig, n_train: int, n_holdout: int, *, of: int, span: LogSpan | None) -> None:
+    """Raise DataError if a side of the split has no events. `of`: events of the log, which has this `span`."""
+    for name, n in (("train on", n_train), ("hold out", n_holdout)):
+        if n == 0:
+            raise DataError(
+                f'evaluate.split = "{evaluate.split}": no events to {name}; {_describe(of, span)}{_remedy(evaluate)}'
+            )
 
 
 def split_by_time(events: Interactions, holdout: int) -> EventSplit:
@@ -66,7 +72,13 @@ def split_by_time(events: Interactions, holdout: int) -> EventSplit:
     """
     if events.timestamp is None:
         raise ConfigError('evaluate.split = "temporal": the events have no time; set log.timestamp')
-    at = end_of_log(events.timestamp) - holdout
+    return split_at(events, end_of_log(events.timestamp) - holdout)
+
+
+def split_at(events: Interactions, at: int) -> EventSplit:
+    """Hold out the events at or after `at`, UTC seconds. Raises ConfigError for events without timestamps."""
+    if events.timestamp is None:
+        raise ConfigError('evaluate.split = "temporal": the events have no time; set log.timestamp')
     before = events.timestamp < at
     return EventSplit(events.select(before), events.select(~before), at=at, now=at)
 
@@ -99,13 +111,36 @@ def split_held_out_users(
     all) is held out with all the user's events with them; the rest is the history. Which users and items are drawn
     depends on `rng` and the ids, not on the order of the log. Users with one item are not evaluated.
     """
-    drawn = _draw_users(events, user_share, rng)
+    active = np.flatnonzero(np.bincount(events.user_idx))
+    drawn = np.zeros(len(events.users), np.bool_)
+    drawn[active[draw_users(len(active), user_share, rng)]] = True
+    now = None if events.timestamp is None else end_of_log(events.timestamp)
+    return split_drawn_users(events, drawn, item_share=item_share, rng=rng, now=now)
+
+
+def draw_users(n: int, share: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """int64: positions of the users, of `n` with events, who are held out; at least one is left to train on."""
+    drawn: NDArray[np.int64] = rng.choice(n, min(max(1, round(share * n)), n - 1), replace=False)
+    return drawn
+
+
+def split_drawn_users(
+    events: Interactions, drawn: NDArray[np.bool_], *, item_share: float, rng: np.random.Generator, now: int | None
+) -> EventSplit:
+    """The same with the users that are `drawn`, bool (n_users,), each with events. `now`: when the log ends.
+
+    `rng` draws a number for each pair of a drawn user and an item, in their order.
+    """
     is_drawn = drawn[events.user_idx]
     train, known = events.select(~is_drawn), events.select(is_drawn)
     held, n_evaluated = _draw_items(known, item_share, rng)
-    now = None if events.timestamp is None else end_of_log(events.timestamp)
     too_few = int(np.count_nonzero(drawn)) - n_evaluated
     return EventSplit(train, known.select(held), history=known.select(~held), now=now, too_few_items=too_few)
+
+
+def positive_pairs(events: Interactions) -> NDArray[np.int64]:
+    """int64: the `pair_keys` of the distinct pairs of user and item that have an event with a value above zero."""
+    return np.unique(pair_keys(events)[events.value > 0])
 
 
 def split_pairs(events: Interactions, *, item_share: float, rng: np.random.Generator) -> EventSplit:
@@ -168,19 +203,9 @@ def _by_user_and_time(events: Interactions) -> NDArray[np.int64]:
     return np.lexsort((events.timestamp, events.user_idx))
 
 
-def _draw_users(events: Interactions, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """bool (n_users,): which users with events are held out; at least one is left to train on."""
-    active = np.flatnonzero(np.bincount(events.user_idx))
-    n_drawn = min(max(1, round(share * len(active))), len(active) - 1)
-    drawn = np.zeros(len(events.users), np.bool_)
-    drawn[rng.choice(active, n_drawn, replace=False)] = True
-    return drawn
-
-
 def _draw_items(events: Interactions, share: float, rng: np.random.Generator) -> tuple[NDArray[np.bool_], int]:
     """bool (n,): the events with a random `share` of each user's items; and the number of users with such events."""
-    keys = pair_keys(events)
-    pairs = np.unique(keys[events.value > 0])
+    keys, pairs = pair_keys(events), positive_pairs(events)
     user_idx = pairs // max(len(events.items), 1)
     pairs = pairs[np.lexsort((rng.random(len(pairs)), user_idx))]
     place, n_items = places_in_runs(user_idx)
@@ -201,13 +226,11 @@ def _remedy(evaluate: EvaluateConfig) -> str:
     return ". The events to hold out are those of evaluate.holdout_paths"
 
 
-def _describe(events: Interactions) -> str:
-    span = "" if events.timestamp is None else f" from {_span(events.timestamp)}"
-    return f"the log holds {len(events):,} events{span}"
+def _describe(n_events: int, span: LogSpan | None) -> str:
+    return f"the log holds {n_events:,} events{'' if span is None else f' from {_in_words(span)}'}"
 
 
-def _span(timestamp: Seconds) -> str:
-    span = LogSpan.of(timestamp)
+def _in_words(span: LogSpan) -> str:
     first, last = (np.datetime64(moment, "s") for moment in (span.first, span.last))
     n_strays = span.n_before + span.n_after
     return f"{first} to {last} UTC" + (f" (and {n_strays} far outside of it)" if n_strays else "")

@@ -5,7 +5,7 @@ import pytest
 
 from recsys.config import LogSchema, PrepareConfig
 from recsys.data.event_weights import EventWeights
-from recsys.data.log_span import LogSpan, end_of_log, most_strays
+from recsys.data.log_span import HourCounts, LogSpan, end_of_log, most_strays
 from recsys.data.splits.strategies import split_by_time
 
 DAY = 86_400
@@ -70,6 +70,26 @@ def test_stray_clocks_move_neither_end(log, strays):
     assert (span.n_before, span.n_after) == (len(strays), len(strays))
     assert (span.oldest, span.newest) == (both.min(), both.max())
     assert end_of_log(both) == log.max()
+
+
+def end_by_every_gap(timestamp):
+    """The definition, event by event."""
+    ordered, strays = np.sort(timestamp), most_strays(len(timestamp))
+    gaps = np.diff(ordered)
+    for at in range(len(gaps) - strays, len(gaps)):
+        if gaps[at] > max(3 * DAY, 3 * int(gaps[strays:at].max(initial=0))):
+            return int(ordered[at]), len(gaps) - at
+    return int(ordered[-1]), 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_events_by_hour_have_the_same_ends_as_all_gaps(seed):
+    rng = np.random.default_rng(seed)
+    log = [*LOGS.values()][seed % len(LOGS)].astype(np.int64)
+    moved = rng.integers(-400 * DAY, 400 * DAY, rng.integers(0, 6))
+    both = rng.permutation(np.concatenate([log, log[rng.integers(0, len(log), len(moved))] + moved]))
+    assert HourCounts.of(both).end() == end_by_every_gap(both)
+    assert LogSpan.of_hours(HourCounts.of(both)) == LogSpan.of(both)
 
 
 def test_strays_are_a_tiny_share():
