@@ -72,12 +72,14 @@ class Experiments:
             )
         except ValidationError as error:
             raise ConfigError(_explain(error)) from None
-        with self._registry.locked():
+
+        def start() -> Experiment:
             running = self.now()
             if running is not None and running.runs:
                 raise ConfigError(f"{self.path}: {running.name} runs; `recsys experiment stop` ends it")
-            self._write(started, "start")
-        return started
+            return self._write(started, "start")
+
+        return self._registry.changing(start)
 
     def change_share(self, share: float) -> Experiment:
         """Let treatment have another share of the users from now on; what was counted before counts no more.
@@ -86,23 +88,27 @@ class Experiments:
         """
         if not 0 < share < 1:
             raise ConfigError(f"share: got {share:g}; expected more than 0 and less than 1")
-        with self._registry.locked():
+
+        def change() -> Experiment:
             changed = self.running().model_copy(update={"share": share, "share_since": _now()})
-            self._write(changed, "share")
-        return changed
+            return self._write(changed, "share")
+
+        return self._registry.changing(change)
 
     def stop(self, *, by: StoppedBy = "operator", reason: str = "", salt: str | None = None) -> Experiment:
         """End the experiment: everybody gets CURRENT. Raises ConfigError if none runs.
 
         `salt`: only that of this experiment; another one, started meanwhile, runs on.
         """
-        with self._registry.locked():
+
+        def end() -> Experiment:
             running = self.running()
             if salt not in (None, running.salt):
                 raise ConfigError(f"{self.path}: another experiment runs by now, {running.name}")
             ended = running.model_copy(update={"stop": Stop(at=_now(), by=by, reason=reason)})
-            self._write(ended, "stop")
-        return ended
+            return self._write(ended, "stop")
+
+        return self._registry.changing(end)
 
     def _check_arms(self, control: Source, treatment: Source) -> None:
         registry = self._registry
@@ -123,8 +129,8 @@ class Experiments:
                 )
             registry.verify(source)
 
-    def _write(self, experiment: Experiment, change: ExperimentChange) -> None:
-        """The file first, because it is what counts; a line that cannot be written is told."""
+    def _write(self, experiment: Experiment, change: ExperimentChange) -> Experiment:
+        """The file first, because it is what counts; a line that cannot be written is told. Returns `experiment`."""
         write_experiment(self.path, experiment)
         entry = ExperimentEntry.of(experiment, change)
         try:
@@ -132,6 +138,7 @@ class Experiments:
         except ArtifactError as error:
             logger.warning("HISTORY has no line of this change: %s", error)
         logger.info("experiment %s: %s", experiment.name, change)
+        return experiment
 
 
 def _explain(error: ValidationError) -> str:

@@ -19,12 +19,18 @@ def forgotten_in(folder: Path, forgotten: Forgotten) -> frozenset[str]:
     Nothing is read if every tombstone is older than the version's log. Raises ArtifactError if a file is damaged.
     """
     manifest = read_manifest(folder)
-    made_at = log_read_at(manifest)
-    if all(at < made_at for at in forgotten.until.values()):
+    if not may_hold(manifest, forgotten):
         return frozenset()
+    made_at = log_read_at(manifest)
     maps = (read_users(folder), read_folded_users(folder), _recorded(folder))
     found = {user for ids in maps if ids is not None for user in _voided(ids, forgotten, made_at)}
     return frozenset(found | {name for name in shown_in_report(folder) if forgotten.of_version(made_at, name)})
+
+
+def may_hold(manifest: Manifest, forgotten: Forgotten) -> bool:
+    """Whether a version may hold people who count no more: not if every tombstone is older than its log."""
+    made_at = log_read_at(manifest)
+    return any(at >= made_at for at in forgotten.until.values())
 
 
 def _recorded(folder: Path) -> IdMap | None:

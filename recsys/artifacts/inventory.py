@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from recsys.artifacts.history import HistoryEntry
 from recsys.artifacts.hold import Hold
-from recsys.artifacts.manifest import Manifest, read_manifest
+from recsys.artifacts.manifest import Manifest
 from recsys.artifacts.registry import CURRENT, HISTORY, Registry
 from recsys.errors import ArtifactError
 
@@ -69,7 +69,7 @@ def take_inventory(registry: Registry) -> Inventory:
 
 
 def _stored(registry: Registry, version: str) -> StoredVersion:
-    return StoredVersion(version, *_read_or_fault(lambda: read_manifest(registry.path(version))))
+    return StoredVersion(version, *_read_or_fault(lambda: registry.manifest(version)))
 
 
 def _serving(

@@ -1,19 +1,10 @@
 """Pruning: removes old versions, except those that serve, are held, in an experiment, or a rollback's target."""
 
 import logging
-import shutil
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from recsys.artifacts.files import list_files, sync
-from recsys.artifacts.manifest import read_manifest
 from recsys.artifacts.registry import Registry
-from recsys.artifacts.staging import VERSIONS, remove_staging
 from recsys.errors import ArtifactError
-
-SET_ASIDE = ".pruned-"
-"""Begins the name of a version's folder that is being deleted."""
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +40,15 @@ def prune(registry: Registry, keep: int, *, dry_run: bool = False) -> Pruning:
         raise ArtifactError(f"keep: got {keep}, expected 1 or more")
     if dry_run:
         return _plan(registry, keep)
-    with registry.locked():
+
+    def removed() -> Pruning:
         found = _plan(registry, keep)
-        _set_aside(registry.store / VERSIONS, found.removed)
-    _delete(registry.store)
-    logger.info("pruned %d versions of %s, %d bytes", len(found.removed), registry.store, found.freed)
+        registry.set_aside(found.removed)
+        return found
+
+    found = registry.changing(removed)
+    registry.delete_leftovers()
+    logger.info("pruned %d versions of %s, %d bytes", len(found.removed), registry, found.freed)
     return found
 
 
@@ -68,7 +63,7 @@ def _plan(registry: Registry, keep: int) -> Pruning:
         protected=tuple(version for version in older if version in safe),
         removed=removed,
         damaged=tuple(version for version in registry.names() if version not in dates),
-        freed=sum(_size(registry.path(version)) for version in removed),
+        freed=sum(map(registry.size, removed)),
     )
 
 
@@ -80,48 +75,10 @@ def _dates(registry: Registry) -> dict[str, tuple[str, int]]:
     dates: dict[str, tuple[str, int]] = {}
     for version in registry.names():
         try:
-            dates[version] = read_manifest(registry.path(version)).created_at, -1
+            dates[version] = registry.manifest(version).created_at, -1
         except ArtifactError as error:
             logger.warning("%s is not pruned: %s", version, error)
     for line, entry in enumerate(registry.history()):
         if entry.action == "publish" and entry.version in dates:
             dates[entry.version] = max(dates[entry.version], (entry.at, line))
     return dates
-
-
-def _size(folder: Path) -> int:
-    return sum((folder / name).stat().st_size for name in list_files(folder))
-
-
-def _set_aside(versions: Path, removed: tuple[str, ...]) -> None:
-    try:
-        _delete_set_aside(versions)
-        for version in removed:
-            (versions / version).rename(versions / f"{SET_ASIDE}{version}")
-        if removed:
-            sync(versions)
-    except OSError as error:
-        raise ArtifactError(f"{error.filename or versions}: could not be removed: {error.strerror}") from error
-
-
-def _delete(store: Path) -> None:
-    """Delete what was set aside, now or by a process that was stopped, and what stopped jobs left."""
-    try:
-        _delete_set_aside(store / VERSIONS)
-        remove_staging(store)
-    except OSError as error:
-        raise ArtifactError(f"{error.filename or store}: could not be removed: {error.strerror}") from error
-
-
-def remove_set_aside(store: Path) -> None:
-    """Delete what was set aside by a process that was stopped. Raises ArtifactError if the disk refuses."""
-    try:
-        _delete_set_aside(store / VERSIONS)
-    except OSError as error:
-        raise ArtifactError(f"{error.filename or store}: could not be removed: {error.strerror}") from error
-
-
-def _delete_set_aside(versions: Path) -> None:
-    for folder in versions.glob(f"{SET_ASIDE}*"):
-        with suppress(FileNotFoundError):  # another process deletes it too
-            shutil.rmtree(folder)

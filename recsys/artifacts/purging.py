@@ -4,14 +4,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recsys.artifacts.forgotten_people import forgotten_in
-from recsys.artifacts.pruning import remove_set_aside
+from recsys.artifacts.forgotten_people import forgotten_in, may_hold
 from recsys.artifacts.registry import Registry
 from recsys.artifacts.replacement import remove_version
 from recsys.artifacts.rewriting import rewrite
 from recsys.artifacts.signature import SigningKey
-from recsys.artifacts.staging import VERSIONS, remove_staging
-from recsys.errors import ArtifactError
+from recsys.artifacts.staging import VERSIONS
+from recsys.errors import ArtifactError, ObjectStoreError
 from recsys.forgotten import Forgotten, read_forgotten
 
 logger = logging.getLogger(__name__)
@@ -45,7 +44,9 @@ def purge(
     needed = {registry.current(), registry.held(), *registry.in_experiment()}
     for version in sorted(registry.names(), key=lambda name: (name not in needed, name)):
         try:
-            if people := forgotten_in(registry.path(version), forgotten):
+            if may_hold(registry.manifest(version), forgotten) and (
+                people := forgotten_in(registry.path(version), forgotten)
+            ):
                 announce(version)
                 rewritten[version] = rewrite(registry, version, people, key=key)
         except ArtifactError as error:
@@ -63,7 +64,9 @@ def holding(registry: Registry, forgotten: Forgotten) -> list[str]:
 
     def holds(version: str) -> bool:
         try:
-            return bool(forgotten_in(registry.path(version), forgotten))
+            return may_hold(registry.manifest(version), forgotten) and bool(
+                forgotten_in(registry.path(version), forgotten)
+            )
         except ArtifactError:
             return True
 
@@ -73,6 +76,8 @@ def holding(registry: Registry, forgotten: Forgotten) -> list[str]:
 def _is_damaged(registry: Registry, version: str) -> bool:
     try:
         registry.load(version)
+    except ObjectStoreError as error:
+        return error.reason == "damaged"
     except ArtifactError:
         return True
     return False
@@ -80,7 +85,6 @@ def _is_damaged(registry: Registry, version: str) -> bool:
 
 def _leftovers(registry: Registry) -> list[str]:
     """Remove what stopped jobs left; what is still there, in sentences."""
-    remove_set_aside(registry.store)
-    remove_staging(registry.store)
+    registry.delete_leftovers()
     left = sorted((registry.store / VERSIONS).glob(".*")) if (registry.store / VERSIONS).is_dir() else []
     return [f"{path}: a job seals a version; it takes forgotten people out when it publishes" for path in left]

@@ -2,20 +2,21 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from recsys.artifacts.bundle import VERSIONS, Bundle, load_bundle
 from recsys.artifacts.experiment import read_experiment
-from recsys.artifacts.files import replace_durably, warn_if_world_writable
+from recsys.artifacts.files import list_files, replace_durably, warn_if_world_writable
 from recsys.artifacts.forgotten_people import forgotten_in
 from recsys.artifacts.history import ExperimentEntry, HistoryEntry, ancestry, parse_experiments, parse_history
 from recsys.artifacts.hold import Hold, read_hold, remove_hold, replaced_hold, write_hold
 from recsys.artifacts.lock import POINTER_LOCK, exclusive
 from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
+from recsys.artifacts.set_aside import delete_set_aside, remove_leftovers, set_aside
 from recsys.artifacts.signature import SigningKey
 from recsys.config.serve import Users
 from recsys.errors import ArtifactError, ForgottenError, SupersededError
@@ -28,6 +29,8 @@ ANY_PARENT = "*"
 """Publish whatever serves now."""
 
 _POINTER_BYTES = 4096
+
+Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +65,10 @@ class Registry:
         self._users = users
         self._lock_wait_seconds = lock_wait_seconds
 
+    def __str__(self) -> str:
+        """Where the store is, for messages."""
+        return str(self.store)
+
     def path(self, version: str) -> Path:
         """The folder of a version, which may not exist. Raises ArtifactError if `version` cannot be a name."""
         if re.fullmatch(VERSION_PATTERN, version) is None:
@@ -88,7 +95,20 @@ class Registry:
     def serving_manifest(self) -> Manifest | None:
         """The manifest of the version that serves, None before the first publish. Raises ArtifactError."""
         version = self.current()
-        return None if version is None else read_manifest(self.path(version))
+        return None if version is None else self.manifest(version)
+
+    def manifest(self, version: str) -> Manifest:
+        """The manifest of a version, of which no other file is looked at. Raises ArtifactError if it is damaged."""
+        return read_manifest(self.path(version))
+
+    def has(self, version: str) -> bool:
+        """Whether the store has a version, damaged or not."""
+        return self.path(version).is_dir()
+
+    def size(self, version: str) -> int:
+        """Bytes of the files of a version. Raises ArtifactError if it holds links or special files."""
+        folder = self.path(version)
+        return sum((folder / name).stat().st_size for name in list_files(folder))
 
     def publish(self, version: str, *, parent: str | None = ANY_PARENT) -> bool:
         """Verify and load a sealed version, then let it serve; False if another version is held and serves on.
@@ -98,17 +118,26 @@ class Registry:
         forgotten since its log was read, ArtifactError if it is damaged; the serving version stays the same.
         """
         warn_if_world_writable(self.store)
+        self.add(version)
         self.verify(version)
-        with self.locked():
-            if self.held() not in (None, version):
-                return False
-            if self._is_superseded(version, parent):
-                return True
-            self._refuse_forgotten(version)
-            if not self.path(version).is_dir():
-                raise ArtifactError(f"{self.path(version)}: was removed before it could serve; seal it again")
-            self._point_to(version, "publish", previous=self.current())
+        return self.changing(lambda: self._publish(version, parent))
+
+    def _publish(self, version: str, parent: str | None) -> bool:
+        if self.held() not in (None, version):
+            return False
+        if self._is_superseded(version, parent):
+            return True
+        if not self.has(version):
+            raise ArtifactError(f"{self.path(version)}: was removed before it could serve; seal it again")
+        self._refuse_forgotten(version)
+        self._point_to(version, "publish", previous=self.current())
         return True
+
+    def add(self, version: str) -> None:
+        """Let a version that was sealed in `store` be one of the store's; on a disk it is one already.
+
+        Raises ArtifactError if it is damaged, or the store refuses.
+        """
 
     def verify(self, version: str) -> None:
         """Verify and load a version, and `check` it. Raises ArtifactError."""
@@ -117,7 +146,7 @@ class Registry:
     def _earlier_names(self, version: str) -> tuple[str, ...]:
         """None of a version that is gone or damaged: whatever it is, it is not the one that is looked for."""
         try:
-            return read_manifest(self.path(version)).earlier_names
+            return self.manifest(version).earlier_names
         except ArtifactError:
             return ()
 
@@ -145,11 +174,11 @@ class Registry:
 
     def renamed(self, version: str) -> str:
         """The present name of a version: another one if people were taken out of it. Raises nothing."""
-        if self.path(version).is_dir():
+        if self.has(version):
             return version
         for name in self.names():
             with suppress(ArtifactError):
-                if version in read_manifest(self.path(name)).earlier_names:
+                if version in self.manifest(name).earlier_names:
                     return name
         return version
 
@@ -161,19 +190,21 @@ class Registry:
         Returns the version that serves now. Raises ArtifactError if there is none or it is damaged; the serving
         version then stays the same.
         """
-        with self.locked():
-            return self._roll_back(version or self._before_current())
+        return self.changing(lambda: self._roll_back(version or self._before_current()))
 
     def leave(self, version: str) -> bool:
         """Roll back from `version`; False if it serves no longer, because another process was quicker.
 
         Raises ArtifactError as `rollback` does.
         """
-        with self.locked():
+
+        def roll_back() -> bool:
             if self.current() != version:
                 return False
             self._roll_back(self._before_current())
-        return True
+            return True
+
+        return self.changing(roll_back)
 
     def _roll_back(self, target: str) -> str:
         hold = self.hold_now()
@@ -194,18 +225,20 @@ class Registry:
 
         Returns the version. Raises ArtifactError as `rollback` does.
         """
-        with self.locked():
+
+        def hold() -> str:
             target = version or self._before_current()
             if target == self._named():
                 write_hold(self.store / HOLD, Hold.of(target, reason))
             else:
                 self._go_back_to(target, hold=Hold.of(target, reason))
-        return target
+            return target
+
+        return self.changing(hold)
 
     def release(self) -> None:
         """End a hold, a damaged one too; the pointer stays until the next publish. Raises ArtifactError."""
-        with self.locked():
-            remove_hold(self.store / HOLD)
+        self.changing(lambda: remove_hold(self.store / HOLD))
 
     def history(self) -> list[HistoryEntry]:
         """Every publish and rollback, oldest first. Raises ArtifactError if HISTORY is damaged."""
@@ -271,7 +304,7 @@ class Registry:
         HISTORY is damaged.
         """
         for version in reversed(ancestry(self.history(), self.current())[:-1]):
-            if self.path(version).is_dir():
+            if self.has(version):
                 return version
             logger.warning("%s served before, but is no longer in %s; it is passed over", version, self.store)
         return None
@@ -302,6 +335,30 @@ class Registry:
         Raises ArtifactError if another one does for longer than `lock_wait_seconds`.
         """
         return exclusive(self.store / POINTER_LOCK, doing="moving the pointer", wait=self._lock_wait_seconds)
+
+    def changing(self, change: Callable[[], Result]) -> Result:
+        """Call `change` while no other process changes the store; what it returns.
+
+        All changes of `store` and of what it names are made so. Raises as `locked` and `change` do.
+        """
+        with self.locked():
+            return change()
+
+    def set_aside(self, versions: Iterable[str]) -> None:
+        """Let versions be none of the store's any more; call it in `changing`. Raises ArtifactError."""
+        set_aside(self.store, versions)
+
+    def delete_set_aside(self) -> None:
+        """Delete what was set aside, also by a process that was stopped. Raises ArtifactError."""
+        delete_set_aside(self.store)
+
+    def delete_leftovers(self) -> None:
+        """Delete what was set aside, and what jobs that were stopped left. Raises ArtifactError."""
+        remove_leftovers(self.store)
+
+    def sign(self, version: str, key: SigningKey) -> None:
+        """Sign a version. Raises OSError, or ArtifactError if the store refuses."""
+        key.sign(self.path(version))
 
     def _point_to(self, version: str, action: Literal["publish", "rollback"], *, previous: str | None) -> None:
         history = self._history_bytes()

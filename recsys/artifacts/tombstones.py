@@ -25,12 +25,15 @@ def add_tombstones(registry: Registry, users: Sequence[str], sessions: Sequence[
     """
     who: list[tuple[Kind, str]] = [("user", each) for each in users]
     who += [("session", each) for each in sessions]
-    with registry.locked():
+
+    def append() -> float:
         try:
             return _append(registry.store, who)
         except OSError as error:
             path = registry.store / FORGOTTEN
             raise ArtifactError(f"{path}: could not be written: {reason(error, path)}") from error
+
+    return registry.changing(append)
 
 
 def _append(store: Path, who: Sequence[tuple[Kind, str]]) -> float:
