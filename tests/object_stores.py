@@ -23,13 +23,16 @@ class Bucket:
     `faults` are taken by the requests for objects, one after the other, `write_faults` by those that write or delete:
     "" is none, a number is a status that is answered without doing anything; "cut" half of the body; "altered" a body
     with one other byte; "lost" does what was asked and breaks the connection; "broken" breaks it before; "slow" waits
-    `slow_seconds` before it does what was asked.
+    `slow_seconds` before it does what was asked. `ignores_conditions`: writes are done whatever If-Match says.
+    `unreadable`: part of the paths whose objects are answered with 503.
     """
 
     endpoint: str
     faults: list[str] = field(default_factory=list)
     write_faults: list[str] = field(default_factory=list)
     slow_seconds: float = 0.3
+    ignores_conditions: bool = False
+    unreadable: str = ""
     requests: list[str] = field(default_factory=list)
 
     def put(self, key: str, content: bytes) -> None:
@@ -85,7 +88,7 @@ class _Proxy(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        with self.writing if self.command in ("PUT", "DELETE") else nullcontext():  # conditions are atomic
+        with self.writing if self.command in ("PUT", "POST", "DELETE") else nullcontext():  # conditions are atomic
             status, headers, body = self._answer()
         if fault == "lost":
             self.close_connection = True
@@ -103,8 +106,10 @@ class _Proxy(BaseHTTPRequestHandler):
 
     def _fault(self) -> str:
         """The next fault that this request takes."""
+        if self.bucket.unreadable and self.command == "GET" and self.bucket.unreadable in self.path:
+            return "503"
         of_object = "list-type" not in self.path and "location" not in self.path
-        if self.command in ("PUT", "DELETE") and self.path.count("/") > 1:
+        if self.command in ("PUT", "POST", "DELETE") and (self.path.count("/") > 1 or self.path.endswith("?delete")):
             faults = self.bucket.write_faults
         else:
             faults = self.bucket.faults if self.command == "GET" and of_object else []
@@ -116,7 +121,10 @@ class _Proxy(BaseHTTPRequestHandler):
     def _answer(self) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection(self.behind, timeout=10)
         size = int(self.headers.get("Content-Length", 0))
-        connection.request(self.command, self.path, self.rfile.read(size), dict(self.headers))
+        sent = dict(self.headers)
+        if self.bucket.ignores_conditions:
+            sent = {name: value for name, value in sent.items() if name.lower() not in ("if-match", "if-none-match")}
+        connection.request(self.command, self.path, self.rfile.read(size), sent)
         answer = connection.getresponse()
         body = answer.read()
         connection.close()

@@ -37,6 +37,7 @@ def purge(
     stopped jobs left goes too. `announce`: called with each version before it is rewritten. Raises ArtifactError if
     FORGOTTEN or the pointer is damaged; what is wrong with one version is in `problems`.
     """
+    registry.refresh()
     forgotten = read_forgotten(registry.store)
     rewritten, removed, problems = dict[str, str](), list[str](), list[str]()
     if not forgotten:

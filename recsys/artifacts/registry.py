@@ -69,10 +69,14 @@ class Registry:
         """Where the store is, for messages."""
         return str(self.store)
 
+    def place(self, name: str) -> str:
+        """Where a small file is kept, such as HISTORY, for messages."""
+        return str(self.store / name)
+
     def path(self, version: str) -> Path:
         """The folder of a version, which may not exist. Raises ArtifactError if `version` cannot be a name."""
         if re.fullmatch(VERSION_PATTERN, version) is None:
-            raise ArtifactError(f"{self.store}: {version[:64]!r} is not a version's name, such as v0123456789abcdef")
+            raise ArtifactError(f"{self}: {version[:64]!r} is not a version's name, such as v0123456789abcdef")
         return self.store / VERSIONS / version
 
     def current(self) -> str | None:
@@ -118,8 +122,8 @@ class Registry:
         forgotten since its log was read, ArtifactError if it is damaged; the serving version stays the same.
         """
         warn_if_world_writable(self.store)
-        self.add(version)
         self.verify(version)
+        self.add(version)
         return self.changing(lambda: self._publish(version, parent))
 
     def _publish(self, version: str, parent: str | None) -> bool:
@@ -128,10 +132,13 @@ class Registry:
         if self._is_superseded(version, parent):
             return True
         if not self.has(version):
-            raise ArtifactError(f"{self.path(version)}: was removed before it could serve; seal it again")
+            raise ArtifactError(f"{self}: {version} was removed before it could serve; seal it again")
         self._refuse_forgotten(version)
         self._point_to(version, "publish", previous=self.current())
         return True
+
+    def refresh(self) -> None:
+        """Look at the store anew; on a disk every look is. Raises ArtifactError if the store cannot be read."""
 
     def add(self, version: str) -> None:
         """Let a version that was sealed in `store` be one of the store's; on a disk it is one already.
@@ -169,7 +176,7 @@ class Registry:
         if n_people:
             raise ForgottenError(
                 f"{self.path(version)}: holds {n_people} people who were forgotten since its log was read;"
-                f" `recsys forget --pending --store {self.store}` takes them out"
+                f" `recsys forget --pending --store {self}` takes them out"
             )
 
     def renamed(self, version: str) -> str:
@@ -256,7 +263,7 @@ class Registry:
         try:
             replace_durably(self.store / HISTORY, self._history_bytes() + line)
         except OSError as error:
-            raise ArtifactError(f"{self.store / HISTORY}: could not be written: {error.strerror}") from error
+            raise ArtifactError(f"{self.place(HISTORY)}: could not be written: {error.strerror}") from error
 
     def in_experiment(self) -> set[str]:
         """The versions that the arms of a running experiment name. Raises ArtifactError if EXPERIMENT is damaged."""
@@ -271,7 +278,7 @@ class Registry:
 
     def _serving(self) -> str:
         if (current := self.current()) is None:
-            raise ArtifactError(f"{self.store}: nothing has been published yet")
+            raise ArtifactError(f"{self}: nothing has been published yet")
         return current
 
     def _named(self) -> str | None:
@@ -293,6 +300,8 @@ class Registry:
     def _go_back_to(self, target: str, *, hold: Hold | None) -> None:
         """Let `target` serve, and write `hold` if it is given; if one of the two fails, neither has happened."""
         self.verify(target)
+        if not self.has(target):
+            raise ArtifactError(f"{self}: has no version {target}; `recsys models --store {self}` lists them")
         self._refuse_forgotten(target)
         with replaced_hold(self.store / HOLD, hold):
             self._point_to(target, "rollback", previous=self._served_last())
@@ -306,7 +315,7 @@ class Registry:
         for version in reversed(ancestry(self.history(), self.current())[:-1]):
             if self.has(version):
                 return version
-            logger.warning("%s served before, but is no longer in %s; it is passed over", version, self.store)
+            logger.warning("%s served before, but is no longer in %s; it is passed over", version, self)
         return None
 
     def _before_current(self) -> str:
@@ -317,7 +326,7 @@ class Registry:
                 if ancestry(self.history(), current)[:-1]
                 else "no version served before {}"
             )
-            raise ArtifactError(f"{self.store / HISTORY}: {none.format(current)}; name one to go to")
+            raise ArtifactError(f"{self.place(HISTORY)}: {none.format(current)}; name one to go to")
         return target
 
     def _history_bytes(self) -> bytes:
@@ -377,14 +386,14 @@ class Registry:
             return
         self._restore_history(history)
         raise ArtifactError(
-            f"{self.store / CURRENT}: could not move to {version}, {serving or 'nothing'} still serves: {error}"
+            f"{self.place(CURRENT)}: could not move to {version}, {serving or 'nothing'} still serves: {error}"
         ) from error
 
     def _restore_history(self, history: bytes) -> None:
         try:
             replace_durably(self.store / HISTORY, history)
         except OSError as error:
-            logger.warning("%s keeps a line of a move that failed: %s", self.store / HISTORY, error)
+            logger.warning("%s keeps a line of a move that failed: %s", self.place(HISTORY), error)
 
 
 def _now() -> str:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,7 +54,7 @@ class ObjectStore:
         """`connected`: a store of `obstore` whose prefix is `path`. `pause`: seconds before the first retry."""
         self._connected = connected
         self.path = path
-        self._pause = pause
+        self.pause = pause
 
     def __str__(self) -> str:
         return str(self.path)
@@ -155,17 +155,19 @@ class ObjectStore:
             "unavailable",
         )
 
-    def delete(self, keys: list[str]) -> None:
-        """Delete objects; one that is missing is deleted."""
-        for key in keys:
-            self._attempted(key, partial(self._delete, key))
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects, as many with one request as the store takes; one that is missing is deleted."""
+        if keys:
+            self._attempted("", partial(self._delete, [*keys]))
 
-    def _delete(self, key: str) -> None:
+    def _delete(self, keys: "list[str]") -> None:
         try:
-            self._connected.delete(key)
+            self._connected.delete(keys)
         except Exception as error:
             if not is_missing_object(error):
                 raise
+            for key in keys if len(keys) > 1 else ():  # a store without bulk deletion stops at one that is missing
+                self._delete([key])
 
     def list(self, folder: str = "") -> list[Listed]:
         """Every object below a folder, sorted by key; one request per thousand."""
@@ -193,7 +195,7 @@ class ObjectStore:
         raise last
 
     def _wait(self, attempt: int) -> None:
-        time.sleep(min(self._pause * 2**attempt, _LONGEST_PAUSE) * random.uniform(0.5, 1.0))
+        time.sleep(min(self.pause * 2**attempt, _LONGEST_PAUSE) * random.uniform(0.5, 1.0))
 
 
 def _is_same(one: Stored | None, other: Stored | None) -> bool:

@@ -2,12 +2,9 @@
 
 import pytest
 
-from recsys.address import Address
 from recsys.artifacts.bucket.pointer import POINTER, Pointer, ReadPointer, Upload, parse_pointer, read_pointer
 from recsys.errors import ArtifactError
-from recsys.objects import open_object_store
-from recsys.remote import RemotePath
-from tests.object_stores import Bucket
+from recsys.objects import ObjectStore
 
 V1, V2 = "v0123456789abcdef", "vfedcba9876543210"
 
@@ -56,8 +53,7 @@ def test_what_is_no_pointer_is_told(content: bytes, why: str) -> None:
         parse_pointer("s3://shop/store/CURRENT", content)
 
 
-def test_it_is_read_again_only_if_it_has_changed(bucket: Bucket) -> None:
-    objects = open_object_store(RemotePath(Address("s3://shop-data/store")))
+def test_it_is_read_again_only_if_it_has_changed(objects: ObjectStore) -> None:
     nothing = read_pointer(objects)
     assert nothing == ReadPointer() and nothing.pointer.serving is None
     objects.write(POINTER, _of(V1).to_bytes())

@@ -6,23 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from recsys.address import Address
 from recsys.artifacts.bucket import Upload, download_version, upload_version
 from recsys.artifacts.bundle import load_bundle
 from recsys.artifacts.files import FileDigest
 from recsys.artifacts.manifest import Manifest, VersionFacts, new_manifest, write_manifest
 from recsys.artifacts.signature import SigningKey
 from recsys.errors import ObjectStoreError
-from recsys.objects import ObjectStore, open_object_store
-from recsys.remote import RemotePath
+from recsys.objects import ObjectStore
 from tests.object_stores import Bucket
 
 Seal = Callable[..., Manifest]
-
-
-@pytest.fixture
-def objects(bucket: Bucket) -> ObjectStore:
-    return open_object_store(RemotePath(Address("s3://shop-data/store")), seconds=2).with_pause(0.001)
 
 
 @pytest.fixture
