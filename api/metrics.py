@@ -23,12 +23,14 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from api.admission.traffic import Traffic
+from api.replica_metrics import ReplicaCollector
 from api.settings import METRICS_FOLDER
 from recsys.engine import UserStatus
 from recsys.engine.event_rules import Refusal
 from recsys.experiments.assignment import ArmName
 from recsys.experiments.guardrails import GuardName
 from recsys.online.recommendation_id import ListKind
+from recsys.replica import Status
 
 SearchKind: TypeAlias = Literal["recommendations", "similar_items"]
 """Lists that an index finds."""
@@ -232,13 +234,19 @@ class Metrics:
         self._families.found.labels(kind, *self._store).inc(found)
         self._families.checks.labels(kind, result, *self._store).inc()
 
-    def exposition(self, models: Mapping[str, ServingModel | None] | None = None) -> bytes:
+    def exposition(
+        self,
+        models: Mapping[str, ServingModel | None] | None = None,
+        replicas: Mapping[str, Status] | None = None,
+    ) -> bytes:
         """Everything in Prometheus' text format, counted by all workers.
 
-        `models`: what this worker serves, by store; with a label `store` if the stores have names.
+        `models`: what this worker serves, by store; with a label `store` if the stores have names. `replicas`: how
+        those stores are followed that lie in object stores.
         """
         now = CollectorRegistry()
         now.register(_ModelCollector(models or {}, are_named=bool(self._store)))
+        now.register(ReplicaCollector(replicas or {}, are_named=bool(self._store)))
         now.register(_WorkerCollector())
         return generate_latest(self._of_all_workers()) + generate_latest(now)
 

@@ -31,6 +31,7 @@ MIN_KEY = 16
 
 _EPILOG = """\
 Example: recsys serve --store runs/demo/store --port 8000 --workers 2
+         recsys serve --store s3://bucket/shop --cache /var/cache/recsys
          recsys serve --store shop=stores/shop --store blog=stores/blog
 
 Each option is an environment variable too: RECSYS_STORE, RECSYS_POLL_SECONDS and so on; an option wins over its
@@ -48,7 +49,23 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     store: ByStore = Field(
-        description="folder of the published versions; NAME=FOLDER, once per store, if there are several"
+        description="folder of the published versions, or an address in an object store, such as s3://bucket/shop, "
+        "which is followed into --cache; NAME=FOLDER, once per store, if there are several"
+    )
+    cache: Path | None = Field(
+        None,
+        description="folder for versions of stores in object stores; by default `recsys` in $XDG_CACHE_HOME or "
+        "~/.cache; each store has a folder in it",
+    )
+    cache_versions: int = Field(
+        3,
+        ge=1,
+        le=1_000,
+        description="versions that stay in the cache of a store; those that serve, are held or in an experiment stay "
+        "whatever their number",
+    )
+    cache_gib: float | None = Field(
+        None, gt=0, le=1_000_000, description="GiB that stay in the cache of a store; by default what the disk holds"
     )
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes any free one")
@@ -244,7 +261,7 @@ def admin_key_of(settings: Settings, name: str) -> SecretStr | None:
     return None if own is None else SecretStr(own)
 
 
-_MAY_HOLD_SECRETS = ("events",)
+_MAY_HOLD_SECRETS = ("events", "store")
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -316,8 +333,8 @@ def _explain(problem: ErrorDetails) -> str:
     if name not in Options.model_fields:
         return f"{variable(name)}: expected {description}"
     where = f"{flag(name)} ({variable(name)})"
-    if name in _MAY_HOLD_SECRETS:
-        return f"{where}: expected {description}"
     if problem["type"] == "missing":
         return f"{where}: not given; expected {description}"
+    if name in _MAY_HOLD_SECRETS:
+        return f"{where}: expected {description}"
     return f"{where}: got {problem['input']!r}; {problem['msg'].replace('Input should be', 'expected')}"

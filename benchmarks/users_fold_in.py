@@ -101,6 +101,7 @@ def measured(store: Path, version: Path, form: str, args: argparse.Namespace) ->
     """The cells of one form's row."""
     started = time.perf_counter()
     with service(store, "--users", form) as running:
+        running.wait_for(r"serving version=(\S+)")
         load = time.perf_counter() - started
         times = _one_by_one(running, args)
         rate, cpu = asyncio.run(_together(running, args))

@@ -35,7 +35,7 @@ def engine_of(request: Request) -> ServedEngine:
     """The engine that answers this request. Raises NoModelError if there is none yet."""
     context = context_of(request.scope)
     if context.engine is None:
-        raise NoModelError(store_of(request).watch.reason)
+        raise NoModelError(store_of(request).reason)
     return context.engine if context.is_shown else context.engine.unseen()
 
 

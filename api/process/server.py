@@ -19,6 +19,7 @@ from api.process.protocol import ServiceProtocol
 from api.process.tls import tls_options
 from api.process.workers import Supervisor
 from api.settings import METRICS_FOLDER, Settings
+from api.stores.replicas import is_remote, replica_of
 from recsys.errors import ConfigError
 
 KEEP_ALIVE_SECONDS = 65
@@ -45,7 +46,10 @@ def serve(settings: Settings) -> None:
     address cannot be listened on, or a certificate cannot be used.
     """
     for name in settings.store.names:
-        check_folder(Path(settings.store.of(name) or ""))
+        if is_remote(settings, name):
+            replica_of(settings, name)
+        else:
+            check_folder(Path(settings.store.of(name) or ""))
     tls = tls_options(settings)
     raise_descriptors()
     with ExitStack() as stack:

@@ -44,6 +44,8 @@ router = APIRouter(
 @router.post("/reload")
 async def reload(request: Request, query: Annotated[NoQuery, Query()], store: RequestStore) -> Serving:
     """Look at the store now. A version that could not be loaded a moment ago is tried again."""
+    if store.replica is not None:
+        await asyncio.to_thread(store.replica.replica.look)
     return await _served(store.watch, request)
 
 

@@ -59,7 +59,8 @@ def router_of(metrics: Metrics, stores: ServedStores) -> APIRouter:
     async def get_metrics() -> Response:
         """All metrics in Prometheus' text format."""
         models = {store.name: store.serving_model for store in stores}
-        return Response(metrics.exposition(models), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        replicas = {store.name: store.replica.status for store in stores if store.replica is not None}
+        return Response(metrics.exposition(models, replicas), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return router
 
@@ -68,8 +69,8 @@ def _ready(stores: ServedStores) -> StoresReady:
     """The versions that serve, and the stores that nothing was published to. Raises NoModelError."""
     engines = {store.name: store.watch.engine for store in stores}
     waiting = tuple(store.name for store in stores if engines[store.name] is None)
-    if len(waiting) == len(engines) or not all(stores.by_name[name].watch.is_empty for name in waiting):
-        raise NoModelError("; ".join(f"store {name}: {stores.by_name[name].watch.reason}" for name in waiting))
+    if len(waiting) == len(engines) or not all(stores.by_name[name].is_empty for name in waiting):
+        raise NoModelError("; ".join(f"store {name}: {stores.by_name[name].reason}" for name in waiting))
     serving = {name: engine.version for name, engine in engines.items() if engine is not None}
     troubles = {store.name: store.trouble for store in stores if store.trouble is not None}
     return StoresReady(stores=serving, waiting=waiting, warnings=troubles or None)

@@ -50,7 +50,8 @@ class ArmWatch:
 
     If a version of an arm cannot be loaded here, nobody is split here: everybody gets CURRENT, outside the
     experiment, so that no user is counted for an arm that was not given. `load` makes the engine of a version; `keep`
-    is called with each engine of an arm at every look; `check_clicks`: see `CLICKS_SECONDS`. `clock`: seconds.
+    is called with each engine of an arm at every look; `check_clicks`: see `CLICKS_SECONDS`. `read_only`: see
+    `Registry`. `clock`: seconds.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class ArmWatch:
         metrics: Metrics,
         *,
         load: Load,
+        read_only: str | None = None,
         keep: Callable[[ServedEngine], None] = lambda engine: None,
         check_clicks: CheckClicks | None = None,
         clock: Callable[[], float] = monotonic,
@@ -66,7 +68,7 @@ class ArmWatch:
         self.split: Split | None = None
         self.trouble: str | None = None
         """Why an experiment that runs is not served here; None if it is, or none runs. Clients see it."""
-        self._experiments = Experiments(Registry(folder))
+        self._experiments = Experiments(Registry(folder, read_only=read_only))
         self._metrics, self._load, self._keep = metrics, load, keep
         self._check_clicks, self._clock = check_clicks, clock
         self._lock = Lock()

@@ -43,8 +43,8 @@ class ModelWatch:
     `metrics` count every attempt, and every list that an engine gives. `before_serving` is called with an engine
     before it serves. `is_forgotten_by`: who counts no more in the version of a manifest. `offer_check` receives every
     list whose recall can be checked, `keep` every list of items. `name`: the store's, for the log. `load_seconds`:
-    after which a load, or a look at the store, is given up. `key`: versions must be signed with it. `users`: see
-    `Registry`. `clock`: seconds.
+    after which a load, or a look at the store, is given up. `key`: versions must be signed with it. `users` and
+    `read_only`: see `Registry`. `on_damage`: called with a version that could not be loaded. `clock`: seconds.
     """
 
     def __init__(
@@ -60,6 +60,8 @@ class ModelWatch:
         load_seconds: float = LOAD_SECONDS,
         key: SigningKey | None = None,
         users: Users | None = None,
+        read_only: str | None = None,
+        on_damage: Callable[[str], None] = lambda version: None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.engine: ServedEngine | None = None
@@ -70,10 +72,11 @@ class ModelWatch:
         self.fault: str | None = None
         """Why the version that serves is not the one that the store says; it names no path. None if it is."""
         self._of_store = f"store {name}: " if name else ""
-        self._registry = Registry(store, check=check_serves, key=key, users=users)
+        self._registry = Registry(store, check=check_serves, key=key, users=users, read_only=read_only)
         warn_if_world_writable(store)
         self._metrics = metrics or Metrics()
         self._offer_check = offer_check
+        self._on_damage = on_damage
         self._keep = keep
         self._before_serving = before_serving
         self._is_forgotten_by = is_forgotten_by
@@ -140,7 +143,11 @@ class ModelWatch:
 
     def load(self, version: str) -> ServedEngine:
         """The engine of a version of the store, ready to serve. Raises what is wrong with it."""
-        return self._calls.make(lambda: self._loaded(version), "loading")
+        try:
+            return self._calls.make(lambda: self._loaded(version), "loading")
+        except ArtifactError:
+            self._on_damage(version)
+            raise
 
     def _is_due(self, version: str) -> bool:
         if self.engine is not None and version == self.engine.version:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from time import time
 
 from api.by_store import UNNAMED
 from api.engines.recall import RecallSampler
@@ -19,7 +20,9 @@ from api.stores.arm_watch import ArmWatch, arms_of
 from api.stores.forgotten_watch import ForgottenWatch
 from api.stores.item_watch import ItemWatch
 from api.stores.model_watch import ModelWatch
+from api.stores.replicas import READ_ONLY, ReplicaWatch, folder_of, replica_of
 from api.stores.scenario_file import ScenarioFile
+from recsys.artifacts.registry import CURRENT
 from recsys.artifacts.signature import SigningKey
 from recsys.engine.scenarios import FILE_NAME as SCENARIOS
 from recsys.event_store.database import Database, open_database
@@ -50,11 +53,13 @@ class ServedStore:
     arms: ArmWatch
     impressions: ImpressionLog | None
     forgotten: ForgottenWatch
+    replica: ReplicaWatch | None
 
     @classmethod
     def of(cls, name: str, settings: Settings, *, metrics: Metrics, recall_core_share: float) -> "ServedStore":
         """The store `name` of `settings`; nothing is read yet."""
-        folder = Path(settings.store.of(name) or "")
+        replica = replica_of(settings, name)
+        folder, read_only = folder_of(settings, name), None if replica is None else READ_ONLY
         recall = RecallSampler(settings.recall_sample, metrics, core_share=recall_core_share)
         offer = recall.offer if settings.recall_sample else None
         kept_events = None if settings.events is None else settings.events.of(name)
@@ -91,10 +96,17 @@ class ServedStore:
             load_seconds=settings.load_seconds,
             key=None if settings.signing_key is None else SigningKey(settings.signing_key.get_secret_value()),
             users=settings.users,
+            read_only=read_only,
+            on_damage=(lambda version: None) if replica is None else replica.suspect,
         )
         clicks = None if database is None or impressions is None else partial(breach_of_clicks, database)
-        arms = ArmWatch(folder, metrics, load=watch.load, keep=items.refresh, check_clicks=clicks)
-        return cls(name, folder, metrics, watch, items, recall, events, database, arms, impressions, forgotten)
+        arms = ArmWatch(
+            folder, metrics, load=watch.load, keep=items.refresh, check_clicks=clicks, read_only=read_only
+        )
+        follower = None if replica is None else ReplicaWatch(replica, seconds=settings.poll_seconds)
+        return cls(
+            name, folder, metrics, watch, items, recall, events, database, arms, impressions, forgotten, follower
+        )
 
     @cached_property
     def scenarios(self) -> ScenarioFile:
@@ -115,12 +127,33 @@ class ServedStore:
     @property
     def trouble(self) -> str | None:
         """What does not keep it from answering, but is not as the store says."""
-        return "; ".join(it for it in (self.watch.fault, self.arms.trouble, self.forgotten.fault) if it) or None
+        of_replica = None if self.replica is None else self.replica.fault(time())
+        found = (self.watch.fault, self.arms.trouble, self.forgotten.fault, of_replica)
+        return "; ".join(it for it in found if it) or None
 
-    def refresh(self) -> None:
-        """Load the version that serves, and those of a running experiment."""
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was published to the store; not of an object store that was not followed yet."""
+        if self.replica is None or not self.watch.is_empty:
+            return self.watch.is_empty
+        return self.replica.status.followed_at is not None and not (self.folder / CURRENT).exists()
+
+    @property
+    def reason(self) -> str:
+        """Why nothing serves; clients see it."""
+        status = None if self.replica is None else self.replica.status
+        if status is None or not self.watch.is_empty:
+            return self.watch.reason
+        if status.stage is not None:
+            return f"the first version comes from the object store: {status.stage}"
+        if status.fault is not None:
+            return f"nothing is in the cache, and {status.fault}; the service's log says why"
+        return self.watch.reason if status.looked_at is not None else "the object store was not looked at yet"
+
+    def refresh(self, *, again: bool = False) -> None:
+        """Load the version that serves, and those of a running experiment; `again`: also what just could not be."""
         self.forgotten.refresh()
-        self.watch.refresh()
+        self.watch.refresh(again=again)
         self.arms.refresh()
 
     @property
@@ -139,6 +172,8 @@ class ServedStore:
             self.forgotten.run(),
         )
         tasks = [asyncio.create_task(one) for one in each]
+        if self.replica is not None:
+            self.replica.start(partial(self.refresh, again=True), lambda: {engine.version for engine in self.engines})
         if self.events is not None:
             self.events.start(lambda: self.arms.oldest(self.watch.engine))
         try:
@@ -148,6 +183,8 @@ class ServedStore:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+            if self.replica is not None:
+                self.replica.stop()
             await asyncio.to_thread(self.recall.close)
             self.watch.close()
             if self.events is not None:
@@ -161,7 +198,7 @@ class ServedStore:
 def _item_watch(settings: Settings, name: str, database: Database | None) -> ItemWatch:
     """Changes of items: in the event store if there is one, which takes over the file's; else in a file."""
     told = None if settings.new_items is None else settings.new_items.of(name)
-    path = Path(told) if told else Path(settings.store.of(name) or "") / FILE_NAME
+    path = Path(told) if told else folder_of(settings, name) / FILE_NAME
     of_file = ItemChanges(open_database(path), path=path)
     if database is None:
         return ItemWatch(of_file)

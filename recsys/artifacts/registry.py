@@ -51,6 +51,7 @@ class Registry:
         check: Callable[[Bundle], None] = lambda bundle: None,
         key: SigningKey | None = None,
         users: Users | None = "stored",
+        read_only: str | None = None,
     ) -> None:
         """`store`: its folder, which publishing makes if it is missing.
 
@@ -58,11 +59,13 @@ class Registry:
         a version that was loaded before the pointer moves to it; it raises ArtifactError if the version cannot serve.
         `recsys.engine.rehearsal.check_serves` asks it what the service asks. `key`: every version that is loaded must
         be signed with it. `users`: how versions are loaded, see `load_bundle`.
+        `read_only`: why the store is not changed here; whoever tries gets an ArtifactError that says so.
         """
         self.store = Path(store)
         self._check = check
         self._key = key
         self._users = users
+        self._read_only = read_only
         self._lock_wait_seconds = lock_wait_seconds
 
     def __str__(self) -> str:
@@ -343,6 +346,8 @@ class Registry:
 
         Raises ArtifactError if another one does for longer than `lock_wait_seconds`.
         """
+        if self._read_only is not None:
+            raise ArtifactError(f"{self.store}: {self._read_only}")
         return exclusive(self.store / POINTER_LOCK, doing="moving the pointer", wait=self._lock_wait_seconds)
 
     def changing(self, change: Callable[[], Result]) -> Result:

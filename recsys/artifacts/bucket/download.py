@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -34,18 +34,28 @@ THREADS = 8
 INCOMING = ".incoming-"
 """Begins the name of a folder that is being filled."""
 
+Files = Mapping[str, FileDigest]
+"""Digests of files by their names."""
+
 _MIB = 2**20
 _SOUND_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}){0,8}")
 
 
 def download_version(
-    objects: ObjectStore, version: str, upload: Upload, versions: Path, *, progress: Progress = silent
+    objects: ObjectStore,
+    version: str,
+    upload: Upload,
+    versions: Path,
+    *,
+    progress: Progress = silent,
+    leave_out: Callable[[Manifest], frozenset[str]] = lambda manifest: frozenset(),
 ) -> Path:
     """The folder of a version in `versions`, downloaded if it is not there yet.
 
     Files come in parallel, in parts. The folder appears in one rename, complete, synced to disk and read-only, after
     the manifest was compared with the pointer, and size and hash of every file with the manifest; else not at all.
-    A folder of that name with another manifest is replaced. Raises ObjectStoreError if the store fails (reason
+    A folder of that name with another manifest is replaced. `leave_out`: names of files that are not downloaded,
+    given the manifest. Raises ObjectStoreError if the store fails (reason
     "damaged" if what came is not what the manifest says), StorageError if the disk is full.
     """
     folder = versions / version
@@ -57,8 +67,10 @@ def download_version(
             part = incoming / version
             part.mkdir()
             manifest = download_manifest(objects, version, upload, part)
-            _check_room(versions, manifest)
-            _download_files(objects, upload, manifest, part, progress)
+            without = leave_out(manifest)
+            files = {name: digest for name, digest in manifest.files.items() if name not in without}
+            _check_room(versions, version, files)
+            _download_files(objects, upload, files, part, partial(progress, f"download {version}"))
             protect(part, like=versions.parent)
             sync_tree(part)
             _put_in_place(part, folder, upload)
@@ -107,30 +119,29 @@ def _incoming(store: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _check_room(versions: Path, manifest: Manifest) -> None:
-    needed = sum(digest.size for digest in manifest.files.values())
+def _check_room(versions: Path, version: str, files: Files) -> None:
+    needed = sum(digest.size for digest in files.values())
     free = shutil.disk_usage(versions).free
     if needed > free:
         raise ArtifactError(
-            f"{versions}: {manifest.version} has {needed / _MIB:,.1f} MiB, and {free / _MIB:,.1f} MiB are free; "
+            f"{versions}: {version} has {needed / _MIB:,.1f} MiB, and {free / _MIB:,.1f} MiB are free; "
             "nothing was downloaded"
         )
 
 
 def _download_files(
-    objects: ObjectStore, upload: Upload, manifest: Manifest, folder: Path, progress: Progress
+    objects: ObjectStore, upload: Upload, files: Files, folder: Path, progress: Callable[[float, float], None]
 ) -> None:
-    stage = f"download {manifest.version}"
-    done, total = 0, sum(digest.size for digest in manifest.files.values())
-    progress(stage, 0, total)
-    for name, digest in manifest.files.items():
+    done, total = 0, sum(digest.size for digest in files.values())
+    progress(0, total)
+    for name, digest in files.items():
         _make_file(objects, upload, folder, name, digest)
     fetch = partial(_fetch_part, objects, upload, folder)
-    for n_bytes in map_ordered(fetch, _parts(manifest), threads=THREADS, ahead=THREADS):
+    for n_bytes in map_ordered(fetch, _parts(files), threads=THREADS, ahead=THREADS):
         done += n_bytes
-        progress(stage, done, total)
+        progress(done, total)
     check = partial(_check_file, objects, upload, folder)
-    for _ in map_ordered(check, manifest.files.items()):
+    for _ in map_ordered(check, files.items()):
         pass
 
 
@@ -142,9 +153,9 @@ def _make_file(objects: ObjectStore, upload: Upload, folder: Path, name: str, di
         file.truncate(digest.size)
 
 
-def _parts(manifest: Manifest) -> Iterator[tuple[str, int, int]]:
+def _parts(files: Files) -> Iterator[tuple[str, int, int]]:
     """Every part of every file: its name, where the part starts, and its bytes."""
-    for name, digest in manifest.files.items():
+    for name, digest in files.items():
         for start in range(0, digest.size, PIECE_BYTES):
             yield name, start, min(PIECE_BYTES, digest.size - start)
 
