@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Seconds
 
 _LEAST_GAP = 3 * 86_400
-_HOUR = 3_600
+HOUR = 3_600
+"""Seconds."""
 _TIMES_THE_RHYTHM = 3
 _SHARE, _ALWAYS, _SMALL_SHARE = 1_000, 3, 10
 """A stray share is up to 1 / 1,000 of the events; up to 3 of a smaller log, but never more than 1 / 10."""
@@ -72,7 +73,7 @@ class HourCounts:
     def of(timestamp: Seconds) -> "HourCounts":
         """Of events at `timestamp`, int64 (n,), in any order."""
         ordered = np.sort(timestamp)
-        starts = np.flatnonzero(np.diff(ordered // _HOUR, prepend=ordered[:1] // _HOUR - 1))
+        starts = np.flatnonzero(np.diff(ordered // HOUR, prepend=ordered[:1] // HOUR - 1))
         count = np.diff(starts, append=len(ordered))
         return HourCounts(ordered[starts], ordered[starts + count - 1], count)
 

@@ -1,5 +1,6 @@
 """InteractionMatrix: the weight of every user with every item, as a canonical sparse matrix."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +106,14 @@ def csr_from_pairs(row: Indices, col: Indices, weight: Floats, shape: tuple[int,
 def empty_csr(shape: tuple[int, int]) -> Csr:
     """Canonical CSR without entries."""
     return csr_from_pairs(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32), shape)
+
+
+def stacked(parts: Sequence[Csr]) -> Csr:
+    """The rows of matrices with the same columns, one after the other; at least one. Canonical if they are."""
+    data, indices = (np.concatenate([getattr(part, name) for part in parts]) for name in ("data", "indices"))
+    indptr = np.append(0, np.cumsum(np.concatenate([np.diff(part.indptr) for part in parts]), dtype=np.int64))
+    shape = (len(indptr) - 1, parts[0].shape[1])
+    return Csr((data, indices, indptr.astype(np.int32)), shape=shape)
 
 
 def presence(csr: Csr) -> Csr:

@@ -122,7 +122,7 @@ def make_split(
     trained, _ = build_matrix(cut.train, prepare, weights=weights)
     train = trained.with_items(new_items(cut)) if evaluate.new_items == "measure" else trained
     histories = train if cut.history is None else _histories(cut.history, trained, weights).with_items(train.items)
-    seen = _seen(cut.train if cut.history is None else cut.history, histories, evaluate, weights)
+    seen = left_out_items(cut.train if cut.history is None else cut.history, histories, evaluate, weights)
     whole = held_out_pairs(cut)
     left_out = histories.csr if seen is None else seen
     left = evaluable(
@@ -150,10 +150,13 @@ def make_split(
     )
 
 
-def _seen(
+def left_out_items(
     events: Interactions, histories: InteractionMatrix, evaluate: EvaluateConfig, weights: EventWeights
 ) -> Csr | None:
-    """What lists leave out, if it is not the histories: nothing, or the items of the kinds that make an item seen."""
+    """What lists leave out, if it is not the histories: nothing, or the items of the kinds that make an item seen.
+
+    `histories`: made of `events`.
+    """
     if not evaluate.exclude_seen:
         return empty_csr(histories.csr.shape)
     return seen_items(events, histories, weights=weights)
