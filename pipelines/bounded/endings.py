@@ -121,6 +121,10 @@ def _clear(told: dict[str, Any]) -> None:
     remove_leftovers(*(Path(told[key]) if key in told else None for key in ("workspace", "store")))
     for path in told.get("unfinished", ()):
         Path(path).unlink(missing_ok=True)
+    if "parts" in told:
+        from recsys.export.parts import remove_unlinked
+
+        remove_unlinked(Path(told["parts"]))
 
 
 def _say(ending: Ending) -> None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from pipelines.bounded.job import tell_targets
 from pipelines.steps.export_report import add_to_report
@@ -19,15 +20,44 @@ from recsys.engine.opening import open_engine
 from recsys.errors import ConfigError, DataError, RecsysError
 from recsys.export import Target, export_lists, target_of, try_target
 from recsys.export.files import FileTarget
+from recsys.export.parts import check_replaceable
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
+
+
+class _Write(Protocol):
+    """Writes everybody's list to a target, and returns the rows written."""
+
+    def __call__(
+        self, config: PipelineConfig, each: ExportConfig, target: Target, *, engine: Engine, progress: Progress
+    ) -> int: ...
+
+
+def _write_here(
+    config: PipelineConfig, each: ExportConfig, target: Target, *, engine: Engine, progress: Progress
+) -> int:
+    return export_lists(
+        engine, target, k=each.k, progress=progress, filter=each.filter, exclude_seen=each.exclude_seen
+    )
+
+
+def _write_by(config: PipelineConfig) -> _Write:
+    """How the engine of `config` writes lists."""
+    if config.compute.engine == "local":
+        return _write_here
+    from pipelines.spark.export import write_on_spark  # noqa: PLC0415 (pyspark, an extra)
+
+    return write_on_spark
 
 
 def check_exports(config: PipelineConfig) -> None:
     """Raise ConfigError if a table of `[export]` shows by itself that nothing can be written to its target."""
     for each in config.export:
         try:
-            _target(each).check()
+            target = _target(each)
+            target.check()
+            if isinstance(target, FileTarget) and config.compute.engine == "spark":
+                check_replaceable(target.path)
         except ConfigError as error:
             raise ConfigError(f"export.to: {error}") from error
 
@@ -52,7 +82,7 @@ def export(config: PipelineConfig, workspace: Workspace, *, progress: Progress, 
     engine = cache(lambda: open_engine(registry, version))
     with workspace.output(EXPORT, config) as output:
         results = [
-            _result(each, None if _has(before, each, version) else engine, version, progress)
+            _result(config, each, None if _has(before, each, version) else engine, version, progress)
             for each in config.export
         ]
         output.summary = summary = ExportSummary(version=version, exports=tuple(results))
@@ -91,17 +121,19 @@ def _has(earlier: list[ExportResult], config: ExportConfig, version: str) -> boo
 
 
 def _result(
-    config: ExportConfig, engine: Callable[[], Engine] | None, version: str, progress: Progress
+    config: PipelineConfig,
+    each: ExportConfig,
+    engine: Callable[[], Engine] | None,
+    version: str,
+    progress: Progress,
 ) -> ExportResult:
     """What became of one target; `engine`: loads the version, None if the target has its lists already."""
-    target = _target(config)
-    shown, settings = str(target), _settings(config)
+    target = _target(each)
+    shown, settings = str(target), _settings(each)
     if engine is None:
         return ExportResult(to=shown, version=version, settings=settings, skipped=True)
     try:
-        rows = export_lists(
-            engine(), target, k=config.k, progress=progress, filter=config.filter, exclude_seen=config.exclude_seen
-        )
+        rows = _write_by(config)(config, each, target, engine=engine(), progress=progress)
     except RecsysError as error:
         problem = str(error) if shown in str(error) else f"{shown}: {error}"
         return ExportResult(to=shown, version=None, settings=settings, problem=problem)

@@ -222,20 +222,31 @@ class Engine:
         """Whether this filter is in the cache, so that a question with it takes no longer than one without."""
         return self._selection.has_compiled(filter)
 
+    @property
+    def n_listed(self) -> int:
+        """How many users `iter_all` makes lists for."""
+        return len(self.user_ids) + len(self.folded_user_ids)
+
     def iter_all(
-        self, k: int, batch: int = _EXPORT_BATCH, *, filter: str | None = None, exclude_seen: bool | None = None
+        self,
+        k: int,
+        batch: int = _EXPORT_BATCH,
+        *,
+        filter: str | None = None,
+        exclude_seen: bool | None = None,
+        users: range | None = None,
     ) -> Iterator[tuple[list[str], TopK]]:
         """Every user's list, `batch` users at a time: all of `user_ids`, then `folded_user_ids`.
 
-        `filter`: a condition on the items' attributes. `exclude_seen`: as of `Question`. Yields user ids (n,) and
+        `filter`: a condition on the items' attributes. `exclude_seen`: as of `Question`. `users`: those at these
+        positions alone, of the `n_listed` users in that order. Yields user ids (n,) and
         their TopK (n, k) with positions in `item_ids`: what `ask` would answer. If places are kept for new items
         (`cold_start.new_share`), the scores of these may be lower than those behind them. Raises FilterError.
         """
         question = Question(k=check_k(k), filter=filter, exclude_seen=exclude_seen)
         eligible, excludes_seen = self._selection.eligible(question), self._selection.excludes_seen(question)
 
-        def ranked(group: UserGroup, start: int) -> tuple[list[str], TopK]:
-            rows = slice(start, start + batch)
+        def ranked(group: UserGroup, rows: slice) -> tuple[list[str], TopK]:
             left_out = group.left_out[rows]
             exclude = left_out if excludes_seen else empty_csr(left_out.shape)
             vectors, counts = group.vectors(rows), presence(group.history[rows])
@@ -248,8 +259,10 @@ class Engine:
                 found = self._places.fill_all(question, user_ids, found, pools=pools, vectors=vectors)
             return self._without_forgotten(user_ids, found)
 
+        first = 0
         for group in self._profiles.groups():
-            yield from map_blas(partial(ranked, group), range(0, len(group.users), batch))
+            yield from map_blas(partial(ranked, group), _batches(first, len(group.users), batch, users))
+            first += len(group.users)
 
     def _without_forgotten(self, user_ids: list[str], found: TopK) -> tuple[list[str], TopK]:
         kept = np.array([not self._profiles.is_forgotten(user_id) for user_id in user_ids], np.bool_)
@@ -445,6 +458,12 @@ class Engine:
         if user is None:
             raise UnknownUserError(user_id)
         return user
+
+
+def _batches(first: int, n: int, batch: int, users: range | None) -> list[slice]:
+    """The rows of each batch of a group of `n` users, whose first is the user at `first`."""
+    start, stop = (0, n) if users is None else (max(users.start - first, 0), min(users.stop - first, n))
+    return [slice(at, min(at + batch, stop)) for at in range(start, stop, batch)]
 
 
 # Not `pa.array`: to make an array of Python values pyarrow imports pandas.

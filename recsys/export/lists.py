@@ -24,7 +24,8 @@ SCHEMA = pa.schema(
 )
 """One row per recommendation; ranks start at 1."""
 
-_BATCH = 1_024
+LISTED_AT_ONCE = 1_024
+"""Users whose lists are computed and written together."""
 
 
 def export_lists(
@@ -41,18 +42,18 @@ def export_lists(
     `filter`: a condition on the items' attributes. `exclude_seen`: None for what the version was evaluated with.
     Memory is bounded by a few batches of users. Raises FilterError, and what `Target.open` raises.
     """
-    n_users = len(engine.user_ids) + len(engine.folded_user_ids)
-    rows = done = 0
+    n_users, rows, done = engine.n_listed, 0, 0
     with target.open(engine.version) as writer:
-        for user_ids, top in engine.iter_all(k, batch=_BATCH, filter=filter, exclude_seen=exclude_seen):
-            lists = _table(engine, user_ids, top)
+        for user_ids, top in engine.iter_all(k, batch=LISTED_AT_ONCE, filter=filter, exclude_seen=exclude_seen):
+            lists = list_rows(engine, user_ids, top)
             writer.write(lists)
             rows, done = rows + lists.num_rows, done + len(top)
             progress("export", done, n_users)
     return rows
 
 
-def _table(engine: "Engine", user_ids: Sequence[str], top: "TopK") -> pa.Table:
+def list_rows(engine: "Engine", user_ids: Sequence[str], top: "TopK") -> pa.Table:
+    """The lists of some users, as `Engine.iter_all` yields them, as rows of SCHEMA."""
     counts, filled = top.counts, top.filled
     rank = np.broadcast_to(np.arange(1, top.k + 1, dtype=np.int32), top.indices.shape)
     columns = [

@@ -1,6 +1,7 @@
 """Users whom training left out, and whose history the version stores: served as their own events would be."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -108,3 +109,23 @@ def test_known_users_are_served_as_before(engine: Engine, large_engine: Engine) 
     assert engine.recommend_many(["u0001", "u0010", "nobody"]) == large_engine.recommend_many(
         ["u0001", "u0010", "nobody"]
     )
+
+
+@pytest.mark.parametrize(
+    "bounds", [(0, 37, 160, 200), (0, 150, 163, 200), (0, 200), (0, 0, 200, 500)], ids=lambda each: str(each)
+)
+def test_ranges_of_users_are_everybody_once_in_order(engine: Engine, bounds: tuple[int, ...]) -> None:
+    assert engine.n_listed == 200
+    whole, parts = _lists(engine, None), []
+    for start, stop in pairwise(bounds):
+        parts += _lists(engine, range(start, stop))
+    assert parts == whole
+
+
+def _lists(engine: Engine, users: range | None) -> list[tuple[str, list[int]]]:
+    found = engine.iter_all(6, batch=37, users=users)
+    return [
+        (user_id, indices.tolist())
+        for ids, top in found
+        for user_id, (indices, _) in zip(ids, top.rows(), strict=True)
+    ]
