@@ -15,6 +15,7 @@ from api.access.guard import Guard
 from api.access.requires import requirements_of
 from api.admission.admission import Admission
 from api.admission.refusal import Refuser
+from api.direct import DirectRoutes
 from api.engines.recall import CORE_SHARE
 from api.errors import problem_response
 from api.explorer.pages import router_of as pages_of
@@ -82,15 +83,6 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
     )
-    app.add_middleware(
-        RequestMiddleware,
-        stores=stores,
-        metrics=metrics,
-        admission=admission,
-        guard=guard,
-        limits=RequestLimits(settings.request_points, settings.request_seconds),
-        operations_port=settings.operations_port,
-    )
     for error in (RequestValidationError, HTTPException):  # the framework's own; the middleware answers all others
         app.add_exception_handler(error, _answer_problem)
     routers = [each.router for each in (users, items, finding, item_map, recommendations, pages)]
@@ -104,10 +96,20 @@ def create_app(settings: Settings | None = None, *, recall_core_share: float = C
     routers.append(pages_of(settings, stores, guard.source))
     for router in routers:
         app.include_router(router)
+    routes = [*app.routes, *(route for router in routers for route in router.routes)]
+    app.add_middleware(
+        RequestMiddleware,
+        stores=stores,
+        metrics=metrics,
+        admission=admission,
+        guard=guard,
+        limits=RequestLimits(settings.request_points, settings.request_seconds),
+        operations_port=settings.operations_port,
+        direct=DirectRoutes(routes),
+    )
     app.state.other_versions = {}
     complete(app.openapi())
-    needed = requirements_of([*app.routes, *(route for router in routers for route in router.routes)])
-    describe_access(app.openapi(), needed, guard.policy)
+    describe_access(app.openapi(), requirements_of(routes), guard.policy)
     if stores.are_named:
         name_stores(app.openapi())
     return app

@@ -17,6 +17,7 @@ from api.access.guard import Guard
 from api.admission.admission import Admission
 from api.cost import DEFAULT_BUDGET
 from api.deadline import Deadline
+from api.direct import DirectRoutes
 from api.engines.served_engine import ServedEngine
 from api.errors import ClientGoneError, UnknownStoreError, code_of, is_fault, problem_response
 from api.logs import FIELDS
@@ -103,10 +104,11 @@ class RequestMiddleware:
         admission: Admission,
         guard: Guard,
         limits: RequestLimits,
+        direct: DirectRoutes,
         operations_port: int | None = None,
     ) -> None:
         self._app, self._admission, self._guard, self._limits = app, admission, guard, limits
-        self._operations_port = operations_port
+        self._direct, self._operations_port = direct, operations_port
         self._stores = stores
         self._metrics = metrics
 
@@ -156,7 +158,8 @@ class RequestMiddleware:
             raise HTTPException(404)
         ticket, receive = self._admission.begin(scope, receive)
         try:
-            await self._app(scope, receive, send)
+            if not await self._direct.answer(scope, receive, send):
+                await self._app(scope, receive, send)
         finally:
             if ticket is not None:
                 ticket.leave()

@@ -1,9 +1,11 @@
 """One connection: uvicorn's h11 protocol, with strict reading, deadlines, and refusals before anything is parsed."""
 
+import asyncio
 import math
 import uuid
 from time import monotonic
 from typing import Any
+from urllib.parse import unquote
 
 import h11
 from starlette.exceptions import HTTPException
@@ -12,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from api.errors import OverloadedError, problem_response
 from api.process.connections import Stage
 from api.process.parsing import StrictConnection
+from api.process.plain import Headers, PlainCycle, plain_request
 from api.process.traffic_control import TrafficControl
 
 _CLOSE = (b"connection", b"close")
@@ -30,7 +33,7 @@ class ServiceProtocol(H11Protocol):
         self.refused_at = -math.inf
         self._staged_cycle: object = None
         self._is_at_rest = True  # the next byte is the first of a request
-        self._awaits_refusal, self._held = False, b""
+        self._awaits_refusal, self._is_plain, self._held = False, False, b""
 
     @property
     def is_closing(self) -> bool:
@@ -62,7 +65,7 @@ class ServiceProtocol(H11Protocol):
         """Refuse what comes while there is too much to do; else read on."""
         if self.is_closing or self.stage is Stage.END:
             return
-        if self._awaits_refusal:  # a second request before the first is answered: it waits
+        if self._awaits_refusal or self._is_plain:  # a second request before the first is answered: it waits
             self._held += data
             self.flow.pause_reading()
             return
@@ -74,9 +77,54 @@ class ServiceProtocol(H11Protocol):
             self._read_and_reserve(data)
 
     def _read(self, data: bytes) -> None:
+        if self._is_at_rest and (request := plain_request(data)) is not None:
+            self._answer_plain(*request)
+            return
         super().data_received(data)
         if self.stage is not Stage.END:
             self._settle()
+
+    def _answer_plain(self, target: bytes, headers: Headers) -> None:
+        """Begin to answer a request that h11 does not see."""
+        self._unset_keepalive_if_required()
+        self._is_at_rest, self._is_plain = False, True
+        self.control.connections.move(self, Stage.REPLY)
+        self.cycle = PlainCycle(
+            scope=self._scope_of(target, headers),
+            conn=self.conn,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            on_response=self.on_response_complete,
+        )
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+        task = self.loop.create_task(self.cycle.run_asgi(self.app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _scope_of(self, target: bytes, headers: Headers) -> Any:
+        raw_path, _, query = target.partition(b"?")
+        path = raw_path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": "GET",
+            "root_path": self.root_path,
+            "path": self.root_path + (unquote(path) if "%" in path else path),
+            "raw_path": self.root_path.encode("ascii") + raw_path,
+            "query_string": query,
+            "headers": list(headers),
+            "state": self.app_state.copy(),
+        }
 
     def _read_and_reserve(self, data: bytes) -> None:
         """Keep room for the request until its task has begun: others may come in the same turn of the event loop."""
@@ -94,12 +142,16 @@ class ServiceProtocol(H11Protocol):
         self.transport.write(reply)
         if not goes_on:
             self.transport.close()
-        elif self._held:
-            held, self._held = self._held, b""
+        elif not self._go_on():
+            self.control.connections.move(self, Stage.IDLE)
+
+    def _go_on(self) -> bool:
+        """Read what came before the request was answered; whether there was something."""
+        held, self._held = self._held, b""
+        if held:
             self.flow.resume_reading()
             self.data_received(held)
-        else:
-            self.control.connections.move(self, Stage.IDLE)
+        return bool(held)
 
     def timeout_keep_alive_handler(self) -> None:
         """Nothing has come for long: close, unless a refusal is to be sent."""
@@ -108,12 +160,15 @@ class ServiceProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """After a reply: the next request, or the rest of a body that nobody needs, but not for long."""
+        was_plain, self._is_plain = self._is_plain, False
         super().on_response_complete()
         if self.is_closing:
             return
         self._settle()
         if self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE:
             self.deadline = min(self.deadline, monotonic() + self.control.connections.limits.rest)
+        if was_plain:
+            self._go_on()
 
     def _settle(self) -> None:
         """Tell what this connection waits for now."""

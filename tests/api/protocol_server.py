@@ -14,7 +14,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from api.admission.admission import Admission
@@ -40,6 +40,10 @@ class Running:
         routes = [
             Route("/big", self._big),
             Route("/wait", self._wait),
+            Route("/parts", self._parts),
+            Route("/split", self._split),
+            Route("/nothing", self._nothing),
+            Route("/fails", self._fails),
             Route("/unread", self._unread, methods=["POST"]),
             Route("/{rest:path}", self._echo, methods=["GET", "POST", "HEAD", "PUT"]),
         ]
@@ -85,6 +89,18 @@ class Running:
         self.seen.append((request.method, request.url.path, b""))
         await asyncio.sleep(0.6)
         return Response("ok")
+
+    async def _parts(self, request: Request) -> Response:
+        return StreamingResponse(iter([b"one", b"", b"two"]))
+
+    async def _split(self, request: Request) -> Response:
+        return Response("ok", headers={"X": "y\r\nInjected: z"})
+
+    async def _nothing(self, request: Request) -> Response:
+        return Response(status_code=304)
+
+    async def _fails(self, request: Request) -> Response:
+        raise RuntimeError("on purpose")
 
     def metric(self, name: str) -> float:
         """A sample of the metrics, once the tally was flushed."""
