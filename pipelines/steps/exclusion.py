@@ -53,10 +53,17 @@ def counted(cleaning: CleaningSummary, *, before: Interactions, after: Interacti
     if not n_excluded:
         return cleaning
     n_people, n_left = (int(np.count_nonzero(np.bincount(each.user_idx))) for each in (before, after))
+    return with_excluded(cleaning, n_events=n_excluded, n_people=n_people - n_left)
+
+
+def with_excluded(cleaning: CleaningSummary, *, n_events: int, n_people: int) -> CleaningSummary:
+    """The summary with `n_events` of excluded items, of which `n_people` users had no others."""
+    if not n_events:
+        return cleaning
     values = vars(cleaning) | {
-        "n_without_history": cleaning.n_without_history + n_people - n_left,
-        "events_in": cleaning.events_in + n_excluded,
-        "removed": {EXCLUDED: n_excluded, **cleaning.removed},
+        "n_without_history": cleaning.n_without_history + n_people,
+        "events_in": cleaning.events_in + n_events,
+        "removed": {EXCLUDED: n_events, **cleaning.removed},
     }
     return CleaningSummary(**values)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
@@ -66,16 +67,20 @@ class CatalogueJoin:
 
 def join_catalogue(catalogue: IdMap, events: Interactions) -> CatalogueJoin:
     """The join of the catalogue's ids with the items of `events`."""
-    per_item = np.bincount(events.item_idx, minlength=len(events.items))
+    return join_items(catalogue, events.items, np.bincount(events.item_idx, minlength=len(events.items)))
+
+
+def join_items(catalogue: IdMap, items: IdMap, per_item: NDArray[np.int64]) -> CatalogueJoin:
+    """The same of the items of a log and their events, int64 (n_items,)."""
     used = per_item > 0
-    known = np.asarray(pc.is_in(events.items.ids, value_set=catalogue.ids), np.bool_)
-    missing = events.items.ids.filter(pa.array(used & ~known))
-    with_events = events.items.ids.filter(pa.array(used & known))
+    known = np.asarray(pc.is_in(items.ids, value_set=catalogue.ids), np.bool_)
+    missing = items.ids.filter(pa.array(used & ~known))
+    with_events = items.ids.filter(pa.array(used & known))
     unused = catalogue.ids.filter(pc.invert(pc.is_in(catalogue.ids, value_set=with_events)))
     return CatalogueJoin(
         n_items=int(used.sum()),
         n_items_known=int((used & known).sum()),
-        n_events=len(events),
+        n_events=int(per_item.sum()),
         n_events_known=int(per_item[known].sum()),
         n_rows=len(catalogue),
         n_without_events=len(unused),

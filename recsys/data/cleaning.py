@@ -104,18 +104,14 @@ def clean(events: Interactions, prepare: PrepareConfig, *, weights: EventWeights
     Raises ConfigError if the weights need a column that is missing; DataError for a value at or below zero without
     `weights.net`, and if nothing is left, with the setting behind each removal.
     """
-    _check_values(events, weights)
-    removed = dict.fromkeys(_SETTINGS, 0)
-    kept, removed[USER_ABOVE_MAX_EVENTS], n_bots = _without_bots(events, prepare.max_user_events)
-    merged = weights.merge(kept)
-    del kept
-    n_people = len(run_starts(merged.user_idx))
-    positive, removed[NET_NON_POSITIVE if weights.net else DECAYED_AWAY] = _positive(merged)
-    del merged
+    weighed = weigh_pairs(events, prepare, weights=weights)
+    positive, n_people, n_bots = weighed.pairs, weighed.n_people, weighed.n_bots
+    removed = weighed.removed
+    del weighed
     pairs, below = k_core(positive, min_user_items=prepare.min_user_items, min_item_users=prepare.min_item_users)
-    removed = {reason: count for reason, count in (removed | below).items() if count}
+    removed = counted_reasons({**removed, **below})
     if len(pairs) == 0:
-        raise DataError(_nothing_left(len(events), removed))
+        raise DataError(nothing_left(len(events), removed))
     left_out = _of_other_users(positive, pairs, n_users=len(events.users), n_items=len(events.items))
     del positive
     kept_items, _ = _renumbered(pairs.item_idx)
@@ -133,6 +129,36 @@ def clean(events: Interactions, prepare: PrepareConfig, *, weights: EventWeights
     )
     logger.info("cleaning: %s", summary.to_dict())
     return Cleaned(matrix, folded_in, summary)
+
+
+@dataclass(frozen=True, eq=False)
+class WeighedPairs:
+    """The pairs above zero of users who have not too many events, and what was left out before.
+
+    `removed`: events by reason, zeros among them. `n_people`: users within the bound on events; `n_bots`: the others.
+    """
+
+    pairs: Pairs
+    removed: Mapping[str, int]
+    n_people: int
+    n_bots: int
+
+
+def weigh_pairs(events: Interactions, prepare: PrepareConfig, *, weights: EventWeights) -> WeighedPairs:
+    """What `clean` does before the k-core. It may be called with the events of some of the users. Raises as `clean`."""
+    _check_values(events, weights)
+    kept, n_removed, n_bots = _without_bots(events, prepare.max_user_events)
+    merged = weights.merge(kept)
+    del kept
+    n_people = len(run_starts(merged.user_idx))
+    positive, n_gone = _positive(merged)
+    reason = NET_NON_POSITIVE if weights.net else DECAYED_AWAY
+    return WeighedPairs(positive, {USER_ABOVE_MAX_EVENTS: n_removed, reason: n_gone}, n_people, n_bots)
+
+
+def counted_reasons(removed: Mapping[str, int]) -> dict[str, int]:
+    """The counts above zero, in the order in which the reasons are checked."""
+    return {reason: removed[reason] for reason in _SETTINGS if removed.get(reason)}
 
 
 def build_history(events: Interactions, weights: EventWeights) -> InteractionMatrix:
@@ -206,7 +232,8 @@ def _positive(pairs: Pairs) -> tuple[Pairs, int]:
     return pairs.select(positive), int(pairs.n_events[~positive].sum(dtype=np.int64))
 
 
-def _nothing_left(n_events: int, removed: Mapping[str, int]) -> str:
+def nothing_left(n_events: int, removed: Mapping[str, int]) -> str:
+    """Why no entry is left of so many events."""
     if n_events == 0:
         return "there are no events, expected at least one"
     causes = ", ".join(f"{count} removed as {reason} ({_SETTINGS[reason]})" for reason, count in removed.items())
@@ -215,13 +242,20 @@ def _nothing_left(n_events: int, removed: Mapping[str, int]) -> str:
 
 def _matrix(pairs: Pairs, users: IdMap, items: IdMap, kept_items: Indices) -> InteractionMatrix:
     """The matrix over the items at `kept_items`, int32, ascending, which hold those of `pairs`."""
-    kept_users, user_idx = _renumbered(pairs.user_idx)
     column = np.zeros(len(items), np.int32)
     column[kept_items] = np.arange(len(kept_items), dtype=np.int32)
-    item_idx = column[pairs.item_idx]
-    indptr = np.append(0, np.cumsum(np.bincount(user_idx))).astype(np.int32)
-    csr = Csr((pairs.weight, item_idx, indptr), shape=(len(kept_users), len(kept_items)))
+    kept_users, csr = rows_of(pairs, column, n_columns=len(kept_items))
     return InteractionMatrix(users.take(kept_users), items.take(kept_items), csr)
+
+
+def rows_of(pairs: Pairs, column: Indices, *, n_columns: int) -> tuple[Indices, Csr]:
+    """The users of `pairs`, int32 ascending, and a row of each: float32 CSR (n_users, n_columns).
+
+    `column`: int32 (n_items,), of each item, in ascending order.
+    """
+    kept_users, user_idx = _renumbered(pairs.user_idx)
+    indptr = np.append(0, np.cumsum(np.bincount(user_idx))).astype(np.int32)
+    return kept_users, Csr((pairs.weight, column[pairs.item_idx], indptr), shape=(len(kept_users), n_columns))
 
 
 def _renumbered(positions: Indices) -> tuple[Indices, Indices]:

@@ -1,11 +1,12 @@
 """Popularity now: what lists without a user rank by; decayed or of a recent window, so that it follows the log."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from recsys.config import PrepareConfig
-from recsys.data.arrays import Doubles, Floats, Seconds
+from recsys.data.arrays import Doubles, Floats
 from recsys.data.event_weights import decay
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, InteractionMatrix, csr_from_pairs, presence
@@ -31,25 +32,70 @@ def current_popularity(
     so that items that nobody took within the window follow in the order of all their users. A value, quantity or
     number of events changes nothing: one user cannot make an item popular.
     """
+    if now is None or events.timestamp is None:
+        return popularity_counts(events, matrices, prepare, now=None, since=0).popularity(prepare)
+    timestamp = events.timestamp
+    since = first_second(
+        prepare.popular_window,
+        now=now,
+        oldest=int(timestamp.min(initial=now)),
+        n_events=len(timestamp),
+        n_after=lambda second: int(np.count_nonzero(timestamp > second)),
+    )
+    return popularity_counts(events, matrices, prepare, now=now, since=since).popularity(prepare)
+
+
+@dataclass(frozen=True, eq=False)
+class PopularityCounts:
+    """Sums over users, float64 (n_items,): those of all the users of a log are the sums of those of its parts.
+
+    `users`: entries of each item. `current`: those that are recent, or weighed by their age; None without times.
+    """
+
+    users: Doubles
+    current: Doubles | None
+
+    def popularity(self, prepare: PrepareConfig) -> Floats:
+        """float32 (n_items,): as `current_popularity` says."""
+        if self.current is None:
+            return _floats(self.users)
+        if prepare.half_life_days is None:
+            return _floats(self.current + self.users / (1 + self.users.max(initial=0)))
+        return _floats(np.where(self.users > 0, np.maximum(self.current, _SMALLEST), self.current))
+
+
+def popularity_counts(
+    events: Interactions,
+    matrices: Sequence[InteractionMatrix],
+    prepare: PrepareConfig,
+    *,
+    now: int | None,
+    since: int,
+) -> PopularityCounts:
+    """The sums over the users of `events`, who may be some of those of the log.
+
+    `since`: UTC seconds as of `first_second`; used if `now` is not None and nothing decays.
+    """
     users: Doubles = np.sum(
-        [np.bincount(matrix.csr.indices, minlength=matrix.n_items) for matrix in matrices], axis=0
+        [np.bincount(matrix.csr.indices, minlength=matrix.n_items) for matrix in matrices], axis=0, dtype=np.float64
     )
     if now is None or events.timestamp is None:
-        return _floats(users)
+        return PopularityCounts(users, None)
     if prepare.half_life_days is not None:
         freshness = decay(events.timestamp, prepare.half_life_days, now)
-        current = _summed(merge_events(events, freshness, "max"), events, matrices)
-        current[users > 0] = np.maximum(current[users > 0], _SMALLEST)
-        return _floats(current)
-    recent = events.select(events.timestamp > _start(events.timestamp, prepare.popular_window, now))
-    counted = _summed(merge_events(recent, np.ones(len(recent), np.float32), "max"), recent, matrices)
-    return _floats(counted + users / (1 + users.max(initial=0)))
+        return PopularityCounts(users, _summed(merge_events(events, freshness, "max"), events, matrices))
+    recent = events.select(events.timestamp > since)
+    once = merge_events(recent, np.ones(len(recent), np.float32), "max")
+    return PopularityCounts(users, _summed(once, recent, matrices))
 
 
-def _start(timestamp: Seconds, window: int, now: int) -> int:
-    """The first second before the window that ends at `now`, which is doubled until it holds enough events."""
-    oldest, enough = int(timestamp.min(initial=now)), min(MIN_EVENTS, len(timestamp))
-    while now - window >= oldest and np.count_nonzero(timestamp > now - window) < enough:
+def first_second(window: int, *, now: int, oldest: int, n_events: int, n_after: Callable[[int], int]) -> int:
+    """The first second before the window that ends at `now`, which is doubled until it holds enough events.
+
+    `oldest`: UTC seconds of the oldest of `n_events`. `n_after`: how many of them are later than a second.
+    """
+    enough = min(MIN_EVENTS, n_events)
+    while now - window >= oldest and n_after(now - window) < enough:
         window *= 2
     return now - window
 

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from recsys.data.attributes import Kind
+from recsys.data.event_facts import EventFacts
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.interactions import Interactions
 from recsys.data.items import TITLE, Items
@@ -74,45 +75,32 @@ def profile_log(
     `events`: the accepted rows, without those of items that are in no list, so that a filter that suddenly passes
     many items is a loss.
     """
-    per_item = np.bincount(events.item_idx, minlength=len(events.items))
+    facts = EventFacts.of(events, newest=newest_event)
+    return profile_of(facts, rows, catalogue, entries=entries, newest_event=newest_event)
+
+
+def profile_of(
+    facts: EventFacts, rows: RowCounts, catalogue: Items | None, *, entries: int, newest_event: int | None
+) -> LogProfile:
+    """The same from the counts of the events."""
+    silences = {name: Silence(seconds=seconds, rows=n) for name, (seconds, n) in facts.silences.items()}
     return LogProfile(
         rows_read=rows.rows_read,
-        accepted=len(events),
+        accepted=facts.n_events,
         ignored=rows.n_ignored,
-        n_users=int(np.count_nonzero(np.bincount(events.user_idx, minlength=len(events.users)))),
-        n_items=int(np.count_nonzero(per_item)),
+        n_users=facts.n_users,
+        n_items=int(np.count_nonzero(facts.per_item)),
         entries=entries,
         newest_event=newest_event,
-        events=_shares(events),
-        silences={} if newest_event is None else _silences(events, newest_event),
-        catalogue=None if catalogue is None else _profile_catalogue(catalogue, events, per_item),
+        events={name: n / facts.n_events for name, n in facts.per_kind.items()},
+        silences=silences,
+        catalogue=None if catalogue is None else _profile_catalogue(catalogue, facts),
     )
 
 
-def _shares(events: Interactions) -> dict[str, float]:
-    if events.event is None or len(events) == 0:
-        return {}
-    counts = np.bincount(events.event, minlength=len(events.event_names))
-    return {name: float(n) / len(events) for name, n in zip(events.event_names, counts, strict=True)}
-
-
-def _silences(events: Interactions, newest: int) -> dict[str, Silence]:
-    """Events later than `newest`, UTC seconds, are of stray clocks and do not count."""
-    if events.event is None or events.timestamp is None:
-        return {}
-    last = np.zeros(len(events.event_names), np.int64)
-    np.maximum.at(last, events.event, events.timestamp)
-    recent = np.sort(events.timestamp[(events.timestamp > last.min(initial=newest)) & (events.timestamp <= newest)])
-    rows = len(recent) - np.searchsorted(recent, last, side="right")
-    silences = zip(events.event_names, last.tolist(), rows.tolist(), strict=True)
-    return {name: Silence(seconds=max(newest - at, 0), rows=max(n, 0)) for name, at, n in silences}
-
-
-def _profile_catalogue(
-    catalogue: Items, events: Interactions, per_item: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> CatalogueProfile:
-    """`per_item`: int64 (n_items,), number of events."""
-    used, (_, known) = per_item > 0, catalogue.ids.encode(events.items.ids)
+def _profile_catalogue(catalogue: Items, facts: EventFacts) -> CatalogueProfile:
+    per_item = facts.per_item
+    used, (_, known) = per_item > 0, catalogue.ids.encode(facts.items.ids)
     return CatalogueProfile(
         n_items=len(catalogue.ids),
         share_of_items=_share(int(np.count_nonzero(known & used)), int(np.count_nonzero(used))),
