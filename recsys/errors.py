@@ -11,6 +11,7 @@ RecsysError
 │   ├── ObjectStoreError an object store does not answer, refuses, or fails
 │   └── ForgottenError   a version holds people who are to be forgotten, so it does not begin to serve
 ├── StorageError         a folder is full, read-only or missing
+├── ComputeError         the cluster that works for a job failed
 ├── DoesNotFitError      a job clearly needs more memory or disk than there is
 ├── EventStoreError      the database of events is away, full, read-only or busy
 ├── ExportError          lists could not be written to a target; what it held before is untouched
@@ -86,6 +87,10 @@ class MissingPackageError(ArtifactError):
 
 class StorageError(RecsysError):
     """A file cannot be written, or a folder is full, read-only or missing."""
+
+
+class ComputeError(RecsysError):
+    """The cluster that works for a job failed, or lost what it was given."""
 
 
 class DoesNotFitError(RecsysError):

@@ -145,7 +145,7 @@ class WeighedPairs:
 
 
 def weigh_pairs(events: Interactions, prepare: PrepareConfig, *, weights: EventWeights) -> WeighedPairs:
-    """What `clean` does before the k-core. It may be called with the events of some of the users. Raises as `clean`."""
+    """What `clean` does before the k-core, also of the events of some of the users. Raises as `clean`."""
     _check_values(events, weights)
     kept, n_removed, n_bots = _without_bots(events, prepare.max_user_events)
     merged = weights.merge(kept)

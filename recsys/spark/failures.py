@@ -1,0 +1,78 @@
+"""Failures: errors of tasks and of the cluster as errors of this library, without a Java stack trace."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, NoReturn
+
+import recsys.errors
+from recsys.errors import ComputeError, RecsysError, StorageError
+
+_MARK = "recsys-error:"
+
+_CAUSES = (
+    ("OutOfMemoryError", "Java ran out of memory; give it more (spark.driver.memory, spark.executor.memory)"),
+    ("No space left on device", "the disk of an executor is full"),
+    ("MemoryError", "a task ran out of memory; set compute.block_entries lower, or give executors more"),
+    (r"Python worker exited unexpectedly", "a task's Python process was killed, probably for want of memory"),
+    (r"ModuleNotFoundError: No module named '?(\w+)", "executors do not have the module {0}; install recsys on them"),
+    (r"ExecutorLostFailure|SparkContext was shut down|SparkContext has been shutdown", "the executors were lost"),
+)
+"""What a text of Spark's errors means, first that is found."""
+
+
+def carried(work: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """A function of a task, whose RecsysError reaches the driver as it is (`named_failures`)."""
+
+    @wraps(work)
+    def carrying(*args: Any, **options: Any) -> Iterator[Any]:
+        try:
+            yield from work(*args, **options)
+        except RecsysError as error:
+            _carry(error)
+
+    return carrying
+
+
+def _carry(error: RecsysError) -> NoReturn:
+    raise RuntimeError(_MARK + json.dumps([type(error).__name__, str(error)])) from None
+
+
+@contextmanager
+def named_failures(doing: str) -> Iterator[None]:
+    """Raise what a task raised as a RecsysError, and what Spark raises as a ComputeError that says `doing` what."""
+    try:
+        yield
+    except RecsysError:
+        raise
+    except Exception as error:
+        if not _is_of_spark(error):
+            raise
+        raise named(error, doing) from None
+
+
+def named(error: Exception, doing: str) -> RecsysError:
+    """The error of this library that an error of Spark carries or stands for."""
+    text = str(error)
+    if (at := text.find(_MARK)) >= 0:
+        name, message = json.JSONDecoder().raw_decode(text, at + len(_MARK))[0]
+        kind = getattr(recsys.errors, name, RecsysError)
+        return kind(message) if issubclass(kind, RecsysError) else RecsysError(message)
+    for pattern, meaning in _CAUSES:
+        if found := re.search(pattern, text):
+            kind = StorageError if "disk" in meaning else ComputeError
+            return kind(f"Spark failed {doing}: {meaning.format(*found.groups())}")
+    return ComputeError(f"Spark failed {doing}: {_cause(text)}")
+
+
+def _is_of_spark(error: Exception) -> bool:
+    return type(error).__module__.split(".")[0] in ("pyspark", "py4j")
+
+
+def _cause(text: str) -> str:
+    """The line that says most: the last error of a Python traceback, or the first line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
+    return (raised[0] if raised else lines[0] if lines else "it did not say why")[:500]
