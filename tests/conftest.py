@@ -28,7 +28,7 @@ from recsys.errors import ConfigError
 from recsys.event_store.database import Database, open_database
 from recsys.event_store.schema import Schema
 from recsys.spark.session import open_session
-from tests.object_stores import Bucket, proxied
+from tests.object_stores import Bucket, login, proxied
 
 # OpenMP reads this when implicit or faiss is first imported. On logs as small as those of the tests its threads
 # wait longer than they work, and by default they wait in a busy loop: more than half of the processor time.
@@ -192,13 +192,7 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     """The empty bucket `s3://shop-data`, which the environment points to; it fails when it is told to."""
     with proxied(s3_server) as made:
         made.empty()
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "AKIATEST",
-            "AWS_SECRET_ACCESS_KEY": "the-secret-of-the-test",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": made.endpoint,
-        }.items():
+        for name, value in login(made.endpoint).items():
             monkeypatch.setenv(name, value)
         yield made
 

@@ -153,6 +153,17 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         thread.join()
 
 
+def login(endpoint: str) -> dict[str, str]:
+    """The environment of a process that reads the S3 server at `endpoint`."""
+    return {
+        "AWS_ACCESS_KEY_ID": "AKIATEST",
+        "AWS_SECRET_ACCESS_KEY": "the-secret-of-the-test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": endpoint,
+    }
+
+
 @contextmanager
 def proxied(behind: str) -> Iterator[Bucket]:
     """The bucket of the S3 server `behind` (host and port), through a server that fails when it is told to."""

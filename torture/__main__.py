@@ -9,8 +9,24 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
-from torture import attacks, children, forget, ingest, mutations, openapi, oracle, power, soak, syscalls
+from torture import (
+    attacks,
+    children,
+    forget,
+    ingest,
+    mutations,
+    openapi,
+    oracle,
+    power,
+    replicas,
+    rolling,
+    soak,
+    syscalls,
+)
+from torture.s3 import failing_bucket
+from torture.scratch import scratch
 
 Report = tuple[str, list[str]]
 
@@ -84,6 +100,22 @@ def _soak(scale: float) -> Report:
     return found.text(), found.failures
 
 
+def _replicas(scale: float) -> Report:
+    with failing_bucket() as (bucket, _), scratch("replicas") as folder:
+        versions = replicas.upload(Path(folder))
+        n, n_kills = int(250 * scale), int(20 * scale)
+        found = replicas.campaign(n, versions, bucket.faults, Path(folder), n_kills=n_kills)
+    endings = dict(found.counts.most_common())
+    return f"{found.n_tried:,} cases of a failing object store, {found.n_looks:,} looks: {endings}", found.failures
+
+
+def _rolling(scale: float) -> Report:
+    with failing_bucket(), scratch("rolling") as folder:
+        versions = replicas.upload(Path(folder))
+        found = rolling.campaign(versions, Path(folder), n_rounds=max(1, int(2 * scale)))
+    return found.text(), found.failures
+
+
 CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "mutations": _mutations,
     "power": _power,
@@ -95,6 +127,8 @@ CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "ingest": _ingest,
     "footers": _footers,
     "children": _children,
+    "replicas": _replicas,
+    "rolling": _rolling,
     "soak": _soak,
 }
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,13 @@ def contents(approximate: bool) -> Contents:
         index=_index(vectors.scoring_items, "ivf_sq8" if approximate else None),
         similar=_index(normalised(vectors.items), "hnsw" if approximate else None),
     )
+
+
+@cache
+def plain_contents() -> Contents:
+    """The parts that every version has, and no others: few files."""
+    whole = contents(False)
+    return replace(whole, content=None, folded_in=None, map=None, model=whole.model.with_neighbours(None))
 
 
 def _matrix() -> InteractionMatrix:

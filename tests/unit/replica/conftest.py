@@ -1,7 +1,6 @@
 """Sealed versions, the object store they are published to, and replicas of it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from recsys.artifacts.bundle import seal_bundle
 from recsys.objects import ObjectStore, open_object_store
 from recsys.remote import RemotePath
 from recsys.replica import Replica
-from torture.versions import contents, facts
+from torture.versions import facts, plain_contents
 
 MakeReplica = Callable[..., Replica]
 
@@ -21,9 +20,7 @@ MakeReplica = Callable[..., Replica]
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The folders of five sealed versions; nobody changes them."""
     store = tmp_path_factory.mktemp("sealed")
-    small = replace(contents(False), content=None, folded_in=None, map=None)
-    small = replace(small, model=small.model.with_neighbours(None))
-    return [store / "versions" / seal_bundle(store, small, facts(seed)).version for seed in range(5)]
+    return [store / "versions" / seal_bundle(store, plain_contents(), facts(seed)).version for seed in range(5)]
 
 
 @pytest.fixture
