@@ -5,6 +5,8 @@
 A version is sealed from random histories and vectors that follow from them. Each form is served by its own process,
 is asked for lists of random users one after the other, and then by 16 connections at once. All memory is in MiB.
 `mapped`: pages of the version's files that the process has in memory (RssFile), which workers share; `own`: RssAnon.
+`touched`: pages of the users' files that lists of --requests users touch (smaps, Referenced), and those of the users
+of one shard of four among them: what a machine's memory has to hold if a router sends it all users, or a quarter.
 `users file`: how much of model/users.npy is in the page cache after the questions (mincore).
 """
 
@@ -13,7 +15,9 @@ import asyncio
 import ctypes
 import mmap
 import os
+import re
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,7 +41,9 @@ from recsys.models.factors.embeddings import Embeddings
 from recsys.retrieval.exact import normalised
 from recsys.retrieval.flat_index import build_index
 
-CONNECTIONS = 16
+CONNECTIONS, SHARDS = 16, 4
+
+OF_USERS = ("model/users.npy", "seen.", "users.arrow")
 
 
 def main() -> None:
@@ -59,8 +65,11 @@ def main() -> None:
         total, vectors = sum(sizes.values()), sizes[USER_VECTORS]
         print(f"{args.users:,} users with {args.history} items each, {args.items:,} items, {args.factors} factors:")
         print(f"{total:,.0f} MiB, of which {vectors:,.0f} MiB are vectors of users\n")
-        print("| users | start, s | mapped | own | users file | one by one, ms: median, p99 | lists/s | CPU ms |")
-        print("| :-- | --: | --: | --: | --: | --: | --: | --: |")
+        names = (
+            "users | start, s | mapped | own | users file | touched | one by one, ms: median, p99 | lists/s | CPU ms"
+        )
+        print(f"| {names} |")
+        print("| :-- | --: | --: | --: | --: | --: | --: | --: | --: |")
         for form in ("stored", "fold_in"):
             _forget_pages(version)
             print(f"| `{form}` | {measured(store, version, form, args)} |")
@@ -107,8 +116,9 @@ def measured(store: Path, version: Path, form: str, args: argparse.Namespace) ->
         rate, cpu = asyncio.run(_together(running, args))
         mapped, own = running.status("RssFile") / 1024, running.status("RssAnon") / 1024
         resident = resident_mib(version / USER_VECTORS)
+        touched = ", ".join(f"{_touched(running, version, args, shards):,.0f}" for shards in (1, SHARDS))
     median, late = np.median(times), np.quantile(times, 0.99)
-    memory = f"{mapped:,.0f} | {own:,.0f} | {resident:,.0f}"
+    memory = f"{mapped:,.0f} | {own:,.0f} | {resident:,.0f} | {touched}"
     return f"{load:.1f} | {memory} | {median:.2f}, {late:.2f} | {rate:,.0f} | {cpu:.2f}"
 
 
@@ -136,6 +146,22 @@ async def _together(running: Service, args: argparse.Namespace) -> tuple[float, 
         await asyncio.gather(*(ask(client) for _ in range(CONNECTIONS)))
     seconds, cpu = time.perf_counter() - started, running.cpu_seconds() - before
     return 2 * args.requests / seconds, 1000 * cpu / (2 * args.requests)
+
+
+def _touched(running: Service, version: Path, args: argparse.Namespace, shards: int) -> float:
+    """MiB of the users' files that are touched by the lists of the users of one of `shards`."""
+    Path(f"/proc/{running.process.pid}/clear_refs").write_text("3")  # of mapped files
+    with httpx.Client(base_url=f"http://127.0.0.1:{running.port}") as client:
+        for path in _paths(args, args.requests, seed=4):
+            if zlib.crc32(path.encode()) % shards == 0:
+                client.get(path).raise_for_status()
+    kib, ours = 0, False
+    for line in Path(f"/proc/{running.process.pid}/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            ours = any(f"{version}/{name}" in line for name in OF_USERS)
+        elif ours and line.startswith("Referenced:"):
+            kib += int(line.split()[1])
+    return kib / 1024
 
 
 def _paths(args: argparse.Namespace, n: int, *, seed: int) -> Iterator[str]:

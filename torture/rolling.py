@@ -151,11 +151,12 @@ def _replace_all(
         let_serve(versions.objects, serving)
         published = time.monotonic()
         fresh = Service(folder / f"fresh-{number}", poll=poll)  # while the others follow
-        running.append(fresh)
         for service in running:
             service.wait_for(serving)
         found.delays.append(time.monotonic() - published)
         found.n_published += 1
+        fresh.wait_for(serving)
+        running.append(fresh)
         old = running.pop(0)
         turn.set([service.port for service in running])
         time.sleep(PAUSE_SECONDS)

@@ -12,6 +12,7 @@ from recsys.pipeline_config import load_config
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 TEXT = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+REPLICA = (DEPLOY / "compose.replica.yaml").read_text(encoding="utf-8")
 
 
 def parsed(text: str) -> PyCompose:
@@ -79,3 +80,17 @@ def test_its_night_is_a_configuration_that_loads(monkeypatch):
     demo = tomllib.loads((DEPLOY.parent / "datasets/demo/pipeline.toml").read_text(encoding="utf-8"))
     own = tomllib.loads((DEPLOY / "compose.pipeline.toml").read_text(encoding="utf-8"))
     assert own["model"] == demo["model"]
+
+
+def test_a_replica_shares_nothing_and_is_given_settings_alone():
+    (service,) = parsed(REPLICA).to_dict()["services"].values()
+    given = {name for name in service["environment"] if name.startswith("RECSYS_")}
+    assert given >= {"RECSYS_STORE", "RECSYS_CACHE"}
+    assert given <= {variable(name) for name in Settings.model_fields}
+    assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
+    assert all("127.0.0.1" in str(port) for port in service["ports"])
+    assert re.findall(r"- (\S+?):/", REPLICA) == ["cache", "./keys.toml"]
+    assert all(service["environment"][name] is None for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+    wanted = set(re.findall(r"\$\{(\w+):\?", REPLICA))
+    assert wanted == {"RECSYS_STORE"}
+    assert wanted <= set(re.findall(r"^(\w+)=", (DEPLOY / "compose.env.example").read_text(encoding="utf-8"), re.M))

@@ -119,3 +119,23 @@ def test_two_nights_never_run_at_once():
 
 def test_its_configuration_loads():
     assert load_config(FOLDER / "base/pipeline.toml").publish.keep == 14
+
+
+def test_replicas_of_an_object_store_share_no_volume():
+    found = {(each["kind"], each["metadata"]["name"]): each for each in built(FOLDER / "overlays/object-store")}
+    pod = pod_of(found["Deployment", "recsys"])
+    (container,) = pod["containers"]
+    given = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert given["RECSYS_STORE"].startswith("s3://")
+    settings = {name for name in given if name.startswith("RECSYS_")}
+    assert settings <= {variable(name) for name in Settings.model_fields}
+    assert not [volume for volume in pod["volumes"] if "persistentVolumeClaim" in volume]
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    assert mounts[given["RECSYS_CACHE"]] == "cache" and "/srv/recsys" not in mounts
+    (cache,) = [volume for volume in pod["volumes"] if volume["name"] == "cache"]
+    assert cache["emptyDir"]["sizeLimit"]
+    night = pod_of(found["CronJob", "recsys-night"])
+    assert f"publish.store={given['RECSYS_STORE']}" in night["containers"][0]["args"], "one store for both"
+    (egress,) = found["NetworkPolicy", "recsys-service"]["spec"]["egress"]
+    ports = {port["port"] for port in egress["ports"]}
+    assert ports == {53, 443}

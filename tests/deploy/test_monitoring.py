@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from api.metrics import Metrics, ServingModel
+from recsys.replica import Status
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy/monitoring"
@@ -33,7 +34,7 @@ def known_names() -> set[str]:
         arms={"treatment": "v1"},
         experiment="e",
     )
-    text = Metrics().exposition({"": model}).decode()
+    text = Metrics().exposition({"": model}, {"": Status(followed_at=1.0)}).decode()
     families = re.findall(r"^# TYPE (\S+) (\S+)", text, re.M)
     histograms = {
         name + end for name, kind in families if kind == "histogram" for end in ("_bucket", "_sum", "_count")
