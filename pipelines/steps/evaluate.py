@@ -38,8 +38,8 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
         workspace.require(ENCODE, config)
     events, given = _events(config, workspace)
     measured = _with_length(config, events)
-    _check_before_fits(events, measured, given)
-    found = choose_settings(events, measured, serving=_serving(config), progress=progress)
+    check_before_fits(events, measured, given)
+    found = choose_settings(events, measured, serving=serving_version(config), progress=progress)
     measured = found.applied(measured)
     split = _split(events, measured, given)
     names = baselines_of(config.evaluate, split.train.n_items)
@@ -65,7 +65,7 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
             if recommender.name == config.model.algorithm:
                 session_weight = weight_of_sessions(people, recommender, config)
         Cohort.of(split).save(output.folder / "cohort")
-        summary = _summary(split, means, config, found, of_baselines)
+        summary = summarised(split, means, config, found, of_baselines)
         of_people = {"visitors": of_visitors(people, met, config), "session_weight": session_weight}
         output.summary = summary.model_copy(update={**of_people, "cold_start": cold})
     return output.summary
@@ -79,22 +79,27 @@ def held_out(config: PipelineConfig, workspace: Workspace) -> Split:
     """
     events, given = _events(config, workspace)
     measured = _with_length(config, events)
-    _check_before_fits(events, measured, given)
+    check_before_fits(events, measured, given)
     return _split(events, measured, given)
 
 
 def _with_length(config: PipelineConfig, events: Interactions) -> PipelineConfig:
     """`config` with the length of the holdout, which is that of the serving version if it still suits the log."""
+    length = with_length(config.evaluate, events, before=served_length(config))
+    return config.model_copy(update={"evaluate": length})
+
+
+def served_length(config: PipelineConfig) -> int | None:
+    """The length of the holdout of the serving version, in seconds; None if there is none."""
     before: object = None
     with suppress(ArtifactError):  # a damaged store is told by publish
         manifest = Registry(config.publish.store).serving_manifest()
         evaluate = None if manifest is None else manifest.config.get("evaluate")
         before = evaluate.get("holdout") if isinstance(evaluate, dict) else None
-    length = before if isinstance(before, int) else None
-    return config.model_copy(update={"evaluate": with_length(config.evaluate, events, before=length)})
+    return before if isinstance(before, int) else None
 
 
-def _serving(config: PipelineConfig) -> Serving | None:
+def serving_version(config: PipelineConfig) -> Serving | None:
     """The version that serves, and its settings; None if there is none, or it was made by another model."""
     try:
         manifest = Registry(config.publish.store).serving_manifest()
@@ -113,7 +118,7 @@ def _events(config: PipelineConfig, workspace: Workspace) -> tuple[Interactions,
     return Interactions.load(prepared / "events"), given
 
 
-def _check_before_fits(events: Interactions, config: PipelineConfig, given: Interactions | None) -> None:
+def check_before_fits(events: Interactions, config: PipelineConfig, given: Interactions | None) -> None:
     """Refuse a baseline that the train side is too large for. The split is not kept, to save memory."""
     if (names := config.evaluate.baselines) is not None:  # those of "auto" are small
         check_fits(names, lambda: _split(events, config, given).train)
@@ -137,13 +142,14 @@ def _contestants(
         yield fit_baseline(name, split.train, settings=of_baselines.get(name), progress=progress)
 
 
-def _summary(
+def summarised(
     split: Split,
     means: dict[str, dict[str, float]],
     config: PipelineConfig,
     found: Found,
     baseline_settings: dict[str, dict[str, float]],
 ) -> EvaluateSummary:
+    """What the step did, without visitors, sessions and items without events. `means`: model to all its means."""
     metric = config.publish.metric
     return EvaluateSummary(
         metric=metric,

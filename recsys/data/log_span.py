@@ -6,6 +6,7 @@ ends before the gap. Up to a thousandth of the events can be left out so, of a s
 beginning is found in the same way. Such events are kept and counted; they only move no date.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ _LEAST_GAP = 3 * 86_400
 HOUR = 3_600
 """Seconds."""
 _TIMES_THE_RHYTHM = 3
+_LATEST = np.iinfo(np.int64).max
 _SHARE, _ALWAYS, _SMALL_SHARE = 1_000, 3, 10
 """A stray share is up to 1 / 1,000 of the events; up to 3 of a smaller log, but never more than 1 / 10."""
 
@@ -76,6 +78,19 @@ class HourCounts:
         starts = np.flatnonzero(np.diff(ordered // HOUR, prepend=ordered[:1] // HOUR - 1))
         count = np.diff(starts, append=len(ordered))
         return HourCounts(ordered[starts], ordered[starts + count - 1], count)
+
+    @staticmethod
+    def merged(parts: Sequence["HourCounts"]) -> "HourCounts":
+        """Of all events of several logs; at least one."""
+        first, last, count = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("first", "last", "count")
+        )
+        hour, place = np.unique(first // HOUR, return_inverse=True)
+        merged = HourCounts(np.full(len(hour), _LATEST), np.full(len(hour), -_LATEST), np.zeros(len(hour), np.int64))
+        np.minimum.at(merged.first, place, first)
+        np.maximum.at(merged.last, place, last)
+        np.add.at(merged.count, place, count)
+        return merged
 
     def reversed(self) -> "HourCounts":
         """Of the same events if time ran backwards."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,16 +52,20 @@ def sample_events(spark: "SparkSession", files: EventFiles, most: int) -> Sample
     return Sample(replace(found, users=found.users.take(used), user_idx=place), total)
 
 
-def sample_rows(spark: "SparkSession", blocks: StoredBlocks, most: int) -> tuple[Indices, Csr]:
+def sample_rows(
+    spark: "SparkSession", blocks: StoredBlocks, most: int, *, users: Path | None = None
+) -> tuple[Indices, Csr]:
     """Whole rows of a matrix with up to about `most` entries in all; all rows if it has no more.
 
-    Returns their positions, int32 ascending, and the rows, float32 CSR (n, n_columns).
+    `users`: npy file of int32 (n_rows,), the users of the rows in the log: then they are among those that
+    `sample_events` draws, or these among them. Returns positions of rows, int32 ascending, and the rows, float32 CSR
+    (n, n_columns).
     """
     shape, table = blocks.shape, blocks.read(spark)
     if shape.entries <= most:
         whole = concatenated(blocks_of(table.toArrow(), shape.n_columns))
         return np.arange(whole.shape[0], dtype=np.int32), whole
-    draw = partial(_drawn_blocks, _ROOM * most / shape.entries, shape.n_columns)
+    draw = partial(_drawn_blocks, _ROOM * most / shape.entries, shape.n_columns, users)
     drawn = table.mapInArrow(draw, f"{_POSITIONS} binary, {SPARK_SCHEMA}").toArrow().sort_by(FIRST)
     position = np.concatenate([np.frombuffer(cell.as_buffer(), np.int32) for cell in drawn.column(_POSITIONS)])
     return position, stacked([block.rows for block in blocks_of(drawn, shape.n_columns)])
@@ -81,12 +86,15 @@ def _drawn_rows(share: float, batches: "Iterator[pa.RecordBatch]") -> "Iterator[
         yield batch.filter(pa.array(is_drawn(batch.column("user").to_numpy(), share)))
 
 
-def _drawn_blocks(share: float, n_columns: int, batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+def _drawn_blocks(
+    share: float, n_columns: int, users: Path | None, batches: "Iterator[pa.RecordBatch]"
+) -> "Iterator[pa.RecordBatch]":
     """The drawn rows of each block, and their positions in the matrix."""
     for batch in batches:
         for block in blocks_of(batch, n_columns):
             position = np.arange(block.first, block.first + block.rows.shape[0], dtype=np.int32)
-            drawn = is_drawn(position, share)
+            whose = position if users is None else np.load(users, mmap_mode="r", allow_pickle=False)[position]
+            drawn = is_drawn(whose, share)
             cells = RowBlock(block.number, block.first, block.rows[drawn]).to_batch()
             positions = pa.array([position[drawn].tobytes()], pa.binary())
             yield pa.record_batch([positions, *cells.columns], [_POSITIONS, *cells.schema.names])

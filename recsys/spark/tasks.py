@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from recsys.errors import RecsysError
 from recsys.map_ordered import one_blas_thread
+from recsys.spark.failures import named_failures
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -17,15 +18,19 @@ _SCHEMA = "number long, part long, result binary"
 _COLUMNS = pa.schema([("number", pa.int64()), ("part", pa.int64()), ("result", pa.binary())])
 
 
-def in_tasks(spark: "SparkSession", n: int, work: Callable[[int], Iterable[Any]]) -> list[Any]:
+def in_tasks(
+    spark: "SparkSession", n: int, work: Callable[[int], Iterable[Any]], *, doing: str = "at work on blocks of users"
+) -> list[Any]:
     """What `work` yields for each number below `n`, in the order of the numbers. BLAS has one thread in a task.
 
     `work` and what it yields are pickled. A task may run twice, so `work` is deterministic, and what it writes has a
-    name of its own. Raises the RecsysError of the first task that raised one.
+    name of its own. Raises the RecsysError of the first task that raised one, and ComputeError, which says `doing`
+    what, if Spark fails.
     """
     if n == 0:
         return []
-    table = spark.range(0, n, 1, n).mapInArrow(partial(_do, work), _SCHEMA).toArrow()
+    with named_failures(doing):
+        table = spark.range(0, n, 1, n).mapInArrow(partial(_do, work), _SCHEMA).toArrow()
     ordered = table.sort_by([("number", "ascending"), ("part", "ascending")])
     results = [pickle.loads(cell.as_buffer()) for cell in ordered.column("result")]  # noqa: S301 (of our own tasks)
     for result in results:

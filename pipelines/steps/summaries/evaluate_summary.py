@@ -11,6 +11,7 @@ from recsys.evaluation.number_format import count, figure
 from recsys.evaluation.provenance import (
     BaselineSettings,
     Choice,
+    LearnedFrom,
     OrAbsent,
     SessionWeight,
     SplitSummary,
@@ -50,7 +51,8 @@ class EvaluateSummary(StepSummary):
 
     `stopping`: None if the number of iterations was not looked for. `choice`: None if no setting was open.
     `baseline_settings`: baseline to the settings that it found on the train side. `visitors`: None if none were
-    measured. `session_weight`: None if it is set. `cold_start`: None without `[[content]]`.
+    measured. `session_weight`: None if it is set. `cold_start`: None without `[[content]]`. `learned_from`: None if
+    everything was learned from the whole log.
     """
 
     step = "evaluate"
@@ -67,6 +69,7 @@ class EvaluateSummary(StepSummary):
     choice: Choice | None = None
     tradeoff: OrAbsent[Tradeoff] = None
     cold_start: OrAbsent[ColdStartChoice] = None
+    learned_from: OrAbsent[LearnedFrom] = None
 
     @property
     def found(self) -> Found:
@@ -88,10 +91,13 @@ class EvaluateSummary(StepSummary):
         means = ", ".join(f"{name} {mean:.4f}{self._covered(name, coverage)}" for name, mean in self.means.items())
         over = f"{self.metric} ({coverage}) over {count(self.n_users)} users"
         chosen = f"{self._chosen()}{self._sessions()}{self._stopped()}"
-        return f"{over}: {means}{self._held_out()}{chosen}{self._cold()}{self._mostly_seen()}"
+        return f"{over}: {means}{self._held_out()}{chosen}{self._cold()}{self._learned()}{self._mostly_seen()}"
 
     def _cold(self) -> str:
         return "" if self.cold_start is None else f"; {self.cold_start.sentence()}"
+
+    def _learned(self) -> str:
+        return "" if self.learned_from is None else f"; {self.learned_from.sentence()}"
 
     def _chosen(self) -> str:
         """Which settings were chosen, and from how many."""

@@ -10,7 +10,7 @@ from recsys.evaluation.provenance.model_summary import (
     VisitorsWithItems,
 )
 from recsys.evaluation.provenance.provenance import LogSource, Provenance
-from recsys.evaluation.provenance.split_summary import SplitSummary, StrayTimes, other_users
+from recsys.evaluation.provenance.split_summary import LearnedFrom, SplitSummary, StrayTimes, other_users
 from recsys.evaluation.provenance.summary import (
     BaselineSettings,
     Cleaning,
@@ -31,6 +31,7 @@ __all__ = [
     "IndexCandidate",
     "IndexNotBuilt",
     "IndexSummary",
+    "LearnedFrom",
     "LocalPart",
     "LogSource",
     "MeanOfVisitors",

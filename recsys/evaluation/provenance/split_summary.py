@@ -52,6 +52,23 @@ def _strays(n: int, where: str, seconds: int | None, row: str | None, which: str
     return f"{n:,} event{'' if n == 1 else 's'} far {where}{moment}{place}"
 
 
+class LearnedFrom(Summary):
+    """What settings, neighbours and baselines of items were learned from, if not from the whole log.
+
+    `n_events`: of whole users, drawn at random. `of_events`: in the log.
+    """
+
+    n_events: int
+    of_events: int
+
+    def sentence(self) -> str:
+        """For report and log."""
+        return (
+            f"settings, neighbours and baselines of items are learned from {count(self.n_events)} of"
+            f" {count(self.of_events)} events, whole users drawn at random (compute.sample_events)"
+        )
+
+
 class SplitSummary(Summary):
     """What was held out: `kind` as in `evaluate.split`, the rest as in `Split`. `cut`: UTC seconds.
 

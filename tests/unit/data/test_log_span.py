@@ -90,6 +90,8 @@ def test_the_events_by_hour_have_the_same_ends_as_all_gaps(seed):
     both = rng.permutation(np.concatenate([log, log[rng.integers(0, len(log), len(moved))] + moved]))
     assert HourCounts.of(both).end() == end_by_every_gap(both)
     assert LogSpan.of_hours(HourCounts.of(both)) == LogSpan.of(both)
+    halves = HourCounts.merged([HourCounts.of(part) for part in np.array_split(both, 3) if len(part)])
+    assert LogSpan.of_hours(halves) == LogSpan.of(both)
 
 
 def test_strays_are_a_tiny_share():

@@ -10,6 +10,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.log_span import LogSpan
 from recsys.data.matrix import csr_from_pairs
 from recsys.errors import ArtifactError, DataError
+from recsys.spark.driver_matrix import item_sums
 from recsys.spark.event_files import EventFiles, write_events
 from recsys.spark.hours import span_of
 from recsys.spark.sample import is_drawn, sample_events, sample_rows
@@ -99,3 +100,12 @@ def test_results_come_in_order_and_errors_as_they_were_raised(spark) -> None:
     assert in_tasks(spark, 3, work) == [(1, 0), (2, 0), (2, 1)]
     with pytest.raises(DataError, match="block 1: refused"):
         in_tasks(spark, 3, fail)
+
+
+def test_items_are_summed_block_by_block(spark, store_blocks, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    row, column = rng.integers(0, 90, 900), rng.integers(0, 40, 900)
+    matrix = csr_from_pairs(row.astype(np.int32), column.astype(np.int32), rng.random(900, np.float32), (90, 45))
+    degree, weight = item_sums(spark, store_blocks(matrix.T.tocsr(), tmp_path / "items", 70))
+    assert np.array_equal(degree, np.bincount(matrix.indices, minlength=45))
+    assert np.array_equal(weight, np.bincount(matrix.indices, weights=matrix.data, minlength=45))
