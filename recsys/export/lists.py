@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from recsys.data.arrays import Indices
 from recsys.export.target import Target
 from recsys.progress import Progress
 
@@ -23,6 +24,11 @@ SCHEMA = pa.schema(
     ]
 )
 """One row per recommendation; ranks start at 1."""
+
+ENCODED = pa.schema(
+    [(each.name, pa.dictionary(pa.int32(), each.type) if each.type == pa.string() else each.type) for each in SCHEMA]
+)
+"""The same, each text once per batch."""
 
 LISTED_AT_ONCE = 1_024
 """Users whose lists are computed and written together."""
@@ -53,14 +59,25 @@ def export_lists(
 
 
 def list_rows(engine: "Engine", user_ids: Sequence[str], top: "TopK") -> pa.Table:
-    """The lists of some users, as `Engine.iter_all` yields them, as rows of SCHEMA."""
+    """The lists of some users, as `Engine.iter_all` yields them, as rows of ENCODED.
+
+    Only the items of these lists are in their dictionary, however many there are.
+    """
     counts, filled = top.counts, top.filled
     rank = np.broadcast_to(np.arange(1, top.k + 1, dtype=np.int32), top.indices.shape)
+    listed = top.indices[filled]
+    used = np.zeros(len(engine.item_ids), np.bool_)
+    used[listed] = True
+    number = np.cumsum(used, dtype=np.int32) - np.int32(1)
     columns = [
-        pa.array(user_ids, pa.string()).take(pa.array(np.repeat(np.arange(len(top)), counts))),
-        engine.item_ids.ids.take(pa.array(top.indices[filled])),
+        _encoded(np.repeat(np.arange(len(top), dtype=np.int32), counts), pa.array(user_ids, pa.string())),
+        _encoded(number[listed], engine.item_ids.ids.take(pa.array(np.flatnonzero(used)))),
         pa.array(rank[filled]),
         pa.array(top.scores[filled]),
-        pa.repeat(engine.version, int(counts.sum())),
+        _encoded(np.zeros(len(listed), np.int32), pa.array([engine.version])),
     ]
-    return pa.table(columns, schema=SCHEMA)
+    return pa.table(columns, schema=ENCODED)
+
+
+def _encoded(number: Indices, texts: pa.Array) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(number), texts)

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from recsys.address import Address
 from recsys.errors import ConfigError, ExportError
+from recsys.export.lists import SCHEMA
 from recsys.export.old_table import OldTable
 from recsys.export.target import ListWriter
 from recsys.export.url_parts import UrlParts
@@ -173,7 +174,7 @@ class _FreshTable:
     def write(self, lists: pa.Table) -> None:
         """Append rows by COPY. As CSV they arrive as fast as in COPY's binary form through ADBC."""
         text = io.BytesIO()
-        pa_csv.write_csv(lists, text, pa_csv.WriteOptions(include_header=False))
+        pa_csv.write_csv(lists.cast(SCHEMA), text, pa_csv.WriteOptions(include_header=False))
         statement = sql.SQL("COPY {} FROM STDIN (FORMAT csv)").format(self.identifier)
         with self.connection.cursor().copy(statement) as copy:
             copy.write(text.getbuffer())

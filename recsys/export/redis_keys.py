@@ -23,6 +23,7 @@ from recsys.address import Address
 from recsys.config import seconds_of
 from recsys.errors import ConfigError, ExportError
 from recsys.export.formats import json_objects
+from recsys.export.lists import SCHEMA
 from recsys.export.target import ListWriter
 from recsys.export.url_parts import UrlParts
 
@@ -143,7 +144,7 @@ class _Generation:
 
     def write(self, lists: pa.Table) -> None:
         """Set the keys of some users, in one round trip."""
-        users, texts = _json_lists(lists)
+        users, texts = _json_lists(lists.cast(SCHEMA))
         with self.client.pipeline(transaction=False) as pipe:
             for user_id, text in zip(users, texts, strict=True):
                 pipe.set(f"{self.prefix}{self.name}:{user_id}", text, ex=self.ttl)

@@ -10,7 +10,7 @@ class ListWriter(Protocol):
     """Takes lists while a target is open."""
 
     def write(self, lists: pa.Table) -> None:
-        """Take the whole lists of some users, as rows of `recsys.export.SCHEMA`."""
+        """Take the whole lists of some users, as rows of `recsys.export.SCHEMA`; texts may be dictionary-encoded."""
 
 
 class Target(Protocol):

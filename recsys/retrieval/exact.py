@@ -12,7 +12,7 @@ from recsys.retrieval.addition import add_to
 from recsys.retrieval.exclusion import forbid, some_rows
 from recsys.retrieval.rescoring import ItemVectors, best_of_scores, squared_lengths
 from recsys.retrieval.search import check_queries
-from recsys.retrieval.topk import TopK, empty_top_k, select_top_k, stack
+from recsys.retrieval.topk import TopK, empty_top_k, place, select_top_k, stack
 
 Product: TypeAlias = Callable[[Floats, Floats], Floats]
 """(queries float32 (n, d), vectors float32 (m, d)) -> their inner products, a fresh float32 (n, m)."""
@@ -23,13 +23,23 @@ SCORES_PER_BLOCK = 7 * 2**20
 
 _FEW_QUERIES, _TURNED_AT_ONCE = 32, 1024
 
+COMPILED_FROM = 2**29
+"""Multiplications from which compiled loops are worth the half second in which they are loaded."""
+
+_SELECTING = 64
+"""Multiplications that take as long as to look at one score."""
+
+_MANY_QUERIES = 256
+"""A service asks for fewer together: it never loads them."""
+
 
 class ExactSearch:
     """Brute force over `vectors`: float32 (n_items, d), which is kept, not copied.
 
     Answers depend on a query and the items alone: not on the other queries, nor on the order in which `product`,
     (queries (n, d), vectors (m, d)) -> float32 (n, m), adds up. Raises ModelError unless the vectors are
-    C-contiguous, finite float32.
+    C-contiguous, finite float32. From `compiled_from` multiplications on, many queries are answered by compiled
+    loops, which multiply only what can be among the best: the lists are the same to the last bit.
     """
 
     def __init__(
@@ -38,10 +48,12 @@ class ExactSearch:
         *,
         product: Product | None = None,
         scores_per_block: int = SCORES_PER_BLOCK,
+        compiled_from: float = COMPILED_FROM,
     ) -> None:
         self._items = vectors if isinstance(vectors, ItemVectors) else ItemVectors.of(vectors)
         self._product = product or matrix_product
         self._scores_per_block = scores_per_block
+        self._compiled_from = compiled_from
 
     @property
     def n_items(self) -> int:
@@ -56,6 +68,12 @@ class ExactSearch:
     def search(self, vectors: Floats, k: int, *, exclude: Csr | None = None, added: Csr | None = None) -> TopK:
         """The k best items of each query; see `ItemSearch.search`."""
         check_queries(vectors, k, exclude, added=added, shape=self._items.shape)
+        if self._is_for_compiled_loops(len(vectors), exclude, added):
+            return self._search_by_length(vectors, k, exclude, added)
+        return self._search_all(vectors, k, exclude, added)
+
+    def _search_all(self, vectors: Floats, k: int, exclude: Csr | None, added: Csr | None) -> TopK:
+        """Compare every item, in numpy alone."""
         slack = self._items.slack(vectors, added)
 
         def best(start: int, stop: int) -> TopK:
@@ -69,6 +87,28 @@ class ExactSearch:
             )
 
         return by_blocks(best, (len(vectors), self.n_items), k, scores_per_block=self._scores_per_block)
+
+    def _is_for_compiled_loops(self, n: int, *rows: Csr | None) -> bool:
+        """Whether `n` queries are work enough, and `rows` sorted as the loops want them."""
+        n_items, factors = self._items.shape
+        work = n * n_items * (factors + _SELECTING) if n >= _MANY_QUERIES else 0
+        return work >= self._compiled_from and all(each is None or each.has_sorted_indices for each in rows)
+
+    def _search_by_length(self, vectors: Floats, k: int, exclude: Csr | None, added: Csr | None) -> TopK:
+        from recsys.retrieval.by_length import QUERIES_AT_ONCE, best_by_length  # noqa: PLC0415 (numba, half a second)
+
+        def best(start: int) -> TopK:
+            rows = slice(start, start + QUERIES_AT_ONCE)
+            asked, without, plus = vectors[rows], some_rows(exclude, rows), some_rows(added, rows)
+            top, crowded = best_by_length(asked, self._items, k, product=self._product, exclude=without, added=plus)
+            if len(crowded) == 0:
+                return top
+            again = self._search_all(asked[crowded], k, some_rows(without, crowded), some_rows(plus, crowded))
+            return place([(np.arange(len(top)), top), (crowded, again)], len(top), k)
+
+        starts = range(0, len(vectors), QUERIES_AT_ONCE)
+        parts = list(map_blas(best, starts, ahead=len(starts)))
+        return stack(parts) if parts else empty_top_k(0, k)
 
 
 def matrix_product(queries: Floats, vectors: Floats) -> Floats:

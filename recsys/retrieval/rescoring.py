@@ -7,6 +7,7 @@ These few are scored again in double precision, in a fixed order of summation, a
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -70,12 +71,40 @@ class ItemVectors:
         """How many items can be listed: those whose vector is not all zero."""
         return len(self.vectors) - len(self.zeros)
 
+    @cached_property
+    def by_length(self) -> "ByLength":
+        """The same items, the longest first."""
+        return ByLength.of(self.lengths, self.zeros)
+
     def slack(self, queries: Floats, added: Csr | None = None) -> Doubles:
         """float64 (n,): `rounding_slack` of `queries`, float32 (n, d), with these vectors.
 
         `added`: CSR (n, n_items), at least 0, what is added to the products: one more rounding of each sum.
         """
         return search_slack(queries, longest=self.longest, added=added)
+
+
+@dataclass(frozen=True, eq=False)
+class ByLength:
+    """The order of items by length, the longest first, equal ones by position; those of `zeros` last.
+
+    `items`: int32 (n_items,), positions in this order. `place`: int32 (n_items,), where each item stands in it.
+    `lengths`: float32 (n_items,), in this order.
+    """
+
+    items: Indices
+    place: Indices
+    lengths: Floats
+
+    @staticmethod
+    def of(lengths: Floats, zeros: Indices) -> "ByLength":
+        """`lengths`: float32 (n_items,), above zero. `zeros`: int32 (m,)."""
+        shortness = -lengths
+        shortness[zeros] = 0
+        items = np.argsort(shortness, kind="stable").astype(np.int32)
+        place = np.empty_like(items)
+        place[items] = np.arange(len(items), dtype=np.int32)
+        return ByLength(read_only(items), read_only(place), read_only(lengths[items]))
 
 
 def search_slack(queries: Floats, *, longest: float, added: Csr | None = None) -> Doubles:

@@ -20,7 +20,18 @@ FACTORS = 5
 ZEROS = [0, 1, 450, 899]
 """Items without a learned vector."""
 
-SEARCHES = ["exact", "faiss", "ivf_flat", "ivf_sq8", "ivf_pq", "hnsw", "subset", "over-fetching", "joined"]
+SEARCHES = [
+    "exact",
+    "compiled",
+    "faiss",
+    "ivf_flat",
+    "ivf_sq8",
+    "ivf_pq",
+    "hnsw",
+    "subset",
+    "over-fetching",
+    "joined",
+]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +69,8 @@ def search_of(name, items):
     everything = np.ones(len(items), np.bool_)
     if name == "exact":
         return ExactSearch(items)
+    if name == "compiled":
+        return ExactSearch(items, compiled_from=0)
     if name == "subset":
         return SubsetSearch(items, np.arange(len(items), dtype=np.int32), len(items))
     if name == "joined":

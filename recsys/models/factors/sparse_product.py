@@ -1,6 +1,6 @@
 """Compiled products of a sparse matrix and some columns of a dense one, without copies of those columns.
 
-Imported late, see `recsys.models.compiled`.
+Imported late, see `recsys.compiled`.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -8,8 +8,8 @@ Imported late, see `recsys.models.compiled`.
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.compiled import compiled
 from recsys.data.arrays import Floats, Indices
-from recsys.models.compiled import compiled
 
 Entries = tuple[NDArray[np.int64], Indices, Floats]
 """indptr, indices and values of a CSR matrix, all read-only, so that there is one type to compile for."""

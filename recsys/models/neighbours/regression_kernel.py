@@ -4,8 +4,8 @@
 
 import numpy as np
 
+from recsys.compiled import compiled
 from recsys.data.arrays import Floats, Indices
-from recsys.models.compiled import compiled
 
 Places = tuple[Indices, Indices]
 """indptr and indices of a CSR matrix, int32."""

@@ -1,6 +1,6 @@
 """The compiled loops of the solver: conjugate gradient per row, and the transposition of some columns.
 
-Imported late, see `recsys.models.compiled`.
+Imported late, see `recsys.compiled`.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -8,8 +8,8 @@ Imported late, see `recsys.models.compiled`.
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.compiled import compiled
 from recsys.data.arrays import Floats, Indices
-from recsys.models.compiled import compiled
 
 CG_STEPS = 3
 """As in implicit: over the iterations, three steps from the last value are as good as an exact solve."""

@@ -1,4 +1,4 @@
-"""Functions that numba compiles. Importing this imports numba, which takes half a second: only a fit does."""
+"""Functions that numba compiles. Importing this imports numba, half a second: only fits and long searches do."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
