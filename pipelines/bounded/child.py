@@ -57,9 +57,13 @@ class Child:
         return bool(lines)
 
     def send(self, number: int) -> None:
-        """A signal to all of the group."""
+        """A signal to all of the group; to end them, also to what left it, as Spark's Python workers do."""
+        others = members(self.pid) if number == signal.SIGKILL else []
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+        for process in others:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process, number)
 
     def end(self, *, grace: float) -> None:
         """Interrupt it, as Ctrl-C does, and kill the group after `grace` seconds."""

@@ -1,7 +1,6 @@
-"""What the processes of a group use, as Linux tells it in /proc."""
+"""What the processes of a group and their descendants use, as Linux tells it in /proc."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -23,11 +22,20 @@ def seconds_of(process: int) -> float:
     return sum(map(int, fields[11:15])) / _TICK if fields else 0.0
 
 
-def members(group: int) -> Iterator[int]:
-    """The processes of a group."""
-    for name in os.listdir(PROC):  # noqa: PTH208
-        if name.isdigit() and (fields := _stat(int(name))) and int(fields[2]) == group:
-            yield int(name)
+def members(group: int) -> list[int]:
+    """The processes of a group, and what descends from them: Spark's Python workers have groups of their own."""
+    stats = {int(name): _stat(int(name)) for name in os.listdir(PROC) if name.isdigit()}  # noqa: PTH208
+    children: dict[int, list[int]] = {}
+    for process, fields in stats.items():
+        if fields:
+            children.setdefault(int(fields[1]), []).append(process)
+    found = [process for process, fields in stats.items() if fields and int(fields[2]) == group]
+    known = set(found)
+    for process in found:
+        new = [child for child in children.get(process, ()) if child not in known]
+        known.update(new)
+        found += new
+    return found
 
 
 def _stat(process: int) -> list[str]:

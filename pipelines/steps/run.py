@@ -77,7 +77,11 @@ def run(
     summaries: dict[str, StepSummary] = {}
     seconds: dict[str, float] = {}
     began_at = time.time()
-    with exclusive(workspace.root / ".lock", doing="running in this workspace"), span("night"), _engine(config):
+    with (
+        exclusive(workspace.root / ".lock", doing="running in this workspace"),
+        span("night"),
+        _engine(config, steps),
+    ):
         workspace.remove_leftovers()
         try:
             for step in steps:
@@ -129,14 +133,14 @@ def _of_engine(config: PipelineConfig) -> Mapping[str, Callable[..., StepSummary
 
 
 @contextmanager
-def _engine(config: PipelineConfig) -> Iterator[None]:
-    """What the engine of `config` needs while the steps run."""
+def _engine(config: PipelineConfig, steps: tuple[str, ...]) -> Iterator[None]:
+    """What the engine of `config` needs while `steps` run."""
     if config.compute.engine == "local":
         yield
         return
-    from recsys.spark.session import session_of  # noqa: PLC0415 (pyspark, an extra)
+    from pipelines.spark.engine import spark_engine  # noqa: PLC0415 (pyspark, an extra)
 
-    with session_of(config.compute):
+    with spark_engine(config, steps):
         yield
 
 

@@ -58,6 +58,14 @@ class ComputeConfig(Section):
         """`spark.executor.memory = "2g"` of TOML is nested tables; numbers and true or false become Spark's texts."""
         return dict(_settings(conf)) if isinstance(conf, dict) else conf
 
+    @field_validator("conf")
+    @classmethod
+    def _known(cls, conf: dict[str, str]) -> dict[str, str]:
+        for name in conf:
+            if not name.startswith("spark."):
+                raise ValueError(f'got the setting {name!r}, expected names that begin with "spark."')
+        return conf
+
     @model_validator(mode="after")
     def _of_spark(self) -> Self:
         given = sorted(self.model_fields_set - {"engine"})

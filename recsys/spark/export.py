@@ -13,11 +13,11 @@ import pyarrow as pa
 from recsys.artifacts.bundle import load_as_verified
 from recsys.artifacts.manifest import log_read_at
 from recsys.engine import Engine
-from recsys.errors import ConfigError, ExportError, RecsysError
+from recsys.errors import ConfigError
 from recsys.export.formats import format_of
 from recsys.export.lists import LISTED_AT_ONCE, list_rows
 from recsys.forgotten import Forgotten
-from recsys.map_ordered import one_blas_thread
+from recsys.spark.tasks import in_tasks
 from recsys.storage import storage_errors
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ MOST_USERS = 96 * LISTED_AT_ONCE
 """Users of one part file."""
 
 _TASKS_PER_CORE = 3
-_WRITTEN = "part int, rows long, problem string"
 
 
 @dataclass(frozen=True)
@@ -77,46 +76,28 @@ def cut_users(n_trained: int, n_folded: int, *, cores: int) -> tuple[int, ...]:
 def write_lists(spark: "SparkSession", order: ListsOrder) -> int:
     """Write every user's list as part files. Returns the rows written.
 
-    Raises ConfigError if an executor does not see the version or the folder, ExportError if it cannot write, and the
+    Raises ConfigError if an executor does not see the version or the folder, StorageError if it cannot write, and the
     errors of the engine.
     """
-    parts = len(order.bounds) - 1
-    done = spark.range(0, parts, 1, parts).mapInArrow(partial(_write_parts, order), _WRITTEN).collect()
-    if problems := sorted(row.problem for row in done if row.problem is not None):
-        raise _error_of(problems[0])
-    return sum(row.rows for row in done)
+    return sum(in_tasks(spark, len(order.files), partial(_write_part, order)))
 
 
-def _error_of(problem: str) -> RecsysError:
-    kind, _, message = problem.partition(": ")
-    return (ConfigError if kind == ConfigError.__name__ else ExportError)(message)
-
-
-def _write_parts(order: ListsOrder, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """In a task: the parts with these numbers, with the rows of each, or why it could not be written."""
-    for batch in batches:
-        for number in batch.column(0).to_pylist():
-            rows, problem = 0, None
-            try:
-                with one_blas_thread(), storage_errors(order.folder, doing="while the lists were written"):
-                    rows = _write_part(order, number)
-            except RecsysError as error:
-                problem = f"{type(error).__name__}: {error}"
-            columns = pa.array([number], pa.int32()), pa.array([rows], pa.int64()), pa.array([problem], pa.string())
-            yield pa.record_batch(list(columns), ["part", "rows", "problem"])
-
-
-def _write_part(order: ListsOrder, number: int) -> int:
-    """Write one part; a task that runs twice writes the same file, under a name of its own first."""
+def _write_part(order: ListsOrder, number: int) -> Iterator[int]:
+    """In a task: write one part, and yield its rows. A task that runs twice writes the same file twice."""
     _check_seen(order)
-    engine, out = _engine(order), order.file(number)
+    with storage_errors(order.folder, doing="while the lists were written"):
+        yield _write_file(order, range(*order.bounds[number : number + 2]), order.file(number))
+
+
+def _write_file(order: ListsOrder, users: range, out: Path) -> int:
+    engine, rows = _engine(order), 0
     unfinished = out.with_name(f".{out.name}.{uuid4().hex[:8]}")
-    users, rows = range(*order.bounds[number : number + 2]), 0
+    asked = engine.iter_all(
+        order.k, LISTED_AT_ONCE, filter=order.filter, exclude_seen=order.exclude_seen, users=users
+    )
     try:
         with pa.OSFile(str(unfinished), "wb") as file, format_of(out.name, shown=str(out))(file) as writer:
-            for ids, top in engine.iter_all(
-                order.k, LISTED_AT_ONCE, filter=order.filter, exclude_seen=order.exclude_seen, users=users
-            ):
+            for ids, top in asked:
                 lists = list_rows(engine, ids, top)
                 writer.write(lists)
                 rows += lists.num_rows

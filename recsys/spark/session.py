@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from recsys.config import ComputeConfig
 from recsys.errors import ConfigError
 from recsys.extras import install
+from recsys.spark.starting import java_errors, read_all, why
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -66,8 +67,11 @@ def open_session(compute: ComputeConfig) -> "SparkSession":
     if (session := SparkSession.getActiveSession()) is None:
         session = _new_session(compute)
     for key, value in {**compute.conf, **_ALWAYS}.items():
-        if session.conf.isModifiable(key):
-            session.conf.set(key, value)
+        try:
+            if session.conf.isModifiable(key):
+                session.conf.set(key, value)
+        except Exception as error:  # of py4j and Java, in several types
+            raise ConfigError(f"compute.conf: {key}: {why(error)}") from None
     return session
 
 
@@ -119,12 +123,13 @@ def _new_session(compute: ComputeConfig) -> "SparkSession":
     builder = SparkSession.builder
     for key, value in _settings(compute).items():
         builder = builder.config(key, value)
-    try:
-        return builder.getOrCreate()
-    except Exception as error:  # of py4j and Java, in several types
-        raise ConfigError(
-            f'compute.engine = "spark": does not start on {compute.master or "this machine"}: {first_line(error)}'
-        ) from error
+    with java_errors() as told:
+        try:
+            return builder.getOrCreate()
+        except Exception as error:  # of py4j and Java, in several types
+            where = compute.master or "this machine"
+            reason = why(error, read_all(told))
+            raise ConfigError(f'compute.engine = "spark": does not start on {where}: {reason}') from None
 
 
 def _settings(compute: ComputeConfig) -> Mapping[str, str]:
@@ -143,12 +148,3 @@ def _settings(compute: ComputeConfig) -> Mapping[str, str]:
 def _same_python() -> None:
     """Executors on this machine run this Python; on a cluster `spark.pyspark.python` says which."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-
-
-def first_line(error: BaseException) -> str:
-    """What an error of Spark says, without the stack of Java."""
-    text = str(error).strip()
-    for line in text.splitlines():
-        if line.strip() and not line.startswith(("\t", " ", "Traceback")):
-            return line.strip()[:500]
-    return type(error).__name__

@@ -3,6 +3,8 @@
 import errno
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,13 @@ def test_what_processes_use_is_read() -> None:
     assert me in members(os.getpgid(0))
     assert len(held) > 0
     assert (memory_of(2**22 + 1), seconds_of(2**22 + 1)) == (0, 0.0)
+
+
+def test_what_left_the_group_of_its_parent_is_counted_with_it() -> None:
+    """Spark's Python workers do, and hold most of what a task needs."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as left:
+        try:
+            assert left.pid in members(os.getpgid(0))
+            assert os.getpgid(left.pid) != os.getpgid(0)
+        finally:
+            left.kill()

@@ -16,7 +16,7 @@ from pipelines.steps.summaries import ExportSummary, JobSummary
 from recsys.artifacts.registry import Registry
 from recsys.data.synthetic import SyntheticLog
 from recsys.engine.new_share import utc_today
-from recsys.errors import ConfigError, ExportError
+from recsys.errors import ConfigError, FilterError
 from recsys.forgotten import Forgotten
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
@@ -114,6 +114,6 @@ def test_a_folder_that_executors_do_not_see_is_named(spark, order: ListsOrder, f
 
 def test_what_goes_wrong_in_a_task_leaves_no_part_of_it(spark, order: ListsOrder) -> None:
     wrong = replace(order, filter="no_such_column = 1", name="a filter")
-    with pytest.raises(ExportError, match="filter, character 1: expected an attribute"):
+    with pytest.raises(FilterError, match="filter, character 1: expected an attribute"):
         write_lists(spark, wrong)
     assert list(order.folder.iterdir()) == []

@@ -1,0 +1,44 @@
+"""What a job on Spark needs while its steps run: a session, executors that can work, and signs of their work."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.bounded.reports import tell_progress
+from pipelines.steps.workspace import EXPORT
+from recsys.pipeline_config import PipelineConfig
+from recsys.spark.executors import check_executors
+from recsys.spark.failures import named_failures
+from recsys.spark.session import session_of
+from recsys.spark.signs_of_work import telling_tasks
+
+log = logging.getLogger(__name__)
+
+_WILD = frozenset("*?[")
+
+
+@contextmanager
+def spark_engine(config: PipelineConfig, steps: Sequence[str]) -> Iterator[None]:
+    """A session, that which is open or a new one, whose executors have been looked at.
+
+    What Spark raises and no step has named is named here. Raises ConfigError as `open_session` and `check_executors`.
+    """
+    with session_of(config.compute) as spark, named_failures("while the job ran"):
+        scratch = config.compute.scratch_in(config.workspace)
+        found = check_executors(spark, scratch=scratch, reads=paths_read(config, steps))
+        log.info("Spark %s on %s: %d tasks at once", spark.version, spark.sparkContext.master, found.cores)
+        with telling_tasks(spark, tell_progress):
+            yield
+
+
+def paths_read(config: PipelineConfig, steps: Sequence[str]) -> list[tuple[str, Path]]:
+    """What executors read in `steps`, by the keys that name it; of a pattern the folder above its first wildcard."""
+    logs = [("log.paths", _fixed(path)) for path in config.log.paths if isinstance(path, Path)]
+    stores = [("publish.store", config.publish.store)]
+    return [*(logs if "prepare" in steps else ()), *(stores if EXPORT in steps else ())]
+
+
+def _fixed(path: Path) -> Path:
+    wild = next((at for at, part in enumerate(path.parts) if _WILD.intersection(part)), None)
+    return path if wild is None else Path(*path.parts[:wild])
