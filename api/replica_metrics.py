@@ -30,7 +30,8 @@ class ReplicaCollector(Collector):
 def _values(status: Status) -> Iterator[tuple[str, str, str, float]]:
     """Name, type, meaning and value of each."""
     start = "recsys_replica"
-    yield f"{start}_up", "gauge", "1 if the last look at the object store brought all", float(status.fault is None)
+    is_up = status.fault is None and status.followed_at is not None
+    yield f"{start}_up", "gauge", "1 if the last look at the object store brought all", float(is_up)
     if status.followed_at is not None:
         meaning = "When the replica was as the object store says, seconds since 1970"
         yield f"{start}_followed_timestamp_seconds", "gauge", meaning, status.followed_at

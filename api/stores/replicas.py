@@ -46,7 +46,10 @@ def cache_root(settings: Settings) -> Path:
     if settings.cache is not None:
         return settings.cache
     home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "recsys"
+    try:
+        return (Path(home) if home else Path.home() / ".cache") / "recsys"
+    except RuntimeError as error:  # a user of a container that no file names
+        raise ConfigError(f"{flag('cache')} ({variable('cache')}): this user has no home folder; name one") from error
 
 
 def replica_of(settings: Settings, name: str) -> Replica | None:

@@ -28,8 +28,9 @@ class Leases:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, "\n".join(sorted(versions)).encode("ascii"), 0)
+        content = "".join(f"{version}\n" for version in sorted(versions)).encode("ascii")
+        os.pwrite(self._descriptor, content, 0)  # who reads meanwhile finds one too many, and never one too few
+        os.ftruncate(self._descriptor, len(content))
 
     def release(self) -> None:
         """This process serves nothing any more."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from recsys.artifacts.bucket.download import INCOMING, download_version, is_complete
+from recsys.artifacts.bucket.download import INCOMING, download_version, is_complete, write_signature
 from recsys.artifacts.bucket.pointer import SMALL_FILES, Pointer, ReadPointer, read_pointer
 from recsys.artifacts.bundle import unneeded_files, verify_bundle
 from recsys.artifacts.files import make_durable_folder
@@ -123,12 +123,11 @@ class Replica:
         self._verify_suspects()
         read = read_pointer(self._objects, known=self._followed)
         pointer = read.pointer
-        changed = self._put_extra_files()
         if read is self._followed and self._is_whole(pointer):
-            return changed
+            return self._put_extra_files()
         if pointer.serving is None and self._cache.text("CURRENT") is not None:
             raise ArtifactError(f"{self._objects}: nothing is published there any more, though versions have served")
-        changed |= self._cache.put("FORGOTTEN", pointer.files.get("FORGOTTEN"))
+        changed = self._cache.put("FORGOTTEN", pointer.files.get("FORGOTTEN"))
         needed, n_before = _needed(pointer), self.status.n_downloads
         failed = [error for version in needed if (error := self._bring(version, pointer, {*needed})) is not None]
         changed |= self.status.n_downloads > n_before
@@ -139,16 +138,17 @@ class Replica:
         if failed:
             raise failed[0]
         self._followed = read
-        return changed
+        return self._put_extra_files() or changed
 
     def _bring(self, version: str, pointer: Pointer, needed: set[str]) -> Exception | None:
         """Download a version unless it is here; what went wrong."""
-        if self._has(version, pointer):
-            return None
         upload, started = pointer.versions.get(version), self._clock()
         if upload is None:
             return ArtifactError(f"{self._objects}: {version} is named there, and is none of its versions")
         try:
+            if self._has(version, pointer):
+                write_signature(self._cache.versions / version, upload)  # it may have been signed since
+                return None
             if is_complete(self._cache.versions / version, upload):  # without files that are needed now
                 self._cache.remove(version)
             self._cache.make_room(upload.size, needed=needed | self._pointed())

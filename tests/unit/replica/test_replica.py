@@ -11,6 +11,7 @@ import pytest
 from recsys.artifacts.bucket import read_pointer
 from recsys.artifacts.contents import USER_VECTORS
 from recsys.artifacts.hold import Hold
+from recsys.artifacts.manifest import SIGNATURE
 from recsys.artifacts.registry import Registry
 from recsys.experiments.plan import Experiment, Goal
 from recsys.objects import ObjectStore
@@ -335,3 +336,29 @@ def test_an_address_that_names_nothing_to_follow_is_told_once_and_tried_again(
     assert replica.status.fault == "the object store denies access"
     put_version(objects, sealed[0])
     assert replica.look()
+
+
+def test_a_version_that_is_signed_later_is_signed_here_too(
+    replica: Replica, objects: ObjectStore, sealed: list[Path]
+) -> None:
+    put_version(objects, sealed[0])
+    replica.look()
+    (upload,) = read_pointer(objects).pointer.versions.values()
+    signed = upload.model_copy(update={"signature": "hmac-sha256 " + "0" * 64 + "\n"})
+    let_serve(objects, sealed[0].name, {sealed[0].name: signed})
+    replica.look()
+    assert (replica.folder / "versions" / sealed[0].name / SIGNATURE).read_text() == signed.signature
+    assert replica.status.n_downloads == 1
+
+
+def test_a_lease_counts_as_long_as_its_process_lives(tmp_path: Path) -> None:
+    one, other = Leases(tmp_path), Leases(tmp_path)
+    one.hold({"v1", "v2"})
+    other.hold({"v3"})
+    assert Leases(tmp_path).held() == {"v1", "v2", "v3"}
+    one.hold({"v2"})
+    assert other.held() == {"v2", "v3"}
+    one.release()
+    (tmp_path / ".leases" / "of-a-killed-process").write_text("v9")
+    assert other.held() == {"v3"}
+    assert len(list((tmp_path / ".leases").iterdir())) == 1
