@@ -94,8 +94,8 @@ def foresee(places: Places, users: Sequence[str]) -> Forgetting:
             break
         held = held_of(places.events, user, limit=1)
         done.count(Removed(held.n_events, held.n_impressions, held.sessions))
-    if (workspace := places.workspace) is not None:
-        done.workspace = clean_workspace(workspace, forgotten, report_ids=_report_ids(places), dry_run=True)
+    if places.config is not None and (workspace := places.workspace) is not None:
+        done.workspace = clean_workspace(workspace, forgotten, config=places.config, dry_run=True)
     done.exports = [str(each.to) for each in ([] if places.config is None else places.config.export)]
     done.elsewhere = _elsewhere(places)
     return done
@@ -130,19 +130,21 @@ def _finish(places: Places, done: Forgetting, progress: Progress) -> None:
     if workspace is not None and places.config is not None:
         try:
             with exclusive(workspace.root / ".lock", doing="running in this workspace"):
-                _finish_workspace(places, workspace, done, progress)
+                _finish_workspace(places, places.config, workspace, done, progress)
         except ArtifactError as error:
             done.problems.append(f"{error}; the run that uses the workspace takes people out of it at its end")
     done.elsewhere = _elsewhere(places)
 
 
-def _finish_workspace(places: Places, workspace: Workspace, done: Forgetting, progress: Progress) -> None:
+def _finish_workspace(
+    places: Places, config: PipelineConfig, workspace: Workspace, done: Forgetting, progress: Progress
+) -> None:
     forgotten = read_forgotten(places.store)
     with _noting(done, str(workspace.root)):
-        done.workspace += clean_workspace(workspace, forgotten, report_ids=_report_ids(places))
-    if places.config is not None and places.config.export and _is_older(workspace, forgotten):
+        done.workspace += clean_workspace(workspace, forgotten, config=config)
+    if config.export and _is_older(workspace, forgotten):
         with _noting(done, "exports"):
-            exported, problems = export_anew(places.config, workspace, progress=progress)
+            exported, problems = export_anew(config, workspace, progress=progress)
             done.exports += exported
             done.problems += problems
 
@@ -151,10 +153,6 @@ def _is_older(workspace: Workspace, forgotten: Forgotten) -> bool:
     """Whether lists were exported before somebody was forgotten."""
     folder = workspace.folder(EXPORT)
     return folder.is_dir() and max(forgotten.until.values(), default=NEVER) >= folder.stat().st_mtime
-
-
-def _report_ids(places: Places) -> str:
-    return "plain" if places.config is None else places.config.publish.report_ids
 
 
 def _elsewhere(places: Places) -> list[str]:
@@ -189,7 +187,7 @@ def clean_after_run(config: PipelineConfig, workspace: Workspace, *, since: floa
         forgotten = read_forgotten(config.publish.store)
         if not forgotten:
             return
-        removed = clean_workspace(workspace, forgotten, report_ids=config.publish.report_ids)
+        removed = clean_workspace(workspace, forgotten, config=config)
         versions = purge(Registry(config.publish.store, check=check_serves, key=SigningKey.of()), key=SigningKey.of())
         problems = [*versions.problems]
         if exported and max(forgotten.until.values()) >= since:

@@ -99,7 +99,7 @@ def _workspace(places: Places, user_id: str) -> list[str] | None:
         return None
     now = datetime.now(UTC).timestamp()
     as_if = Forgotten.as_if([user_id], at=now)
-    return clean_workspace(places.workspace, as_if, report_ids=places.config.publish.report_ids, dry_run=True)
+    return clean_workspace(places.workspace, as_if, config=places.config, dry_run=True)
 
 
 def _time(seconds: float) -> str:

@@ -21,6 +21,7 @@ from recsys.data.ingest.accounting import names_forgotten
 from recsys.data.ingest.source import USER
 from recsys.errors import RecsysError
 from recsys.forgotten import NEVER, Forgotten
+from recsys.pipeline_config import PipelineConfig
 from recsys.storage import storage_errors
 
 STEPS_WITH_PEOPLE = ("prepare", "evaluate", "train")
@@ -28,17 +29,19 @@ STEPS_WITH_PEOPLE = ("prepare", "evaluate", "train")
 
 
 def clean_workspace(
-    workspace: Workspace, forgotten: Forgotten, *, report_ids: str, dry_run: bool = False
+    workspace: Workspace, forgotten: Forgotten, *, config: PipelineConfig, dry_run: bool = False
 ) -> list[str]:
     """Remove from a workspace whoever was forgotten; what was removed, or would be, as paths below the workspace.
 
-    The caller has the lock of the workspace. Outputs of steps go as a whole, and so does the kept copy of a log; of
-    the quarantine and of reports those rows go that name people. Raises StorageError.
+    The caller has the lock of the workspace. Outputs of steps go as a whole, and so does the kept copy of a log, and
+    what a stopped job on Spark left that began before somebody was forgotten; of the quarantine and of reports those
+    rows go that name people. Raises StorageError.
     """
     if not forgotten:
         return []
     with storage_errors(workspace.root, doing="while people were taken out of the workspace"):
-        return [*_clean(workspace, forgotten, report_ids, dry_run)]
+        removed = [*_clean(workspace, forgotten, config.publish.report_ids, dry_run)]
+        return removed + _clean_scratch(config.compute.scratch_in(workspace.root), forgotten, dry_run=dry_run)
 
 
 def _clean(workspace: Workspace, forgotten: Forgotten, report_ids: str, dry_run: bool) -> Iterator[str]:
@@ -59,6 +62,16 @@ def _clean(workspace: Workspace, forgotten: Forgotten, report_ids: str, dry_run:
             if not dry_run:
                 shutil.rmtree(folder)
             yield name
+
+
+def _clean_scratch(scratch: Path, forgotten: Forgotten, *, dry_run: bool) -> list[str]:
+    """What a stopped job left holds users by number, or their rows; one that began after the last tombstone stays."""
+    began = min((path.stat().st_mtime for path in scratch.rglob("*") if path.is_file()), default=None)
+    if began is None or began > max(forgotten.until.values()):
+        return []
+    if not dry_run:
+        shutil.rmtree(scratch)
+    return [scratch.name]
 
 
 def _read_at(workspace: Workspace) -> float:

@@ -157,6 +157,23 @@ def test_two_at_once_forget_both(shop: Shop) -> None:
     assert len(read_forgotten(shop.folder / "store")) == 3
 
 
+def test_what_a_stopped_job_on_spark_left_goes_if_it_began_before(shop: Shop) -> None:
+    left = shop.config.workspace / "spark" / "prepare" / "part-00000.parquet"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(MARKED.encode())
+    with places_of(shop) as places:
+        assert "spark" in subject(places, MARKED)["workspace"]
+        assert left.exists()
+        done = forget(places, [MARKED])
+    assert "spark" in done.workspace
+    assert not left.parent.exists()
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"of a night after the tombstone")
+    with places_of(shop) as places:
+        assert forget_pending(places).workspace == []
+    assert left.exists()
+
+
 def test_a_workspace_in_use_is_told_and_left_to_its_run(shop: Shop) -> None:
     with exclusive(shop.folder / "work" / ".lock", doing="running in this workspace"), places_of(shop) as places:
         (problem,) = forget(places, [MARKED]).problems
