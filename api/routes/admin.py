@@ -13,9 +13,11 @@ from api.messages.queries import NoQuery, RequestStore
 from api.messages.service_replies import Serving
 from api.middleware import context_of
 from api.stores.model_watch import ModelWatch
+from api.stores.served_store import ServedStore
 from recsys.api_keys.records import Scope
 from recsys.artifacts.manifest import VERSION_PATTERN
 from recsys.errors import ArtifactError, InvalidRequestError
+from recsys.replica.replica import WAIT_SECONDS
 
 NOT_MOVED = (
     "nothing has changed: there is no such version, none served before this one, or the store cannot be written; "
@@ -45,7 +47,7 @@ router = APIRouter(
 async def reload(request: Request, query: Annotated[NoQuery, Query()], store: RequestStore) -> Serving:
     """Look at the store now. A version that could not be loaded a moment ago is tried again."""
     if store.replica is not None:
-        await asyncio.to_thread(store.replica.replica.look)
+        await asyncio.to_thread(store.replica.replica.look, wait=WAIT_SECONDS)
     return await _served(store.watch, request)
 
 
@@ -53,11 +55,16 @@ async def reload(request: Request, query: Annotated[NoQuery, Query()], store: Re
 async def rollback(request: Request, query: Annotated[RollbackQuery, Query()], store: RequestStore) -> Serving:
     """Let an earlier version serve. The store's pointer moves, and other workers follow as they poll."""
     try:
-        await asyncio.to_thread(store.watch.rollback, query.version)
+        await asyncio.to_thread(_roll_back, store, query.version)
     except ArtifactError as error:
         logger.warning("rollback: %s", error)
         raise StoreRefusedError(NOT_MOVED) from error
     return await _served(store.watch, request)
+
+
+def _roll_back(store: ServedStore, version: str | None) -> None:
+    with store.to_change() as registry:
+        registry.rollback(version)
 
 
 async def _served(watch: ModelWatch, request: Request) -> Serving:

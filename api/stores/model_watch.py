@@ -75,6 +75,7 @@ class ModelWatch:
         self._registry = Registry(store, check=check_serves, key=key, users=users, read_only=read_only)
         warn_if_world_writable(store)
         self._metrics = metrics or Metrics()
+        self.key = key
         self._offer_check = offer_check
         self._on_damage = on_damage
         self._keep = keep
@@ -131,10 +132,6 @@ class ModelWatch:
     def close(self) -> None:
         """The process ends in order: what follows is no crash."""
         self._crashes.end()
-
-    def rollback(self, version: str | None) -> None:
-        """Move the store's pointer to `version`, by default to the one that served before. Raises ArtifactError."""
-        self._registry.rollback(version)
 
     @property
     def registry(self) -> Registry:

@@ -37,9 +37,10 @@ async def forget(store: ServedStore, user_id: str) -> Forgot:
 
 
 def _forget(store: ServedStore, user_id: str) -> Forgot:
-    registry, database = store.watch.registry, store.database
+    database = store.database
     sessions: Sequence[str] = () if database is None else sessions_of(database, user_id, until=time.time())
-    at = add_tombstones(registry, [user_id], sessions)
+    with store.to_change() as registry:
+        at = add_tombstones(registry, [user_id], sessions)
     store.forgotten.refresh()
     removed = None
     if database is not None:
@@ -47,8 +48,9 @@ def _forget(store: ServedStore, user_id: str) -> Forgot:
         with suppress(EventStoreError):  # a reader keeps it from being emptied; the night tries again
             database.scrub(whole=False)
         if later := [session for session in removed.sessions if session not in sessions]:
-            add_tombstones(registry, [], later)
-    return Forgot(at, removed, len(holding(registry, store.forgotten.now)))
+            with store.to_change() as registry:
+                add_tombstones(registry, [], later)
+    return Forgot(at, removed, len(holding(store.watch.registry, store.forgotten.now)))
 
 
 async def held(store: ServedStore, user_id: str, *, limit: int) -> Held | None:

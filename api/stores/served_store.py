@@ -22,8 +22,9 @@ from api.stores.item_watch import ItemWatch
 from api.stores.model_watch import ModelWatch
 from api.stores.replicas import READ_ONLY, ReplicaWatch, folder_of, replica_of
 from api.stores.scenario_file import ScenarioFile
-from recsys.artifacts.registry import CURRENT
+from recsys.artifacts.registry import CURRENT, Registry
 from recsys.artifacts.signature import SigningKey
+from recsys.engine.rehearsal import check_serves
 from recsys.engine.scenarios import FILE_NAME as SCENARIOS
 from recsys.event_store.database import Database, open_database
 from recsys.event_store.item_changes import FILE_NAME, ItemChanges
@@ -130,6 +131,15 @@ class ServedStore:
         of_replica = None if self.replica is None else self.replica.fault(time())
         found = (self.watch.fault, self.arms.trouble, self.forgotten.fault, of_replica)
         return "; ".join(it for it in found if it) or None
+
+    @contextlib.contextmanager
+    def to_change(self) -> Iterator[Registry]:
+        """The registry that an operator changes: of a replica that of the object store, followed at the end."""
+        if self.replica is None:
+            yield self.watch.registry
+        else:
+            with self.replica.replica.registry(check=check_serves, key=self.watch.key) as registry:
+                yield registry
 
     @property
     def is_empty(self) -> bool:

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,11 @@ from recsys.replica.leases import Leases
 SET_ASIDE = ".evicted-"
 """Begins the name of a version's folder that is being deleted."""
 
+CHANGING = ".changing-"
+"""Begins the name of a folder in which a change of the object store is made."""
+
 _SUSPECT = ".suspect-"
+_LONGEST_CHANGE = 86_400.0
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +122,7 @@ class Cache:
     def clean(self, incoming: str) -> None:
         """Remove what a process left that was killed; `incoming` begins the names of downloads. Raises OSError."""
         left = [path for path in self._entries() if path.name.startswith(SET_ASIDE)]
+        left += [path for path in self.folder.glob(f"{CHANGING}*") if _age(path) > _LONGEST_CHANGE]
         for path in (*left, *self.folder.glob(f"{incoming}*")):
             _delete(path)
 
@@ -154,6 +160,10 @@ class Cache:
 
     def _entries(self) -> Iterator[Path]:
         return self.versions.iterdir() if self.versions.is_dir() else iter(())
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
 
 
 def _delete(folder: Path) -> None:

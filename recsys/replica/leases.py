@@ -7,11 +7,13 @@ process ends, however it ends, and then the file counts no more.
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _FOLDER = ".leases"
+_POLL_SECONDS = 0.05
 
 
 class Leases:
@@ -57,15 +59,24 @@ def _is_held(path: Path) -> bool:
 
 
 @contextmanager
-def try_lock(path: Path) -> Iterator[bool]:
-    """Hold the lock of the file `path`, made if missing, if no other process does; whether it is held. OSError."""
+def try_lock(path: Path, *, wait: float = 0.0) -> Iterator[bool]:
+    """Hold the lock of the file `path`, made if missing, if no other process does; whether it is held. OSError.
+
+    `wait`: seconds to keep trying.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield _locked(descriptor, time.monotonic() + wait)
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int, end: float) -> bool:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_POLL_SECONDS)

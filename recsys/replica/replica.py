@@ -2,29 +2,35 @@
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from recsys.artifacts.bucket.download import INCOMING, download_version, is_complete, write_signature
 from recsys.artifacts.bucket.pointer import SMALL_FILES, Pointer, ReadPointer, read_pointer
-from recsys.artifacts.bundle import unneeded_files, verify_bundle
+from recsys.artifacts.bucket.registry import BucketRegistry
+from recsys.artifacts.bundle import Bundle, unneeded_files, verify_bundle
 from recsys.artifacts.files import make_durable_folder
 from recsys.artifacts.hold import Hold
 from recsys.artifacts.manifest import read_manifest
+from recsys.artifacts.signature import SigningKey
 from recsys.config.serve import Users
 from recsys.errors import ArtifactError, ObjectFault, ObjectStoreError, RecsysError, StorageError
 from recsys.experiments.plan import Experiment
 from recsys.objects import ObjectStore, Stored
 from recsys.progress import Progress, silent
-from recsys.replica.cache import Bounds, Cache
+from recsys.replica.cache import CHANGING, Bounds, Cache
 from recsys.replica.leases import try_lock
 from recsys.replica.status import Status, read_status, write_status
 from recsys.storage import storage_errors
 
 EXTRA_FILES = ("scenarios.toml",)
 """Objects beside the pointer that are brought along: the named pages of the store."""
+
+WAIT_SECONDS = 10.0
+"""How long an operator's change waits for a look that is under way."""
 
 _LOCK = ".replica.lock"
 _FAULTS: dict[ObjectFault, str] = {
@@ -83,16 +89,29 @@ class Replica:
         """A version of the cache could not be loaded: the next look verifies it, and brings it again if damaged."""
         self._cache.suspect(version)
 
-    def look(self, *, least_age: float = 0.0) -> bool:
+    @contextmanager
+    def registry(self, *, check: Callable[[Bundle], None], key: SigningKey | None = None) -> Iterator[BucketRegistry]:
+        """The registry of the object store itself, for a change that an operator makes here; followed at the end.
+
+        Its arguments are those of `Registry`. Raises ArtifactError if the store cannot be read, or the cache is full.
+        """
+        with storage_errors(self.folder, doing="while the object store was changed"):
+            make_durable_folder(self.folder)
+            with TemporaryDirectory(prefix=CHANGING, dir=self.folder) as mirror:
+                yield BucketRegistry(self._objects, Path(mirror), check=check, key=key)
+        self.look(wait=WAIT_SECONDS)
+
+    def look(self, *, least_age: float = 0.0, wait: float = 0.0) -> bool:
         """Look once; whether the cache has changed. Nothing happens if another process looks at this moment.
 
+        `wait`: seconds to wait for that one to end, and then to look after all.
         `least_age`: seconds; nothing happens either if the last look, of any process, ended less than that ago.
         Raises nothing: what is wrong is in `status`, and once in the log.
         """
         try:
             with storage_errors(self.folder, doing="while the cache was opened"):
                 make_durable_folder(self.folder)
-                with try_lock(self.folder / _LOCK) as is_mine:
+                with try_lock(self.folder / _LOCK, wait=wait) as is_mine:
                     return is_mine and self._is_due(least_age) and self._looked()
         except StorageError as error:
             self._note(error)
@@ -187,8 +206,11 @@ class Replica:
 
     def _point(self, pointer: Pointer) -> bool:
         """Let the files beside the versions say what the pointer says; CURRENT comes last."""
-        changed = False
-        for name in sorted(SMALL_FILES, key=lambda name: name == "CURRENT"):
+        changed, is_first = (
+            False,
+            self._cache.text("CURRENT") is None,
+        )  # HISTORY alone would mean that CURRENT was lost
+        for name in sorted(SMALL_FILES, key=lambda name: (name == "CURRENT") != is_first):
             changed |= self._cache.put(name, pointer.files.get(name))
         if pointer.serving is not None:
             self._cache.used_now(pointer.serving)

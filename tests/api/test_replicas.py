@@ -9,6 +9,7 @@ import pytest
 from api.process.server import serve
 from api.settings import Settings
 from recsys.address import Address
+from recsys.artifacts.bucket import read_pointer
 from recsys.errors import ConfigError
 from recsys.objects import open_object_store
 from recsys.remote import RemotePath
@@ -119,19 +120,34 @@ def test_a_damaged_cache_is_downloaded_again(start, settings, published):
     assert metric(second, "recsys_replica_damaged_total") == 1
 
 
-def test_the_operator_changes_the_object_store_and_not_a_replica(start, settings, published):
+def test_the_operator_changes_the_object_store_through_a_replica(
+    start, settings, published, objects, publish, tmp_path
+):
+    later = publish(tmp_path / "other", seed=5)
+    put_version(objects, tmp_path / "other" / "versions" / later)
+    replica = start(settings)
+    assert wait_for(replica, is_ready).json()["model_version"] == later
+    assert replica.send("POST", "/admin/rollback", headers=ADMIN).json()["model_version"] == published
+    assert read_pointer(objects).pointer.serving == published
+    assert replica.send("DELETE", "/v1/users/ada", headers=ADMIN).status_code == 200
+    assert "FORGOTTEN" in read_pointer(objects).pointer.files
+    assert replica.get("/v1/users/ada/recommendations").json()["user"]["status"] == "fallback"
+    assert not list(folder_of(settings).glob(".changing-*"))
+
+
+def test_a_replica_that_may_only_read_refuses_changes(start, settings, published, bucket, objects):
     replica = start(settings)
     wait_for(replica, is_ready)
-    before = {
-        path.name: path.read_bytes() for path in folder_of(settings).iterdir() if path.name in ("CURRENT", "HISTORY")
-    }
+    pointer, before = read_pointer(objects), (folder_of(settings) / "HISTORY").read_bytes()
+    bucket.write_faults = ["403"] * 100
     refused = [
         replica.send("POST", f"/admin/rollback?version={published}", headers=ADMIN),
         replica.send("DELETE", "/v1/users/ada", headers=ADMIN),
     ]
     assert [(each.status_code, each.json()["code"]) for each in refused] == [(409, "store_refused")] * 2
-    assert {name: (folder_of(settings) / name).read_bytes() for name in before} == before
-    assert not (folder_of(settings) / "FORGOTTEN").exists()
+    assert read_pointer(objects, known=pointer) is pointer
+    assert (folder_of(settings) / "HISTORY").read_bytes() == before
+    assert replica.get("/v1/users/ada/recommendations").json()["user"]["status"] == "known"
     assert replica.send("POST", "/admin/reload", headers=ADMIN).json()["model_version"] == published
 
 

@@ -15,7 +15,7 @@ from recsys.artifacts.manifest import SIGNATURE
 from recsys.artifacts.registry import Registry
 from recsys.experiments.plan import Experiment, Goal
 from recsys.objects import ObjectStore
-from recsys.replica import Bounds, Replica
+from recsys.replica import Bounds, Cache, Replica
 from recsys.replica.leases import Leases, try_lock
 from tests.object_stores import Bucket
 from torture.object_versions import let_serve, put_version
@@ -362,3 +362,21 @@ def test_a_lease_counts_as_long_as_its_process_lives(tmp_path: Path) -> None:
     (tmp_path / ".leases" / "of-a-killed-process").write_text("v9")
     assert other.held() == {"v3"}
     assert len(list((tmp_path / ".leases").iterdir())) == 1
+
+
+def test_history_is_never_there_before_the_first_version(
+    replica: Replica, objects: ObjectStore, sealed: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that finds HISTORY alone takes CURRENT for lost."""
+    for folder in sealed[:2]:
+        put_version(objects, folder)
+    put, seen = Cache.put, []
+
+    def watched(cache: Cache, name: str, text: str | None) -> bool:
+        changed = put(cache, name, text)
+        seen.append(((cache.folder / "CURRENT").exists(), (cache.folder / "HISTORY").exists()))
+        return changed
+
+    monkeypatch.setattr(Cache, "put", watched)
+    replica.look()
+    assert (False, True) not in seen and (True, True) in seen
