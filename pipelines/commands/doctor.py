@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from pipelines.commands.releases import libraries
+from pipelines.forecast.cluster import too_long
 from pipelines.forecast.finding import Finding
 from pipelines.forecast.forecast import Forecast, forecast, reloading_bytes
 from pipelines.forecast.rehearsal import LOG, SPLIT, before_reading, rehearse, unchecked
@@ -49,19 +50,23 @@ def diagnose(config: PipelineConfig, *, quick: bool, progress: Progress) -> Diag
 
     `quick`: read only the first million rows of the log, and leave out the checks that need all of them.
     """
-    before = before_reading(config)
-    found, problem = _forecast(config, quick, progress)
+    before = [*before_reading(config), *_on_spark(config)]
+    there = config.compute.engine == "spark"
+    found, problem = _forecast(config, quick or there, progress)
     sizes = list(judge(found)) if found else [problem]
     tight = [
         finding.name for finding in sizes if not finding.fine and finding.name in ("prepare", "evaluate", "disk")
     ]
-    if quick:
+    if there:
+        read = [unchecked(name, "the driver does not read the log; a run on Spark checks it") for name in _NOT_QUICK]
+    elif quick:
         read = [unchecked(name, why) for name, why in _NOT_QUICK.items()]
     elif found and tight:
         read = [unchecked(name, f"{tight[0]} does not fit") for name in _NOT_QUICK]
     else:
         read = rehearse(config, before, progress=progress)
-    return Diagnosis((*before, *read, *sizes), found)
+    engine = () if found is None else (which_engine(found, config),)
+    return Diagnosis((*before, *read, *sizes, *engine), found)
 
 
 _NOT_QUICK = {
@@ -69,6 +74,34 @@ _NOT_QUICK = {
     " ids are those of the log, and what cleaning leaves are not checked",
     SPLIT: "--quick does not split the log: whether it is long enough for its holdout is not checked",
 }
+
+
+def _on_spark(config: PipelineConfig) -> tuple[Finding, ...]:
+    """What there is to check if the job is one of Spark."""
+    if config.compute.engine == "local":
+        return ()
+    from pipelines.spark.doctor import look  # noqa: PLC0415 (pyspark, an extra)
+
+    return look(config)
+
+
+def which_engine(found: Forecast, config: PipelineConfig) -> Finding:
+    """Whether one machine is enough for the job, and what it takes on Spark if it is not."""
+    there, hours = found.there, sum(found.seconds.values()) / 3600
+    cost = (
+        f"a task holds about {text(there.task_bytes)}, the tasks take roughly"
+        f" {max(there.core_hours, 0.1):,.1f} core hours ({there.cores:,} of them at once for a night of 8 h)"
+    )
+    if config.compute.engine == "spark":
+        driver = f"the driver holds up to {text(found.peak.size)} ({found.peak.step})"
+        return Finding("engine", "ok", f"Spark: {driver}; {cost}")
+    tight = next((step for step in found.steps if not found.fits(step)), None)
+    if tight is None and not too_long(found.seconds):
+        return Finding("engine", "ok", "this machine is enough; Spark would only add its overhead (docs/spark.md)")
+    why = f"{tight.step} does not fit" if tight else f"it takes {hours:,.0f} h here"
+    return Finding(
+        "engine", "ok", f'a job for Spark, because {why} (compute.engine = "spark", docs/spark.md): {cost}'
+    )
 
 
 def _forecast(config: PipelineConfig, quick: bool, progress: Progress) -> tuple[Forecast | None, Finding]:

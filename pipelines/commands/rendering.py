@@ -162,8 +162,9 @@ def diagnosis(found: "Diagnosis") -> None:
 
     findings(found.findings)
     if (forecast := found.forecast) is not None:
-        peak, total = forecast.peak, duration_text(sum(forecast.seconds.values()))
-        line(f"the job peaks at {text(peak.size)} ({peak.step}: {peak.peak.name}) and takes roughly {total}")
+        peak, whose = forecast.peak, "job" if forecast.seconds else "driver"
+        total = f" and takes roughly {duration_text(sum(forecast.seconds.values()))}" if forecast.seconds else ""
+        line(f"the {whose} peaks at {text(peak.size)} ({peak.step}: {peak.peak.name}){total}")
     if forecast is not None and not all(map(forecast.fits, (*forecast.steps, forecast.service))):
         for each in forecast.advice:
             line(f"with {each.setting} it would peak at {text(each.size)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipelines.forecast.cluster import OnSpark, of_driver, on_spark
 from pipelines.forecast.content import content_size
 from pipelines.forecast.job_size import JobSize, SampledSurvey, job_size
 from pipelines.forecast.steps import job_memory, service_memory, version_bytes, workspace_bytes
@@ -43,7 +44,8 @@ class Forecast:
     """`steps`: peak memory of each step. `service`: of one serving process. `available`: bytes available now.
 
     `seconds`: rough duration of each step. `workspace`, `version`: bytes on disk of one run and of one published
-    version; `disk_free`: bytes free for them. `advice`: settings that would make the job smaller.
+    version; `disk_free`: bytes free for them. `advice`: settings that would make the job smaller. `there`: on Spark.
+    With `compute.engine = "spark"`, `steps` have what the driver holds, and there are no `seconds`.
     """
 
     size: JobSize
@@ -55,6 +57,7 @@ class Forecast:
     version: int
     disk_free: int
     advice: tuple[Advice, ...]
+    there: OnSpark
 
     @property
     def peak(self) -> StepMemory:
@@ -75,6 +78,9 @@ class Forecast:
         """Whether the steps, the service and the files all fit."""
         return all(map(self.fits, (*self.steps, self.service))) and self.disk_fits
 
+    def _seconds_tree(self, step: StepMemory) -> dict[str, float]:
+        return {"seconds": round(self.seconds[step.step], 1)} if step.step in self.seconds else {}
+
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values; sizes in bytes."""
         return {
@@ -83,13 +89,12 @@ class Forecast:
             "memory": {
                 "available": None if self.available == float("inf") else round(self.available),
                 "peak": self.peak.size,
-                "steps": [
-                    {**_memory_tree(step), "seconds": round(self.seconds[step.step], 1)} for step in self.steps
-                ],
+                "steps": [{**_memory_tree(step), **self._seconds_tree(step)} for step in self.steps],
                 "service": {**_memory_tree(self.service), "while_reloading": reloading_bytes(self.service)},
             },
             "disk": {"workspace": self.workspace, "version": self.version, "free": self.disk_free},
             "advice": [vars(each) for each in self.advice],
+            "on_spark": vars(self.there),
         }
 
 
@@ -132,12 +137,15 @@ def forecast(
     if timed:
         size = replace(size, content=content_size(config, n_items=size.mapped_items))
     config = config.model_copy(update={"model": largest(config.model, (size.n_users, size.n_items))})
+    durations = job_seconds(size, config, read_seconds=seconds * rows / survey.rows) if timed else {}
+    held = size if config.compute.engine == "local" else of_driver(size, config)
     return Forecast(
         size=size,
-        steps=tuple(job_memory(size, config, resident=resident)),
+        steps=tuple(job_memory(held, config, resident=resident)),
         service=service_memory(size, config),
         available=available_bytes() if available is None else available,
-        seconds=job_seconds(size, config, read_seconds=seconds * rows / survey.rows) if timed else {},
+        seconds=durations if held is size else {},
+        there=on_spark(size, config, durations),
         workspace=workspace_bytes(size, config),
         version=version_bytes(size, config),
         disk_free=_disk_free(config),

@@ -1,0 +1,226 @@
+"""The night on Spark against the size of its log: seconds, time of tasks and shuffled bytes of each step, and a fit.
+
+    python benchmarks/spark_scale.py --events 1,2,5,10,20
+    python benchmarks/spark_scale.py --events 2 --steps prepare,train --set model.factors=128
+    python benchmarks/spark_scale.py --engine local --events 1,2,5         # the same steps on one machine
+    python benchmarks/spark_scale.py --read runs/spark_scale.json          # fit again what was measured before
+
+Writes a synthetic log of the given millions of events (50 per user, an item per 250 events), and two more of the
+first size, with four times as many users and with four times as many items, which tell what a user and an item cost.
+Each step is a command of its own (`recsys STEP CONFIG`); its tasks are counted from Spark's event log: run time, and
+bytes written to shuffles. Cost per event, user and item is fitted by non-negative least squares over all runs.
+Seconds are those of the step, without the start of the session. A step that fails is printed with its last line.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from scale import CONFIG
+from scipy.optimize import nnls
+
+from pipelines.bounded.usage import PROC, memory_of
+from recsys.data.synthetic import write_synthetic_log
+from torture.processes import family
+
+MILLION, MIB = 10**6, 2**20
+STEPS = ("prepare", "evaluate", "train", "index", "publish", "export")
+EXPORT = '[[export]]\nto = "lists.parquet"\nk = 20\n'
+_QUIET = {"spark.eventLog.compress": "false", "spark.eventLog.rolling.enabled": "false"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of a log."""
+
+    events: int
+    users: int
+    items: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One step on one log.
+
+    `seconds`: of the step. `task_seconds`: run time of all tasks. `shuffled`: bytes written to shuffles. `tasks`: how
+    many. `driver`, `java`, `workers`: peaks of anonymous memory of the driver's Python, of Java, and of the largest
+    Python worker, in bytes.
+    """
+
+    size: Size
+    step: str
+    seconds: float
+    task_seconds: float
+    shuffled: int
+    tasks: int
+    driver: int
+    java: int
+    workers: int
+
+
+def run_step(config: Path, step: str, size: Size, given: Sequence[str]) -> Measured | str:
+    """Run a step as a command of its own; what it took, or the last line of its message if it failed."""
+    events = config.parent / "spark-events"
+    shutil.rmtree(events, ignore_errors=True)
+    events.mkdir()
+    conf = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": events.as_uri(), **_QUIET}
+    sets = [part for each in given for part in ("--set", each)]
+    for name, value in conf.items() if any("spark" in each for each in given) else ():
+        sets += ["--set", f'compute.conf.{name}="{value}"']
+    command = [sys.executable, "-P", "-m", "pipelines", "run" if step == "export" else step, str(config), "--json"]
+    command += ["--from", "export"] if step == "export" else []
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        child = subprocess.Popen([*command, *sets], stdout=out, stderr=err)
+        peaks = _watch(child)
+        out.seek(0)
+        err.seek(0)
+        if child.returncode:
+            return (err.read().strip().splitlines() or [f"exit code {child.returncode}"])[-1]
+        seconds = float(json.load(out)["steps"][step]["seconds"])
+    tasks = list(_tasks(events))
+    run_time = sum(task["Executor Run Time"] for task in tasks) / 1000
+    shuffled = sum(task["Shuffle Write Metrics"]["Shuffle Bytes Written"] for task in tasks)
+    return Measured(size, step, seconds, run_time, shuffled, len(tasks), *peaks)
+
+
+def _watch(child: "subprocess.Popen[bytes]") -> tuple[int, int, int]:
+    """Until the end: peaks of the driver's Python, of Java, and of the largest Python worker."""
+    driver = java = workers = 0
+    while child.poll() is None:
+        for process in family(child.pid)[1:]:
+            held, name = memory_of(process), _command(process)
+            if "java" in name:
+                java = max(java, held)
+            elif "pyspark.daemon" in name:
+                workers = max(workers, held)
+            else:
+                driver = max(driver, held)
+        time.sleep(0.5)
+    return driver, java, workers
+
+
+def _command(process: int) -> str:
+    try:
+        return (PROC / str(process) / "cmdline").read_text(errors="replace").replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _tasks(folder: Path) -> Iterable[dict[str, dict[str, int]]]:
+    """Metrics of every task that ended well, from Spark's event logs."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open(encoding="utf-8") as lines:
+                for line in lines:
+                    if '"SparkListenerTaskEnd"' in line[:60] and (metrics := json.loads(line).get("Task Metrics")):
+                        yield metrics
+
+
+def measure(size: Size, steps: Sequence[str], given: Sequence[str], folder: Path) -> list[Measured]:
+    """Each of the steps on a fresh log; those after one that fails are left out."""
+    started = time.perf_counter()
+    write_synthetic_log(folder, n_users=size.users, n_items=size.items, n_events=size.events, seed=1, compress=False)
+    print(f"\n{size}: written in {time.perf_counter() - started:.0f} s", flush=True)
+    (folder / "pipeline.toml").write_text(CONFIG + EXPORT, encoding="utf-8")
+    found = []
+    for step in steps:
+        done = run_step(folder / "pipeline.toml", step, size, given)
+        if isinstance(done, str):
+            print(f"{step}: {done}", flush=True)
+            break
+        print(row(done), flush=True)
+        found.append(done)
+    return found
+
+
+def row(one: Measured) -> str:
+    """A row of the table."""
+    held = " | ".join(f"{each / MIB:,.0f}" for each in (one.driver, one.java, one.workers))
+    return (
+        f"| {one.size.events / MILLION:g} M | {one.size.users:,} | {one.size.items:,} | {one.step} |"
+        f" {one.seconds:.1f} | {one.task_seconds:.1f} | {one.shuffled / MIB:,.1f} | {one.tasks} | {held} |"
+    )
+
+
+def fitted(found: Sequence[Measured], step: str, what: str) -> tuple[float, float, float, float]:
+    """What a step costs at any size, and per event, user and item: none is below zero."""
+    runs = [one for one in found if one.step == step]
+    sizes = np.array([[1.0, one.size.events, one.size.users, one.size.items] for one in runs])
+    scale = sizes.max(axis=0)
+    costs, _ = nnls(sizes / scale, np.array([float(getattr(one, what)) for one in runs]))
+    fixed, event, user, item = costs / scale
+    return float(fixed), float(event), float(user), float(item)
+
+
+def print_fits(found: Sequence[Measured]) -> None:
+    """Costs of every step that was measured at three sizes or more."""
+    print("\n| step | | fixed | per million events | per million users | per million items |")
+    print("| :-- | :-- | --: | --: | --: | --: |")
+    for step in STEPS:
+        if sum(one.step == step for one in found) < 3:
+            continue
+        for what, unit, divisor in (("task_seconds", "task s", 1.0), ("shuffled", "MiB shuffled", MIB)):
+            fixed, *each = (cost / divisor for cost in fitted(found, step, what))
+            print(
+                f"| {step} | {unit} | {fixed:.1f} | " + " | ".join(f"{cost * MILLION:,.1f}" for cost in each) + " |"
+            )
+
+
+def sizes_of(millions: Sequence[float]) -> list[Size]:
+    """Logs of 50 events per user and 250 per item; two more of the first size with more users, and more items."""
+    usual = [
+        Size(round(m * MILLION), round(m * MILLION / 50), max(1_000, round(m * MILLION / 250))) for m in millions
+    ]
+    first = usual[0]
+    return [
+        *usual,
+        Size(first.events, 4 * first.users, first.items),
+        Size(first.events, first.users, 4 * first.items),
+    ]
+
+
+def main() -> None:
+    """Read the arguments, measure, fit and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", default="1,2,5", help="millions (1,2,5)")
+    parser.add_argument("--steps", default=",".join(STEPS), help="in order (all)")
+    parser.add_argument("--master", default="local[2]", help="of Spark (local[2])")
+    parser.add_argument("--memory", default="2g", help="of Java (2g)")
+    parser.add_argument(
+        "--engine", default="spark", choices=["spark", "local"], help="local: without Spark, to compare"
+    )
+    parser.add_argument("--set", action="append", default=[], dest="sets", help="KEY=VALUE, as of recsys run")
+    parser.add_argument("--write", type=Path, default=Path("runs/spark_scale.json"), help="what was measured")
+    parser.add_argument("--read", type=Path, help="fit what was written before")
+    args = parser.parse_args()
+    if args.read:
+        tree = json.loads(args.read.read_text())
+        return print_fits([Measured(Size(**one.pop("size")), **one) for one in tree])
+    given = [f'compute.engine="{args.engine}"', *args.sets]
+    if args.engine == "spark":
+        given += [f'compute.master="{args.master}"', f'compute.conf.spark.driver.memory="{args.memory}"']
+    print(f"{args.engine}, {args.master}, {os.cpu_count()} cores, Java {args.memory}")
+    print(
+        "| events | users | items | step | s | task s | MiB shuffled | tasks | driver MiB | Java MiB | worker MiB |"
+    )
+    print("| --: | --: | --: | :-- | --: | --: | --: | --: | --: | --: | --: |")
+    found: list[Measured] = []
+    for size in sizes_of([float(each) for each in args.events.split(",")]):
+        with tempfile.TemporaryDirectory() as folder:
+            found += measure(size, args.steps.split(","), given, Path(folder))
+        args.write.parent.mkdir(parents=True, exist_ok=True)
+        args.write.write_text(json.dumps([asdict(one) for one in found]))
+    return print_fits(found)
+
+
+if __name__ == "__main__":
+    main()
