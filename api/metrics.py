@@ -151,6 +151,8 @@ class Metrics:
         self._families = _Families(are_named=store is not None) if families is None else families
         self._store = () if store is None else (store,)
         self.in_flight, self.traffic = self._families.in_flight, self._families.traffic
+        # Looking a series up by its labels takes longer than counting.
+        self._of_requests = dict[tuple[str, str, int], tuple[Counter, Histogram]]()
         if store != NO_STORE:
             self._begin_at_zero()
 
@@ -170,8 +172,12 @@ class Metrics:
 
     def count_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request; `route` is its template, `status` 0 if it was cut off."""
-        self._families.requests.labels(method, route, str(status), *self._store).inc()
-        self._families.seconds.labels(route, *self._store).observe(seconds)
+        key = method, route, status
+        if (found := self._of_requests.get(key)) is None:
+            requests = self._families.requests.labels(method, route, str(status), *self._store)
+            found = self._of_requests[key] = requests, self._families.seconds.labels(route, *self._store)
+        found[0].inc()
+        found[1].observe(seconds)
 
     def count_limit(self, code: str) -> None:
         """Count a request that was refused or given up for what it takes."""
@@ -190,6 +196,8 @@ class Metrics:
 
     def count_new_items(self, n_items: int) -> None:
         """Count the new items of a list for a user."""
+        if not n_items:
+            return
         new = self._families.new
         (new.labels(*self._store) if self._store else new).inc(n_items)
 

@@ -2,13 +2,13 @@
 
 import logging
 import re
-import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from secrets import token_hex
 from time import perf_counter
 from urllib.parse import unquote_to_bytes
 
 from opentelemetry.trace import Span, Status, StatusCode
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,7 +23,7 @@ from api.errors import ClientGoneError, UnknownStoreError, code_of, is_fault, pr
 from api.logs import FIELDS
 from api.metrics import LIMITS_REACHED, Metrics
 from api.ports import is_served
-from api.security_headers import add_security_headers
+from api.security_headers import security_headers
 from api.stores.served_store import ServedStore, ServedStores
 from recsys.errors import InvalidRequestError
 from recsys.tracing import request_span, trace_id
@@ -39,6 +39,7 @@ CLIENT_GONE = 499
 BODY_SECONDS = 10.0
 """Time in which a body must have arrived."""
 
+_REQUEST_ID, _VERSION = REQUEST_ID_HEADER.lower().encode(), VERSION_HEADER.lower().encode()
 _CONTEXT = "recsys.context"
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -120,13 +121,15 @@ class RequestMiddleware:
         context = RequestContext(_request_id(scope), budget=self._limits.points)
         context.use(self._stores.only)
         inner = {**scope, _CONTEXT: context}
+        self._metrics.in_flight.inc()
         try:
-            with self._metrics.in_flight.track_inprogress(), request_span(scope["method"], scope["headers"]) as span:
+            with request_span(scope["method"], scope["headers"]) as span:
                 context.trace_id = trace_id()
                 await self._answer(inner, receive, _with_headers(send, context))
                 if span is not None:
                     _describe(span, inner, scope["method"], context)
         finally:
+            self._metrics.in_flight.dec()
             self._account(inner, scope["method"], context)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -235,7 +238,7 @@ def _request_id(scope: Scope) -> str:
             and _SANE_REQUEST_ID.fullmatch(given := value.decode("latin-1"))
         ):
             return str(given)
-    return uuid.uuid4().hex
+    return token_hex(16)
 
 
 def _decoded_path(scope: Scope) -> str:
@@ -257,18 +260,25 @@ def _with_headers(send: Send, context: RequestContext) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             context.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers[REQUEST_ID_HEADER] = context.request_id
-            if context.model_version is not None:
-                headers[VERSION_HEADER] = context.model_version
-            if context.caller is not None:
-                headers.update(context.caller.rate_headers)
-            add_security_headers(headers)
-            if "GET" in headers.get("Allow", ""):  # the router knows no HEAD: it becomes GET on its way there
-                headers["Allow"] = "GET, HEAD"
+            message["headers"] = _with_ours(message["headers"], context)
         await send(message)
 
     return send_with_headers
+
+
+def _with_ours(headers: Iterable[tuple[bytes, bytes]], context: RequestContext) -> list[tuple[bytes, bytes]]:
+    """The headers of a reply, and those of every reply; ours count if both name one."""
+    present = dict(headers)
+    ours = {_REQUEST_ID: context.request_id.encode("latin-1")}
+    if context.model_version is not None:
+        ours[_VERSION] = context.model_version.encode("latin-1")
+    if context.caller is not None:
+        for name, value in context.caller.rate_headers.items():
+            ours[name.lower().encode("latin-1")] = value.encode("latin-1")
+    if b"GET" in present.get(b"allow", b""):  # the router knows no HEAD: it becomes GET on its way there
+        ours[b"allow"] = b"GET, HEAD"
+    kept = [header for header in headers if header[0] not in ours]
+    return [*kept, *ours.items(), *security_headers(present)]
 
 
 def _log(method: str, route: str, seconds: float, context: RequestContext) -> None:
@@ -291,9 +301,7 @@ def _log(method: str, route: str, seconds: float, context: RequestContext) -> No
     if context.caller is not None and context.caller.record is not None:
         line += " key=%s"
         fields["key"] = context.caller.record.name
-    logger.log(
-        logging.DEBUG if route in _PROBES else logging.INFO,
-        line,
-        *(fields | {"model_version": context.model_version or "-"}).values(),
-        extra={FIELDS: fields},
-    )
+    level = logging.DEBUG if route in _PROBES else logging.INFO
+    if logger.isEnabledFor(level):  # where in the code it was logged, which is looked up otherwise, says nothing
+        values = tuple((fields | {"model_version": context.model_version or "-"}).values())
+        logger.handle(logger.makeRecord(logger.name, level, "", 0, line, values, None, extra={FIELDS: fields}))

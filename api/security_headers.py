@@ -1,8 +1,7 @@
 """Headers of every reply that keep browsers and caches from doing what they should not with it."""
 
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-
-from starlette.datastructures import MutableHeaders
 
 HEADERS = MappingProxyType(
     {
@@ -16,14 +15,14 @@ HEADERS = MappingProxyType(
 """Of every reply that has no other of the same name: a page of its own may set its policy."""
 
 _RAW = tuple((name.lower().encode(), value.encode()) for name, value in HEADERS.items())
+_NAMES = frozenset(name for name, _ in _RAW)
 _POLICY = b"content-security-policy"
 _OF_PAGES = (_POLICY, b"frame-ancestors 'none'")
 
 
-def add_security_headers(headers: MutableHeaders) -> None:
-    """Add those that `headers` does not have. A page without a policy of its own may still load what it needs."""
-    present = {name for name, _ in headers.raw}
-    added = [header for header in _RAW if header[0] not in present]
-    if headers.get("content-type", "").startswith("text/html"):
-        added = [_OF_PAGES if header[0] == _POLICY else header for header in added]
-    headers.raw.extend(added)
+def security_headers(present: Mapping[bytes, bytes]) -> Sequence[tuple[bytes, bytes]]:
+    """Those that a reply does not have, given its headers by name. A page may still load what it needs."""
+    added = _RAW if present.keys().isdisjoint(_NAMES) else tuple(it for it in _RAW if it[0] not in present)
+    if not present.get(b"content-type", b"").startswith(b"text/html"):
+        return added
+    return [_OF_PAGES if header[0] == _POLICY else header for header in added]
