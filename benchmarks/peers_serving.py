@@ -12,6 +12,7 @@ mode: only the items of the cheapest tenth, by the first number that items have 
 """
 
 import argparse
+import math
 import os
 import signal
 import socket
@@ -37,6 +38,9 @@ from recsys.artifacts.registry import Registry
 
 HERE = Path(__file__).parent
 PEERS, FILTERED = ("implicit", "numpy"), "qdrant"
+_SETTLING = 0.7
+"""Seconds before each turn, in which requests of the last one, whose clients are gone, are done with."""
+
 BARS = {"implicit": 1.5, "numpy": 1.3, FILTERED: 5.0}
 
 
@@ -161,6 +165,7 @@ def sides(store: Path, python: Path, *, workers: int) -> Iterator[list[Side]]:
 
 def turn(side: Side, *, workers: int, seconds: float, connections: int, seed: int) -> Turn:
     """One period of load."""
+    time.sleep(_SETTLING)
     before = side.cpu_seconds()
     core = 1 if workers == 1 else None
     load = wrk.saturate(side.port, side.paths, seconds=seconds, connections=connections, core=core, seed=seed)
@@ -181,9 +186,9 @@ def report(rounds: Sequence[dict[str, Turn]]) -> None:
 
 def _against(name: str, rounds: Sequence[dict[str, Turn]]) -> str:
     us = "recsys, filter" if name == FILTERED else "recsys"
-    rates = [_rate(each[us]) / _rate(each[name]) for each in rounds]
+    rates = [_rate(each[us]) / max(_rate(each[name]), 1e-9) for each in rounds]
     cpu = statistics.median(_cpu(each[name]) / _cpu(each[us]) for each in rounds)
-    late = statistics.median(_p99(each[us]) / _p99(each[name]) for each in rounds)
+    late = statistics.median(_p99(each[us]) / (_p99(each[name]) or math.inf) for each in rounds)
     ratio, bar = statistics.median(rates), BARS[name]
     verdict = f"{bar}: {'met' if ratio >= bar else '**missed**'}; p99 below: {'met' if late < 1 else '**missed**'}"
     return f" **{ratio:.2f}** | {cpu:.2f} | {min(rates):.2f}, {max(rates):.2f} | {late:.2f} | {verdict} |"
