@@ -196,7 +196,7 @@ def _prepared(
 def _join(items: ItemsConfig, workspace: Workspace) -> list[Finding]:
     """A problem if the catalogue has no item of the log."""
     events = Interactions.load(workspace.folder("prepare") / "events")
-    foreign = foreign_catalogue(items, read_items(items), events)
+    foreign = foreign_catalogue(items, read_items(items), events.items)
     return [_problem(CATALOGUE, foreign)] if foreign else []
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from pipelines.spark.prepare import prepare
 from pipelines.steps.summaries import StepSummary
 
-STEPS: Mapping[str, Callable[..., StepSummary]] = {}
+STEPS: Mapping[str, Callable[..., StepSummary]] = {"prepare": prepare}
 """By name: the steps that read, train, measure and list users by blocks. Index and publish are those of every job."""

@@ -11,8 +11,10 @@ from pipelines.steps.summaries import CatalogueSummary, Fingerprints, IncrementS
 from pipelines.steps.training_data import weigh_events
 from pipelines.steps.workspace import Workspace
 from recsys.config import ItemsConfig, LogSchema
-from recsys.data.catalogue_join import join_catalogue
+from recsys.data.catalogue_join import join_items
+from recsys.data.event_facts import EventFacts
 from recsys.data.event_weights import EventWeights
+from recsys.data.id_map import IdMap
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.ingest.configured import items_input
 from recsys.data.ingest.file_source import FileSource
@@ -44,7 +46,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     began_at = datetime.now(UTC).isoformat()
     EventWeights.of(config.log, config.prepare)  # raises if they contradict each other, before anything is read
     forgotten = read_forgotten(config.publish.store)  # after the time, so that nobody falls between the two
-    inputs = Snapshot.of(_incremental(sources_of(config), config, workspace, forgotten))
+    inputs = Snapshot.of(incremental_sources(sources_of(config), config, workspace, forgotten))
     source = inputs.sources["log"]
     with workspace.output("prepare", config) as output:
         catalogue, excluded = (
@@ -53,7 +55,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         holdout_rows = _read_holdout(inputs, config, workspace, output.folder, excluded, forgotten, progress)
         ends = LogEnds()
         accepted, rows = _read(
-            _with_events(inputs),
+            with_events(inputs),
             config,
             quarantine=workspace.quarantine,
             ends=ends,
@@ -66,7 +68,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         data = weigh_events(events, config, newest=newest, catalogue=catalogue)
         cleaning = counted(data.cleaning, before=accepted, after=events)
         events.save(output.folder / "events")
-        _warn(absent_ignored_kinds(config.log, rows, accepted))
+        warn(absent_ignored_kinds(config.log, rows, accepted.event_names))
         data.save(output.folder)
         output.summary = PrepareSummary(
             rows=rows,
@@ -75,19 +77,19 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             fingerprints=Fingerprints(**{what: each.fingerprint() for what, each in inputs.sources.items()}),
             newest_event=newest,
             profile=profile_log(events, rows, catalogue, entries=cleaning.entries, newest_event=newest),
-            catalogue=_joined(config.items, catalogue, excluded, events),
+            catalogue=joined(config.items, catalogue, excluded, EventFacts.of(events, newest=None)),
             holdout_rows=holdout_rows,
             stray_times=stray_times(span, ends),
             began_at=began_at,
-            files=_file_counts(source),
-            increment=_increment(source),
+            files=file_counts(source),
+            increment=increment_of(source),
         )
         output.inputs.update(output.summary.fingerprints.model_dump())
         inputs.save(output.folder)
     return output.summary
 
 
-def _incremental(
+def incremental_sources(
     sources: dict[str, Input], config: PipelineConfig, workspace: Workspace, forgotten: Forgotten
 ) -> dict[str, Input]:
     """The sources; a log of `log.incremental` as one that keeps its rows in the workspace."""
@@ -98,20 +100,20 @@ def _incremental(
     return sources | {"log": incremental}
 
 
-def _with_events(inputs: Snapshot) -> Source:
+def with_events(inputs: Snapshot) -> Source:
     """The log, and after it the events of an event store."""
     events = inputs.sources.get("events")
     return inputs.sources["log"] if events is None else JoinedSource((inputs.sources["log"], events))
 
 
-def _increment(source: Source) -> IncrementSummary | None:
+def increment_of(source: Source) -> IncrementSummary | None:
     """None of a log that is read as a whole every night."""
     if not isinstance(source, IncrementalSource) or (found := source.increment) is None:
         return None
     return IncrementSummary(since=found.since, kept=found.kept, fetched=found.fetched, replaced=found.replaced)
 
 
-def _file_counts(source: Source) -> LogFileCounts | None:
+def file_counts(source: Source) -> LogFileCounts | None:
     """None of a log that is no files."""
     if not isinstance(source, FileSource):
         return None
@@ -152,24 +154,24 @@ def stray_times(span: LogSpan | None, ends: LogEnds) -> StrayTimes | None:
     )
 
 
-def _joined(
-    config: ItemsConfig | None, catalogue: Items | None, excluded: Excluded, events: Interactions
+def joined(
+    config: ItemsConfig | None, catalogue: Items | None, excluded: Excluded, events: EventFacts
 ) -> CatalogueSummary | None:
     """How catalogue and log fit; what does not is logged."""
     if config is None or catalogue is None:
         return None
-    join = join_catalogue(catalogue.ids, events)
-    foreign = foreign_catalogue(config, catalogue, events)
+    join = join_items(catalogue.ids, events.items, events.per_item)
+    foreign = foreign_catalogue(config, catalogue, events.items)
     for sentence in [foreign] if foreign and join.look_alikes is None else join.warnings():
-        _warn(sentence)
+        warn(sentence)
     if config.exclude is not None and not len(excluded.ids):
-        _warn("items.exclude: no item of the catalogue passes")
+        warn("items.exclude: no item of the catalogue passes")
     return CatalogueSummary(join=join, attributes=dict(catalogue.facts), n_excluded=len(excluded.ids))
 
 
-def foreign_catalogue(config: ItemsConfig, catalogue: Items, events: Interactions) -> str | None:
+def foreign_catalogue(config: ItemsConfig, catalogue: Items, items: IdMap) -> str | None:
     """A sentence if no item of the catalogue is in the log, because its ids are probably from another column."""
-    if events.items.encode(catalogue.ids.ids)[1].any():
+    if items.encode(catalogue.ids.ids)[1].any():
         return None
     shown = ", ".join(catalogue.ids.decode(range(min(3, len(catalogue.ids)))))
     origin = ", ".join(map(str, config.path)) or items_input(config).description
@@ -179,17 +181,18 @@ def foreign_catalogue(config: ItemsConfig, catalogue: Items, events: Interaction
     )
 
 
-def absent_ignored_kinds(log: LogSchema, rows: RowCounts, events: Interactions) -> str | None:
+def absent_ignored_kinds(log: LogSchema, rows: RowCounts, names: tuple[str, ...]) -> str | None:
     """A sentence if no row is of a kind in `log.ignore_events`, which may be a misspelling, and every kind counts."""
     absent = [kind for kind in log.ignore_events if kind not in rows.ignored]
     if log.event_weights or not absent:
         return None
-    nearest = nearest_name(absent[0], events.event_names)
-    hint = f"did you mean {nearest!r}?" if nearest else f"its kinds are {', '.join(map(repr, events.event_names))}"
+    nearest = nearest_name(absent[0], names)
+    hint = f"did you mean {nearest!r}?" if nearest else f"its kinds are {', '.join(map(repr, names))}"
     return f"log.ignore_events: the log has no event of kind {absent[0]!r}; {hint}"
 
 
-def _warn(sentence: str | None) -> None:
+def warn(sentence: str | None) -> None:
+    """Log a sentence as a warning, if there is one."""
     if sentence:
         log.warning("%s", sentence)
 

@@ -68,6 +68,7 @@ class SparkCleaned:
     item_positions: Indices
     trained: RowParts
     folded_in: RowParts
+    folded_in_entries: int
     summary: CleaningSummary
 
 
@@ -116,6 +117,7 @@ def clean_events(
         item_positions=core.items,
         trained=cut.trained,
         folded_in=cut.folded_in,
+        folded_in_entries=rest.total(FOLDED, "m"),
         summary=_summary(first, core, rest, removed),
     )
 

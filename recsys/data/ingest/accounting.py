@@ -10,8 +10,6 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TextIO
 
-import numpy as np
-
 from recsys.data.ingest.refusals import REASONS, Reason, Refusals
 from recsys.data.ingest.source import EVENT, TIMESTAMP, VALUE
 from recsys.data.ingest.time_formats import formats_that_fit
@@ -144,10 +142,9 @@ class Quarantine:
 
     def add(self, refused: Refusals) -> None:
         """Add the refused rows of the next batch of the log."""
-        for number, count in enumerate(np.bincount(refused.faults, minlength=len(REASONS))):
-            if count:
-                self.counts[REASONS[number]] += int(count)
-                self._remember(refused, number)
+        for number, count in refused.by_fault().items():
+            self.counts[REASONS[number]] += count
+            self._remember(refused, number)
         self._values.add(refused)
         self._write(refused)
 

@@ -39,7 +39,7 @@ class InteractionsBuilder:
         if rows.values is not None:
             self._values.append(rows.values)
         if rows.events is not None:
-            _check_kinds(rows.events)
+            check_kinds(rows.events)
             self._has_events = True
             self._events.add(rows.events)
 
@@ -48,7 +48,7 @@ class InteractionsBuilder:
         users, user_idx = self._users.finish()
         items, item_idx = self._items.finish()
         kinds, event = self._events.finish()
-        _check_n_kinds(kinds.to_pylist())
+        check_n_kinds(kinds.to_pylist())
         return Interactions(
             users=IdMap(users),
             items=IdMap(items),
@@ -61,14 +61,15 @@ class InteractionsBuilder:
         )
 
 
-def _check_kinds(events: pa.DictionaryArray) -> None:
+def check_kinds(events: pa.DictionaryArray) -> None:
     """Fail at the first batch with too many kinds, not after the whole log."""
     if len(events.dictionary) > _MAX_KINDS:
         used = np.unique(events.indices.to_numpy())
-        _check_n_kinds([name.decode() for name in events.dictionary.take(used[: _MAX_KINDS + 1]).to_pylist()])
+        check_n_kinds([name.decode() for name in events.dictionary.take(used[: _MAX_KINDS + 1]).to_pylist()])
 
 
-def _check_n_kinds(kinds: list[str]) -> None:
+def check_n_kinds(kinds: list[str]) -> None:
+    """Raise DataError if so many kinds of event are too many."""
     if len(kinds) > _MAX_KINDS:
         shown = ", ".join(repr(kind) for kind in kinds[:3])
         raise DataError(

@@ -19,6 +19,7 @@ from recsys.data.ingest.csv_header import (
 from recsys.data.ingest.csv_records import end_of_records
 from recsys.data.ingest.csv_rows import ONE_LINE_KEYS, RowLayout, parse_rows
 from recsys.data.ingest.expansion import ExpansionLimit
+from recsys.data.ingest.file_parts import TextPart
 from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.recoding import SEPARATOR, recoding
 from recsys.data.ingest.record_blocks import Bytes, TextBlock
@@ -39,13 +40,17 @@ def csv_blocks(
     kind: str = "csv",
     advance: Advance,
     block_bytes: int = BLOCK_BYTES,
+    part: TextPart | None = None,
 ) -> Batches:
     """The rows of a csv or tsv file, as `kind` says, written as `layout` says. Blank lines are skipped.
+
+    `part`: the rows of that part alone; the header is that of the file.
 
     Raises DataError if the header lacks a column, or the file is damaged.
     """
     cut = _Cut(_dialect(layout, kind, columns), layout)
-    blocks = text_blocks(
+    read = partial(
+        text_blocks,
         path,
         cut,
         advance=advance,
@@ -56,6 +61,8 @@ def csv_blocks(
         first_bytes=min(block_bytes, HEADER_BYTES),
         limit=ExpansionLimit.of(layout, columns.section),
     )
+    goes_on = part is not None and part.start > 0
+    blocks = read(part=None if goes_on else part)
     header, rows = _header(blocks, cut, path=path)
     places = columns.places(
         str(path),
@@ -64,8 +71,9 @@ def csv_blocks(
     )
     dialect = cut.with_one_line(header, [place for key, place in places.items() if key in ONE_LINE_KEYS])
     how = RowLayout(path, dialect, header.names, places, columns.keep, layout.decimal, layout.quoting == "auto")
-    parses = (partial(parse_rows, block, how) for block in chain([rows], blocks) if len(block.data))
-    doubt = _doubt(header, rows, layout)
+    doubt = None if goes_on else _doubt(header, rows, layout)
+    found = read(part=part) if goes_on else chain([rows], blocks)
+    parses = (partial(parse_rows, block, how) for block in found if len(block.data))
     return parses if doubt is None else _told(parses, f"{path}: {doubt} {columns.section}.columns")
 
 

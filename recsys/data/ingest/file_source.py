@@ -15,6 +15,7 @@ from recsys.data.ingest.expansion import ExpansionLimit
 from recsys.data.ingest.file_copies import readable_files
 from recsys.data.ingest.file_finding import FoundFiles, find_files
 from recsys.data.ingest.file_formats import format_of
+from recsys.data.ingest.file_parts import FilePart, GroupsPart, TextPart
 from recsys.data.ingest.file_samples import is_blank, parquet_rows, text_rows
 from recsys.data.ingest.input_files import InputFile, location_of, sha256_of, size_of, state_of
 from recsys.data.ingest.jsonl_blocks import jsonl_blocks
@@ -122,6 +123,21 @@ class FileSource:
         """sha256 of the files that lie elsewhere, as far as they have been copied."""
         return {}
 
+    def know_digests(self, digests: Mapping[InputFile, str]) -> None:
+        """Take over sha256, in hexadecimal, of files that were read elsewhere."""
+        self._copied_digests.update(digests)
+
+    def tell_found(self) -> None:
+        """Log what is odd about the files that were found."""
+        for note in self._found.notes:
+            logger.warning("%s", note)
+
+    def tell_empty(self, empty: Sequence[InputFile]) -> None:
+        """Log, and remember, the files without rows."""
+        self.without_rows[:] = empty
+        if empty:
+            logger.warning("%s", _empty(empty, len(self.files)))
+
     def estimate_rows(self) -> int:
         """Rows in the files, refused ones included.
 
@@ -130,7 +146,7 @@ class FileSource:
         quotes counts as a row.
         """
         filled = [file for file in self.files if size_of(file)]
-        kinds = [self._format_of(file) for file in filled]
+        kinds = [self.format_of(file) for file in filled]
         parquet = [file for file, kind in zip(filled, kinds, strict=True) if kind == "parquet"]
         text = [file for file, kind in zip(filled, kinds, strict=True) if kind != "parquet"]
         return sum(map(parquet_rows, parquet)) + text_rows(text, self._has_header)
@@ -140,23 +156,21 @@ class FileSource:
 
         Files without rows, that changed while they were read, or that hold the same are logged as warnings.
         """
-        for note in self._found.notes:
-            logger.warning("%s", note)
+        self.tell_found()
         sizes, in_folders = [size_of(file) for file in self.files], PartitionColumns()
-        starts, empty = [0, *accumulate(sizes)], self.without_rows
-        empty.clear()
+        starts, empty = [0, *accumulate(sizes)], list[InputFile]()
+        self.without_rows.clear()
         files = readable_files(self.files, self._copied_digests)
         for file, size, before in zip(files, sizes, starts, strict=False):
             n_batches, report = 0, partial(_report, progress, before, starts[-1])
-            for parse in self._batches_of(file, columns, report, in_folders):
+            for parse in self.batches_of(file, columns, report, in_folders):
                 n_batches += 1
                 yield parse
             if not n_batches:
                 empty.append(file)
             if size_of(file) != size:
                 logger.warning("%s: had %d bytes and has %d after it was read", file, size, size_of(file))
-        if empty:
-            logger.warning("%s", _empty(empty, len(self.files)))
+        self.tell_empty(empty)
 
     def size_in_memory(self) -> int:
         """Bytes of the files."""
@@ -193,9 +207,10 @@ class FileSource:
 
     def _start(self, path: InputFile, columns: Columns) -> None:
         """Open a file and find its columns, without parsing more than one row."""
-        next(iter(self._batches_of(path, columns, _no_progress, PartitionColumns(), 1)), None)
+        next(iter(self.batches_of(path, columns, _no_progress, PartitionColumns(), 1)), None)
 
-    def _format_of(self, path: InputFile) -> str:
+    def format_of(self, path: InputFile) -> str:
+        """csv, tsv, jsonl, json or parquet. Raises ConfigError if `columns` is set and is not for it."""
         kind = format_of(path, self.layout.format, section=self.section)
         if self.layout.columns and kind not in ("csv", "tsv"):
             raise ConfigError(
@@ -204,28 +219,36 @@ class FileSource:
         return kind
 
     def _has_header(self, path: InputFile) -> bool:
-        return self._format_of(path) in ("csv", "tsv") and not self.layout.columns
+        return self.format_of(path) in ("csv", "tsv") and not self.layout.columns
 
-    def _batches_of(
+    def batches_of(
         self,
         path: InputFile,
         columns: Columns,
         advance: Advance,
         in_folders: PartitionColumns,
         block_rows: int = BLOCK_ROWS,
+        part: FilePart | None = None,
     ) -> Batches:
+        """The rows of one file, or of a part of it.
+
+        `in_folders`: tells once of columns that the names of folders contradict.
+        """
         # The format of a file of no bytes does not matter: it may be a marker (`day.done`).
-        if not size_of(path) or is_blank(path, kind := self._format_of(path)):
+        if not size_of(path) or is_blank(path, kind := self.format_of(path)):
             return iter(())
         in_path = partitions_of(path)
         columns = replace(columns, in_path={**in_path, **joined_times(in_path, columns.names.values())})
         if kind == "parquet":
-            limit = ExpansionLimit.of(self.layout, self.section)
-            batches = parquet_blocks(path, columns, advance=advance, block_rows=block_rows, limit=limit)
-        elif kind in _JSON:
-            batches = jsonl_blocks(path, columns, self.layout, advance=advance, block_bytes=self.block_bytes)
-        else:
-            batches = csv_blocks(path, columns, self.layout, kind=kind, advance=advance, block_bytes=self.block_bytes)
+            limit, groups = (
+                ExpansionLimit.of(self.layout, self.section),
+                part if isinstance(part, GroupsPart) else None,
+            )
+            batches = parquet_blocks(path, columns, advance=advance, block_rows=block_rows, limit=limit, part=groups)
+            return in_folders.added(batches, columns, path)
+        read = jsonl_blocks if kind in _JSON else partial(csv_blocks, kind=kind)
+        text = part if isinstance(part, TextPart) else None
+        batches = read(path, columns, self.layout, advance=advance, block_bytes=self.block_bytes, part=text)
         return in_folders.added(batches, columns, path)
 
 

@@ -16,6 +16,7 @@ from recsys.config import FileFormat
 from recsys.data.arrow_file import one_array
 from recsys.data.ingest.columns import ids_of, texts_of
 from recsys.data.ingest.expansion import ExpansionLimit
+from recsys.data.ingest.file_parts import TextPart
 from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.json_array import ElementLines
 from recsys.data.ingest.json_layout import (
@@ -63,17 +64,24 @@ Schema = dict[str, pa.DataType]
 
 
 def jsonl_blocks(
-    path: InputFile, columns: Columns, layout: FileFormat, *, advance: Advance, block_bytes: int = BLOCK_BYTES
+    path: InputFile,
+    columns: Columns,
+    layout: FileFormat,
+    *,
+    advance: Advance,
+    block_bytes: int = BLOCK_BYTES,
+    part: TextPart | None = None,
 ) -> Batches:
     """The rows of a file of one JSON object per line, or of an array of objects.
 
     Objects that span lines may follow each other without an array. A key that an object lacks is null. Blank lines
     are skipped, and so are the commas and brackets of an array that has one object per line. The objects of another
-    array are numbered from 1; they have no lines.
+    array are numbered from 1; they have no lines. `part`: the rows of that part alone, of a file with a line per row.
     Raises DataError if none of the first thousand lines has a key of `columns`, or the file is damaged.
     """
     how = json_layout(start_of_text(path, layout.encoding, _START_BYTES))
-    blocks = text_blocks(
+    read = partial(
+        text_blocks,
         path,
         _end_of_lines,
         advance=advance,
@@ -83,12 +91,15 @@ def jsonl_blocks(
         block_bytes=block_bytes,
         limit=ExpansionLimit.of(layout, columns.section),
     )
+    goes_on = part is not None and part.start > 0
+    blocks = read(part=None if goes_on else part)
     if how is JsonLayout.LINES_OF_ARRAY:
         blocks = map(without_brackets, blocks)
     first, keys = _first_blocks(blocks, set(columns.names.values()))
     found = columns.places(str(path), keys, advice=_advice(first, keys))
     columns = replace(columns, names={key: columns.names[key] for key in found})
-    return (partial(_parse, block, path, columns, layout.decimal) for block in chain(first, blocks))
+    rows = read(part=part) if goes_on else chain(first, blocks)
+    return (partial(_parse, block, path, columns, layout.decimal) for block in rows)
 
 
 def _advice(first: Sequence[TextBlock], keys: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from recsys.data.ingest.column_types import check_types
 from recsys.data.ingest.expansion import NO_LIMIT, ExpansionLimit
+from recsys.data.ingest.file_parts import GroupsPart
 from recsys.data.ingest.input_files import InputFile, open_file, size_of
 from recsys.data.ingest.source import ITEM, USER, Batches, Columns, Parse, RawBatch
 from recsys.data.ingest.text_blocks import Advance
@@ -32,8 +33,11 @@ def parquet_blocks(
     advance: Advance,
     block_rows: int = BLOCK_ROWS,
     limit: ExpansionLimit = NO_LIMIT,
+    part: GroupsPart | None = None,
 ) -> Batches:
     """The rows of a file, counted from 1; only `columns` are read, up to `block_rows` rows at a time.
+
+    `part`: the rows of that part alone.
 
     Raises DataError if the file lacks a column or has one that cannot be read, is not a complete Parquet file, or
     becomes more than `limit`.
@@ -50,12 +54,20 @@ def parquet_blocks(
         with open_file(path) as source, pq.ParquetFile(source, read_dictionary=coded) as file:
             size = size_of(path)
             limit.check(path, _declared_bytes(file.metadata, len(set(found.values()))), size)
-            batches = _joined(file.iter_batches(block_rows, columns=sorted(set(found.values()))), block_rows)
+            groups = range(file.num_row_groups) if part is None else range(part.start, part.stop)
+            names = sorted(set(found.values()))
+            batches = _joined(file.iter_batches(block_rows, row_groups=list(groups), columns=names), block_rows)
             texts = [name for key, name in found.items() if key not in (USER, ITEM) and name in coded]
             decoded = _decoded(batches, texts, path=path, size=size, limit=limit)
-            yield from _numbered(decoded, path, found, n_rows=file.metadata.num_rows, advance=advance)
+            before = 0 if part is None else part.rows_before
+            n_rows = file.metadata.num_rows if part is None else _rows_in(file.metadata, groups)
+            yield from _numbered(decoded, path, found, n_rows=n_rows, before=before, advance=advance)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as Parquet: {error}") from error
+
+
+def _rows_in(footer: pq.FileMetaData, groups: range) -> int:
+    return sum(int(footer.row_group(at).num_rows) for at in groups)
 
 
 def _joined(batches: Iterator[pa.RecordBatch], most_rows: int) -> Iterator[pa.RecordBatch]:
@@ -122,12 +134,18 @@ def _plain(batch: pa.RecordBatch, texts: Sequence[str]) -> pa.RecordBatch:
 
 
 def _numbered(
-    batches: Iterator[pa.RecordBatch], path: InputFile, names: dict[str, str], *, n_rows: int, advance: Advance
+    batches: Iterator[pa.RecordBatch],
+    path: InputFile,
+    names: dict[str, str],
+    *,
+    n_rows: int,
+    before: int,
+    advance: Advance,
 ) -> Iterator[Parse]:
     size, done = size_of(path), 0
     for batch in batches:
         places = {key: batch.schema.get_field_index(name) for key, name in names.items()}
-        yield partial(RawBatch.numbered, str(path), batch, places, first=done + 1)
+        yield partial(RawBatch.numbered, str(path), batch, places, first=before + done + 1)
         done += len(batch)
         advance(size * min(1.0, done / max(n_rows, 1)))
     if done != n_rows:

@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 _NULL = b"__HIVE_DEFAULT_PARTITION__"
 _COMPARED_ROWS = 1_000
 
+CONTRADICTED = "but the folder's name says"
+"""In the warning of `PartitionColumns`."""
+
 Partitions = Mapping[str, bytes | None]
 """The values in the names of a file's folders, by column; None is a null."""
 
@@ -96,7 +99,7 @@ class PartitionColumns:
             if not _is_same(found, expected):
                 self.told = True
                 logger.warning(
-                    "%s:%d: column %r is %r, but the folder's name says %r; the files' values are used",
+                    f"%s:%d: column %r is %r, {CONTRADICTED} %r; the files' values are used",
                     batch.origin,
                     batch.positions[row],
                     name,

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,7 @@ from pathlib import Path
 from recsys.config import LogSchema
 from recsys.data.ingest.accounting import Quarantine, RowCounts
 from recsys.data.ingest.assembly import InteractionsBuilder
-from recsys.data.ingest.line_tally import LineTally
+from recsys.data.ingest.log_account import LogAccount
 from recsys.data.ingest.log_ends import LogEnds
 from recsys.data.ingest.row_checks import CheckedRows, Rules, check_rows
 from recsys.data.ingest.source import Batches, Columns, Parse, Source
@@ -19,7 +18,6 @@ from recsys.data.ingest.table_source import source_of
 from recsys.data.ingest.timestamps import AUTO
 from recsys.data.interactions import Interactions
 from recsys.data.pairs import first_of_equal_rows
-from recsys.errors import DataError
 from recsys.forgotten import NOBODY, Forgotten
 from recsys.map_ordered import map_ordered
 from recsys.progress import Progress, silent
@@ -52,35 +50,15 @@ def read_log(
     if more than `log.max_refused_share` of the rows are refused.
     """
     started = time.monotonic()
-    builder, lines, n_rows = InteractionsBuilder(), LineTally(), 0
-    ignored, notes = Counter[str](), Counter[str]()
+    builder = InteractionsBuilder()
     with Quarantine(quarantine, limit=log.quarantine_rows, forgotten=forgotten) as refused:
+        account = LogAccount(refused, ends)
         for rows in read_batches(source, log, now=now, forgotten=forgotten, progress=progress):
             builder.add(rows)
-            refused.add(rows.refused)
-            lines.add(rows.refused.origin, rows.lines)
-            ignored.update(rows.ignored)
-            if ends is not None:
-                ends.add(rows.ends)
-            notes.update(rows.notes)
-            n_rows += rows.n_rows
-    counts = RowCounts(
-        n_rows,
-        builder.n_rows,
-        refused.counts,
-        ignored=ignored,
-        notes=notes,
-        blank_lines=lines.blank,
-        quoted_lines=lines.quoted,
-    )
-    lines.warn("log")
-    if not n_rows:
-        raise DataError(f"{source.description}: holds no rows")
-    refused.check(counts, max_share=log.max_refused_share)
-    if not counts.accepted:
-        raise DataError(f"{source.description}: {_nothing_left(counts, refused)}")
+            account.add(rows.facts)
+    counts = account.counts(source.description, log)
     events, counts = _merged(builder.finish(), counts) if deduplicate else (builder.finish(), counts)
-    _log_counts(source, counts, refused, seconds=time.monotonic() - started)
+    account.tell(source.description, counts, seconds=time.monotonic() - started)
     return events, counts
 
 
@@ -136,33 +114,3 @@ def _merged(events: Interactions, counts: RowCounts) -> tuple[Interactions, RowC
         events.select(first) if merged else events,
         replace(counts, accepted=accepted, merged=merged),
     )
-
-
-def _nothing_left(counts: RowCounts, refused: Quarantine) -> str:
-    """Why no row of a log is accepted."""
-    if not counts.n_ignored:
-        return f"all {counts.rows_read:,} rows are refused:\n{refused.summary()}"
-    ignored = ", ".join(f"{n:,} {name}" for name, n in counts.ignored.items())
-    why = f"{ignored} rows are ignored (log.ignore_events, log.event_weights of 0, log.anonymous, recsys forget)"
-    if not counts.n_refused:
-        return f"all {counts.rows_read:,} rows are left out: {why}; at least one kind of event must count"
-    return f"none of the {counts.rows_read:,} rows is accepted: {why}; the others are refused:\n{refused.summary()}"
-
-
-def _log_counts(source: Source, counts: RowCounts, refused: Quarantine, *, seconds: float) -> None:
-    logger.info(
-        "%s: %d rows read in %.1f s = %d accepted + %d refused + %d merged + %d ignored",
-        source.description,
-        counts.rows_read,
-        seconds,
-        counts.accepted,
-        counts.n_refused,
-        counts.merged,
-        counts.n_ignored,
-    )
-    for note, n_rows in counts.notes.items():
-        logger.info("%s: %d %s", source.description, n_rows, note)
-    if (mixed := refused.mixed_units()) is not None:
-        logger.warning("%s: %s", source.description, mixed)
-    if counts.n_refused:
-        logger.info("%s: refused rows:\n%s", source.description, refused.summary())

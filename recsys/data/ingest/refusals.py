@@ -1,6 +1,7 @@
 """Refusals: every reason for which a row is refused, and the refused rows of a batch."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -77,6 +78,9 @@ _MEANINGS = {
     Reason.UNKNOWN_EVENT: ("the kind of event is not in log.event_weights; name unwanted kinds in log.ignore_events"),
 }
 
+_FIRST = 10
+"""Rows of each fault that `Refusals.brief` keeps."""
+
 REASONS = tuple(Reason)
 """The reason of each fault number."""
 
@@ -111,13 +115,32 @@ class Refusals:
     """The refused rows of one batch.
 
     `origin`, `positions`: int64 (m,), as of `RawBatch`. `faults`: uint8 (m,). `rows`: what the first of them held:
-    the text of the line, or a mapping of its columns.
+    the text of the line, or a mapping of its columns. `more`: further rows by fault number, which are only counted.
     """
 
     origin: str
     positions: NDArray[np.int64]
     faults: Faults
     rows: tuple[str | dict[str, str | None], ...]
+    more: Mapping[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.positions)
+        return len(self.positions) + sum(self.more.values())
+
+    def by_fault(self) -> dict[int, int]:
+        """The number of rows by fault number."""
+        counts = np.bincount(self.faults, minlength=len(REASONS)).tolist()
+        return {fault: n for fault, count in enumerate(counts) if (n := count + self.more.get(fault, 0))}
+
+    def brief(self, n_rows: int) -> "Refusals":
+        """The same with what messages and the quarantine need: the first `n_rows` rows, and the first of each fault.
+
+        The others are only counted, so that it is small whatever the number of refused rows.
+        """
+        kept = np.arange(len(self.positions)) < min(n_rows, len(self.rows))
+        for fault in np.unique(self.faults):
+            kept[np.flatnonzero(self.faults == fault)[:_FIRST]] = True
+        rest = np.bincount(self.faults[~kept], minlength=len(REASONS)).tolist()
+        rows = tuple(row for row, is_kept in zip(self.rows, kept, strict=False) if is_kept)
+        more = {fault: n for fault, n in enumerate(rest) if n}
+        return Refusals(self.origin, self.positions[kept], self.faults[kept], rows, more)

@@ -71,6 +71,19 @@ class Rules:
 
 
 @dataclass(frozen=True, eq=False)
+class RowFacts:
+    """What became of the rows of a batch, without the accepted rows: all that the account of a log needs."""
+
+    n_rows: int
+    n_accepted: int
+    refused: Refusals
+    lines: LineCounts
+    ignored: Mapping[str, int]
+    ends: Ends | None
+    notes: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
 class CheckedRows:
     """The accepted rows of a batch, the refused ones, and the number of those that are ignored.
 
@@ -90,6 +103,11 @@ class CheckedRows:
     ignored: Mapping[str, int] = field(default_factory=dict)
     ends: Ends | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> RowFacts:
+        """What became of the rows."""
+        return RowFacts(self.n_rows, len(self.users), self.refused, self.lines, self.ignored, self.ends, self.notes)
 
     @property
     def n_rows(self) -> int:

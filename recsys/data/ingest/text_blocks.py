@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from recsys.data.ingest.expansion import NO_LIMIT, ExpansionLimit
+from recsys.data.ingest.file_parts import TextPart, TornRecordError
 from recsys.data.ingest.input_files import InputFile, open_file
 from recsys.data.ingest.recoding import Recode, byte_order, recoding
 from recsys.data.ingest.record_blocks import (
@@ -58,12 +59,14 @@ def text_blocks(
     first_bytes: int | None = None,
     longest_record: int = LONGEST_RECORD,
     limit: ExpansionLimit = NO_LIMIT,
+    part: TextPart | None = None,
 ) -> Iterator[TextBlock]:
     """Cut a plain or compressed file into blocks of up to about `block_bytes`; the first is of about `first_bytes`.
 
     `recode`: makes UTF-8 of the file's `encoding`. Byte-order marks are left out, also at the start of a later line.
     `section`: of the configuration, for messages. A line longer than `longest_record` bytes is a block of its own,
     without its end. Blocks of very short lines, or of many quotes, are smaller. `limit`: on decompressed bytes.
+    `part`: of a plain file in UTF-8, to read that alone. Raises TornRecordError if it ends within a record.
     Raises DataError for a damaged file, one that looks like UTF-16 if another encoding is expected, one that
     decompresses to more than `limit`, and if the first record is too long.
     """
@@ -72,9 +75,14 @@ def text_blocks(
     rest, line, total, n_bytes, more = _NOTHING, 1, 0, first_bytes or block_bytes, True
     within_overlong = False
     with open_bytes(path) as (stream, file):
+        if part is not None:
+            stream.seek(part.start)
+            line, n_bytes = part.first_line, min(n_bytes, part.stop - part.start)
         while more:
             data, n_read = _read_more(stream, rest, n_bytes, recode=recode)
             more, total, n_bytes, end = n_read > 0, total + n_read, block_bytes, 0
+            if part is not None:
+                n_bytes = min(n_bytes, part.stop - part.start - total)
             limit.check(path, total, file.tell())
             if within_overlong and len(data):
                 following = after_line(data)
@@ -91,6 +99,8 @@ def text_blocks(
             advance(file.tell())
     marks.warn()
     if len(rest):
+        if part is not None and not part.is_last:
+            raise TornRecordError(f"{path}: the row at line {line} goes on after byte {part.stop}")
         yield TextBlock(ended(rest), line)
 
 
@@ -191,6 +201,13 @@ def open_bytes(path: InputFile) -> Iterator[tuple[pa.NativeFile, pa.NativeFile]]
             yield (pa.CompressedInputStream(file, compression) if compression else file), file
     except OSError as error:
         raise DataError(f"{path}: cannot be read, or is damaged or cut short: {error}") from error
+
+
+def compression_of(path: InputFile) -> str | None:
+    """gzip, zstd, or None for a plain file, by its first bytes. Raises DataError."""
+    with open_bytes(path) as (_, file):
+        file.seek(0)
+        return _compression(file, path)
 
 
 def _compression(file: pa.NativeFile, path: InputFile) -> str | None:

@@ -1,0 +1,187 @@
+"""prepare on Spark: the log is read and cleaned in tasks, and written in the form of every job, beside its blocks."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.steps.exclusion import NOTHING, Excluded, read_catalogue, with_excluded
+from pipelines.steps.inputs import Snapshot, sources_of
+from pipelines.steps.prepare import (
+    absent_ignored_kinds,
+    file_counts,
+    increment_of,
+    incremental_sources,
+    joined,
+    stray_times,
+    warn,
+    with_events,
+)
+from pipelines.steps.summaries import Fingerprints, PrepareSummary
+from pipelines.steps.training_data import POPULARITY
+from pipelines.steps.workspace import Workspace
+from recsys.data.arrays import Indices, save_array
+from recsys.data.cleaning import CleaningSummary
+from recsys.data.event_weights import EventWeights
+from recsys.data.id_map import IdMap
+from recsys.data.ingest.accounting import RowCounts
+from recsys.data.ingest.log_ends import LogEnds
+from recsys.data.ingest.source import Source
+from recsys.data.items import Items
+from recsys.data.profile import profile_of
+from recsys.forgotten import Forgotten, read_forgotten
+from recsys.pipeline_config import PipelineConfig
+from recsys.progress import Progress
+from recsys.spark.bundle import BundleParts, save_rows
+from recsys.spark.cleaning import clean_events
+from recsys.spark.event_log import EventLog, read_events
+from recsys.spark.session import open_session
+from recsys.storage import storage_errors
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+BLOCKS = "blocks"
+"""In the folder of prepare: the training matrix in blocks of users, and of items."""
+
+
+def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> PrepareSummary:
+    """Read the catalogue and the log; write events, the matrix of all of them in both forms, and the items."""
+    began_at = datetime.now(UTC).isoformat()
+    EventWeights.of(config.log, config.prepare)  # raises if they contradict each other, before anything is read
+    forgotten = read_forgotten(config.publish.store)  # after the time, so that nobody falls between the two
+    inputs = Snapshot.of(incremental_sources(sources_of(config), config, workspace, forgotten))
+    with workspace.output("prepare", config) as output, _scratch(config) as scratch:
+        catalogue, excluded = (
+            (None, NOTHING) if config.items is None else read_catalogue(config.items, inputs.sources["catalogue"])
+        )
+        job = _Job(open_session(config.compute), config, output.folder, scratch, forgotten, progress)
+        holdout_rows = _read_holdout(job, inputs, workspace, excluded)
+        ends = LogEnds()
+        log = job.read(with_events(inputs), "events", workspace.quarantine, excluded, ends)
+        warn(absent_ignored_kinds(config.log, log.rows, log.files.event_names))
+        cleaning, n_items = _weigh(job, log, catalogue)
+        source, newest = inputs.sources["log"], None if log.span is None else log.span.last
+        profile = profile_of(log.facts, log.rows, catalogue, entries=cleaning.entries, newest_event=newest)
+        output.summary = PrepareSummary(
+            rows=log.rows,
+            cleaning=with_excluded(cleaning, n_events=log.n_excluded, n_people=log.n_only_excluded),
+            items_without_events=n_items - cleaning.n_items,
+            fingerprints=Fingerprints(**{what: each.fingerprint() for what, each in inputs.sources.items()}),
+            newest_event=newest,
+            profile=profile,
+            catalogue=joined(config.items, catalogue, excluded, log.facts),
+            holdout_rows=holdout_rows,
+            stray_times=stray_times(log.span, ends),
+            began_at=began_at,
+            files=file_counts(source),
+            increment=increment_of(source),
+        )
+        output.inputs.update(output.summary.fingerprints.model_dump())
+        inputs.save(output.folder)
+    return output.summary
+
+
+@contextmanager
+def _scratch(config: PipelineConfig) -> Iterator[Path]:
+    """A folder for this step alone; what a killed run left in it is removed first, what this one leaves last."""
+    folder = config.compute.scratch_in(config.workspace) / "prepare"
+    shutil.rmtree(folder, ignore_errors=True)
+    with storage_errors(folder, doing="while the scratch folder was made"):
+        folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    spark: "SparkSession"
+    config: PipelineConfig
+    folder: Path
+    scratch: Path
+    forgotten: Forgotten
+    progress: Progress
+
+    def read(
+        self, source: Source, name: str, quarantine: Path, excluded: Excluded, ends: LogEnds | None = None
+    ) -> EventLog:
+        """Read a log, and write its events into the folder `name`."""
+        return read_events(
+            self.spark,
+            source,
+            self.config.log,
+            self.config.prepare,
+            folder=self.folder / name,
+            scratch=self.scratch / name,
+            block_entries=self.config.compute.block_entries,
+            quarantine=quarantine,
+            excluded=excluded.ids,
+            forgotten=self.forgotten,
+            progress=self.progress,
+            ends=ends,
+        )
+
+
+def _read_holdout(job: _Job, inputs: Snapshot, workspace: Workspace, excluded: Excluded) -> RowCounts | None:
+    """Write the events of a given holdout, without those of excluded items; its rows, None if there is none."""
+    if (given := inputs.sources.get("holdout")) is None:
+        return None
+    return job.read(given, "holdout", workspace.quarantine.with_stem("quarantine-holdout"), excluded).rows
+
+
+def _weigh(job: _Job, log: EventLog, catalogue: Items | None) -> tuple[CleaningSummary, int]:
+    """Write what a version takes from the events, and the blocks. What cleaning did, and the number of items."""
+    config, newest = job.config, None if log.span is None else log.span.last
+    weights = EventWeights.of(config.log, config.prepare).at(newest)
+    columns = _Columns(log.facts.items, catalogue)
+    cleaned = clean_events(
+        job.spark,
+        log.files,
+        config.prepare,
+        weights,
+        scratch=job.scratch / "cleaned",
+        block_entries=config.compute.block_entries,
+        columns=columns,
+    )
+    items = columns.of(cleaned.item_positions)
+    parts = BundleParts(
+        events=log.files,
+        trained=cleaned.trained,
+        folded_in=cleaned.folded_in,
+        items=job.scratch / "columns.arrow",
+        weights=weights,
+        prepare=config.prepare,
+        now=newest,
+        since=log.since,
+        most_events=config.compute.block_entries,
+        scratch=job.scratch / "bundle",
+    )
+    save_array(save_rows(job.spark, cleaned, parts, job.folder, items), job.folder / POPULARITY)
+    known = Items.without_attributes(items) if catalogue is None else catalogue
+    known.aligned(items).save(job.folder / "items.arrow")
+    (job.folder / BLOCKS).mkdir()
+    for name, blocks in (("users", cleaned.users), ("items", cleaned.items)):
+        shutil.move(blocks.folder, job.folder / BLOCKS / name)
+    return cleaned.summary, len(items)
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """The columns of the matrix: the items of the k-core, and those of the catalogue. `items`: of the log."""
+
+    items: IdMap
+    catalogue: Items | None
+
+    def of(self, positions: Indices) -> IdMap:
+        """All columns, if the items at `positions` are in the k-core."""
+        kept = self.items.take(positions)
+        return kept if self.catalogue is None else kept.union(self.catalogue.ids)
+
+    def __call__(self, positions: Indices) -> tuple[Indices, int]:
+        columns = self.of(positions)
+        return columns.encode(self.items.take(positions).ids)[0], len(columns)
