@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -75,6 +75,10 @@ class ConfidenceWeighting:
         factor: Floats = np.maximum(self.item_degree, 1) ** np.float32(-self.settings.item_exponent)
         return factor
 
+    def scaled_to(self, mean: float) -> "ConfidenceWeighting":
+        """The same weighting with the scale at which values of this `mean` have the mean 1."""
+        return replace(self, settings=replace(self.settings, scale=1.0 / mean))
+
     def apply(self, csr: Csr) -> Csr:
         """The confidence of `csr`: canonical float32 (n, n_items), any rows over the items of training.
 
@@ -86,6 +90,35 @@ class ConfidenceWeighting:
             raise DataError(f"weighting: {csr.shape[1]} columns, expected the {len(self.item_degree)} of training")
         with np.errstate(over="ignore", under="ignore"):
             values = _FORMULAS[self.settings.kind](csr, self)
+        return self._confidence(csr, values)
+
+    def row_terms(self, csr: Csr) -> Floats:
+        """float32 (n,): what the confidence of an entry takes from its row; ones if nothing. `csr`: as in `apply`."""
+        terms = {"degree": _user_factor, "bm25": _saturation}.get(self.settings.kind)
+        return np.ones(csr.shape[0], np.float32) if terms is None else terms(csr, self)
+
+    def apply_transposed(self, csr: Csr, row_terms: Floats, items: slice) -> Csr:
+        """The confidence of some columns of the matrix that `apply` takes, up to the order of products.
+
+        `csr`: canonical float32 (n, m), the `items` by their users. `row_terms`: float32 (m,), those of the users.
+        """
+        of_item, settings = np.diff(csr.indptr), self.settings
+        terms = row_terms[csr.indices]
+        with np.errstate(over="ignore", under="ignore"):
+            if settings.kind == "bm25":
+                values = csr.data * np.float32(settings.bm25_k1 + 1)
+                values /= csr.data + terms
+                values *= np.repeat(_idf(self)[items], of_item)
+            else:
+                values = csr.data.copy() if settings.kind == "plain" else np.log1p(csr.data)
+            if settings.kind == "degree":
+                values *= terms
+                values *= np.repeat(self.item_factor[items], of_item)
+                values *= np.float32(settings.scale)
+        return self._confidence(csr, values)
+
+    def _confidence(self, csr: Csr, values: Floats) -> Csr:
+        with np.errstate(over="ignore", under="ignore"):
             values *= np.float32(self.settings.alpha)
         np.maximum(values, _SMALLEST, out=values)
         confidence = _with_values(csr, values)
@@ -115,8 +148,21 @@ def fit_confidence(csr: Csr, config: ConfidenceConfig) -> ConfidenceWeighting:
     """
     if csr.nnz == 0:
         raise DataError("weighting: the training matrix holds no entries")
-    n_users = csr.shape[0]
-    degree = entries_per_column(csr).astype(np.float32)
+    degree, n_users = entries_per_column(csr).astype(np.float32), csr.shape[0]
+    mean_length = float(csr.data.mean(dtype=np.float64)) * csr.nnz / n_users
+    unscaled = unscaled_confidence(config, degree, n_users=n_users, mean_length=mean_length)
+    if config.weighting != "degree":
+        return unscaled
+    return unscaled.scaled_to(float(degree_normalised(csr, unscaled).mean(dtype=np.float64)))
+
+
+def unscaled_confidence(
+    config: ConfidenceConfig, item_degree: Floats, *, n_users: int, mean_length: float
+) -> ConfidenceWeighting:
+    """The weighting of `config`; that of the kind "degree" is then brought to a mean of 1 by `scaled_to`.
+
+    `item_degree`: float32 (n_items,). `n_users`, `mean_length`: see `ConfidenceSettings`.
+    """
     settings = ConfidenceSettings(
         kind=config.weighting,
         alpha=config.alpha,
@@ -126,13 +172,9 @@ def fit_confidence(csr: Csr, config: ConfidenceConfig) -> ConfidenceWeighting:
         bm25_b=config.bm25_b,
         scale=1.0,
         n_users=n_users,
-        mean_length=float(csr.data.mean(dtype=np.float64)) * csr.nnz / n_users,
+        mean_length=mean_length,
     )
-    unscaled = ConfidenceWeighting(settings, degree)
-    if config.weighting != "degree":
-        return unscaled
-    mean = float(degree_normalised(csr, unscaled).mean(dtype=np.float64))
-    return ConfidenceWeighting(ConfidenceSettings(**{**asdict(settings), "scale": 1.0 / mean}), degree)
+    return ConfidenceWeighting(settings, item_degree)
 
 
 def degree_normalised(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
@@ -143,9 +185,8 @@ def degree_normalised(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
     D^-1/2 R D^-1/2 of graph models: He et al., LightGCN (SIGIR 2020).
     """
     settings = weighting.settings
-    user_factor = np.maximum(np.diff(csr.indptr), 1).astype(np.float32) ** np.float32(-settings.user_exponent)
     values: Floats = np.log1p(csr.data)
-    scale_entries(values, csr, rows=user_factor, columns=weighting.item_factor)
+    scale_entries(values, csr, rows=_user_factor(csr, weighting), columns=weighting.item_factor)
     values *= np.float32(settings.scale)
     return values
 
@@ -163,13 +204,9 @@ def bm25(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
     idf_i = log(1 + (n_users - deg_i + 0.5) / (deg_i + 0.5)), kept above zero by the 1 inside.
     Robertson, Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009).
     """
-    settings, degree = weighting.settings, weighting.item_degree
-    length = csr @ np.ones(csr.shape[1], np.float32)
-    saturation = settings.bm25_k1 * (1 - settings.bm25_b + settings.bm25_b * length / settings.mean_length)
-    idf = np.log1p((settings.n_users - degree + 0.5) / (degree + 0.5))
-    values = csr.data * np.float32(settings.bm25_k1 + 1)
-    values /= csr.data + np.repeat(saturation.astype(np.float32), np.diff(csr.indptr))
-    values *= idf.astype(np.float32)[csr.indices]
+    values = csr.data * np.float32(weighting.settings.bm25_k1 + 1)
+    values /= csr.data + np.repeat(_saturation(csr, weighting), np.diff(csr.indptr))
+    values *= _idf(weighting)[csr.indices]
     return values
 
 
@@ -177,6 +214,27 @@ def plain(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
     """float32 (nnz,): r_ui."""
     values: Floats = csr.data.copy()
     return values
+
+
+def _user_factor(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
+    """float32 (n,): deg_u ** -a of `degree_normalised`."""
+    degree = np.maximum(np.diff(csr.indptr), 1).astype(np.float32)
+    factor: Floats = degree ** np.float32(-weighting.settings.user_exponent)
+    return factor
+
+
+def _saturation(csr: Csr, weighting: ConfidenceWeighting) -> Floats:
+    """float32 (n,): k1 * (1 - b + b * len_u / mean_len) of `bm25`."""
+    settings, length = weighting.settings, csr @ np.ones(csr.shape[1], np.float32)
+    saturation = settings.bm25_k1 * (1 - settings.bm25_b + settings.bm25_b * length / settings.mean_length)
+    return saturation.astype(np.float32)
+
+
+def _idf(weighting: ConfidenceWeighting) -> Floats:
+    """float32 (n_items,): idf_i of `bm25`."""
+    degree = weighting.item_degree
+    idf = np.log1p((weighting.settings.n_users - degree + 0.5) / (degree + 0.5))
+    return idf.astype(np.float32)
 
 
 def _with_values(csr: Csr, values: Floats) -> Csr:

@@ -6,6 +6,7 @@ them as arrays without a copy. The users' side has the matrix, the items' side i
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -130,6 +131,18 @@ class StoredBlocks:
             return StoredBlocks(folder, BlocksShape(**json.loads((folder / _SHAPE).read_text(encoding="utf-8"))))
         except (OSError, ValueError, TypeError) as error:
             raise ArtifactError(f"{folder}: no whole matrix in blocks: {error}") from error
+
+
+@contextmanager
+def reading_cells(spark: "SparkSession") -> Iterator[None]:
+    """Spark's reader of Parquet holds one row at once, not 4,096: a row is a block, of megabytes."""
+    key = "spark.sql.parquet.columnarReaderBatchSize"
+    before = str(spark.conf.get(key))
+    spark.conf.set(key, "1")
+    try:
+        yield
+    finally:
+        spark.conf.set(key, before)
 
 
 def vector_bytes(vectors: Floats) -> bytes | memoryview:

@@ -31,13 +31,24 @@ def carried_over(earlier: EarlierEmbeddings, matrix: InteractionMatrix) -> Embed
     its users.
     A user of new items only keeps the zero vector until the next cold fit.
     """
-    items = _carried(earlier.items, matrix.items, earlier.embeddings.items)
-    items[matrix.item_degree == 0] = 0
     return Embeddings(
         _carried(earlier.users, matrix.users, earlier.embeddings.users),
-        items,
+        carried_items(earlier, matrix.items, matrix.item_degree),
         np.ones(matrix.n_items, np.float32),
     )
+
+
+def carried_items(earlier: EarlierEmbeddings, items: IdMap, degree: Indices) -> Floats:
+    """float32 (n_items, d): the items of `carried_over`. `degree`: int32 (n_items,), users of each of `items`."""
+    vectors = _carried(earlier.items, items, earlier.embeddings.items)
+    vectors[degree == 0] = 0
+    return vectors
+
+
+def carried_rows(earlier: EarlierEmbeddings, users: IdMap, rows: slice) -> Floats:
+    """float32 (n, d): some rows of the users of `carried_over`, without the others."""
+    some = IdMap(users.ids.slice(rows.start, rows.stop - rows.start))
+    return _carried(earlier.users, some, earlier.embeddings.users)
 
 
 def _carried(earlier: IdMap, now: IdMap, vectors: Floats) -> Floats:
@@ -69,15 +80,22 @@ def aligned(model: FactorModel, items: IdMap, earlier: EarlierEmbeddings) -> Fac
     Orthogonal Procrustes Problem" (1966). The result is the same to the bit for any number of threads.
     Raises ModelError if the two differ in dimension.
     """
-    vectors, then = model.embeddings, earlier.embeddings
-    if vectors.factors != then.factors:
-        raise ModelError(f"alignment: {vectors.factors} dimensions now, {then.factors} before")
-    before, after = shared_rows(earlier.items, items)
     with threadpool_limits(1, "blas"):  # the order of sums, and so the last bits, would depend on the threads
+        return model.rotated(rotation_to(model.embeddings.items, items, earlier))
+
+
+def rotation_to(vectors: Floats, items: IdMap, earlier: EarlierEmbeddings) -> Floats:
+    """float32 (d, d): the rotation of `aligned`. `vectors`: float32 (n_items, d), of `items`."""
+    then = earlier.embeddings
+    if vectors.shape[1] != then.factors:
+        raise ModelError(f"alignment: {vectors.shape[1]} dimensions now, {then.factors} before")
+    before, after = shared_rows(earlier.items, items)
+    with threadpool_limits(1, "blas"):
         left, _, right = np.linalg.svd(
-            (normalised(vectors.items[after]).T @ normalised(then.items[before])).astype(np.float64)
+            (normalised(vectors[after]).T @ normalised(then.items[before])).astype(np.float64)
         )
-        return model.rotated((left @ right).astype(np.float32))
+    rotation: Floats = (left @ right).astype(np.float32)
+    return rotation
 
 
 def mean_item_cosine(embeddings: Embeddings, items: IdMap, earlier: EarlierEmbeddings) -> float | None:

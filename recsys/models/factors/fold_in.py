@@ -71,6 +71,8 @@ class UserEquations:
     `objective`: with a `regularization_exponent` above 0 the regularization is that of a row with m entries, so
     rows of one length share it; `unseen` and `spectrum` hold that of an empty row, the smallest. With an
     `unobserved_weight` alpha0 both sides of the equation are divided by it: c / alpha0, regularization / alpha0.
+
+    `n_items`: of all items, if `items` has some of them only; see `over`.
     """
 
     items: Floats
@@ -79,6 +81,15 @@ class UserEquations:
     basis: Doubles
     objective: AlsObjective
     counted: Bools | None = None
+    n_items: int | None = None
+
+    def over(self, items: Floats) -> "UserEquations":
+        """The same equations for histories over some of the items only, `items` float32 (m, d)."""
+        return replace(self, items=items, n_items=self._n_items)
+
+    @property
+    def _n_items(self) -> int:
+        return len(self.items) if self.n_items is None else self.n_items
 
     @staticmethod
     def of(items: Floats, objective: AlsObjective | float, *, counted: Bools | None = None) -> "UserEquations":
@@ -176,7 +187,7 @@ class UserEquations:
         """The equations of rows with `n_entries`, which is this object if every row has the same regularization."""
         if self.objective.regularization_exponent == 0:
             return self
-        n_items = len(self.items)
+        n_items = self._n_items
         more = _regularization(self.objective, n_entries, n_items) - _regularization(self.objective, 0, n_items)
         unseen = self.unseen + more * np.eye(len(self.unseen))
         return replace(self, unseen=unseen, spectrum=self.spectrum + more)

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recsys.data.arrays import Floats, read_only
+from recsys.data.arrays import Doubles, Floats, read_only
 from recsys.data.matrix import Csr, scale_entries
 from recsys.map_ordered import map_ordered
 from recsys.progress import Progress, silent
@@ -17,7 +17,7 @@ from recsys.progress import Progress, silent
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-OVERSAMPLING, _PASSES = 32, 2
+OVERSAMPLING, PASSES = 32, 2
 """Extra directions and passes over the matrix, beyond the rank. More of either changed no metric."""
 
 # Squared singular values below this share of the largest are rounding errors of float32.
@@ -86,17 +86,17 @@ def singular_vectors(
     width = min(rank + OVERSAMPLING, *csr.shape)
     right = rng.standard_normal((csr.shape[1], width), dtype=np.float32)
     with threadpool_limits(1, "blas"):  # the order of BLAS sums depends on the number of threads
-        for done in range(_PASSES):
+        for done in range(PASSES):
             left = _orthonormal(_product(matrix, right, blocks), blocks)
             right = _orthonormal(_product(matrix, left, blocks, transposed=True), blocks)
             del left
-            progress("spectral start", done + 1, _PASSES + 1)
+            progress("spectral start", done + 1, PASSES + 1)
         left = _product(matrix, right, blocks)
         scale, rotation = (found[..., :rank] for found in _singular(left, blocks))
         left = _rotated(left, rotation / scale, blocks)
         right = _product(matrix, left, blocks, transposed=True)
         right /= scale
-    progress("spectral start", _PASSES + 1, _PASSES + 1)
+    progress("spectral start", PASSES + 1, PASSES + 1)
     return left, scale, right
 
 
@@ -138,6 +138,11 @@ def _singular(columns: Floats, blocks: Blocks) -> tuple[Floats, Floats]:
     """
     parts = (columns[rows] for rows in blocks.of_rows(columns))
     gram = sum(_in_threads(lambda part: (part.T @ part).astype(np.float64), parts))
+    return singular_of(np.asarray(gram))
+
+
+def singular_of(gram: Doubles) -> tuple[Floats, Floats]:
+    """The same from the Gram matrix of the columns, float64 (w, w)."""
     values, vectors = np.linalg.eigh(gram)
     kept = values > values[-1] * _NEGLIGIBLE
     return np.sqrt(values[kept])[::-1].astype(np.float32), vectors[:, kept][:, ::-1].astype(np.float32)

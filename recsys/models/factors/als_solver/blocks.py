@@ -26,7 +26,7 @@ class Block:
 
 def row_blocks(csr: Csr) -> Iterator[Block]:
     """The rows of `csr`, canonical float32, in blocks that share its arrays. Long rows come first."""
-    indptr, indices, values = _entries(csr)
+    indptr, indices, values = entries_of(csr)
     for rows in _longest_first(np.diff(indptr)):
         yield Block(rows, (indptr[rows.start : rows.stop + 1], indices, values))
 
@@ -37,7 +37,7 @@ def column_blocks(csr: Csr) -> Iterator[Block]:
     Each block is made as it is asked for, so only those that the caller holds are in memory, and 8 bytes per row.
     """
     counts = entries_per_column(csr).astype(np.int64)
-    entries = _entries(csr)
+    entries = entries_of(csr)
     starts = entries[0][:-1]
     at = starts.copy()
     for columns in _longest_first(counts):
@@ -72,7 +72,7 @@ def _transposed(entries: Entries, columns: slice, counts: NDArray[np.int64], *, 
     return Block(columns, (read_only(starts), read_only(rows), read_only(values)))
 
 
-def _entries(csr: Csr) -> Entries:
+def entries_of(csr: Csr) -> Entries:
     """The arrays of `csr`, plain and read-only, with long row pointers."""
     indptr, indices = csr.indptr.astype(np.int64), np.asarray(csr.indices, np.int32)
     return read_only(indptr), read_only(indices), read_only(np.asarray(csr.data))

@@ -13,7 +13,7 @@ from recsys.data.arrays import Doubles, Floats, Indices, read_only
 from recsys.data.matrix import Csr, entries_per_column
 from recsys.map_ordered import map_ordered
 from recsys.models.factors.als_solver.blocks import Block, column_blocks, row_blocks
-from recsys.models.factors.als_solver.kernels import solve_rows
+from recsys.models.factors.als_solver.half_step import HalfStep
 from recsys.models.factors.als_solver.prior import ItemPrior
 from recsys.models.factors.als_solver.rotation import gram_eigenbasis, rotate
 from recsys.models.factors.objective import AlsObjective
@@ -69,12 +69,9 @@ class _Side:
     regularization: Floats
     mean: Floats | None = None
 
-    def mean_of(self, rows: slice, basis: Floats) -> Floats:
-        """Float32 (n, d), in the basis of the solve; (0, d) without a prior."""
-        if self.mean is None:
-            return np.empty((0, self.rows.shape[1]), np.float32)
-        turned: Floats = self.mean[rows] @ basis
-        return turned
+    def mean_of(self, rows: slice, basis: Floats) -> Floats | None:
+        """Float32 (n, d), in the basis of the solve; None without a prior."""
+        return None if self.mean is None else self.mean[rows] @ basis
 
 
 def _sides(
@@ -97,8 +94,8 @@ def _improve(side: _Side, unobserved: float, basis: Doubles, threads: int) -> Do
     """Improve the rows of `side`. Both sides are turned into another basis: returns `basis` times that turn."""
     eigenvalues, turn = gram_eigenbasis(side.others, threads=threads)
     rotate(side.others, turn, threads=threads)
-    diagonal, single = (unobserved * eigenvalues).astype(np.float32), turn.astype(np.float32)
-    turned_basis, others = basis @ turn, read_only(side.others)
+    diagonal, turned_basis = (unobserved * eigenvalues).astype(np.float32), basis @ turn
+    step = HalfStep(read_only(side.others), diagonal, turn.astype(np.float32), unobserved)
     blocks, asking = side.blocks(), Lock()
 
     def solve_blocks(_: int) -> None:
@@ -107,13 +104,9 @@ def _improve(side: _Side, unobserved: float, basis: Doubles, threads: int) -> Do
                 block = next(blocks, None)
             if block is None:
                 return
-            rows, mean = side.rows[block.rows] @ single, side.mean_of(block.rows, turned_basis.astype(np.float32))
-            regularization, empty = side.regularization[block.rows], side.n_entries[block.rows] == 0
-            right = regularization[: len(mean), None] * mean
-            rows[empty] = mean[empty] if len(mean) else 0
-            equations = (others, diagonal, regularization, right, np.float32(unobserved))
-            solve_rows(block.entries, *equations, rows)
-            side.rows[block.rows] = rows
+            mean = side.mean_of(block.rows, turned_basis.astype(np.float32))
+            rows, regularization = side.rows[block.rows], side.regularization[block.rows]
+            side.rows[block.rows] = step.improved(block.entries, rows, regularization, mean)
 
     for _ in map_ordered(solve_blocks, range(threads), threads=threads):
         pass

@@ -21,17 +21,19 @@ def training_loss(
     unobserved, (n_users, n_items) = objective.unobserved_weight, confidence.shape
     of_users = objective.row_regularization(np.diff(confidence.indptr), n_items)
     of_items = objective.row_regularization(entries_per_column(confidence), n_users)
-    total = unobserved * float((_gram(users) * _gram(items)).sum()) + _observed(confidence, unobserved, users, items)
-    total += float(of_users @ _squares(users))
+    total = unobserved * float((_gram(users) * _gram(items)).sum()) + observed_loss(
+        confidence, unobserved, users, items
+    )
+    total += float(of_users @ squares_of(users))
     if prior is None:
-        total += float(of_items @ _squares(items))
+        total += float(of_items @ squares_of(items))
     else:
-        total += float((of_items * prior.strength) @ _squares(items - prior.mean))
+        total += float((of_items * prior.strength) @ squares_of(items - prior.mean))
     unstored = n_users * n_items - confidence.nnz
     return total / (float(confidence.data.sum(dtype=np.float64)) + unobserved * unstored)
 
 
-def _observed(confidence: Csr, unobserved: float, users: Floats, items: Floats) -> float:
+def observed_loss(confidence: Csr, unobserved: float, users: Floats, items: Floats) -> float:
     """Sum over stored entries of c (1 - score)^2 - unobserved score^2."""
     total, at_once = 0.0, max(_VALUES // users.shape[1], 1)
     for start in range(0, confidence.nnz, at_once):
@@ -47,6 +49,7 @@ def _gram(vectors: Floats) -> Doubles:
     return gram
 
 
-def _squares(vectors: Floats) -> Doubles:
+def squares_of(vectors: Floats) -> Doubles:
+    """Float64 (n,): the squared length of each of `vectors`, float32 (n, d)."""
     squares: Doubles = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
     return squares

@@ -9,10 +9,14 @@ _ROWS = 4096
 
 
 def gram_eigenbasis(vectors: Floats, *, threads: int) -> tuple[Doubles, Doubles]:
-    """Eigenvalues float64 (d,), none below 0, and orthonormal eigenvectors float64 (d, d) of `vectors`' Gram matrix.
+    """`eigenbasis` of the Gram matrix of `vectors`, float32 (n, d)."""
+    return eigenbasis(gram_of(vectors, threads=threads))
 
-    `vectors`: float32 (n, d). Products of blocks are float32, their sum is float64, in the order of the blocks.
-    Raises FloatingPointError if they are not finite.
+
+def gram_of(vectors: Floats, *, threads: int) -> Doubles:
+    """Float64 (d, d): the Gram matrix of `vectors`, float32 (n, d).
+
+    Products of blocks are float32, their sum is float64, in the order of the blocks.
     """
 
     def product(rows: slice) -> Floats:
@@ -23,6 +27,14 @@ def gram_eigenbasis(vectors: Floats, *, threads: int) -> tuple[Doubles, Doubles]
     gram = np.zeros((vectors.shape[1],) * 2)
     for part in map_ordered(product, _blocks(vectors), threads=threads):
         gram += part
+    return gram
+
+
+def eigenbasis(gram: Doubles) -> tuple[Doubles, Doubles]:
+    """Eigenvalues float64 (d,), none below 0, and orthonormal eigenvectors float64 (d, d) of `gram`, float64 (d, d).
+
+    Raises FloatingPointError if it is not finite.
+    """
     if not np.isfinite(gram).all():
         raise FloatingPointError("the Gram matrix is not finite")
     values, basis = np.linalg.eigh(gram)
