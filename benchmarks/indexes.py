@@ -37,7 +37,7 @@ from recsys.retrieval.exact import ExactSearch, normalised
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import build_index
 from recsys.retrieval.index_config import IndexConfig
-from recsys.retrieval.measurement import Sample, answered, microseconds_of
+from recsys.retrieval.measurement import Held, Sample, answered, microseconds_of
 from recsys.retrieval.search import ItemSearch
 from recsys.tuning.work import night_work
 
@@ -101,7 +101,7 @@ def compare(items: Floats, sample: Sample, families: list[str], target: float) -
     print("| :-- | :-- | --: | --: | --: | --: | --: | --: |", flush=True)
     clock, estimated = _one_thread(exact, held), exact.estimated_microseconds(held.vectors)
     print(f"| exact | | | | 1 | 1 | {clock:,.0f} us | {estimated:,.0f} us |")
-    asked = (answered(tuning, exact), answered(held, exact))
+    asked = (answered(tuning, exact), Held(held, exact))
     for name in families:
         index, candidate = try_family(FAMILIES[name], exact, *asked, config=config, progress=lambda *_: None)
         print(_row(candidate, _one_thread(index, held)), flush=True)

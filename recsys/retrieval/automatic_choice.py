@@ -12,7 +12,7 @@ from recsys.retrieval.families.family import Family, Visits
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import FlatIndex
 from recsys.retrieval.index_config import IndexConfig
-from recsys.retrieval.measurement import Answered, Sample, answered
+from recsys.retrieval.measurement import Answered, Held, Sample, answered
 from recsys.retrieval.trial import SAMPLED, least_visits
 
 WORTH_ANOTHER = 1.25
@@ -56,15 +56,14 @@ class AutomaticChoice:
         if (asked := self._answered(tuning)) is None:
             return
         visits = self._refined_trial(asked, quick, refining)
-        answers = None
+        measuring = Held(held, self.exact)
         for family in tuple(self._remaining):
             best = min((each.estimated_microseconds for _, each in self.tried if each.meets_target), default=inf)
             if not self._pays_beside(family, visits, best) or not self._take(
                 self._trying_work(family, visits, tuning, held), family
             ):
                 continue
-            answers = answers or answered(held, self.exact)
-            self._try(family, asked, answers, visits, min(self._limit, best), progress)
+            self._try(family, asked, measuring, visits, min(self._limit, best), progress)
 
     @property
     def _limit(self) -> float:
@@ -170,7 +169,7 @@ class AutomaticChoice:
         self,
         family: Family,
         tuning: Answered,
-        held: Answered,
+        held: Held,
         visits: Visits | None,
         limit: float,
         progress: Progress,

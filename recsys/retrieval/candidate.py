@@ -11,7 +11,7 @@ from recsys.retrieval.families.cells import Cells
 from recsys.retrieval.families.family import Family
 from recsys.retrieval.flat_index import FlatIndex
 from recsys.retrieval.index_config import IndexConfig
-from recsys.retrieval.measurement import Answered, Sample, measure, microseconds_of
+from recsys.retrieval.measurement import Answered, Held, Sample, measure, microseconds_of
 from recsys.retrieval.parameter_search import cheapest_parameters
 
 # One query in so many measures an index that is not worth more.
@@ -55,7 +55,7 @@ def try_family(
     family: Family,
     exact: FlatIndex,
     tuning: Answered,
-    held: Answered,
+    held: Held,
     *,
     config: IndexConfig,
     progress: Progress,
@@ -74,7 +74,7 @@ def try_family(
     progress(f"tune {family.name}", 0, 1)
     tuned = cheapest_parameters(built, tuning, target=config.recall_target, least_probes=least_probes, limit=limit)
     index, worth = tuned.found, tuned.enough or limit == inf
-    recalls = measure(index, held if worth else held.every(_EVERY))
+    recalls = measure(index, held.answered if worth else held.every(_EVERY))
     progress(f"tune {family.name}", 1, 1)
     return index, Candidate(
         family.name,

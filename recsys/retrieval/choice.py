@@ -17,7 +17,7 @@ from recsys.retrieval.families.family import Family
 from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import FlatIndex, build_index
 from recsys.retrieval.index_config import AUTO, IndexConfig
-from recsys.retrieval.measurement import Sample, answered, worst
+from recsys.retrieval.measurement import Held, Sample, answered, worst
 from recsys.retrieval.search import VectorIndex
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def _by_name(
 ) -> Choice:
     """`family`, whether it pays or not. Raises ModelError if it misses the target."""
     index, candidate = try_family(
-        family, exact, answered(tuning, exact), answered(held, exact), config=config, progress=progress
+        family, exact, answered(tuning, exact), Held(held, exact), config=config, progress=progress
     )
     logger.info("candidate %s", vars(candidate))
     return Choice(_asked_for(index, candidate, config), (exact_candidate(exact, held), candidate))

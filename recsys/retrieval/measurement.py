@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -78,6 +79,23 @@ class Answered:
             name: TopK(top.indices[::step], top.scores[::step], top.counts[::step]) for name, top in self.true.items()
         }
         return Answered(some, some.situations(), true)
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Queries that measure what others have tuned; exact search answers them when they are first needed."""
+
+    sample: Sample
+    exact: ItemSearch
+
+    @cached_property
+    def answered(self) -> Answered:
+        """All of them."""
+        return answered(self.sample, self.exact)
+
+    def every(self, step: int) -> Answered:
+        """One query in `step`, of which alone the answers are looked for."""
+        return answered(self.sample.rows(slice(0, None, step)), self.exact)
 
 
 def answered(sample: Sample, exact: ItemSearch) -> Answered:

@@ -24,11 +24,19 @@ def least_visits(cells: Cells, exact: FlatIndex, tuning: Answered, *, target: fl
     Two standard errors above it, as tuning has it. An index over these cells needs at least as many, because it also
     loses answers to its codes.
     """
-    ranks = cells.ranks(tuning.sample.vectors)
-    looks = [_Look.of(cells, exact, ranks, asked, tuning.true[name]) for name, asked in tuning.situations.items()]
+    ranks, cell_of = cells.ranks(tuning.sample.vectors), _cells_of_answers(cells, exact.vectors, tuning)
+    looks = [_Look.of(cell_of, exact, ranks, asked, tuning.true[name]) for name, asked in tuning.situations.items()]
     enough = (each for each in ladder(len(cells)) if all(look.surely_found(each) >= target for look in looks))
     probes = next(enough, len(cells))
     return Visits(len(cells), probes, _items_in_nearest(cells, exact.vectors, ranks, probes, seed))
+
+
+def _cells_of_answers(cells: Cells, vectors: Floats, tuning: Answered) -> NDArray[np.int64]:
+    """int64 (n_items,): the cell of each item that is an answer in any situation; of the others, any number."""
+    answers = np.unique(np.concatenate([true.indices[true.filled] for true in tuning.true.values()]))
+    cell_of = np.zeros(len(vectors), np.int64)
+    cell_of[answers] = cells.of(vectors[answers])
+    return cell_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +54,15 @@ class _Look:
     n_exact: int
 
     @staticmethod
-    def of(cells: Cells, exact: FlatIndex, ranks: NDArray[np.int64], asked: Situation, true: TopK) -> "_Look":
+    def of(
+        cell_of: NDArray[np.int64], exact: FlatIndex, ranks: NDArray[np.int64], asked: Situation, true: TopK
+    ) -> "_Look":
+        """`cell_of`: int64 (n_items,), of the answers. `ranks`: int64 (n, n_cells), of the cells for each query."""
         left_out = np.zeros(len(true), np.int64) if asked.exclude is None else np.diff(asked.exclude.indptr)
         narrow = np.flatnonzero(asked.k + left_out < exact.items.n_listable * LARGE_SHARE)
         items, filled = true.indices[narrow], true.filled[narrow]
-        wanted, where = np.unique(items[filled], return_inverse=True)
-        places = np.full(items.shape, len(cells))
-        places[filled] = ranks[narrow][np.nonzero(filled)[0], cells.of(exact.vectors[wanted])[where]]
+        places = np.full(items.shape, ranks.shape[1])
+        places[filled] = ranks[narrow][np.nonzero(filled)[0], cell_of[items[filled]]]
         steps = steps_to(asked.k + left_out[narrow])
         return _Look(places, steps, true.counts[narrow], len(true) - len(narrow))
 
