@@ -23,6 +23,7 @@ from torture import (
     replicas,
     rolling,
     soak,
+    spark,
     syscalls,
 )
 from torture.s3 import failing_bucket
@@ -95,6 +96,12 @@ def _footers(scale: float) -> Report:
     return f"{found.n_tried:,} mutated footers of Parquet files: {dict(found.counts)}", found.failures
 
 
+def _spark(scale: float) -> Report:
+    found = spark.campaign(int(20 * scale))
+    endings = {f"{fault}, exit code {code}": n for (fault, code), n in sorted(found.counts.items())}
+    return f"{found.n_tried:,} nights on Spark that went wrong: {endings}", found.failures
+
+
 def _soak(scale: float) -> Report:
     found = soak.campaign(120 * scale)
     return found.text(), found.failures
@@ -129,6 +136,7 @@ CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "children": _children,
     "replicas": _replicas,
     "rolling": _rolling,
+    "spark": _spark,
     "soak": _soak,
 }
 

@@ -27,7 +27,7 @@ from recsys.progress import silent
 from torture.faulty_job import FROM_OUTSIDE, NONE, RAISED
 from torture.scratch import scratch
 
-_CONFIG = """
+CONFIG = """
 workspace = "work"
 [log]
 paths = ["events/*.csv"]
@@ -117,7 +117,7 @@ def _make(place: Path) -> None:
     """A shop with one version that serves, and a night that is ready for any of its steps."""
     place.mkdir()
     write_synthetic_log(place, n_users=200, n_items=100, n_events=6_000, seed=5, compress=False)
-    (place / "pipeline.toml").write_text(_CONFIG)
+    (place / "pipeline.toml").write_text(CONFIG)
     run(load_config(place / "pipeline.toml"), progress=silent)
     run(load_config(place / "pipeline.toml", overrides=_NEW), steps=STEPS[:-1], progress=silent)
 
