@@ -17,6 +17,8 @@ from recsys.data.interactions import Interactions
 from recsys.errors import DataError
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress, silent
+from recsys.spark.event_files import EventFiles
+from recsys.spark.sample import read_sample
 from recsys.storage import storage_errors
 from recsys.tuning.budget import Deadline, SearchBudget
 from recsys.tuning.outcome import Outcome, trials_table
@@ -83,7 +85,13 @@ def _prepared(
         announce("prepare has not run, or its settings have changed; running it first")
         run(config, steps=("prepare",), progress=progress)
         folder = workspace.require("prepare", config)
-    return Interactions.load(folder / "events")
+    if config.compute.engine == "local":
+        return Interactions.load(folder / "events")
+    sample = read_sample(EventFiles(folder / "events"), config.compute.sample_events)
+    if not sample.is_whole:
+        drawn, total = f"{len(sample.events):,}", f"{sample.of_events:,}"
+        announce(f"settings are tried on {drawn} of {total} events (compute.sample_events)")
+    return sample.events
 
 
 @contextmanager

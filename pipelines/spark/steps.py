@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from pipelines.spark.evaluate import evaluate
 from pipelines.spark.prepare import prepare
 from pipelines.steps.summaries import StepSummary
 
-STEPS: Mapping[str, Callable[..., StepSummary]] = {"prepare": prepare}
+STEPS: Mapping[str, Callable[..., StepSummary]] = {"prepare": prepare, "evaluate": evaluate}
 """By name: the steps that read, train, measure and list users by blocks. Index and publish are those of every job."""

@@ -12,7 +12,8 @@ import pyarrow as pa
 from recsys.data.arrays import Doubles, Indices
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix
-from recsys.spark.row_blocks import FIRST, StoredBlocks, blocks_of
+from recsys.spark.failures import named_failures
+from recsys.spark.row_blocks import FIRST, StoredBlocks, blocks_of, reading_cells
 from recsys.spark.sample import sample_rows
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def driver_matrix(
 
     `blocks`: the matrix, by users. `positions`: npy file of int32, where its users are in `users`.
     """
-    row, rows = sample_rows(spark, blocks, most_entries, users=positions)
+    with named_failures("while users were drawn for the driver"), reading_cells(spark):
+        row, rows = sample_rows(spark, blocks, most_entries, users=positions)
     found = np.load(positions, mmap_mode="r", allow_pickle=False)[row]
     return DriverMatrix(InteractionMatrix(users.take(found), items, rows), row, blocks.shape.n_rows)
 
@@ -50,7 +52,8 @@ def driver_matrix(
 def item_sums(spark: "SparkSession", items: StoredBlocks) -> tuple[Indices, Doubles]:
     """Users of each item, int32 (n_items,), and the sum of its weights, float64. `items`: the matrix by items."""
     degree, weight = np.zeros(items.shape.n_rows, np.int32), np.zeros(items.shape.n_rows)
-    table = items.read(spark).mapInArrow(partial(_sums, items.shape.n_columns), _SUMS).toArrow()
+    with named_failures("while items were counted"), reading_cells(spark):
+        table = items.read(spark).mapInArrow(partial(_sums, items.shape.n_columns), _SUMS).toArrow()
     for first, counts, sums in zip(*(table.column(name) for name in table.column_names), strict=True):
         found = np.frombuffer(counts.as_buffer(), np.int32)
         degree[first.as_py() :][: len(found)] = found

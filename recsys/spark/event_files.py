@@ -134,8 +134,12 @@ class EventFiles:
             for path, (low, high) in zip(self.files, pairwise(self.bounds), strict=True)
             if low < stop and first < high
         ]
-        schema = pq.read_schema(self.files[0]) if self.files else _EMPTY
-        return self._interactions(pa.concat_tables([schema.empty_table(), *tables]), first, stop)
+        return self._interactions(pa.concat_tables([self.no_events, *tables]), first, stop)
+
+    @property
+    def no_events(self) -> pa.Table:
+        """A table with its columns and without rows."""
+        return (pq.read_schema(self.files[0]) if self.files else _EMPTY).empty_table()
 
     def in_log_order(self, table: pa.Table) -> Interactions:
         """The events in `table`, of these columns in any order, in the order of the log, over all users."""

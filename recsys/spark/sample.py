@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Indices
 from recsys.data.interactions import Interactions
 from recsys.data.matrix import Csr, stacked
 from recsys.spark.event_files import EventFiles
+from recsys.spark.failures import named_failures
 from recsys.spark.row_blocks import FIRST, SPARK_SCHEMA, RowBlock, StoredBlocks, blocks_of, concatenated
 
 if TYPE_CHECKING:
@@ -42,11 +44,30 @@ def sample_events(spark: "SparkSession", files: EventFiles, most: int) -> Sample
     """Whole users of the log with up to about `most` events in all; the whole log if it has no more."""
     total = len(files)
     if total <= most:
-        return Sample(files.in_log_order(files.read(spark).toArrow()), total)
-    share = _ROOM * most / total
+        return read_sample(files, most)
     events = files.read(spark)
-    drawn = events.mapInArrow(partial(_drawn_rows, share), events.schema).toArrow()
-    found = files.in_log_order(drawn)
+    with named_failures("while a sample of the log was drawn"):
+        drawn = events.mapInArrow(partial(_drawn_rows, _ROOM * most / total), events.schema).toArrow()
+    return _of_users(files, drawn, total)
+
+
+def read_sample(files: EventFiles, most: int) -> Sample:
+    """The same, read by this process alone."""
+    total = len(files)
+    share = 1.0 if total <= most else _ROOM * most / total
+    tables = [pa.Table.from_batches(_drawn_batches(path, share)) for path in files.files]
+    table = pa.concat_tables(tables) if tables else files.no_events
+    return Sample(files.in_log_order(table), total) if share == 1 else _of_users(files, table, total)
+
+
+def _drawn_batches(path: Path, share: float) -> list[pa.RecordBatch]:
+    with pq.ParquetFile(path) as opened:
+        return list(_drawn_rows(share, opened.iter_batches()))
+
+
+def _of_users(files: EventFiles, table: pa.Table, total: int) -> Sample:
+    """The events in `table`, over the users who have any."""
+    found = files.in_log_order(table)
     used = np.flatnonzero(np.bincount(found.user_idx, minlength=len(found.users))).astype(np.int32)
     place = np.searchsorted(used, found.user_idx).astype(np.int32)
     return Sample(replace(found, users=found.users.take(used), user_idx=place), total)
@@ -83,7 +104,7 @@ def is_drawn(users: NDArray[np.integer], share: float) -> NDArray[np.bool_]:
 
 def _drawn_rows(share: float, batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
     for batch in batches:
-        yield batch.filter(pa.array(is_drawn(batch.column("user").to_numpy(), share)))
+        yield batch if share == 1 else batch.filter(pa.array(is_drawn(batch.column("user").to_numpy(), share)))
 
 
 def _drawn_blocks(

@@ -13,7 +13,7 @@ from recsys.errors import ArtifactError, DataError
 from recsys.spark.driver_matrix import item_sums
 from recsys.spark.event_files import EventFiles, write_events
 from recsys.spark.hours import span_of
-from recsys.spark.sample import is_drawn, sample_events, sample_rows
+from recsys.spark.sample import is_drawn, read_sample, sample_events, sample_rows
 from recsys.spark.tasks import in_tasks
 
 FIELDS = ("user_idx", "item_idx", "value", "timestamp", "event")
@@ -59,6 +59,7 @@ def test_a_log_that_fits_is_sampled_whole_and_in_its_order(spark, random_log, tm
     assert same(whole.events, log)
     part = sample_events(spark, files, len(log) // 2)
     drawn = is_drawn(np.arange(len(log.users)), 0.45)[log.user_idx]
+    assert same(read_sample(files, len(log) // 2).events, part.events)
     assert not part.is_whole
     assert part.of_events == len(log)
     assert 0 < len(part.events) < len(log)
