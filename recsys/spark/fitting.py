@@ -16,6 +16,7 @@ from recsys.spark.driver_matrix import DriverMatrix
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+
 def fit_in_blocks(
     spark: "SparkSession",
     train: SparkCleaned,
