@@ -2,9 +2,10 @@
 
 import http.client
 import re
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from html import unescape
@@ -24,7 +25,8 @@ class Bucket:
     "" is none, a number is a status that is answered without doing anything; "cut" half of the body; "altered" a body
     with one other byte; "lost" does what was asked and breaks the connection; "broken" breaks it before; "slow" waits
     `slow_seconds` before it does what was asked. `ignores_conditions`: writes are done whatever If-Match says.
-    `unreadable`: part of the paths whose objects are answered with 503.
+    `unreadable`: part of the paths whose objects are answered with 503. `before_upload`: called once, before the
+    first object of a version is written.
     """
 
     endpoint: str
@@ -33,6 +35,7 @@ class Bucket:
     slow_seconds: float = 0.3
     ignores_conditions: bool = False
     unreadable: str = ""
+    before_upload: Callable[[], object] | None = None
     requests: list[str] = field(default_factory=list)
 
     def put(self, key: str, content: bytes) -> None:
@@ -77,6 +80,9 @@ class _Proxy(BaseHTTPRequestHandler):
     def _pass_on(self) -> None:
         self.bucket.requests.append(f"{self.command} {self.path}")
         fault = self._fault()
+        if self.command == "PUT" and "/versions/" in self.path and (call := self.bucket.before_upload) is not None:
+            self.bucket.before_upload = None
+            call()
         if fault == "slow":
             time.sleep(self.bucket.slow_seconds)
         if fault == "broken":
@@ -140,10 +146,18 @@ class _Proxy(BaseHTTPRequestHandler):
         """Nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    """Says nothing of clients that gave up."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """A server on loopback: its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

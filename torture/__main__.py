@@ -17,6 +17,7 @@ from torture import (
     forget,
     ingest,
     mutations,
+    objects,
     openapi,
     oracle,
     power,
@@ -102,6 +103,16 @@ def _spark(scale: float) -> Report:
     return f"{found.n_tried:,} nights on Spark that went wrong: {endings}", found.failures
 
 
+def _objects(scale: float) -> Report:
+    with failing_bucket() as (bucket, behind):
+        found = objects.campaign(int(500 * scale), bucket, behind)
+    faults = f"{sum(found.faults.values()):,} faults planned"
+    return (
+        f"{found.n_tried:,} cases in an object store, {faults}: {dict(sorted(found.endings.items()))}",
+        found.failures,
+    )
+
+
 def _soak(scale: float) -> Report:
     found = soak.campaign(120 * scale)
     return found.text(), found.failures
@@ -137,6 +148,7 @@ CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "replicas": _replicas,
     "rolling": _rolling,
     "spark": _spark,
+    "objects": _objects,
     "soak": _soak,
 }
 

@@ -93,7 +93,9 @@ def sentence_of(ending: Ending) -> str:
     during = f" during {told['step']}" if "step" in told else " before its first step"
     at = f" ({told['stage']})" if told.get("stage") else ""
     parts = [f"the job ended{during}{at}: {reason_of(ending)}"]
-    if "store" in told:
+    if "address" in told:  # what the mirror says may never have reached the object store
+        parts.append(f"`recsys models --store {told['address']}` shows what serves")
+    elif "store" in told:
         before, now = told.get("serving"), named(Path(told["store"]))
         parts.append(f"{now} serves, as before" if now == before else f"{now} serves: it was published before that")
     return "; ".join(parts)

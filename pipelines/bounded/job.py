@@ -4,10 +4,12 @@ from pathlib import Path
 
 from pipelines.bounded.endings import named
 from pipelines.bounded.reports import tell
+from pipelines.steps.store import store_folder
 from recsys.config import ResourcesConfig
 from recsys.export import Target
 from recsys.export.files import FileTarget
 from recsys.pipeline_config import PipelineConfig
+from recsys.remote import RemotePath
 
 NO_LIMIT = float(10**9)
 """Seconds that no job takes."""
@@ -16,12 +18,18 @@ NO_LIMIT = float(10**9)
 def tell_job(config: PipelineConfig, *, timed: bool = True) -> None:
     """Tell the parent the limits of a job, and where it works. `timed`: `resources.time` holds."""
     tell(limits=_limits(config.resources, timed), workspace=str(config.workspace))
-    tell_store(config.publish.store)
+    if isinstance(config.publish.store, Path):
+        tell_store(config.publish.store)
+    else:
+        tell(store=str(store_folder(config)), address=str(config.publish.store))
 
 
-def tell_store(store: Path) -> None:
+def tell_store(store: Path | RemotePath) -> None:
     """Tell the parent where versions are, and which of them serves now."""
-    tell(store=str(store), serving=named(store))
+    if isinstance(store, Path):
+        tell(store=str(store), serving=named(store))
+    else:
+        tell(address=str(store))
 
 
 def tell_targets(*targets: Target) -> None:

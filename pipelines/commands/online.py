@@ -9,7 +9,7 @@ import typer
 
 from pipelines.commands import rendering, rendering_online
 from pipelines.commands.event_store import Events, open_events, required
-from pipelines.commands.options import Json, names_of
+from pipelines.commands.options import AnyStore, Json, names_of, store_of
 from recsys.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,8 +21,14 @@ _DAYS = 14
 def online(
     events: Events = None,
     store: Annotated[
-        Path | None,
-        typer.Option("--store", help="folder of the published versions, for the coverage", show_default=False),
+        AnyStore | None,
+        typer.Option(
+            "--store",
+            parser=store_of,
+            metavar="DIR|URL",
+            help="folder or address of the published versions, for the coverage",
+            show_default=False,
+        ),
     ] = None,
     since: Annotated[
         str | None,
@@ -67,7 +73,7 @@ def online(
     return rendering_online.report(report, database.shown)
 
 
-def _of_store(store: Path | None) -> tuple[dict[str, int], tuple[str, ...]]:
+def _of_store(store: AnyStore | None) -> tuple[dict[str, int], tuple[str, ...]]:
     """How many items each version has, and the kinds of events that make an item seen in the one that serves."""
     if store is None:
         return {}, ()

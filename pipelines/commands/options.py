@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,7 +31,36 @@ Accept = Annotated[
 IgnoreForecast = Annotated[
     bool, typer.Option("--ignore-forecast", help="go on although the job seems not to fit into this machine")
 ]
-Store = Annotated[Path, typer.Option("--store", help="folder of the published versions", show_default=False)]
+
+
+def store_of(text: str) -> "Path | RemotePath":
+    """What `--store` names. Raises ConfigError if it is the address of something else than an object store."""
+    from recsys.address import Address, is_address
+    from recsys.config.base import check_store_address
+    from recsys.remote import SCHEMES, RemotePath
+
+    if not is_address(text):
+        if (scheme := text.partition(":/")[0].lower()) != text and scheme in SCHEMES:
+            raise ConfigError(f"--store {text}: is no address; expected two slashes: {scheme}://")
+        return Path(text)
+    path = RemotePath(Address(text))
+    try:
+        check_store_address(path)
+    except ValueError as error:
+        raise ConfigError(f"--store {error}") from None
+    return path
+
+
+if TYPE_CHECKING:
+    from recsys.remote import RemotePath
+
+    AnyStore = Path | RemotePath
+else:
+    AnyStore = Path  # typer takes no unions; `store_of` makes both
+STORE_HELP = "folder of the published versions, or its address: s3://bucket/folder, gs://, abfs://"
+Store = Annotated[
+    AnyStore, typer.Option("--store", parser=store_of, metavar="DIR|URL", help=STORE_HELP, show_default=False)
+]
 Count = Annotated[int, typer.Option("-k", min=1, max=1000, help="length of a list")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
 LogFormat = Annotated[

@@ -10,7 +10,7 @@ import typer
 
 from pipelines.commands import rendering
 from pipelines.commands.event_store import Events
-from pipelines.commands.options import Json
+from pipelines.commands.options import AnyStore, Json, store_of
 from recsys.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,8 +23,14 @@ NOT_EVERYWHERE = 7
 _SHOWN = 10
 
 _Store = Annotated[
-    Path | None,
-    typer.Option("--store", help="instead of CONFIG: the folder of the published versions", show_default=False),
+    AnyStore | None,
+    typer.Option(
+        "--store",
+        parser=store_of,
+        metavar="DIR|URL",
+        help="instead of CONFIG: the folder of the published versions, or its address",
+        show_default=False,
+    ),
 ]
 _Who = Annotated[
     list[str] | None,
@@ -92,7 +98,7 @@ def subject(
 
 
 @contextmanager
-def _opened(config: Path | None, store: Path | None, events: str | None) -> "Iterator[Places]":
+def _opened(config: Path | None, store: AnyStore | None, events: str | None) -> "Iterator[Places]":
     from pipelines.forgetting.places import opened
     from recsys.pipeline_config import load_config
 

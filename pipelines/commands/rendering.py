@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from recsys.artifacts.inventory import Inventory, StoredVersion
     from recsys.artifacts.manifest import Manifest
     from recsys.artifacts.pruning import Pruning
+    from recsys.remote import RemotePath
 
 # Lines are not folded in a file or a pipe.
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
@@ -76,7 +78,7 @@ def text(whole: str) -> None:
     out.file.write(whole)
 
 
-def versions(store: Path, found: "Inventory") -> None:
+def versions(store: "Path | RemotePath", found: "Inventory") -> None:
     """The versions of a store; `*` marks the one that serves. A hold is told below."""
     rows = table(f"Versions in {store}", "", "version", "published", "users", "items", "metric", "verdict")
     for stored in found.versions:
@@ -93,7 +95,7 @@ def versions(store: Path, found: "Inventory") -> None:
         line(f"{found.hold.version} is held since {found.hold.at}{reason}: nights seal new versions, and none serves")
 
 
-def pruned(store: Path, found: "Pruning", *, dry_run: bool) -> None:
+def pruned(store: "Path | RemotePath", found: "Pruning", *, dry_run: bool) -> None:
     """What was removed, what stays, and why."""
     verb = "would be removed" if dry_run else "removed"
     for version in found.removed:
@@ -101,18 +103,19 @@ def pruned(store: Path, found: "Pruning", *, dry_run: bool) -> None:
     for version in found.protected:
         line(f"{version} stays: it serves, is held, or a rollback would go to it")
     for version in found.damaged:
-        line(f"{version} stays: its manifest cannot be read; `recsys models --store {store}` says why")
+        line(f"{version} stays: its manifest cannot be read; `recsys models --store {quote(str(store))}` says why")
     freed = f"{found.freed / 2**20:,.1f} MiB {'would be ' if dry_run else ''}freed"
     line(f"{store}: {len(found.kept) + len(found.protected)} versions stay, {len(found.removed)} {verb}, {freed}")
 
 
-def faults(store: Path, found: "Inventory") -> None:
+def faults(store: "Path | RemotePath", found: "Inventory") -> None:
     """What is wrong with the store, and the command that repairs it."""
     for fault in found.faults:
         err.print(f"[bold red]error:[/] {escape(fault)}")
     if found.serving is None and any(stored.manifest for stored in found.versions):
         err.print(
-            f"to repair it: `recsys rollback --store {escape(str(store))} VERSION` with a version from the list"
+            f"to repair it: `recsys rollback --store {escape(quote(str(store)))} VERSION` with a version from the"
+            " list"
         )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -29,13 +30,14 @@ def published(config: "PipelineConfig", done: "JobSummary", path: "Path") -> Non
         outcome(out, found, f"Accepted: {publish.version} {serves} {store}", _names(config, path))
         if log.is_json():
             log.log_line(logging.INFO, found.verdict.text, outcome=found.model_dump(mode="json"))
-    line(f"report:  {config.workspace / 'report.html'} (`recsys report --store {store}` shows it as text)")
+    store_option = f"--store {quote(str(store))}"
+    line(f"report:  {config.workspace / 'report.html'} (`recsys report {store_option}` shows it as text)")
     n_refused = done.prepare.rows.n_refused if "prepare" in done else 0
     if n_refused:
         kept = min(n_refused, config.log.quarantine_rows)
         places = "by table and row" if config.log.of_database else "by file and line"
         line(f"refused: {kept:,} of {n_refused:,} rows, {places}, in {config.workspace / 'quarantine.jsonl'}")
-    line(f"next:    recsys serve --store {store}")
+    line(f"next:    recsys serve {store_option}")
 
 
 def not_exported(problems: "Sequence[str]", given: str) -> None:
@@ -64,7 +66,7 @@ def refused(config: "PipelineConfig", found: "Outcome", path: "Path", given: str
 
 def _names(config: "PipelineConfig", path: "Path") -> dict[str, str]:
     """What the words of a remedy stand for in this run."""
-    return {"CONFIG": str(path), "STORE": str(config.publish.store)}
+    return {"CONFIG": str(path), "STORE": quote(str(config.publish.store))}
 
 
 def outcome(console: "Console", found: "Outcome", verdict: str, names: "Mapping[str, str]") -> None:

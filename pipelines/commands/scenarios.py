@@ -1,5 +1,7 @@
 """`recsys scenarios check`: the named pages of a store, read as the service reads them."""
 
+from pathlib import Path
+
 import typer
 
 from pipelines.commands.options import Store
@@ -20,6 +22,8 @@ def check(store: Store) -> None:
     from recsys.engine.filters import compile_filter, parse_filter
     from recsys.engine.scenarios import FILE_NAME, read_scenarios
 
+    if not isinstance(store, Path):
+        raise ConfigError(f"--store {store}: {FILE_NAME} is read from a folder; name the one of the service")
     path = store / FILE_NAME
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; docs/pages.md says how to write one")

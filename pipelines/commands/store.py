@@ -2,20 +2,33 @@
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pipelines.bounded.reports import hand_over
 from pipelines.commands import rendering
-from pipelines.commands.options import Condition, Count, Json, Store, marked_filter_errors
+from pipelines.commands.options import (
+    STORE_HELP,
+    AnyStore,
+    Condition,
+    Count,
+    Json,
+    Store,
+    marked_filter_errors,
+    store_of,
+)
 from recsys.errors import ConfigError
 
 if TYPE_CHECKING:
     from recsys.artifacts.registry import Registry
     from recsys.engine import Engine
     from recsys.export import Target
+    from recsys.progress import Progress
+    from recsys.remote import RemotePath
 
 
 def export(
@@ -100,7 +113,9 @@ def report(
     version: Annotated[
         str | None, typer.Argument(help="default: the version that serves", show_default=False)
     ] = None,
-    store: Annotated[Path, typer.Option("--store", help="folder of the published versions")] = Path("store"),
+    store: Annotated[AnyStore, typer.Option("--store", parser=store_of, metavar="DIR|URL", help=STORE_HELP)] = Path(
+        "store"
+    ),
     kind: Annotated[Literal["md", "html", "json"], typer.Option("--format", help="of the page")] = "md",
     out: Annotated[
         Path | None,
@@ -174,24 +189,25 @@ def sign(
     named = known_version(registry, version)
     check_serves(load_bundle(registry.path(named)))
     with storage_errors(registry.path(named), doing="while the signature was written"):
-        key.sign(registry.path(named))
+        registry.sign(named, key)
     rendering.line(f"{named} is signed")
 
 
 def _release(registry: "Registry", as_json: bool) -> None:
     registry.release()
     if as_json:
-        return rendering.json_document({"store": str(registry.store), "version": registry.current(), "held": False})
-    return rendering.line(f"{registry.store}: nothing is held; the next run publishes a new version again")
+        return rendering.json_document({"store": str(registry), "version": registry.current(), "held": False})
+    return rendering.line(f"{registry}: nothing is held; the next run publishes a new version again")
 
 
 def _now_serving(registry: "Registry", version: str, as_json: bool) -> None:
-    store, held = registry.store, registry.held() is not None
+    store, held = str(registry), registry.held() is not None
     if as_json:
-        return rendering.json_document({"store": str(store), "version": version, "held": held})
+        return rendering.json_document({"store": store, "version": version, "held": held})
     if held:
         return rendering.line(
-            f"{version} serves from {store} and is held; `recsys rollback --store {store} --release` ends the hold"
+            f"{version} serves from {store} and is held; "
+            f"`recsys rollback --store {quote(store)} --release` ends the hold"
         )
     return rendering.line(f"{version} serves from {store}; the next run publishes a new version again")
 
@@ -233,30 +249,35 @@ def serve_forever(*options: str) -> None:
     os.execv(command[0], command)
 
 
-def registry_of(store: Path) -> "Registry":
-    """The registry of the folder `store`. Raises ConfigError if there is no such folder."""
-    if not store.is_dir():
+def registry_of(store: "Path | RemotePath", progress: "Progress | None" = None) -> "Registry":
+    """The registry of `store`. Raises ConfigError if there is no such folder."""
+    if isinstance(store, Path) and not store.is_dir():
         raise ConfigError(f"--store {store}: no such folder; expected the folder that publish.store names")
-    from recsys.artifacts.registry import Registry
+    from recsys.artifacts.opening import open_registry
     from recsys.artifacts.signature import SigningKey
     from recsys.engine.rehearsal import check_serves
+    from recsys.progress import silent
 
-    return Registry(store, check=check_serves, key=SigningKey.of())
+    return open_registry(store, check=check_serves, key=SigningKey.of(), progress=progress or silent)
 
 
 def known_version(registry: "Registry", version: str | None) -> str:
     """`version`, by default the one that serves. Raises ConfigError if it is not in the store or none serves."""
-    store, wanted = registry.store, version or registry.current()
+    store, wanted = str(registry), version or registry.current()
+    look = f"`recsys models --store {quote(store)}` lists the versions"
     if wanted is None:
-        raise ConfigError(f"{store}: no version serves; `recsys models --store {store}` lists the versions")
+        raise ConfigError(f"{store}: no version serves; {look}")
     if wanted not in registry.names():
-        raise ConfigError(f"{store}: no version {wanted!r}; `recsys models --store {store}` lists the versions")
+        raise ConfigError(f"{store}: no version {wanted!r}; {look}")
     return wanted
 
 
-def engine_of(store: Path) -> "Engine":
+def engine_of(store: "Path | RemotePath") -> "Engine":
     """The engine on the version that serves from `store`. Raises ConfigError if there is no such folder."""
-    registry = registry_of(store)
-    from recsys.engine.opening import open_engine
+    from pipelines.commands.progress import listener
 
-    return open_engine(registry)
+    with nullcontext() if isinstance(store, Path) else listener() as progress:
+        registry = registry_of(store, progress)
+        from recsys.engine.opening import open_engine
+
+        return open_engine(registry)

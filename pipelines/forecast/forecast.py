@@ -14,6 +14,7 @@ from pipelines.forecast.steps import job_memory, service_memory, version_bytes, 
 from pipelines.forecast.terms import MIB, StepMemory
 from pipelines.forecast.timing import job_seconds
 from pipelines.steps.memory import give_back
+from pipelines.steps.store import store_folder
 from recsys.data.ingest.configured import whole_log
 from recsys.data.ingest.survey import survey_log
 from recsys.models.factors.als import AlsConfig
@@ -163,7 +164,7 @@ def _resident_bytes() -> int:
 
 def _disk_free(config: PipelineConfig) -> int:
     """Free bytes on the disk of the workspace or of the store, whichever has less."""
-    return min(shutil.disk_usage(_existing(folder)).free for folder in (config.workspace, config.publish.store))
+    return min(shutil.disk_usage(_existing(folder)).free for folder in (config.workspace, store_folder(config)))
 
 
 def _existing(folder: Path) -> Path:

@@ -85,7 +85,7 @@ def before_reading(config: PipelineConfig) -> list[Finding]:
         _tried(FOLDERS, lambda: check_folders(config), lambda _: "workspace and store can be written"),
         _tried(COLUMNS, lambda: check_log_columns(config), lambda _: _has_columns(config)),
     ]
-    if config.publish.store.is_dir():
+    if not isinstance(config.publish.store, Path) or config.publish.store.is_dir():
         found.append(_tried(STORE, lambda: check_store(config), _serving))
     if (items := config.items) is not None:
         found.append(_tried(CATALOGUE, lambda: read_catalogue(items)[0], _catalogue))
@@ -202,7 +202,7 @@ def _join(items: ItemsConfig, workspace: Workspace) -> list[Finding]:
 
 def _gates(config: PipelineConfig, workspace: Workspace) -> list[Finding]:
     """What publish would refuse of the log and the catalogue."""
-    if config.publish.store.is_file():
+    if isinstance(config.publish.store, Path) and config.publish.store.is_file():
         return []
     try:
         refused = refusing(config, workspace)

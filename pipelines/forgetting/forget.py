@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, fields
 from pipelines.forgetting.places import Places
 from pipelines.forgetting.workspaces import clean_workspace
 from pipelines.steps.export import export_anew
+from pipelines.steps.store import open_store
 from pipelines.steps.workspace import EXPORT, Workspace
+from recsys.artifacts.bucket.registry import BucketRegistry
 from recsys.artifacts.lock import exclusive
 from recsys.artifacts.purging import holding, purge
-from recsys.artifacts.registry import Registry
 from recsys.artifacts.signature import SigningKey
 from recsys.artifacts.tombstones import add_tombstones
 from recsys.engine.rehearsal import check_serves
@@ -159,6 +160,11 @@ def _elsewhere(places: Places) -> list[str]:
     told = ["the log itself: the tombstone keeps its rows out of every night, but they have to be deleted there"]
     if places.config is None:
         told.append("workspace and exports: name the CONFIG of the job")
+    if isinstance(places.registry, BucketRegistry):
+        told.append(
+            "earlier versions of objects that the bucket keeps: a lifecycle rule has to delete them; and mirrors of "
+            "the store on other machines, which follow at their next command"
+        )
     if places.events is None:
         told.append("the event store of the service: name it with --events")
     return [
@@ -184,11 +190,12 @@ def clean_after_run(config: PipelineConfig, workspace: Workspace, *, since: floa
     forgotten meanwhile. What fails is logged: the night itself is done.
     """
     try:
-        forgotten = read_forgotten(config.publish.store)
+        registry = open_store(config, check=check_serves, key=SigningKey.of())
+        forgotten = read_forgotten(registry.store)
         if not forgotten:
             return
         removed = clean_workspace(workspace, forgotten, config=config)
-        versions = purge(Registry(config.publish.store, check=check_serves, key=SigningKey.of()), key=SigningKey.of())
+        versions = purge(registry, key=SigningKey.of())
         problems = [*versions.problems]
         if exported and max(forgotten.until.values()) >= since:
             problems += export_anew(config, workspace, progress=silent)[1]

@@ -5,14 +5,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.steps.store import MIRROR
 from pipelines.steps.workspace import Workspace
 from recsys.address import Address, is_address
+from recsys.artifacts.opening import open_registry
 from recsys.artifacts.registry import Registry
 from recsys.artifacts.signature import SigningKey
 from recsys.engine.rehearsal import check_serves
 from recsys.errors import ConfigError
 from recsys.event_store.database import Database, open_database
 from recsys.pipeline_config import PipelineConfig
+from recsys.remote import RemotePath
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,7 @@ class Places:
 
     @property
     def store(self) -> Path:
-        """The folder of the versions."""
+        """The folder of the versions, or the mirror of one in an object store."""
         return self.registry.store
 
     @property
@@ -37,14 +40,15 @@ class Places:
 
 
 @contextmanager
-def opened(store: Path, config: PipelineConfig | None, events: str | None) -> Iterator[Places]:
+def opened(store: Path | RemotePath, config: PipelineConfig | None, events: str | None) -> Iterator[Places]:
     """The places of a job and its service. `events`: of the service, by default `log.events` of the configuration.
 
     Raises ConfigError if the store or the event store is no such thing.
     """
-    if not store.is_dir():
+    if isinstance(store, Path) and not store.is_dir():
         raise ConfigError(f"{store}: no such folder; expected the folder that publish.store names")
-    registry = Registry(store, check=check_serves, key=SigningKey.of(), lock_wait_seconds=60.0)
+    mirror = None if config is None else config.workspace / MIRROR
+    registry = open_registry(store, mirror=mirror, check=check_serves, key=SigningKey.of(), lock_wait_seconds=60.0)
     database = _database(events, config)
     try:
         yield Places(registry, config, database)

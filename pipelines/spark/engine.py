@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.bounded.reports import tell_progress
+from pipelines.steps.store import store_folder
 from pipelines.steps.workspace import EXPORT
 from recsys.pipeline_config import PipelineConfig
 from recsys.spark.executors import check_executors
@@ -35,7 +36,7 @@ def spark_engine(config: PipelineConfig, steps: Sequence[str]) -> Iterator[None]
 def paths_read(config: PipelineConfig, steps: Sequence[str]) -> list[tuple[str, Path]]:
     """What executors read in `steps`, by the keys that name it; of a pattern the folder above its first wildcard."""
     logs = [("log.paths", _fixed(path)) for path in config.log.paths if isinstance(path, Path)]
-    stores = [("publish.store", config.publish.store)]
+    stores = [("publish.store", store_folder(config))]
     return [*(logs if "prepare" in steps else ()), *(stores if EXPORT in steps else ())]
 
 

@@ -9,7 +9,7 @@ from tempfile import mkdtemp
 import pyarrow.parquet as pa_parquet
 
 from pipelines.bounded.reports import tell
-from recsys.artifacts.registry import Registry
+from pipelines.steps.store import open_store
 from recsys.config import ExportConfig
 from recsys.engine import Engine
 from recsys.engine.new_share import utc_today
@@ -49,10 +49,11 @@ def _write_parts(
     config: PipelineConfig, each: ExportConfig, engine: Engine, *, folder: Path, ending: str
 ) -> tuple[int, Sequence[Path]]:
     """The rows written by executors, and the part files, in the order of their users."""
-    store, forgotten = config.publish.store, read_forgotten(config.publish.store)
+    registry = open_store(config)
+    forgotten = read_forgotten(registry.store)
     with session_of(config.compute) as spark:
         order = ListsOrder(
-            bundle=Registry(store).path(engine.version),
+            bundle=registry.path(engine.version),
             folder=folder,
             ending=ending,
             k=each.k,

@@ -20,6 +20,7 @@ from pipelines.steps.prepare import (
     warn,
     with_events,
 )
+from pipelines.steps.store import open_store
 from pipelines.steps.summaries import Fingerprints, PrepareSummary
 from pipelines.steps.training_data import POPULARITY
 from pipelines.steps.workspace import Workspace
@@ -52,7 +53,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     """Read the catalogue and the log; write events, the matrix of all of them in both forms, and the items."""
     began_at = datetime.now(UTC).isoformat()
     EventWeights.of(config.log, config.prepare)  # raises if they contradict each other, before anything is read
-    forgotten = read_forgotten(config.publish.store)  # after the time, so that nobody falls between the two
+    forgotten = read_forgotten(open_store(config).store)  # after the time, so that nobody falls between the two
     inputs = Snapshot.of(incremental_sources(sources_of(config), config, workspace, forgotten))
     with workspace.output("prepare", config) as output, _scratch(config) as scratch:
         catalogue, excluded = (

@@ -7,16 +7,18 @@ from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
 from pipelines.steps.content_faults import content_faults
+from pipelines.steps.store import open_store, store_folder
+from recsys.artifacts.bucket.registry import check_conditions
 from recsys.artifacts.bundle import read_record
-from recsys.artifacts.registry import Registry
 from recsys.data.ingest.configured import events_input, holdout_input, log_input
 from recsys.data.ingest.file_finding import SKIPPED
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.source import Columns
-from recsys.errors import ConfigError, DataError
+from recsys.errors import ArtifactError, ConfigError, DataError
 from recsys.evaluation.gates import check_metric
 from recsys.models.registry import check_algorithms
+from recsys.objects import open_object_store
 from recsys.pipeline_config import PipelineConfig
 from recsys.space.item_map import check_map
 
@@ -65,7 +67,8 @@ def check_folders(config: PipelineConfig) -> None:
 
     Makes no folder that stays.
     """
-    for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):
+    check_object_store(config)
+    for key, folder in (("workspace", config.workspace), ("publish.store", store_folder(config))):
         _check_outside_inputs(key, folder, config)
         try:
             if folder.exists() and not folder.is_dir():
@@ -74,6 +77,16 @@ def check_folders(config: PipelineConfig) -> None:
                 pass
         except OSError as error:
             raise ConfigError(f"{key}: {folder} cannot be written: {error.strerror}") from error
+
+
+def check_object_store(config: PipelineConfig) -> None:
+    """Raise ConfigError if the store is in an object store that cannot be written, or ignores conditions."""
+    if isinstance(config.publish.store, Path):
+        return
+    try:
+        check_conditions(open_object_store(config.publish.store))
+    except (ArtifactError, ConfigError) as error:
+        raise ConfigError(f"publish.store: {error}") from error
 
 
 def _check_outside_inputs(key: str, folder: Path, config: PipelineConfig) -> None:
@@ -106,7 +119,7 @@ def existing(folder: Path) -> Path:
 
 def check_store(config: PipelineConfig) -> str | None:
     """The version that the new one is compared with, None for the first. Raises ArtifactError if it is damaged."""
-    registry = Registry(config.publish.store)
+    registry = open_store(config)
     if (current := registry.current()) is not None:
         read_record(registry.path(current))
     return current

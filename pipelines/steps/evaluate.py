@@ -1,22 +1,21 @@
 """evaluate: the model and its baselines on a holdout that none of them has seen."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 
 from pydantic import ValidationError
 
 from pipelines.steps.cold_start import chosen_and_completed
 from pipelines.steps.memory import give_back
 from pipelines.steps.people import find_people, of_visitors, weight_of_sessions
+from pipelines.steps.store import serving_manifest
 from pipelines.steps.summaries import EvaluateSummary
 from pipelines.steps.workspace import ENCODE, Workspace
-from recsys.artifacts.registry import Registry
 from recsys.data.event_weights import EventWeights
 from recsys.data.interactions import Interactions
 from recsys.data.splits.holdout_length import with_length
 from recsys.data.splits.split import Split, make_split
 from recsys.engine.event_history import weights_of
-from recsys.errors import ArtifactError
+from recsys.errors import ArtifactError, ObjectStoreError
 from recsys.evaluation.evaluator import evaluate as measure
 from recsys.evaluation.provenance import SplitSummary
 from recsys.evaluation.results import Cohort
@@ -91,23 +90,23 @@ def _with_length(config: PipelineConfig, events: Interactions) -> PipelineConfig
 
 def served_length(config: PipelineConfig) -> int | None:
     """The length of the holdout of the serving version, in seconds; None if there is none."""
-    before: object = None
-    with suppress(ArtifactError):  # a damaged store is told by publish
-        manifest = Registry(config.publish.store).serving_manifest()
-        evaluate = None if manifest is None else manifest.config.get("evaluate")
-        before = evaluate.get("holdout") if isinstance(evaluate, dict) else None
+    manifest = serving_manifest(config)
+    evaluate = None if manifest is None else manifest.config.get("evaluate")
+    before = evaluate.get("holdout") if isinstance(evaluate, dict) else None
     return before if isinstance(before, int) else None
 
 
 def serving_version(config: PipelineConfig) -> Serving | None:
     """The version that serves, and its settings; None if there is none, or it was made by another model."""
     try:
-        manifest = Registry(config.publish.store).serving_manifest()
+        manifest = serving_manifest(config)
         section = None if manifest is None else manifest.config.get("model")
         if manifest is None or not isinstance(section, dict):
             return None
         return Serving(manifest.version, model_config(section), weights_of(manifest).half_life_days)
-    except (ArtifactError, ValidationError):  # a damaged store is told by publish
+    except ObjectStoreError:
+        raise
+    except (ArtifactError, ValidationError):  # of a version that is damaged, or made by a later release
         return None
 
 

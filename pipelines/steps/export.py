@@ -9,10 +9,10 @@ from typing import Protocol
 
 from pipelines.bounded.job import tell_targets
 from pipelines.steps.export_report import add_to_report
+from pipelines.steps.store import open_store
 from pipelines.steps.summaries import ExportResult, ExportSummary
 from pipelines.steps.workspace import EXPORT, Workspace
 from recsys.address import Address
-from recsys.artifacts.registry import Registry
 from recsys.artifacts.signature import SigningKey
 from recsys.config import ExportConfig
 from recsys.engine import Engine
@@ -74,7 +74,7 @@ def export(config: PipelineConfig, workspace: Workspace, *, progress: Progress, 
     `again`: also to those that have them. A target that fails stands in the summary, and the next run tries it again.
     Raises ConfigError if no version serves.
     """
-    registry = Registry(config.publish.store, key=SigningKey.of())
+    registry = open_store(config, key=SigningKey.of(), progress=progress)
     if (version := registry.current()) is None:
         raise ConfigError(f"{config.publish.store}: no version serves, so there are no lists to export")
     before = [] if again else _earlier(workspace)

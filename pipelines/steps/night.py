@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from pipelines.steps.store import open_store
 from pipelines.steps.summaries import PrepareSummary
 from pipelines.steps.workspace import Workspace
 from recsys.artifacts.bundle import read_users
@@ -93,6 +94,6 @@ def foresee(config: PipelineConfig, workspace: Workspace, accepted: Sequence[str
 
 def refusing(config: PipelineConfig, workspace: Workspace, accepted: Sequence[str] = ()) -> tuple[Gate, ...]:
     """The night gates that publish will refuse. Raises ArtifactError if the serving version is damaged."""
-    registry = Registry(config.publish.store)
+    registry = open_store(config)
     gates = check_night(this_night(workspace, registry), read_course(registry), config.publish.limits)
     return tuple(gate for gate in accept(gates, accepted) if gate.refuses)

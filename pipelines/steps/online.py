@@ -5,8 +5,8 @@ import os
 import time
 from pathlib import Path
 
+from pipelines.steps.store import open_store
 from recsys.address import is_address
-from recsys.artifacts.registry import Registry
 from recsys.errors import RecsysError
 from recsys.event_store.database import open_database
 from recsys.event_store.impressions import DAY
@@ -32,7 +32,7 @@ def online_days(config: PipelineConfig) -> OnlineDays | None:
         return None
     conversions = tuple(config.log.seen_events)
     try:
-        serving = Registry(config.publish.store).current()
+        serving = open_store(config).current()
         found = _report(where, conversions)
     except RecsysError as error:
         log.warning("%s: not in the report: %s", VARIABLE, error)

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipelines.steps.exclusion import NOTHING, Excluded, counted, read_catalogue
 from pipelines.steps.inputs import Snapshot, sources_of
 from pipelines.steps.memory import give_back
+from pipelines.steps.store import open_store
 from pipelines.steps.summaries import CatalogueSummary, Fingerprints, IncrementSummary, LogFileCounts, PrepareSummary
 from pipelines.steps.training_data import weigh_events
 from pipelines.steps.workspace import Workspace
@@ -45,7 +46,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     """
     began_at = datetime.now(UTC).isoformat()
     EventWeights.of(config.log, config.prepare)  # raises if they contradict each other, before anything is read
-    forgotten = read_forgotten(config.publish.store)  # after the time, so that nobody falls between the two
+    forgotten = read_forgotten(open_store(config).store)  # after the time, so that nobody falls between the two
     inputs = Snapshot.of(incremental_sources(sources_of(config), config, workspace, forgotten))
     source = inputs.sources["log"]
     with workspace.output("prepare", config) as output:

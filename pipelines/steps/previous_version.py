@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipelines.steps.report import portable_settings
+from pipelines.steps.store import open_store
 from recsys.artifacts.manifest import Manifest
 from recsys.artifacts.registry import Registry
 from recsys.config import PrepareConfig
@@ -46,7 +47,7 @@ def find_previous_version(config: PipelineConfig, matrix: InteractionMatrix, *, 
     So running the job again on the same log gives the same vectors. `log`: its fingerprint. None if there is none.
     Raises ArtifactError if the version is damaged or its vectors cannot be carried over.
     """
-    registry = Registry(config.publish.store)
+    registry = open_store(config)
     if (version := _version(registry, config, log)) is None:
         return None
     bundle = registry.load(version)

@@ -20,6 +20,7 @@ from pipelines.steps.report import (
     portable_settings,
 )
 from pipelines.steps.space import night_space
+from pipelines.steps.store import open_store, store_folder
 from pipelines.steps.summaries import (
     EvaluateSummary,
     IndexStepSummary,
@@ -33,7 +34,7 @@ from recsys.artifacts.bundle import Pages, read_record, seal_bundle
 from recsys.artifacts.contents import Contents
 from recsys.artifacts.files import replace_durably
 from recsys.artifacts.folded_users import FoldedUsers
-from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts, catalogue_read_at, read_manifest
+from recsys.artifacts.manifest import NEWEST_EVENT, REPORTS, Manifest, VersionFacts, catalogue_read_at
 from recsys.artifacts.pruning import prune
 from recsys.artifacts.registry import Registry
 from recsys.artifacts.rewriting import kept_pages, publish_without_forgotten
@@ -71,7 +72,7 @@ def publish(
     """
     workspace.require("index", config)
     config = as_measured(config, workspace)
-    registry = Registry(config.publish.store, check=check_serves, key=SigningKey.of())
+    registry = open_store(config, check=check_serves, key=SigningKey.of(), progress=progress)
     parent = registry.current()  # what the gates compare with, which must serve until the pointer moves
     evidence = load_evidence(config, workspace)
     night = _night(config, workspace, registry)
@@ -89,7 +90,7 @@ def publish(
         sealed, serving = _seal(config, workspace, report, evidence, pages, night, space.places), registry.current()
         _write(pages(sealed.version), workspace)
         items = InteractionMatrix.load(training_folder(workspace) / "matrix").items
-        tell_pending(config.publish.store, items, read_at=catalogue_read_at(sealed))
+        tell_pending(registry.store, items, read_at=catalogue_read_at(sealed))
         version, is_published = publish_without_forgotten(
             registry, sealed.version, parent=parent, key=SigningKey.of()
         )
@@ -104,7 +105,7 @@ def publish(
             held=held,
             outcome=report.outcome if held is None else report.outcome.noting(_held(held)),
             changed_inputs=workspace.changed_inputs,
-            counts=_counts(read_manifest(registry.path(version))),
+            counts=_counts(registry.manifest(version)),
             pruned=_pruned(registry, config.publish.keep),
         )
     return output.summary
@@ -208,7 +209,7 @@ def _seal(
     )
     cold = workspace.summary(EvaluateSummary).cold_start
     return seal_bundle(
-        config.publish.store,
+        store_folder(config),
         Contents(
             users=matrix.users,
             items=Items.load(data / "items.arrow", matrix.items),

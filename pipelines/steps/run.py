@@ -22,6 +22,7 @@ from pipelines.steps.night import foresee
 from pipelines.steps.prepare import prepare
 from pipelines.steps.publish import publish
 from pipelines.steps.step import Step
+from pipelines.steps.store import store_folder
 from pipelines.steps.summaries import JobSummary, StepSummary
 from pipelines.steps.train import train
 from pipelines.steps.workspace import ENCODE, EXPORT, Workspace, check_step, steps_of
@@ -177,7 +178,7 @@ def _check_before_work(config: PipelineConfig, steps: tuple[str, ...]) -> None:
     if EXPORT in steps:
         check_exports(config)
     _check_engine(config)
-    for key, folder in (("workspace", config.workspace), ("publish.store", config.publish.store)):
+    for key, folder in (("workspace", config.workspace), ("publish.store", store_folder(config))):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

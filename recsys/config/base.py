@@ -18,6 +18,7 @@ from pydantic import (
 from recsys.address import Address, is_address
 from recsys.errors import ConfigError
 from recsys.remote import SCHEMES, RemotePath
+from recsys.remote.remote_path import WEB
 
 DATA_DIR_VARIABLE = "RECSYS_DATA_DIR"
 """Names the folder that `$RECSYS_DATA_DIR` in a path stands for; `data` in the working folder if it is unset."""
@@ -106,6 +107,23 @@ def _checked_path(text: str) -> str:
 
 InputPath = Annotated[Path | RemotePath, PlainValidator(_input_path), PlainSerializer(_written, return_type=str)]
 """A path, or the address of files in an object store or on a web server."""
+
+
+def _store_path(value: Any, info: ValidationInfo) -> Path | RemotePath:
+    path = _input_path(value, info)
+    if isinstance(path, RemotePath) and "${" not in path.address.written:
+        check_store_address(path)
+    return path
+
+
+def check_store_address(path: RemotePath) -> None:
+    """Raise ValueError unless an address is one of a folder in an object store."""
+    if path.target.kind == WEB or path.pattern:
+        raise ValueError(f"{path}: expected a folder, or an address as s3://bucket/folder, gs:// or abfs://")
+
+
+StorePath = Annotated[Path | RemotePath, PlainValidator(_store_path), PlainSerializer(_written, return_type=str)]
+"""A folder, or the address of one in an object store."""
 
 
 def _listed(value: Any) -> Any:

@@ -5,14 +5,18 @@ from typing import Literal
 
 from pydantic import Field, StrictBool
 
-from recsys.config.base import FilePath, Section
+from recsys.config.base import Section, StorePath
 from recsys.config.limits import LimitsConfig
 
 
 class PublishConfig(Section):
     """`[publish]`: where versions go, and what a new one must not lose."""
 
-    store: FilePath = Field(Path("store"), description="folder of the published versions")
+    store: StorePath = Field(
+        Path("store"),
+        description="folder of the published versions, or its address in an object store: `s3://bucket/folder`, "
+        "`gs://`, `abfs://` (docs/object-store.md)",
+    )
     keep: int | None = Field(
         None,
         ge=1,

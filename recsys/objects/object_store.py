@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from recsys.errors import ConflictError, ObjectStoreError
+from recsys.errors import ArtifactError, ConflictError, ObjectStoreError
 from recsys.objects.failures import RefusedFault, TransientFault, fault_of, is_missing_object
 from recsys.remote.remote_path import RemotePath
 
@@ -113,6 +113,7 @@ class ObjectStore:
 
         `content` must be unlike any that was ever written. If the answer is lost, or the store says that the
         condition does not hold, the object is read: this write was done if `holds` it, by default if it is `content`.
+        `holds` raises ArtifactError if what it is given is damaged; then the object is read again.
         Raises ConflictError if it was not and something else was written; ObjectStoreError with the reason
         "unavailable" if that cannot be told, and then the message says so.
         """
@@ -121,8 +122,8 @@ class ObjectStore:
             try:
                 return self._conditional(key, content, before)
             except (RefusedFault, TransientFault):
-                now = self._look_again(key)
-            if now is not None and holds(now.content):
+                now, is_done = self._look_again(key, holds)
+            if now is not None and is_done:
                 return now
             if not _is_same(now, before):
                 raise ConflictError(f"{self.path / key}: another process changed it meanwhile; nothing was written")
@@ -142,11 +143,18 @@ class ObjectStore:
             raise fault_of(self.path / key, error) from None
         return Stored(content, done["e_tag"], done["version"])
 
-    def _look_again(self, key: str) -> Stored | None:
-        try:
-            return self.read(key)
-        except ObjectStoreError as error:
-            raise self._unsure(key, str(error).removeprefix(f"{self.path / key}: ")) from error
+    def _look_again(self, key: str, holds: Callable[[bytes], bool]) -> tuple[Stored | None, bool]:
+        """The object as it is now, and whether it `holds` the write."""
+        for attempt in range(ATTEMPTS):
+            try:
+                now = self.read(key)
+            except ObjectStoreError as error:
+                raise self._unsure(key, str(error).removeprefix(f"{self.path / key}: ")) from error
+            try:
+                return now, now is not None and holds(now.content)
+            except ArtifactError:  # it was altered on its way
+                self._wait(attempt)
+        raise self._unsure(key, "what is read back is damaged")
 
     def _unsure(self, key: str, why: str) -> ObjectStoreError:
         return ObjectStoreError(

@@ -108,7 +108,10 @@ def _add(table: Table, key: str, value: object) -> None:
 
 def _moved(tree: Mapping[str, dict[str, list[str]]], config: PipelineConfig) -> Tree:
     """The paths that would mean something else in another folder, and those that have their defaults."""
-    moved: dict[str, object] = {"workspace": str(config.workspace), "publish": {"store": str(config.publish.store)}}
+    moved: dict[str, object] = {
+        "workspace": str(config.workspace),
+        "publish": {"store": config.publish.model_dump(mode="json")["store"]},
+    }
     sections = (
         ("log", "paths", "source"),
         ("items", "path", "source"),

@@ -10,7 +10,8 @@ import pytest
 
 from recsys.artifacts.registry import Registry
 from tests.api.protocol_server import running
-from torture import attacks, forget, mutations, openapi, oracle, power, syscalls
+from tests.object_stores import Bucket
+from torture import attacks, forget, mutations, objects, openapi, oracle, power, syscalls
 from torture.clients import FLOODS, HALF_OPEN, REFUSED
 
 
@@ -107,3 +108,9 @@ def test_a_document_that_says_otherwise_is_found(monkeypatch: pytest.MonkeyPatch
     failures = openapi.campaign(24, only="/v1/rank", mutations=0).failures
     for finding in ("Response violates schema", "valid, but 422"):
         assert any(finding in failure for failure in failures)
+
+
+def test_a_store_over_a_network_that_fails_is_never_torn_nor_falsely_done(bucket: Bucket, s3_server: str) -> None:
+    found = objects.campaign(8, bucket, f"http://{s3_server}", seed=3)
+    assert found.failures == []
+    assert found.n_tried == 8 and found.faults

@@ -5,9 +5,11 @@ store has no lock and no change of several objects at once, so all of them are o
 if it is still what the writer read. HISTORY cannot disagree with the version that serves, and of two writers one
 loses and knows it.
 
-The object is text. Its first line is the version that serves, or "none"; the second is a JSON document of the rest.
+The object is text. Its first line is the version that serves, or "none"; the second is a JSON document of the rest;
+the third is the hash of both.
 """
 
+import hashlib
 import json
 import re
 import secrets
@@ -30,6 +32,8 @@ SMALL_FILES = ("CURRENT", "HISTORY", "HOLD", "EXPERIMENT", "FORGOTTEN")
 
 _KEPT_WRITERS = 64
 _NOTHING = "none"
+_RETRIES = 2
+_CHECKSUM_BYTES = len("sha256 \n") + 64
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -101,7 +105,8 @@ class Pointer(BaseModel):
         """As it is stored."""
         plain = self.model_dump(mode="json")
         plain["files"].pop(POINTER, None)
-        return f"{self.serving or _NOTHING}\n{json.dumps(plain, separators=(',', ':'))}\n".encode()
+        content = f"{self.serving or _NOTHING}\n{json.dumps(plain, separators=(',', ':'))}\n".encode()
+        return content + _checksum_line(content)
 
 
 @dataclass(frozen=True)
@@ -117,18 +122,27 @@ def read_pointer(objects: ObjectStore, *, known: ReadPointer | None = None) -> R
 
     Raises ObjectStoreError if the store fails, ArtifactError if the object is damaged.
     """
-    stored = objects.read(POINTER, known=None if known is None else known.stored)
-    if known is not None and stored is known.stored:
-        return known
-    if stored is None:
-        return ReadPointer()
-    return ReadPointer(parse_pointer(str(objects.path / POINTER), stored.content), stored)
+    for is_last in (*[False] * _RETRIES, True):
+        stored = objects.read(POINTER, known=None if known is None else known.stored)
+        if known is not None and stored is known.stored:
+            return known
+        if stored is None:
+            return ReadPointer()
+        try:
+            return ReadPointer(parse_pointer(str(objects.path / POINTER), stored.content), stored)
+        except ArtifactError:  # perhaps it was altered on its way
+            if is_last:
+                raise
+    raise AssertionError
 
 
 def parse_pointer(name: str, content: bytes) -> Pointer:
     """The pointer in the bytes of the object `name`. Raises ArtifactError if they are none."""
+    body, checksum = content[:-_CHECKSUM_BYTES], content[-_CHECKSUM_BYTES:]
+    if checksum != _checksum_line(body):
+        raise _damaged(name, "its last line is not the hash of the others")
     try:
-        first, _, rest = content.decode().partition("\n")
+        first, _, rest = body.decode().partition("\n")
     except UnicodeDecodeError as error:
         raise _damaged(name, "it is no text") from error
     if re.fullmatch(rf"{VERSION_PATTERN}|{_NOTHING}", first) is None:
@@ -144,6 +158,10 @@ def parse_pointer(name: str, content: bytes) -> Pointer:
     if first not in pointer.versions:
         raise _damaged(name, f"{first} serves, and is not among its versions")
     return pointer.model_copy(update={"files": {**pointer.files, POINTER: f"{first}\n"}})
+
+
+def _checksum_line(content: bytes) -> bytes:
+    return f"sha256 {hashlib.sha256(content).hexdigest()}\n".encode("ascii")
 
 
 def _damaged(name: str, why: str) -> ArtifactError:

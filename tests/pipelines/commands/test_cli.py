@@ -188,7 +188,7 @@ class TestVersions:
         result = recsys("models", "--store", copied)
         assert (result.returncode, engine.version in result.stdout, "*" in result.stdout) == (2, True, False)
         assert f"{copied}/CURRENT: 'rubbish\\n', expected one line" in result.stderr
-        assert f"`recsys rollback --store {copied} VERSION`" in result.stderr
+        assert f"`recsys rollback --store '{copied}' VERSION`" in result.stderr
         as_json = recsys("models", "--store", copied, "--json")
         assert (as_json.returncode, as_json.stderr) == (2, result.stderr)
         assert [(it["version"], it["serving"]) for it in json.loads(as_json.stdout)] == [(engine.version, False)]
