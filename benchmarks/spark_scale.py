@@ -8,8 +8,9 @@
 Writes a synthetic log of the given millions of events (50 per user, an item per 250 events), and two more of the
 first size, with four times as many users and with four times as many items, which tell what a user and an item cost.
 Each step is a command of its own (`recsys STEP CONFIG`); its tasks are counted from Spark's event log: run time, and
-bytes written to shuffles. Cost per event, user and item is fitted by non-negative least squares over all runs.
-Seconds are those of the step, without the start of the session. A step that fails is printed with its last line.
+bytes written to shuffles. Processor time is that of all processes of the command, which load changes little.
+Cost per event, user and item is fitted by non-negative least squares over all runs. Seconds are those of the step,
+without the start of the session. A step that fails is printed with its last line.
 """
 
 import argparse
@@ -51,14 +52,16 @@ class Size:
 class Measured:
     """One step on one log.
 
-    `seconds`: of the step. `task_seconds`: run time of all tasks. `shuffled`: bytes written to shuffles. `tasks`: how
-    many. `driver`, `java`, `workers`: peaks of anonymous memory of the driver's Python, of Java, and of the largest
-    Python worker, in bytes.
+    `seconds`: of the step. `cpu_seconds`: processor time of all processes of the command, the start of the session
+    included. `task_seconds`: run time of all tasks. `shuffled`: bytes written to shuffles. `tasks`: how many.
+    `driver`, `java`, `workers`: peaks of anonymous memory of the driver's Python, of Java, and of the largest Python
+    worker, in bytes.
     """
 
     size: Size
     step: str
     seconds: float
+    cpu_seconds: float
     task_seconds: float
     shuffled: int
     tasks: int
@@ -80,7 +83,7 @@ def run_step(config: Path, step: str, size: Size, given: Sequence[str]) -> Measu
     command += ["--from", "export"] if step == "export" else []
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         child = subprocess.Popen([*command, *sets], stdout=out, stderr=err)
-        peaks = _watch(child)
+        cpu, *peaks = _watch(child)
         out.seek(0)
         err.seek(0)
         if child.returncode:
@@ -89,14 +92,16 @@ def run_step(config: Path, step: str, size: Size, given: Sequence[str]) -> Measu
     tasks = list(_tasks(events))
     run_time = sum(task["Executor Run Time"] for task in tasks) / 1000
     shuffled = sum(task["Shuffle Write Metrics"]["Shuffle Bytes Written"] for task in tasks)
-    return Measured(size, step, seconds, run_time, shuffled, len(tasks), *peaks)
+    return Measured(size, step, seconds, cpu, run_time, shuffled, len(tasks), *peaks)
 
 
-def _watch(child: "subprocess.Popen[bytes]") -> tuple[int, int, int]:
-    """Until the end: peaks of the driver's Python, of Java, and of the largest Python worker."""
+def _watch(child: "subprocess.Popen[bytes]") -> tuple[float, int, int, int]:
+    """Until the end: processor time, and peaks of the driver's Python, of Java, of the largest Python worker."""
     driver = java = workers = 0
+    used: dict[int, float] = {}
     while child.poll() is None:
         for process in family(child.pid)[1:]:
+            used[process] = max(used.get(process, 0.0), _own_seconds(process))
             held, name = memory_of(process), _command(process)
             if "java" in name:
                 java = max(java, held)
@@ -104,8 +109,17 @@ def _watch(child: "subprocess.Popen[bytes]") -> tuple[int, int, int]:
                 workers = max(workers, held)
             else:
                 driver = max(driver, held)
-        time.sleep(0.5)
-    return driver, java, workers
+        time.sleep(0.25)
+    return sum(used.values()), driver, java, workers
+
+
+def _own_seconds(process: int) -> float:
+    """Processor time of a process alone; 0 if it has ended."""
+    try:
+        fields = (PROC / str(process) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _command(process: int) -> str:
@@ -147,7 +161,8 @@ def row(one: Measured) -> str:
     held = " | ".join(f"{each / MIB:,.0f}" for each in (one.driver, one.java, one.workers))
     return (
         f"| {one.size.events / MILLION:g} M | {one.size.users:,} | {one.size.items:,} | {one.step} |"
-        f" {one.seconds:.1f} | {one.task_seconds:.1f} | {one.shuffled / MIB:,.1f} | {one.tasks} | {held} |"
+        f" {one.seconds:.1f} | {one.cpu_seconds:.1f} | {one.task_seconds:.1f} |"
+        f" {one.shuffled / MIB:,.1f} | {one.tasks} | {held} |"
     )
 
 
@@ -168,7 +183,7 @@ def print_fits(found: Sequence[Measured]) -> None:
     for step in STEPS:
         if sum(one.step == step for one in found) < 3:
             continue
-        for what, unit, divisor in (("task_seconds", "task s", 1.0), ("shuffled", "MiB shuffled", MIB)):
+        for what, unit, divisor in (("cpu_seconds", "cpu s", 1.0), ("shuffled", "MiB shuffled", MIB)):
             fixed, *each = (cost / divisor for cost in fitted(found, step, what))
             print(
                 f"| {step} | {unit} | {fixed:.1f} | " + " | ".join(f"{cost * MILLION:,.1f}" for cost in each) + " |"
@@ -210,9 +225,10 @@ def main() -> None:
         given += [f'compute.master="{args.master}"', f'compute.conf.spark.driver.memory="{args.memory}"']
     print(f"{args.engine}, {args.master}, {os.cpu_count()} cores, Java {args.memory}")
     print(
-        "| events | users | items | step | s | task s | MiB shuffled | tasks | driver MiB | Java MiB | worker MiB |"
+        "| events | users | items | step | s | cpu s | task s | MiB shuffled | tasks | driver MiB | Java MiB |"
+        " worker MiB |"
     )
-    print("| --: | --: | --: | :-- | --: | --: | --: | --: | --: | --: | --: |")
+    print("| --: | --: | --: | :-- | --: | --: | --: | --: | --: | --: | --: | --: |")
     found: list[Measured] = []
     for size in sizes_of([float(each) for each in args.events.split(",")]):
         with tempfile.TemporaryDirectory() as folder:

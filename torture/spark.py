@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ _SETTINGS = (
 _SECONDS = 6.0
 """Within which of the beginning of a step somebody is killed."""
 
-_LONGEST = 900.0
+_LONGEST, _ENDING_SECONDS = 900.0, 30.0
 _FULL_MIB = 1
 
 DAMAGE = ("truncated", "flipped")
@@ -175,7 +176,7 @@ def _wrong(place: Path, before: str | None, code: int, err: str) -> Iterator[str
         Registry(place / "store").load()
     except RecsysError as error:
         yield f"a torn version serves: {error}"
-    yield from (f"process {process} goes on" for process in _processes(place))
+    yield from (f"process {process} goes on" for process in _lasting(place))
 
 
 def _wrong_after(place: Path, code: int, err: str) -> Iterator[str]:
@@ -191,6 +192,14 @@ def _left(place: Path) -> Iterator[Path]:
     yield from (place / "work").glob(".*.new")
     named = (place / "lists.parquet").readlink().name
     yield from (path for path in place.glob(".lists.parquet.*") if path.name != named)
+
+
+def _lasting(place: Path) -> list[int]:
+    """Processes of the night that do not end by themselves in a few seconds, as Java does."""
+    deadline = time.monotonic() + _ENDING_SECONDS
+    while (found := [*_processes(place)]) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
 
 
 def _processes(place: Path) -> Iterator[int]:
