@@ -36,7 +36,9 @@ def spark_engine(config: PipelineConfig, steps: Sequence[str]) -> Iterator[None]
 def paths_read(config: PipelineConfig, steps: Sequence[str]) -> list[tuple[str, Path]]:
     """What executors read in `steps`, by the keys that name it; of a pattern the folder above its first wildcard."""
     logs = [("log.paths", _fixed(path)) for path in config.log.paths if isinstance(path, Path)]
-    stores = [("publish.store", store_folder(config))]
+    stores = [
+        ("publish.store", folder) for folder in (store_folder(config),) if folder.exists()
+    ]  # not before publish
     return [*(logs if "prepare" in steps else ()), *(stores if EXPORT in steps else ())]
 
 
