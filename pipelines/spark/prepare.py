@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.spark.weighing import Log, weigh
 from pipelines.steps.exclusion import NOTHING, Excluded, read_catalogue, with_excluded
 from pipelines.steps.inputs import Snapshot, sources_of
 from pipelines.steps.prepare import (
@@ -22,31 +23,21 @@ from pipelines.steps.prepare import (
 )
 from pipelines.steps.store import open_store
 from pipelines.steps.summaries import Fingerprints, PrepareSummary
-from pipelines.steps.training_data import POPULARITY
 from pipelines.steps.workspace import Workspace
-from recsys.data.arrays import Indices, save_array
-from recsys.data.cleaning import CleaningSummary
 from recsys.data.event_weights import EventWeights
-from recsys.data.id_map import IdMap
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.ingest.log_ends import LogEnds
 from recsys.data.ingest.source import Source
-from recsys.data.items import Items
 from recsys.data.profile import profile_of
 from recsys.forgotten import Forgotten, read_forgotten
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
-from recsys.spark.bundle import BundleParts, save_rows
-from recsys.spark.cleaning import clean_events
 from recsys.spark.event_log import EventLog, read_events
 from recsys.spark.session import open_session
 from recsys.storage import storage_errors
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-BLOCKS = "blocks"
-"""In the folder of prepare: the training matrix in blocks of users, and of items."""
 
 
 def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> PrepareSummary:
@@ -64,8 +55,9 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         ends = LogEnds()
         log = job.read(with_events(inputs), "events", workspace.quarantine, excluded, ends)
         warn(absent_ignored_kinds(config.log, log.rows, log.files.event_names))
-        cleaning, n_items = _weigh(job, log, catalogue)
         source, newest = inputs.sources["log"], None if log.span is None else log.span.last
+        weighed = Log(log.files, newest, log.since)
+        cleaning, n_items = weigh(job.spark, config, weighed, catalogue, folder=output.folder, scratch=scratch)
         profile = profile_of(log.facts, log.rows, catalogue, entries=cleaning.entries, newest_event=newest)
         output.summary = PrepareSummary(
             rows=log.rows,
@@ -133,56 +125,3 @@ def _read_holdout(job: _Job, inputs: Snapshot, workspace: Workspace, excluded: E
     if (given := inputs.sources.get("holdout")) is None:
         return None
     return job.read(given, "holdout", workspace.quarantine.with_stem("quarantine-holdout"), excluded).rows
-
-
-def _weigh(job: _Job, log: EventLog, catalogue: Items | None) -> tuple[CleaningSummary, int]:
-    """Write what a version takes from the events, and the blocks. What cleaning did, and the number of items."""
-    config, newest = job.config, None if log.span is None else log.span.last
-    weights = EventWeights.of(config.log, config.prepare).at(newest)
-    columns = _Columns(log.facts.items, catalogue)
-    cleaned = clean_events(
-        job.spark,
-        log.files,
-        config.prepare,
-        weights,
-        scratch=job.scratch / "cleaned",
-        block_entries=config.compute.block_entries,
-        columns=columns,
-    )
-    items = columns.of(cleaned.item_positions)
-    parts = BundleParts(
-        events=log.files,
-        trained=cleaned.trained,
-        folded_in=cleaned.folded_in,
-        items=job.scratch / "columns.arrow",
-        weights=weights,
-        prepare=config.prepare,
-        now=newest,
-        since=log.since,
-        most_events=config.compute.block_entries,
-        scratch=job.scratch / "bundle",
-    )
-    save_array(save_rows(job.spark, cleaned, parts, job.folder, items), job.folder / POPULARITY)
-    known = Items.without_attributes(items) if catalogue is None else catalogue
-    known.aligned(items).save(job.folder / "items.arrow")
-    (job.folder / BLOCKS).mkdir()
-    for name, blocks in (("users", cleaned.users), ("items", cleaned.items)):
-        shutil.move(blocks.folder, job.folder / BLOCKS / name)
-    return cleaned.summary, len(items)
-
-
-@dataclass(frozen=True, eq=False)
-class _Columns:
-    """The columns of the matrix: the items of the k-core, and those of the catalogue. `items`: of the log."""
-
-    items: IdMap
-    catalogue: Items | None
-
-    def of(self, positions: Indices) -> IdMap:
-        """All columns, if the items at `positions` are in the k-core."""
-        kept = self.items.take(positions)
-        return kept if self.catalogue is None else kept.union(self.catalogue.ids)
-
-    def __call__(self, positions: Indices) -> tuple[Indices, int]:
-        columns = self.of(positions)
-        return columns.encode(self.items.take(positions).ids)[0], len(columns)

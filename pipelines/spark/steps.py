@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from pipelines.spark.evaluate import evaluate
 from pipelines.spark.prepare import prepare
+from pipelines.spark.train import train
 from pipelines.steps.summaries import StepSummary
 
-STEPS: Mapping[str, Callable[..., StepSummary]] = {"prepare": prepare, "evaluate": evaluate}
+STEPS: Mapping[str, Callable[..., StepSummary]] = {"prepare": prepare, "evaluate": evaluate, "train": train}
 """By name: the steps that read, train, measure and list users by blocks. Index and publish are those of every job."""

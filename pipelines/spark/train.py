@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.spark.weighing import BLOCKS, weigh_again
 from pipelines.steps.cold_start import completed_as_chosen
 from pipelines.steps.summaries import EvaluateSummary, PrepareSummary, TrainSummary
 from pipelines.steps.tied_fit import fit_tied
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BLOCKS = "blocks"
-"""In the folder of the training data: the matrix in blocks of users, and of items."""
-
 
 def train(
     config: PipelineConfig, workspace: Workspace, *, progress: Progress, min_recall_share: float = 0.9
@@ -54,11 +52,15 @@ def train(
     prepared = workspace.require("prepare", config)
     chosen, before = as_chosen(config, workspace), workspace.summary(PrepareSummary)
     scratch = config.compute.scratch_in(config.workspace) / "train"
-    if weighed_anew(workspace):
-        raise ConfigError("prepare.half_life_days: evaluate chose one; weighing anew on Spark is not there yet")
+    spark, cleaning = open_session(config.compute), None
     with workspace.output("train", config) as output, named_failures("while the model was trained"):
+        if weighed_anew(workspace):
+            data, again = output.folder / "data", scratch / "again"
+            shutil.rmtree(again, ignore_errors=True)
+            cleaning = weigh_again(spark, chosen, prepared, before, folder=data, scratch=again)
+            prepared = data
         matrix = InteractionMatrix.load(prepared / "matrix")
-        fitting = SparkFitting.of(open_session(config.compute), prepared, matrix, config.compute, scratch, progress)
+        fitting = SparkFitting.of(spark, prepared, matrix, config.compute, scratch, progress)
         model, training = fit_tied(
             matrix, chosen, fitting, log_mark=before.fingerprints.log, min_recall_share=min_recall_share
         )
@@ -83,6 +85,7 @@ def train(
             factors=model.embeddings.factors,
             losses=tuple(model.losses),
             training=training,
+            cleaning=cleaning,
             neighbours=neighbours,
         )
     shutil.rmtree(scratch, ignore_errors=True)  # only now: a run that is cut short goes on from what is there
