@@ -89,7 +89,7 @@ def weigh_again(
     folder: Path,
     scratch: Path,
 ) -> CleaningSummary:
-    """Write into `folder` the data of the events in `prepared`, the folder of prepare, as `config`, which has a half-life,
+    """Write into `folder` the data of the events in `prepared`, of prepare, as `config`, which has a half-life,
     weighs them.
 
     `before`: the summary of prepare, which counts the events of excluded items too.
