@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -82,10 +83,10 @@ class EventFiles:
     @cached_property
     def files(self) -> tuple[Path, ...]:
         """Those with events, in order of user."""
-        return tuple(path for path in sorted(self.table.glob("*.parquet")) if pq.read_metadata(path).num_rows)
+        return tuple(path for path in sorted(self.table.glob("*.parquet")) if _n_rows(path))
 
     def __len__(self) -> int:
-        return sum(pq.read_metadata(path).num_rows for path in self.files)
+        return sum(map(_n_rows, self.files))
 
     @property
     def has_times(self) -> bool:
@@ -109,9 +110,12 @@ class EventFiles:
         return spark.read.parquet(str(self.table))
 
     def chunks(self, file: int, most_events: int) -> Iterator[EventChunk]:
-        """The chunks of one file, each of about `most_events` or of one user. They cover all users of the file."""
+        """The chunks of one file, each of about `most_events` or of one user. They cover all users of the file.
+
+        Raises ArtifactError if the file is damaged, or not in order of user.
+        """
         first, part = self.bounds[file], 0
-        with pq.ParquetFile(self.files[file]) as opened:
+        with _damage_named(self.files[file]), pq.ParquetFile(self.files[file]) as opened:
             held = list[pa.RecordBatch]()
             for batch in opened.iter_batches(_ROWS_AT_ONCE):
                 held.append(batch)
@@ -129,11 +133,12 @@ class EventFiles:
     def of_users(self, first: int, stop: int) -> Interactions:
         """The events of the users `first` to `stop`, over these users and all items."""
         wanted = [("user", ">=", first), ("user", "<", stop)]
-        tables = [
-            pq.read_table(path, filters=wanted)
-            for path, (low, high) in zip(self.files, pairwise(self.bounds), strict=True)
-            if low < stop and first < high
-        ]
+        with _damage_named(self.table):
+            tables = [
+                pq.read_table(path, filters=wanted)
+                for path, (low, high) in zip(self.files, pairwise(self.bounds), strict=True)
+                if low < stop and first < high
+            ]
         return self._interactions(pa.concat_tables([self.no_events, *tables]), first, stop)
 
     @property
@@ -203,8 +208,17 @@ def _mapped_once(path: Path, stamp: tuple[int, int] | None) -> IdMap:
     return IdMap.load(path)
 
 
+def _damage_named(path: Path) -> AbstractContextManager[None]:
+    return damage_named(path, "Parquet of events, as prepare on Spark writes it")
+
+
+def _n_rows(path: Path) -> int:
+    with _damage_named(path):
+        return int(pq.read_metadata(path).num_rows)
+
+
 def _first_user(path: Path) -> int:
-    with pq.ParquetFile(path) as opened:
+    with _damage_named(path), pq.ParquetFile(path) as opened:
         return int(next(opened.iter_batches(1, columns=["user"])).column(0)[0].as_py())
 
 

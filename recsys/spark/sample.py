@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Indices
 from recsys.data.interactions import Interactions
+from recsys.data.loading import damage_named
 from recsys.data.matrix import Csr, stacked
 from recsys.spark.event_files import EventFiles
 from recsys.spark.failures import named_failures
@@ -61,7 +62,7 @@ def read_sample(files: EventFiles, most: int) -> Sample:
 
 
 def _drawn_batches(path: Path, share: float) -> list[pa.RecordBatch]:
-    with pq.ParquetFile(path) as opened:
+    with damage_named(path, "Parquet of events"), pq.ParquetFile(path) as opened:
         return list(_drawn_rows(share, opened.iter_batches()))
 
 

@@ -51,6 +51,18 @@ def test_files_that_are_not_in_order_of_user_are_refused(random_log, tmp_path: P
         list(EventFiles(files.folder).chunks(0, 10))
 
 
+@pytest.mark.parametrize("where", [-900, -3])
+def test_a_damaged_file_is_named(random_log, tmp_path: Path, where: int) -> None:
+    files = write_events(random_log(n=3_000), tmp_path / "events", n_files=2)
+    damaged = files.files[1]
+    content = bytearray(damaged.read_bytes())
+    content[where] ^= 255
+    damaged.write_bytes(content[: where if where < -3 else len(content)])
+    with pytest.raises(ArtifactError, match=r"part-00001\.parquet"):
+        again = EventFiles(files.folder)
+        [list(again.chunks(file, 500)) for file in range(len(again.files))]
+
+
 def test_a_log_that_fits_is_sampled_whole_and_in_its_order(spark, random_log, tmp_path: Path) -> None:
     log = random_log()
     files = write_events(log, tmp_path / "events", n_files=2)
