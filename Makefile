@@ -35,7 +35,7 @@ SPARK := $(if $(shell command -v java),$(VENV)/spark.stamp)
 
 $(VENV)/spark.stamp: locks/spark.lock $(VENV)/dev.stamp
 	@echo "Installing Spark into $(VENV), because there is a Java ..."
-	$(PIP_INSTALL) --require-hashes -r locks/spark.lock
+	$(PIP_INSTALL) --no-deps --require-hashes -r locks/spark.lock
 	@touch $@
 
 setup: $(VENV)/dev.stamp $(SPARK)  ## make .venv with everything a developer needs
