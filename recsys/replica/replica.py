@@ -205,11 +205,11 @@ class Replica:
         return [name for name in SMALL_FILES if self._cache.text(name) != pointer.files.get(name)]
 
     def _point(self, pointer: Pointer) -> bool:
-        """Let the files beside the versions say what the pointer says; CURRENT comes last."""
-        changed, is_first = (
-            False,
-            self._cache.text("CURRENT") is None,
-        )  # HISTORY alone would mean that CURRENT was lost
+        """Let the files beside the versions say what the pointer says; CURRENT comes last.
+
+        The first CURRENT comes first, because HISTORY alone would mean that it was lost.
+        """
+        changed, is_first = False, self._cache.text("CURRENT") is None
         for name in sorted(SMALL_FILES, key=lambda name: (name == "CURRENT") != is_first):
             changed |= self._cache.put(name, pointer.files.get(name))
         if pointer.serving is not None:
