@@ -35,7 +35,7 @@ FAULTS = ("503", "500", "429", "403", "404", "cut", "altered", "broken", "slow")
 """What happens to a request; see `tests.object_stores.Bucket`."""
 
 _LOOKS = 2
-_SECONDS = 0.4
+_SECONDS, _PATIENCE = 0.4, 20.0
 
 
 @dataclass
@@ -48,14 +48,23 @@ class Found:
     failures: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Versions:
-    """Two versions in the object store, `old` and `new`; `cached`: a cache that has the old one."""
+    """Two versions in the object store, `old` and `new`; `cached`: a cache that has the old one.
+
+    `published`: when the new one was, UTC seconds.
+    """
 
     objects: ObjectStore
     old: str
     new: str
     cached: Path
+    published: float = 0.0
+
+    def publish_new(self) -> None:
+        """Let the new version serve."""
+        let_serve(self.objects, self.new)
+        self.published = time.time()
 
     def fill(self, folder: Path) -> None:
         """Let the cache `folder` have the old version, as a look brought it."""
@@ -114,7 +123,7 @@ def _case(
     if before is not None:
         versions.fill(folder)
     replica = _replica(folder)
-    let_serve(versions.objects, versions.new)
+    versions.publish_new()
     trouble = rng.choice(("line", "line", "line", "line", "disk", "cache"))
     if trouble == "cache" and before is not None:
         _damage(rng, folder / "versions" / before)
@@ -124,10 +133,11 @@ def _case(
         with _full_disk(rng) if trouble == "disk" and look == 0 else mock.MagicMock():
             replica.look()
         found.n_looks += 1
-        ended = _checked(number, replica, versions, before if trouble != "cache" else None, found)
+        ended = _checked(number, replica, versions, None if trouble == "cache" else before, found)
         if look == 0:
             found.counts[f"{trouble}: {ended}"] += 1
     faults.clear()
+    replica = _replica(folder, seconds=_PATIENCE)
     replica.look()
     if _checked(number, replica, versions, before, found) != "followed":
         found.failures.append(f"case {number}: the new version has not come though nothing fails: {replica.status}")
@@ -135,30 +145,30 @@ def _case(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _replica(folder: Path) -> Replica:
-    objects = open_object_store(RemotePath(Address(ADDRESS)), seconds=_SECONDS).with_pause(0.001)
+def _replica(folder: Path, *, seconds: float = _SECONDS) -> Replica:
+    objects = open_object_store(RemotePath(Address(ADDRESS)), seconds=seconds).with_pause(0.001)
     return Replica(objects, folder, bounds=Bounds(versions=2))
 
 
 def _checked(number: int, replica: Replica, versions: Versions, before: str | None, found: Found) -> str:
-    """How a look ended; failures are noted."""
+    """How the looks stand; failures are noted. `before`: what may serve beside the new version, None for nothing."""
     status, registry = replica.status, Registry(replica.folder)
+    followed = status.fault is None and (status.followed_at or 0) >= versions.published
     try:
-        current = registry.current()
-        names = registry.names()
+        current, names = registry.current(), registry.names()
         for version in names:
             verify_bundle(registry.path(version))
     except ArtifactError as error:
-        if before is not None or status.fault is None:
+        if before is not None or followed:
             found.failures.append(f"case {number}: {error}")
         return "torn"
-    if current is not None and current not in names:
+    if current is not None and current not in names and (before is not None or followed):
         found.failures.append(f"case {number}: CURRENT names {current}, which is not there")
-    if current not in (before, versions.old if status.fault else versions.new, versions.new):
+    if current not in (before, versions.old if before is None else before, versions.new):
         found.failures.append(f"case {number}: {current} serves")
-    if status.fault is None and current != versions.new:
+    if followed and current != versions.new:
         found.failures.append(f"case {number}: said to be followed, and {current} serves")
-    return "followed" if status.fault is None else f"told ({status.fault})"
+    return "followed" if followed else f"told ({status.fault})"
 
 
 def _damage(rng: random.Random, folder: Path) -> None:
@@ -191,13 +201,18 @@ def _killed(number: int, rng: random.Random, versions: Versions, folder: Path, f
     versions.fill(folder)
     with follower([folder], poll=0.0) as (process, lines):
         next(lines)
-        let_serve(versions.objects, versions.new)
         time.sleep(rng.random() * 0.25)
+        versions.publish_new()
+        time.sleep(rng.random() * 0.5)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    replica = _replica(folder)
-    found.counts[f"killed: {_checked(number, replica, versions, versions.old, found)}"] += 1
-    replica.look()
+    replica = _replica(folder, seconds=_PATIENCE)
+    left = "in a download" if list(folder.glob(".incoming-*")) else "otherwise"
+    versions.published = time.time() + 1  # what the process said before it was killed counts no more
+    _checked(number, replica, versions, versions.old, found)
+    versions.published = time.time()
+    replica.look(wait=_PATIENCE)
+    found.counts[f"killed {left}"] += 1
     if _checked(number, replica, versions, versions.old, found) != "followed" or list(folder.glob(".incoming-*")):
         found.failures.append(f"kill {number}: not repaired: {replica.status}")
     found.n_tried += 1
