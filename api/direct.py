@@ -54,6 +54,10 @@ class DirectRoutes:
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._routes: Sequence[DirectRoute] = [it for it in map(DirectRoute.of, routes) if it is not None]
 
+    def and_those_of(self, routes: Iterable[BaseRoute]) -> "DirectRoutes":
+        """These, and then the direct ones of more `routes`."""
+        return DirectRoutes([*(each.route for each in self._routes), *routes])
+
     @property
     def paths(self) -> tuple[str, ...]:
         """The paths of these routes, as they are documented."""

@@ -1,4 +1,4 @@
-"""The real service in its own process, on one core, with an extra route that returns a constant body.
+"""The real service in its own process, on one core, with two extra routes that return a constant body.
 
 python benchmarks/served.py --store STORE --port 0        # takes what `python -m api` takes
 """
@@ -15,12 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 import api.app
 from api.__main__ import main
 
-CONSTANT = "/constant"
+CONSTANT, DIRECT = "/constant", "/direct"
 
 _PATIENCE = 120.0
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -39,7 +39,10 @@ _BODY = json.dumps(
 
 
 def with_constant(create_app: Any) -> Any:
-    """An app factory; its app also answers CONSTANT, with a body the size of a list of ten."""
+    """An app factory; its app also answers with a body the size of a list of ten.
+
+    CONSTANT: by a route of the framework's. DIRECT: as lists are answered (`api/direct.py`).
+    """
 
     def create() -> FastAPI:
         app: FastAPI = create_app()
@@ -48,6 +51,12 @@ def with_constant(create_app: Any) -> Any:
         async def constant() -> Response:
             return Response(_BODY, media_type="application/json")
 
+        @app.get(DIRECT)
+        async def direct(request: Request) -> Response:
+            return Response(_BODY, media_type="application/json")
+
+        ours = app.user_middleware[0].kwargs
+        ours["direct"] = ours["direct"].and_those_of(app.routes)
         return app
 
     return create

@@ -123,7 +123,11 @@ class IdMap:
 
     def decode(self, positions: Iterable[int]) -> list[str]:
         """The ids at `positions`. Raises IndexError outside the map, for negative positions too."""
-        return [self.id_at(position) for position in positions]
+        strings, n = self._strings, len(self)
+        at = list(positions)
+        if at and not 0 <= min(at) <= max(at) < n:
+            return [self.id_at(position) for position in at]  # which says which one it is
+        return [strings[position] for position in at]
 
     def union(self, other: "IdMap") -> "IdMap":
         """The map of the ids of both; this map itself if `other` adds none."""

@@ -67,6 +67,11 @@ class Items:
         """The title of one item, None if it is unknown."""
         return None if self._titles is None else self._titles[position]
 
+    def titles(self, positions: Sequence[int]) -> list[str | None]:
+        """The title of each item at `positions`, None if it is unknown."""
+        titles = self._titles
+        return [None] * len(positions) if titles is None else [titles[position] for position in positions]
+
     def attributes(self, position: int, names: Sequence[str] | None = None) -> dict[str, Any]:
         """Every known attribute of one item but the title, as JSON holds it: dates are ISO 8601 text.
 

@@ -201,7 +201,7 @@ _SHOWN = 3
 def ranked(items: Items, indices: Indices, scores: Floats) -> tuple[Ranked, ...]:
     """The list of the items at `indices`, int32 (n,), best first, with `scores`: float32 (n,)."""
     at = indices.tolist()
-    places = zip(items.ids.decode(at), scores.tolist(), range(1, len(at) + 1), map(items.title, at), strict=True)
+    places = zip(items.ids.decode(at), scores.tolist(), range(1, len(at) + 1), items.titles(at), strict=True)
     return tuple(starmap(Ranked, places))
 
 

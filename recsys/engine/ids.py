@@ -37,6 +37,8 @@ def id_text(external_id: object, name: str) -> str:
 
 def id_texts(external_ids: object, name: str) -> tuple[str, ...]:
     """The ids as texts, in their order. Raises InvalidRequestError for one text, or if one of them is not an id."""
+    if type(external_ids) is tuple and not external_ids:
+        return external_ids
     values = listed(external_ids, f"{name}: expected a list of ids")
     return tuple(id_text(each, name) for each in values)
 
@@ -100,7 +102,7 @@ def check_kept_id(external_id: str, name: str) -> None:
 
 def is_number(value: object) -> bool:
     """Whether `value` is a number of Python or numpy; True and False are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return type(value) is float or (isinstance(value, Real) and not isinstance(value, bool))
 
 
 def whole_number(value: object) -> object:

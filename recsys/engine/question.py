@@ -103,7 +103,7 @@ class Question:
             "events": _events(self.events),
             "include": None if self.include is None else id_texts(self.include, "include"),
             "exclude": id_texts(self.exclude, "exclude"),
-            "fields": tuple(listed(self.fields, "fields: expected a list of names")),
+            "fields": _names(self.fields),
             "k": check_k(self.k),
         }
         if self.boosts:
@@ -131,6 +131,12 @@ class Question:
         check_ids(tuple(self.boosts), "boosts", MAX_BOOSTED)
         for factor in self.boosts.values():
             check_number(factor, "boosts", 1 / MAX_BOOST, MAX_BOOST)
+
+
+def _names(fields: object) -> tuple[object, ...]:
+    if type(fields) is tuple and not fields:
+        return fields
+    return tuple(listed(fields, "fields: expected a list of names"))
 
 
 def _events(events: object) -> tuple[Event, ...]:
@@ -164,7 +170,8 @@ def check_events(events: Sequence[Event]) -> None:
 
 def check_k(k: int, name: str = "k") -> int:
     """`k` as an int. Raises InvalidRequestError, which calls it `name`, unless it is whole and from 1 to MAX_K."""
-    if not isinstance(k, Integral) or isinstance(k, bool) or not 1 <= k <= MAX_K:
+    is_whole = type(k) is int or (isinstance(k, Integral) and not isinstance(k, bool))
+    if not is_whole or not 1 <= k <= MAX_K:
         raise InvalidRequestError(f"{name}: expected a whole number from 1 to {MAX_K}")
     return int(k)
 

@@ -87,7 +87,7 @@ class Ranker:
         return not self.can_list(vector, untouched[:_CHECKED_UP_TO]).all()
 
     def _added(self, counts: Csr) -> Csr | None:
-        return None if self._neighbours is None else self._neighbours.added(counts, counts.data)
+        return None if self._neighbours is None else self._neighbours.added_by(counts)
 
     def _popular_among(self, allowed: NDArray[np.bool_] | None) -> PopularityRecommender:
         if allowed is None:

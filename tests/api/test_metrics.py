@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import struct
+import threading
 from pathlib import Path
 from typing import get_args
 
@@ -27,6 +28,14 @@ LIST = "/v1/users/ada/recommendations"
 def shop(start, store):
     """A service of one's own, which has counted nothing yet."""
     return start(Settings(store=store))
+
+
+def test_they_are_written_in_a_thread_while_the_event_loop_answers_others(shop):
+    threads = []
+    counted = shop.app.user_middleware[0].kwargs["metrics"]
+    counted.in_flight.set_function(lambda: threads.append(threading.get_ident()) or 7)
+    assert read(shop)[("recsys_requests_in_flight",)] == 7
+    assert threading.get_ident() not in threads  # the event loop runs in the test's own thread
 
 
 def read(service):

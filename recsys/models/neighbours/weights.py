@@ -50,9 +50,16 @@ class NeighbourWeights:
         order of the history's items, so a row does not depend on the other rows, to the last bit.
         Raises ModelError if `history` is over other items.
         """
-        if history.shape[1] != self.n_items:
-            raise ModelError(f"neighbours: a history over {history.shape[1]} items, expected {self.n_items}")
-        summed = _product(emphasised(presence(history), emphasis), self.weights)
+        return self.added_by(emphasised(presence(history), emphasis))
+
+    def added_by(self, counts: Csr) -> Csr:
+        """As `added`; `counts`: canonical float32 CSR (n, n_items), finite and above zero, how much each entry counts.
+
+        Raises ModelError if these are over other items.
+        """
+        if counts.shape[1] != self.n_items:
+            raise ModelError(f"neighbours: a history over {counts.shape[1]} items, expected {self.n_items}")
+        summed = _product(counts, self.weights)
         if summed.nnz > self.n_items:
             summed = summed.tocsc().tocsr()  # sorts in a third of the time, once there are many
         summed.sort_indices()
