@@ -41,6 +41,9 @@ PEERS, FILTERED = ("implicit", "numpy"), "qdrant"
 _SETTLING = 0.7
 """Seconds before each turn, in which requests of the last one, whose clients are gone, are done with."""
 
+_NO_REPLY = 0.5
+"""Requests per second of a side that answered none in its turn: more than it can have had."""
+
 BARS = {"implicit": 1.5, "numpy": 1.3, FILTERED: 5.0}
 
 
@@ -186,7 +189,7 @@ def report(rounds: Sequence[dict[str, Turn]]) -> None:
 
 def _against(name: str, rounds: Sequence[dict[str, Turn]]) -> str:
     us = "recsys, filter" if name == FILTERED else "recsys"
-    rates = [_rate(each[us]) / max(_rate(each[name]), 1e-9) for each in rounds]
+    rates = [_rate(each[us]) / max(_rate(each[name]), _NO_REPLY) for each in rounds]
     cpu = statistics.median(_cpu(each[name]) / _cpu(each[us]) for each in rounds)
     late = statistics.median(_p99(each[us]) / (_p99(each[name]) or math.inf) for each in rounds)
     ratio, bar = statistics.median(rates), BARS[name]

@@ -53,7 +53,7 @@ class NeighbourWeights:
         return self.added_by(emphasised(presence(history), emphasis))
 
     def added_by(self, counts: Csr) -> Csr:
-        """As `added`; `counts`: canonical float32 CSR (n, n_items), finite and above zero, how much each entry counts.
+        """As `added`; `counts`: canonical float32 CSR (n, n_items), finite, above zero: how much each entry counts.
 
         Raises ModelError if these are over other items.
         """
