@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.errors import ConfigError
+from recsys.extras import install
 from recsys.objects.object_store import ObjectStore
 from recsys.remote.remote_path import AZURE, GCS, S3, WEB, RemotePath
 
@@ -52,8 +53,7 @@ def _library(path: RemotePath) -> Any:
         import obstore.store  # noqa: PLC0415  (of the extra `remote`)
     except ImportError as error:
         raise ConfigError(
-            f"{path}: a store in an object store needs the extra `remote` (pip install 'recsys[remote]'), which is "
-            "not installed"
+            f"{path}: a store in an object store needs obstore, which is not installed; {install('remote')}"
         ) from error
     return obstore.store
 
