@@ -132,21 +132,24 @@ class _Fit:
         weighed = weigh(of_users, of_items, facts[1], config, scratch=scratch / "confidence")
         return _Fit(of_users, of_items, facts, weighed, config, scratch, progress)
 
-    @property
-    def checkpoints(self) -> Checkpoints:
-        """Of this matrix and these settings, whatever the number of iterations."""
+    def checkpoints(self, *, given: bool) -> Checkpoints:
+        """Of this matrix and these settings, whatever the number of iterations.
+
+        `given`: whether the fit has a start of its own, of which another run knows nothing.
+        """
         left_out = self.config.not_learned | {"solver"}
         learned = self.config.model_dump(mode="json", exclude=set(left_out))
-        text = json.dumps([learned, *(each.digest for each in self.facts)], sort_keys=True)
+        text = json.dumps([learned, given, *(each.digest for each in self.facts)], sort_keys=True)
         return Checkpoints(self.scratch / "fit", blake2b(text.encode(), digest_size=16).hexdigest())
 
     def iterated(self, start: MakeStart | None) -> State:
         """The state after the iterations; it goes on where an earlier run was cut short."""
-        state = self.checkpoints.last(self.config.iterations) if start is None else None
-        state = self._started(start) if state is None else state
+        checkpoints = self.checkpoints(given=start is not None)
+        state = checkpoints.last(self.config.iterations) if start is None else None
+        state = self._started(start, checkpoints) if state is None else state
         while state.iteration < self.config.iterations:
             before = time.perf_counter()
-            state = self._after_iteration(state)
+            state = self._after_iteration(state, checkpoints)
             seconds, done = time.perf_counter() - before, state.iteration
             logger.info("als iteration=%d seconds=%.2f loss=%s", done, seconds, state.losses[-1:] or None)
             self.progress("als", done, self.config.iterations)
@@ -174,9 +177,9 @@ class _Fit:
             if path.name != "users":
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _started(self, start: MakeStart | None) -> State:
-        folder = self.checkpoints.of(0)
-        self.checkpoints.clear()
+    def _started(self, start: MakeStart | None, checkpoints: Checkpoints) -> State:
+        folder = checkpoints.of(0)
+        checkpoints.clear()
         if start is not None:
             first = start(*self.facts, folder)
         elif self.config.start == "random":
@@ -193,13 +196,13 @@ class _Fit:
             )
         same = np.eye(self.config.factors)
         state = State(0, Turned(first.users, same), Turned(first.items, same), same)
-        self.checkpoints.save(state)
+        checkpoints.save(state)
         return state
 
-    def _after_iteration(self, state: State) -> State:
+    def _after_iteration(self, state: State, checkpoints: Checkpoints) -> State:
         """Users from items, then items from users; each side is turned into the basis of the other's Gram matrix."""
         done = state.iteration + 1
-        folder, objective = self.checkpoints.of(done), self.config.objective
+        folder, objective = checkpoints.of(done), self.config.objective
         shutil.rmtree(folder, ignore_errors=True)
         users, items, turn = half_step(self.weighed.users, state.users, state.items, objective, folder / "users")
         basis = state.basis @ turn
@@ -208,7 +211,7 @@ class _Fit:
         if self.config.log_loss:
             losses += (training_loss_on_blocks(self.weighed.users, self.weighed.items, users, items, objective),)
         after = State(done, users, items, basis @ turn, losses)
-        self.checkpoints.save(after)
+        checkpoints.save(after)
         return after
 
     def _solved_users(self, state: State, items: Floats) -> StoredVectors:

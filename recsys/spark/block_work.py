@@ -6,7 +6,7 @@ written once which block names which vectors, and from then on each block gets t
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,15 +142,16 @@ def _with_all(
 
 
 def _all_of(others: Others) -> Floats:
-    """All vectors, kept by the process for its next task."""
+    """All vectors, kept by the process for its next task; those of the step before go first, for the memory."""
     turn = b"" if others.turn is None else others.turn.tobytes()
-    width = 0 if others.turn is None else others.turn.shape[1]
-    return _all_once(others.vectors, others.vectors.stamp, turn, width)
+    key = (others.vectors, others.vectors.stamp, turn)
+    if key not in _held:
+        _held.clear()
+        _held[key] = others.vectors.whole(others.turn)
+    return _held[key]
 
 
-@lru_cache(maxsize=1)
-def _all_once(vectors: StoredVectors, stamp: int, turn: bytes, width: int) -> Floats:
-    return vectors.whole(np.frombuffer(turn, np.float32).reshape(vectors.factors, width) if width else None)
+_held: dict[tuple[StoredVectors, int, bytes], Floats] = {}
 
 
 @carried
