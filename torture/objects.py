@@ -31,9 +31,10 @@ from torture.versions import seal
 
 READ_FAULTS = ("503", "500", "429", "cut", "broken", "lost", "altered", "slow")
 WRITE_FAULTS = ("503", "500", "429", "broken", "lost", "slow")
-N_VERSIONS = 5
 
-_SECONDS, _SLOW = 0.25, 0.4
+_SECONDS, _SLOW = 1.5, 1.8
+_SLOW_SHARE = 0.1
+_LOADED_EVERY = 5
 _UNKNOWN = "is not known"
 
 
@@ -47,13 +48,13 @@ class Found:
     failures: list[str] = field(default_factory=list)
 
 
-def campaign(n_cases: int, bucket: Bucket, behind: str, *, seed: int = 1) -> Found:
+def campaign(n_cases: int, bucket: Bucket, behind: str, *, seed: int = 1, n_versions: int = 5) -> Found:
     """Try `n_cases` in one store, each on what the ones before it left. `behind`: the server's own address."""
     found = Found()
     with tempfile.TemporaryDirectory(prefix="recsys-objects-") as at:
         bucket.empty()
         bucket.slow_seconds = _SLOW
-        walk = _Walk(bucket, behind, Path(at), random.Random(seed))
+        walk = _Walk(bucket, behind, Path(at), random.Random(seed), n_versions)
         for number in range(n_cases):
             found.n_tried += 1
             ending, problems = walk.case(found.faults)
@@ -68,14 +69,15 @@ def _open(endpoint: str, seconds: float = 30.0) -> ObjectStore:
 
 
 class _Walk:
-    def __init__(self, bucket: Bucket, behind: str, folder: Path, rng: random.Random) -> None:
+    def __init__(self, bucket: Bucket, behind: str, folder: Path, rng: random.Random, n_versions: int) -> None:
         self._bucket, self._folder, self._rng = bucket, folder, rng
         self._clean = _open(behind)
         faulty = _open(bucket.endpoint, _SECONDS)
         self._sealed = folder / "sealed"
-        self._names = [seal(self._sealed, seed=at, approximate=False) for at in range(N_VERSIONS)]
+        self._names = [seal(self._sealed, seed=at, approximate=False) for at in range(n_versions)]
         self._machines = [BucketRegistry(faulty, folder / f"machine-{at}") for at in range(2)]
         self._fresh = folder / "fresh"
+        self._loaded, self._n_cases = "", 0
 
     def case(self, met: Counter[str]) -> tuple[str, list[str]]:
         """Do one thing under faults; what it was and how it ended, and what is wrong with the store since."""
@@ -108,7 +110,7 @@ class _Walk:
         for faults, kinds in ((self._bucket.faults, READ_FAULTS), (self._bucket.write_faults, WRITE_FAULTS)):
             chosen = [self._rng.choice(kinds) if self._rng.random() < share else "" for _ in range(30)]
             slow = [at for at, fault in enumerate(chosen) if fault == "slow"]
-            for at in slow[2:]:  # each takes a timeout
+            for at in slow[1:] if self._rng.random() < _SLOW_SHARE else slow:  # each takes a timeout
                 chosen[at] = "503"
             met.update(fault for fault in chosen if fault)
             faults[:] = [""] * n_clean + chosen
@@ -250,8 +252,11 @@ class _Walk:
             yield f"{before.serving}, which served, is gone"
         for version, upload in after.versions.items():
             yield from self._torn(version, upload.folder)
-        if after.serving is not None:
-            yield from self._damaged(after.serving)
+        self._n_cases += 1
+        served = None if after.serving is None else after.versions[after.serving].folder
+        if served is not None and (served != self._loaded or self._n_cases % _LOADED_EVERY == 0):
+            self._loaded = served
+            yield from self._damaged(after.serving or "")
 
     def _torn(self, version: str, folder: str) -> Iterator[str]:
         """Whether objects of a version are missing or of another length."""

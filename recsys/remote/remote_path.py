@@ -151,7 +151,8 @@ class RemotePath:
         if self.below is None:
             return shown
         head, slashes, rest = shown.partition("://")
-        start = f"{head}{slashes}{_fixed(_without_options(rest))}" if slashes else shown
+        container, _, key = _without_options(rest).partition("/")  # a hidden password is no glob sign
+        start = f"{head}{slashes}{container}/{_fixed(key)}" if slashes else shown
         return f"{start.rstrip('/')}/{self.below}" if self.below else start
 
     def __eq__(self, other: object) -> bool:

@@ -112,6 +112,10 @@ class Mirror:
         except OSError as error:
             raise ArtifactError(f"{error.filename or folder}: could not be written: {error.strerror}") from error
 
+    def disown(self, version: str) -> None:
+        """Forget that a version was in the object store once, because it was sealed here anew."""
+        shutil.rmtree(self.folder / KNOWN / version, ignore_errors=True)
+
     def collect(self) -> None:
         """Delete the versions that the store has no longer, and what stopped processes left; call it while locked."""
         gone = [name for name in _names(self.folder / KNOWN) if name not in self.pointer.versions]

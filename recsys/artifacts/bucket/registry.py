@@ -126,6 +126,7 @@ class BucketRegistry(Registry):
 
         If the store has the version already, perhaps with another date or report, that one counts.
         """
+        self._mirror.disown(version)
         self.refresh()
         if self.has(version):
             self.path(version)  # takes the place of the one that was sealed here

@@ -150,3 +150,9 @@ def test_one_of_many_writers_wins(objects: ObjectStore) -> None:
 def test_what_is_no_folder_of_an_object_store_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match="expected a folder in an object store"):
         open_object_store(RemotePath(Address(address)))
+
+
+def test_a_message_names_the_object_below_an_address_with_a_password(bucket: Bucket) -> None:
+    objects = open_object_store(RemotePath(Address("s3://key:hidden-word@never-made/store")))
+    with pytest.raises(ObjectStoreError, match=r"^s3://key:\*\*\*@never-made/store/one: no such bucket"):
+        objects.read("one")

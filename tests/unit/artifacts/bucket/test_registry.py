@@ -225,6 +225,16 @@ def test_pruning_deletes_objects_and_never_what_serves(
         here.rollback(found.removed[0])
 
 
+def test_a_version_that_was_pruned_elsewhere_can_be_sealed_and_published_again(
+    here: BucketRegistry, seal: Seal, machine: Machine
+) -> None:
+    first, *_ = _published(here, seal, 3)
+    assert first in prune(machine(), 1).removed
+    assert seal(0).version == first  # its folder is still here
+    here.publish(first)
+    assert machine().load().manifest.version == first
+
+
 def test_a_rollback_and_pruning_at_the_same_time_leave_a_version_that_serves(
     here: BucketRegistry, seal: Seal, machine: Machine
 ) -> None:
