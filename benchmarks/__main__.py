@@ -31,6 +31,7 @@ def main() -> None:
     _run("nights.py")
     _run("evaluation.py")
     _run("export.py")
+    _run("physical_limits.py")
     _run("fold_in.py")
     _run("filtered_search.py")
     _run("title_search.py")
