@@ -15,7 +15,7 @@ BODY = ALL | {"408", "413", "422"}
 KEYS = {"401", "403", "429"}
 PATHS = {
     ("get", "/v1/users/{user_id}/recommendations"): ALL | {"422", "503"},
-    ("get", "/v1/users/{user_id}/similar"): ALL | {"404", "422", "503"},
+    ("get", "/v1/users/{user_id}/similar"): ALL | {"404", "409", "422", "503"},
     ("get", "/v1/items/{item_id}/similar"): ALL | {"404", "409", "422", "503"},
     ("get", "/v1/items/{item_id}"): ALL | {"404", "422", "503"},
     ("get", "/v1/items:find"): ALL | {"422", "503"},
