@@ -40,6 +40,9 @@ from recsys.progress import silent
 from recsys.retrieval.exact import ExactSearch
 
 _ROWS, _USERS, _FACTORS, _K = 2_000_000, 3_000, 128, 100
+_SECONDS = 3.0
+"""Of load on a server; it is not left alone sooner."""
+
 _REQUEST, _REPLY = 120, 1_400
 """Bytes of a question and of its reply with ten items, headers included."""
 
@@ -179,7 +182,7 @@ def of_http(machine: Machine) -> None:
 def _per_request(pid: int, port: int, paths: list[str]) -> float:
     """Processor seconds of the server per request."""
     before = served.cpu_seconds(pid)
-    done = load.saturate(port, paths, 60, n_connections=32)
+    done = load.saturate(port, paths, _SECONDS, n_connections=32)
     return (served.cpu_seconds(pid) - before) / max(1, done.n_requests)
 
 
