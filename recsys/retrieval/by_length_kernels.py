@@ -179,7 +179,8 @@ def _kth_or_less(score, n, k, lowest):
             bins[b] = 0
         for j in range(n):
             if score[j] >= low and score[j] <= high:
-                bins[int((score[j] - low) * scale)] += 1
+                # The compiler may reorder products, so that one overflows; so it is bounded before it is a place.
+                bins[int(min(max((score[j] - low) * scale, np.float32(0)), np.float32(_BINS - 1)))] += 1
         b = _BINS - 1
         while b > 0 and above + bins[b] < k:
             above += bins[b]
