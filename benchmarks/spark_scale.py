@@ -1,29 +1,31 @@
 """The night on Spark against the size of its log: seconds, time of tasks and shuffled bytes of each step, and a fit.
 
     python benchmarks/spark_scale.py --events 1,2,5,10,20
-    python benchmarks/spark_scale.py --events 2 --steps prepare,train --set model.factors=128
+    python benchmarks/spark_scale.py --events 2 --set model.factors=128
     python benchmarks/spark_scale.py --engine local --events 1,2,5         # the same steps on one machine
     python benchmarks/spark_scale.py --read runs/spark_scale.json          # fit again what was measured before
 
 Writes a synthetic log of the given millions of events (50 per user, an item per 250 events), and two more of the
 first size, with four times as many users and with four times as many items, which tell what a user and an item cost.
-Each step is a command of its own (`recsys STEP CONFIG`); its tasks are counted from Spark's event log: run time, and
-bytes written to shuffles. Processor time is that of all processes of the command, which load changes little.
-Cost per event, user and item is fitted by non-negative least squares over all runs. Seconds are those of the step,
-without the start of the session. A step that fails is printed with its last line.
+Tasks are counted from Spark's event log: run time, and bytes written to shuffles. Processor time is that of all
+processes of the job, which load changes little; that of the first step has the start of the session too. Cost per
+event, user and item is fitted by non-negative least squares over all runs. A step that fails is printed with its last
+line.
 """
 
 import argparse
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scale import CONFIG
@@ -36,6 +38,12 @@ from torture.processes import family
 MILLION, MIB = 10**6, 2**20
 STEPS = ("prepare", "evaluate", "train", "index", "publish", "export")
 EXPORT = '[[export]]\nto = "lists.parquet"\nk = 20\n'
+END_OF_STEP = re.compile(rf"(?:\S+Z )?({'|'.join(STEPS)}) ")
+"""A line of standard error that tells what a step did; progress is indented. Both may begin with the time."""
+
+Task = tuple[float, dict[str, Any]]
+"""When it began, in seconds of the clock, and its metrics."""
+
 _QUIET = {"spark.eventLog.compress": "false", "spark.eventLog.rolling.enabled": "false"}
 
 
@@ -52,10 +60,9 @@ class Size:
 class Measured:
     """One step on one log.
 
-    `seconds`: of the step. `cpu_seconds`: processor time of all processes of the command, the start of the session
-    included. `task_seconds`: run time of all tasks. `shuffled`: bytes written to shuffles. `tasks`: how many.
-    `driver`, `java`, `workers`: peaks of anonymous memory of the driver's Python, of Java, and of the largest Python
-    worker, in bytes.
+    `seconds`: of the step. `cpu_seconds`: processor time of all processes meanwhile. `task_seconds`: run time of all
+    tasks. `shuffled`: bytes written to shuffles. `tasks`: how many. `driver`, `java`, `workers`: peaks of anonymous
+    memory of the driver's Python, of Java, and of the largest Python worker, in bytes.
     """
 
     size: Size
@@ -70,47 +77,79 @@ class Measured:
     workers: int
 
 
-def run_step(config: Path, step: str, size: Size, given: Sequence[str]) -> Measured | str:
-    """Run a step as a command of its own; what it took, or the last line of its message if it failed."""
+@dataclass
+class Step:
+    """A step that runs: when it began and ended, in seconds of the clock, and what its processes used and held."""
+
+    name: str
+    began: float
+    ended: float = 0.0
+    used: float = 0.0
+    peaks: tuple[int, int, int] = (0, 0, 0)
+
+
+class Night:
+    """A command that runs steps in one session, watched from outside."""
+
+    def __init__(self, command: Sequence[str], steps: Sequence[str]) -> None:
+        """Start it."""
+        self.said: list[str] = []
+        self.steps = [Step(steps[0], time.time())]
+        self._left = list(steps[1:])
+        self._seen: dict[int, float] = {}
+        self._child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self._child.stderr or ():
+            self.said.append(line)
+            if (ended := END_OF_STEP.match(line)) and ended[1] == self.steps[-1].name:
+                self.steps[-1].ended = time.time()
+                if self._left:
+                    self.steps.append(Step(self._left.pop(0), time.time()))
+
+    def until_the_end(self) -> int:
+        """Watch it; its exit code."""
+        while self._child.poll() is None:
+            step, before = self.steps[-1], sum(self._seen.values())
+            for process in family(self._child.pid)[1:]:
+                self._seen[process] = max(self._seen.get(process, 0.0), _own_seconds(process))
+                step.peaks = _higher(step.peaks, _command(process), memory_of(process))
+            step.used += sum(self._seen.values()) - before
+            time.sleep(0.25)
+        return self._child.returncode
+
+
+def _higher(peaks: tuple[int, int, int], command: str, held: int) -> tuple[int, int, int]:
+    """The peaks of driver, Java and the largest worker, with one more look at a process."""
+    at = 1 if "java" in command.partition(" ")[0] else 2 if "pyspark.daemon" in command else 0
+    driver, java, worker = (max(peak, held) if place == at else peak for place, peak in enumerate(peaks))
+    return driver, java, worker
+
+
+def run_steps(
+    config: Path, steps: Sequence[str], size: Size, given: Sequence[str]
+) -> tuple[list[Measured], str | None]:
+    """What each step took, from `steps[0]` to the end of the job; the last line of the message if one failed."""
     events = config.parent / "spark-events"
-    shutil.rmtree(events, ignore_errors=True)
     events.mkdir()
-    conf = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": events.as_uri(), **_QUIET}
     sets = [part for each in given for part in ("--set", each)]
-    for name, value in conf.items() if any("spark" in each for each in given) else ():
-        sets += ["--set", f'compute.conf.{name}="{value}"']
-    command = [sys.executable, "-P", "-m", "pipelines", "run" if step == "export" else step, str(config), "--json"]
-    command += ["--from", "export"] if step == "export" else []
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        child = subprocess.Popen([*command, *sets], stdout=out, stderr=err)
-        cpu, *peaks = _watch(child)
-        out.seek(0)
-        err.seek(0)
-        if child.returncode:
-            return (err.read().strip().splitlines() or [f"exit code {child.returncode}"])[-1]
-        seconds = float(json.load(out)["steps"][step]["seconds"])
+    if any("spark" in each for each in given):
+        conf = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": events.as_uri(), **_QUIET}
+        sets += [part for key, value in conf.items() for part in ("--set", f'compute.conf.{key}="{value}"')]
+    command = [sys.executable, "-P", "-m", "pipelines", "run", str(config), "--from", steps[0], *sets]
+    night = Night(command, steps)
+    code = night.until_the_end()
     tasks = list(_tasks(events))
-    run_time = sum(task["Executor Run Time"] for task in tasks) / 1000
-    shuffled = sum(task["Shuffle Write Metrics"]["Shuffle Bytes Written"] for task in tasks)
-    return Measured(size, step, seconds, cpu, run_time, shuffled, len(tasks), *peaks)
+    found = [_measured(step, size, tasks) for step in night.steps if step.ended]
+    return found, (night.said or [f"exit code {code}"])[-1].strip() if code not in (0, 4) else None
 
 
-def _watch(child: "subprocess.Popen[bytes]") -> tuple[float, int, int, int]:
-    """Until the end: processor time, and peaks of the driver's Python, of Java, of the largest Python worker."""
-    driver = java = workers = 0
-    used: dict[int, float] = {}
-    while child.poll() is None:
-        for process in family(child.pid)[1:]:
-            used[process] = max(used.get(process, 0.0), _own_seconds(process))
-            held, name = memory_of(process), _command(process)
-            if "java" in name:
-                java = max(java, held)
-            elif "pyspark.daemon" in name:
-                workers = max(workers, held)
-            else:
-                driver = max(driver, held)
-        time.sleep(0.25)
-    return sum(used.values()), driver, java, workers
+def _measured(step: Step, size: Size, tasks: Sequence[Task]) -> Measured:
+    own = [metrics for at, metrics in tasks if step.began <= at < step.ended]
+    run_time = sum(metrics["Executor Run Time"] for metrics in own) / 1000
+    shuffled = sum(metrics["Shuffle Write Metrics"]["Shuffle Bytes Written"] for metrics in own)
+    return Measured(size, step.name, step.ended - step.began, step.used, run_time, shuffled, len(own), *step.peaks)
 
 
 def _own_seconds(process: int) -> float:
@@ -129,14 +168,14 @@ def _command(process: int) -> str:
         return ""
 
 
-def _tasks(folder: Path) -> Iterable[dict[str, dict[str, int]]]:
-    """Metrics of every task that ended well, from Spark's event logs."""
+def _tasks(folder: Path) -> Iterator[Task]:
+    """When every task began that ended well, and its metrics, from Spark's event logs."""
     for file in folder.rglob("*"):
         if file.is_file():
             with file.open(encoding="utf-8") as lines:
                 for line in lines:
                     if '"SparkListenerTaskEnd"' in line[:60] and (metrics := json.loads(line).get("Task Metrics")):
-                        yield metrics
+                        yield json.loads(line)["Task Info"]["Launch Time"] / 1000, metrics
 
 
 def measure(size: Size, steps: Sequence[str], given: Sequence[str], folder: Path) -> list[Measured]:
@@ -145,14 +184,10 @@ def measure(size: Size, steps: Sequence[str], given: Sequence[str], folder: Path
     write_synthetic_log(folder, n_users=size.users, n_items=size.items, n_events=size.events, seed=1, compress=False)
     print(f"\n{size}: written in {time.perf_counter() - started:.0f} s", flush=True)
     (folder / "pipeline.toml").write_text(CONFIG + EXPORT, encoding="utf-8")
-    found = []
-    for step in steps:
-        done = run_step(folder / "pipeline.toml", step, size, given)
-        if isinstance(done, str):
-            print(f"{step}: {done}", flush=True)
-            break
-        print(row(done), flush=True)
-        found.append(done)
+    found, problem = run_steps(folder / "pipeline.toml", steps, size, given)
+    print("\n".join(map(row, found)), flush=True)
+    if problem is not None:
+        print(f"{steps[len(found)] if len(found) < len(steps) else 'the end'}: {problem}", flush=True)
     return found
 
 
@@ -207,7 +242,6 @@ def main() -> None:
     """Read the arguments, measure, fit and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", default="1,2,5", help="millions (1,2,5)")
-    parser.add_argument("--steps", default=",".join(STEPS), help="in order (all)")
     parser.add_argument("--master", default="local[2]", help="of Spark (local[2])")
     parser.add_argument("--memory", default="2g", help="of Java (2g)")
     parser.add_argument(
@@ -232,7 +266,7 @@ def main() -> None:
     found: list[Measured] = []
     for size in sizes_of([float(each) for each in args.events.split(",")]):
         with tempfile.TemporaryDirectory() as folder:
-            found += measure(size, args.steps.split(","), given, Path(folder))
+            found += measure(size, STEPS, given, Path(folder))
         args.write.parent.mkdir(parents=True, exist_ok=True)
         args.write.write_text(json.dumps([asdict(one) for one in found]))
     return print_fits(found)
