@@ -19,6 +19,10 @@ _CAUSES = (
     (r"Python worker exited unexpectedly", "a task's Python process was killed, probably for want of memory"),
     (r"ModuleNotFoundError: No module named '?(\w+)", "executors do not have the module {0}; install recsys on them"),
     (r"ExecutorLostFailure|SparkContext was shut down|SparkContext has been shutdown", "the executors were lost"),
+    (
+        r"Connection refused|Connection reset|Answer from Java side is empty",
+        "Java, in which the session runs, has ended",
+    ),
 )
 """What a text of Spark's errors means, first that is found."""
 
@@ -68,7 +72,8 @@ def named(error: Exception, doing: str) -> RecsysError:
 
 
 def _is_of_spark(error: Exception) -> bool:
-    return type(error).__module__.split(".")[0] in ("pyspark", "py4j")
+    """Whether Spark raised it; a connection that breaks is the one to Java."""
+    return isinstance(error, ConnectionError) or type(error).__module__.split(".")[0] in ("pyspark", "py4j")
 
 
 def _cause(text: str) -> str:

@@ -20,6 +20,7 @@ from recsys.spark.row_blocks import (
     StoredBlocks,
     blocks_of,
     cut_rows,
+    reading_cells,
 )
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def transposed(
         return _joined(bounds, users.shape.n_rows, pieces)
 
     joined = pieces.groupBy("block").applyInArrow(join, SPARK_SCHEMA)
-    with named_failures("while the matrix was transposed"):
-        joined.write.mode("overwrite").parquet(str(items.table))
+    with named_failures("while the matrix was transposed"), reading_cells(spark):
+        joined.write.mode("overwrite").option("parquet.page.size.row.check.min", "1").parquet(str(items.table))
     items.write_shape()
     return items
 
