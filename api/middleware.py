@@ -182,10 +182,10 @@ class RequestMiddleware:
             caller.has_operator = self._guard.source.has_operator(context.store.name)
 
     def _deadline(self, scope: Scope, receive: Receive) -> Deadline:
-        """What the operator asks for may take as long as loading a version does."""
-        is_admin = scope["path"].removeprefix(scope.get("root_path", "")).startswith("/admin/")
+        """What the operator asks for may take as long as loading a version does; metrics tell what was given up."""
+        is_operators = scope["path"].removeprefix(scope.get("root_path", "")).startswith(("/admin/", "/metrics"))
         has_body = scope["method"] not in ("GET", "DELETE", "OPTIONS")
-        seconds = None if is_admin else self._limits.seconds
+        seconds = None if is_operators else self._limits.seconds
         return Deadline(seconds, receive, body_seconds=BODY_SECONDS if has_body else 0.0)
 
     def _count_given_up(self, code: str, context: RequestContext) -> None:

@@ -336,5 +336,10 @@ def _explain(problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"{where}: not given; expected {description}"
     if name in _MAY_HOLD_SECRETS:
-        return f"{where}: expected {description}"
+        return f"{where}: {_said(problem) or f'expected {description}'}"
     return f"{where}: got {problem['input']!r}; {problem['msg'].replace('Input should be', 'expected')}"
+
+
+def _said(problem: ErrorDetails) -> str | None:
+    """What `ByStore` raised, which repeats no value; None of an error of pydantic's own."""
+    return problem["msg"].removeprefix("Value error, ") if problem["type"] == "value_error" else None

@@ -1,14 +1,13 @@
 """The service itself: the model that serves, probes and metrics."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
 from api.access.requires import requires
-from api.deadline import alone_in_thread
 from api.engines.served_engine import ServedEngine
 from api.errors import NoModelError, problem_responses
 from api.messages.queries import NoQuery, RequestEngine, RequestStore
@@ -62,7 +61,7 @@ def router_of(metrics: Metrics, stores: ServedStores) -> APIRouter:
         """All metrics in Prometheus' text format."""
         models = {store.name: store.serving_model for store in stores}
         replicas = {store.name: store.replica.status for store in stores if store.replica is not None}
-        text = await alone_in_thread(partial(metrics.exposition, models, replicas))  # ten milliseconds, or more
+        text = await run_in_threadpool(metrics.exposition, models, replicas)  # ten milliseconds, or more
         return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return router

@@ -33,13 +33,16 @@ IgnoreForecast = Annotated[
 ]
 
 
-def store_of(text: str) -> "Path | RemotePath":
-    """What `--store` names. Raises ConfigError if it is the address of something else than an object store."""
+def store_of(given: "str | Path") -> "Path | RemotePath":
+    """What `--store` names; a default is a path already.
+
+    Raises ConfigError if it is the address of something else than an object store.
+    """
     from recsys.address import Address, is_address
     from recsys.config.base import check_store_address
     from recsys.remote import SCHEMES, RemotePath
 
-    if not is_address(text):
+    if not is_address(text := str(given)):
         if (scheme := text.partition(":/")[0].lower()) != text and scheme in SCHEMES:
             raise ConfigError(f"--store {text}: is no address; expected two slashes: {scheme}://")
         return Path(text)

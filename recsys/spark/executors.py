@@ -113,7 +113,8 @@ def _in_time(spark: "SparkSession", work: partial[list[Any]], seconds: float) ->
     return found
 
 
-def _explained(error: Exception) -> str:
+def _explained(failed: Exception) -> str:
+    error = failed.__context__ or failed  # what Spark said before it was put into one line
     text = str(error)
     if "PYTHON_VERSION_MISMATCH" in text:
         told = next((line.strip() for line in text.splitlines() if "PYTHON_VERSION_MISMATCH" in line), "")

@@ -134,7 +134,7 @@ def test_a_folder_of_sentence_transformers_without_the_package_says_what_to_inst
         "find_spec",
         lambda name, *rest: None if name == "sentence_transformers" else find(name, *rest),
     )
-    with pytest.raises(ConfigError, match=r"\.\[sentence\]"):
+    with pytest.raises(ConfigError, match=r"locks/sentence\.lock"):
         _encoded(tmp_path)
 
 
