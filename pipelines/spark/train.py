@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.spark.weighing import BLOCKS, weigh_again
-from pipelines.steps.cold_start import completed_as_chosen
-from pipelines.steps.summaries import EvaluateSummary, PrepareSummary, TrainSummary
+from pipelines.steps.summaries import PrepareSummary, TrainSummary
 from pipelines.steps.tied_fit import fit_tied
-from pipelines.steps.train import as_chosen, local_part
+from pipelines.steps.train import as_chosen, complete_and_save
 from pipelines.steps.training_data import weighed_anew
 from pipelines.steps.workspace import Workspace
 from recsys.config import ComputeConfig
@@ -61,35 +60,20 @@ def train(
             prepared = data
         matrix = InteractionMatrix.load(prepared / "matrix")
         fitting = SparkFitting.of(spark, prepared, matrix, config.compute, scratch, progress)
-        model, training = fit_tied(
-            matrix, chosen, fitting, log_mark=before.fingerprints.log, min_recall_share=min_recall_share
-        )
-        neighbours = local_part(model, fitting.learned_from[1], chosen, n_users=matrix.n_users)
-        model = completed_as_chosen(
-            model,
-            chosen.model,
+        fit = fit_tied(matrix, chosen, fitting, log_mark=before.fingerprints.log, min_recall_share=min_recall_share)
+        output.summary = summary = complete_and_save(
+            fit,
             matrix,
+            chosen,
             config,
             workspace,
-            choice=workspace.summary(EvaluateSummary).cold_start,
-            folder=output.folder,
+            output,
+            learned_from=fitting.learned_from[1],
+            cleaning=cleaning,
             progress=progress,
         )
-        model.save(output.folder / "model")
-        if training.tied_to:
-            output.inputs["tied_to"] = training.tied_to
-        output.summary = TrainSummary(
-            n_users=matrix.n_users,
-            n_items=matrix.n_items,
-            entries=int(matrix.csr.nnz),
-            factors=model.embeddings.factors,
-            losses=tuple(model.losses),
-            training=training,
-            cleaning=cleaning,
-            neighbours=neighbours,
-        )
     shutil.rmtree(scratch, ignore_errors=True)  # only now: a run that is cut short goes on from what is there
-    return output.summary
+    return summary
 
 
 def check_model(config: FactorModelConfig) -> AlsConfig:
@@ -109,7 +93,7 @@ class SparkFitting:
     """A `Fitting` on Spark.
 
     `matrix`: mapped. `learned_from`: what neighbours are learned from, positions int32 (n,) of users, and their rows;
-    all of them, or users drawn at random. `users`: the vectors of the last fit, a list of one.
+    all of them, or users drawn at random. `last`: the last fit, whose users `aligned` turns; empty before it.
     """
 
     spark: "SparkSession"

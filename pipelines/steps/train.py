@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pipelines.steps.cold_start import completed_as_chosen
 from pipelines.steps.memory import give_back
 from pipelines.steps.summaries import EvaluateSummary, PrepareSummary, TrainSummary
-from pipelines.steps.tied_fit import fit_tied
+from pipelines.steps.tied_fit import Fitted, fit_tied
 from pipelines.steps.training_data import weigh_anew, weighed_anew
-from pipelines.steps.workspace import Workspace
+from pipelines.steps.workspace import StepOutput, Workspace
+from recsys.data.cleaning import CleaningSummary
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.evaluation.provenance import LocalPart
 from recsys.models.factors.config import FactorModelConfig
@@ -57,38 +58,68 @@ def train(
             del data
             give_back()  # the events, before training needs room
         matrix = InteractionMatrix.load(prepared / "matrix")
-        model, training = fit_tied(
+        fit = fit_tied(
             matrix,
             chosen,
             LocalFitting(matrix, progress),
             log_mark=before.fingerprints.log,
             min_recall_share=min_recall_share,
         )
-        neighbours = local_part(model, matrix.csr, chosen, n_users=matrix.n_users)
-        model = completed_as_chosen(
-            model,
-            chosen.model,
+        output.summary = summary = complete_and_save(
+            fit,
             matrix,
+            chosen,
             config,
             workspace,
-            choice=workspace.summary(EvaluateSummary).cold_start,
-            folder=output.folder,
+            output,
+            learned_from=matrix.csr,
+            cleaning=cleaning,
             progress=progress,
         )
-        model.save(output.folder / "model")
-        if training.tied_to:
-            output.inputs["tied_to"] = training.tied_to
-        output.summary = TrainSummary(
-            n_users=matrix.n_users,
-            n_items=matrix.n_items,
-            entries=int(matrix.csr.nnz),
-            factors=model.embeddings.factors,
-            losses=tuple(model.losses),
-            training=training,
-            cleaning=cleaning,
-            neighbours=neighbours,
-        )
-    return output.summary
+    return summary
+
+
+def complete_and_save(
+    fit: Fitted,
+    matrix: InteractionMatrix,
+    chosen: PipelineConfig,
+    config: PipelineConfig,
+    workspace: Workspace,
+    output: StepOutput,
+    *,
+    learned_from: Csr,
+    cleaning: CleaningSummary | None,
+    progress: Progress,
+) -> TrainSummary:
+    """Give items without events their vectors, write the model into `output`, and say what was done.
+
+    `chosen`: `config` as evaluate chose. `learned_from`: rows of `matrix` from which neighbours were learned.
+    """
+    model, training = fit
+    neighbours = local_part(model, learned_from, chosen, n_users=matrix.n_users)
+    model = completed_as_chosen(
+        model,
+        chosen.model,
+        matrix,
+        config,
+        workspace,
+        choice=workspace.summary(EvaluateSummary).cold_start,
+        folder=output.folder,
+        progress=progress,
+    )
+    model.save(output.folder / "model")
+    if training.tied_to:
+        output.inputs["tied_to"] = training.tied_to
+    return TrainSummary(
+        n_users=matrix.n_users,
+        n_items=matrix.n_items,
+        entries=int(matrix.csr.nnz),
+        factors=model.embeddings.factors,
+        losses=tuple(model.losses),
+        training=training,
+        cleaning=cleaning,
+        neighbours=neighbours,
+    )
 
 
 def local_part(model: FactorModel, csr: Csr, config: PipelineConfig, *, n_users: int) -> LocalPart | None:
