@@ -10,9 +10,8 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from recsys.data.synthetic import write_synthetic_log
 from recsys.errors import RecsysError
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
+from torture.endings import Endings
 from torture.faulty_job import FROM_OUTSIDE, NONE, RAISED
 from torture.scratch import scratch
 
@@ -86,19 +86,6 @@ class Case:
         fault = rng.choice((*FROM_OUTSIDE, *RAISED, "addresses", "addresses"))
         step = "prepare" if fault == "addresses" else rng.choice(STEPS)
         return Case(fault, step, rng.choice(_ADDRESSES) if fault == "addresses" else rng.random() * _SECONDS[step])
-
-
-@dataclass
-class Endings:
-    """How the jobs ended, by fault and exit code, and what was wrong after some of them."""
-
-    counts: Counter[tuple[str, int]] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-
-    @property
-    def n_tried(self) -> int:
-        """Jobs with a fault."""
-        return self.counts.total()
 
 
 def campaign(n_cases: int, *, first: int = 0) -> Endings:

@@ -10,10 +10,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.steps.run import run
@@ -24,6 +23,7 @@ from recsys.errors import RecsysError
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
 from torture.children import CONFIG
+from torture.endings import Endings
 from torture.scratch import scratch
 from torture.spark_job import WHO
 
@@ -66,19 +66,6 @@ class Case:
         kinds += [(kind, "evaluate") for kind in DAMAGE] + [("full", "prepare"), ("full", "train")]
         fault, step = kinds[number % len(kinds)]
         return Case(fault, step, rng.random() * _SECONDS)
-
-
-@dataclass
-class Endings:
-    """How the nights ended, by fault and exit code, and what was wrong after some of them."""
-
-    counts: Counter[tuple[str, int]] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-
-    @property
-    def n_tried(self) -> int:
-        """Nights with a fault."""
-        return self.counts.total()
 
 
 def campaign(n_cases: int, *, first: int = 0, master: str = _MASTER) -> Endings:
