@@ -1,14 +1,13 @@
 """evaluate on Spark: the split, the fit and the lists in blocks; what is learned from a sample, by the driver."""
 
 import logging
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.spark.contestants import Contest
+from pipelines.spark.scratch import scratch_of
 from pipelines.spark.train import check_model
 from pipelines.steps.cold_start import chosen_and_completed
 from pipelines.steps.evaluate import check_before_fits, served_length, serving_version, summarised
@@ -87,24 +86,12 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
         workspace.require(ENCODE, config)
     prepared = workspace.require("prepare", config)
     given = EventFiles(prepared / "holdout") if config.evaluate.has_given_holdout else None
-    with _scratch(config, workspace) as scratch:
+    with scratch_of("evaluate", config) as scratch:
         files, spark = EventFiles(prepared / "events"), open_session(config.compute)
         night = _Night(spark, config, workspace, files, given, scratch, progress)
         task = _task(night)
         give_back()  # the events, before training needs room
         return _fit_and_measure(night, task)
-
-
-@contextmanager
-def _scratch(config: PipelineConfig, workspace: Workspace) -> Iterator[Path]:
-    """An empty folder, which is removed at the end."""
-    folder = config.compute.scratch_in(workspace.root) / "evaluate"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _task(night: _Night) -> _Task:

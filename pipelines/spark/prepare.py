@@ -1,13 +1,11 @@
 """prepare on Spark: the log is read and cleaned in tasks, and written in the form of every job, beside its blocks."""
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.spark.scratch import scratch_of
 from pipelines.spark.weighing import Log, weigh
 from pipelines.steps.exclusion import NOTHING, Excluded, read_catalogue, with_excluded
 from pipelines.steps.inputs import Snapshot, sources_of
@@ -34,7 +32,6 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.spark.event_log import EventLog, read_events
 from recsys.spark.session import open_session
-from recsys.storage import storage_errors
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -46,7 +43,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     EventWeights.of(config.log, config.prepare)  # raises if they contradict each other, before anything is read
     forgotten = read_forgotten(open_store(config).store)  # after the time, so that nobody falls between the two
     inputs = Snapshot.of(incremental_sources(sources_of(config), config, workspace, forgotten))
-    with workspace.output("prepare", config) as output, _scratch(config) as scratch:
+    with workspace.output("prepare", config) as output, scratch_of("prepare", config) as scratch:
         catalogue, excluded = (
             (None, NOTHING) if config.items is None else read_catalogue(config.items, inputs.sources["catalogue"])
         )
@@ -76,19 +73,6 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
         output.inputs.update(output.summary.fingerprints.model_dump())
         inputs.save(output.folder)
     return output.summary
-
-
-@contextmanager
-def _scratch(config: PipelineConfig) -> Iterator[Path]:
-    """A folder for this step alone; what a killed run left in it is removed first, what this one leaves last."""
-    folder = config.compute.scratch_in(config.workspace) / "prepare"
-    shutil.rmtree(folder, ignore_errors=True)
-    with storage_errors(folder, doing="while the scratch folder was made"):
-        folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, eq=False)

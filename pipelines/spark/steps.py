@@ -8,4 +8,4 @@ from pipelines.spark.train import train
 from pipelines.steps.summaries import StepSummary
 
 STEPS: Mapping[str, Callable[..., StepSummary]] = {"prepare": prepare, "evaluate": evaluate, "train": train}
-"""By name: the steps that read, train, measure and list users by blocks. Index and publish are those of every job."""
+"""By name. Index and publish are those of every job; export asks for its way of writing itself."""
