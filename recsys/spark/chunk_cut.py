@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.config import EvaluateConfig
+from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.splits.strategies import EventSplit, positive_pairs, split_at, split_drawn_users, split_last_items
 from recsys.errors import ConfigError
@@ -72,12 +73,13 @@ class CutRule:
         """The given events of the chunk's users, and of those between their ids who are not in the log."""
         if self.given is None:
             raise ConfigError('evaluate.split = "given": needs the events of evaluate.holdout_paths')
-        ends = [self._first_given(user) for user in (chunk.first_user, chunk.stop_user)]
+        known = self.given.users
+        ends = [self._first_of(known, user) for user in (chunk.first_user, chunk.stop_user)]
         return self.given.of_users(*ends)
 
-    def _first_given(self, user: int) -> int:
-        """The first user of the given events whose id is that of a user of the log, or after it."""
-        known, users = self.given.users, self.log.users  # type: ignore[union-attr]
+    def _first_of(self, known: IdMap, user: int) -> int:
+        """The first of `known`, users of the given events, whose id is that of a user of the log, or after it."""
+        users = self.log.users
         if user == 0:
             return 0
         return len(known) if user == len(users) else known.starting_with(users.id_at(user)).start

@@ -74,8 +74,9 @@ class EvaluatedRows:
                 f"{path}: not to be read: {error}; compute.scratch has to be a folder that executors and driver share"
             ) from error
         shape = (len(arrays["user"]), int(arrays["n_items"]))
-        history, holdout, seen = (_csr(arrays, name, shape) for name in ("history", "holdout", "seen"))
-        return EvaluatedRows(arrays["user"], history, holdout, seen)  # type: ignore[arg-type]
+        seen = _csr(arrays, "seen", shape) if "seen.data" in arrays else None
+        history, holdout = (_csr(arrays, name, shape) for name in ("history", "holdout"))
+        return EvaluatedRows(arrays["user"], history, holdout, seen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,8 +169,6 @@ def _bits(left: Holdout, n_users: int) -> bytes:
     return np.packbits(marks).tobytes()
 
 
-def _csr(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, int]) -> Csr | None:
-    if f"{name}.data" not in arrays:
-        return None
+def _csr(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, int]) -> Csr:
     indptr, indices, data = (arrays[f"{name}.{part}"] for part in _PARTS)
     return Csr((data, indices, indptr), shape=shape)

@@ -9,6 +9,7 @@ import pytest
 
 from recsys.config import EvaluateConfig, PrepareConfig
 from recsys.data.event_weights import EventWeights
+from recsys.data.id_map import IdMap
 from recsys.data.interactions import Interactions
 from recsys.data.splits.split import make_split
 from recsys.errors import DataError
@@ -43,8 +44,6 @@ def with_rare_and_new_items(log: Interactions) -> Interactions:
 
 def given_holdout(log: Interactions) -> Interactions:
     """Events of users and items of which only some are in the log; ids are between those of the log."""
-    from recsys.data.id_map import IdMap  # noqa: PLC0415
-
     rng = np.random.default_rng(7)
     users, user_idx = IdMap.of([f"u{at:04d}" for at in rng.integers(0, 90, 80)] + ["a", "u0003x", "z"])
     items, item_idx = IdMap.of([f"i{at:03d}" for at in rng.integers(0, 30, 80)] + ["i000", "i001", "new"])
