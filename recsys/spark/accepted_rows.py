@@ -43,6 +43,14 @@ class PieceReport:
 
 
 @dataclass(frozen=True)
+class ReadPieces:
+    """`accepted`: rows by piece, in the order of the log. `kinds`: of accepted events, sorted by their bytes."""
+
+    accepted: tuple[int, ...]
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class AcceptedRows:
     """The rows and reports of all pieces in `folder`. `keep`: refused rows of a piece whose content is kept."""
 

@@ -18,6 +18,7 @@ from recsys.data.seen import seen_items
 from recsys.spark.cleaning import SparkCleaned
 from recsys.spark.event_files import EventChunk, EventFiles, mapped_ids
 from recsys.spark.id_parts import IdParts
+from recsys.spark.limits import check_entries
 from recsys.spark.pair_files import chunk_number
 from recsys.spark.row_blocks import RowBlock
 from recsys.spark.row_parts import RowParts
@@ -122,6 +123,7 @@ def save_rows(spark: "SparkSession", cleaned: SparkCleaned, parts: BundleParts, 
     `items`: of the columns. Returns the popularity of each, float32 (n_items,), as `current_popularity` says.
     Raises DataError if there are more entries or longer ids than a version holds.
     """
+    check_entries(cleaned.users.shape.entries)  # before what takes long
     items.save(parts.items)
     n_files = len(parts.events.files)
     found = tally_tasks(spark, n_files, parts.write, doing="while seen items and popularity were counted")

@@ -20,9 +20,11 @@ from recsys.data.popularity import first_second
 from recsys.forgotten import Forgotten
 from recsys.progress import Progress
 from recsys.spark.accepted_rows import AcceptedRows
-from recsys.spark.coding import AFTER, BEFORE, BETWEEN, MERGED, SINCE, TIMES, CodedParts, code_rows, finish_parts
+from recsys.spark.coding import CodedParts, code_rows
 from recsys.spark.event_files import EventFiles
+from recsys.spark.finishing import BETWEEN, SINCE, finish_parts
 from recsys.spark.reading import read_files, read_source
+from recsys.spark.row_coding import AFTER, BEFORE, MERGED, OF_ITEM, OF_KIND, TIMES
 from recsys.spark.tallies import Tallies
 
 if TYPE_CHECKING:
@@ -113,14 +115,14 @@ def _finished(
 
 def _facts(parts: CodedParts, found: Tallies, newest: int | None) -> EventFacts:
     names, n_events = parts.coding.names, parts.found.total(AFTER)
-    per_kind = parts.found["of kind"].dense(len(names))
+    per_kind = parts.found[OF_KIND].dense(len(names))
     silences = {}
     if newest is not None and names:
         between = found[BETWEEN].dense(len(names))
         silences = silences_of(names, parts.newest_of_kinds, between, newest=newest)
     return EventFacts(
         items=parts.items,
-        per_item=parts.found["of item"].dense(len(parts.items)),
+        per_item=parts.found[OF_ITEM].dense(len(parts.items)),
         n_events=n_events,
         n_users=parts.found.total(AFTER, "m"),
         per_kind=dict(zip(names, per_kind.tolist(), strict=True)) if n_events else {},

@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from recsys.data.arrow_file import write_arrow
-from recsys.errors import DataError
-from recsys.spark.row_parts import MOST
+from recsys.spark.limits import MOST, check_ids
 from recsys.spark.whole_files import write_parquet
 from recsys.storage import storage_errors
 
@@ -36,10 +35,10 @@ class IdParts:
             for batch in pq.ParquetFile(path).iter_batches(columns=["id"]):
                 yield batch.column(0)
 
-    def join(self, path: Path, *, what: str) -> None:
+    def join(self, path: Path, *, what: str, most: int = MOST) -> None:
         """Write all ids as `IdMap.save` does, without holding them. `what`: whose they are, for messages.
 
-        Raises DataError if they are too many, or too long in all, for one map.
+        Raises DataError if they are more than `most`, or have more bytes in all.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         n_ids = n_bytes = 0
@@ -48,21 +47,12 @@ class IdParts:
             offsets.write(np.zeros(1, np.int32).data)
             for ids in self._each():
                 ends, text = _buffers(ids)
-                _check_size(n_ids + len(ids), n_bytes + len(text), what)
+                check_ids(n_ids + len(ids), n_bytes + len(text), what, most=most)
                 offsets.write((ends + np.int32(n_bytes)).data)
                 data.write(text)
                 n_ids, n_bytes = n_ids + len(ids), n_bytes + len(text)
             column = pa.StringArray.from_buffers(n_ids, _mapped(offsets), _mapped(data))
             write_arrow(pa.table({"id": column}), path)
-
-
-def _check_size(n_ids: int, n_bytes: int, what: str) -> None:
-    if n_ids > MOST or n_bytes > MOST:
-        raise DataError(
-            f"the ids of {what} are more than {MOST:,}, or have more than {MOST:,} bytes in all: {n_ids:,} ids with "
-            f"{n_bytes:,} bytes so far; a version holds no more. Leave out {what} (prepare.min_user_items, "
-            "prepare.min_item_users, log.ignore_events), write shorter ids, or split the log by region"
-        )
 
 
 def _buffers(ids: pa.BinaryArray) -> tuple[NDArray[Any], memoryview]:

@@ -29,7 +29,7 @@ from recsys.data.ingest.timestamps import AUTO
 from recsys.errors import DataError
 from recsys.forgotten import Forgotten
 from recsys.progress import Progress
-from recsys.spark.accepted_rows import AcceptedRows, PieceReport
+from recsys.spark.accepted_rows import AcceptedRows, PieceReport, ReadPieces
 from recsys.spark.file_cuts import PART_BYTES, Parts, cut_files
 from recsys.spark.tallies import tally, tally_tasks
 from recsys.spark.told import kept_warnings
@@ -109,7 +109,7 @@ def read_files(
     forgotten: Forgotten,
     progress: Progress,
     part_bytes: int = PART_BYTES,
-) -> "ReadPieces":
+) -> ReadPieces:
     """Read all files of a log into `rows`, in tasks. What became of the rows is added to `account`.
 
     Files of more than twice `part_bytes` are cut into parts of about that size. `now`: UTC seconds.
@@ -179,14 +179,6 @@ def detected(source: FileSource, columns: Columns, rules: Rules) -> tuple[Rules,
                     logger.info("log.timestamp is read as %s", found.unit)
                     return found, (at, int(batch.positions[0]) if len(batch) else 0)
     return rules, (0, 0)
-
-
-@dataclass(frozen=True)
-class ReadPieces:
-    """`accepted`: rows by piece, in the order of the log. `kinds`: of accepted events, sorted by their bytes."""
-
-    accepted: tuple[int, ...]
-    kinds: tuple[str, ...]
 
 
 def _accounted(

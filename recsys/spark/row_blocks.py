@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
-from recsys.errors import ArtifactError, DataError
+from recsys.errors import ArtifactError
+from recsys.spark.limits import MOST_ENTRIES, check_block
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -35,9 +36,6 @@ SCHEMA = pa.schema(
 SPARK_SCHEMA = "block int, first long, lengths binary, columns binary, weights binary"
 """The same, as Spark writes it."""
 
-MOST_ENTRIES = 2**28
-"""Entries of a block: a cell holds less than 2 GiB."""
-
 _TABLE, _SHAPE = "blocks.parquet", "shape.json"
 
 
@@ -49,14 +47,9 @@ class RowBlock:
     first: int
     rows: Csr
 
-    def to_batch(self) -> pa.RecordBatch:
-        """One row of SCHEMA. Raises DataError if the block is too large for a cell."""
-        if self.rows.nnz >= MOST_ENTRIES:
-            last = self.first + self.rows.shape[0] - 1
-            raise DataError(
-                f"rows {self.first:,} to {last:,} have {self.rows.nnz:,} entries in one block, expected less than "
-                f"{MOST_ENTRIES:,}; set compute.block_entries or prepare.max_user_events lower"
-            )
+    def to_batch(self, *, most_entries: int = MOST_ENTRIES) -> pa.RecordBatch:
+        """One row of SCHEMA. Raises DataError if the block does not have less than `most_entries`."""
+        check_block(self.rows.nnz, first=self.first, n_rows=self.rows.shape[0], most=most_entries)
         cells = np.diff(self.rows.indptr).astype(np.int32), self.rows.indices, self.rows.data
         bytes_of = [pa.array([_bytes(cell)], pa.binary()) for cell in cells]
         return pa.record_batch(

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Indices
 from recsys.data.matrix import Csr, empty_csr
 from recsys.errors import DataError
+from recsys.spark.limits import MOST, check_entries
 from recsys.spark.row_blocks import RowBlock, blocks_of
 from recsys.spark.whole_files import write_npy, write_parquet
 from recsys.storage import storage_errors
-
-MOST = 2**31 - 1
-"""Entries, users or items of a version: positions and offsets are int32."""
 
 _DOING = "while parts were joined"
 
@@ -53,14 +51,9 @@ class RowParts:
         join_arrays(pieces, path, np.int32, sum(lengths))
         return path
 
-    def join_rows(self, prefix: Path, shape: tuple[int, int], entries: int) -> None:
-        """Write all rows as `recsys.data.matrix.save_csr` does. Raises DataError if there are too many entries."""
-        if entries > MOST:
-            raise DataError(
-                f"the matrix has {entries:,} entries, and a version holds up to {MOST:,}; leave out events "
-                "(prepare.max_user_events, log.ignore_events) or users and items (prepare.min_user_items, "
-                "prepare.min_item_users)"
-            )
+    def join_rows(self, prefix: Path, shape: tuple[int, int], entries: int, *, most: int = MOST) -> None:
+        """Write all rows as `recsys.data.matrix.save_csr` does. Raises DataError if there are more than `most`."""
+        check_entries(entries, most=most)
         for name, dtype, size, of in _ARRAYS:
             path = prefix.with_name(f"{prefix.name}.{name}.npy")
             join_arrays(self._pieces(of, shape[1]), path, dtype, shape[0] + 1 if size is None else entries)

@@ -63,10 +63,9 @@ def test_a_table_without_its_shape_is_not_whole(tmp_path: Path) -> None:
         StoredBlocks.load(tmp_path)
 
 
-def test_a_block_that_is_too_large_for_a_cell_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recsys.spark.row_blocks.MOST_ENTRIES", 3)
+def test_a_block_that_is_too_large_for_a_cell_is_refused() -> None:
     with pytest.raises(DataError, match=r"rows 8 to 57 have .* compute\.block_entries"):
-        RowBlock(0, 8, a_matrix()).to_batch()
+        RowBlock(0, 8, a_matrix()).to_batch(most_entries=3)
 
 
 def test_vectors_go_through_a_cell() -> None:
