@@ -141,10 +141,10 @@ class ListBuilder:
         """Answers to questions that look at the same number of candidates, found among the same items."""
         eligible, n_items = alike[0].eligible, len(self._bundle.items.ids)
         profiles = [resolved.profile for resolved in alike]
-        vectors = np.stack([profile.vector for profile in profiles])
-        counts = storing(
-            [profile.history[0] for profile in profiles], n_items, [profile.counts for profile in profiles]
-        )
+        vectors = profiles[0].vector[None] if len(alike) == 1 else np.stack([each.vector for each in profiles])
+        counts = None
+        if self._ranker.has_neighbours:
+            counts = storing([each.history[0] for each in profiles], n_items, [each.counts for each in profiles])
         exclude = storing([resolved.excluded for resolved in alike], n_items)
         with span("search", n_questions=len(alike), n_candidates=alike[0].n_candidates):
             top = self._ranker.rank(

@@ -60,7 +60,7 @@ class NewPlaces:
         return (UNFILLED.format(filled.found, filled.wanted, TOO_LOW if filled.too_low else NO_OTHERS),)
 
     def pools(
-        self, vectors: Floats, *, counts: Csr, exclude: Csr, eligible: EligibleItems
+        self, vectors: Floats, *, counts: Csr | None, exclude: Csr, eligible: EligibleItems
     ) -> list[tuple[Indices, Floats]]:
         """For each of `vectors`, float32 (n, d), its best new items and their scores, best first, up to POOL.
 
@@ -69,8 +69,9 @@ class NewPlaces:
         """
         known = np.flatnonzero(vectors.any(axis=1))
         search = self.selection.among_new(eligible, self.new)
+        known_counts = None if counts is None else counts[known]
         found = self.ranker.rank(
-            vectors[known], POOL, counts=counts[known], exclude=exclude[known], search=search
+            vectors[known], POOL, counts=known_counts, exclude=exclude[known], search=search
         ).rows()
         return list(self._each(vectors, iter(found), exclude, eligible))
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from recsys.artifacts.contents import Contents
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
+from recsys.data.sound_csr import sound_csr
 from recsys.models.popularity import PopularityRecommender
 from recsys.models.recommender import Queries
 from recsys.retrieval.rescoring import totals
@@ -29,12 +30,17 @@ class Ranker:
         touched, self._untouched = by_popularity[:n_touched], np.sort(by_popularity[n_touched:])
         self._popular = PopularityRecommender(touched, contents.popularity[touched])
 
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether neighbours add to the scores."""
+        return self._neighbours is not None
+
     def rank(
         self,
         vectors: Floats,
         k: int,
         *,
-        counts: Csr,
+        counts: Csr | None,
         exclude: Csr,
         search: ItemSearch | None = None,
         allowed: NDArray[np.bool_] | None = None,
@@ -42,7 +48,7 @@ class Ranker:
         """The k best items of each of `vectors`, float32 (n, d), outside its row of `exclude`, CSR (n, n_items).
 
         `counts`: float32 CSR (n, n_items), how much each item that a vector comes from counts, 1 by default: the
-        neighbours of these items add to the scores.
+        neighbours of these items add to the scores. It may be None if there are no neighbours.
         `search` finds them among the items that are `allowed`, bool (n_items,); among all if these are None. A row is
         short only if fewer items are left. A vector that is all zero gets the most popular items.
         """
@@ -52,7 +58,7 @@ class Ranker:
         rows, fallback = np.flatnonzero(known), np.flatnonzero(~known)
         parts = [(fallback, self._popular_among(allowed).recommend(Queries(exclude[fallback], None), k))]
         if len(rows):
-            added = self._added(counts[rows])
+            added = self._added(None if counts is None else counts[rows])
             parts.append((rows, search.search(vectors[rows], k, exclude=exclude[rows], added=added)))
         return place(parts, len(vectors), k)
 
@@ -86,8 +92,11 @@ class Ranker:
         untouched = self._untouched if allowed is None else self._untouched[allowed[self._untouched]]
         return not self.can_list(vector, untouched[:_CHECKED_UP_TO]).all()
 
-    def _added(self, counts: Csr) -> Csr | None:
-        return None if self._neighbours is None else self._neighbours.added_by(counts)
+    def _added(self, counts: Csr | None) -> Csr | None:
+        if self._neighbours is None:
+            return None
+        assert counts is not None, "neighbours add by what a vector comes from"
+        return self._neighbours.added_by(counts)
 
     def _popular_among(self, allowed: NDArray[np.bool_] | None) -> PopularityRecommender:
         if allowed is None:
@@ -101,6 +110,12 @@ def storing(positions: Sequence[Indices], n_items: int, values: Sequence[Floats]
 
     `values`: float32 arrays; None stores 1 everywhere.
     """
-    indptr = np.cumsum([0, *map(len, positions)]).astype(np.int32)
-    stored = np.ones(indptr[-1], np.float32) if values is None else np.concatenate(values)
-    return Csr((stored, np.concatenate(positions), indptr), shape=(len(positions), n_items))
+    if len(positions) == 1:
+        columns, bounds = positions[0], np.array((0, len(positions[0])), np.int32)
+    else:
+        columns, bounds = np.concatenate(positions), np.cumsum([0, *map(len, positions)]).astype(np.int32)
+    if values is None:
+        stored = np.ones(len(columns), np.float32)
+    else:
+        stored = values[0] if len(values) == 1 else np.concatenate(values)
+    return sound_csr(stored, columns, bounds, shape=(len(positions), n_items), is_canonical=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.errors import ModelError
 from recsys.map_ordered import map_blas
@@ -16,6 +16,7 @@ from recsys.retrieval.exclusion import forbid_candidates, some_rows
 from recsys.retrieval.families.cells import Cells
 from recsys.retrieval.families.family import Family, Structure, Visits
 from recsys.retrieval.flat_index import ASKING, LARGE_SHARE, FlatIndex
+from recsys.retrieval.one_query import best_of_proposed, fits_one_query
 from recsys.retrieval.rescoring import rescored
 from recsys.retrieval.search import check_queries
 from recsys.retrieval.support import best_with_support
@@ -38,6 +39,8 @@ _CANDIDATE, _CANDIDATE_DIMENSION = 120.0, 0.8
 
 _EXACTLY = -(2**30)
 """Stands for the steps of a query that is left to exact search."""
+
+_NOTHING: Indices = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ def steps_to(width: NDArray[np.int64]) -> NDArray[np.int64]:
     doublings = np.log2(np.maximum(width, _NARROWEST) / TUNED_K)
     steps: NDArray[np.int64] = np.ceil(_STEPS_PER_DOUBLING * doublings).astype(np.int64)
     return steps
+
+
+def steps_to_one(width: int) -> int:
+    """`steps_to` of one width."""
+    return math.ceil(_STEPS_PER_DOUBLING * math.log2(max(width, _NARROWEST) / TUNED_K))
 
 
 class ApproximateIndex:
@@ -123,6 +131,8 @@ class ApproximateIndex:
         the structure proposes by inner product alone, and all items that something is added to are candidates too.
         """
         check_queries(vectors, k, exclude, added=added, shape=self.exact.items.shape)
+        if len(vectors) == 1 and added is None and (top := self._search_one(vectors, k, exclude)) is not None:
+            return top
         width = k + (np.zeros(len(vectors), np.int64) if exclude is None else np.diff(exclude.indptr))
         narrow = width < self.exact.items.n_listable * LARGE_SHARE
         steps = np.where(narrow & vectors.any(axis=1), steps_to(width), _EXACTLY)
@@ -132,6 +142,19 @@ class ApproximateIndex:
             return answer
         exact = self.exact.search(vectors[short], k, exclude=some_rows(exclude, short), added=some_rows(added, short))
         return place([(np.arange(len(answer)), answer), (short, exact)], len(answer), k)
+
+    def _search_one(self, query: Floats, k: int, exclude: Csr | None) -> TopK | None:
+        """The answer to one query, float32 (1, d), that needs neither exact search nor many candidates; else None."""
+        excluded = _NOTHING if exclude is None else exclude.indices
+        width = k + len(excluded)
+        if width >= self.exact.items.n_listable * LARGE_SHARE or not query.any():
+            return None
+        parameters = self.parameters.grown(steps_to_one(width))
+        count = min(self.n_items, parameters.candidates)
+        if not fits_one_query(count, query.shape[1]):
+            return None
+        proposed = self.structure.propose(query, parameters.probes, count)[0]
+        return best_of_proposed(proposed, query, self._plain, k=k, zeros=self.exact.items.zeros, excluded=excluded)
 
     def _search_by_steps(
         self, vectors: Floats, k: int, exclude: Csr | None, added: Csr | None, steps: NDArray[np.int64]

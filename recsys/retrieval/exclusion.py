@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
+from recsys.data.sound_csr import sound_csr
 from recsys.retrieval.topk import TopK, top_k_from_sorted
 
 
@@ -77,7 +78,8 @@ def row_slice(csr: Csr, rows: slice) -> Csr:
     start, stop, _ = rows.indices(csr.shape[0])
     bounds = csr.indptr[start : stop + 1]
     stored = slice(bounds[0], bounds[-1])
-    return Csr((csr.data[stored], csr.indices[stored], bounds - bounds[0]), shape=(stop - start, csr.shape[1]))
+    shape = (stop - start, csr.shape[1])
+    return sound_csr(csr.data[stored], csr.indices[stored], bounds - bounds[0], shape=shape, is_canonical=False)
 
 
 def stored(indices: Indices, exclude: Csr) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import faiss
 import numpy as np
@@ -30,6 +31,7 @@ _SAMPLED_PER_CELL, _LEAST_TRAINED = 40, 16
 _LEAST_VISITED = 100
 # How many numbers of probes are tried between one number and its double.
 _STEPS_PER_DOUBLING = 4
+_KEPT_PARAMETERS = 1024
 # faiss leaves more queries than these to BLAS, whose last bits depend on the processor and on its threads.
 _QUERIES_AT_ONCE = 16
 # Nanoseconds: to compare one dimension of a centre, to begin with a cell; one multiplication of a large product.
@@ -50,7 +52,7 @@ class IvfStructure:
 
     def propose(self, queries: Floats, probes: int, count: int) -> NDArray[np.int64]:
         """The `count` best by their codes in the `probes` nearest cells; see `Structure.propose`."""
-        parameters = native.SearchParametersIVF(nprobe=min(probes, self.n_cells))
+        parameters = _looking_into(min(probes, self.n_cells))
         with threads_of_faiss(1):
             _, found = self.native.search(padded(queries), count, params=parameters)
         positions: NDArray[np.int64] = found
@@ -139,6 +141,12 @@ class IvfFamily:
         """`factors`: the dimension of augmented vectors."""
         cells = visits.n_cells * factors * _CENTRE_DIMENSION + visits.probes * _CELL
         return cells + visits.items * self.code_price(factors)
+
+
+@lru_cache(_KEPT_PARAMETERS)
+def _looking_into(cells: int) -> Native:
+    """faiss's parameters of a search, which it only reads."""
+    return native.SearchParametersIVF(nprobe=cells)
 
 
 def ladder(most: int) -> list[int]:
