@@ -21,7 +21,7 @@ from recsys.config import (
     Section,
     ServeConfig,
 )
-from recsys.config.database import MISSING_ROWS
+from recsys.config.database import MISSING_ROWS, SPARK
 from recsys.content.cold_start.config import ColdStartConfig
 from recsys.content.config import EncoderConfig
 from recsys.content.registry import ContentConfig, explain_content_key
@@ -76,6 +76,22 @@ class PipelineConfig(Section):
         rows = self.evaluate.holdout_rows(self.log.source)
         if self.evaluate.has_given_holdout and not rows["paths"] and rows["source"] is None:
             raise ValueError("evaluate.holdout_source: missing; the log is no database whose rows could be held out")
+        return self
+
+    @model_validator(mode="after")
+    def _tables_of_spark_need_spark(self) -> "PipelineConfig":
+        named = {
+            "log.source": self.log.source,
+            "items.source": None if self.items is None else self.items.source,
+            "evaluate.holdout_source": self.evaluate.holdout_source,
+        }
+        key = next((key for key, source in named.items() if source == SPARK), None)
+        if key is not None and self.compute.engine != "spark":
+            raise ValueError(
+                f'{key} = "spark": tables of Spark\'s catalogue are read with compute.engine = "spark", got '
+                f'"{self.compute.engine}"; add `--set compute.engine=spark`, or write the table as Parquet and name '
+                "its folder instead (docs/spark.md)"
+            )
         return self
 
     @model_validator(mode="after")

@@ -28,6 +28,7 @@ from pipelines.steps.prepare import foreign_catalogue, prepare
 from pipelines.steps.summaries import PrepareSummary
 from pipelines.steps.workspace import Workspace
 from recsys.config import ItemsConfig
+from recsys.config.database import SPARK
 from recsys.data.ingest.accounting import RowCounts
 from recsys.data.ingest.catalogue import read_items
 from recsys.data.interactions import Interactions
@@ -83,14 +84,16 @@ def before_reading(config: PipelineConfig) -> list[Finding]:
     found = [
         *_names(config),
         _tried(FOLDERS, lambda: check_folders(config), lambda _: "workspace and store can be written"),
-        _tried(COLUMNS, lambda: check_log_columns(config), lambda _: _has_columns(config)),
+        _looked_at(COLUMNS, config.log.of_spark, lambda: check_log_columns(config), lambda _: _has_columns(config)),
     ]
     if not isinstance(config.publish.store, Path) or config.publish.store.is_dir():
         found.append(_tried(STORE, lambda: check_store(config), _serving))
     if (items := config.items) is not None:
-        found.append(_tried(CATALOGUE, lambda: read_catalogue(items)[0], _catalogue))
+        found.append(_looked_at(CATALOGUE, items.of_spark, lambda: read_catalogue(items)[0], _catalogue))
     if config.evaluate.has_given_holdout:
-        found.append(_tried(HOLDOUT, lambda: check_holdout_columns(config), lambda _: "it has the columns"))
+        on_spark = config.evaluate.holdout_rows(config.log.source)["source"] == SPARK
+        checked = _looked_at(HOLDOUT, on_spark, lambda: check_holdout_columns(config), lambda _: "it has the columns")
+        found.append(checked)
     return found + _exports(config)
 
 
@@ -223,6 +226,11 @@ def _tried(name: str, check: Callable[[], Value], describe: Callable[[Value], st
         return Finding(name, "ok", describe(check()))
     except RecsysError as error:
         return _problem(name, str(error))
+
+
+def _looked_at(name: str, on_spark: bool, check: Callable[[], Value], describe: Callable[[Value], str]) -> Finding:
+    """As `_tried`, if it can be looked at without a session of Spark."""
+    return unchecked(name, "a table of Spark: see `tables`") if on_spark else _tried(name, check, describe)
 
 
 def _problem(name: str, detail: str) -> Finding:

@@ -30,6 +30,7 @@ from recsys.data.profile import profile_of
 from recsys.forgotten import Forgotten, read_forgotten
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
+from recsys.spark.catalogue_table import in_session
 from recsys.spark.event_log import EventLog, read_events
 from recsys.spark.session import open_session
 
@@ -42,7 +43,8 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
     began_at = datetime.now(UTC).isoformat()
     EventWeights.of(config.log, config.prepare)  # raises if they contradict each other, before anything is read
     forgotten = read_forgotten(open_store(config).store)  # after the time, so that nobody falls between the two
-    inputs = Snapshot.of(incremental_sources(sources_of(config), config, workspace, forgotten))
+    sources = in_session(open_session(config.compute), sources_of(config))
+    inputs = Snapshot.of(incremental_sources(sources, config, workspace, forgotten))
     with workspace.output("prepare", config) as output, scratch_of("prepare", config) as scratch:
         catalogue, excluded = (
             (None, NOTHING) if config.items is None else read_catalogue(config.items, inputs.sources["catalogue"])

@@ -1,4 +1,4 @@
-"""DatabaseRows: the rows of a database, as a section names them instead of files."""
+"""DatabaseRows: the rows of a database, or of a table that Spark knows, as a section names them instead of files."""
 
 import os
 from pathlib import Path
@@ -18,28 +18,43 @@ MISSING_ROWS = "missing_rows"
 """Type of the error about a section that names neither files nor a database."""
 
 
+SPARK = Address("spark")
+"""The source of the tables and views that Spark's catalogue knows."""
+
+_OF_DATABASES = ("connect_timeout", "statement_timeout")
+
+
 def unset(value: Any) -> bool:
     """Whether a key is left out; such a key is no part of a version's settings, nor of its name."""
     return value is None
 
 
+def _tables_of_spark(value: Any) -> Any:
+    return SPARK if value == SPARK.written else value
+
+
+SourceAddress = Annotated[Address, BeforeValidator(_tables_of_spark)]
+"""The address of a database, or `spark`."""
+
+
 class DatabaseRows(Section):
     """The rows of a database. `[log]` and `[items]` have these keys, each for its own rows."""
 
-    source: Address | None = Field(
+    source: SourceAddress | None = Field(
         None,
         exclude_if=unset,
         description="a database instead of files, such as `postgresql://user:${PGPASSWORD}@host/database`; "
-        "`${NAME}` stands for an environment variable (docs/sources.md)",
+        "`${NAME}` stands for an environment variable (docs/sources.md); `spark`: tables and views of the catalogue "
+        "of Spark, with `compute.engine` (docs/spark.md)",
     )
     query: str | None = Field(
-        None, min_length=1, exclude_if=unset, description="of a database: the SELECT whose rows are read"
+        None, min_length=1, exclude_if=unset, description="of a database or of Spark: the SELECT whose rows are read"
     )
     table: str | None = Field(
         None,
         min_length=1,
         exclude_if=unset,
-        description="of a database: the table or view that is read, such as `events` or `shop.events`",
+        description="of a database or of Spark: the table or view that is read, such as `events` or `shop.events`",
     )
     connect_timeout: Duration = Field(
         15,
@@ -58,8 +73,13 @@ class DatabaseRows(Section):
 
     @property
     def of_database(self) -> bool:
-        """Whether the rows are those of a database."""
+        """Whether the rows are those of a database, or of a table of Spark."""
         return self.source is not None
+
+    @property
+    def of_spark(self) -> bool:
+        """Whether the rows are those of a table that Spark's catalogue knows."""
+        return self.source == SPARK
 
     @field_validator("source")
     @classmethod
@@ -78,6 +98,12 @@ class DatabaseRows(Section):
             raise ValueError(f"source: expected either `query` or `table`; {both}")
         if self.source is None and (self.query or self.table):
             raise ValueError(f"{'query' if self.query else 'table'}: needs `source`, the address of a database")
+        return self
+
+    @model_validator(mode="after")
+    def _has_no_connection_to_spark(self) -> Self:
+        if self.of_spark and (given := [key for key in _OF_DATABASES if key in self.model_fields_set]):
+            raise ValueError(f'{given[0]}: is of a database; source = "spark" has no connection of its own')
         return self
 
 
@@ -120,13 +146,14 @@ def checked_address(address: Address | None, *, base: Path) -> Address | None:
     Raises ValueError if no driver reads its scheme. A variable that stands for a whole address is not looked up: it
     may be set only where the job runs.
     """
-    if address is None or address.written.startswith("$"):
+    if address is None or address == SPARK or address.written.startswith("$"):
         return address
     scheme, _, rest = address.written.partition("://")
     try:
         driver = DRIVERS[kind_of(scheme.lower())]
     except ConfigError as error:
-        raise ValueError(str(error)) from None
+        hint = '; tables of Spark\'s catalogue: source = "spark"' if "spark" in scheme.lower() else ""
+        raise ValueError(f"{error}{hint}") from None
     if not driver.is_file:
         return address
     if not rest.startswith("/"):

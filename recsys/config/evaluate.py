@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_v
 
 from recsys.address import Address
 from recsys.config.base import LARGEST_SEED, Duration, DurationOrAuto, InputPaths, NamesOrAuto, Section
-from recsys.config.database import checked_address, checked_query, unset
+from recsys.config.database import SourceAddress, checked_address, checked_query, unset
 
 _HOLDOUTS = ("holdout_paths", "holdout_query", "holdout_table")
 """The keys that name rows of the test part; a split has one of them."""
@@ -33,7 +33,7 @@ class EvaluateConfig(Section):
     user_share: float = Field(0.1, gt=0, lt=1, description="held_out_users: share of users never trained on")
     item_share: float = Field(0.2, gt=0, lt=1, description="held_out_users: share of their items to be predicted")
     holdout_paths: InputPaths = Field((), description="given: files, folders or patterns of the held-out events")
-    holdout_source: Address | None = Field(
+    holdout_source: SourceAddress | None = Field(
         None,
         exclude_if=unset,
         description="given: the database of the held-out events; that of `[log]` if unset",

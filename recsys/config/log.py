@@ -206,8 +206,9 @@ class LogConfig(LogSchema, LogFiles):
 
     @model_validator(mode="after")
     def _increments_need_times(self) -> Self:
-        if self.incremental and self.source is None:
-            raise ValueError("incremental is of a database (source); files are read as a whole")
+        if self.incremental and (self.source is None or self.of_spark):
+            what = "files are" if self.source is None else "a table of Spark is"
+            raise ValueError(f"incremental is of a database (source); {what} read as a whole")
         if self.incremental and self.timestamp is None:
             raise ValueError("incremental needs `timestamp`, the column that says which rows are newer")
         return self

@@ -27,6 +27,7 @@ class PieceReport:
 
     `n_batches`: 0 if the piece holds no rows. `warnings`: what was logged. `digest`: sha256 of a whole file that was
     copied, empty if it was not. `torn`: whether the piece ends within a record, so that nothing of it counts.
+    `hashes`: of the rows of a piece of a table, as `RowHashes.sums`.
     """
 
     facts: tuple[RowFacts, ...]
@@ -35,19 +36,35 @@ class PieceReport:
     warnings: tuple[str, ...] = ()
     digest: str = ""
     torn: bool = False
+    hashes: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def n_accepted(self) -> int:
         """Accepted rows."""
         return sum(each.n_accepted for each in self.facts)
 
+    @property
+    def n_rows(self) -> int:
+        """All rows."""
+        return sum(each.n_rows for each in self.facts)
+
 
 @dataclass(frozen=True)
 class ReadPieces:
     """`accepted`: rows by piece, in the order of the log. `kinds`: of accepted events, sorted by their bytes."""
 
-    accepted: tuple[int, ...]
-    kinds: tuple[str, ...]
+    accepted: tuple[int, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(accepted: Iterable[int], kinds: Iterable[bytes]) -> "ReadPieces":
+        """Of pieces whose kinds of event come in any order."""
+        return ReadPieces(tuple(accepted), tuple(kind.decode() for kind in sorted(kinds)))
+
+    def and_then(self, other: "ReadPieces") -> "ReadPieces":
+        """These pieces, and after them those of another source."""
+        kinds = {kind.encode() for kind in (*self.kinds, *other.kinds)}
+        return ReadPieces.of((*self.accepted, *other.accepted), kinds)
 
 
 @dataclass(frozen=True)

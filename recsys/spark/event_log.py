@@ -11,7 +11,6 @@ import pyarrow as pa
 from recsys.config import LogSchema, PrepareConfig
 from recsys.data.event_facts import EventFacts, silences_of
 from recsys.data.ingest.accounting import Quarantine, RowCounts
-from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.log_account import LogAccount
 from recsys.data.ingest.log_ends import LogEnds
 from recsys.data.ingest.source import Source
@@ -23,7 +22,7 @@ from recsys.spark.accepted_rows import AcceptedRows
 from recsys.spark.coding import CodedParts, code_rows
 from recsys.spark.event_files import EventFiles
 from recsys.spark.finishing import BETWEEN, SINCE, finish_parts
-from recsys.spark.reading import read_files, read_source
+from recsys.spark.reading import read_rows
 from recsys.spark.row_coding import AFTER, BEFORE, MERGED, OF_ITEM, OF_KIND, TIMES
 from recsys.spark.tallies import Tallies
 
@@ -66,18 +65,15 @@ def read_events(
 ) -> EventLog:
     """Read `source` as `recsys.data.ingest.readers.read_log` does, and write its events as files into `folder`.
 
-    Files are read in tasks; another source is read by the driver, batch by batch. `excluded`: ids of items whose
-    events are left out. `scratch`: a folder that executors see too. Other arguments and errors are those of
+    Files and tables of Spark are read in tasks; another source by the driver, batch by batch. `excluded`: ids of
+    items whose events are left out. `scratch`: a folder that executors see too. Other arguments and errors are as of
     `read_log`; ComputeError if Spark fails.
     """
     started, now = time.monotonic(), int(time.time())
     rows = AcceptedRows(scratch / "accepted", log.quarantine_rows)
     with Quarantine(quarantine, limit=log.quarantine_rows, forgotten=forgotten) as refused:
         account = LogAccount(refused, ends)
-        if isinstance(source, FileSource):
-            read = read_files(spark, source, log, rows, account, now=now, forgotten=forgotten, progress=progress)
-        else:
-            read = read_source(source, log, rows, account, now=now, forgotten=forgotten, progress=progress)
+        read = read_rows(spark, source, log, rows, account, now=now, forgotten=forgotten, progress=progress)
     counts = account.counts(source.description, log)
     parts = code_rows(
         spark,

@@ -52,7 +52,7 @@ def named_failures(doing: str) -> Iterator[None]:
     except RecsysError:
         raise
     except Exception as error:
-        if not _is_of_spark(error):
+        if not is_of_spark(error):
             raise
         raise named(error, doing) from None
 
@@ -71,7 +71,7 @@ def named(error: Exception, doing: str) -> RecsysError:
     return ComputeError(f"Spark failed {doing}: {_cause(text)}")
 
 
-def _is_of_spark(error: Exception) -> bool:
+def is_of_spark(error: Exception) -> bool:
     """Whether Spark raised it; a connection that breaks is the one to Java."""
     return isinstance(error, ConnectionError) or type(error).__module__.split(".")[0] in ("pyspark", "py4j")
 

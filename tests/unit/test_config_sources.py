@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from recsys.config.database import SPARK
 from recsys.errors import ConfigError
 from recsys.pipeline_config import PipelineConfig, parse_config
 
@@ -51,6 +52,22 @@ def test_a_holdout_is_in_the_database_of_the_log_or_in_another(tmp_path: Path) -
     assert not other.evaluate.without_holdout().has_given_holdout
 
 
+def test_tables_of_spark_are_a_source(tmp_path: Path) -> None:
+    table = {"source": "spark", "table": "main.shop.events"}
+    config = parsed(
+        tmp_path,
+        log=table,
+        items={**table, "table": "items"},
+        evaluate={"split": "given", "holdout_query": "SELECT * FROM late"},
+        compute={"engine": "spark"},
+    )
+    assert config.items is not None
+    assert (config.log.of_spark, config.items.of_spark, config.log.of_database) == (True, True, True)
+    assert config.evaluate.holdout_rows(config.log.source)["source"] == SPARK
+    assert config.model_dump(mode="json")["log"]["source"] == "spark"
+    assert parsed(tmp_path).log.of_spark is False
+
+
 WRONG = {
     "neither": ({"log": {}}, "log.paths: missing; expected files, or a database: source, with query or table"),
     "both": (
@@ -73,6 +90,28 @@ WRONG = {
     "two holdouts": (
         {"evaluate": {"split": "given", "holdout_table": "t", "holdout_paths": "a.csv"}},
         "holdout_paths and holdout_table: expected one of them",
+    ),
+    "tables of Spark here": (
+        {"log": {"source": "spark", "table": "shop.events"}},
+        'log.source = "spark": tables of Spark\'s catalogue are read with compute.engine = "spark", got "local"; '
+        "add `--set compute.engine=spark`, or write the table as Parquet and name its folder instead",
+    ),
+    "items of Spark here": (
+        {"items": {"source": "spark", "table": "shop.items"}},
+        'items.source = "spark": tables of Spark',
+    ),
+    "no rows of Spark": ({"log": {"source": "spark"}}, "log: source: expected either `query` or `table`"),
+    "a master of Spark": (
+        {"log": {"source": "spark://host:7077", "table": "t"}},
+        'tables of Spark\'s catalogue: source = "spark"',
+    ),
+    "a connection to Spark": (
+        {"log": {"source": "spark", "table": "t", "statement_timeout": "1h"}},
+        'statement_timeout: is of a database; source = "spark" has no connection of its own',
+    ),
+    "increments of Spark": (
+        {"log": {"source": "spark", "table": "t", "timestamp": "at", "incremental": True}},
+        "incremental is of a database (source); a table of Spark is read as a whole",
     ),
     "only its source": (
         {"evaluate": {"split": "given", "holdout_paths": "a.csv", "holdout_source": URL}},

@@ -1,4 +1,4 @@
-"""What the sections of a configuration read: files, a Delta table, the rows of a database, or events of a service.
+"""What the sections of a configuration read: files, a table of a lake, of a database or of Spark, or events.
 
 `log_input`, `items_input` and `holdout_input` are the only places that know which kinds of source there are. A new
 kind is a class with the members of `Input`, and a line in `log_input`.
@@ -13,6 +13,7 @@ from recsys.data.ingest.iceberg_source import IcebergSource, is_iceberg
 from recsys.data.ingest.input import Input
 from recsys.data.ingest.joined_source import JoinedSource
 from recsys.data.ingest.source import Columns
+from recsys.data.ingest.spark_table import SparkTable
 from recsys.data.ingest.sql_source import SqlSource
 
 
@@ -27,6 +28,8 @@ def log_input(log: LogConfig, *, key: str = "log.source") -> Input:
         return DeltaSource.of(log, log.paths, Columns.of(log))
     if log.source is None and is_iceberg(log):
         return IcebergSource.of(log, log.paths, Columns.of(log))
+    if log.of_spark:
+        return SparkTable.of(log, Columns.of(log), key=key)
     return FileSource.of(log) if log.source is None else SqlSource.of(log, Columns.of(log), key=key)
 
 
@@ -49,6 +52,8 @@ def items_input(items: ItemsConfig) -> Input:
         return IcebergSource.of(items, items.path, columns_of_items(items))
     if items.source is None:
         return FileSource.of_items(items)
+    if items.of_spark:
+        return SparkTable.of(items, columns_of_items(items), key="items.source")
     return SqlSource.of(items, columns_of_items(items), key="items.source")
 
 

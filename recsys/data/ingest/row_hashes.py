@@ -46,6 +46,17 @@ class RowHashes:
             self._rows += len(batch)
             self._sums += sums
 
+    @property
+    def sums(self) -> tuple[int, int, int]:
+        """The number of rows, and the two sums of their hashes: plain numbers, for another process."""
+        return self._rows, int(self._sums[0]), int(self._sums[1])
+
+    def add_sums(self, sums: tuple[int, int, int]) -> None:
+        """Add what another process summed up, as `sums` of its rows."""
+        with self._lock:
+            self._rows += sums[0]
+            self._sums += np.array(sums[1:], np.uint64)
+
     def digest(self) -> str:
         """sha256, in hexadecimal, of the number of rows and of the sums."""
         return hashlib.sha256(f"{self._rows}/{self._sums[0]}/{self._sums[1]}".encode()).hexdigest()

@@ -25,7 +25,7 @@ from recsys.pipeline_config import load_config
 from recsys.progress import silent
 from recsys.spark.accepted_rows import AcceptedRows
 from recsys.spark.file_cuts import cut_files
-from recsys.spark.reading import FileReading, Piece, read_files
+from recsys.spark.file_reading import FileReading, Piece, read_files
 
 NOW = 1_790_000_000
 CASES = Path(__file__).parents[4] / "shared" / "cases"

@@ -1,0 +1,113 @@
+"""Table reading: the rows of a table of Spark are checked where Spark reads them, a piece per partition."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from recsys.config import LogSchema
+from recsys.data.ingest.log_account import LogAccount
+from recsys.data.ingest.log_ends import DatedRow
+from recsys.data.ingest.row_checks import CheckedRows, RowFacts, Rules, check_rows
+from recsys.data.ingest.row_hashes import RowHashes
+from recsys.data.ingest.source import TIMESTAMP, Columns
+from recsys.data.ingest.timestamps import AUTO
+from recsys.forgotten import Forgotten
+from recsys.progress import Progress
+from recsys.spark.accepted_rows import AcceptedRows, ReadPieces
+from recsys.spark.catalogue_table import CatalogueTable, parsed
+from recsys.spark.tallies import tally, tally_rows
+from recsys.spark.told import kept_warnings
+
+logger = logging.getLogger(__name__)
+
+_PIECES = "pieces"
+
+
+@dataclass(frozen=True)
+class TableReading:
+    """How the rows of a partition become accepted ones. `names`: of columns by key. `first`: number of a piece."""
+
+    description: str
+    names: Mapping[str, str]
+    rules: Rules
+    rows: AcceptedRows
+    first: int
+
+    def read(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Write the accepted rows of one partition, and its report."""
+        from pyspark import TaskContext
+
+        context, hashes = TaskContext.get(), RowHashes()
+        number = self.first + (0 if context is None else context.partitionId())
+        with kept_warnings() as warnings:
+            report = self.rows.write(number, self._checked(batches, hashes))
+        self.rows.report(number, replace(report, warnings=tuple(warnings), hashes=hashes.sums))
+        yield tally(_PIECES, number - self.first, report.n_accepted)
+
+    def _checked(self, batches: Iterator[pa.RecordBatch], hashes: RowHashes) -> Iterator[CheckedRows]:
+        n_rows = 0
+        for batch in batches:
+            rows = parsed(self.description, self.names, batch, n_rows + 1)
+            hashes.add(rows.rows)
+            n_rows += len(rows)
+            yield check_rows(rows, self.rules)
+
+
+def read_table(
+    table: CatalogueTable,
+    log: LogSchema,
+    rows: AcceptedRows,
+    account: LogAccount,
+    *,
+    now: int,
+    forgotten: Forgotten,
+    progress: Progress,
+    first: int,
+) -> ReadPieces:
+    """Read all rows of `table` into `rows`, in tasks, as `read_rows` says. Rows are numbered over all partitions."""
+    columns = Columns.of(log)
+    chosen, names = table.selected(columns)
+    rules = _with_unit(Rules.of(log, now=now, forgotten=forgotten), table, columns)
+    reading = TableReading(table.description, names, rules, rows, first)
+    with table.explained():
+        found = tally_rows(chosen, reading.read, doing=f"while {table.description} was read")[_PIECES]
+    accepted, kinds, hashes, n_rows = [0] * (int(found.key.max(initial=-1)) + 1), set[bytes](), RowHashes(), 0
+    for piece in found.key.tolist():
+        report = rows.reported(first + piece)
+        for facts in report.facts:
+            account.add(_numbered(facts, n_rows))
+        for warning in report.warnings:
+            logger.warning("%s", warning)
+        n_rows += report.n_rows
+        accepted[piece] = report.n_accepted
+        kinds.update(report.kinds)
+        hashes.add_sums(report.hashes)
+        progress("read", piece + 1, len(accepted))
+    table.know_hashes(hashes)
+    return ReadPieces.of(accepted, kinds)
+
+
+def _with_unit(rules: Rules, table: CatalogueTable, columns: Columns) -> Rules:
+    if rules.unit != AUTO or TIMESTAMP not in columns.names:
+        return rules
+    found = rules.with_unit_of(table.first_times(columns))
+    if found.unit != AUTO:
+        logger.info("log.timestamp is read as %s", found.unit)
+    return found
+
+
+def _numbered(facts: RowFacts, before: int) -> RowFacts:
+    """The facts of a batch whose rows come after `before` others."""
+    if not before:
+        return facts
+    refused = replace(facts.refused, positions=facts.refused.positions + np.int64(before))
+    ends = facts.ends and (_moved(facts.ends[0], before), _moved(facts.ends[1], before))
+    return replace(facts, refused=refused, ends=ends)
+
+
+def _moved(row: DatedRow, before: int) -> DatedRow:
+    origin, _, position = row.place.rpartition(":")
+    return DatedRow(row.time, f"{origin}:{int(position) + before}")
