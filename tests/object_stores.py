@@ -69,6 +69,9 @@ class Bucket:
         return text
 
 
+_CONDITIONS = ("if-match", "if-none-match", "x-goog-if-generation-match")
+
+
 class _Proxy(BaseHTTPRequestHandler):
     """Passes requests on to the S3 server; a GET of an object may be refused, cut short or answered late."""
 
@@ -115,7 +118,7 @@ class _Proxy(BaseHTTPRequestHandler):
         """The next fault that this request takes."""
         if self.bucket.unreadable and self.command == "GET" and self.bucket.unreadable in self.path:
             return "503"
-        of_object = "list-type" not in self.path and "location" not in self.path
+        of_object = not any(sign in self.path for sign in ("list-type", "location", "comp=list"))
         if self.command in ("PUT", "POST", "DELETE") and (self.path.count("/") > 1 or self.path.endswith("?delete")):
             faults = self.bucket.write_faults
         else:
@@ -130,7 +133,7 @@ class _Proxy(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length", 0))
         sent = dict(self.headers)
         if self.bucket.ignores_conditions:
-            sent = {name: value for name, value in sent.items() if name.lower() not in ("if-match", "if-none-match")}
+            sent = {name: value for name, value in sent.items() if name.lower() not in _CONDITIONS}
         connection.request(self.command, self.path, self.rfile.read(size), sent)
         answer = connection.getresponse()
         body = answer.read()
@@ -180,10 +183,14 @@ def login(endpoint: str) -> dict[str, str]:
 
 
 @contextmanager
-def proxied(behind: str) -> Iterator[Bucket]:
-    """The bucket of the S3 server `behind` (host and port), through a server that fails when it is told to."""
+def proxied(behind: str, *, is_made: bool = False) -> Iterator[Bucket]:
+    """The bucket of the server `behind` (host and port), through a server that fails when it is told to.
+
+    It is made on an S3 server, unless it `is_made` already.
+    """
     bucket = Bucket("")
     with serving(type("Proxy", (_Proxy,), {"bucket": bucket, "behind": behind, "writing": Lock()})) as endpoint:
         bucket.endpoint = endpoint
-        bucket.make()
+        if not is_made:
+            bucket.make()
         yield bucket

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests import azurite
 from torture import (
     attacks,
     children,
+    clouds,
     forget,
     ingest,
     mutations,
@@ -104,13 +106,27 @@ def _spark(scale: float) -> Report:
 
 
 def _objects(scale: float) -> Report:
-    with failing_bucket() as (bucket, behind):
-        found = objects.campaign(int(500 * scale), bucket, behind)
+    return _objects_on(clouds.AMAZON, int(500 * scale))
+
+
+def _objects_on(cloud: clouds.Cloud, n_cases: int) -> Report:
+    with clouds.failing(cloud) as (bucket, behind):
+        found = objects.campaign(n_cases, bucket, behind, cloud=cloud)
     faults = f"{sum(found.faults.values()):,} faults planned"
     return (
-        f"{found.n_tried:,} cases in an object store, {faults}: {dict(sorted(found.endings.items()))}",
+        f"{found.n_tried:,} cases in {cloud.scheme}://, {faults}: {dict(sorted(found.endings.items()))}",
         found.failures,
     )
+
+
+def _objects_gs(scale: float) -> Report:
+    return _objects_on(clouds.GOOGLE, int(250 * scale))
+
+
+def _objects_abfs(scale: float) -> Report:
+    if azurite.program() is None:
+        return f"not run: {azurite.ABSENT}", []
+    return _objects_on(clouds.AZURE, int(250 * scale))
 
 
 def _soak(scale: float) -> Report:
@@ -149,6 +165,8 @@ CAMPAIGNS: dict[str, Callable[[float], Report]] = {
     "rolling": _rolling,
     "spark": _spark,
     "objects": _objects,
+    "objects-gs": _objects_gs,
+    "objects-abfs": _objects_abfs,
     "soak": _soak,
 }
 

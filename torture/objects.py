@@ -1,12 +1,13 @@
 """A store in an object store, over a network that fails: nothing torn, nothing falsely done, no version lost.
 
-Two machines publish, roll back, hold, prune and load versions of one store on an S3 server on loopback, through a
+Two machines publish, roll back, hold, prune and load versions of one store on a server on loopback, through a
 proxy that refuses, cuts, alters, delays and breaks requests, before and after they were done. After each case the
 store is read without faults and compared with what the case said it did.
 """
 
 import itertools
 import random
+import secrets
 import shutil
 import tempfile
 import threading
@@ -27,12 +28,13 @@ from recsys.errors import ArtifactError, SupersededError
 from recsys.objects import ObjectStore, open_object_store
 from recsys.remote import RemotePath
 from tests.object_stores import Bucket
+from torture.clouds import AMAZON, Cloud
 from torture.versions import seal
 
 READ_FAULTS = ("503", "500", "429", "cut", "broken", "lost", "altered", "slow")
 WRITE_FAULTS = ("503", "500", "429", "broken", "lost", "slow")
 
-_SECONDS, _SLOW = 1.5, 1.8
+_SECONDS, _SLOW, _PATIENCE = 1.5, 1.8, 30.0
 _SLOW_SHARE = 0.1
 _LOADED_EVERY = 5
 _UNKNOWN = "is not known"
@@ -48,13 +50,14 @@ class Found:
     failures: list[str] = field(default_factory=list)
 
 
-def campaign(n_cases: int, bucket: Bucket, behind: str, *, seed: int = 1, n_versions: int = 5) -> Found:
+def campaign(
+    n_cases: int, bucket: Bucket, behind: str, *, cloud: Cloud = AMAZON, seed: int = 1, n_versions: int = 5
+) -> Found:
     """Try `n_cases` in one store, each on what the ones before it left. `behind`: the server's own address."""
     found = Found()
     with tempfile.TemporaryDirectory(prefix="recsys-objects-") as at:
-        bucket.empty()
         bucket.slow_seconds = _SLOW
-        walk = _Walk(bucket, behind, Path(at), random.Random(seed), n_versions)
+        walk = _Walk(bucket, _opener(cloud), behind, Path(at), random.Random(seed), n_versions)
         for number in range(n_cases):
             found.n_tried += 1
             ending, problems = walk.case(found.faults)
@@ -63,16 +66,28 @@ def campaign(n_cases: int, bucket: Bucket, behind: str, *, seed: int = 1, n_vers
     return found
 
 
-def _open(endpoint: str, seconds: float = 30.0) -> ObjectStore:
-    address = f"s3://key:secret@shop-data/store?endpoint_override={endpoint}&region=us-east-1"
-    return open_object_store(RemotePath(Address(address)), seconds=seconds).with_pause(0.002)
+Open = Callable[[str, float], ObjectStore]
+"""open(endpoint, seconds): the store behind it, whose requests last so long at most."""
+
+
+def _opener(cloud: Cloud) -> Open:
+    folder = f"store-{secrets.token_hex(4)}"  # an empty one
+
+    def opened(endpoint: str, seconds: float) -> ObjectStore:
+        path = RemotePath(Address(cloud.address(endpoint, folder)))
+        return open_object_store(path, seconds=seconds).with_pause(0.002)
+
+    return opened
 
 
 class _Walk:
-    def __init__(self, bucket: Bucket, behind: str, folder: Path, rng: random.Random, n_versions: int) -> None:
+    def __init__(
+        self, bucket: Bucket, opened: Open, behind: str, folder: Path, rng: random.Random, n_versions: int
+    ) -> None:
         self._bucket, self._folder, self._rng = bucket, folder, rng
-        self._clean = _open(behind)
-        faulty = _open(bucket.endpoint, _SECONDS)
+        self._open = opened
+        self._clean = opened(behind, _PATIENCE)
+        faulty = opened(bucket.endpoint, _SECONDS)
         self._sealed = folder / "sealed"
         self._names = [seal(self._sealed, seed=at, approximate=False) for at in range(n_versions)]
         self._machines = [BucketRegistry(faulty, folder / f"machine-{at}") for at in range(2)]
@@ -227,7 +242,7 @@ class _Walk:
     def _load(self, before: Pointer, met: Counter[str]) -> tuple[list[str], str]:
         """A machine that has nothing loads the version that serves."""
         shutil.rmtree(self._fresh, ignore_errors=True)
-        faulty = _open(self._bucket.endpoint, _SECONDS)
+        faulty = self._open(self._bucket.endpoint, _SECONDS)
         if before.serving is None:
             return [], "nothing serves"
         _, error = self._attempt(met, lambda: BucketRegistry(faulty, self._fresh).load())

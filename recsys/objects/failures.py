@@ -7,7 +7,7 @@ from recsys.remote.failures import reason
 from recsys.remote.remote_path import RemotePath
 
 _STATUS = re.compile(r"status code: (\d{3})|status: (\d{3})")
-_CODE, _MESSAGE = re.compile(r"<Code>(\w{1,60})</Code>"), re.compile(r"<Message>([^<]{1,160})")
+_CODE, _MESSAGE = re.compile(r"<Code>(\w{1,60})</Code>"), re.compile(r"<Message>([^<\n]{1,160})")
 _SILENT = (
     (r"dns error|resolve|Name or service", "getaddrinfo: the host is not found"),
     (r"onnection ?[Rr]efused", "connection refused"),
@@ -15,6 +15,10 @@ _SILENT = (
     (r"reset|IncompleteMessage|UnexpectedEof|end of file|closed|decoding response body", "connection reset by peer"),
     (r"error sending request|ConnectError", "cannot connect"),
 )
+_TOKEN = re.compile(r"token request|latest/api/token|security-credentials|federated token")
+"""In what is said when the machine, or who gives tokens, was asked for one, and the store not yet."""
+
+_NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound|ContainerBeingDeleted")
 _TRANSIENT_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 
 
@@ -32,7 +36,7 @@ class RefusedFault(Exception):  # noqa: N818  (never leaves this package)
 
 def is_missing_object(error: BaseException) -> bool:
     """Whether the object is not there, though its bucket is."""
-    return isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error)
+    return isinstance(error, FileNotFoundError) and not _NO_BUCKET.search(str(error))
 
 
 def fault_of(path: RemotePath, error: BaseException) -> Exception:
@@ -41,6 +45,9 @@ def fault_of(path: RemotePath, error: BaseException) -> Exception:
     if kind in ("AlreadyExistsError", "PreconditionError"):
         return RefusedFault()
     status, said = _status(error), _said(error)
+    if _TOKEN.search(str(error)):
+        said = f"no credentials came: {said}"
+        return TransientFault(ObjectStoreError(f"{path}: {reason(path, OSError(said))}", "denied"))
     failed = ObjectStoreError(f"{path}: {reason(path, OSError(said))}", _reason(kind, status, said))
     return TransientFault(failed) if failed.reason == "unavailable" else failed
 
@@ -50,7 +57,7 @@ def _reason(kind: str, status: int | None, said: str) -> ObjectFault:
         return "unavailable"
     if status in (401, 403) or kind in ("PermissionDeniedError", "UnauthenticatedError") or "redential" in said:
         return "denied"
-    if "NoSuchBucket" in said or status == 404 or kind in ("FileNotFoundError", "NotFoundError"):
+    if _NO_BUCKET.search(said) or status == 404 or kind in ("FileNotFoundError", "NotFoundError"):
         return "missing"
     return "failed" if status is not None or not any(text == said for _, text in _SILENT) else "unavailable"
 

@@ -20,7 +20,7 @@ _CREDENTIALS = {
 _BROKEN, _SILENT = "the transfer broke off", "the server does not answer"
 _AT_FAULT = "the server answered with an error, also when asked again"
 _REASONS = (
-    (r"NO_SUCH_BUCKET|ContainerNotFound|bucket does not exist|Bucket '.*' not found", "no such bucket"),
+    (r"NO_SUCH_BUCKET|NoSuchBucket|ContainerNotFound|bucket does not exist|Bucket '.*' not found", "no such bucket"),
     (
         r"ACCESS_DENIED|HTTP status 403|\b401\b|\b403\b|INVALID_ACCESS_KEY|SIGNATURE_DOES_NOT_MATCH|PERMISSION_DENIED"
         r"|UNAUTHENTICATED|NO CREDENTIALS|MISSING_AUTH|InvalidAccessKeyId|AuthenticationFailed|EXPIRED_?TOKEN"

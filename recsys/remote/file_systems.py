@@ -82,7 +82,7 @@ def _azure(account: str, options: tuple[tuple[str, str], ...]) -> pa_fs.FileSyst
     told = dict(options)
     if endpoint := told.get("endpoint_override"):
         scheme, _, host = endpoint.rpartition("://")
-        scheme = scheme or told.get("scheme", "https")
+        scheme, host = scheme or told.get("scheme", "https"), host.removesuffix(f"/{account}")
         for service in ("blob", "dfs"):
             given |= {f"{service}_storage_authority": host, f"{service}_storage_scheme": scheme}
     key, token = os.environ.get("AZURE_STORAGE_KEY"), os.environ.get("AZURE_STORAGE_SAS_TOKEN")

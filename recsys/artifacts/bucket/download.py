@@ -137,7 +137,7 @@ def _download_files(
     for name, digest in files.items():
         _make_file(objects, upload, folder, name, digest)
     fetch = partial(_fetch_part, objects, upload, folder)
-    for n_bytes in map_ordered(fetch, _parts(files), threads=THREADS, ahead=THREADS):
+    for n_bytes in map_ordered(fetch, parts_of(files), threads=THREADS, ahead=THREADS):
         done += n_bytes
         progress(done, total)
     check = partial(_check_file, objects, upload, folder)
@@ -153,7 +153,7 @@ def _make_file(objects: ObjectStore, upload: Upload, folder: Path, name: str, di
         file.truncate(digest.size)
 
 
-def _parts(files: Files) -> Iterator[tuple[str, int, int]]:
+def parts_of(files: Files) -> Iterator[tuple[str, int, int]]:
     """Every part of every file: its name, where the part starts, and its bytes."""
     for name, digest in files.items():
         for start in range(0, digest.size, PIECE_BYTES):

@@ -49,6 +49,7 @@ class Mirror:
         self.objects = objects
         self.folder = folder
         self.read = ReadPointer()
+        self._is_doubted = False
         self._progress = progress
 
     @property
@@ -58,9 +59,18 @@ class Mirror:
 
     def refresh(self) -> Pointer:
         """Read the pointer, and let the small files be as it says. Raises ArtifactError, also ObjectStoreError."""
-        self.read = read_pointer(self.objects, known=self.read)
+        self.read = read_pointer(self.objects, known=None if self._is_doubted else self.read)
+        self._is_doubted = False
         self.restore()
         return self.pointer
+
+    def doubt(self) -> None:
+        """Read the pointer whole at the next refresh, though its ETag may be the one that is known.
+
+        Google's ETag is of the content, and its conditions are of the generation: a pointer that was put back has an
+        ETag that is known and a generation that is not.
+        """
+        self._is_doubted = True
 
     def restore(self) -> None:
         """Let the small files, and the versions that there are, be as the pointer said last. Raises ArtifactError."""

@@ -160,6 +160,7 @@ class BucketRegistry(Registry):
                     return self._change(change)
                 except ConflictError as error:
                     conflict = error
+                    self._mirror.doubt()
                 finally:
                     self._mirror.restore()
             time.sleep(random.uniform(0, min(self.objects.pause * 2**attempt, _LONGEST_PAUSE)))
