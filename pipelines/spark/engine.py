@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.bounded.reports import tell_progress
+from pipelines.spark.shared_version import is_copied
 from pipelines.steps.store import store_folder
 from pipelines.steps.workspace import EXPORT
 from recsys.data.ingest.configured import holdout_input, items_input, log_input
@@ -61,9 +62,9 @@ def check_tables(spark: "SparkSession", config: PipelineConfig) -> tuple[str, ..
 def paths_read(config: PipelineConfig, steps: Sequence[str]) -> list[tuple[str, Path]]:
     """What executors read in `steps`, by the keys that name it; of a pattern the folder above its first wildcard."""
     logs = [("log.paths", _fixed(path)) for path in config.log.paths if isinstance(path, Path)]
-    stores = [
-        ("publish.store", folder) for folder in (store_folder(config),) if folder.exists()
-    ]  # not before publish
+    store = store_folder(config)
+    key = "publish.store" if isinstance(config.publish.store, Path) else "workspace"  # where the mirror is
+    stores = [(key, store)] if store.exists() and not is_copied(config) else []  # there is none before publish
     return [*(logs if "prepare" in steps else ()), *(stores if EXPORT in steps else ())]
 
 

@@ -9,6 +9,7 @@ from tempfile import mkdtemp
 import pyarrow.parquet as pa_parquet
 
 from pipelines.bounded.reports import tell
+from pipelines.spark.shared_version import shared_version
 from pipelines.steps.store import open_store
 from recsys.config import ExportConfig
 from recsys.engine import Engine
@@ -51,9 +52,9 @@ def _write_parts(
     """The rows written by executors, and the part files, in the order of their users."""
     registry = open_store(config)
     forgotten = read_forgotten(registry.store)
-    with session_of(config.compute) as spark:
+    with session_of(config.compute) as spark, shared_version(config, registry.path(engine.version)) as bundle:
         order = ListsOrder(
-            bundle=registry.path(engine.version),
+            bundle=bundle,
             folder=folder,
             ending=ending,
             k=each.k,
