@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scale import CONFIG
+
 from pipelines.datasets.cards import find_card
 from recsys.data.synthetic import write_synthetic_log
 from recsys.evaluation.results import Evaluation
@@ -29,32 +31,6 @@ from recsys.evaluation.results import Evaluation
 LARGEST_DIFFERENCE = 0.005
 PLACES = 10
 SPARK = ("compute.engine=spark", "compute.conf.spark.driver.memory=1g")
-GENERATED = """\
-[log]
-paths = ["events/*.csv"]
-user = "user_id"
-item = "item_id"
-timestamp = "timestamp"
-event = "event"
-value = "quantity"
-[log.event_weights]
-view = 1.0
-cart = 3.0
-purchase = 5.0
-[items]
-path = "items.csv"
-id = "item_id"
-title = "title"
-[evaluate]
-max_users = 20000
-baselines = ["popular"]
-[model]
-auto = false
-factors = 64
-iterations = 3
-[publish]
-must_beat_popular = false
-"""
 
 
 @dataclass(frozen=True)
@@ -172,7 +148,7 @@ def generated(folder: Path, n_events: int) -> Path:
             seed=1,
             compress=False,
         )
-    (log / "pipeline.toml").write_text(GENERATED, encoding="utf-8")
+    (log / "pipeline.toml").write_text(CONFIG, encoding="utf-8")
     return log / "pipeline.toml"
 
 

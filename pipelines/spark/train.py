@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,11 @@ from pipelines.steps.train import as_chosen, complete_and_save
 from pipelines.steps.training_data import weighed_anew
 from pipelines.steps.workspace import Workspace
 from recsys.config import ComputeConfig
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.errors import ConfigError
 from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.continuity import EarlierEmbeddings, carried_items, carried_rows, rotation_to
 from recsys.models.factors.model import FactorModel
@@ -28,8 +29,9 @@ from recsys.models.neighbours.blend import blended
 from recsys.models.registry import fit_blend
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
-from recsys.spark.als import SparkFit, train_als
+from recsys.spark.als import train_als
 from recsys.spark.failures import named_failures
+from recsys.spark.prior import FittedBlocks
 from recsys.spark.row_blocks import StoredBlocks, reading_cells
 from recsys.spark.sample import sample_rows
 from recsys.spark.session import open_session
@@ -69,6 +71,7 @@ def train(
             workspace,
             output,
             learned_from=fitting.learned_from[1],
+            pull=fitting.with_prior,
             cleaning=cleaning,
             progress=progress,
         )
@@ -88,12 +91,12 @@ def check_model(config: FactorModelConfig) -> AlsConfig:
     return config
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class SparkFitting:
     """A `Fitting` on Spark.
 
     `matrix`: mapped. `learned_from`: what neighbours are learned from, positions int32 (n,) of users, and their rows;
-    all of them, or users drawn at random. `last`: the last fit, whose users `aligned` turns; empty before it.
+    all of them, or users drawn at random. `users`: those of the last model that it returned; None before.
     """
 
     spark: "SparkSession"
@@ -103,7 +106,7 @@ class SparkFitting:
     scratch: Path
     progress: Progress
     learned_from: tuple[NDArray[np.int32], Csr]
-    last: list[SparkFit] = field(default_factory=list)
+    users: StoredVectors | None = None
 
     @staticmethod
     def of(
@@ -138,8 +141,9 @@ class SparkFitting:
             start=None if start is None else _Carried(start, self.matrix),
             progress=self.progress,
         )
-        self.last[:] = [fit]
-        model = fit.model(self._mapped(_users_of(fit)))
+        assert fit.users is not None
+        self.users = fit.users
+        model = fit.model(self._mapped(self.users))
         position, rows = self.learned_from
         blend = fit_blend(rows, config, progress=self.progress)
         placed = blend if blend is None else replace(blend, users=position[blend.users])
@@ -148,9 +152,17 @@ class SparkFitting:
     def aligned(self, model: FactorModel, earlier: EarlierEmbeddings) -> FactorModel:
         """`model` turned: items by the driver, users in tasks."""
         rotation = rotation_to(model.embeddings.items, self.matrix.items, earlier)
-        users = rotated(self.spark, _users_of(self.last[0]), rotation, self.scratch / "aligned")
-        embeddings = replace(model.embeddings, users=self._mapped(users), items=model.embeddings.items @ rotation)
-        return model.with_embeddings(embeddings)
+        assert self.users is not None
+        self.users = rotated(self.spark, self.users, rotation, self.scratch / "aligned")
+        users, items = self._mapped(self.users), model.embeddings.items @ rotation
+        return model.with_embeddings(replace(model.embeddings, users=users, items=items))
+
+    def with_prior(self, model: AlsModel, rare: Indices, mean: Floats, *, strength: float) -> AlsModel:
+        """A `Pull` of the last model: rare items and all users are solved in tasks."""
+        assert self.users is not None
+        fitted = FittedBlocks(self.spark, *self.blocks, self.compute, self.scratch / "prior")
+        filled, self.users = fitted.with_prior(model, self.users, rare, mean, strength=strength)
+        return filled.with_embeddings(replace(filled.embeddings, users=self._mapped(self.users)))
 
     def _mapped(self, users: StoredVectors) -> Floats:
         """The vectors in one file, which is mapped: their pages are not held."""
@@ -158,11 +170,6 @@ class SparkFitting:
         users.save_npy(path)
         mapped: Floats = np.load(path, mmap_mode="r", allow_pickle=False)
         return mapped
-
-
-def _users_of(fit: SparkFit) -> StoredVectors:
-    assert fit.users is not None
-    return fit.users
 
 
 @dataclass(frozen=True, eq=False)

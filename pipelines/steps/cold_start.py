@@ -1,5 +1,6 @@
 """Items without events in evaluate and train: how they get vectors is chosen, and the model is completed."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from pipelines.steps.content import FOLDER, content_space, stored_space
 from pipelines.steps.encode import prepared_items
 from pipelines.steps.workspace import Workspace
 from recsys.content.cold_start.completion import ItemGroups, complete, known_items
+from recsys.content.cold_start.prior import Pull, with_prior
 from recsys.content.space import ContentSpace
 from recsys.data.matrix import InteractionMatrix
 from recsys.evaluation.cold_items import draw_cold_items, measure_cold_items
@@ -60,7 +62,8 @@ def chosen_and_completed(
     choice = choice.model_copy(
         update={"measured": _measured(model, fitted, matrix, space, choice, config, workspace, progress=progress)}
     )
-    return _completed(model, fitted, matrix, space, choice, config, progress), choice
+    pull = partial(with_prior, csr=matrix.csr)
+    return _completed(model, fitted, pull, space, choice, config, progress), choice
 
 
 def _measured(
@@ -91,7 +94,7 @@ def _measured(
     return measure_cold_items(
         task,
         plain,
-        _completed(plain, fitted, task.train, space, choice, config, progress),
+        _completed(plain, fitted, partial(with_prior, csr=task.train.csr), space, choice, config, progress),
         choice.settings.weighted(space),
         prepared_items(config, workspace).aligned(matrix.items),
         metric=config.publish.metric,
@@ -107,11 +110,12 @@ def completed_as_chosen(
     config: PipelineConfig,
     workspace: Workspace,
     *,
+    pull: Pull,
     choice: ColdStartChoice | None,
     folder: Path,
     progress: Progress,
 ) -> FactorModel:
-    """`model` with vectors of new items by the `choice` of evaluate.
+    """`model` with vectors of new items by the `choice` of evaluate; `pull`: with the matrix that it was fitted on.
 
     The content, with the chosen weights, is written into the `folder` of the step, for the version.
     """
@@ -119,13 +123,13 @@ def completed_as_chosen(
     if space is None or choice is None:
         return model
     choice.settings.weighted(space).save(folder / FOLDER)
-    return _completed(model, fitted, matrix, space, choice, config, progress)
+    return _completed(model, fitted, pull, space, choice, config, progress)
 
 
 def _completed(
     model: FactorModel,
     fitted: FactorModelConfig,
-    matrix: InteractionMatrix,
+    pull: Pull,
     space: ContentSpace,
     choice: ColdStartChoice,
     config: PipelineConfig,
@@ -133,9 +137,9 @@ def _completed(
 ) -> FactorModel:
     return complete(
         model,
-        matrix.csr,
         space,
         choice.settings,
+        pull=pull,
         config=config.cold_start,
         popularity_exponent=fitted.popularity_exponent,
         progress=progress,

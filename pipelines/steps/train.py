@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 from pipelines.steps.cold_start import completed_as_chosen
 from pipelines.steps.memory import give_back
@@ -9,6 +10,7 @@ from pipelines.steps.summaries import EvaluateSummary, PrepareSummary, TrainSumm
 from pipelines.steps.tied_fit import Fitted, fit_tied
 from pipelines.steps.training_data import weigh_anew, weighed_anew
 from pipelines.steps.workspace import StepOutput, Workspace
+from recsys.content.cold_start.prior import Pull, with_prior
 from recsys.data.cleaning import CleaningSummary
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.evaluation.provenance import LocalPart
@@ -73,6 +75,7 @@ def train(
             workspace,
             output,
             learned_from=matrix.csr,
+            pull=partial(with_prior, csr=matrix.csr),
             cleaning=cleaning,
             progress=progress,
         )
@@ -88,12 +91,14 @@ def complete_and_save(
     output: StepOutput,
     *,
     learned_from: Csr,
+    pull: Pull,
     cleaning: CleaningSummary | None,
     progress: Progress,
 ) -> TrainSummary:
     """Give items without events their vectors, write the model into `output`, and say what was done.
 
-    `chosen`: `config` as evaluate chose. `learned_from`: rows of `matrix` from which neighbours were learned.
+    `chosen`: `config` as evaluate chose. `learned_from`: rows of `matrix` from which neighbours were learned. `pull`:
+    see `complete`.
     """
     model, training = fit
     neighbours = local_part(model, learned_from, chosen, n_users=matrix.n_users)
@@ -103,6 +108,7 @@ def complete_and_save(
         matrix,
         config,
         workspace,
+        pull=pull,
         choice=workspace.summary(EvaluateSummary).cold_start,
         folder=output.folder,
         progress=progress,

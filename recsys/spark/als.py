@@ -36,7 +36,7 @@ from recsys.spark.losses import training_loss_on_blocks
 from recsys.spark.row_blocks import RowBlock, StoredBlocks
 from recsys.spark.sides import Facts, Side, facts_of
 from recsys.spark.spectral import Start, random_start, spectral_start_on_blocks
-from recsys.spark.stored_vectors import StoredVectors, vectors_batch, with_gram
+from recsys.spark.stored_vectors import StoredVectors, with_gram
 from recsys.spark.weighing import Weighed, weigh
 
 if TYPE_CHECKING:
@@ -216,11 +216,8 @@ class _Fit:
 
     def _solved_users(self, state: State, items: Floats) -> StoredVectors:
         equations = UserEquations.of(items, self.config.objective)
-        shared = replace(equations, items=items[:0], n_items=len(items))
         turn = (state.items.turn @ state.basis.T).astype(np.float32)
-        folder = self.scratch / "users"
-        others = Others(state.items.vectors, turn)
-        return self.weighed.users.write(_SolveExactly(shared), others, folder, items.shape[1])
+        return solve_users(self.weighed.users, equations, Others(state.items.vectors, turn), self.scratch / "users")
 
 
 def half_step(
@@ -267,6 +264,12 @@ class _Improve:
         return with_gram(block.number, block.first, improved)
 
 
+def solve_users(side: Side, equations: UserEquations, items: Others, folder: Path) -> StoredVectors:
+    """Write the exact vectors of all users into `folder`, with their Gram matrices. `items`: those of `equations`."""
+    shared = replace(equations, items=equations.items[:0], n_items=len(equations.items))
+    return side.write(_SolveExactly(shared), items, folder, items.width)
+
+
 @dataclass(frozen=True, eq=False)
 class _SolveExactly:
     """The exact vectors of a block of users, as a fit ends. `equations`: without items."""
@@ -275,4 +278,4 @@ class _SolveExactly:
 
     def __call__(self, block: RowBlock, others: Floats) -> pa.RecordBatch:
         solved = self.equations.over(others).solve(block.rows, threads=1)
-        return vectors_batch(block.number, block.first, solved)
+        return with_gram(block.number, block.first, solved)

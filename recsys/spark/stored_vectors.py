@@ -93,17 +93,23 @@ class StoredVectors:
         place = self.places[number]
         return vectors_in(_cells(self.table / place.file)[place.at].as_buffer(), self.factors)
 
-    def in_order(self) -> Iterator[tuple[int, Floats]]:
-        """The number and the vectors of every block, in the order of the matrix rows."""
-        for number in sorted(self.places):
-            yield number, self.of_block(number)
+    def pieces(self) -> Iterator[tuple[int, Floats]]:
+        """The first matrix row and the vectors of every block, file by file; one file at a time is in memory."""
+        of_file: dict[str, list[Place]] = {}
+        for place in self.places.values():
+            of_file.setdefault(place.file, []).append(place)
+        for file, places in of_file.items():
+            cells = pq.read_table(self.table / file, columns=[VECTORS]).column(VECTORS)
+            for place in places:
+                yield place.first, vectors_in(cells[place.at].as_buffer(), self.factors)
+            del cells
+            pa.default_memory_pool().release_unused()
 
     def whole(self, turn: Floats | None = None) -> Floats:
         """float32 (n_rows, d'), read-only: all vectors, times `turn`, float32 (d, d'), if one is given."""
         width = self.factors if turn is None else turn.shape[1]
         found = np.empty((self.n_rows, width), np.float32)
-        for number, vectors in self.in_order():
-            first = self.places[number].first
+        for first, vectors in self.pieces():
             found[first : first + len(vectors)] = vectors if turn is None else vectors @ turn
         found.flags.writeable = False
         return found
@@ -113,7 +119,9 @@ class StoredVectors:
         with path.open("wb") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": (self.n_rows, self.factors)}
             npy.write_array_header_1_0(file, header)
-            for _, vectors in self.in_order():
+            start, width = file.tell(), 4 * self.factors
+            for first, vectors in self.pieces():
+                file.seek(start + first * width)
                 file.write(np.ascontiguousarray(vectors).data)
 
     def gram(self) -> Doubles:
@@ -168,7 +176,7 @@ def write_whole(vectors: Floats, bounds: NDArray[np.int64], folder: Path) -> Sto
 
 
 def rotated(spark: "SparkSession", stored: StoredVectors, rotation: Floats, folder: Path) -> StoredVectors:
-    """Write the vectors times `rotation`, float32 (d, d), into another folder."""
+    """Write the vectors times `rotation`, float32 (d, d), into another folder, with their Gram matrices."""
     with reading_cells(spark):
         frame = stored.read(spark).mapInArrow(partial(_rotate, rotation), SPARK_SCHEMA)
         return write_frame(frame, folder, stored.factors)
@@ -180,7 +188,7 @@ def _rotate(rotation: Floats, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.
             number, first, cells = (batch.column(name) for name in (BLOCK, FIRST, VECTORS))
             for at in range(batch.num_rows):
                 vectors = vectors_in(cells[at].as_buffer(), len(rotation))
-                yield vectors_batch(number[at].as_py(), first[at].as_py(), vectors @ rotation)
+                yield with_gram(number[at].as_py(), first[at].as_py(), vectors @ rotation)
 
 
 def vectors_batch(number: int, first: int, vectors: Floats, gram: Doubles | None = None) -> pa.RecordBatch:

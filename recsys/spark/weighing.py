@@ -38,7 +38,11 @@ def weigh(users: Side, items: Side, facts: Facts, config: ConfidenceConfig, *, s
     """
     if users.blocks.shape.entries == 0:
         raise DataError("weighting: the training matrix holds no entries")
-    weighting = fit_on_blocks(users, facts.lengths.astype(np.float32), config)
+    return weighed_by(fit_on_blocks(users, facts.lengths.astype(np.float32), config), users, items, scratch=scratch)
+
+
+def weighed_by(weighting: ConfidenceWeighting, users: Side, items: Side, *, scratch: Path) -> Weighed:
+    """Write the confidences of a fitted weighting into `scratch`."""
     apply = _Apply(weighting)
     weighed_users = users.write_weights(weights_frame(users, apply), scratch / "users")
     terms = users.write_alone(_RowTerms(weighting), scratch / "terms", 1)

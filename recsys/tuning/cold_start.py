@@ -7,6 +7,7 @@ from functools import partial
 
 from recsys.content.cold_start.completion import complete, scale_of_new
 from recsys.content.cold_start.config import ColdStartConfig
+from recsys.content.cold_start.prior import with_prior
 from recsys.content.cold_start.settings import ColdStartSettings
 from recsys.content.config import EncoderConfig
 from recsys.content.space import ContentSpace
@@ -70,7 +71,13 @@ def choose_cold_start(
     settings = search.refined(search.preferred(candidates))
     choice = _choice(search, candidates, settings, seed=config.seed)
     complete_with = partial(
-        complete, model, csr, space, config=config, popularity_exponent=popularity_exponent, progress=progress
+        complete,
+        model,
+        space,
+        pull=partial(with_prior, csr=csr),
+        config=config,
+        popularity_exponent=popularity_exponent,
+        progress=progress,
     )
     rare = choose_for_rare(simulation, csr, settings, config, metric=metric, complete_with=complete_with)
     return choice if rare is None else choice.model_copy(update={"settings": rare.settings, "rare": rare.summary})

@@ -9,7 +9,7 @@ from recsys.content.cold_start.columns import with_content_columns
 from recsys.content.cold_start.config import ColdStartConfig
 from recsys.content.cold_start.mapping import as_long_as, fit_ridge, neighbour_mean, summed
 from recsys.content.cold_start.nearest import nearest_by_content, vectors_of_space
-from recsys.content.cold_start.prior import with_prior
+from recsys.content.cold_start.prior import Pull
 from recsys.content.cold_start.settings import ColdStartSettings
 from recsys.content.space import ContentSpace
 from recsys.data.arrays import Bools, Floats, Indices
@@ -51,21 +51,21 @@ def known_items(space: ContentSpace) -> Bools:
 
 def complete(
     model: FactorModel,
-    csr: Csr,
     space: ContentSpace,
     settings: ColdStartSettings,
     *,
+    pull: Pull,
     config: ColdStartConfig,
     popularity_exponent: float,
     progress: Progress = silent,
 ) -> FactorModel:
     """`model` with vectors of new items, made from content as `settings` say; rare items are helped.
 
-    `csr`: float32 CSR (n_users, n_items) that `model` was fitted on; `space` is over the same items. New and rare
-    items get columns of the neighbours' weights too. New items count as having `config.pseudo_users` users where
-    scores follow popularity. With a prior strength, rare items of ALS are solved again, see `with_prior`, then all
-    users. The vectors of warm items stay, to the bit, and so do those of users if there is no prior. It is `model`
-    itself if there is nothing to make, or no warm item to make it from.
+    `space` is over the items of `model`. New and rare items get columns of the neighbours' weights too. New items
+    count as having `config.pseudo_users` users where scores follow popularity. With a prior strength `pull` solves
+    rare items of ALS again, then all users, see `with_prior`. The vectors of warm items stay, to the bit, and so do
+    those of users if there is no prior. It is `model` itself if there is nothing to make, or no warm item to make it
+    from.
     """
     groups = ItemGroups.of(model, space, config.rare_events)
     rare = groups.rare if settings.helps_rare_items else _NONE
@@ -77,7 +77,7 @@ def complete(
     scale = scale_of_new(model, popularity_exponent, config.pseudo_users)
     filled = _with_vectors(model, groups.new, made.vectors[of_new], scale)
     if settings.prior_strength and len(rare) and isinstance(filled, AlsModel):
-        filled = with_prior(filled, csr, rare, made.vectors[~of_new], strength=settings.prior_strength)
+        filled = pull(filled, rare, made.vectors[~of_new], strength=settings.prior_strength)
     if model.neighbours is None:
         return filled
     share = np.where(

@@ -1,6 +1,7 @@
 """Rare items after the fit: exact vectors that are pulled to those of their content."""
 
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -11,7 +12,14 @@ from recsys.models.factors.embeddings import Embeddings
 from recsys.models.factors.item_solve import solve_items
 
 
-def with_prior(model: AlsModel, csr: Csr, rare: Indices, mean: Floats, *, strength: float) -> AlsModel:
+class Pull(Protocol):
+    """How an engine does what `with_prior` does with the matrix that the model was fitted on."""
+
+    def __call__(self, model: AlsModel, rare: Indices, mean: Floats, *, strength: float) -> AlsModel:
+        """The model with rare items pulled to their means, and all users solved again."""
+
+
+def with_prior(model: AlsModel, rare: Indices, mean: Floats, *, strength: float, csr: Csr) -> AlsModel:
     """`model` in which the items `rare`, int32 (n,), are pulled to `mean`, float32 (n, d), instead of to zero.
 
     Their vectors are the exact solution for the users of the fit, with `strength` times the regularization; those of

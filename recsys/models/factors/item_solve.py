@@ -1,5 +1,7 @@
 """Exact vectors of single items after a fit, pulled to a mean of their own."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from recsys.data.arrays import Doubles, Floats
@@ -12,7 +14,29 @@ from recsys.models.factors.objective import AlsObjective
 _DOUBLES_AT_ONCE = 2**20
 
 
-def solve_items(confidence: Csr, users: Floats, mean: Floats, objective: AlsObjective, *, strength: float) -> Floats:
+@dataclass(frozen=True, eq=False)
+class AllUsers:
+    """What the equations of items take from all users. `gram`: float64 (d, d), X'X. `n`: how many users there are."""
+
+    gram: Doubles
+    n: int
+
+    @staticmethod
+    def of(users: Floats) -> "AllUsers":
+        """Of these, float32 (n, d)."""
+        with one_blas_thread():
+            return AllUsers(gram_matrix(users), len(users))
+
+
+def solve_items(
+    confidence: Csr,
+    users: Floats,
+    mean: Floats,
+    objective: AlsObjective,
+    *,
+    strength: float,
+    every: AllUsers | None = None,
+) -> Floats:
     """Float32 (n, d): for each of n items the minimum over y of
 
         sum over all users u of  c_u (p_u - x_u . y)^2  +  strength lambda |y - mean|^2
@@ -24,17 +48,18 @@ def solve_items(confidence: Csr, users: Floats, mean: Floats, objective: AlsObje
     if that weight is 1 (Hu, Koren, Volinsky 2008, with a Gaussian prior of another mean). `confidence`: canonical
     float32 CSR (n, n_users), the entries of the items. `users`: float32 (n_users, d). `mean`: float32 (n, d). An item
     without entries is its mean up to what all users pull it to zero. Items of one length are solved together, in the
-    dimension of their entries, as in `UserEquations`.
+    dimension of their entries, as in `UserEquations`. `every`: of all users, if `users` has some of them only.
     Raises ModelError if the strength is not above zero, or an item has no unique solution.
     """
     if not strength > 0 or confidence.shape != (len(mean), len(users)):
         raise ModelError(f"items: strength {strength}, {confidence.shape} entries for {mean.shape}; expected above 0")
     solved = np.empty(mean.shape, np.float32)
     length = np.diff(confidence.indptr)
+    every = every or AllUsers.of(users)
     with one_blas_thread():
-        spectrum, basis = np.linalg.eigh(gram_matrix(users))
+        spectrum, basis = np.linalg.eigh(every.gram)
         for m in np.unique(length).tolist():
-            pull = strength * float(objective.row_regularization(np.array([m], np.int32), len(users))[0])
+            pull = strength * float(objective.row_regularization(np.array([m], np.int32), every.n)[0])
             pull /= objective.unobserved_weight
             rows = np.flatnonzero(length == m)
             size = max(1, _DOUBLES_AT_ONCE // (max(m, 1) * users.shape[1]))

@@ -1,5 +1,6 @@
 """The measurement of cold items on a shop whose content says what is liked by whom."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from recsys.config import EvaluateConfig
 from recsys.content.cold_start.completion import complete
 from recsys.content.cold_start.config import ColdStartConfig
+from recsys.content.cold_start.prior import with_prior
 from recsys.content.cold_start.settings import ColdStartSettings
 from recsys.data.items import Items
 from recsys.evaluation.cold_items import SLICES, ColdItems, draw_cold_items, measure_cold_items
@@ -54,7 +56,14 @@ def test_too_few_items_give_no_measurement(departments: Any) -> None:
 def measured(departments: Any, drawn: tuple[Any, ColdItems]) -> ColdItemsSummary:
     matrix, task = drawn
     space, plain = departments.space(), departments.model(task.train)
-    model = complete(plain, task.train.csr, space, SETTINGS, config=ColdStartConfig(), popularity_exponent=0.1)
+    model = complete(
+        plain,
+        space,
+        SETTINGS,
+        pull=partial(with_prior, csr=task.train.csr),
+        config=ColdStartConfig(),
+        popularity_exponent=0.1,
+    )
     genre = [f"g{at % departments.groups}" for at in range(matrix.n_items)]
     items = Items(matrix.items, pa.table({"title": genre, "genre": genre}))
     return measure_cold_items(

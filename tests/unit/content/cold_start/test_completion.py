@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 
 from recsys.content.cold_start.completion import ItemGroups, complete, scale_of_new
 from recsys.content.cold_start.config import ColdStartConfig
+from recsys.content.cold_start.prior import with_prior
 from recsys.content.cold_start.settings import ColdStartSettings
 from recsys.data.matrix import InteractionMatrix
 from recsys.models.factors.embeddings import popularity_scale
@@ -20,7 +22,14 @@ SETTINGS = ColdStartSettings(neighbours=5, weights={"told": 1.0, "noise": 0.0})
 def _completed(
     shop: Any, model: FactorModel, matrix: InteractionMatrix, settings: ColdStartSettings = SETTINGS
 ) -> FactorModel:
-    return complete(model, matrix.csr, shop.space(), settings, config=ColdStartConfig(), popularity_exponent=0.1)
+    return complete(
+        model,
+        shop.space(),
+        settings,
+        pull=partial(with_prior, csr=matrix.csr),
+        config=ColdStartConfig(),
+        popularity_exponent=0.1,
+    )
 
 
 def _share_of_own_department(shop: Any, model: FactorModel, matrix: InteractionMatrix) -> float:
@@ -80,7 +89,12 @@ def test_nothing_is_made_without_new_items_or_warm_ones(departments: Any) -> Non
     few = departments.matrix(empty=EMPTY)
     model, config = departments.model(few), ColdStartConfig(rare_events=10_000)
     space = departments.space()
-    assert complete(model, few.csr, space, SETTINGS, config=config, popularity_exponent=0.1) is model
+    assert (
+        complete(
+            model, space, SETTINGS, pull=partial(with_prior, csr=few.csr), config=config, popularity_exponent=0.1
+        )
+        is model
+    )
 
 
 def test_the_groups_have_no_item_in_common(departments: Any) -> None:
