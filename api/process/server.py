@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import uvicorn
 
 from api.logs import log_config
+from api.process.accepting import descriptors
 from api.process.connections import raise_descriptors
 from api.process.protocol import ServiceProtocol
 from api.process.tls import tls_options
@@ -27,9 +28,6 @@ KEEP_ALIVE_SECONDS = 65
 
 DRAIN_SECONDS = 18
 """Time that requests under way have to finish after SIGTERM."""
-
-ACCEPTED_AT_ONCE = 16
-"""Connections that are accepted per turn of the event loop: libuv accepts one per descriptor that listens."""
 
 # Read by the libraries that search, which are not imported yet. One query is too small for several threads: waiting
 # for each other costs them more than they save, many times more on a busy machine. Workers use the other cores.
@@ -54,7 +52,7 @@ def serve(settings: Settings) -> None:
     raise_descriptors()
     with ExitStack() as stack:
         listener = stack.enter_context(listening_socket(settings.host, settings.port))
-        sockets = [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
+        sockets = descriptors(listener, settings.workers)
         if settings.operations_port is not None:
             host = settings.operations_host or settings.host
             operations = stack.enter_context(listening_socket(host, settings.operations_port))
@@ -63,7 +61,8 @@ def serve(settings: Settings) -> None:
         os.environ.update(settings.to_environment())  # create_app reads it, in this process or in a spawned one
         for name in _THREADS:
             os.environ.setdefault(name, "1")
-        config = uvicorn.Config("api.app:create_app", **_uvicorn_options(settings), **tls)
+        options = _uvicorn_options(settings) | tls | _loop_options(settings)
+        config = uvicorn.Config("api.app:create_app", **options)
         signal.signal(signal.SIGTERM, _leave)  # uvicorn finishes requests and then raises the signal again
         scheme = "https" if tls else "http"
         logger.info("listening on %s://%s:%d", scheme, settings.host, listener.getsockname()[1])
@@ -127,6 +126,10 @@ def _uvicorn_options(settings: Settings) -> dict[str, Any]:
         "access_log": False,
         "log_config": log_config(settings.log_level, log_format=settings.log_format),
     }
+
+
+def _loop_options(settings: Settings) -> dict[str, Any]:
+    return {"loop": "api.process.accepting:SharingLoop"} if settings.workers > 1 else {}
 
 
 def _leave(*_: object) -> NoReturn:
