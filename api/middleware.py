@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access.caller import NOBODY, Caller, put_caller
 from api.access.guard import Guard
-from api.admission.admission import Admission
+from api.admission.admission import Admission, Ticket
 from api.cost import DEFAULT_BUDGET
 from api.deadline import Deadline
 from api.direct import DirectRoutes
@@ -75,6 +75,12 @@ class RequestContext:
     deadline: Deadline | None = None
     trace_id: str | None = None
     caller: Caller | None = None
+    ticket: Ticket | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it need not wait, because there is no other request to be answered together with."""
+        return self.ticket is not None and self.ticket.is_alone
 
     def use(self, store: ServedStore | None) -> None:
         """Answer from `store`, by the version that serves now."""
@@ -160,6 +166,7 @@ class RequestMiddleware:
         if not is_served(scope, self._operations_port):
             raise HTTPException(404)
         ticket, receive = self._admission.begin(scope, receive)
+        context_of(scope).ticket = ticket
         try:
             if not await self._direct.answer(scope, receive, send):
                 await self._app(scope, receive, send)

@@ -33,6 +33,12 @@ class Ticket:
             raise OverloadedError
         self._entered = perf_counter()
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is the only list under way, and none has arrived in this turn of the event loop."""
+        lists = self._admission.lists
+        return self._gate is lists and self._entered is not None and lists.has_only(self._amount)
+
     def when_whole(self, receive: Receive) -> Receive:
         """`receive`, which enters when it hands over the end of the body."""
 

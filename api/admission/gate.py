@@ -34,6 +34,10 @@ class Gate:
         taken = self.in_use + self._reserved
         return taken > 0 and taken + self._usual > self.limit
 
+    def has_only(self, amount: float) -> bool:
+        """Whether nothing is under way, nor has just arrived, but a request of `amount`."""
+        return self.in_use <= amount and self._reserved <= self._usual
+
     def reserve(self) -> None:
         """Keep room for one that will enter in the next turn of the event loop."""
         self._reserved += self._usual

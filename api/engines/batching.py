@@ -114,7 +114,8 @@ class Batch:
 class Batcher:
     """Collects the questions that are already here and answers them together.
 
-    No question is delayed to wait for others: one asked alone is answered two turns of the event loop later. While a
+    No question is delayed to wait for others: one that is alone is answered at once if that takes no longer than a
+    batch on the event loop may, and otherwise two turns of the event loop later. While a
     batch is answered in a thread, the questions asked meanwhile become the next batch. Use it from one event loop,
     and always with the same `answer_many`, which returns one answer per question, in their order. If it raises, the
     questions are asked one by one, so that only the wrong one is refused. `clock`: seconds of processor time of the
@@ -127,14 +128,31 @@ class Batcher:
         self._clock = clock
         self._cost = BatchCost()
 
-    async def ask(self, question: Question, answer_many: AnswerMany) -> Answer:
-        """The answer to `question`. Raises what `answer_many` raises for it alone."""
+    async def ask(self, question: Question, answer_many: AnswerMany, *, is_alone: bool = False) -> Answer:
+        """The answer to `question`. Raises what `answer_many` raises for it alone.
+
+        `is_alone`: whether no other question is known to be on its way.
+        """
+        if is_alone and self._can_answer_now():
+            return self._answer_now(question, answer_many)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((question, answer, current()))
         if self._answering is None or self._answering.done():
             self._answering = loop.create_task(self._answer_waiting(answer_many))
         return await answer
+
+    def _can_answer_now(self) -> bool:
+        is_free = not self._waiting and (self._answering is None or self._answering.done())
+        return is_free and self._cost.is_known and self._cost.seconds(1) <= EVENT_LOOP_SECONDS
+
+    def _answer_now(self, question: Question, answer_many: AnswerMany) -> Answer:
+        span = current()
+        with batch_span("answer", [span] if span else [], n_questions=1):
+            (result,) = self._timed([question], answer_many)
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def measure(self, question: Question, answer_many: AnswerMany) -> None:
         """Answer `question` now, on this thread, to learn what a question costs."""

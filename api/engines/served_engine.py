@@ -1,20 +1,19 @@
 """ServedEngine: an engine as the service asks it, batched or in a thread if that is better, every list counted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from time import time
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from api.deadline import alone_in_thread, current_deadline, in_thread, turns
-from api.engines.arm_lists import ArmLists
+from api.engines.arm import Arm
 from api.engines.batching import Batcher
-from api.engines.recall import RecallCheck, RunningRecall
+from api.engines.given_lists import GivenLists, KeepImpression, OfferCheck
 from api.errors import ClientGoneError, DeadlineExceededError
-from api.metrics import Metrics, SearchKind, ServingModel
+from api.metrics import Metrics, ServingModel
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import Manifest, catalogue_read_at, newest_event_of
 from recsys.engine import (
@@ -35,22 +34,13 @@ from recsys.engine.event_rules import EventRules
 from recsys.engine.filters import filter_parser
 from recsys.engine.finding import FoundItems, FoundUsers
 from recsys.engine.item_map import ItemMap, MapPage
-from recsys.engine.new_items import n_new
 from recsys.engine.overview import Overview
-from recsys.engine.pages import Page, PageAnswer, PageRow, build_page
+from recsys.engine.pages import Page, PageAnswer, build_page
 from recsys.engine.rehearsal import rehearse
 from recsys.engine.user_profiles import IsForgotten, nobody_is_forgotten
-from recsys.event_store.impressions import MOST_ITEMS, Impression
-from recsys.experiments.assignment import ArmName
-from recsys.online.recommendation_id import ListKind, new_id
-
-AnyAnswer: TypeAlias = Answer | CandidateAnswer | UserAnswer
-OfferCheck: TypeAlias = Callable[[RecallCheck], None]
-
-KeepImpression: TypeAlias = Callable[[Impression], None]
+from recsys.online.recommendation_id import new_id
 
 _Given = TypeVar("_Given", Answer, CandidateAnswer, PageAnswer, list[Answer])
-_AnyAnswer = TypeVar("_AnyAnswer", Answer, CandidateAnswer, UserAnswer)
 _Result = TypeVar("_Result")
 
 # A question within these bounds takes less time than handing it to another thread and back.
@@ -63,19 +53,6 @@ _COMPARING_AT_ONCE = 2
 
 CHECKS_PER_QUESTION = 2
 """How often the engine looks up whether to go on: before a question is resolved, and before its answer is built."""
-
-
-@dataclass(frozen=True)
-class Arm:
-    """An arm of a running experiment, whose salt is `experiment`: its lists are counted in `lists`.
-
-    `is_popular`: it lists what is popular, whatever is known of the user.
-    """
-
-    name: ArmName
-    experiment: str
-    is_popular: bool
-    lists: ArmLists
 
 
 @dataclass
@@ -114,26 +91,21 @@ class ServedEngine:
         self.catalogue_read_at = catalogue_read_at(bundle.manifest)
         """When the catalogue of the version was read, seconds since 1970: what was told of items before is in it."""
         self._metrics = metrics
-        self._offer_check = offer_check
-        self._keep = keep
+        self._given = GivenLists(bundle, metrics, offer_check=offer_check, keep=keep)
         self._arm: Arm | None = None
         self._batcher = Batcher()
         self._comparing = asyncio.Semaphore(_COMPARING_AT_ONCE)
-        self._recall: Mapping[SearchKind, RunningRecall] = {
-            "recommendations": RunningRecall(is_exact=bundle.index.exact is bundle.index),
-            "similar_items": RunningRecall(is_exact=bundle.similar.exact is bundle.similar),
-        }
 
     def in_arm(self, arm: Arm) -> "ServedEngine":
         """The same engine as it answers in an arm; it shares all but this."""
         changed = copy(self)
-        changed._arm = arm
+        changed._arm, changed._given = arm, self._given.in_arm(arm)
         return changed
 
     def unseen(self) -> "ServedEngine":
         """The same engine, whose lists nobody gets to see: they are no impressions."""
         changed = copy(self)
-        changed._keep = None
+        changed._given = self._given.unseen()
         return changed
 
     @property
@@ -164,7 +136,7 @@ class ServedEngine:
     def serving_model(self) -> ServingModel:
         """What metrics expose of the version."""
         created_at = datetime.fromisoformat(self.manifest.created_at)
-        recall = {kind: running.share for kind, running in self._recall.items()}
+        recall = {kind: running.share for kind, running in self._given.recall.items()}
         return ServingModel(
             self.version,
             created_at,
@@ -267,14 +239,17 @@ class ServedEngine:
             question = Question(user_id=self._engine.user_ids.id_at(0))
             self._batcher.measure(question, self._ask_many)
 
-    async def ask(self, question: Question, *, session_id: str | None = None) -> Answer:
-        """See `Engine.ask`: a light question in one search with others, a heavy one in a thread."""
+    async def ask(self, question: Question, *, session_id: str | None = None, is_alone: bool = False) -> Answer:
+        """See `Engine.ask`: a light question in one search with others, a heavy one in a thread.
+
+        `is_alone`: whether no other is known to be on its way, so that there is nothing to wait for.
+        """
         question = self._of_arm(question)
         if self._is_light(question):
-            answer = await self._watched(self._batcher.ask(question, self._ask_many))
+            answer = await self._watched(self._batcher.ask(question, self._ask_many, is_alone=is_alone))
         else:
             answer = await self._watched(alone_in_thread(partial(self._engine.ask, question)))
-        return self._counted_recommendation(question, answer, session_id)
+        return self._given.recommendation(question, answer, self._engine, session_id)
 
     def _ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """By the state of the items of this moment: one batch, one state."""
@@ -295,19 +270,16 @@ class ServedEngine:
             raise
         sessions = session_ids or [None] * len(questions)
         each = zip(questions, answers, sessions, strict=True)
-        return [self._counted_recommendation(*one) async for one in turns([*each])]
+        return [
+            self._given.recommendation(one, it, self._engine, session) async for one, it, session in turns([*each])
+        ]
 
     async def page(self, page: Page, *, session_id: str | None = None) -> PageAnswer:
         """See `build_page`; in a thread, by one state of the items. Every row is a list of its own."""
         page = replace(page, question=self._of_arm(page.question))
         engine = self._engine
         built = await self._watched(in_thread(lambda check: build_page(engine, page, check=check)))
-        return replace(built, rows=tuple(self._counted_row(row, session_id) for row in built.rows))
-
-    def _counted_row(self, row: PageRow, session_id: str | None) -> PageRow:
-        if row.counts_as == "recommendations":
-            self._metrics.count_new_items(n_new(row.answer.items))
-        return replace(row, answer=self._counted(row.counts_as, row.answer, session_id))
+        return replace(built, rows=tuple(self._given.row(row, session_id) for row in built.rows))
 
     async def similar(
         self, item_id: str, *, k: int, filter: str | None, fields: Sequence[str] = (), by: By = "behaviour"
@@ -335,12 +307,12 @@ class ServedEngine:
     async def search(self, text: str, *, k: int, filter: str | None, fields: Sequence[str] = ()) -> Answer:
         """See `Engine.search`; in a thread, because a text is encoded and every item compared."""
         ask = partial(self._engine.search, text, k=k, filter=filter, fields=fields)
-        return self._counted("found_by_words", await self._comparing_all(ask))
+        return self._given.counted("found_by_words", await self._comparing_all(ask))
 
     async def similar_users(self, user_id: str, *, k: int) -> UserAnswer:
         """See `Engine.similar_users`; in a thread, because every user is compared."""
         answer = await alone_in_thread(partial(self._engine.similar_users, user_id, k=k))
-        return self._counted("similar_users", answer)
+        return self._given.counted("similar_users", answer)
 
     async def rank(
         self,
@@ -354,7 +326,7 @@ class ServedEngine:
         few = len(item_ids) <= _FEW_ITEMS and len(events) <= _FEW_EVENTS
         popular = self._arm is not None and self._arm.is_popular
         ask = partial(self._engine.rank, item_ids, user_id=user_id, events=events, popular=popular)
-        return self._counted("candidates", await self._watched(_run(ask, in_thread=not few)), session_id)
+        return self._given.counted("candidates", await self._watched(_run(ask, in_thread=not few)), session_id)
 
     async def _comparing_all(self, ask: Callable[[], Answer]) -> Answer:
         """In a thread; a few at a time, because each reads the content of all items, and others wait for a core."""
@@ -372,11 +344,10 @@ class ServedEngine:
         thread pool and back, and `async def` answers 2.6 times as many requests per second.
         """
         if by != "behaviour":
-            return self._counted("similar_items", await self._comparing_all(partial(ask, self._engine)))
+            return self._given.counted("similar_items", await self._comparing_all(partial(ask, self._engine)))
         many = len(self._engine.item_ids) > _FEW_TO_COMPARE or is_long
         answer = await _run(partial(ask, self._engine), in_thread=many or self._must_compile(condition))
-        self._offer("similar_items", answer, partial(_ask_exactly, ask, self._engine))
-        return self._counted("similar_items", answer)
+        return self._given.similar(answer, ask, self._engine)
 
     def _is_light(self, question: Question) -> bool:
         few = not _is_long(question.k, question.fields) and len(question.events) <= _FEW_EVENTS
@@ -395,40 +366,6 @@ class ServedEngine:
             return answering
         return self._arm.lists.watched(self._arm.name, answering)
 
-    def _counted_recommendation(self, question: Question, answer: Answer, session_id: str | None = None) -> Answer:
-        unexplained = replace(question, explain=False) if question.explain else question
-        self._offer("recommendations", answer, partial(_ask_exactly, partial(_ask, unexplained), self._engine))
-        self._metrics.count_new_items(n_new(answer.items))
-        return self._counted("recommendations", answer, session_id)
-
-    def _counted(self, kind: ListKind, answer: _AnyAnswer, session_id: str | None = None) -> _AnyAnswer:
-        status = None if isinstance(answer, UserAnswer) else answer.user_status
-        self._metrics.count_list(kind, user_status=status, is_short=_is_short(answer))
-        arm = None if self._arm is None else self._arm.name
-        answer = replace(answer, recommendation_id=new_id(kind, self.version, arm), arm=arm)
-        if self._keep is not None and not isinstance(answer, UserAnswer):
-            self._keep(self._impression(kind, answer, session_id))
-        return answer
-
-    def _impression(self, kind: ListKind, answer: Answer | CandidateAnswer, session_id: str | None) -> Impression:
-        return Impression(
-            recommendation_id=answer.recommendation_id,
-            given_at=time(),
-            user_id=answer.user_id,
-            session_id=session_id,
-            version=self.version,
-            arm=answer.arm,
-            experiment=None if self._arm is None else self._arm.experiment,
-            kind=kind,
-            status=answer.user_status,
-            items=[item.item_id for item in answer.items[:MOST_ITEMS]],
-        )
-
-    def _offer(self, kind: SearchKind, answer: Answer, ask_exactly: Callable[[], Answer]) -> None:
-        recall = self._recall[kind]
-        if self._offer_check is not None and not recall.is_exact and answer.user_status != "fallback":
-            self._offer_check(RecallCheck(kind, answer, ask_exactly, recall))
-
 
 def fresh_after(manifest: Manifest) -> float:
     """UTC seconds from which on events are not in the log of a version: a second after its newest one.
@@ -438,20 +375,6 @@ def fresh_after(manifest: Manifest) -> float:
     newest = newest_event_of(manifest)
     made = datetime.fromisoformat(manifest.created_at).timestamp()
     return made if newest is None else newest.timestamp() + 1
-
-
-def _ask(question: Question, engine: Engine) -> Answer:
-    return engine.ask(question)
-
-
-def _ask_exactly(ask: Callable[[Engine], Answer], engine: Engine) -> Answer:
-    return ask(engine.with_exact_search())
-
-
-def _is_short(answer: AnyAnswer) -> bool:
-    if isinstance(answer, CandidateAnswer):  # whatever was asked is listed
-        return False
-    return len(answer.users if isinstance(answer, UserAnswer) else answer.items) < answer.requested
 
 
 def _is_long(k: int, fields: Sequence[str]) -> bool:

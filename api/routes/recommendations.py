@@ -17,6 +17,7 @@ from api.messages.question_bodies import MAX_BATCH_ITEMS, BatchBody, QuestionBod
 from api.messages.reading import body_of
 from api.messages.reply import response_of
 from api.messages.user_replies import BatchReply, RankedCandidates, Recommendations
+from api.middleware import context_of
 from api.stores.served_store import ServedStore
 from recsys.api_keys.records import Scope
 from recsys.engine import Answer, Question
@@ -47,7 +48,7 @@ async def recommend(
     """
     engine = engine_for(request, body.user_id, body.session_id, is_strict=body.strict)
     question, n_fresh = _question(body, store, engine)
-    answer = await engine.ask(question, session_id=body.session_id)
+    answer = await engine.ask(question, session_id=body.session_id, is_alone=context_of(request.scope).is_alone)
     return await response_of(partial(Recommendations.of, answer, fresh_events=n_fresh), n_items=len(answer.items))
 
 

@@ -19,6 +19,7 @@ from api.messages.queries import (
 )
 from api.messages.reply import json_response, response_of
 from api.messages.user_replies import Recommendations, SimilarUsers
+from api.middleware import context_of
 from recsys.api_keys.records import Scope
 from recsys.engine import Question
 from recsys.errors import InvalidRequestError, NoUserVectorsError, UnknownUserError
@@ -50,7 +51,7 @@ async def get_recommendations(request: Request) -> Response:
     question, n_fresh = with_fresh(
         question, query.session_id, store_of(request).events if query.fresh else None, engine
     )
-    answer = await engine.ask(question, session_id=query.session_id)
+    answer = await engine.ask(question, session_id=query.session_id, is_alone=context_of(request.scope).is_alone)
     return await response_of(partial(Recommendations.of, answer, fresh_events=n_fresh), n_items=len(answer.items))
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
+from api.engines.arm import Arm
 from api.engines.arm_lists import ArmLists
-from api.engines.served_engine import Arm, ServedEngine
+from api.engines.served_engine import ServedEngine
 from api.metrics import Metrics
 from api.stores.model_watch import RETRY_SECONDS
 from recsys.artifacts.experiments import Experiments

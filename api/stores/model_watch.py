@@ -7,7 +7,8 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
-from api.engines.served_engine import KeepImpression, OfferCheck, ServedEngine
+from api.engines.given_lists import KeepImpression, OfferCheck
+from api.engines.served_engine import ServedEngine
 from api.metrics import Metrics
 from api.stores.bounded_calls import BoundedCalls
 from api.stores.crashes import MOST, Crashes

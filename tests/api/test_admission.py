@@ -142,6 +142,24 @@ def test_each_kind_has_a_gate_of_its_own(admission: Admission) -> None:
     assert admission.begin(dict(kinds["lists"]), _nothing)[0] is not None
 
 
+def test_a_list_is_alone_until_another_arrives(admission: Admission) -> None:
+    scope = _scope("GET", "/v1/users/ada/recommendations")
+    admission.lists.reserve()  # for the first, which has just been read
+    first, _ = admission.begin(dict(scope), _nothing)
+    assert first is not None and first.is_alone
+    admission.lists.reserve()
+    assert not first.is_alone
+    admission.lists.release()
+    admission.lists.release()
+    assert first.is_alone
+    second, _ = admission.begin(dict(scope), _nothing)
+    assert second is not None and not second.is_alone and not first.is_alone
+    first.leave()
+    assert second.is_alone
+    change, _ = admission.begin(_scope("DELETE", "/v1/users/ada"), _nothing)
+    assert change is not None and not change.is_alone
+
+
 @in_a_loop
 async def test_slow_senders_hold_no_place(admission: Admission) -> None:
     """A request with a body enters when the body is whole."""

@@ -66,6 +66,38 @@ def test_a_question_asked_alone_is_answered_after_a_few_turns_of_the_event_loop(
     assert engine.batches == [[3]]
 
 
+def test_one_that_is_alone_is_answered_on_the_spot(engine):
+    async def ask():
+        return await engine.batcher.ask(Question(k=3), engine.ask_many, is_alone=True), asyncio.all_tasks()
+
+    answer, tasks = asyncio.run(ask())
+    assert (answer.requested, engine.batches, len(tasks)) == (3, [[3]], 1)
+    assert engine.threads == [threading.current_thread()]
+
+
+def test_one_that_is_alone_waits_if_others_do(engine):
+    async def ask():
+        first = asyncio.create_task(engine.ask(5))
+        await asyncio.sleep(0)
+        return await engine.batcher.ask(Question(k=3), engine.ask_many, is_alone=True), await first
+
+    assert [answer.requested for answer in asyncio.run(ask())] == [3, 5]
+    assert engine.batches == [[5, 3]]
+
+
+def test_one_that_is_alone_does_not_hold_the_event_loop_for_longer_than_a_batch_may():
+    for engine in (Engine(), Engine(fixed=2 * EVENT_LOOP_SECONDS)):
+        engine.ask_together(1) if engine.fixed else None
+        engine.forget()
+        asyncio.run(engine.batcher.ask(Question(k=3), engine.ask_many, is_alone=True))
+        assert threading.current_thread() not in engine.threads
+
+
+def test_one_that_is_alone_is_refused_as_in_a_batch(engine):
+    with pytest.raises(InvalidRequestError):
+        asyncio.run(engine.batcher.ask(Question(diversity=7.0), engine.ask_many, is_alone=True))
+
+
 def test_questions_asked_together_are_answered_at_once_each_with_its_own_answer(engine):
     assert [answer.requested for answer in engine.ask_together(5, 3, 4)] == [5, 3, 4]
     assert engine.batches == [[5, 3, 4]]
