@@ -23,7 +23,8 @@ import load
 import served_store
 from served import Service, service
 
-from recsys.artifacts.registry import CURRENT, Registry
+from recsys.artifacts.registry import Registry
+from recsys.artifacts.store_reader import CURRENT
 
 _FACTORS, _USERS, _CONNECTIONS = 64, 5_000, 8
 _COMPARED = 20

@@ -15,8 +15,9 @@ from api.stores.crashes import MOST, Crashes
 from recsys.artifacts.fallbacks import fallbacks
 from recsys.artifacts.files import warn_if_world_writable
 from recsys.artifacts.manifest import Manifest
-from recsys.artifacts.registry import CURRENT, Registry
+from recsys.artifacts.registry import Registry
 from recsys.artifacts.signature import SigningKey
+from recsys.artifacts.store_reader import CURRENT
 from recsys.config.serve import Users
 from recsys.engine.rehearsal import check_serves
 from recsys.engine.user_profiles import IsForgotten, nobody_is_forgotten

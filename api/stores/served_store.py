@@ -22,8 +22,9 @@ from api.stores.item_watch import ItemWatch
 from api.stores.model_watch import ModelWatch
 from api.stores.replicas import READ_ONLY, ReplicaWatch, folder_of, replica_of
 from api.stores.scenario_file import ScenarioFile
-from recsys.artifacts.registry import CURRENT, Registry
+from recsys.artifacts.registry import Registry
 from recsys.artifacts.signature import SigningKey
+from recsys.artifacts.store_reader import CURRENT
 from recsys.engine.rehearsal import check_serves
 from recsys.engine.scenarios import FILE_NAME as SCENARIOS
 from recsys.event_store.database import Database, open_database

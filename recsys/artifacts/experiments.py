@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from recsys.artifacts.experiment import read_experiment, write_experiment
 from recsys.artifacts.history import ExperimentChange, ExperimentEntry
-from recsys.artifacts.registry import EXPERIMENT, Registry
+from recsys.artifacts.registry import Registry
+from recsys.artifacts.store_reader import EXPERIMENT
 from recsys.errors import ArtifactError, ConfigError
 from recsys.experiments.guardrails import Guards
 from recsys.experiments.plan import Experiment, Goal, Source, Stop, StoppedBy

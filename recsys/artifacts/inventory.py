@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from recsys.artifacts.history import HistoryEntry
 from recsys.artifacts.hold import Hold
 from recsys.artifacts.manifest import Manifest
-from recsys.artifacts.registry import CURRENT, HISTORY, Registry
+from recsys.artifacts.registry import Registry
+from recsys.artifacts.store_reader import CURRENT, HISTORY
 from recsys.errors import ArtifactError
 
 Read = TypeVar("Read")

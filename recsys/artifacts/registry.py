@@ -1,45 +1,37 @@
-"""Registry: which version serves, which served before, and how that changes."""
+"""Registry: how it changes which version of a store serves."""
 
 import logging
-import re
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from recsys.artifacts.bundle import VERSIONS, Bundle, load_bundle
-from recsys.artifacts.experiment import read_experiment
-from recsys.artifacts.files import list_files, replace_durably, warn_if_world_writable
+from recsys.artifacts.bundle import Bundle, load_bundle
+from recsys.artifacts.files import replace_durably, warn_if_world_writable
 from recsys.artifacts.forgotten_people import forgotten_in
-from recsys.artifacts.history import ExperimentEntry, HistoryEntry, ancestry, parse_experiments, parse_history
-from recsys.artifacts.hold import Hold, read_hold, remove_hold, replaced_hold, write_hold
+from recsys.artifacts.history import ExperimentEntry, HistoryEntry
+from recsys.artifacts.hold import Hold, remove_hold, replaced_hold, write_hold
 from recsys.artifacts.lock import POINTER_LOCK, exclusive
-from recsys.artifacts.manifest import VERSION_PATTERN, Manifest, read_manifest
 from recsys.artifacts.set_aside import delete_set_aside, remove_leftovers, set_aside
 from recsys.artifacts.signature import SigningKey
+from recsys.artifacts.store_reader import CURRENT, HISTORY, HOLD, StoreReader
 from recsys.config.serve import Users
 from recsys.errors import ArtifactError, ForgottenError, SupersededError
 from recsys.forgotten import read_forgotten
-from recsys.plain_files import read_plain
-
-CURRENT, HISTORY, HOLD, EXPERIMENT = "CURRENT", "HISTORY", "HOLD", "EXPERIMENT"
 
 ANY_PARENT = "*"
 """Publish whatever serves now."""
-
-_POINTER_BYTES = 4096
 
 Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
 
-class Registry:
-    """A store's versions and its pointer.
+class Registry(StoreReader):
+    """A store whose pointer is moved here.
 
-    Readers take no lock: the pointer is one small file that changes by rename, and versions never change. Only
-    one process moves it at a time. Before the pointer moves to a version, every byte of it is verified and it is
+    Only one process moves it at a time. Before the pointer moves to a version, every byte of it is verified and it is
     loaded once; every later load verifies it again.
     """
 
@@ -61,61 +53,10 @@ class Registry:
         be signed with it. `users`: how versions are loaded, see `load_bundle`.
         `read_only`: why the store is not changed here; whoever tries gets an ArtifactError that says so.
         """
-        self.store = Path(store)
+        super().__init__(store, key=key, users=users)
         self._check = check
-        self._key = key
-        self._users = users
         self._read_only = read_only
         self._lock_wait_seconds = lock_wait_seconds
-
-    def __str__(self) -> str:
-        """Where the store is, for messages."""
-        return str(self.store)
-
-    def place(self, name: str) -> str:
-        """Where a small file is kept, such as HISTORY, for messages."""
-        return str(self.store / name)
-
-    def path(self, version: str) -> Path:
-        """The folder of a version, which may not exist. Raises ArtifactError if `version` cannot be a name."""
-        if re.fullmatch(VERSION_PATTERN, version) is None:
-            raise ArtifactError(f"{self}: {version[:64]!r} is not a version's name, such as v0123456789abcdef")
-        return self.store / VERSIONS / version
-
-    def current(self) -> str | None:
-        """The version that serves, None before the first publish. Raises ArtifactError if CURRENT is damaged."""
-        path = self.store / CURRENT
-        try:
-            line = read_plain(path, most=_POINTER_BYTES).decode("ascii")
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ArtifactError(f"{path}: cannot be read: {error}") from error
-        if re.fullmatch(rf"{VERSION_PATTERN}\n?", line) is None:
-            raise ArtifactError(f"{path}: {line[:64]!r}, expected one line with a version's name")
-        return line.rstrip("\n")
-
-    def load(self, version: str | None = None) -> Bundle:
-        """Verify and load a version, by default the one that serves. Raises ArtifactError if it is damaged."""
-        return load_bundle(self.path(version or self._serving()), self._key, users=self._users)
-
-    def serving_manifest(self) -> Manifest | None:
-        """The manifest of the version that serves, None before the first publish. Raises ArtifactError."""
-        version = self.current()
-        return None if version is None else self.manifest(version)
-
-    def manifest(self, version: str) -> Manifest:
-        """The manifest of a version, of which no other file is looked at. Raises ArtifactError if it is damaged."""
-        return read_manifest(self.path(version))
-
-    def has(self, version: str) -> bool:
-        """Whether the store has a version, damaged or not."""
-        return self.path(version).is_dir()
-
-    def size(self, version: str) -> int:
-        """Bytes of the files of a version. Raises ArtifactError if it holds links or special files."""
-        folder = self.path(version)
-        return sum((folder / name).stat().st_size for name in list_files(folder))
 
     def publish(self, version: str, *, parent: str | None = ANY_PARENT) -> bool:
         """Verify and load a sealed version, then let it serve; False if another version is held and serves on.
@@ -139,9 +80,6 @@ class Registry:
         self._refuse_forgotten(version)
         self._point_to(version, "publish", previous=self.current())
         return True
-
-    def refresh(self) -> None:
-        """Look at the store anew; on a disk every look is. Raises ArtifactError if the store cannot be read."""
 
     def add(self, version: str) -> None:
         """Let a version that was sealed in `store` be one of the store's; on a disk it is one already.
@@ -182,16 +120,6 @@ class Registry:
                 f" `recsys forget --pending --store {self}` takes them out"
             )
 
-    def renamed(self, version: str) -> str:
-        """The present name of a version: another one if people were taken out of it. Raises nothing."""
-        if self.has(version):
-            return version
-        for name in self.names():
-            with suppress(ArtifactError):
-                if version in self.manifest(name).earlier_names:
-                    return name
-        return version
-
     def rollback(self, version: str | None = None) -> str:
         """Verify and load an earlier version, by default the one that served before, then let it serve again.
 
@@ -221,15 +149,6 @@ class Registry:
         self._go_back_to(target, hold=None if hold is None else hold.model_copy(update={"version": target}))
         return target
 
-    def held(self) -> str | None:
-        """The version that is held, None if publishing moves the pointer. Raises ArtifactError if HOLD is damaged."""
-        hold = self.hold_now()
-        return None if hold is None else hold.version
-
-    def hold_now(self) -> Hold | None:
-        """The held version with the date and the reason. Raises ArtifactError if HOLD is damaged."""
-        return read_hold(self.store / HOLD)
-
     def hold(self, version: str | None = None, *, reason: str = "") -> str:
         """Let a version serve as `rollback` does, and keep it: publishing moves the pointer only after `release`.
 
@@ -250,16 +169,6 @@ class Registry:
         """End a hold, a damaged one too; the pointer stays until the next publish. Raises ArtifactError."""
         self.changing(lambda: remove_hold(self.store / HOLD))
 
-    def history(self) -> list[HistoryEntry]:
-        """Every publish and rollback, oldest first. Raises ArtifactError if HISTORY is damaged."""
-        path = self.store / HISTORY
-        return parse_history(path, self._history_bytes().decode("utf-8", "replace"))
-
-    def experiment_history(self) -> list[ExperimentEntry]:
-        """Every change of an experiment, oldest first. Raises ArtifactError if HISTORY is damaged."""
-        path = self.store / HISTORY
-        return parse_experiments(path, self._history_bytes().decode("utf-8", "replace"))
-
     def append_history(self, entry: ExperimentEntry) -> None:
         """Add a line about an experiment; call it while `locked`. Raises ArtifactError if the disk refuses."""
         line = entry.model_dump_json().encode() + b"\n"
@@ -267,38 +176,6 @@ class Registry:
             replace_durably(self.store / HISTORY, self._history_bytes() + line)
         except OSError as error:
             raise ArtifactError(f"{self.place(HISTORY)}: could not be written: {error.strerror}") from error
-
-    def in_experiment(self) -> set[str]:
-        """The versions that the arms of a running experiment name. Raises ArtifactError if EXPERIMENT is damaged."""
-        found = read_experiment(self.store / EXPERIMENT)
-        return found.versions if found is not None and found.runs else set()
-
-    def names(self) -> list[str]:
-        """The names of all versions, sorted, damaged ones too."""
-        folder = self.store / VERSIONS
-        found = folder.iterdir() if folder.is_dir() else iter(())
-        return sorted(path.name for path in found if re.fullmatch(VERSION_PATTERN, path.name))
-
-    def _serving(self) -> str:
-        if (current := self.current()) is None:
-            raise ArtifactError(f"{self}: nothing has been published yet")
-        return current
-
-    def _named(self) -> str | None:
-        """The version that CURRENT names, None if it is missing or damaged."""
-        with suppress(ArtifactError):
-            return self.current()
-        return None
-
-    def _served_last(self) -> str | None:
-        """As `current`; if CURRENT is damaged, the last version of HISTORY, so that a rollback is still possible."""
-        try:
-            return self.current()
-        except ArtifactError as error:
-            logger.warning("%s", error)
-        with suppress(ArtifactError):
-            return next((entry.version for entry in reversed(self.history())), None)
-        return None
 
     def _go_back_to(self, target: str, *, hold: Hold | None) -> None:
         """Let `target` serve, and write `hold` if it is given; if one of the two fails, neither has happened."""
@@ -308,38 +185,6 @@ class Registry:
         self._refuse_forgotten(target)
         with replaced_hold(self.store / HOLD, hold):
             self._point_to(target, "rollback", previous=self._served_last())
-
-    def rollback_target(self) -> str | None:
-        """The version that a rollback would return to, None if there is none.
-
-        Versions that are no longer in the store are passed over, with a warning. Raises ArtifactError if CURRENT or
-        HISTORY is damaged.
-        """
-        for version in reversed(ancestry(self.history(), self.current())[:-1]):
-            if self.has(version):
-                return version
-            logger.warning("%s served before, but is no longer in %s; it is passed over", version, self)
-        return None
-
-    def _before_current(self) -> str:
-        current = self._serving()
-        if (target := self.rollback_target()) is None:
-            none = (
-                "none that served before {} is left"
-                if ancestry(self.history(), current)[:-1]
-                else "no version served before {}"
-            )
-            raise ArtifactError(f"{self.place(HISTORY)}: {none.format(current)}; name one to go to")
-        return target
-
-    def _history_bytes(self) -> bytes:
-        path = self.store / HISTORY
-        try:
-            return read_plain(path)
-        except FileNotFoundError:
-            return b""
-        except OSError as error:
-            raise ArtifactError(f"{path}: cannot be read: {error.strerror}") from error
 
     def locked(self) -> AbstractContextManager[None]:
         """While it lasts, no other process moves the pointer or prunes.

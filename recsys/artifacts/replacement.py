@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from recsys.artifacts.files import replace_durably
-from recsys.artifacts.registry import CURRENT, EXPERIMENT, HISTORY, HOLD, Registry
+from recsys.artifacts.registry import Registry
+from recsys.artifacts.store_reader import CURRENT, EXPERIMENT, HISTORY, HOLD
 from recsys.errors import ArtifactError
 from recsys.plain_files import read_plain
 

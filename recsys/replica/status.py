@@ -1,6 +1,7 @@
 """Status: how a replica follows its object store, in a file that all workers of a machine read."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,18 +35,25 @@ class Status(BaseModel):
     stage: str | None = None
 
 
-def read_status(folder: Path) -> Status:
-    """The status in a cache's `folder`; that of a replica that has not looked yet if there is none."""
-    with suppress(OSError, ValidationError):
-        return Status.model_validate_json(read_plain(folder / _FILE))
-    return Status()
+class StatusFile:
+    """The status in a cache's `folder`. `clock`: UTC seconds."""
 
+    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
+        self._folder, self._clock = folder, clock
 
-def write_status(folder: Path, status: Status) -> None:
-    """Replace the status. A disk that refuses leaves the old one: it is worth no error."""
-    temporary = folder / f".{_FILE}.{os.getpid()}"
-    try:
-        temporary.write_text(status.model_dump_json(), encoding="utf-8")
-        temporary.replace(folder / _FILE)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+    @property
+    def now(self) -> Status:
+        """As any process wrote it last; that of a replica that has not looked yet if there is none."""
+        with suppress(OSError, ValidationError):
+            return Status.model_validate_json(read_plain(self._folder / _FILE))
+        return Status()
+
+    def change(self, **changes: object) -> None:
+        """Replace some of it, looked at now. A disk that refuses leaves the old one: it is worth no error."""
+        after = self.now.model_copy(update={"looked_at": self._clock(), **changes})
+        temporary = self._folder / f".{_FILE}.{os.getpid()}"
+        try:
+            temporary.write_text(after.model_dump_json(), encoding="utf-8")
+            temporary.replace(self._folder / _FILE)
+        except OSError:
+            temporary.unlink(missing_ok=True)

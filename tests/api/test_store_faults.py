@@ -16,7 +16,8 @@ from api.settings import Settings
 from api.stores.bounded_calls import BoundedCalls
 from api.stores.crashes import MOST, Crashes
 from api.stores.model_watch import ModelWatch
-from recsys.artifacts.registry import CURRENT, HISTORY, Registry
+from recsys.artifacts.registry import Registry
+from recsys.artifacts.store_reader import CURRENT, HISTORY
 from recsys.errors import ArtifactError
 
 

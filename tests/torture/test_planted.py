@@ -7,7 +7,8 @@ import pytest
 
 from api.stores.model_watch import ModelWatch
 from recsys.artifacts.bundle import VERSIONS
-from recsys.artifacts.registry import CURRENT, Registry
+from recsys.artifacts.registry import Registry
+from recsys.artifacts.store_reader import CURRENT
 from recsys.engine.rehearsal import check_serves
 from recsys.errors import ArtifactError
 from torture.plants import PLANTS
