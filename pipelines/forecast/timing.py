@@ -12,6 +12,7 @@ from pipelines.forecast.steps import train_side, whole
 from pipelines.steps.workspace import ENCODE
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix, csr_from_pairs
+from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.config import FactorModelConfig, stops_early
 from recsys.models.neighbours.learning_users import estimated_steps
 from recsys.models.neighbours.regularization import most_values
@@ -129,6 +130,8 @@ def _fit_seconds(shape: Shape, model: FactorModelConfig) -> float:
     times = max(1.0, shape.entries / _SAMPLED_ENTRIES)
     small = Shape(*(max(1, round(count / times)) for count in (shape.users, shape.items, shape.entries)))
     fewer = model.model_copy(update={"factors": min(model.factors, _MOST_FACTORS), "neighbours": 0})
+    if isinstance(fewer, AlsConfig) and fewer.item_factors is not None:  # a fit takes longer than none
+        fewer = fewer.model_copy(update={"item_factors": None, "item_labels": None})
     matrix, started = _random_matrix(small), time.perf_counter()
     fit_model(matrix, fewer)
     return (time.perf_counter() - started) * times * (model.factors / fewer.factors) ** 2

@@ -86,6 +86,10 @@ def check_model(config: FactorModelConfig) -> AlsConfig:
             f'model.algorithm: compute.engine = "spark" trains "als", got {config.algorithm!r}; expected "als", or '
             'compute.engine = "local"'
         )
+    if config.item_factors is not None:
+        raise ConfigError(
+            'model.item_factors: compute.engine = "spark" fits its vectors itself; expected compute.engine = "local"'
+        )
     if config.gpu:
         raise ConfigError('model.gpu: compute.engine = "spark" trains on no GPU; expected gpu = false')
     return config

@@ -17,6 +17,8 @@ from recsys.data.ingest.input_files import InputFile
 from recsys.data.ingest.source import Columns
 from recsys.errors import ArtifactError, ConfigError, DataError
 from recsys.evaluation.gates import check_metric
+from recsys.models.factors.als import AlsConfig
+from recsys.models.factors.mllib_factors import FactorFiles
 from recsys.models.registry import check_algorithms
 from recsys.objects import open_object_store
 from recsys.pipeline_config import PipelineConfig
@@ -37,8 +39,15 @@ def check_names(config: PipelineConfig) -> None:
     check_metric(config.publish, config.evaluate)
     check_algorithms(config.model, config.evaluate)
     check_map(config.publish.map)
+    check_given_vectors(config)
     for fault in content_faults(config):
         raise ConfigError(fault)
+
+
+def check_given_vectors(config: PipelineConfig) -> None:
+    """Raise ConfigError if the files of `model.item_factors` are missing, or hold something else."""
+    if isinstance(config.model, AlsConfig) and config.model.item_factors is not None:
+        FactorFiles(config.model.item_factors, config.model.item_labels).check(config.model.factors)
 
 
 def wrong_names(config: PipelineConfig) -> Iterator[str]:
@@ -47,7 +56,7 @@ def wrong_names(config: PipelineConfig) -> Iterator[str]:
         config.evaluate.model_copy(update={"baselines": (name,)}) for name in config.evaluate.baselines or ()
     ]
     checks: list[Callable[[], None]] = [partial(check_metric, config.publish, config.evaluate)]
-    checks.append(partial(check_map, config.publish.map))
+    checks += [partial(check_map, config.publish.map), partial(check_given_vectors, config)]
     checks += [partial(check_algorithms, config.model, each) for each in (*one_by_one, config.evaluate)]
     messages = dict.fromkeys(message for check in checks if (message := _message_of(check)))
     yield from messages

@@ -1,5 +1,6 @@
 """evaluate: the model and its baselines on a holdout that none of them has seen."""
 
+import logging
 from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from recsys.evaluation.evaluator import evaluate as measure
 from recsys.evaluation.provenance import SplitSummary
 from recsys.evaluation.results import Cohort
 from recsys.evaluation.visitors import score_visitors
+from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.model import FactorModel, FactorRecommender
 from recsys.models.recommender import Recommender
 from recsys.models.registry import baselines_of, check_fits, fit_baseline, fit_model, model_config
@@ -30,11 +32,14 @@ from recsys.tuning.baseline_settings import baseline_settings
 from recsys.tuning.found import Found, Serving
 from recsys.tuning.short_search import choose_settings
 
+log = logging.getLogger(__name__)
+
 
 def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress) -> EvaluateSummary:
     """Fit on the train side of the split, and measure the lists of every held-out user."""
     if config.content:
         workspace.require(ENCODE, config)
+    _tell_of_given_vectors(config)
     events, given = _events(config, workspace)
     measured = _with_length(config, events)
     check_before_fits(events, measured, given)
@@ -68,6 +73,15 @@ def evaluate(config: PipelineConfig, workspace: Workspace, *, progress: Progress
         of_people = {"visitors": of_visitors(people, met, config), "session_weight": session_weight}
         output.summary = summary.model_copy(update={**of_people, "cold_start": cold})
     return output.summary
+
+
+def _tell_of_given_vectors(config: PipelineConfig) -> None:
+    """Warn that vectors which another program learned may know what is held out here."""
+    if isinstance(config.model, AlsConfig) and config.model.item_factors is not None:
+        log.warning(
+            "model.item_factors: if these vectors were learned from the held-out events too, the model's metrics are"
+            " too good; hold out events from after their training (docs/training.md)"
+        )
 
 
 def held_out(config: PipelineConfig, workspace: Workspace) -> Split:

@@ -15,11 +15,14 @@ more, exactly, for the items that a fit ends with.
 
 import logging
 import time
-from typing import Literal, Self
+from pathlib import Path
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, StrictBool, model_validator
+from pydantic import Field, StrictBool, field_serializer, model_validator
 
+from recsys.config import FilePath
+from recsys.config.database import unset
 from recsys.data.arrays import Floats
 from recsys.data.confidence import ConfidenceConfig
 from recsys.data.matrix import Csr
@@ -66,6 +69,18 @@ class AlsConfig(ConfidenceConfig, WarmStartConfig):
         description="implicit's solver, or our own of compiled loops, which is quicker and needs less memory "
         "(docs/training.md)",
     )
+    item_factors: FilePath | None = Field(
+        None,
+        exclude_if=unset,
+        description="vectors of the items that Spark MLlib's ALS learned, in place of a fit: the folder of a saved "
+        "`ALSModel`, or Parquet of `id` and `features`; users are solved for them (docs/training.md)",
+    )
+    item_labels: FilePath | None = Field(
+        None,
+        exclude_if=unset,
+        description="item_factors: the folder of the saved `StringIndexerModel` whose labels the ids number; without "
+        "it the ids are those of the log",
+    )
     threads: int = Field(0, ge=0, le=1024, description="of the solver; 0 means all cores")
     gpu: StrictBool = Field(False, description="train on a GPU if implicit has one")
     log_loss: StrictBool = Field(
@@ -79,6 +94,30 @@ class AlsConfig(ConfidenceConfig, WarmStartConfig):
     def objective(self) -> AlsObjective:
         """What is minimised, apart from the confidences."""
         return AlsObjective(self.regularization, self.regularization_exponent, self.unobserved_weight)
+
+    @field_serializer("item_factors", "item_labels", when_used="json")
+    def _by_name(self, path: Path | None) -> str | None:
+        """Files by their names: the same on every machine and in every folder."""
+        return None if path is None else path.name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_to_stop(cls, given: Any) -> Any:
+        """Without a fit there are no iterations of which the best could be found."""
+        no_fit = isinstance(given, dict) and given.get("item_factors") is not None
+        return {"early_stopping": False, **given} if no_fit else given
+
+    @model_validator(mode="after")
+    def _vectors_are_given_or_learned(self) -> Self:
+        if self.item_labels is not None and self.item_factors is None:
+            raise ValueError("item_labels needs `item_factors`, whose ids it labels")
+        if self.item_factors is None:
+            return self
+        if "factors" not in self.model_fields_set:
+            raise ValueError("item_factors needs `factors`, the length of its vectors (the rank of MLlib's model)")
+        if self.continuity == "warm":
+            raise ValueError('continuity = "warm" is of a model that is fitted; item_factors has its vectors')
+        return self
 
     @model_validator(mode="after")
     def _the_solver_can(self) -> Self:

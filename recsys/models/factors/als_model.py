@@ -11,13 +11,16 @@ import numpy as np
 from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.confidence import ConfidenceWeighting, fit_confidence
 from recsys.data.emphasis import emphasised
+from recsys.data.id_map import IdMap
 from recsys.data.loading import damage_named, number_in
 from recsys.data.matrix import Csr, InteractionMatrix
+from recsys.errors import ModelError
 from recsys.models.algorithm import Algorithm
 from recsys.models.factors.als import AlsConfig, fit_als
 from recsys.models.factors.als_task import OnVectors
 from recsys.models.factors.embeddings import Embeddings, popularity_scale
 from recsys.models.factors.fold_in import UserEquations
+from recsys.models.factors.mllib_factors import FactorFiles
 from recsys.models.factors.model import OnIteration
 from recsys.models.factors.model_file import NAME, neighbours_setting, read_model_file, strength_in, write_model_file
 from recsys.models.factors.objective import AlsObjective
@@ -131,7 +134,8 @@ def train_als(
 
     The iterations improve users, then items, and leave the users behind the items; so the fit ends with the users.
     `start`: embeddings of the same users and items to start from; they are not modified.
-    Raises DataError if `matrix` holds nothing, ModelError if the fit fails.
+    With `config.item_factors` nothing is fitted: items have the vectors of that file.
+    Raises DataError if `matrix` holds nothing, or the file is wrong; ModelError if the fit fails.
     """
     weighting = fit_confidence(matrix.csr, config)
     scale = popularity_scale(weighting.item_degree, config.popularity_exponent)
@@ -140,6 +144,8 @@ def train_als(
         objective = asdict(config.objective)
         return AlsModel(Embeddings(users, items, scale), weighting, losses=losses, **objective)
 
+    if config.item_factors is not None:
+        return _with_given_items(matrix, config, model, weighting, progress, on_iteration)
     # Computed before the confidence, so that the two are never in memory together.
     first = _first_vectors(matrix.csr, config, progress) if start is None else (start.users, start.items)
     confidence = weighting.apply(matrix.csr)
@@ -154,6 +160,32 @@ def train_als(
     equations = UserEquations.of(fit.items, config.objective)
     users = equations.solve(confidence, out=fit.users, threads=config.threads or None, progress=progress)
     return model(users, fit.items, fit.losses)
+
+
+def _with_given_items(
+    matrix: InteractionMatrix,
+    config: AlsConfig,
+    model: Callable[[Floats, Floats], AlsModel],
+    weighting: ConfidenceWeighting,
+    progress: Progress,
+    on_iteration: OnIteration | None,
+) -> AlsModel:
+    """The model of item vectors that another program learned: only the users are solved."""
+    items = given_items(matrix.items, config)
+    items[weighting.item_degree == 0] = 0
+    equations = UserEquations.of(items, config.objective)
+    users = equations.solve(weighting.apply(matrix.csr), threads=config.threads or None, progress=progress)
+    done = model(users, items)
+    if on_iteration is not None:
+        on_iteration(1, done)
+    return done
+
+
+def given_items(items: IdMap, config: AlsConfig) -> Floats:
+    """float32 (n_items, factors): the vectors of `config.item_factors`. Raises ModelError if there is none."""
+    if config.item_factors is None:
+        raise ModelError("als: no item_factors are named")
+    return FactorFiles(config.item_factors, config.item_labels).read(items, config.factors)
 
 
 def _with_model(on_iteration: OnIteration, model: Callable[[Floats, Floats], AlsModel]) -> OnVectors:
