@@ -30,8 +30,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from users_fold_in import seal
-
 from recsys.address import Address
 from recsys.artifacts.bucket import download_version, read_pointer, upload_version
 from recsys.artifacts.files import list_files
@@ -87,6 +85,8 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--server", choices=("memory", "azurite", "moto"), default="memory")
     args = parser.parse_args()
+    from users_fold_in import seal  # noqa: PLC0415  (it imports the service, which the measured processes need not)
+
     with TemporaryDirectory() as folder, server(args.server, args.latency_ms / 1000) as (cloud, endpoint):
         version = seal(Path(folder) / "store", args)
         sizes = [(version / name).stat().st_size for name in list_files(version)]
