@@ -1,198 +1,201 @@
-"""Nights on Spark in which a process is killed, a part file is damaged, or the scratch folder is full.
+"""Nights on Spark in which processes are killed, a part file is damaged, or a disk is full.
 
 Each must end with a version or one clear line, let the old version serve unless it published, leave no process, and
-the next run must publish and remove what was left. Executors are processes of their own (`local-cluster`).
+the next run must publish and remove what was left. Executors are processes of their own (`local-cluster`). The runs
+after a fault share one session, because to start Spark takes longer than such a night.
 """
 
 import os
 import random
-import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.steps.run import run
 from pipelines.steps.workspace import STEPS
 from recsys.artifacts.registry import Registry
+from recsys.config import ComputeConfig
 from recsys.data.synthetic import write_synthetic_log
-from recsys.errors import RecsysError
 from recsys.pipeline_config import load_config
 from recsys.progress import silent
+from recsys.spark.session import session_of
 from torture.children import CONFIG
 from torture.endings import Endings
 from torture.scratch import scratch
 from torture.spark_job import WHO
-
-_EXPORT = '\n[[export]]\nto = "lists.parquet"\nk = 5\n'
-_MASTER = "local-cluster[2,1,700]"
-_SETTINGS = (
-    'compute.engine="spark"',
-    "resources.memory_gib=8",
-    'resources.stall="10m"',
-    'compute.conf.spark.driver.memory="700m"',
-    'compute.conf.spark.executor.memory="600m"',
-    "compute.conf.spark.default.parallelism=2",
-    "compute.conf.spark.sql.shuffle.partitions=2",
-    "model.seed=2",
+from torture.spark_nights import (
+    CONF,
+    QUICK_JAVA,
+    damage,
+    fresh_copy,
+    killed,
+    left,
+    next_night,
+    night,
+    other_vectors,
+    settings_of,
+    small_disk,
+    unfinished,
+    wrong,
 )
-_SECONDS = 6.0
-"""Within which of the beginning of a step somebody is killed."""
 
-_LONGEST, _ENDING_SECONDS = 900.0, 30.0
-_FULL_MIB = 1
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_EXPORT = '\n[[export]]\nto = "out/lists.parquet"\nk = 5\n'
+_OF_FIT = "iterations = 3\nearly_stopping = false"
 
 DAMAGE = ("truncated", "flipped")
 STEPS_THERE = ("prepare", "evaluate", "train", "export")
 """Those that Spark does in its own way."""
 
+_KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    *(("driver", (step,)) for step in STEPS_THERE),
+    *(("java", (step,)) for step in STEPS_THERE),
+    ("executor", STEPS_THERE),
+    ("worker", STEPS_THERE),
+    ("parent", ("evaluate",)),
+    ("iteration", ("train",)),
+    *((kind, ("evaluate",)) for kind in DAMAGE),
+    ("truncated", ("train",)),
+    *(("full", (step,)) for step in STEPS_THERE),
+    ("full for Spark", ("evaluate",)),
+)
+
+_ROOM = {"prepare": 150_000, "evaluate": 120_000, "train": 60_000, "export": 20_000, "full for Spark": 40_000}
+"""Bytes that are free at most when a disk is to be full: less than what the step writes."""
+
 
 @dataclass(frozen=True)
 class Case:
-    """What goes wrong, in which step, and how many seconds after it began."""
+    """What goes wrong, in which steps, and at which share of the stages of Spark in each of them."""
 
     fault: str
-    step: str
-    seconds: float
+    steps: tuple[str, ...]
+    shares: tuple[float, ...]
 
     @staticmethod
     def of(number: int) -> "Case":
-        """The case of a number: everybody in every step first, then what is damaged, a full disk, and anything."""
+        """The case of a number: the twenty kinds in turn, at moments that are drawn."""
         rng = random.Random(number)
-        kinds = [(who, step) for step in STEPS_THERE for who in WHO]
-        kinds += [(kind, "evaluate") for kind in DAMAGE] + [("full", "prepare"), ("full", "train")]
-        fault, step = kinds[number % len(kinds)]
-        return Case(fault, step, rng.random() * _SECONDS)
+        fault, steps = _KINDS[number % len(_KINDS)]
+        return Case(fault, steps, tuple(rng.random() for _ in steps))
+
+    @property
+    def master(self) -> str:
+        """Two executors if one of them is to go, one if others are killed, none of its own if nobody is."""
+        if self.fault in ("executor", "worker"):
+            return "local-cluster[2,1,700]"
+        return "local-cluster[1,1,700]" if self.fault in WHO else "local[2,4]"
+
+    @property
+    def start(self) -> str:
+        """The step that the night begins with."""
+        return "index" if self.steps[0] == "export" else self.steps[0]
 
 
-def campaign(n_cases: int, *, first: int = 0, master: str = _MASTER) -> Endings:
+@dataclass(frozen=True)
+class Shop:
+    """A shop with a version that serves, and the outputs of steps on Spark. `stages`: of Spark, by step."""
+
+    folder: Path
+    stages: dict[str, int]
+
+    def moments(self, case: Case) -> dict[str, int]:
+        """How many stages begin in each step of the case before it happens."""
+        drawn = zip(case.steps, case.shares, strict=True)
+        return {step: int(share * 0.9 * self.stages[step]) for step, share in drawn}
+
+
+def campaign(n_cases: int, *, first: int = 0) -> Endings:
     """Try the cases `first` to `first` + `n_cases`; each is made from its number alone."""
     found = Endings()
     with scratch("spark") as folder:
-        base, place = Path(folder) / "base", Path(folder) / "case"
-        make(place)
-        place.rename(base)
-        for number in range(first, first + n_cases):
-            attempt(Case.of(number), base, place, found, called=f"case {number}", master=master)
+        os.environ.update(QUICK_JAVA)
+        conf = {**CONF, "spark.local.dir": f"{folder}/own"}
+        with session_of(ComputeConfig(engine="spark", master="local[2,4]", conf=conf)) as session:
+            place = Path(folder) / "case"
+            shop = make(place, Path(folder) / "base", session)
+            for number in range(first, first + n_cases):
+                attempt(Case.of(number), shop, place, found, called=f"case {number}")
     return found
 
 
-def make(place: Path) -> None:
-    """A shop with one version that serves, made without Spark."""
+def make(place: Path, kept: Path, session: "SparkSession") -> Shop:
+    """Make the shop at `place`, because settings name folders, and keep it in `kept`."""
     place.mkdir()
     write_synthetic_log(place, n_users=200, n_items=100, n_events=6_000, seed=5, compress=False)
-    (place / "pipeline.toml").write_text(CONFIG + _EXPORT)
+    (place / "out").mkdir()
+    (place / "pipeline.toml").write_text(CONFIG.replace("iterations = 3", _OF_FIT) + _EXPORT)
     run(load_config(place / "pipeline.toml"), steps=STEPS, progress=silent)
-
-
-def attempt(case: Case, base: Path, place: Path, found: Endings, *, called: str, master: str = _MASTER) -> None:
-    """One night with a fault on a copy of the shop `base`, and one without after it."""
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(base, place)
-    before, start = Registry(place / "store").current(), "prepare"
-    if case.fault in DAMAGE:
-        _night(place, "none", case, master, start)
-        before, start = Registry(place / "store").current(), case.step
-        _damage(place / "work" / "prepare", case)
-    with _scratch_of(place, case) as given:
-        code, err = _night(place, case.fault, case, master, start, *given)
-    found.counts[case.fault, code] += 1
-    found.failures += [f"{called}, {case}: exit code {code}: {wrong}" for wrong in _wrong(place, before, code, err)]
-    code, err = _night(place, "none", case, master, "prepare")
-    found.failures += [f"{called}, {case}: {wrong}" for wrong in _wrong_after(place, code, err)]
-
-
-def _night(place: Path, who: str, case: Case, master: str, start: str, *more: str) -> tuple[int, str]:
-    given = [part for each in (*_SETTINGS, f'compute.master="{master}"', *more) for part in ("--set", each)]
-    command = [sys.executable, "-m", "torture.spark_job", who, case.step, str(case.seconds)]
-    ended = subprocess.run(
-        [*command, "run", str(place / "pipeline.toml"), "--from", start, *given],
-        env={**os.environ, "SPARK_LOCAL_DIRS": str(place / "local"), "TMPDIR": str(place)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=_LONGEST,
+    ends = {"": _stages_so_far(session)}
+    run(
+        settings_of(place),
+        steps=STEPS[:-1],
+        progress=silent,
+        announce=lambda summary, seconds: ends.update({summary.step: _stages_so_far(session)}),
     )
-    return ended.returncode, ended.stderr
+    place.rename(kept)
+    names = [*ends]
+    stages = {name: ends[name] - ends[before] for before, name in pairwise(names)}
+    return Shop(kept, {**stages, "export": 1})
 
 
-def _damage(prepared: Path, case: Case) -> None:
-    """Damage a part file that prepare has written for the executors."""
-    files = sorted(file for file in prepared.rglob("*.parquet") if file.is_file()) or sorted(prepared.rglob("*.npy"))
-    file = files[int(case.seconds * 1000) % len(files)]
-    content = bytearray(file.read_bytes())
-    if case.fault == "flipped":
-        content[len(content) // 2] ^= 0xFF
-    file.write_bytes(content if case.fault == "flipped" else content[: len(content) // 2])
+def _stages_so_far(session: "SparkSession") -> int:
+    tracker = session.sparkContext.statusTracker()
+    jobs = (tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup())
+    return 1 + max((max(job.stageIds, default=-1) for job in jobs if job is not None), default=-1)
 
 
-@contextmanager
-def _scratch_of(place: Path, case: Case) -> Iterator[list[str]]:
-    """The settings of a scratch folder on a disk with hardly any room, if that is the fault; needs root."""
-    if case.fault != "full":
-        yield []
+def attempt(case: Case, shop: Shop, place: Path, found: Endings, *, called: str) -> None:
+    """One night with a fault on a copy of the shop, and one without after it."""
+    fresh_copy(shop.folder, place)
+    before, more = Registry(place / "store").current(), {"compute.master": f'"{case.master}"'}
+    with ExitStack() as stack:
+        if case.fault in DAMAGE:
+            damage(place / "work" / "prepare", case.fault, case.shares[0])
+        if case.fault.startswith("full"):
+            more |= _full(case, place, stack)
+        code, err = night(place, case.fault, shop.moments(case), start=case.start, **more)
+        found.counts[case.fault, code] += 1
+        problems = [*wrong(place, case.fault, before, code, err), *_not_killed(case, place)]
+        problems += unfinished(place) if code == 0 else ()
+    problems += _after(case, shop, place)
+    found.failures += [f"{called}, {case}: exit code {code}: {problem}" for problem in problems]
+
+
+def _full(case: Case, place: Path, stack: ExitStack) -> dict[str, str]:
+    """Let a disk have little room while the stack is open; the settings that make the night use it."""
+    of_spark = case.fault == "full for Spark"
+    room = int((0.1 + 0.9 * case.shares[0]) * _ROOM[case.fault if of_spark else case.steps[0]])
+    folder = place / ("out" if case.steps == ("export",) else "small")
+    stack.enter_context(small_disk(folder, room))
+    if of_spark:
+        return {"compute.conf.spark.local.dir": f'"{folder}"'}
+    return {} if case.steps == ("export",) else {"compute.scratch": f'"{folder}"'}
+
+
+def _not_killed(case: Case, place: Path) -> Iterator[str]:
+    if case.fault in WHO and len(killed(place)) != len(case.steps):
+        yield f"the campaign killed {killed(place)}"
+
+
+def _after(case: Case, shop: Shop, place: Path) -> Iterator[str]:
+    """What is wrong with the next night."""
+    iterations, resumed = list[int](), case.fault == "iteration"
+
+    def progress(stage: str, done: float, total: float | None) -> None:
+        if stage == "als":
+            iterations.append(int(done))
+
+    if (problem := next_night(place, start="train" if resumed else "prepare", progress=progress)) is not None:
+        yield problem
         return
-    folder = place / "small"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_FULL_MIB}m", "tmpfs", folder], check=False)
-    try:
-        if mounted.returncode == 0:
-            (folder / "ballast").write_bytes(b"x" * ((_FULL_MIB << 20) - (16 << 10)))
-        yield [f'compute.scratch="{folder}"']
-    finally:
-        subprocess.run(["umount", folder], check=False, stderr=subprocess.DEVNULL)
-
-
-def _wrong(place: Path, before: str | None, code: int, err: str) -> Iterator[str]:
-    """What is not as it should be after a night with a fault."""
-    if code not in (0, 2, 4, 6):
-        yield f"expected 0, 2, 4 or 6: {err[-500:]}"
-    if "\tat " in err or "Traceback" in err:
-        yield f"a stack trace: {err[-1500:]}"
-    last = (err.strip().splitlines() or [""])[-1]
-    if code in (2, 6) and not last.startswith("error: "):
-        yield f"no message, but {last!r}"
-    serves = Registry(place / "store").current()
-    if code in (2, 6) and serves != before and "it was published before that" not in last:
-        yield f"{serves} serves, {before} did"
-    try:
-        Registry(place / "store").load()
-    except RecsysError as error:
-        yield f"a torn version serves: {error}"
-    yield from (f"process {process} goes on" for process in _lasting(place))
-
-
-def _wrong_after(place: Path, code: int, err: str) -> Iterator[str]:
-    if code != 0:
-        yield f"the next night ended with {code}: {err[-800:]}"
-        return
-    yield from (f"the next night left {path.relative_to(place)}" for path in _left(place))
-
-
-def _left(place: Path) -> Iterator[Path]:
-    scratch_folder = place / "work" / "spark"
-    yield from scratch_folder.iterdir() if scratch_folder.is_dir() else ()
-    yield from (place / "work").glob(".*.new")
-    named = (place / "lists.parquet").readlink().name
-    yield from (path for path in place.glob(".lists.parquet.*") if path.name != named)
-
-
-def _lasting(place: Path) -> list[int]:
-    """Processes of the night that do not end by themselves in a few seconds, as Java does."""
-    deadline = time.monotonic() + _ENDING_SECONDS
-    while (found := [*_processes(place)]) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return found
-
-
-def _processes(place: Path) -> Iterator[int]:
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if str(place).encode() in path.read_bytes():
-                yield int(path.parent.name)
-        except OSError:
-            continue
+    yield from left(place)
+    if resumed:
+        yield from other_vectors(place, shop.folder)
+        if iterations and min(iterations) <= 2:
+            yield f"iterations {iterations} were done, though two were stored"

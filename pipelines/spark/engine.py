@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.bounded.reports import tell_progress
+from pipelines.spark.scratch import remove_leftovers
 from pipelines.spark.shared_version import is_copied
 from pipelines.steps.store import store_folder
 from pipelines.steps.workspace import EXPORT
@@ -34,6 +35,7 @@ def spark_engine(config: PipelineConfig, steps: Sequence[str]) -> Iterator[None]
     What Spark raises and no step has named is named here. Raises ConfigError as `open_session` and `check_executors`.
     """
     with session_of(config.compute) as spark, named_failures("while the job ran"):
+        remove_leftovers(config)
         if "prepare" in steps:
             check_tables(spark, config)
         scratch = config.compute.scratch_in(config.workspace)

@@ -1,14 +1,12 @@
 """export on Spark: executors rank and write; databases and the like get the lists from the part files, in order."""
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pyarrow.parquet as pa_parquet
 
 from pipelines.bounded.reports import tell
+from pipelines.spark.scratch import scratch_of
 from pipelines.spark.shared_version import shared_version
 from pipelines.steps.store import open_store
 from recsys.config import ExportConfig
@@ -22,9 +20,6 @@ from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.spark.export import ListsOrder, cut_users, write_lists
 from recsys.spark.session import session_of
-from recsys.storage import storage_errors
-
-_PREFIX = "export-"
 
 
 def write_on_spark(
@@ -40,7 +35,7 @@ def write_on_spark(
         with replacing_parts(target.path, engine.version) as folder:
             return _write_parts(config, each, engine, folder=folder, ending=target.path.suffix)[0]
     try_target(target)
-    with _scratch(config.compute.scratch_in(config.workspace)) as folder:
+    with scratch_of("export", config) as folder:
         rows, files = _write_parts(config, each, engine, folder=folder, ending=".parquet")
         _copy(files, target, engine.version, progress=progress)
     return rows
@@ -77,17 +72,3 @@ def _copy(files: Sequence[Path], target: Target, version: str, *, progress: Prog
                 for group in range(part.num_row_groups):
                     writer.write(part.read_row_group(group))
             progress("export", done, len(files))
-
-
-@contextmanager
-def _scratch(place: Path) -> Iterator[Path]:
-    """A folder for part files, removed at the end; those of killed exports are removed first."""
-    with storage_errors(place, doing="while the lists were written"):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in place.glob(f"{_PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        folder = Path(mkdtemp(prefix=_PREFIX, dir=place))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

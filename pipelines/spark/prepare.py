@@ -33,6 +33,7 @@ from recsys.progress import Progress
 from recsys.spark.catalogue_table import in_session
 from recsys.spark.event_log import EventLog, read_events
 from recsys.spark.session import open_session
+from recsys.spark.whole_files import remove_unfinished
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -72,6 +73,7 @@ def prepare(config: PipelineConfig, workspace: Workspace, *, progress: Progress)
             files=file_counts(source),
             increment=increment_of(source),
         )
+        remove_unfinished(output.folder)
         output.inputs.update(output.summary.fingerprints.model_dump())
         inputs.save(output.folder)
     return output.summary

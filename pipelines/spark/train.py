@@ -2,6 +2,8 @@
 
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +21,7 @@ from pipelines.steps.workspace import Workspace
 from recsys.config import ComputeConfig
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr, InteractionMatrix
-from recsys.errors import ConfigError
+from recsys.errors import ConfigError, StorageError
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.config import FactorModelConfig
@@ -38,6 +40,7 @@ from recsys.spark.session import open_session
 from recsys.spark.sides import Facts
 from recsys.spark.spectral import Start
 from recsys.spark.stored_vectors import StoredVectors, rotated, write_blocks
+from recsys.spark.whole_files import remove_unfinished
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,11 +57,16 @@ def train(
     chosen, before = as_chosen(config, workspace), workspace.summary(PrepareSummary)
     scratch = config.compute.scratch_in(config.workspace) / "train"
     spark, cleaning = open_session(config.compute), None
-    with workspace.output("train", config) as output, named_failures("while the model was trained"):
+    with (
+        _no_fuller(scratch),
+        workspace.output("train", config) as output,
+        named_failures("while the model was trained"),
+    ):
         if weighed_anew(workspace):
             data, again = output.folder / "data", scratch / "again"
             shutil.rmtree(again, ignore_errors=True)
             cleaning = weigh_again(spark, chosen, prepared, before, folder=data, scratch=again)
+            remove_unfinished(data)
             prepared = data
         matrix = InteractionMatrix.load(prepared / "matrix")
         fitting = SparkFitting.of(spark, prepared, matrix, config.compute, scratch, progress)
@@ -77,6 +85,16 @@ def train(
         )
     shutil.rmtree(scratch, ignore_errors=True)  # only now: a run that is cut short goes on from what is there
     return summary
+
+
+@contextmanager
+def _no_fuller(scratch: Path) -> Iterator[None]:
+    """Remove `scratch` if the block finds a disk full: what is there may be what filled it."""
+    try:
+        yield
+    except StorageError:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
 
 
 def check_model(config: FactorModelConfig) -> AlsConfig:

@@ -1,6 +1,7 @@
 """`[compute]`: which engine does the work, on this machine or on a cluster. It changes nothing of what is made."""
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -29,7 +30,7 @@ class ComputeConfig(Section):
     scratch: FilePath | None = Field(
         None,
         description='engine = "spark": folder for blocks and checkpoints, at the same path for the driver and every '
-        "executor; by default `spark` in the workspace",
+        "executor; each workspace has a folder of its own in it; by default `spark` in the workspace",
     )
     block_entries: int = Field(
         2_000_000,
@@ -74,8 +75,11 @@ class ComputeConfig(Section):
         return self
 
     def scratch_in(self, workspace: Path) -> Path:
-        """The folder for blocks and checkpoints of a job with this workspace."""
-        return workspace / "spark" if self.scratch is None else self.scratch
+        """The folder for blocks and checkpoints of a job with this workspace, which no other job has."""
+        if self.scratch is None:
+            return workspace / "spark"
+        place = blake2b(str(workspace).encode(), digest_size=4).hexdigest()
+        return self.scratch / f"recsys-{workspace.name}-{place}"
 
 
 def _settings(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -30,6 +30,8 @@ def replacing_parts(path: Path, version: str) -> Iterator[Path]:
             folder.mkdir()
             link = _link_to(folder, path)
             yield folder
+            for unfinished in folder.glob(".*"):  # of a writer that was killed, whose part was written again
+                unfinished.unlink(missing_ok=True)
             link.replace(path)
     finally:
         remove_unlinked(path)

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_STATES = "fit"
+
 MakeStart = Callable[[Facts, Facts, Path], Start]
 """Writes what a fit starts from into a folder, in the blocks of the users and of the items."""
 
@@ -89,7 +91,7 @@ def train_als(
     """
     started = time.perf_counter()
     scratch.mkdir(parents=True, exist_ok=True)
-    with named_failures("while ALS was fitted"):
+    with Checkpoints.damaged_go(scratch / _STATES), named_failures("while ALS was fitted"):
         fit = _Fit.begin(spark, users, items, config, scratch=scratch, compute=compute, progress=progress)
         try:
             learned = fit.ended(fit.iterated(start), with_users=with_users)
@@ -140,7 +142,7 @@ class _Fit:
         left_out = self.config.not_learned | {"solver"}
         learned = self.config.model_dump(mode="json", exclude=set(left_out))
         text = json.dumps([learned, given, *(each.digest for each in self.facts)], sort_keys=True)
-        return Checkpoints(self.scratch / "fit", blake2b(text.encode(), digest_size=16).hexdigest())
+        return Checkpoints(self.scratch / _STATES, blake2b(text.encode(), digest_size=16).hexdigest())
 
     def iterated(self, start: MakeStart | None) -> State:
         """The state after the iterations; it goes on where an earlier run was cut short."""

@@ -3,12 +3,15 @@
 import json
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from recsys.data.arrays import Doubles
+from recsys.errors import ArtifactError
 from recsys.spark.stored_vectors import StoredVectors
 
 log = logging.getLogger(__name__)
@@ -81,6 +84,16 @@ class Checkpoints:
         for path in self.folder.glob("iteration-*"):
             shutil.rmtree(path, ignore_errors=True)
 
+    @staticmethod
+    @contextmanager
+    def damaged_go(folder: Path) -> Iterator[None]:
+        """Remove all states in `folder` if the block finds a file damaged, so that the next run begins anew."""
+        try:
+            yield
+        except ArtifactError:
+            Checkpoints(folder, "").clear()
+            raise
+
     def _read(self, path: Path) -> State | None:
         try:
             told = json.loads((path / _STATE).read_text(encoding="utf-8"))
@@ -92,7 +105,7 @@ class Checkpoints:
                     for name in ("users", "items")
                 )
                 return State(told["iteration"], users, items, turns["basis"], tuple(told["losses"]))
-        except (OSError, ValueError, KeyError, TypeError):  # not whole: a kill came first
+        except (ArtifactError, OSError, ValueError, KeyError, TypeError):  # not whole: a kill came first
             return None
 
     def _remove_all_but(self, iteration: int) -> None:

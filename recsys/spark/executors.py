@@ -2,6 +2,7 @@
 
 import os
 import platform
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 600.0
 """How long the first task may wait for an executor: clusters that grow on demand take minutes."""
+
+MARK = ".look-"
+"""How the names of the files begin that tasks write to show that they can."""
 
 _MOST_TASKS = 64
 _GROUP = "recsys-look"
@@ -46,9 +50,9 @@ def check_executors(
     not see a path, or writes into another folder than the driver's; StorageError if `scratch` cannot be written.
     """
     cores = spark.sparkContext.defaultParallelism
-    mark = f".look-{uuid4().hex[:12]}"
+    mark = f"{MARK}{uuid4().hex[:12]}"
     try:
-        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(scratch)
         (scratch / mark).write_bytes(b"")
     except OSError as error:
         raise ConfigError(f"compute.scratch: {scratch} cannot be written: {reason(error, scratch)}") from error
@@ -61,6 +65,14 @@ def check_executors(
         for left in scratch.glob(f"{mark}*"):
             left.unlink(missing_ok=True)
     return Executors(cores, found[0][1])
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that may be entered by whoever may enter the one above it; its executors may be other users."""
+    if not folder.is_dir():
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(stat.S_IMODE(folder.parent.stat().st_mode) & 0o777)
 
 
 _UNSEEN = (

@@ -9,15 +9,31 @@ from typing import Any, NoReturn
 
 import recsys.errors
 from recsys.errors import ComputeError, RecsysError, StorageError
+from recsys.spark.starting import cause_of
 
 _MARK = "recsys-error:"
 
 _CAUSES = (
     ("OutOfMemoryError", "Java ran out of memory; give it more (spark.driver.memory, spark.executor.memory)"),
-    ("No space left on device", "the disk of an executor is full"),
+    (
+        "No space left on device|Disk quota exceeded",
+        "the disk of an executor is full (compute.scratch, or spark.local.dir for what Spark shuffles)",
+    ),
+    (
+        "Failed to create (?:local|a temp)|Failed to get a temp directory|Cannot create (?:temp )?dir",
+        "the disk of an executor cannot be written (spark.local.dir)",
+    ),
     ("MemoryError", "a task ran out of memory; set compute.block_entries lower, or give executors more"),
     (r"Python worker exited unexpectedly", "a task's Python process was killed, probably for want of memory"),
     (r"ModuleNotFoundError: No module named '?(\w+)", "executors do not have the module {0}; install recsys on them"),
+    (
+        r"(?:FAILED_READ_FILE|Could not read footer)[^\n]*? file:? (?:file:/*)?(/\S+?)[.:,;]*(?:\s|$)",
+        "{0} is damaged; run the step that wrote it again",
+    ),
+    (
+        r"has failed the maximum allowable number of times|FetchFailed",
+        "executors were lost one after the other, and with them what they had shuffled",
+    ),
     (r"ExecutorLostFailure|SparkContext was shut down|SparkContext has been shutdown", "the executors were lost"),
     (
         r"Connection refused|Connection reset|Answer from Java side is empty",
@@ -68,7 +84,7 @@ def named(error: Exception, doing: str) -> RecsysError:
         if found := re.search(pattern, text):
             kind = StorageError if "disk" in meaning else ComputeError
             return kind(f"Spark failed {doing}: {meaning.format(*found.groups())}")
-    return ComputeError(f"Spark failed {doing}: {_cause(text)}")
+    return ComputeError(f"Spark failed {doing}: {_cause(error)}")
 
 
 def is_of_spark(error: Exception) -> bool:
@@ -76,8 +92,8 @@ def is_of_spark(error: Exception) -> bool:
     return isinstance(error, ConnectionError) or type(error).__module__.split(".")[0] in ("pyspark", "py4j")
 
 
-def _cause(text: str) -> str:
-    """The line that says most: the last error of a Python traceback, or the first line."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+def _cause(error: Exception) -> str:
+    """The line that says most: the last error of a Python traceback, or the innermost of Java."""
+    lines = [line.strip() for line in str(error).splitlines()]
     raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
-    return (raised[0] if raised else lines[0] if lines else "it did not say why")[:500]
+    return raised[0][:500] if raised else cause_of(error)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -48,12 +49,11 @@ _BY_DEFAULT = {
 _LOGGING = Path(__file__).with_name("log4j2.properties").as_uri()
 
 _ON_THIS_MACHINE = {
-    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING}",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.sql.shuffle.partitions": str(4 * (os.cpu_count() or 1)),  # its 200 are tasks of a tenth of a second each
 }
-"""Of a `local` master: nobody else may ask, only errors are told, and a shuffle has no more parts than pay."""
+"""Of a `local` master: nobody else may ask, and a shuffle has no more parts than pay."""
 
 
 def open_session(compute: ComputeConfig) -> "SparkSession":
@@ -142,8 +142,16 @@ def _settings(compute: ComputeConfig) -> Mapping[str, str]:
     elif not submitted:
         settings["spark.master"] = "local[*,4]"  # a task that fails is tried again, as on a cluster
     if settings.get("spark.master", "").startswith("local"):
-        settings |= _ON_THIS_MACHINE
+        settings |= {**_ON_THIS_MACHINE, **_in_temporary_folder()}
     return {**settings, **compute.conf, **_ALWAYS}
+
+
+def _in_temporary_folder() -> Mapping[str, str]:
+    """Only errors are told; and what a killed Spark leaves lies in the folder that is removed after the job."""
+    folder, options = tempfile.gettempdir(), f"-Dlog4j2.configurationFile={_LOGGING}"
+    if not re.search(r"\s", folder):
+        options += f" -Djava.io.tmpdir={folder}"
+    return {"spark.driver.extraJavaOptions": options, "spark.local.dir": folder}
 
 
 def _same_python() -> None:

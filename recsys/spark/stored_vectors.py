@@ -230,5 +230,6 @@ def _cells_once(path: Path, column: str, stamp: int) -> pa.ChunkedArray:
 
 
 def _cells(path: Path, column: str = VECTORS) -> pa.ChunkedArray:
-    """A column of a file, kept for the next block, which is mostly in the same file."""
-    return _cells_once(path, column, path.stat().st_mtime_ns)
+    """A column of a file, kept for the next block, which is mostly in the same file. Raises ArtifactError."""
+    with damage_named(path, "vectors in blocks"):
+        return _cells_once(path, column, path.stat().st_mtime_ns)

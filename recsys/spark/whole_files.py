@@ -1,5 +1,6 @@
 """Files that appear whole, because a task may run twice at once: written beside their place, and renamed."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from recsys.storage import storage_errors
 
 _DOING = "while a task of Spark wrote its part"
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{32}")
 
 
 @contextmanager
@@ -29,6 +31,13 @@ def appearing(path: Path) -> Iterator[Path]:
             fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove from `folder` what tasks were writing whose processes were killed; others have written it anew."""
+    for path in folder.rglob(".*"):
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_parquet(table: pa.Table | pa.RecordBatch, path: Path) -> None:

@@ -29,6 +29,14 @@ def test_the_last_lists_are_there_and_nothing_else(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted([path.readlink().name, "lists.csv"])
 
 
+def test_what_a_killed_writer_began_is_not_among_the_lists(tmp_path: Path) -> None:
+    path = tmp_path / "lists.csv"
+    with replacing_parts(path, "v1") as folder:
+        (folder / ".part-1.csv.0f").write_text("ha")
+        (folder / "part-1.csv").write_text("half, and the rest")
+    assert [file.name for file in path.iterdir()] == ["part-1.csv"]
+
+
 def test_a_failed_export_leaves_the_old_lists_alone(tmp_path: Path) -> None:
     path = tmp_path / "lists.csv"
     export(path, "old")

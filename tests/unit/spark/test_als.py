@@ -14,10 +14,11 @@ from recsys.config import ComputeConfig
 from recsys.data.arrays import Floats
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr, InteractionMatrix, csr_from_pairs
-from recsys.errors import ModelError
+from recsys.errors import ArtifactError, ModelError
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.als_model import train_als as train_locally
 from recsys.spark.als import SparkFit, train_als
+from recsys.spark.checkpoints import Checkpoints
 from recsys.spark.row_blocks import StoredBlocks
 from recsys.spark.sides import Facts
 from recsys.spark.spectral import Start
@@ -144,3 +145,13 @@ def test_numbers_that_are_not_finite_end_the_fit_with_the_likely_cause(spark: An
         ModelError, match=r"not finite within 5 iterations.*regularization 20 .* confidences up to \d"
     ):
         stored.fit(spark, config, start=huge)
+
+
+def test_a_damaged_file_is_named_and_states_go_so_that_the_next_run_begins_anew(tmp_path: Path) -> None:
+    state = tmp_path / "iteration-00001"
+    vectors = write_whole(np.ones((6, 2), np.float32), np.array([0, 3, 6]), state / "items")
+    file = vectors.table / vectors.places[1].file
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(ArtifactError, match=rf"{file}: expected vectors in blocks"), Checkpoints.damaged_go(tmp_path):
+        vectors.gram()
+    assert not state.exists()

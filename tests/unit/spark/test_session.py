@@ -1,5 +1,6 @@
 """The session: what is installed is checked first, an open session is used and kept, settings go through."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,8 @@ def test_an_open_session_is_used_and_kept(spark) -> None:
         assert session.conf.get("spark.sql.shuffle.partitions") == "7"
     assert spark.range(3).count() == 3
     spark.conf.set("spark.sql.shuffle.partitions", before)
+
+
+def test_what_a_killed_java_leaves_lies_in_the_folder_for_temporary_files(spark) -> None:
+    assert spark.conf.get("spark.local.dir") == tempfile.gettempdir()
+    assert spark.sparkContext._jvm.java.lang.System.getProperty("java.io.tmpdir") == tempfile.gettempdir()
