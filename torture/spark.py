@@ -96,6 +96,11 @@ class Case:
         """The step that the night begins with."""
         return "index" if self.steps[0] == "export" else self.steps[0]
 
+    @property
+    def start_after(self) -> str:
+        """The step that the next one begins with: the one that was cut short, or the first if that cannot work."""
+        return "prepare" if self.fault in DAMAGE else self.start
+
 
 @dataclass(frozen=True)
 class Shop:
@@ -191,7 +196,7 @@ def _after(case: Case, shop: Shop, place: Path) -> Iterator[str]:
         if stage == "als":
             iterations.append(int(done))
 
-    if (problem := next_night(place, start="train" if resumed else "prepare", progress=progress)) is not None:
+    if (problem := next_night(place, start=case.start_after, progress=progress)) is not None:
         yield problem
         return
     yield from left(place)
