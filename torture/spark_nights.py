@@ -119,6 +119,8 @@ def wrong(place: Path, fault: str, before: str | None, code: int, err: str) -> I
     last = (err.strip().splitlines() or [""])[-1]
     if code in (2, 6) and not last.startswith("error: "):
         yield f"no message, but {last!r}"
+    if fault == "java" and code == 2 and "Java" not in last:
+        yield f"Java is not named, but {last!r}"
     serves = Registry(place / "store").current()
     if code in (2, 6) and serves != before and "it was published before that" not in last:
         yield f"{serves} serves, {before} did"

@@ -88,7 +88,8 @@ def session_of(compute: ComputeConfig) -> Iterator["SparkSession"]:
         yield session
     finally:
         if before is None:
-            session.stop()
+            with suppress(Exception):  # of a Java that has ended, which is told by what the block raised
+                session.stop()
 
 
 def check_installed() -> None:

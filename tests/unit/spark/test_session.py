@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recsys.config import ComputeConfig
-from recsys.errors import ConfigError
+from recsys.errors import ComputeError, ConfigError
 from recsys.spark import session as sessions
 from recsys.spark.session import check_installed, open_session, session_of
 
@@ -57,6 +57,20 @@ def test_an_open_session_is_used_and_kept(spark) -> None:
         assert session.conf.get("spark.sql.shuffle.partitions") == "7"
     assert spark.range(3).count() == 3
     spark.conf.set("spark.sql.shuffle.partitions", before)
+
+
+class _Ended:
+    """A session whose Java has ended."""
+
+    def stop(self) -> None:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+
+def test_a_java_that_has_ended_does_not_hide_what_failed(spark, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(spark), "getActiveSession", lambda: None)
+    monkeypatch.setattr(sessions, "open_session", lambda compute: _Ended())
+    with pytest.raises(ComputeError, match="what failed"), session_of(ComputeConfig(engine="spark")):
+        raise ComputeError("what failed")
 
 
 def test_what_a_killed_java_leaves_lies_in_the_folder_for_temporary_files(spark) -> None:
