@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recsys.data.arrays import Indices
+from recsys.data.distinct_texts import dictionary_coded
 from recsys.data.id_map import IdMap
 from recsys.data.ingest.row_checks import CheckedRows
 from recsys.data.interactions import Interactions
@@ -101,11 +102,11 @@ class Vocabulary:
 
     def _merge(self) -> None:
         # The known ids come first, so that they keep their numbers.
-        nothing = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._known)
-        merged = pa.chunked_array([nothing, *self._pending]).unify_dictionaries()
-        self._known = merged.chunk(0).dictionary
-        for chunk in merged.chunks[1:]:
-            self._codes.append(chunk.indices.to_numpy())
+        every = dictionary_coded(pa.concat_arrays([self._known, *(each.dictionary for each in self._pending)]))
+        numbers, at = every.indices.to_numpy(), len(self._known)
+        for each in self._pending:
+            self._codes.append(numbers[at : (at := at + len(each.dictionary))][each.indices.to_numpy()])
+        self._known = every.dictionary
         self._pending, self._n_pending = [], 0
 
     def finish(self) -> tuple[pa.StringArray, Indices]:

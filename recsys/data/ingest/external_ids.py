@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys.data.distinct_texts import dictionary_coded
 from recsys.data.ingest.columns import FIRST_INEXACT, as_text, is_blank, mask
 from recsys.data.ingest.id_spelling import Flags, lost_digits, null_spellings, trimmed, whole_floats, without_tails
 from recsys.data.ingest.refusals import MAX_ID_BYTES, NO_FAULT, Faults, Reason, first_fault, marked
@@ -57,7 +58,7 @@ def read_kinds(column: pa.Array, missing: Reason) -> tuple[pa.DictionaryArray, F
 
 def _coded(column: pa.Array) -> tuple[pa.DictionaryArray, Faults | None]:
     column, faults = _id_like(column)
-    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    coded = column if pa.types.is_dictionary(column.type) else dictionary_coded(column)
     if not len(coded.dictionary):
         coded = pa.DictionaryArray.from_arrays(pa.nulls(len(column), pa.int32()), pa.nulls(1, pa.binary()))
     return coded, faults
