@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
+from time import monotonic
 
 from api.settings import Settings, flag, variable
 from recsys.address import Address, is_address
@@ -128,18 +129,22 @@ class ReplicaWatch:
         self._leases.release()
 
     def _run(self, on_change: Callable[[], None], serving: Callable[[], set[str]]) -> None:
+        spent = 0.0
         while True:
+            began = monotonic()
             try:
-                self._look(on_change, serving)
+                self._look(on_change, serving, spent=spent)
             except Exception as error:  # whatever it is, the next look may be well
                 if not self._is_told:
                     logger.exception("the look at %s failed: %s", self.replica, type(error).__name__)
                 self._is_told = True
-            if self._ended.wait(self._seconds):
+            spent = min(monotonic() - began, 0.8 * self._seconds)  # so that looks begin that far apart
+            if self._ended.wait(self._seconds - spent):
                 return
 
-    def _look(self, on_change: Callable[[], None], serving: Callable[[], set[str]]) -> None:
+    def _look(self, on_change: Callable[[], None], serving: Callable[[], set[str]], *, spent: float) -> None:
+        """`spent`: seconds of this thread's look before."""
         self._leases.hold(serving())
-        if self.replica.look(least_age=0.9 * self._seconds):
+        if self.replica.look(least_age=0.9 * self._seconds - spent):
             on_change()
             self._leases.hold(serving())

@@ -18,6 +18,7 @@ from recsys.errors import ConfigError, ConflictError, ObjectStoreError, Supersed
 from recsys.objects import ObjectStore, open_object_store
 from recsys.objects.object_store import PIECE_BYTES
 from recsys.remote import RemotePath
+from recsys.remote.file_systems import object_store
 from recsys.replica import Replica
 from tests import azurite
 from tests.google_storage import GoogleBucket
@@ -230,6 +231,16 @@ def test_a_server_without_names_of_accounts_has_folders_of_them(
     monkeypatch.setenv("AZURE_STORAGE_KEY", "aGVsbG8=")
     opened(f"{AZURE}?endpoint_override={asked.endpoint}{ending}").read("one")
     assert asked.paths == ["/account/shop-data/store/one"]
+
+
+@pytest.mark.parametrize("ending", ["", "/devstoreaccount1"])
+def test_a_log_is_read_from_where_a_store_may_lie(azure: str, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_KEY", azurite.KEY)
+    path = RemotePath(Address(azurite.address(f"{azure}{ending}", "logs")))
+    open_object_store(path).write("a.csv", b"user,item")
+    files, place = object_store(path / "a.csv")
+    with files.open_input_stream(place) as file:
+        assert file.read() == b"user,item"
 
 
 def test_a_machine_that_gives_no_token_is_named_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
