@@ -14,9 +14,10 @@ from recsys.data.ingest.row_checks import CheckedRows, RowFacts, Rules, check_ro
 from recsys.data.ingest.row_hashes import RowHashes
 from recsys.data.ingest.source import TIMESTAMP, Columns
 from recsys.data.ingest.timestamps import AUTO
+from recsys.errors import DataError
 from recsys.forgotten import Forgotten
 from recsys.progress import Progress
-from recsys.spark.accepted_rows import AcceptedRows, ReadPieces
+from recsys.spark.accepted_rows import AcceptedRows, PieceReport, ReadPieces
 from recsys.spark.catalogue_table import CatalogueTable, parsed
 from recsys.spark.tallies import tally, tally_rows
 from recsys.spark.told import kept_warnings
@@ -45,7 +46,7 @@ class TableReading:
         with kept_warnings() as warnings:
             report = self.rows.write(number, self._checked(batches, hashes))
         self.rows.report(number, replace(report, warnings=tuple(warnings), hashes=hashes.sums))
-        yield tally(_PIECES, number - self.first, report.n_accepted)
+        yield tally(_PIECES, number - self.first, report.n_accepted, marked(hashes.sums))
 
     def _checked(self, batches: Iterator[pa.RecordBatch], hashes: RowHashes) -> Iterator[CheckedRows]:
         n_rows = 0
@@ -75,8 +76,9 @@ def read_table(
     with table.explained():
         found = tally_rows(chosen, reading.read, doing=f"while {table.description} was read")[_PIECES]
     accepted, kinds, hashes, n_rows = [0] * (int(found.key.max(initial=-1)) + 1), set[bytes](), RowHashes(), 0
-    for piece in found.key.tolist():
+    for piece, n_accepted, mark in zip(found.key.tolist(), found.n.tolist(), found.m.tolist(), strict=True):
         report = rows.reported(first + piece)
+        check_attempt(table.description, report, n_accepted, mark)
         for facts in report.facts:
             account.add(_numbered(facts, n_rows))
         for warning in report.warnings:
@@ -88,6 +90,20 @@ def read_table(
         progress("read", piece + 1, len(accepted))
     table.know_hashes(hashes)
     return ReadPieces.of(accepted, kinds)
+
+
+def marked(sums: tuple[int, int, int]) -> int:
+    """An int64 that tells the rows of a piece from other rows. `sums`: of their hashes."""
+    return sums[1] - (1 << 63)
+
+
+def check_attempt(description: str, report: PieceReport, n_accepted: int, mark: int) -> None:
+    """Raise DataError if the report of a piece is not of the attempt that Spark counts, but has other rows."""
+    if (report.n_accepted, marked(report.hashes)) != (n_accepted, mark):
+        raise DataError(
+            f"{description}: a task that ran twice read other rows the second time; expected a query that gives the "
+            "same rows whenever it runs, so without rand(), and LIMIT only after ORDER BY"
+        )
 
 
 def _with_unit(rules: Rules, table: CatalogueTable, columns: Columns) -> Rules:

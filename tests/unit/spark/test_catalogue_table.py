@@ -18,9 +18,10 @@ from recsys.data.ingest.source import Columns
 from recsys.errors import DataError
 from recsys.forgotten import NOBODY
 from recsys.progress import silent
-from recsys.spark.accepted_rows import AcceptedRows
+from recsys.spark.accepted_rows import AcceptedRows, PieceReport
 from recsys.spark.catalogue_table import CatalogueTable
 from recsys.spark.reading import read_rows
+from recsys.spark.table_reading import check_attempt, marked
 
 NOW = 1_790_000_000
 SETTINGS = {"user": "who is it", "item": "what", "timestamp": "at", "event": "kind", "value": "n"}
@@ -168,6 +169,15 @@ def test_a_row_that_spark_cannot_compute_is_one_line_too(spark, view, tmp_path, 
         read(spark, table_of(spark, query=query), config(source="spark", query=query), tmp_path)
     assert "\n" not in str(raised.value)
     assert "at org.apache" not in capfd.readouterr().err
+
+
+def test_two_attempts_of_a_task_that_read_other_rows():
+    """The rows and the report of one attempt, counted by Spark for another: nothing of it may be taken for whole."""
+    report = PieceReport((), (), 1, hashes=(3, 17, 4))
+    check_attempt("t of Spark", report, 0, marked((3, 17, 4)))
+    for n_accepted, sums in ((1, (3, 17, 4)), (0, (3, 18, 4)), (0, (3, 2**64 - 1, 4))):
+        with pytest.raises(DataError, match=r"t of Spark: a task that ran twice read other rows .* without rand\(\)"):
+            check_attempt("t of Spark", report, n_accepted, marked(sums))
 
 
 def test_a_saved_table(spark, tmp_path):
