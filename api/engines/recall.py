@@ -17,6 +17,9 @@ from recsys.engine import Answer
 CORE_SHARE = 0.02
 """Checks take up to this share of a core: after each, none is made until it is met."""
 
+NICENESS = 5
+"""Of the thread that checks, above that of the process: the kernel gives it a third of the weight of the others."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -141,10 +144,14 @@ class RecallSampler:
 
 
 def _lower_priority() -> None:
-    """Let this thread run when no other wants to; other systems than Linux offer that for whole processes only."""
+    """Let this thread have a third of what others have; other systems than Linux offer that for whole processes only.
+
+    No less: it would hold Python's lock while other processes have the core, and every request would wait for it.
+    """
     if sys.platform == "linux":
         with suppress(OSError):  # if that is forbidden, it runs like the others
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), 19)
+            thread = get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS))
 
 
 def _nothing() -> None:

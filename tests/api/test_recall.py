@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import sys
 import threading
 import time
 import weakref
@@ -12,7 +14,7 @@ import pytest
 import scipy.sparse as sp
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.engines.recall import RecallCheck, RecallSampler, RunningRecall
+from api.engines.recall import NICENESS, RecallCheck, RecallSampler, RunningRecall
 from api.metrics import Metrics
 from api.settings import Settings
 from api.stores.model_watch import ModelWatch
@@ -371,3 +373,19 @@ def test_stopping_the_application_stops_the_thread(start, hasty):
     assert len(begun) == 1
     service.stop()
     assert not threads() & begun
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no priority of a thread")
+def test_the_thread_that_checks_yields_but_is_not_starved_while_it_holds_pythons_lock():
+    found = []
+
+    def ask_exactly():
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return answer("a", "b")
+
+    sampler = RecallSampler(1.0, Metrics())
+    sampler.offer(check(ask_exactly))
+    sampler.close()
+    ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert found == [min(19, ours + NICENESS)]
+    assert 0 < NICENESS <= 5
