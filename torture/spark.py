@@ -65,7 +65,7 @@ _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("full for Spark", ("evaluate",)),
 )
 
-_ROOM = {"prepare": 150_000, "evaluate": 120_000, "train": 60_000, "export": 20_000, "full for Spark": 40_000}
+_ROOM = {"prepare": 150_000, "evaluate": 120_000, "train": 60_000, "export": 4_000, "full for Spark": 40_000}
 """Bytes that are free at most when a disk is to be full: less than what the step writes."""
 
 
