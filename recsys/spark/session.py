@@ -1,5 +1,6 @@
 """The session of Spark that a job works in: the one that is open, or a new one; and why there can be none."""
 
+import logging
 import os
 import re
 import shutil
@@ -119,6 +120,7 @@ def _new_session(compute: ComputeConfig) -> "SparkSession":
     from pyspark.sql import SparkSession
 
     _same_python()
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it tells with a stack what it raises as well
     warnings.filterwarnings(
         "ignore", "PySpark does not yet fully support pandas", FutureWarning
     )  # none goes through it
