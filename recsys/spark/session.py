@@ -120,7 +120,8 @@ def _new_session(compute: ComputeConfig) -> "SparkSession":
     from pyspark.sql import SparkSession
 
     _same_python()
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it tells with a stack what it raises as well
+    for name in (None, "py4j.java_gateway", "py4j.clientserver"):  # py4j logs some of it by the root logger
+        logging.getLogger(name).addFilter(_is_not_of_py4j)
     warnings.filterwarnings(
         "ignore", "PySpark does not yet fully support pandas", FutureWarning
     )  # none goes through it
@@ -155,6 +156,11 @@ def _in_temporary_folder() -> Mapping[str, str]:
     if not re.search(r"\s", folder):
         options += f" -Djava.io.tmpdir={folder}"
     return {"spark.driver.extraJavaOptions": options, "spark.local.dir": folder}
+
+
+def _is_not_of_py4j(record: logging.LogRecord) -> bool:
+    """Whether it was not py4j that told it: it logs, with a stack, what it raises as well."""
+    return Path(record.pathname).parent.name != "py4j"
 
 
 def _same_python() -> None:
