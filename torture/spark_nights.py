@@ -42,7 +42,7 @@ SETTINGS = {
 _LONGEST, _ENDING_SECONDS = 900.0, 30.0
 _CODES = {"executor": (0,), "worker": (0,), "driver": (6, 0), "java": (2, 0), "parent": (-9,), "iteration": (-9,)}
 """How a night may end, by who was killed in it; 0 if the work was done by then."""
-_OTHER_CODES = (0, 2)
+_OTHER_CODES = (0, 2, 4)
 
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8,}")
 _TEMPORARY = ("spark-*", "blockmgr-*", "artifacts*", "recsys-job-*", "liblz4*")
