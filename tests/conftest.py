@@ -236,7 +236,12 @@ def spark() -> Iterator[Any]:
     compute = ComputeConfig(
         engine="spark",
         master="local[2]",
-        conf={"spark.driver.memory": "700m", "spark.sql.shuffle.partitions": "2", "spark.default.parallelism": "2"},
+        conf={
+            "spark.driver.memory": "700m",
+            "spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # half of Java's time
+            "spark.sql.shuffle.partitions": "2",
+            "spark.default.parallelism": "2",
+        },
     )
     try:
         session = open_session(compute)
