@@ -13,10 +13,10 @@ from pipelines.forecast.job_size import JobSize, SampledSurvey, job_size
 from pipelines.forecast.steps import job_memory, service_memory, version_bytes, workspace_bytes
 from pipelines.forecast.terms import MIB, StepMemory
 from pipelines.forecast.timing import job_seconds
-from pipelines.steps.memory import give_back
 from pipelines.steps.store import store_folder
 from recsys.data.ingest.configured import whole_log
 from recsys.data.ingest.survey import survey_log
+from recsys.memory import give_back
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.config import stops_early
 from recsys.models.memory import available_bytes

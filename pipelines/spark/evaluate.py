@@ -11,7 +11,6 @@ from pipelines.spark.scratch import scratch_of
 from pipelines.spark.train import check_model
 from pipelines.steps.cold_start import chosen_and_completed
 from pipelines.steps.evaluate import check_before_fits, served_length, serving_version, summarised
-from pipelines.steps.memory import give_back
 from pipelines.steps.people import People, find_people, of_visitors, weight_of_sessions
 from pipelines.steps.summaries import EvaluateSummary
 from pipelines.steps.workspace import ENCODE, Workspace
@@ -21,6 +20,7 @@ from recsys.data.splits.split import Split
 from recsys.evaluation.number_format import count
 from recsys.evaluation.provenance import LearnedFrom
 from recsys.evaluation.visitors import score_visitors
+from recsys.memory import give_back
 from recsys.models.registry import baselines_of
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress

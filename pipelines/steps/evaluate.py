@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pydantic import ValidationError
 
 from pipelines.steps.cold_start import chosen_and_completed
-from pipelines.steps.memory import give_back
 from pipelines.steps.people import find_people, of_visitors, weight_of_sessions
 from pipelines.steps.store import serving_manifest
 from pipelines.steps.summaries import EvaluateSummary
@@ -21,6 +20,7 @@ from recsys.evaluation.evaluator import evaluate as measure
 from recsys.evaluation.provenance import SplitSummary
 from recsys.evaluation.results import Cohort
 from recsys.evaluation.visitors import score_visitors
+from recsys.memory import give_back
 from recsys.models.factors.als import AlsConfig
 from recsys.models.factors.model import FactorModel, FactorRecommender
 from recsys.models.recommender import Recommender

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pipelines.steps.exclusion import NOTHING, Excluded, counted, read_catalogue
 from pipelines.steps.inputs import Snapshot, sources_of
-from pipelines.steps.memory import give_back
 from pipelines.steps.store import open_store
 from pipelines.steps.summaries import CatalogueSummary, Fingerprints, IncrementSummary, LogFileCounts, PrepareSummary
 from pipelines.steps.training_data import weigh_events
@@ -32,6 +31,7 @@ from recsys.data.log_span import LogSpan
 from recsys.data.profile import profile_log
 from recsys.evaluation.provenance import StrayTimes
 from recsys.forgotten import Forgotten, read_forgotten
+from recsys.memory import give_back
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.suggestions import nearest_name

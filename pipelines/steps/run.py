@@ -17,7 +17,6 @@ from pipelines.steps.evaluate import evaluate
 from pipelines.steps.export import check_exports, export
 from pipelines.steps.index import index
 from pipelines.steps.inputs import READ_AGAIN, changed_inputs
-from pipelines.steps.memory import give_back, keep_one_arena
 from pipelines.steps.night import foresee
 from pipelines.steps.prepare import prepare
 from pipelines.steps.publish import publish
@@ -30,6 +29,7 @@ from recsys.artifacts.lock import exclusive
 from recsys.errors import ConfigError
 from recsys.evaluation.acceptance import check_names as check_names_of_gates
 from recsys.json_log import FIELDS
+from recsys.memory import give_back, keep_one_arena
 from recsys.pipeline_config import PipelineConfig
 from recsys.progress import Progress
 from recsys.tracing import span

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from pipelines.steps.cold_start import completed_as_chosen
-from pipelines.steps.memory import give_back
 from pipelines.steps.summaries import EvaluateSummary, PrepareSummary, TrainSummary
 from pipelines.steps.tied_fit import Fitted, fit_tied
 from pipelines.steps.training_data import weigh_anew, weighed_anew
@@ -14,6 +13,7 @@ from recsys.content.cold_start.prior import Pull, with_prior
 from recsys.data.cleaning import CleaningSummary
 from recsys.data.matrix import Csr, InteractionMatrix
 from recsys.evaluation.provenance import LocalPart
+from recsys.memory import give_back
 from recsys.models.factors.config import FactorModelConfig
 from recsys.models.factors.continuity import EarlierEmbeddings, aligned, carried_over
 from recsys.models.factors.model import FactorModel

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
-from recsys.map_ordered import one_blas_thread
+from recsys.memory import give_back
 from recsys.spark.failures import carried
 from recsys.spark.row_blocks import BLOCK, COLUMNS, RowBlock, StoredBlocks, blocks_of, vector_bytes, vectors_in
 from recsys.spark.stored_vectors import StoredVectors
+from recsys.spark.worker import in_worker
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -125,20 +126,22 @@ def write_routes(spark: "SparkSession", blocks: StoredBlocks, others: StoredVect
 
 @carried
 def _alone(work: Work, n_columns: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    with one_blas_thread():
+    with in_worker():
         for batch in batches:
             for block in blocks_of(batch, n_columns):
                 yield work(block)
+                give_back()
 
 
 @carried
 def _with_all(
     work: WorkWithVectors, n_columns: int, others: Others, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    with one_blas_thread():
+    with in_worker():
         for batch in batches:
             for block in blocks_of(batch, n_columns):
                 yield work(block, _all_of(others))
+                give_back()
 
 
 def _all_of(others: Others) -> Floats:
@@ -158,7 +161,7 @@ _held: dict[tuple[StoredVectors, int, bytes], Floats] = {}
 def _ship(others: Others, routes: Routes, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """For each block that names some vectors of a source: which, and the vectors."""
     schema = pa.schema([(BLOCK, pa.int32()), (SOURCE, pa.int32()), (COLUMNS, pa.binary()), ("vectors", pa.binary())])
-    with one_blas_thread():
+    with in_worker():
         for batch in batches:
             for row in range(batch.num_rows):
                 source, first = batch.column(BLOCK)[row].as_py(), batch.column("first")[row].as_py()
@@ -182,7 +185,7 @@ def _with_shipped(work: WorkWithVectors, n_columns: int, width: int, block: pa.T
         for cell, at in zip(ordered.column("vectors"), cells, strict=True)
     ]
     made = []
-    with one_blas_thread():
+    with in_worker():
         for each in blocks_of(block, n_columns):
             csr = each.rows
             places = np.searchsorted(columns, csr.indices).astype(np.int32)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from recsys.data.arrays import Doubles, Floats
 from recsys.data.loading import damage_named
-from recsys.map_ordered import one_blas_thread
 from recsys.models.factors.als_solver.rotation import gram_of, rotate
 from recsys.spark.row_blocks import BLOCK, FIRST, reading_cells, vector_bytes, vectors_in
+from recsys.spark.worker import in_worker
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -94,16 +94,12 @@ class StoredVectors:
         return vectors_in(_cells(self.table / place.file)[place.at].as_buffer(), self.factors)
 
     def pieces(self) -> Iterator[tuple[int, Floats]]:
-        """The first matrix row and the vectors of every block, file by file; one file at a time is in memory."""
-        of_file: dict[str, list[Place]] = {}
-        for place in self.places.values():
-            of_file.setdefault(place.file, []).append(place)
-        for file, places in of_file.items():
-            cells = pq.read_table(self.table / file, columns=[VECTORS]).column(VECTORS)
-            for place in places:
-                yield place.first, vectors_in(cells[place.at].as_buffer(), self.factors)
-            del cells
-            pa.default_memory_pool().release_unused()
+        """The first matrix row and the vectors of every block, file by file; one block at a time is in memory."""
+        for file in sorted({place.file for place in self.places.values()}):
+            with pq.ParquetFile(self.table / file, memory_map=True) as opened:
+                for batch in opened.iter_batches(1, columns=[FIRST, VECTORS]):
+                    first, vectors = batch.columns
+                    yield first[0].as_py(), vectors_in(vectors[0].as_buffer(), self.factors)
 
     def whole(self, turn: Floats | None = None) -> Floats:
         """float32 (n_rows, d'), read-only: all vectors, times `turn`, float32 (d, d'), if one is given."""
@@ -183,7 +179,7 @@ def rotated(spark: "SparkSession", stored: StoredVectors, rotation: Floats, fold
 
 
 def _rotate(rotation: Floats, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    with one_blas_thread():
+    with in_worker():
         for batch in batches:
             number, first, cells = (batch.column(name) for name in (BLOCK, FIRST, VECTORS))
             for at in range(batch.num_rows):
@@ -224,7 +220,7 @@ def _places_once(path: Path, stamp: int) -> dict[int, Place]:
     return {int(number): Place(*place) for number, place in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _cells_once(path: Path, column: str, stamp: int) -> pa.ChunkedArray:
     return pq.read_table(path, columns=[column]).column(column)
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recsys.map_ordered import one_blas_thread
 from recsys.spark.failures import carried, named_failures
+from recsys.spark.worker import in_worker
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -108,7 +108,7 @@ def _of_kind(table: pa.Table) -> Tally:
 def _numbered(work: Callable[[int], Iterable[pa.RecordBatch]], batches: Iterator[pa.RecordBatch]) -> Iterator[Any]:
     for batch in batches:
         for number in batch.column(0).to_pylist():
-            with one_blas_thread():
+            with in_worker():
                 yield from work(number)
 
 
@@ -116,5 +116,5 @@ def _numbered(work: Callable[[int], Iterable[pa.RecordBatch]], batches: Iterator
 def _of_rows(
     work: Callable[[Iterator[pa.RecordBatch]], Iterable[pa.RecordBatch]], batches: Iterator[pa.RecordBatch]
 ) -> Iterator[Any]:
-    with one_blas_thread():
+    with in_worker():
         yield from work(batches)

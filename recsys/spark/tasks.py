@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from recsys.errors import RecsysError
-from recsys.map_ordered import one_blas_thread
 from recsys.spark.failures import named_failures
+from recsys.spark.worker import in_worker
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,7 +42,7 @@ def in_tasks(
 def _do(work: Callable[[int], Iterable[Any]], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for number in batch.column(0).to_pylist():
-            with one_blas_thread():
+            with in_worker():
                 for part, result in enumerate(_until_error(work, number)):
                     cells = [number], [part], [pickle.dumps(result)]
                     yield pa.record_batch([pa.array(cell) for cell in cells], schema=_COLUMNS)

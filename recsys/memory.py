@@ -6,8 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-_M_ARENA_MAX = -8
-"""Value in glibc's malloc.h."""
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
+"""Values in glibc's malloc.h."""
+
+_LARGE = 4 << 20
 
 
 def keep_one_arena() -> None:
@@ -17,6 +19,16 @@ def keep_one_arena() -> None:
     hardly wait for each other.
     """
     _of_the_c_library("mallopt")(_M_ARENA_MAX, 1)
+
+
+def return_large_arrays() -> None:
+    """Let arrays of 4 MiB or more go back to the system as soon as they are freed, those of pyarrow too.
+
+    By itself glibc keeps ever larger ones for the next, and pyarrow's pool whatever it had. New pages cost a little
+    time.
+    """
+    _of_the_c_library("mallopt")(_M_MMAP_THRESHOLD, _LARGE)
+    pa.set_memory_pool(pa.system_memory_pool())
 
 
 def give_back() -> None:
