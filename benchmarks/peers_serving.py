@@ -38,8 +38,10 @@ from recsys.artifacts.registry import Registry
 
 HERE = Path(__file__).parent
 PEERS, FILTERED = ("implicit", "numpy"), "qdrant"
-_SETTLING = 0.7
-"""Seconds before each turn, in which requests of the last one, whose clients are gone, are done with."""
+_STILL, _LONGEST_WAIT = 0.3, 30.0
+"""Seconds without work of any side before a turn: requests of the last one are done with, whose clients are gone.
+Such a backlog of a slow side once took two fifths of the turn of the next one. And the most that this may take.
+"""
 
 _NO_REPLY = 0.5
 """Requests per second of a side that answered none in its turn: more than it can have had."""
@@ -166,9 +168,20 @@ def sides(store: Path, python: Path, *, workers: int) -> Iterator[list[Side]]:
         yield found
 
 
-def turn(side: Side, *, workers: int, seconds: float, connections: int, seed: int) -> Turn:
+def until_still(all_sides: Sequence[Side]) -> None:
+    """Wait until no side works any more."""
+    deadline = time.monotonic() + _LONGEST_WAIT
+    used = [side.cpu_seconds() for side in all_sides]
+    while time.monotonic() < deadline:
+        time.sleep(_STILL)
+        before, used = used, [side.cpu_seconds() for side in all_sides]
+        if max(now - then for now, then in zip(used, before, strict=True)) < 0.1 * _STILL:
+            return
+
+
+def turn(side: Side, all_sides: Sequence[Side], *, workers: int, seconds: float, connections: int, seed: int) -> Turn:
     """One period of load."""
-    time.sleep(_SETTLING)
+    until_still(all_sides)
     before = side.cpu_seconds()
     core = 1 if workers == 1 else None
     load = wrk.saturate(side.port, side.paths, seconds=seconds, connections=connections, core=core, seed=seed)
@@ -234,7 +247,8 @@ def main() -> None:
                 with sides(store, args.python, workers=workers) as found:
                     how = {"workers": workers, "seconds": args.seconds, "connections": args.connections}
                     played = [
-                        {side.name: turn(side, seed=at, **how) for side in found} for at in range(args.rounds + 1)
+                        {side.name: turn(side, found, seed=at, **how) for side in found}
+                        for at in range(args.rounds + 1)
                     ]
                     report(played[1:])  # the first warms up
 

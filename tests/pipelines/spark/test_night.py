@@ -58,7 +58,7 @@ def nights(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Night,
         config = load_config(path, overrides={**where, **FEWER_JOBS, **settings})
         return Night(config, run(config, progress=silent))
 
-    on_spark = {"compute.engine": "spark", "compute.block_entries": 1_000, "compute.scratch": str(shop / "scratch")}
+    on_spark = {"compute.engine": "spark", "compute.block_entries": 2_500, "compute.scratch": str(shop / "scratch")}
     return night("local"), night("spark", **on_spark)
 
 

@@ -86,7 +86,7 @@ def test_log_catalogue_and_holdout(spark, tmp_path):
         log='source = "spark"\ntable = "shop_log"',
         items='source = "spark"\nquery = "SELECT item, name, price, tags FROM shop_items"',
         holdout='holdout_table = "shop_late"',
-        compute='engine = "spark"\nblock_entries = 1000',
+        compute='engine = "spark"\nblock_entries = 3000',
     )
     odd = {"began_at": None, "fingerprints": None, "files": None}
     assert found | odd == local | odd

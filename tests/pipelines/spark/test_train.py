@@ -21,7 +21,7 @@ from recsys.models.registry import load_model
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import silent
 
-SPARK = ComputeConfig(engine="spark", block_entries=2_000)
+SPARK = ComputeConfig(engine="spark", block_entries=6_000)
 NEWEST = "2026-10.csv"
 SETTINGS = {
     "evaluate.baselines": [],

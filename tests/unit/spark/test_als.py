@@ -73,7 +73,7 @@ def stored(store_blocks: Callable[..., StoredBlocks], tmp_path: Path) -> Stored:
     csr = a_matrix().csr
     transposed = Csr(csr.T.tocsr())
     transposed.sort_indices()
-    return Stored(store_blocks(csr, tmp_path / "u", 300), store_blocks(transposed, tmp_path / "i", 400), tmp_path)
+    return Stored(store_blocks(csr, tmp_path / "u", 500), store_blocks(transposed, tmp_path / "i", 500), tmp_path)
 
 
 @pytest.mark.parametrize(

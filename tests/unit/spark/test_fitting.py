@@ -17,7 +17,7 @@ from recsys.spark.event_files import EventFiles, write_events
 from recsys.spark.fitting import fit_in_blocks
 
 COMPUTE = ComputeConfig(engine="spark")
-ALS = AlsConfig(factors=6, iterations=2, solver="compiled", neighbours=4, neighbours_share=0.5)
+ALS = AlsConfig(factors=6, iterations=1, start="random", solver="compiled", neighbours=4, neighbours_share=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def cleaned(spark: Any, random_log: Any, tmp_path_factory: pytest.TempPathFactor
     files = write_events(random_log(n=2_000), folder / "events", n_files=2)
     (folder / "cleaned").mkdir()
     weights = EventWeights()
-    return files, clean_events(spark, files, PrepareConfig(), weights, scratch=folder / "cleaned", block_entries=300)
+    return files, clean_events(spark, files, PrepareConfig(), weights, scratch=folder / "cleaned", block_entries=800)
 
 
 def of_driver(spark: Any, cleaned: tuple[EventFiles, SparkCleaned], most_entries: int) -> DriverMatrix:
