@@ -155,7 +155,11 @@ def _in_temporary_folder() -> Mapping[str, str]:
     folder, options = tempfile.gettempdir(), f"-Dlog4j2.configurationFile={_LOGGING}"
     if not re.search(r"\s", folder):
         options += f" -Djava.io.tmpdir={folder}"
-    return {"spark.driver.extraJavaOptions": options, "spark.local.dir": folder}
+    return {
+        "spark.driver.extraJavaOptions": options,
+        "spark.local.dir": folder,
+        "spark.sql.warehouse.dir": str(Path(folder, f"spark-warehouse-{os.getpid()}")),  # not the working folder
+    }
 
 
 def _is_not_of_py4j(record: logging.LogRecord) -> bool:

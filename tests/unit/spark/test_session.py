@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 
@@ -75,4 +76,5 @@ def test_a_java_that_has_ended_does_not_hide_what_failed(spark, monkeypatch: pyt
 
 def test_what_a_killed_java_leaves_lies_in_the_folder_for_temporary_files(spark) -> None:
     assert spark.conf.get("spark.local.dir") == tempfile.gettempdir()
+    assert Path(urlparse(spark.conf.get("spark.sql.warehouse.dir")).path).parent == Path(tempfile.gettempdir())
     assert spark.sparkContext._jvm.java.lang.System.getProperty("java.io.tmpdir") == tempfile.gettempdir()
