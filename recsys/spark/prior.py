@@ -1,5 +1,6 @@
 """Rare items on Spark: exact vectors that are pulled to those of their content; then all users, in blocks."""
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ from recsys.spark.weighing import weighed_by
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_RARE, _MEAN = "rare.npy", "mean.npy"
+
 
 @dataclass(frozen=True, eq=False)
 class FittedBlocks:
@@ -39,8 +42,11 @@ class FittedBlocks:
     ) -> tuple[AlsModel, StoredVectors]:
         """The model of `recsys.content.cold_start.prior.with_prior`, without users; and these, in `scratch`.
 
-        `users`: those of the model, with their Gram matrices. The driver holds items alone.
+        `users`: those of the model, with their Gram matrices, outside of `scratch`, which is emptied first. The
+        driver holds items alone.
         """
+        shutil.rmtree(self.scratch, ignore_errors=True)  # of a killed run
+        self.scratch.mkdir(parents=True)
         of_users, of_items = (
             Side(self.spark, blocks, self.scratch / f"routes-{name}", self.compute.broadcast_mib)
             for name, blocks in (("users", self.users), ("items", self.items))
@@ -48,7 +54,9 @@ class FittedBlocks:
         weighed = weighed_by(model.weighting, of_users, of_items, scratch=self.scratch / "confidence")
         every = AllUsers(users.gram(), users.n_rows)
         items = model.embeddings.items.copy()
-        items[rare] = _pulled(weighed.items, users, _Pull(rare, mean, model.objective, strength, every))
+        for name, array in ((_RARE, rare), (_MEAN, mean)):
+            np.save(self.scratch / name, array, allow_pickle=False)
+        items[rare] = _pulled(weighed.items, users, _Pull(self.scratch, model.objective, strength, every))
         nobody = np.zeros((0, items.shape[1]), np.float32)
         filled = replace(model, embeddings=Embeddings(nobody, read_only(items), model.embeddings.item_scale))
         stored = Others(write_whole(items, facts_of(of_items, of_rows=False).bounds, self.scratch / "items"))
@@ -67,19 +75,17 @@ def _pulled(side: Side, users: StoredVectors, pull: "_Pull") -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class _Pull:
-    """The rare items of a block. `rare`: int32 (n,), ascending; `mean`: float32 (n, d)."""
+    """The rare items of a block. `folder`: has their positions, int32 (n,), ascending, and means, float32 (n, d)."""
 
-    rare: Indices
-    mean: Floats
+    folder: Path
     objective: AlsObjective
     strength: float
     every: AllUsers
 
     def __call__(self, block: RowBlock, users: Floats) -> pa.RecordBatch:
-        start, stop = np.searchsorted(self.rare, [block.first, block.first + block.rows.shape[0]])
-        rows = block.rows[self.rare[start:stop] - block.first]
+        rare, mean = (np.load(self.folder / name, mmap_mode="r", allow_pickle=False) for name in (_RARE, _MEAN))
+        start, stop = np.searchsorted(rare, [block.first, block.first + block.rows.shape[0]])
+        rows = block.rows[rare[start:stop] - block.first]
         rows.sort_indices()
-        solved = solve_items(
-            rows, users, self.mean[start:stop], self.objective, strength=self.strength, every=self.every
-        )
+        solved = solve_items(rows, users, mean[start:stop], self.objective, strength=self.strength, every=self.every)
         return vectors_batch(block.number, block.first, solved)

@@ -35,6 +35,7 @@ takes the Gram matrix of, mostly these vectors; empty if none does.
 SPARK_SCHEMA = "block int, first long, rows int, vectors binary, gram binary"
 
 _TABLE, _INDEX = "vectors.parquet", "vectors.json"
+_HELD = "vectors in blocks"
 
 _WRITING = {
     "compression": "uncompressed",  # numbers of this kind get no smaller
@@ -94,9 +95,13 @@ class StoredVectors:
         return vectors_in(_cells(self.table / place.file)[place.at].as_buffer(), self.factors)
 
     def pieces(self) -> Iterator[tuple[int, Floats]]:
-        """The first matrix row and the vectors of every block, file by file; one block at a time is in memory."""
+        """The first matrix row and the vectors of every block, file by file; one block at a time is in memory.
+
+        Raises ArtifactError if a file is damaged.
+        """
         for file in sorted({place.file for place in self.places.values()}):
-            with pq.ParquetFile(self.table / file, memory_map=True) as opened:
+            path = self.table / file
+            with damage_named(path, _HELD), pq.ParquetFile(path, memory_map=True) as opened:
                 for batch in opened.iter_batches(1, columns=[FIRST, VECTORS]):
                     first, vectors = batch.columns
                     yield first[0].as_py(), vectors_in(vectors[0].as_buffer(), self.factors)
@@ -227,5 +232,5 @@ def _cells_once(path: Path, column: str, stamp: int) -> pa.ChunkedArray:
 
 def _cells(path: Path, column: str = VECTORS) -> pa.ChunkedArray:
     """A column of a file, kept for the next block, which is mostly in the same file. Raises ArtifactError."""
-    with damage_named(path, "vectors in blocks"):
+    with damage_named(path, _HELD):
         return _cells_once(path, column, path.stat().st_mtime_ns)
