@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.memory import give_back
+from recsys.spark.cells import cell_in, cell_of, cells_in
 from recsys.spark.failures import carried
-from recsys.spark.row_blocks import BLOCK, COLUMNS, RowBlock, StoredBlocks, blocks_of, vector_bytes, vectors_in
+from recsys.spark.row_blocks import BLOCK, COLUMNS, RowBlock, StoredBlocks, blocks_of, vectors_in
 from recsys.spark.stored_vectors import StoredVectors
 from recsys.spark.worker import in_worker
 
@@ -165,24 +166,23 @@ def _ship(others: Others, routes: Routes, batches: Iterator[pa.RecordBatch]) -> 
         for batch in batches:
             for row in range(batch.num_rows):
                 source, first = batch.column(BLOCK)[row].as_py(), batch.column("first")[row].as_py()
-                vectors = vectors_in(batch.column("vectors")[row].as_buffer(), others.vectors.factors)
+                vectors = vectors_in(cell_in(batch.column("vectors"), row), others.vectors.factors)
                 turned = vectors if others.turn is None else vectors @ others.turn
                 table = routes.of(source)
-                for number, cell in zip(table.column(BLOCK).to_pylist(), table.column(PLACES), strict=True):
-                    at = np.frombuffer(cell.as_buffer(), np.int32)
+                for number, cell in zip(table.column(BLOCK).to_pylist(), cells_in(table.column(PLACES)), strict=True):
+                    at = np.frombuffer(cell, np.int32)
                     columns = (at + np.int32(first)).astype(np.int32)
-                    cells = [number], [source], [columns.tobytes()], [vector_bytes(turned[at])]
-                    arrays = [pa.array(each, kind) for each, kind in zip(cells, schema.types, strict=True)]
-                    yield pa.record_batch(arrays, schema)
+                    places = pa.array([number], pa.int32()), pa.array([source], pa.int32())
+                    yield pa.record_batch([*places, cell_of(columns), cell_of(turned[at])], schema)
 
 
 def _with_shipped(work: WorkWithVectors, n_columns: int, width: int, block: pa.Table, shipped: pa.Table) -> pa.Table:
     ordered = shipped.sort_by(SOURCE)
-    cells = [np.frombuffer(cell.as_buffer(), np.int32) for cell in ordered.column(COLUMNS)]
+    cells = [np.frombuffer(cell, np.int32) for cell in cells_in(ordered.column(COLUMNS))]
     columns = np.concatenate([np.empty(0, np.int32), *cells])
     vectors = [
-        np.frombuffer(cell.as_buffer(), np.float32).reshape(len(at), -1)
-        for cell, at in zip(ordered.column("vectors"), cells, strict=True)
+        np.frombuffer(cell, np.float32).reshape(len(at), -1)
+        for cell, at in zip(cells_in(ordered.column("vectors")), cells, strict=True)
     ]
     made = []
     with in_worker():

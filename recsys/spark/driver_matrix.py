@@ -12,6 +12,7 @@ import pyarrow as pa
 from recsys.data.arrays import Doubles, Indices
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix
+from recsys.spark.cells import cells_in
 from recsys.spark.failures import named_failures
 from recsys.spark.row_blocks import FIRST, StoredBlocks, blocks_of, reading_cells
 from recsys.spark.sample import sample_rows
@@ -54,10 +55,11 @@ def item_sums(spark: "SparkSession", items: StoredBlocks) -> tuple[Indices, Doub
     degree, weight = np.zeros(items.shape.n_rows, np.int32), np.zeros(items.shape.n_rows)
     with named_failures("while items were counted"), reading_cells(spark):
         table = items.read(spark).mapInArrow(partial(_sums, items.shape.n_columns), _SUMS).toArrow()
-    for first, counts, sums in zip(*(table.column(name) for name in table.column_names), strict=True):
-        found = np.frombuffer(counts.as_buffer(), np.int32)
-        degree[first.as_py() :][: len(found)] = found
-        weight[first.as_py() :][: len(found)] = np.frombuffer(sums.as_buffer(), np.float64)
+    firsts, *cells = table.columns
+    for first, counts, sums in zip(firsts.to_pylist(), *map(cells_in, cells), strict=True):
+        found = np.frombuffer(counts, np.int32)
+        degree[first:][: len(found)] = found
+        weight[first:][: len(found)] = np.frombuffer(sums, np.float64)
     return degree, weight
 
 

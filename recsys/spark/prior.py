@@ -16,6 +16,7 @@ from recsys.models.factors.item_solve import AllUsers, solve_items
 from recsys.models.factors.objective import AlsObjective
 from recsys.spark.als import solve_users
 from recsys.spark.block_work import Others
+from recsys.spark.cells import cells_in
 from recsys.spark.row_blocks import RowBlock, StoredBlocks, reading_cells, vectors_in
 from recsys.spark.sides import Side, facts_of
 from recsys.spark.stored_vectors import SPARK_SCHEMA, VECTORS, StoredVectors, vectors_batch, write_whole
@@ -69,7 +70,7 @@ def _pulled(side: Side, users: StoredVectors, pull: "_Pull") -> Floats:
     """float32 (n, d): the vectors of the rare items."""
     with reading_cells(side.spark):
         table = side.frame(pull, Others(users), SPARK_SCHEMA).toArrow().sort_by("block")
-    parts = [vectors_in(cell.as_buffer(), users.factors) for cell in table.column(VECTORS)]
+    parts = [vectors_in(cell, users.factors) for cell in cells_in(table.column(VECTORS))]
     return np.concatenate(parts) if parts else np.zeros((0, users.factors), np.float32)
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError
+from recsys.spark.cells import cell_in, cell_of
 from recsys.spark.limits import MOST_ENTRIES, check_block
 
 if TYPE_CHECKING:
@@ -51,9 +52,8 @@ class RowBlock:
         """One row of SCHEMA. Raises DataError if the block does not have less than `most_entries`."""
         check_block(self.rows.nnz, first=self.first, n_rows=self.rows.shape[0], most=most_entries)
         cells = np.diff(self.rows.indptr).astype(np.int32), self.rows.indices, self.rows.data
-        bytes_of = [pa.array([_bytes(cell)], pa.binary()) for cell in cells]
         return pa.record_batch(
-            [pa.array([self.number], pa.int32()), pa.array([self.first], pa.int64()), *bytes_of], SCHEMA
+            [pa.array([self.number], pa.int32()), pa.array([self.first], pa.int64()), *map(cell_of, cells)], SCHEMA
         )
 
 
@@ -138,12 +138,7 @@ def reading_cells(spark: "SparkSession") -> Iterator[None]:
         spark.conf.set(key, before)
 
 
-def vector_bytes(vectors: Floats) -> bytes | memoryview:
-    """Vectors as a cell: float32 (n, d), row after row."""
-    return _bytes(np.ascontiguousarray(vectors, np.float32))
-
-
-def vectors_in(cell: bytes | memoryview | pa.Buffer, factors: int) -> Floats:
+def vectors_in(cell: pa.Buffer, factors: int) -> Floats:
     """float32 (n, factors), read-only: the vectors of a cell."""
     return np.frombuffer(cell, np.float32).reshape(-1, factors)
 
@@ -157,9 +152,5 @@ def concatenated(blocks: Iterable[RowBlock]) -> Csr:
     return Csr((data, indices, indptr.astype(np.int32)), shape=(len(indptr) - 1, n_columns))
 
 
-def _bytes(array: NDArray[Any]) -> memoryview:
-    return np.ascontiguousarray(array).data.cast("B") if array.size else memoryview(b"")
-
-
 def _array(batch: pa.RecordBatch, name: str, at: int, dtype: type) -> NDArray[Any]:
-    return np.frombuffer(batch.column(name)[at].as_buffer(), dtype)
+    return np.frombuffer(cell_in(batch.column(name), at), dtype)

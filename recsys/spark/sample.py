@@ -14,6 +14,7 @@ from recsys.data.arrays import Indices
 from recsys.data.interactions import Interactions
 from recsys.data.loading import damage_named
 from recsys.data.matrix import Csr, stacked
+from recsys.spark.cells import cells_in
 from recsys.spark.event_files import EventFiles
 from recsys.spark.failures import named_failures
 from recsys.spark.row_blocks import FIRST, SPARK_SCHEMA, RowBlock, StoredBlocks, blocks_of, concatenated
@@ -89,7 +90,7 @@ def sample_rows(
         return np.arange(whole.shape[0], dtype=np.int32), whole
     draw = partial(_drawn_blocks, _ROOM * most / shape.entries, shape.n_columns, users)
     drawn = table.mapInArrow(draw, f"{_POSITIONS} binary, {SPARK_SCHEMA}").toArrow().sort_by(FIRST)
-    position = np.concatenate([np.frombuffer(cell.as_buffer(), np.int32) for cell in drawn.column(_POSITIONS)])
+    position = np.concatenate([np.frombuffer(cell, np.int32) for cell in cells_in(drawn.column(_POSITIONS))])
     return position, stacked([block.rows for block in blocks_of(drawn, shape.n_columns)])
 
 

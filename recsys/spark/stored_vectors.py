@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Doubles, Floats
 from recsys.data.loading import damage_named
 from recsys.models.factors.als_solver.rotation import gram_of, rotate
-from recsys.spark.row_blocks import BLOCK, FIRST, reading_cells, vector_bytes, vectors_in
+from recsys.spark.cells import cell_in, cell_of
+from recsys.spark.row_blocks import BLOCK, FIRST, reading_cells, vectors_in
 from recsys.spark.worker import in_worker
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class StoredVectors:
     def of_block(self, number: int) -> Floats:
         """float32 (n, d), read-only."""
         place = self.places[number]
-        return vectors_in(_cells(self.table / place.file)[place.at].as_buffer(), self.factors)
+        return vectors_in(cell_in(_cells(self.table / place.file), place.at), self.factors)
 
     def pieces(self) -> Iterator[tuple[int, Floats]]:
         """The first matrix row and the vectors of every block, file by file; one block at a time is in memory.
@@ -104,7 +105,7 @@ class StoredVectors:
             with damage_named(path, _HELD), pq.ParquetFile(path, memory_map=True) as opened:
                 for batch in opened.iter_batches(1, columns=[FIRST, VECTORS]):
                     first, vectors = batch.columns
-                    yield first[0].as_py(), vectors_in(vectors[0].as_buffer(), self.factors)
+                    yield first[0].as_py(), vectors_in(cell_in(vectors, 0), self.factors)
 
     def whole(self, turn: Floats | None = None) -> Floats:
         """float32 (n_rows, d'), read-only: all vectors, times `turn`, float32 (d, d'), if one is given."""
@@ -129,7 +130,7 @@ class StoredVectors:
         """float64 (d, d): the sum of the blocks' Gram matrices, in the order of the blocks."""
         total = np.zeros((self.factors, self.factors))
         for _, place in sorted(self.places.items()):
-            total += np.frombuffer(_cells(self.table / place.file, GRAM)[place.at].as_buffer()).reshape(total.shape)
+            total += np.frombuffer(cell_in(_cells(self.table / place.file, GRAM), place.at)).reshape(total.shape)
         return total
 
     def turned(self, turn: Doubles | None) -> Floats:
@@ -188,14 +189,15 @@ def _rotate(rotation: Floats, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.
         for batch in batches:
             number, first, cells = (batch.column(name) for name in (BLOCK, FIRST, VECTORS))
             for at in range(batch.num_rows):
-                vectors = vectors_in(cells[at].as_buffer(), len(rotation))
+                vectors = vectors_in(cell_in(cells, at), len(rotation))
                 yield with_gram(number[at].as_py(), first[at].as_py(), vectors @ rotation)
 
 
 def vectors_batch(number: int, first: int, vectors: Floats, gram: Doubles | None = None) -> pa.RecordBatch:
     """One row of SCHEMA."""
-    cells = [number], [first], [len(vectors)], [vector_bytes(vectors)], [b"" if gram is None else gram.tobytes()]
-    return pa.record_batch([pa.array(cell, kind) for cell, kind in zip(cells, SCHEMA.types, strict=True)], SCHEMA)
+    cells = cell_of(vectors.astype(np.float32, copy=False)), cell_of(np.zeros(0) if gram is None else gram)
+    numbers = zip((number, first, len(vectors)), SCHEMA.types, strict=False)
+    return pa.record_batch([*(pa.array([each], kind) for each, kind in numbers), *cells], SCHEMA)
 
 
 def with_gram(number: int, first: int, vectors: Floats) -> pa.RecordBatch:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from recsys.errors import RecsysError
+from recsys.spark.cells import cells_in
 from recsys.spark.failures import named_failures
 from recsys.spark.worker import in_worker
 
@@ -32,7 +33,7 @@ def in_tasks(
     with named_failures(doing):
         table = spark.range(0, n, 1, n).mapInArrow(partial(_do, work), _SCHEMA).toArrow()
     ordered = table.sort_by([("number", "ascending"), ("part", "ascending")])
-    results = [pickle.loads(cell.as_buffer()) for cell in ordered.column("result")]  # noqa: S301 (of our own tasks)
+    results = [pickle.loads(cell) for cell in cells_in(ordered.column("result"))]  # noqa: S301 (of our own tasks)
     for result in results:
         if isinstance(result, RecsysError):
             raise result

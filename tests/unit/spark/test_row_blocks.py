@@ -1,5 +1,6 @@
 """Row blocks: what is cut, written and read by Spark is the same matrix."""
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,6 @@ from recsys.spark.row_blocks import (
     concatenated,
     cut_rows,
     split_rows,
-    vector_bytes,
-    vectors_in,
 )
 
 
@@ -68,6 +67,11 @@ def test_a_block_that_is_too_large_for_a_cell_is_refused() -> None:
         RowBlock(0, 8, a_matrix()).to_batch(most_entries=3)
 
 
-def test_vectors_go_through_a_cell() -> None:
-    vectors = np.random.default_rng(1).random((4, 3), np.float32)
-    assert np.array_equal(vectors_in(bytes(vector_bytes(vectors)), 3), vectors)
+def test_a_block_is_let_go_with_its_batch() -> None:
+    block = next(split_rows(a_matrix(), 10**6))
+    held = [weakref.ref(array) for array in (block.rows.data, block.rows.indices)]
+    batch = block.to_batch()
+    del block
+    assert all(each() is not None for each in held)
+    del batch
+    assert all(each() is None for each in held)
