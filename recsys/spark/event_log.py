@@ -22,6 +22,7 @@ from recsys.spark.accepted_rows import AcceptedRows
 from recsys.spark.coding import CodedParts, code_rows
 from recsys.spark.event_files import EventFiles
 from recsys.spark.finishing import BETWEEN, SINCE, finish_parts
+from recsys.spark.log_reading import LogReading
 from recsys.spark.reading import read_rows
 from recsys.spark.row_coding import AFTER, BEFORE, MERGED, OF_ITEM, OF_KIND, TIMES
 from recsys.spark.tallies import Tallies
@@ -73,7 +74,7 @@ def read_events(
     rows = AcceptedRows(scratch / "accepted", log.quarantine_rows)
     with Quarantine(quarantine, limit=log.quarantine_rows, forgotten=forgotten) as refused:
         account = LogAccount(refused, ends)
-        read = read_rows(spark, source, log, rows, account, now=now, forgotten=forgotten, progress=progress)
+        read = read_rows(spark, source, LogReading(log, rows, account, now, forgotten, progress))
     counts = account.counts(source.description, log)
     parts = code_rows(
         spark,

@@ -15,21 +15,18 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from recsys.config import LogSchema
 from recsys.data.ingest.file_copies import readable_files
 from recsys.data.ingest.file_parts import FilePart, TornRecordError
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.input_files import InputFile, sha256_of, size_of
-from recsys.data.ingest.log_account import LogAccount
 from recsys.data.ingest.partitions import CONTRADICTED, PartitionColumns
 from recsys.data.ingest.row_checks import CheckedRows, Rules, check_rows
 from recsys.data.ingest.source import Batches, Columns, RawBatch
 from recsys.data.ingest.timestamps import AUTO
 from recsys.errors import DataError
-from recsys.forgotten import Forgotten
-from recsys.progress import Progress
 from recsys.spark.accepted_rows import AcceptedRows, PieceReport, ReadPieces
 from recsys.spark.file_cuts import PART_BYTES, Parts, cut_files
+from recsys.spark.log_reading import LogReading
 from recsys.spark.tallies import tally, tally_tasks
 from recsys.spark.told import kept_warnings
 
@@ -105,33 +102,27 @@ class FileReading:
 def read_files(
     spark: "SparkSession",
     source: FileSource,
-    log: LogSchema,
-    rows: AcceptedRows,
-    account: LogAccount,
+    reading: LogReading,
     *,
-    now: int,
-    forgotten: Forgotten,
-    progress: Progress,
     first: int = 0,
     part_bytes: int = PART_BYTES,
 ) -> ReadPieces:
-    """Read all files of a log into `rows`, in tasks. What became of the rows is added to `account`.
+    """Read all files of a log in tasks, as `read_rows` says.
 
-    Files of more than twice `part_bytes` are cut into parts of about that size. `now`: UTC seconds. `first`: the
-    number of the first piece.
+    Files of more than twice `part_bytes` are cut into parts of about that size. `first`: the number of the first
+    piece.
     Raises DataError if a file lacks a column, is damaged, or is not there for an executor.
     """
     source.tell_found()
     sizes = {file: size_of(file) for file in source.files}
-    columns = Columns.of(log)
-    rules, undetected = detected(source, columns, Rules.of(log, now=now, forgotten=forgotten))
+    rules, undetected = detected(source, reading.columns, reading.rules)
     pieces = _pieces(source.files, cut_files(spark, source, part_bytes=part_bytes), part_bytes)
-    reading = FileReading(source, columns, pieces, rules, undetected, rows, first)
-    _read_all(spark, reading, range(len(pieces)))
-    if torn := {piece.file for number, piece in enumerate(pieces) if reading.reported(number).torn}:
-        reading = replace(reading, pieces=tuple(_whole(piece) if piece.file in torn else piece for piece in pieces))
-        _read_all(spark, reading, [number for number, piece in enumerate(pieces) if piece.file in torn])
-    return _accounted(reading, sizes, account, progress)
+    files = FileReading(source, reading.columns, pieces, rules, undetected, reading.rows, first)
+    _read_all(spark, files, range(len(pieces)))
+    if torn := {piece.file for number, piece in enumerate(pieces) if files.reported(number).torn}:
+        files = replace(files, pieces=tuple(_whole(piece) if piece.file in torn else piece for piece in pieces))
+        _read_all(spark, files, [number for number, piece in enumerate(pieces) if piece.file in torn])
+    return _accounted(files, sizes, reading)
 
 
 def _pieces(files: Sequence[InputFile], cuts: Sequence[Parts], part_bytes: int) -> tuple[Piece, ...]:
@@ -187,16 +178,14 @@ def detected(source: FileSource, columns: Columns, rules: Rules) -> tuple[Rules,
     return rules, (0, 0)
 
 
-def _accounted(
-    reading: FileReading, sizes: dict[InputFile, int], account: LogAccount, progress: Progress
-) -> ReadPieces:
+def _accounted(files: FileReading, sizes: dict[InputFile, int], reading: LogReading) -> ReadPieces:
     """Add up the reports, and say what the local reader says about files."""
     n_batches, accepted, kinds = Counter[int](), list[int](), set[bytes]()
     contradicted, done, total = False, 0, sum(sizes.values())
-    for number, piece in enumerate(reading.pieces):
-        report = reading.reported(number)
+    for number, piece in enumerate(files.pieces):
+        report = files.reported(number)
         for facts in report.facts:
-            account.add(facts)
+            reading.account.add(facts)
         for warning in report.warnings:
             if not (CONTRADICTED in warning and contradicted):
                 logger.warning("%s", warning)
@@ -205,11 +194,11 @@ def _accounted(
         kinds.update(report.kinds)
         n_batches[piece.file] += report.n_batches
         if report.digest:
-            reading.source.know_digests({piece.path: report.digest})
+            files.source.know_digests({piece.path: report.digest})
         if piece.is_first:
             _tell_changed(piece.path, sizes[piece.path])
-            progress("read", done := done + sizes[piece.path], total)
-    reading.source.tell_empty([file for at, file in enumerate(reading.source.files) if not n_batches[at]])
+            reading.progress("read", done := done + sizes[piece.path], total)
+    files.source.tell_empty([file for at, file in enumerate(files.source.files) if not n_batches[at]])
     return ReadPieces.of(accepted, kinds)
 
 

@@ -7,18 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from recsys.config import LogSchema
-from recsys.data.ingest.log_account import LogAccount
 from recsys.data.ingest.log_ends import DatedRow
 from recsys.data.ingest.row_checks import CheckedRows, RowFacts, Rules, check_rows
 from recsys.data.ingest.row_hashes import RowHashes
 from recsys.data.ingest.source import TIMESTAMP, Columns
 from recsys.data.ingest.timestamps import AUTO
 from recsys.errors import DataError
-from recsys.forgotten import Forgotten
-from recsys.progress import Progress
 from recsys.spark.accepted_rows import AcceptedRows, PieceReport, ReadPieces
 from recsys.spark.catalogue_table import CatalogueTable, parsed
+from recsys.spark.log_reading import LogReading
 from recsys.spark.tallies import tally, tally_rows
 from recsys.spark.told import kept_warnings
 
@@ -28,7 +25,7 @@ _PIECES = "pieces"
 
 
 @dataclass(frozen=True)
-class TableReading:
+class _PartitionReading:
     """How the rows of a partition become accepted ones. `names`: of columns by key. `first`: number of a piece."""
 
     description: str
@@ -57,37 +54,29 @@ class TableReading:
             yield check_rows(rows, self.rules)
 
 
-def read_table(
-    table: CatalogueTable,
-    log: LogSchema,
-    rows: AcceptedRows,
-    account: LogAccount,
-    *,
-    now: int,
-    forgotten: Forgotten,
-    progress: Progress,
-    first: int,
-) -> ReadPieces:
-    """Read all rows of `table` into `rows`, in tasks, as `read_rows` says. Rows are numbered over all partitions."""
-    columns = Columns.of(log)
-    chosen, names = table.selected(columns)
-    rules = _with_unit(Rules.of(log, now=now, forgotten=forgotten), table, columns)
-    reading = TableReading(table.description, names, rules, rows, first)
+def read_table(table: CatalogueTable, reading: LogReading, *, first: int) -> ReadPieces:
+    """Read all rows of `table` in tasks, as `read_rows` says. Rows are numbered over all partitions.
+
+    `first`: the number of the first piece.
+    """
+    chosen, names = table.selected(reading.columns)
+    rules = _with_unit(reading.rules, table, reading.columns)
+    partition = _PartitionReading(table.description, names, rules, reading.rows, first)
     with table.explained():
-        found = tally_rows(chosen, reading.read, doing=f"while {table.description} was read")[_PIECES]
+        found = tally_rows(chosen, partition.read, doing=f"while {table.description} was read")[_PIECES]
     accepted, kinds, hashes, n_rows = [0] * (int(found.key.max(initial=-1)) + 1), set[bytes](), RowHashes(), 0
     for piece, n_accepted, mark in zip(found.key.tolist(), found.n.tolist(), found.m.tolist(), strict=True):
-        report = rows.reported(first + piece)
+        report = reading.rows.reported(first + piece)
         check_attempt(table.description, report, n_accepted, mark)
         for facts in report.facts:
-            account.add(_numbered(facts, n_rows))
+            reading.account.add(_numbered(facts, n_rows))
         for warning in report.warnings:
             logger.warning("%s", warning)
         n_rows += report.n_rows
         accepted[piece] = report.n_accepted
         kinds.update(report.kinds)
         hashes.add_sums(report.hashes)
-        progress("read", piece + 1, len(accepted))
+        reading.progress("read", piece + 1, len(accepted))
     table.know_hashes(hashes)
     return ReadPieces.of(accepted, kinds)
 

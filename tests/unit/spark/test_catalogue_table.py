@@ -20,6 +20,7 @@ from recsys.forgotten import NOBODY
 from recsys.progress import silent
 from recsys.spark.accepted_rows import AcceptedRows, PieceReport
 from recsys.spark.catalogue_table import CatalogueTable
+from recsys.spark.log_reading import LogReading
 from recsys.spark.reading import read_rows
 from recsys.spark.table_reading import check_attempt, marked
 
@@ -74,7 +75,7 @@ def read(spark, source, log, folder):
     rows, ends = AcceptedRows(folder / "rows", log.quarantine_rows), LogEnds()
     with Quarantine(folder / "refused.jsonl", limit=log.quarantine_rows) as refused:
         account = LogAccount(refused, ends)
-        found = read_rows(spark, source, log, rows, account, now=NOW, forgotten=NOBODY, progress=silent)
+        found = read_rows(spark, source, LogReading(log, rows, account, NOW, NOBODY, silent))
     parts = [pq.ParquetFile(path).read().to_pylist() for path in sorted(rows.table.glob("*.parquet"))]
     refused = [json.loads(line) for line in (folder / "refused.jsonl").read_text().splitlines()]
     return found, account.counts("the log", log), ends, refused, parts

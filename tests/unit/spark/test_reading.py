@@ -26,6 +26,7 @@ from recsys.progress import silent
 from recsys.spark.accepted_rows import AcceptedRows
 from recsys.spark.file_cuts import cut_files
 from recsys.spark.file_reading import FileReading, Piece, read_files
+from recsys.spark.log_reading import LogReading
 
 NOW = 1_790_000_000
 CASES = Path(__file__).parents[4] / "shared" / "cases"
@@ -74,8 +75,8 @@ def in_tasks(spark, log: LogConfig, folder: Path, said, part_bytes: int) -> Foun
     try:
         with Quarantine(folder / "spark.jsonl", limit=log.quarantine_rows) as refused:
             account = LogAccount(refused, ends)
-            options = {"now": NOW, "forgotten": NOBODY, "progress": silent, "part_bytes": part_bytes}
-            read_files(spark, source, log, rows, account, **options)
+            reading = LogReading(log, rows, account, NOW, NOBODY, silent)
+            read_files(spark, source, reading, part_bytes=part_bytes)
         counts = account.counts(source.description, log)
     except RecsysError as error:
         return f"{type(error).__name__}: {error}".replace("spark.jsonl", "")
