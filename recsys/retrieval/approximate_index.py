@@ -37,7 +37,7 @@ _NARROWEST = TUNED_K // 2
 # Nanoseconds: to find, fetch and compare one candidate, and per dimension of its vector.
 _CANDIDATE, _CANDIDATE_DIMENSION = 120.0, 0.8
 
-_EXACTLY = -(2**30)
+EXACTLY = -(2**30)
 """Stands for the steps of a query that is left to exact search."""
 
 _NOTHING: Indices = np.zeros(0, np.int32)
@@ -133,15 +133,19 @@ class ApproximateIndex:
         check_queries(vectors, k, exclude, added=added, shape=self.exact.items.shape)
         if len(vectors) == 1 and added is None and (top := self._search_one(vectors, k, exclude)) is not None:
             return top
-        width = k + (np.zeros(len(vectors), np.int64) if exclude is None else np.diff(exclude.indptr))
-        narrow = width < self.exact.items.n_listable * LARGE_SHARE
-        steps = np.where(narrow & vectors.any(axis=1), steps_to(width), _EXACTLY)
+        steps = self.steps(vectors, k, exclude)
         answer = self._search_by_steps(vectors, k, exclude, added, steps)
-        short = np.flatnonzero((answer.counts < k) | (steps == _EXACTLY))
+        short = np.flatnonzero((answer.counts < k) | (steps == EXACTLY))
         if len(short) == 0:
             return answer
         exact = self.exact.search(vectors[short], k, exclude=some_rows(exclude, short), added=some_rows(added, short))
         return place([(np.arange(len(answer)), answer), (short, exact)], len(answer), k)
+
+    def steps(self, vectors: Floats, k: int, exclude: Csr | None) -> NDArray[np.int64]:
+        """int64 (n,): by how many steps the parameters grow for each query; EXACTLY if it is left to exact search."""
+        width = k + (np.zeros(len(vectors), np.int64) if exclude is None else np.diff(exclude.indptr))
+        narrow = width < self.exact.items.n_listable * LARGE_SHARE
+        return np.where(narrow & vectors.any(axis=1), steps_to(width), EXACTLY)
 
     def _search_one(self, query: Floats, k: int, exclude: Csr | None) -> TopK | None:
         """The answer to one query, float32 (1, d), that needs neither exact search nor many candidates; else None."""
@@ -159,12 +163,12 @@ class ApproximateIndex:
     def _search_by_steps(
         self, vectors: Floats, k: int, exclude: Csr | None, added: Csr | None, steps: NDArray[np.int64]
     ) -> TopK:
-        """Answers with parameters grown by `steps`, int64 (n,); none for the rows that are _EXACTLY."""
+        """Answers with parameters grown by `steps`, int64 (n,); none for the rows that are EXACTLY."""
         present = np.unique(steps)
-        if len(present) == 1 and present[0] != _EXACTLY:
+        if len(present) == 1 and present[0] != EXACTLY:
             return self._search_alike(vectors, k, exclude, added, self.parameters.grown(int(present[0])))
         parts = []
-        for step in present[present != _EXACTLY].tolist():
+        for step in present[present != EXACTLY].tolist():
             rows = np.flatnonzero(steps == step)
             without, plus = some_rows(exclude, rows), some_rows(added, rows)
             parts.append((rows, self._search_alike(vectors[rows], k, without, plus, self.parameters.grown(step))))
@@ -200,12 +204,15 @@ class ApproximateIndex:
         return stack(parts) if parts else empty_top_k(0, k)
 
 
-def least_microseconds(family: Family, shape: tuple[int, int], visits: Visits | None) -> float:
+def least_microseconds(
+    family: Family, shape: tuple[int, int], visits: Visits | None, *, candidates: int | None = None
+) -> float:
     """The least that a query of `family` can cost at k = TUNED_K, by the prices of `estimated_microseconds`.
 
     `shape`: of the item vectors, (n_items, d). `visits`: what a trial found; see `IndexFamily.least_nanoseconds`.
+    `candidates`: how many are compared, by default as few as the family tries.
     """
-    return _microseconds(family.least_nanoseconds(shape, visits), min(family.candidates), shape[1])
+    return _microseconds(family.least_nanoseconds(shape, visits), candidates or min(family.candidates), shape[1])
 
 
 def _microseconds(proposing: float, candidates: int, factors: int) -> float:

@@ -5,7 +5,7 @@ from math import ceil, floor, inf
 
 from recsys.progress import Progress
 from recsys.retrieval.allowance import MULTIPLICATION, Allowance, exact_work
-from recsys.retrieval.approximate_index import TUNED_K, ApproximateIndex, least_microseconds
+from recsys.retrieval.approximate_index import TUNED_K, ApproximateIndex, SearchParameters, least_microseconds
 from recsys.retrieval.candidate import Candidate, NotBuilt, try_family
 from recsys.retrieval.families.cells import AGAIN, QUICK, REFINED, Cells, Effort, count_cells, learn_cells
 from recsys.retrieval.families.family import Family, Visits
@@ -13,6 +13,7 @@ from recsys.retrieval.families.registry import FAMILIES
 from recsys.retrieval.flat_index import FlatIndex
 from recsys.retrieval.index_config import IndexConfig
 from recsys.retrieval.measurement import Answered, Held, Sample, answered
+from recsys.retrieval.parameter_search import may_be_enough
 from recsys.retrieval.trial import SAMPLED, least_visits
 
 WORTH_ANOTHER = 1.25
@@ -52,7 +53,7 @@ class AutomaticChoice:
         self._drop_what_cannot_pay(None)
         refining = REFINED if start is None else AGAIN
         self._drop_what_is_not_allowed(tuning, held, refining)
-        quick = self._quick_trial(Sample(tuning.vectors[::_EVERY].copy()), start)
+        quick = self._quick_trial(tuning.rows(slice(0, None, _EVERY)), start)
         if (asked := self._answered(tuning)) is None:
             return
         visits = self._refined_trial(asked, quick, refining)
@@ -80,13 +81,41 @@ class AutomaticChoice:
 
     def _quick_trial(self, some: Sample, start: Cells | None) -> Cells | None:
         """Ask a few queries, over the cells of `start`, or over cells that take little work to learn."""
-        if not self._has_cells() or (asked := self._answered(some)) is None:
+        if not self._has_cells() or (asked := self._answered(Sample(some.vectors))) is None:
             return None
         if not self._take(self._trial_work(QUICK, len(asked))):
             return None
         cells = start or learn_cells(self.exact.vectors, seed=self.config.seed, effort=QUICK)
-        self._drop_what_cannot_pay(self._least_visits(cells, asked).divided(_REFINEMENT))
+        visits = self._least_visits(cells, asked).divided(_REFINEMENT)
+        self._drop_what_cannot_pay(visits)
+        self._drop_if_too_coarse(some, visits)
         return cells
+
+    def _drop_if_too_coarse(self, some: Sample, visits: Visits) -> None:
+        """Drop the last family if its codes find too little with as many candidates as it can pay for.
+
+        Only the last: for another, cells are refined anyway, and its index tells whether this one is worth a try.
+        What this takes is counted as a part of building it, in place of which it comes.
+        """
+        if len(self._remaining) != 1:
+            return
+        (family,) = self._remaining
+        most = max(count for count in family.candidates if self._pays(family, visits, count))
+        if most == max(family.candidates):
+            return
+        codes = family.codes_alone(self.exact.vectors, seed=self.config.seed)
+        if codes is None:
+            return
+        index = ApproximateIndex(family, codes, self.exact, parameters=SearchParameters(1, most))
+        if not may_be_enough(answered(some, self.exact), self.config.recall_target, index):
+            self._drop(
+                family,
+                f"its codes alone miss index.recall_target with {most} candidates compared, and with more the best "
+                f"case is not {self.must_pay} times as quick as exact search",
+            )
+
+    def _pays(self, family: Family, visits: Visits, candidates: int) -> bool:
+        return least_microseconds(family, self._shape, visits, candidates=candidates) <= self._limit
 
     def _refined_trial(self, asked: Answered, start: Cells | None, effort: Effort) -> Visits | None:
         """Ask all queries, over the cells that are built on: what they look into at least."""

@@ -1,14 +1,18 @@
 """Tuning: the cheapest search parameters with which an index finds enough."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import inf
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recsys.data.arrays import Floats
 from recsys.retrieval.approximate_index import ApproximateIndex, SearchParameters
-from recsys.retrieval.measurement import Answered, recall, surely_recalled
+from recsys.retrieval.measurement import Answered, surely
+from recsys.retrieval.proposals import count_found
 
 # Ties and rounding keep even a full scan a hair below one.
 _ALL = 0.9999
@@ -39,7 +43,7 @@ def cheapest_parameters(
     for count in sorted(index.family.candidates):
         harder = [index.with_parameters(SearchParameters(each, count)) for each in probes]
         affordable = harder[: bisect_left(harder, True, key=partial(_dearer, vectors, cost))]
-        hopeful = bool(affordable) and _may_be_enough(tuning.every(_EVERY), target, affordable[-1])
+        hopeful = bool(affordable) and may_be_enough(tuning.every(_EVERY), target, affordable[-1])
         at = _first_that(partial(_is_enough, tuning, target), affordable) if hopeful else len(affordable)
         if at < len(affordable):
             best = affordable[at]
@@ -68,21 +72,26 @@ def _dearer(vectors: Floats, limit: float, index: ApproximateIndex) -> bool:
     return index.estimated_microseconds(vectors) > limit
 
 
-def _may_be_enough(few: Answered, target: float, index: ApproximateIndex) -> bool:
+def may_be_enough(few: Answered, target: float, index: ApproximateIndex) -> bool:
     """Whether recall on `few` queries is `target`, up to two standard errors, in every situation."""
-    vectors = few.sample.vectors
     return all(
-        2 * recall(found, few.true[name]) - surely_recalled(found, few.true[name]) >= min(target, _ALL)
-        for name, found in (
-            (name, index.search(vectors, asked.k, exclude=asked.exclude)) for name, asked in few.situations.items()
-        )
+        2 * _mean(hits, counts) - surely(hits / counts) >= min(target, _ALL) for hits, counts in _found(few, index)
     )
 
 
 def _is_enough(tuning: Answered, target: float, index: ApproximateIndex) -> bool:
     """Whether recall is surely `target` in every situation."""
-    vectors = tuning.sample.vectors
-    return all(
-        surely_recalled(index.search(vectors, asked.k, exclude=asked.exclude), tuning.true[name]) >= min(target, _ALL)
-        for name, asked in tuning.situations.items()
-    )
+    return all(surely(hits / counts) >= min(target, _ALL) for hits, counts in _found(tuning, index))
+
+
+def _mean(hits: NDArray[np.int64], counts: NDArray[np.int64]) -> float:
+    return float(hits.sum() / counts.sum()) if len(counts) else 1.0
+
+
+def _found(asked: Answered, index: ApproximateIndex) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """For each situation, of the queries with answers: how many are found, and how many there are; int64 (n,)."""
+    for name, situation in asked.situations.items():
+        true = asked.true[name]
+        hits = count_found(index, asked.sample.vectors, situation.k, true, exclude=situation.exclude)
+        some = np.flatnonzero(true.counts)
+        yield hits[some], true.counts[some].astype(np.int64)

@@ -80,6 +80,12 @@ class IndexFamily(Protocol[Built]):
         `cells`: those of a trial, for a family that is `in_cells`.
         """
 
+    def codes_alone(self, vectors: Floats, *, seed: int) -> Structure | None:
+        """A structure that finds as much as that of `build` with any number of probes could, and takes less to make.
+
+        For item vectors float32 (n_items, d). None if there is none, or it finds about all that is wanted.
+        """
+
     def load(self, data: memoryview, shape: tuple[int, int]) -> Built:
         """The structure that `to_bytes` wrote, over vectors of `shape` (n_items, d); it may keep `data` in use.
 

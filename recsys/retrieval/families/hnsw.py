@@ -68,6 +68,9 @@ class HnswFamily:
             add_all(structure, vectors, longest(vectors) or 1.0, name=self.name, progress=progress)
         return HnswStructure(structure)
 
+    def codes_alone(self, vectors: Floats, *, seed: int) -> None:
+        """None: it has no codes."""
+
     def load(self, data: memoryview, shape: tuple[int, int]) -> HnswStructure:
         """See `IndexFamily.load`."""
         structure = parse(data, shape, expected=faiss.IndexHNSW)

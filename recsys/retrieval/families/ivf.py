@@ -1,16 +1,18 @@
 """Inverted files: items in cells around centres; a query is compared with the codes in the nearest cells."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import blake2b
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.arrays import Floats
+from recsys.data.arrays import Doubles, Floats
 from recsys.progress import Progress
 from recsys.retrieval.families.cells import Cells, count_cells, drawn, faiss_threads, learn_cells
+from recsys.retrieval.families.codes import Codes, codes_of
 from recsys.retrieval.families.faiss_structures import (
     Native,
     add_all,
@@ -44,6 +46,7 @@ class IvfStructure:
 
     native: Native
     memory: memoryview | None = None
+    _last_visited: dict[bytes, Doubles] = field(default_factory=dict)
 
     @property
     def n_cells(self) -> int:
@@ -63,14 +66,24 @@ class IvfStructure:
 
         A count, not a clock: the same on every machine.
         """
+        return float(self._visited_by_probes(queries)[min(probes, self.n_cells) - 1])
+
+    def _visited_by_probes(self, queries: Floats) -> Doubles:
+        """float64 (n_cells,): `visited` for one probe and on. Tuning asks for many of the same queries."""
+        asked = blake2b(queries.tobytes(), digest_size=16).digest()
+        if (known := self._last_visited.get(asked)) is not None:
+            return known
         sizes = np.array([self.native.invlists.list_size(cell) for cell in range(self.n_cells)])
-        total = 0
+        total = np.zeros(self.n_cells)
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
             some = padded(queries[start : start + _QUERIES_AT_ONCE])
             with threads_of_faiss(1):
-                _, nearest = self.native.quantizer.search(some, min(probes, self.n_cells))
-            total += int(sizes[nearest].sum())
-        return total / len(queries)
+                _, nearest = self.native.quantizer.search(some, self.n_cells)
+            total += sizes[nearest].sum(axis=0)
+        visited: Doubles = total.cumsum() / len(queries)
+        self._last_visited.clear()
+        self._last_visited[asked] = visited
+        return visited
 
     def to_bytes(self) -> memoryview:
         """The bytes of a faiss file."""
@@ -83,7 +96,8 @@ class IvfFamily:
 
     `make`: from a quantizer, the dimension of augmented vectors and a number of cells to an empty faiss inverted
     file. `code_price`: from the dimension of augmented vectors to nanoseconds per item that is visited.
-    `encoding`: nanoseconds per dimension of an item that is built in.
+    `encoding`: nanoseconds per dimension of an item that is built in. `make_codes`: from the dimension of augmented
+    vectors to an empty faiss index of the same codes without cells, if they are those of whole vectors and coarse.
     """
 
     name: str
@@ -93,6 +107,7 @@ class IvfFamily:
     automatic: bool = False
     encoding: float = 25.0
     in_cells: bool = True
+    make_codes: Callable[[int], Native] | None = None
 
     def build(self, vectors: Floats, *, seed: int, progress: Progress, cells: Cells | None = None) -> IvfStructure:
         """Build around the centres of `cells`, which are learned if there are none.
@@ -102,13 +117,19 @@ class IvfFamily:
         bytes. Codes are learned in one thread, because many short loops make threads wait for each other.
         """
         cells = learn_cells(vectors, seed=seed) if cells is None else cells
-        sample = mips_to_l2(vectors[drawn(vectors, len(cells) * _SAMPLED_PER_CELL, seed)], cells.radius)
+        sample = mips_to_l2(vectors[_learned_from(vectors, len(cells), seed)], cells.radius)
         structure = self.make(cells.quantizer(), sample.shape[1], len(cells))
         with threads_of_faiss(1):
             structure.train(np.resize(sample, (max(_LEAST_TRAINED, len(sample)), sample.shape[1])))
         with faiss_threads(len(vectors) * cells.centres.size):
             add_all(structure, vectors, cells.radius, name=self.name, progress=progress)
         return IvfStructure(structure)
+
+    def codes_alone(self, vectors: Floats, *, seed: int) -> Codes | None:
+        """The codes that `build` would make; see `IndexFamily.codes_alone`."""
+        if self.make_codes is None:
+            return None
+        return codes_of(self.make_codes, vectors, _learned_from(vectors, count_cells(len(vectors)), seed))
 
     def load(self, data: memoryview, shape: tuple[int, int]) -> IvfStructure:
         """See `IndexFamily.load`."""
@@ -141,6 +162,11 @@ class IvfFamily:
         """`factors`: the dimension of augmented vectors."""
         cells = visits.n_cells * factors * _CENTRE_DIMENSION + visits.probes * _CELL
         return cells + visits.items * self.code_price(factors)
+
+
+def _learned_from(vectors: Floats, n_cells: int, seed: int) -> NDArray[np.int64]:
+    """Positions of the vectors that codes are learned from."""
+    return drawn(vectors, n_cells * _SAMPLED_PER_CELL, seed)
 
 
 @lru_cache(_KEPT_PARAMETERS)

@@ -21,6 +21,12 @@ def _make(quantizer: Native, d: int, n_cells: int) -> Native:
     return structure
 
 
+def _make_codes(d: int) -> Native:
+    codes = faiss.IndexPQFastScan(d, d // dimensions_of_code(d), 4, faiss.METRIC_INNER_PRODUCT)
+    codes.pq.cp.min_points_per_centroid = 1
+    return codes
+
+
 def dimensions_of_code(factors: int) -> int:
     """How many dimensions one code stands for, if the augmented vectors have `factors`."""
     if factors <= _FINEST_FACTORS:
@@ -35,4 +41,5 @@ IVF_PQ = IvfFamily(
     candidates=(128, 200, 400, 800, 1600),
     automatic=True,
     encoding=200.0,
+    make_codes=_make_codes,
 )

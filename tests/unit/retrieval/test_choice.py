@@ -52,6 +52,9 @@ class BruteForce:
     def build(self, vectors, *, seed, progress, cells=None):
         return HalfPrecision(vectors.astype(np.float16), self.dimensions)
 
+    def codes_alone(self, vectors, *, seed):
+        return None
+
     def load(self, data, shape):
         return HalfPrecision(np.frombuffer(data, np.float16).reshape(shape), self.dimensions)
 
@@ -265,6 +268,19 @@ def test_noise_needs_so_many_cells_that_a_trial_is_enough(monkeypatch):
     assert {each.kind for each in chosen.not_built} == {"ivf_sq8", "ivf_pq"}
     assert all("as quick as exact search" in each.reason for each in chosen.not_built)
     assert choose_index(noise, asked, IndexConfig(), pays_above=1, must_pay=1.2).not_built == chosen.not_built
+
+
+def test_codes_that_are_too_coarse_are_seen_before_cells_are_refined(items, queries, monkeypatch):
+    """Each group is 200 near items; of 128 candidates, as many as pay here, codes of four bits miss some."""
+    only(monkeypatch, FAMILIES["ivf_pq"])
+    build = IvfFamily.build
+    monkeypatch.setattr(IvfFamily, "build", lambda *_, **__: pytest.fail("built"))
+    chosen = choose(items, queries, IndexConfig(), must_pay=0.8)
+    (told,) = chosen.not_built
+    assert "codes alone miss index.recall_target with 128 candidates" in told.reason
+    assert chosen.cells is None
+    monkeypatch.setattr(IvfFamily, "build", build)
+    assert choose(items, queries, IndexConfig(recall_target=0.5), must_pay=0.8).index.kind == "ivf_pq"
 
 
 def test_the_next_family_is_built_only_if_it_can_be_clearly_quicker(items, queries, monkeypatch):
