@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from recsys.config import ComputeConfig
 from recsys.errors import ConfigError
 from recsys.extras import install
+from recsys.spark.accumulators import quiet_when_java_ends
 from recsys.spark.starting import java_errors, read_all, why
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def _new_session(compute: ComputeConfig) -> "SparkSession":
     warnings.filterwarnings(
         "ignore", "PySpark does not yet fully support pandas", FutureWarning
     )  # none goes through it
+    quiet_when_java_ends()
     builder = SparkSession.builder
     for key, value in _settings(compute).items():
         builder = builder.config(key, value)
