@@ -4,12 +4,8 @@ Each must end with the exit code and the message that the documentation has, lea
 leave no process, let the old version serve, and the next run must work.
 """
 
-import os
 import random
 import resource
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +21,7 @@ from recsys.pipeline_config import load_config
 from recsys.progress import silent
 from torture.endings import Endings
 from torture.faulty_job import FROM_OUTSIDE, NONE, RAISED
+from torture.jobs import fresh_copy, job, processes_of
 from torture.scratch import scratch
 
 CONFIG = """
@@ -62,7 +59,7 @@ memory_gib = 1
 _SECONDS = {"prepare": 0.4, "evaluate": 1.0, "train": 0.2, "index": 0.1, "publish": 0.4}
 """Of each step, on a machine with nothing else to do: the fault comes within."""
 
-_NEW = {"model.seed": 2}
+_JOB, _NEW = "torture.faulty_job", {"model.seed": 2}
 _LOCKS = ("work/.lock", "store/.seal.lock", "store/.pointer.lock")
 _ADDRESSES = range(300, 1300)
 """MiB of `ulimit -v`: from too little to import numpy to nearly enough."""
@@ -113,8 +110,7 @@ def attempt(
     case: Case, base: Path, place: Path, found: Endings, *, called: str = "case", onwards: bool = True
 ) -> None:
     """Run one case on a copy of the shop `base`. `onwards`: the next run goes on until it publishes."""
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(base, place)
+    fresh_copy(base, place)
     (place / "tmp").mkdir()
     before, there = Registry(place / "store").current(), {*_debris(place)}
     code, err = _job(case, place)
@@ -127,21 +123,11 @@ def attempt(
 
 def _job(case: Case, place: Path) -> tuple[int, str]:
     is_addresses = case.fault == "addresses"
-    fault = [NONE if is_addresses else case.fault, case.step, str(case.amount)]
-    given = [part for key, value in _NEW.items() for part in ("--set", f"{key}={value}")]
-    command = [sys.executable, "-m", "torture.faulty_job", *fault, "run", str(place / "pipeline.toml")]
+    fault = (NONE if is_addresses else case.fault, case.step, str(case.amount))
     size = int(case.amount) << 20
-    ended = subprocess.run(
-        [*command, "--from", case.step, *given],
-        env={**os.environ, "TMPDIR": str(place / "tmp")},
-        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_AS, (size, size)) if is_addresses else None,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=_LONGEST,
-    )
-    return ended.returncode, ended.stderr
+    before = partial(resource.setrlimit, resource.RLIMIT_AS, (size, size)) if is_addresses else None
+    tmp = place / "tmp"
+    return job(_JOB, fault, place, start=case.step, settings=_NEW, temporary=tmp, longest=_LONGEST, before=before)
 
 
 def _wrong(
@@ -160,7 +146,7 @@ def _wrong(
     if not is_done and Registry(store).current() != before and "it was published before that" not in last:
         yield f"{Registry(store).current()} serves, {before} did"
     yield from (f"left {path.relative_to(place)}" for path in {*_debris(place)} - there)
-    yield from (f"process {process} goes on" for process in _processes(place))
+    yield from (f"process {process} goes on" for process in processes_of(place))
     try:
         for lock in _LOCKS:
             with exclusive(place / lock, doing="looking"):
@@ -177,12 +163,3 @@ def _debris(place: Path) -> Iterator[Path]:
     yield from (place / "tmp").iterdir()
     yield from (path for path in (place / "work").rglob(".*") if path.name != ".lock")
     yield from (path for path in (place / "store").rglob(".*") if path.name not in (".seal.lock", ".pointer.lock"))
-
-
-def _processes(place: Path) -> Iterator[int]:
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if str(place).encode() in path.read_bytes():
-                yield int(path.parent.name)
-        except OSError:
-            continue

@@ -24,13 +24,13 @@ from recsys.progress import silent
 from recsys.spark.session import session_of
 from torture.children import CONFIG
 from torture.endings import Endings
+from torture.jobs import fresh_copy
 from torture.scratch import scratch
 from torture.spark_job import WHO
 from torture.spark_nights import (
     CONF,
     QUICK_JAVA,
     damage,
-    fresh_copy,
     killed,
     left,
     next_night,

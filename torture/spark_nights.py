@@ -1,10 +1,7 @@
 """A night on Spark as a process of its own, with a fault; one after it in this process; what must hold after each."""
 
-import os
 import re
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +15,7 @@ from recsys.artifacts.registry import Registry
 from recsys.errors import RecsysError
 from recsys.pipeline_config import PipelineConfig, load_config
 from recsys.progress import Progress
+from torture.jobs import job, processes_of
 
 CONF = {
     "spark.driver.memory": "700m",
@@ -39,6 +37,7 @@ SETTINGS = {
 }
 """Of every night on Spark."""
 
+_JOB = "torture.spark_job"
 _LONGEST, _ENDING_SECONDS = 900.0, 30.0
 _CODES = {"executor": (0,), "worker": (0,), "driver": (6, 0), "java": (2, 0), "parent": (-9,), "iteration": (-9,)}
 """How a night may end, by who was killed in it; 0 if the work was done by then."""
@@ -58,19 +57,9 @@ def night(place: Path, who: str, moments: Mapping[str, int], *, start: str, **mo
 
     `more`: settings. The folder for temporary files is `place`.
     """
-    given = [part for name, value in {**_flat(SETTINGS), **more}.items() for part in ("--set", f"{name}={value}")]
     when = ",".join(f"{step}={stages}" for step, stages in moments.items())
-    command = [sys.executable, "-m", "torture.spark_job", who, when, str(place / "told")]
-    ended = subprocess.run(
-        [*command, "run", str(place / "pipeline.toml"), "--from", start, *given],
-        env={**os.environ, **QUICK_JAVA, "TMPDIR": str(place)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=_LONGEST,
-    )
-    return ended.returncode, ended.stderr
+    settings, fault = {**_flat(SETTINGS), **more}, (who, when, str(place / "told"))
+    return job(_JOB, fault, place, start=start, settings=settings, temporary=place, longest=_LONGEST, **QUICK_JAVA)
 
 
 def _flat(settings: Mapping[str, object]) -> dict[str, str]:
@@ -179,21 +168,6 @@ def _temporary(place: Path) -> Iterator[Path]:
 def _lasting(place: Path) -> list[int]:
     """Processes of the night that do not end by themselves in a few seconds, as Java does."""
     deadline = time.monotonic() + _ENDING_SECONDS
-    while (found := [*_processes(place)]) and time.monotonic() < deadline:
+    while (found := [*processes_of(place)]) and time.monotonic() < deadline:
         time.sleep(0.2)
     return found
-
-
-def _processes(place: Path) -> Iterator[int]:
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if str(place).encode() in path.read_bytes():
-                yield int(path.parent.name)
-        except OSError:
-            continue
-
-
-def fresh_copy(of: Path, place: Path) -> None:
-    """`of` copied to `place`, in place of what was there."""
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(of, place, symlinks=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from recsys.artifacts.bundle import verify_bundle
+from recsys.artifacts.files import protect
 from recsys.pipeline_config import PipelineConfig
+from recsys.spark.executors import make_folder
 from recsys.storage import storage_errors
 
 _PREFIX = "version-"
@@ -27,21 +29,23 @@ def is_copied(config: PipelineConfig) -> bool:
 def shared_version(config: PipelineConfig, folder: Path) -> Iterator[Path]:
     """The folder of a version for executors: `folder` itself, or a verified copy, removed at the end.
 
-    Executors download nothing and need no credentials of the object store. Raises StorageError if the copy cannot be
-    written, ArtifactError if it is not whole.
+    Executors download nothing and need no credentials of the object store. Whoever may read the scratch folder may
+    read the copy, and nobody but its owner write to it, because it decides what is recommended. Raises StorageError
+    if the copy cannot be written, ArtifactError if it is not whole.
     """
     if not is_copied(config):
         yield folder
         return
     scratch = config.compute.scratch_in(config.workspace)
     with storage_errors(scratch, doing="while the version was copied for executors"):
-        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(scratch)
         for left in scratch.glob(f"{_PREFIX}*"):
             _remove(left)
         place = Path(mkdtemp(prefix=_PREFIX, dir=scratch))
         try:
             copy = Path(shutil.copytree(folder, place / folder.name))
             verify_bundle(copy)
+            protect(place, like=scratch)  # executors may be other users
             yield copy
         finally:
             _remove(place)

@@ -9,9 +9,11 @@ from typing import Any, NoReturn
 
 import recsys.errors
 from recsys.errors import ComputeError, RecsysError, StorageError
-from recsys.spark.starting import cause_of
+from recsys.spark.discretion import one_line, without_values
 
 _MARK = "recsys-error:"
+_RAISED = f"{RuntimeError.__name__}: {_MARK}"
+"""In the traceback of a task: not in a value that an error quotes."""
 
 _CAUSES = (
     ("OutOfMemoryError", "Java ran out of memory; give it more (spark.driver.memory, spark.executor.memory)"),
@@ -23,7 +25,7 @@ _CAUSES = (
         "Failed to create (?:local|a temp)|Failed to get a temp directory|Cannot create (?:temp )?dir",
         "the disk of an executor cannot be written (spark.local.dir)",
     ),
-    ("MemoryError", "a task ran out of memory; set compute.block_entries lower, or give executors more"),
+    (r"(?m)^[\w.]*MemoryError\b", "a task ran out of memory; set compute.block_entries lower, or give executors more"),
     (r"Python worker exited unexpectedly", "a task's Python process was killed, probably for want of memory"),
     (r"ModuleNotFoundError: No module named '?(\w+)", "executors do not have the module {0}; install recsys on them"),
     (
@@ -74,26 +76,19 @@ def named_failures(doing: str) -> Iterator[None]:
 
 
 def named(error: Exception, doing: str) -> RecsysError:
-    """The error of this library that an error of Spark carries or stands for."""
-    text = str(error)
-    if (at := text.find(_MARK)) >= 0:
-        name, message = json.JSONDecoder().raw_decode(text, at + len(_MARK))[0]
+    """The error of this library that an error of Spark carries or stands for; it quotes no value of a row."""
+    text = without_values(error)
+    if (at := text.find(_RAISED)) >= 0:
+        name, message = json.JSONDecoder().raw_decode(text, at + len(_RAISED))[0]
         kind = getattr(recsys.errors, name, RecsysError)
         return kind(message) if issubclass(kind, RecsysError) else RecsysError(message)
     for pattern, meaning in _CAUSES:
         if found := re.search(pattern, text):
             kind = StorageError if "disk" in meaning else ComputeError
             return kind(f"Spark failed {doing}: {meaning.format(*found.groups())}")
-    return ComputeError(f"Spark failed {doing}: {_cause(error)}")
+    return ComputeError(f"Spark failed {doing}: {one_line(error)}")
 
 
 def is_of_spark(error: Exception) -> bool:
     """Whether Spark raised it; a connection that breaks is the one to Java."""
     return isinstance(error, ConnectionError) or type(error).__module__.split(".")[0] in ("pyspark", "py4j")
-
-
-def _cause(error: Exception) -> str:
-    """The line that says most: the last error of a Python traceback, or the innermost of Java."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception): ", line)]
-    return raised[0][:500] if raised else cause_of(error)

@@ -27,8 +27,7 @@ _REMEDIES = (
     ("[Mm]aster URL|Master must", 'expected compute.master such as "local[2]", "spark://host:7077" or "yarn"'),
 )
 
-_NAMED_BY_JAVA = re.compile(r"^(?:: |Caused by: )((?:[\w$]+\.)+[\w$]+(?:: .*)?)$")
-_BARE = re.compile(r"^(?:[\w$]+\.)+([\w$]+)(?:: (.+))?$")
+_NAMED_BY_JAVA = re.compile(r"^(?:: |Caused by: )(?:[\w$]+\.)+([\w$]+)(?:: (.*))?$")
 
 
 @contextmanager
@@ -65,15 +64,24 @@ def read_all(told: IO[bytes]) -> str:
     return ""
 
 
-def cause_of(error: BaseException) -> str:
-    """The innermost cause that Java names, without its class; else the first line that says something."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    causes = [found[1] for line in lines if (found := _NAMED_BY_JAVA.match(line))]
-    if causes:
-        named = _BARE.match(causes[-1])
-        return (causes[-1] if named is None else named[2] or named[1])[:500]
+def cause_of(error: BaseException, text: str | None = None) -> str:
+    """The innermost cause that Java names, without its class; else the first line that says something.
+
+    `text`: of the error, if not its own.
+    """
+    text = str(error) if text is None else text
+    if causes := causes_in(text):
+        kind, message = causes[-1]
+        return (message or kind)[:500]
+    lines = (line.strip() for line in text.splitlines())
     said = [line for line in lines if line and not line.startswith(("at ", "Traceback"))]
     return (said or [type(error).__name__])[0][:500]
+
+
+def causes_in(text: str) -> list[tuple[str, str]]:
+    """The errors that Java names in a text, the innermost last: class, without its package, and message."""
+    found = (_NAMED_BY_JAVA.match(line.strip()) for line in text.splitlines())
+    return [(each[1], each[2] or "") for each in found if each is not None]
 
 
 def _told(told: str) -> str | None:

@@ -47,6 +47,22 @@ def test_executors_get_a_whole_copy_in_the_scratch_folder_that_goes_afterwards(
     assert paths_read(config, ("export",)) == []
 
 
+@pytest.mark.parametrize(
+    ("above", "folders", "files"), [(0o700, 0o700, 0o400), (0o750, 0o750, 0o440), (0o777, 0o755, 0o444)]
+)
+def test_whoever_may_read_the_scratch_folder_may_read_the_copy(
+    version: Path, configured: Configured, tmp_path: Path, above: int, folders: int, files: int
+) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(above)
+    with shared_version(configured(tmp_path / "shared"), version) as folder:
+        copied = [folder.parent, folder, *folder.rglob("*")]
+        modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in copied}
+        assert modes == {(True, folders), (False, files)}
+        assert folder.parent.parent.stat().st_mode & 0o777 == above
+    assert not [*(tmp_path / "shared").glob("*/*")]
+
+
 def test_a_copy_that_is_not_whole_is_told_and_removed(version: Path, configured: Configured, tmp_path: Path) -> None:
     damaged = next(path for path in sorted(version.rglob("*.npy")) if path.stat().st_size)
     damaged.chmod(0o600)

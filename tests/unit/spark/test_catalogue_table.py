@@ -169,7 +169,9 @@ def test_a_row_that_spark_cannot_compute_is_one_line_too(spark, view, tmp_path, 
     with pytest.raises(Exception, match=r"while query .* was read") as raised:
         read(spark, table_of(spark, query=query), config(source="spark", query=query), tmp_path)
     assert "\n" not in str(raised.value)
-    assert "at org.apache" not in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert "at org.apache" not in told
+    assert "'ü" not in told + str(raised.value), "the value is of a row"
 
 
 def test_two_attempts_of_a_task_that_read_other_rows():
