@@ -68,12 +68,15 @@ def check_executors(
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that may be entered by whoever may enter the one above it; its executors may be other users."""
+    """Make a folder that may be entered by whoever may enter the one above it; its executors may be other users.
+
+    If what is made in the one above is of its group, so is what is made here.
+    """
     if not folder.is_dir():
         if not folder.parent.exists():
             folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(exist_ok=True)
-        folder.chmod(stat.S_IMODE(folder.parent.stat().st_mode) & 0o777)
+        folder.chmod(stat.S_IMODE(folder.parent.stat().st_mode) & 0o2777)
 
 
 _UNSEEN = (

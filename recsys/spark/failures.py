@@ -25,7 +25,10 @@ _CAUSES = (
         "Failed to create (?:local|a temp)|Failed to get a temp directory|Cannot create (?:temp )?dir",
         "the disk of an executor cannot be written (spark.local.dir)",
     ),
-    (r"(?m)^[\w.]*MemoryError\b", "a task ran out of memory; set compute.block_entries lower, or give executors more"),
+    (
+        r"(?m)^[\w.]*MemoryError\b",
+        "a task ran out of memory; set compute.block_entries lower, or give executors more",
+    ),
     (r"Python worker exited unexpectedly", "a task's Python process was killed, probably for want of memory"),
     (r"ModuleNotFoundError: No module named '?(\w+)", "executors do not have the module {0}; install recsys on them"),
     (

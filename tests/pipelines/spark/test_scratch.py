@@ -43,11 +43,12 @@ def test_jobs_that_name_one_scratch_folder_share_nothing(shop: Path, tmp_path: P
     assert own(one) != own(other)
 
 
-def test_whoever_may_enter_the_folder_above_may_enter_that_of_a_step(shop: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o777, 0o2770])
+def test_whoever_may_enter_the_folder_above_may_enter_that_of_a_step(shop: Path, tmp_path: Path, mode: int) -> None:
     (tmp_path / "scratch").mkdir()
-    (tmp_path / "scratch").chmod(0o777)
+    (tmp_path / "scratch").chmod(mode)
     with scratch_of("prepare", with_scratch(shop, tmp_path / "scratch")) as folder:
-        assert [path.stat().st_mode & 0o777 for path in (folder, folder.parent)] == [0o777, 0o777]
+        assert [path.stat().st_mode & 0o2777 for path in (folder, folder.parent)] == [mode, mode]
 
 
 def test_a_scratch_folder_that_cannot_be_made_is_named(shop: Path, tmp_path: Path) -> None:
