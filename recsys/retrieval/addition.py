@@ -8,7 +8,7 @@ from recsys.errors import ModelError
 from recsys.retrieval.exclusion import places_of, row_slice
 from recsys.retrieval.topk import row_blocks
 
-# Scores of one step: 1 MiB of float32, so that the copy which scipy makes of them stays in the cache of one core.
+# Scores of one step: 1 MiB of float32, so that what is added to them stays in the cache of one core.
 _SCORES_AT_ONCE = 2**18
 
 
@@ -28,7 +28,7 @@ def add_to(block: Floats, added: Csr | None, start: int) -> None:
         return
     for rows in row_blocks(block.shape, _SCORES_AT_ONCE):
         some = slice(start + rows.start, start + min(rows.stop, len(block)))
-        block[rows] = row_slice(added, some) + block[rows]
+        block[rows] += row_slice(added, some).toarray()  # half the time of scipy's own sum
 
 
 def added_at(added: Csr, indices: Indices) -> Floats:

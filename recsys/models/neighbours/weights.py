@@ -1,6 +1,7 @@
 """NeighbourWeights: what each item of a history adds to the scores of the items near it."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,11 @@ import numpy as np
 from recsys.data.arrays import Doubles, Floats, Indices
 from recsys.data.emphasis import emphasised
 from recsys.data.matrix import Csr, check_canonical, load_csr, presence, save_csr
+from recsys.data.sound_csr import sound_csr
 from recsys.errors import ArtifactError, DataError, ModelError
+from recsys.models.neighbours.summed_rows import summed_rows
 
 _PREFIX = "neighbours"
-
-_MANY_COLUMNS = 32
-"""Columns per entry from which a product over the columns that occur is quicker: 20 times for a million items."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +59,16 @@ class NeighbourWeights:
         """
         if counts.shape[1] != self.n_items:
             raise ModelError(f"neighbours: a history over {counts.shape[1]} items, expected {self.n_items}")
-        summed = _product(counts, self.weights)
-        if summed.nnz > self.n_items:
-            summed = summed.tocsc().tocsr()  # sorts in a third of the time, once there are many
-        summed.sort_indices()
+        summed = summed_rows(counts, self._plain_weights)
         summed.data *= np.float32(self.strength)
         return summed
+
+    @cached_property
+    def _plain_weights(self) -> Csr:
+        """The weights in plain arrays. A row of a mapped array is many times slower to take."""
+        weights = self.weights
+        arrays = map(np.asarray, (weights.data, weights.indices, weights.indptr))
+        return sound_csr(*arrays, shape=weights.shape, is_canonical=True)
 
     def contributions(self, history: Csr, targets: Indices, *, emphasis: Floats | None = None) -> Doubles:
         """Float64 (k, m): what each of the m entries of `history`, a single row, adds to the scores of k `targets`.
@@ -95,29 +99,6 @@ class NeighbourWeights:
             return NeighbourWeights(weights, strength)
         except ModelError as error:
             raise ArtifactError(f"{folder / _PREFIX}: {error}") from error
-
-
-def _product(counts: Csr, weights: Csr) -> Csr:
-    """`counts`, float32 CSR (n, n_items), times `weights`, (n_items, n_items); columns of a row in any order.
-
-    The product of scipy writes and reads a few numbers for every column. If there are many more columns than entries,
-    those without an entry are left out first: the same sums, in the same order.
-    """
-    items, n_items = counts.indices, weights.shape[0]
-    n_entries = int((weights.indptr[items + 1] - weights.indptr[items]).sum())
-    product: Csr
-    if n_items < _MANY_COLUMNS * n_entries:
-        product = counts @ weights
-        return product
-    rows = weights[items]
-    columns, place = np.unique(rows.indices, return_inverse=True)
-    shape = (len(items), len(columns))
-    compact = Csr((rows.data, place.astype(np.int32), rows.indptr), shape=shape)
-    which = Csr(
-        (counts.data, np.arange(len(items), dtype=np.int32), counts.indptr), shape=(counts.shape[0], len(items))
-    )
-    product = which @ compact
-    return Csr((product.data, columns[product.indices], product.indptr), shape=counts.shape)
 
 
 def with_neighbours_part(
