@@ -1,6 +1,7 @@
 """Lists as one file: Parquet, CSV or JSON lines."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,36 @@ class FileTarget:
             _replacing(self.path, self.unfinished) as partial,
             pa.OSFile(str(partial), "wb") as file,
             make_writer(file) as writer,
+            _behind(writer) as behind,
         ):
-            yield writer
+            yield behind
+
+
+class _Behind:
+    """Writes each table in a thread of `pool` while the caller makes the next one: two are in memory."""
+
+    def __init__(self, writer: ListWriter, pool: ThreadPoolExecutor) -> None:
+        self._writer, self._pool = writer, pool
+        self._last: Future[None] | None = None
+
+    def write(self, lists: pa.Table) -> None:
+        """Hand `lists` over. Raises what went wrong with the table before."""
+        self.finish()
+        self._last = self._pool.submit(self._writer.write, lists)
+
+    def finish(self) -> None:
+        """Wait for the last table. Raises what went wrong with it."""
+        if self._last is not None:
+            self._last.result()
+
+
+@contextmanager
+def _behind(writer: ListWriter) -> Iterator[_Behind]:
+    """`writer` in a thread of its own, done when the block ends."""
+    with ThreadPoolExecutor(1) as pool:
+        behind = _Behind(writer, pool)
+        yield behind
+        behind.finish()
 
 
 @contextmanager
