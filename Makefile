@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check coverage fmt bench torture package sbom lock clean
+.PHONY: help setup demo test lint check coverage fmt bench torture package sbom lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,14 +44,15 @@ demo: $(VENV)/run.stamp  ## set up, run the whole job on the built-in log, show 
 	$(BIN)/recsys demo
 
 test: $(VENV)/dev.stamp $(SPARK)  ## set up, run every test, in two processes
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
+	.ci/in-memory $(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
-check: $(VENV)/dev.stamp  ## what CI runs: formatting, lint, types, import layers, tests
+lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) test
+
+check: lint test  ## what CI runs: formatting, lint, types, import layers, tests
 
 coverage: $(VENV)/dev.stamp  ## run every test and tell which lines of the packages none of them ran; at least 90 % are wanted
 	$(MAKE) test PYTEST_ARGS="--cov --cov-report=term"
