@@ -39,9 +39,18 @@ SETTINGS = {
 
 _JOB = "torture.spark_job"
 _LONGEST, _ENDING_SECONDS = 900.0, 30.0
-_CODES = {"executor": (0,), "worker": (0,), "driver": (6, 0), "java": (2, 0), "parent": (-9,), "iteration": (-9,)}
+_PUBLISHED = 4
+"""The exit code of a night that published, and could not export; a second line says how to do that again."""
+_CODES = {
+    "executor": (0,),
+    "worker": (0,),
+    "driver": (6, 0),
+    "java": (2, 0, _PUBLISHED),
+    "parent": (-9,),
+    "iteration": (-9,),
+}
 """How a night may end, by who was killed in it; 0 if the work was done by then."""
-_OTHER_CODES = (0, 2, 4)
+_OTHER_CODES = (0, 2, _PUBLISHED)
 
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8,}")
 _TEMPORARY = ("spark-*", "blockmgr-*", "artifacts*", "recsys-job-*", "liblz4*")
@@ -105,10 +114,10 @@ def wrong(place: Path, fault: str, before: str | None, code: int, err: str) -> I
         yield f"expected {expected}: {err[-1500:]}"
     if "\tat " in err or "Traceback" in err:
         yield f"a stack trace: {err[-1500:]}"
-    last = (err.strip().splitlines() or [""])[-1]
-    if code in (2, 6) and not last.startswith("error: "):
+    last = ["", "", *err.strip().splitlines()][-2 if code == _PUBLISHED else -1]
+    if code in (2, _PUBLISHED, 6) and not last.startswith("error: "):
         yield f"no message, but {last!r}"
-    if fault == "java" and code == 2 and "Java" not in last:
+    if fault == "java" and code in (2, _PUBLISHED) and "Java" not in last:
         yield f"Java is not named, but {last!r}"
     serves = Registry(place / "store").current()
     if code in (2, 6) and serves != before and "it was published before that" not in last:

@@ -41,7 +41,8 @@ _CAUSES = (
     ),
     (r"ExecutorLostFailure|SparkContext was shut down|SparkContext has been shutdown", "the executors were lost"),
     (
-        r"Connection refused|Connection reset|Answer from Java side is empty",
+        r"Connection refused|Connection reset|Answer from Java side is empty|Error while (?:sending|receiving)"
+        r"|An error occurred while calling [\w.$]+\Z",  # py4j: the connection broke before the answer
         "Java, in which the session runs, has ended",
     ),
 )

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from recsys.artifacts.registry import Registry
 from torture.spark import STEPS_THERE, Case, Shop
 from torture.spark_job import WHO
-from torture.spark_nights import damage, left
+from torture.spark_nights import damage, left, wrong
+from torture.versions import seal
 
 
 def test_twenty_numbers_try_every_fault_in_every_step() -> None:
@@ -46,3 +48,31 @@ def test_what_a_night_leaves_is_found(tmp_path: Path, path: str) -> None:
     assert [*left(tmp_path)] == []
     (tmp_path / path).mkdir(parents=True)
     assert [found for found in left(tmp_path) if Path(path).name in found]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop with a version that serves."""
+    place = tmp_path_factory.mktemp("shop")
+    version = seal(place / "store", seed=1, approximate=False)
+    (place / "store" / "CURRENT").write_text(f"{version}\n")
+    return place
+
+
+_EXPORT_FAILED = "error: export: out/lists.parquet: {}\nto export again: `recsys run pipeline.toml --from export`\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "err", "problem"),
+    [
+        (4, _EXPORT_FAILED.format("Spark failed: Java, in which the session runs, has ended"), None),
+        (4, _EXPORT_FAILED.format("An error occurred while calling o935.getResult"), "Java is not named"),
+        (4, "out/lists.parquet: Java has ended\n\n", "no message"),
+        (2, "error: Java has ended\n", None),
+        (2, "Exception\nTraceback (most recent call last):\nerror: Java has ended\n", "a stack trace"),
+        (6, "error: Java has ended\n", "expected"),
+    ],
+)
+def test_what_a_night_without_java_says_is_looked_at(shop: Path, code: int, err: str, problem: str | None) -> None:
+    found = [*wrong(shop, "java", Registry(shop / "store").current(), code, err)]
+    assert found == [] if problem is None else any(each.startswith(problem) for each in found)

@@ -15,6 +15,13 @@ def test_a_java_that_has_ended_is_named(broken: Exception) -> None:
         raise broken
 
 
+@pytest.mark.parametrize("told", ["An error occurred while calling o935.getResult", "Error while receiving"])
+def test_a_java_that_ends_while_it_is_asked_is_named(told: str) -> None:
+    py4j = pytest.importorskip("py4j.protocol")
+    with pytest.raises(ComputeError, match=r"Java, .* has ended$"), named_failures("while events were counted"):
+        raise py4j.Py4JError(told)
+
+
 def test_an_error_that_is_not_of_spark_stays_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError), named_failures("while events were counted"):
         raise ZeroDivisionError
