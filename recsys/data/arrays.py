@@ -32,6 +32,14 @@ def read_only(array: Array) -> Array:
     return view
 
 
+_SHARED_ONES = read_only(np.ones(2**16, np.float32))
+
+
+def ones(n: int) -> Floats:
+    """float32 (n,), all 1, read-only: for few of them memory that all callers share, so that none is made."""
+    return _SHARED_ONES[:n] if n <= len(_SHARED_ONES) else read_only(np.ones(n, np.float32))
+
+
 LARGEST = 1e15
 """The largest number of a vector: products of two such vectors stay finite in float32."""
 

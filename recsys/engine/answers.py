@@ -198,11 +198,15 @@ def _line_of(answer: Answer | CandidateAnswer, size: str) -> str:
 _SHOWN = 3
 
 
-def ranked(items: Items, indices: Indices, scores: Floats) -> tuple[Ranked, ...]:
-    """The list of the items at `indices`, int32 (n,), best first, with `scores`: float32 (n,)."""
+def ranked(
+    items: Items, indices: Indices, scores: Floats, *, new: Sequence[Literal[True] | None] | None = None
+) -> tuple[Ranked, ...]:
+    """The list of the items at `indices`, int32 (n,), best first, with `scores`, float32 (n,); `new`: of `Ranked`."""
     at = indices.tolist()
     places = zip(items.ids.decode(at), scores.tolist(), range(1, len(at) + 1), items.titles(at), strict=True)
-    return tuple(starmap(Ranked, places))
+    if new is None:
+        return tuple(starmap(Ranked, places))
+    return tuple(Ranked(*it, None, None, None, is_new) for it, is_new in zip(places, new, strict=True))
 
 
 def with_fields(

@@ -8,7 +8,7 @@ from itertools import repeat
 import numpy as np
 
 from recsys.artifacts.bundle import Bundle
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import Floats, Indices, ones
 from recsys.engine.answers import (
     HIDDEN,
     HIDDEN_BESIDE_NEW,
@@ -144,7 +144,8 @@ class ListBuilder:
         vectors = profiles[0].vector[None] if len(alike) == 1 else np.stack([each.vector for each in profiles])
         counts = None
         if self._ranker.has_neighbours:
-            counts = storing([each.history[0] for each in profiles], n_items, [each.counts for each in profiles])
+            counted = None if all(each.emphasis is None for each in profiles) else [each.counts for each in profiles]
+            counts = storing([each.history[0] for each in profiles], n_items, counted)
         exclude = storing([resolved.excluded for resolved in alike], n_items)
         with span("search", n_questions=len(alike), n_candidates=alike[0].n_candidates):
             top = self._ranker.rank(
@@ -182,7 +183,7 @@ class ListBuilder:
             (indices, scores, multiplier), filled = self._places.fill(
                 question, listed, pool, boosts=resolved.boosts, is_fallback=is_fallback
             )
-        items = self._new.marked(ranked(self._bundle.items, indices, scores), indices)
+        items = ranked(self._bundle.items, indices, scores, new=self._new.marks(indices))
         items = with_fields(items, self._bundle.items, indices, question.fields)
         if question.explain and profile.status != "fallback":
             items = self._explained(items, profile, indices=indices, multiplier=multiplier)
@@ -211,7 +212,7 @@ class ListBuilder:
     ) -> tuple[Indices, Floats, Floats]:
         """The k candidates that are listed, their scores, and what those were multiplied by; in order."""
         k, diversity = resolved.question.k, resolved.question.diversity
-        multiplier: Floats = np.ones(len(scores), np.float32)
+        multiplier = ones(len(scores))
         if resolved.boosts:
             indices, scores = self._with_boosted(resolved, indices, scores)
             indices, scores, multiplier = boosted(indices, scores, resolved.boosts)

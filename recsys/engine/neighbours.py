@@ -113,7 +113,8 @@ class Neighbours:
         items = self._bundle.items
         found = eligible.search.search(query, k, exclude=storing([exclude], len(items.ids)))
         indices, scores = found.row(0)
-        return self._new.marked(with_fields(ranked(items, indices, scores), items, indices, fields), indices)
+        listed = ranked(items, indices, scores, new=self._new.marks(indices))
+        return with_fields(listed, items, indices, fields)
 
     def users(self, user_id: str, vector: Floats, *, k: int, own: int | None) -> UserAnswer:
         """The k users whose trained vectors have the largest cosine with `vector`, float32 (d,), never the user.

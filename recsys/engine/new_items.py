@@ -1,7 +1,8 @@
 """New items: items without users in training that have a vector all the same, made from what is known of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,14 +32,9 @@ class NewItems:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def marked(self, listed: tuple[Ranked, ...], indices: Indices) -> tuple[Ranked, ...]:
-        """The list of the items at `indices`, int32 (n,), whose new items say so."""
-        if not len(self) or not self.mask[indices].any():
-            return listed
-        return tuple(
-            replace(item, new=True) if is_new else item
-            for item, is_new in zip(listed, self.mask[indices].tolist(), strict=True)
-        )
+    def marks(self, indices: Indices) -> list[Literal[True] | None] | None:
+        """`Ranked.new` of each of the items at `indices`, int32 (n,); None if this version has no new items."""
+        return [is_new or None for is_new in self.mask[indices].tolist()] if len(self) else None
 
 
 def n_new(listed: Sequence[Ranked]) -> int:

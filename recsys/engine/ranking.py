@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.artifacts.contents import Contents
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import Floats, Indices, ones
 from recsys.data.matrix import Csr
 from recsys.data.sound_csr import sound_csr
 from recsys.models.popularity import PopularityRecommender
@@ -114,8 +114,6 @@ def storing(positions: Sequence[Indices], n_items: int, values: Sequence[Floats]
         columns, bounds = positions[0], np.array((0, len(positions[0])), np.int32)
     else:
         columns, bounds = np.concatenate(positions), np.cumsum([0, *map(len, positions)]).astype(np.int32)
-    if values is None:
-        stored = np.ones(len(columns), np.float32)
-    else:
-        stored = values[0] if len(values) == 1 else np.concatenate(values)
+    parts = [ones(len(columns))] if values is None else values
+    stored = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return sound_csr(stored, columns, bounds, shape=(len(positions), n_items), is_canonical=True)

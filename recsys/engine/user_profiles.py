@@ -7,7 +7,7 @@ import numpy as np
 
 from recsys.artifacts.bundle import Bundle
 from recsys.artifacts.manifest import session_weight_of
-from recsys.data.arrays import Floats, Indices
+from recsys.data.arrays import Floats, Indices, ones
 from recsys.data.emphasis import session_emphasis
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import Csr
@@ -58,7 +58,7 @@ class UserProfile:
     @property
     def counts(self) -> Floats:
         """float32 (m,): how much each item of the history counts, 1 without `emphasis`."""
-        return np.ones(len(self.history[0]), np.float32) if self.emphasis is None else self.emphasis
+        return ones(len(self.history[0])) if self.emphasis is None else self.emphasis
 
     def counts_row(self, n_items: int) -> Csr:
         """`counts` as canonical float32 (1, n_items)."""
