@@ -1,6 +1,8 @@
 """The log on standard error: lines for people, or one JSON object per line for programs."""
 
 import logging
+import time
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
@@ -21,9 +23,18 @@ class TextFormatter(logging.Formatter):
         record.exc_text = None
         return super().format(record)
 
-    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 (logging's name)
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 (logging's name)
+        """Local time, as logging writes it; the same second is not written again."""
+        return f"{_second(int(record.created), datefmt)},{int(record.msecs):03d}"
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802
         """Where, and of what type."""
         return "" if ei[1] is None else fault_text(ei[1])
+
+
+@lru_cache(2)
+def _second(seconds: int, datefmt: str | None) -> str:
+    return time.strftime(datefmt or logging.Formatter.default_time_format, time.localtime(seconds))
 
 
 class JsonFormatter(_JsonFormatter):

@@ -14,13 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access.caller import NOBODY, Caller, put_caller
 from api.access.guard import Guard
+from api.access_log import log_request
 from api.admission.admission import Admission, Ticket
 from api.cost import DEFAULT_BUDGET
 from api.deadline import Deadline
 from api.direct import DirectRoutes
 from api.engines.served_engine import ServedEngine
 from api.errors import ClientGoneError, UnknownStoreError, code_of, is_fault, problem_response
-from api.logs import FIELDS
 from api.metrics import LIMITS_REACHED, Metrics
 from api.ports import is_served
 from api.security_headers import security_headers
@@ -213,7 +213,7 @@ class RequestMiddleware:
         method = method if method in _METHODS else "other"
         metrics = self._metrics if context.store is None else context.store.metrics
         metrics.count_request(method=method, route=route, status=context.status, seconds=seconds)
-        _log(method, route, seconds, context)
+        log_request(_line_of(method, route, seconds, context), is_probe=route in _PROBES)
 
 
 def _describe(span: Span, scope: Scope, method: str, context: RequestContext) -> None:
@@ -288,9 +288,9 @@ def _with_ours(headers: Iterable[tuple[bytes, bytes]], context: RequestContext) 
     return [*kept, *ours.items(), *security_headers(present)]
 
 
-def _log(method: str, route: str, seconds: float, context: RequestContext) -> None:
-    """One line per request, with the route's template: the path would hold user ids."""
-    fields = {
+def _line_of(method: str, route: str, seconds: float, context: RequestContext) -> dict[str, str | int | float | None]:
+    """What the log says of a request, with the route's template: the path would hold user ids."""
+    line: dict[str, str | int | float | None] = {
         "method": method,
         "route": route,
         "status": context.status,
@@ -298,17 +298,10 @@ def _log(method: str, route: str, seconds: float, context: RequestContext) -> No
         "request_id": context.request_id,
         "model_version": context.model_version,
     }
-    line = "method=%s route=%s status=%d ms=%.2f request_id=%s model_version=%s"
     if context.store is not None and context.store.name:
-        line += " store=%s"
-        fields["store"] = context.store.name
+        line["store"] = context.store.name
     if context.trace_id is not None:
-        line += " trace_id=%s"
-        fields["trace_id"] = context.trace_id
+        line["trace_id"] = context.trace_id
     if context.caller is not None and context.caller.record is not None:
-        line += " key=%s"
-        fields["key"] = context.caller.record.name
-    level = logging.DEBUG if route in _PROBES else logging.INFO
-    if logger.isEnabledFor(level):  # where in the code it was logged, which is looked up otherwise, says nothing
-        values = tuple((fields | {"model_version": context.model_version or "-"}).values())
-        logger.handle(logger.makeRecord(logger.name, level, "", 0, line, values, None, extra={FIELDS: fields}))
+        line["key"] = context.caller.record.name
+    return line

@@ -1,7 +1,9 @@
 import json
 import logging
 import logging.config
+import os
 import sys
+import time
 from datetime import datetime
 
 import pytest
@@ -64,3 +66,31 @@ def test_both_formats_are_configurations(log_format):
     formatter = logging.config.DictConfigurator(config).configure_formatter(config["formatters"][log_format])
     assert isinstance(formatter, JsonFormatter) == (log_format == "json")
     assert config["root"]["level"] == "WARNING"
+
+
+def test_a_line_of_a_request_is_a_record_as_logging_makes_it(service, caplog):
+    """Handlers read any attribute of a record: those of a request's are of this request, thread and process."""
+    with caplog.at_level(logging.DEBUG, "api"):
+        began = time.time()
+        service.get(LIST)
+        service.get("/livez")
+        ended = time.time()
+    of_list, of_probe = (it for it in caplog.records if it.name == "api.access")
+    made = logging.getLogger("api.access").makeRecord("api.access", logging.INFO, "", 0, "", (), None)
+    assert vars(of_list).keys() >= vars(made).keys()
+    assert (of_list.levelname, of_probe.levelname, of_list.process) == ("INFO", "DEBUG", os.getpid())
+    assert began <= of_list.created <= of_probe.created <= ended
+    assert of_list.msecs == pytest.approx(of_list.created % 1 * 1000)
+    assert of_list.relativeCreated - made.relativeCreated == pytest.approx(
+        1000 * (of_list.created - made.created), abs=5
+    )
+    assert "route=/v1/users/{user_id}/recommendations status=200" in of_list.getMessage()
+
+
+def test_times_of_lines_are_those_of_logging():
+    ours = logging.config.DictConfigurator({}).configure_formatter(
+        log_config("info", log_format="text")["formatters"]["text"]
+    )
+    for created in (1_700_000_000.0, 1_700_000_000.9996, 1_700_000_001.25):
+        record = logging.makeLogRecord({"created": created, "msecs": created % 1 * 1000})
+        assert ours.formatTime(record) == logging.Formatter().formatTime(record)
