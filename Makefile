@@ -44,7 +44,7 @@ demo: $(VENV)/run.stamp  ## set up, run the whole job on the built-in log, show 
 	$(BIN)/recsys demo
 
 test: $(VENV)/dev.stamp $(SPARK)  ## set up, run every test, in two processes
-	.ci/in-memory $(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
+	.ci/in-memory $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

@@ -37,6 +37,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests first: one that begins last would leave the other process without work."""
+    long = {item.path for item in items if "spark" in getattr(item, "fixturenames", ()) or _is_slow(item)}
+    items.sort(key=lambda item: item.path not in long)
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
+
+
 @dataclass(frozen=True)
 class Result:
     """What a call of the command line left, by the names that `subprocess.CompletedProcess` uses."""

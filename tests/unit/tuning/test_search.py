@@ -28,6 +28,7 @@ from recsys.tuning.stages import run_stages
 from recsys.tuning.trials import SearchContext
 from recsys.tuning.validation import Validation
 
+pytestmark = pytest.mark.slow
 BUDGET = SearchBudget(trials=6, factors_low=4)
 DAY = 86_400
 

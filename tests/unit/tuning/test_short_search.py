@@ -17,6 +17,7 @@ from recsys.tuning.short_search import choose_settings
 from recsys.tuning.validation import Validation
 
 # What costs time and is not looked at here.
+pytestmark = pytest.mark.slow
 SET = {"start": "spectral", "iterations": 3, "neighbours": 0}
 
 
