@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from recsys.data.arrays import Indices
 from recsys.data.cleaning import build_matrix
 from recsys.data.confidence import fit_confidence
 from recsys.data.event_weights import EventWeights
@@ -30,7 +31,7 @@ from recsys.data.id_map import IdMap
 from recsys.data.ingest.file_source import FileSource
 from recsys.data.ingest.readers import read_log
 from recsys.data.interactions import Interactions
-from recsys.data.matrix import InteractionMatrix
+from recsys.data.matrix import InteractionMatrix, csr_from_pairs
 from recsys.data.splits.split import Split, make_split
 from recsys.data.splits.strategies import split_events
 from recsys.data.synthetic import generate_events, make_world
@@ -40,6 +41,7 @@ from recsys.models.factors.als_model import AlsModel
 from recsys.models.factors.continuity import EarlierEmbeddings, aligned, carried_over, mean_item_cosine, shared_rows
 from recsys.models.factors.model import FactorRecommender
 from recsys.models.factors.spectral import spectral_start
+from recsys.models.neighbours.weights import NeighbourWeights
 from recsys.models.registry import fit_model
 from recsys.pipeline_config import PipelineConfig, load_config, parse_config
 from recsys.retrieval.exact import ExactSearch
@@ -223,9 +225,27 @@ def _quality(fit: Fit, log: Log) -> float:
     scale = np.ones(train.n_items, np.float32)
     scale[now] = fit.model.embeddings.item_scale[before]
     vectors = replace(carried_over(fit.earlier, train), item_scale=scale)
-    model = replace(fit.model, embeddings=vectors, weighting=fit_confidence(train.csr, log.config.model))
+    model = replace(
+        fit.model,
+        embeddings=vectors,
+        weighting=fit_confidence(train.csr, log.config.model),
+        neighbours=_placed(fit.model.neighbours, before, now, train.n_items),
+    )
     recommender = FactorRecommender("als", model, ExactSearch(vectors.scoring_items))
     return evaluate(recommender, log.split, cutoffs=(20,)).means()["ndcg@20"]
+
+
+def _placed(
+    neighbours: NeighbourWeights | None, before: Indices, now: Indices, n_items: int
+) -> NeighbourWeights | None:
+    """`neighbours` over `n_items`: those at the places `before` are at `now`; the others have none."""
+    if neighbours is None:
+        return None
+    place = np.zeros(neighbours.n_items, np.int32)
+    place[before] = now
+    entries = neighbours.weights.tocoo()
+    weights = csr_from_pairs(place[entries.row], place[entries.col], entries.data, (n_items, n_items))
+    return replace(neighbours, weights=weights)
 
 
 def _cpu_seconds(work: Callable[[], Made]) -> tuple[Made, float]:
