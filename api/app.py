@@ -1,7 +1,6 @@
 """The application: routes, middleware and the lifespan that keeps a model loaded."""
 
 import contextlib
-import gc
 import os
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -25,6 +24,7 @@ from api.metrics import NO_STORE, Metrics, forget_dead_workers
 from api.middleware import RequestLimits, RequestMiddleware, context_of
 from api.process.connections import Connections, Limits
 from api.process.ending import end_in_time
+from api.process.garbage import rarely_collected
 from api.process.traffic_control import TrafficControl
 from api.routes import (
     admin,
@@ -123,8 +123,8 @@ async def _serving(
     forget_dead_workers()
     end_in_time()
     await stores.load()
-    gc.freeze()  # what is here now stays; collections that looked through it delayed requests by 0.1 s
     async with contextlib.AsyncExitStack() as polling:
+        polling.enter_context(rarely_collected())
         for store in stores:
             await polling.enter_async_context(store.polling(seconds=seconds))
         await polling.enter_async_context(control.watching())
