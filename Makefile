@@ -43,8 +43,8 @@ setup: $(VENV)/dev.stamp $(SPARK)  ## make .venv with everything a developer nee
 demo: $(VENV)/run.stamp  ## set up, run the whole job on the built-in log, show recommendations
 	$(BIN)/recsys demo
 
-test: $(VENV)/dev.stamp $(SPARK)  ## set up, run every test, in two processes
-	.ci/in-memory $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+test: $(VENV)/dev.stamp $(SPARK)  ## set up, run every test, in three processes, because each waits a third of its time
+	.ci/in-memory $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

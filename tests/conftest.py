@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with long tests first: one that begins last would leave the other process without work."""
     long = {item.path for item in items if "spark" in getattr(item, "fixturenames", ()) or _is_slow(item)}
     items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Keep the log that tests see text: pytest gives its handlers to loggers that do not propagate, as pyspark's
+    become when a query fails, and these turn handlers to JSON.
+    """
+    try:
+        return (yield)
+    finally:
+        for logger in logging.root.manager.loggerDict.values():
+            if isinstance(logger, logging.Logger) and type(logger).__module__.startswith("pyspark."):
+                logger.propagate = True
 
 
 def _is_slow(item: pytest.Item) -> bool:

@@ -77,13 +77,13 @@ class TestEventDatabase:
         """A reader that asks for what has a higher number than the last one read misses nothing."""
         database, reader, found = reopen_database(NOTES), reopen_database(NOTES), list[str]()
 
-        def write() -> None:
+        def write(writer: int) -> None:
             for at in range(25):
                 with database.transaction() as statements:
                     for part in range(3):
-                        statements.execute(INSERT, (f"{threading.get_ident()}-{at}-{part}", 1.0))
+                        statements.execute(INSERT, (f"{writer}-{at}-{part}", 1.0))
 
-        writers = [threading.Thread(target=write) for _ in range(4)]
+        writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
         for writer in writers:
             writer.start()
         last, alive = 0, True
