@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.data.arrays import Floats
-from recsys.models.factors.als_solver.kernels import CACHED, Entries, solve_rows
+from recsys.models.factors.als_solver.kernels import Entries, solve_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,5 @@ class HalfStep:
         solved[empty] = 0 if mean is None else mean[empty]
         right = np.empty((0, solved.shape[1]), np.float32) if mean is None else regularization[:, None] * mean
         unobserved = np.float32(self.unobserved)
-        ahead = True if self.others.size > CACHED else None
-        solve_rows(entries, self.others, self.diagonal, regularization, right, unobserved, solved, ahead)
+        solve_rows(entries, self.others, self.diagonal, regularization, right, unobserved, solved)
         return solved

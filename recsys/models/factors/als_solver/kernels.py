@@ -10,16 +10,12 @@ from numpy.typing import NDArray
 
 from recsys.compiled import compiled
 from recsys.data.arrays import Floats, Indices
-from recsys.models.factors.als_solver.prefetch import LINE, prefetch
 
 CG_STEPS = 3
 """As in implicit: over the iterations, three steps from the last value are as good as an exact solve."""
 
 _GATHERED = 2**18
 """Float32 values of the other side that are copied side by side for one row: 1 MiB, half of a usual L2 cache."""
-
-CACHED = 2**20
-"""Float32 values of the other side that caches hold anyway: 4 MiB. Vectors of a larger one are asked for ahead."""
 
 _APART = 64
 """Float32 values between two work vectors, and before the first: 256 bytes.
@@ -39,24 +35,15 @@ All three are read-only: other flags would be another type, for which the loops 
 
 
 @compiled
-def _add_entries(table, at, confidence, constant, slope, unobserved, vector, out, others, coming):
+def _add_entries(table, at, confidence, constant, slope, unobserved, vector, out):
     """Add sum_j (constant c_j + slope (c_j - unobserved) (y_j . vector)) y_j to `out`; y_j is table[at[j]].
 
-    Four entries at a time, so that `vector` and `out` are read once for four. Unless `coming` is None, the rows of
-    `others` at these places are asked for in between, a few at a time, so that memory is read while there is work.
+    Four entries at a time, so that `vector` and `out` are read once for four.
     """
     n, d = len(confidence), len(vector)
     zero = np.float32(0)
     fours = n - n % 4
-    asked, at_once = 0, 0
-    if coming is not None:
-        at_once = (4 * len(coming) + n - 1) // n
     for j in range(0, fours, 4):
-        if coming is not None:
-            for ahead in range(asked, min(asked + at_once, len(coming))):
-                for k in range(0, d, LINE):
-                    prefetch(others, coming[ahead], k)
-            asked += at_once
         y0, y1, y2, y3 = table[at[j]], table[at[j + 1]], table[at[j + 2]], table[at[j + 3]]
         c0, c1, c2, c3 = confidence[j], confidence[j + 1], confidence[j + 2], confidence[j + 3]
         s0, s1, s2, s3 = zero, zero, zero, zero
@@ -83,15 +70,6 @@ def _add_entries(table, at, confidence, constant, slope, unobserved, vector, out
 
 
 @compiled
-def _coming(ahead, indices, start, stop, turn):
-    """The part of indices[start:stop] that one of CG_STEPS + 1 passes asks for; None if `ahead` is."""
-    if ahead is None:
-        return None
-    part = (stop - start) // (CG_STEPS + 1) + 1
-    return indices[min(stop, start + turn * part) : min(stop, start + (turn + 1) * part)]
-
-
-@compiled
 def solve_rows(
     entries: Entries,
     others: Floats,
@@ -100,7 +78,6 @@ def solve_rows(
     right: Floats,
     unobserved: np.float32,
     rows: Floats,
-    ahead: bool | None = None,
 ) -> None:
     """Improve each row x of `rows`, float32 (n, d), by `CG_STEPS` steps of conjugate gradient on
 
@@ -108,8 +85,6 @@ def solve_rows(
 
     over its entries j: c_j is the confidence, y_j the row of `others`, float32 (m, d). `diagonal`: float32 (d,).
     `regularization`: float32 (n,). `right`: float32 (n, d), or (0, d) for none. A row without entries stays as it is.
-    `ahead`: if it is not None, vectors of the next row are asked for while one is improved; see `CACHED`. The result
-    is the same. A parameter, because each of the two is compiled only if it is used.
     """
     indptr, indices, confidence = entries
     n, d = rows.shape
@@ -133,25 +108,22 @@ def solve_rows(
             table, at = gathered, in_turn[: end - start]
         else:
             table, at = others, indices[start:end]
-        stop = min(indptr[min(row + 2, n)], end + most)
         for k in range(d):
             residual[k] = -(diagonal[k] + penalty) * x[k]
         if len(right):
             for k in range(d):
                 residual[k] += right[row, k]
-        coming = _coming(ahead, indices, end, stop, 0)
-        _add_entries(table, at, weights, one, -one, unobserved, x, residual, others, coming)
+        _add_entries(table, at, weights, one, -one, unobserved, x, residual)
         length = zero
         for k in range(d):
             direction[k] = residual[k]
             length += residual[k] * residual[k]
-        for turn in range(1, CG_STEPS + 1):
+        for _ in range(CG_STEPS):
             if length < np.float32(1e-20):
                 break
             for k in range(d):
                 image[k] = (diagonal[k] + penalty) * direction[k]
-            coming = _coming(ahead, indices, end, stop, turn)
-            _add_entries(table, at, weights, zero, one, unobserved, direction, image, others, coming)
+            _add_entries(table, at, weights, zero, one, unobserved, direction, image)
             curvature = zero
             for k in range(d):
                 curvature += direction[k] * image[k]
