@@ -14,8 +14,8 @@ from time import time
 from api.logs import FIELDS
 
 _LINE = "method=%s route=%s status=%d ms=%.2f request_id=%s model_version=%s"
-_FIRST = 6
-"""How many fields `_LINE` has; those that only some requests have come after them."""
+_FIRST = _LINE.count("=")
+"""How many fields every request has; those that only some have come after them."""
 
 logger = logging.getLogger("api.access")
 

@@ -206,7 +206,7 @@ def ranked(
     places = zip(items.ids.decode(at), scores.tolist(), range(1, len(at) + 1), items.titles(at), strict=True)
     if new is None:
         return tuple(starmap(Ranked, places))
-    return tuple(Ranked(*it, None, None, None, is_new) for it, is_new in zip(places, new, strict=True))
+    return tuple(Ranked(*it, new=is_new) for it, is_new in zip(places, new, strict=True))
 
 
 def with_fields(

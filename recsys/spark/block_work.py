@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.memory import give_back
-from recsys.spark.cells import cell_in, cell_of, cells_in
+from recsys.spark.cells import cell_in, cells_in, row_of
 from recsys.spark.failures import carried
 from recsys.spark.row_blocks import BLOCK, COLUMNS, RowBlock, StoredBlocks, blocks_of, vectors_in
 from recsys.spark.stored_vectors import StoredVectors
@@ -172,8 +172,7 @@ def _ship(others: Others, routes: Routes, batches: Iterator[pa.RecordBatch]) -> 
                 for number, cell in zip(table.column(BLOCK).to_pylist(), cells_in(table.column(PLACES)), strict=True):
                     at = np.frombuffer(cell, np.int32)
                     columns = (at + np.int32(first)).astype(np.int32)
-                    places = pa.array([number], pa.int32()), pa.array([source], pa.int32())
-                    yield pa.record_batch([*places, cell_of(columns), cell_of(turned[at])], schema)
+                    yield row_of(schema, number, source, columns, turned[at])
 
 
 def _with_shipped(work: WorkWithVectors, n_columns: int, width: int, block: pa.Table, shipped: pa.Table) -> pa.Table:
@@ -208,7 +207,4 @@ def _routes(
             cut = np.append(np.flatnonzero(np.diff(source, prepend=-1)), len(columns))
             for start, stop in pairwise(cut.tolist()):
                 at = (columns[start:stop] - starts[source[start]]).astype(np.int32)
-                cells = [block.number], [int(numbers[source[start]])], [at.tobytes()]
-                yield pa.record_batch(
-                    [pa.array(each, kind) for each, kind in zip(cells, schema.types, strict=True)], schema
-                )
+                yield row_of(schema, block.number, int(numbers[source[start]]), at)

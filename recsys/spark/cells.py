@@ -1,7 +1,7 @@
-"""Cells: arrays as binary values of an Arrow table, in the layout of numpy, neither written nor read by a copy.
+"""Cells: arrays as binary values of an Arrow table, in the layout of numpy, neither copied to write nor to read them.
 
-pyarrow 26 never frees a memoryview that `pa.array` was given, and copies every value that it makes a scalar of. A
-worker that writes blocks so holds the vectors of every task that it ever ran.
+pyarrow 26 never frees a memoryview that `pa.array` was given: a worker that made cells so kept the vectors of every
+task that it had run. And it copies a value to make a scalar of it.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,15 @@ def cell_of(array: NDArray[Any]) -> pa.BinaryArray:
     whole = np.ascontiguousarray(array)
     bounds = np.array([0, whole.nbytes], np.int32)
     return pa.Array.from_buffers(pa.binary(), 1, [None, pa.py_buffer(bounds), pa.py_buffer(whole)])
+
+
+def row_of(schema: pa.Schema, *values: int | NDArray[Any]) -> pa.RecordBatch:
+    """One row of `schema`, whose fields are numbers and, for arrays, binary. Raises as `cell_of`."""
+    columns = [
+        cell_of(value) if isinstance(value, np.ndarray) else pa.array([value], field.type)
+        for value, field in zip(values, schema, strict=True)
+    ]
+    return pa.record_batch(columns, schema)
 
 
 def cell_in(column: pa.BinaryArray | pa.ChunkedArray, at: int) -> pa.Buffer:

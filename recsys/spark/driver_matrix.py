@@ -12,7 +12,7 @@ import pyarrow as pa
 from recsys.data.arrays import Doubles, Indices
 from recsys.data.id_map import IdMap
 from recsys.data.matrix import InteractionMatrix
-from recsys.spark.cells import cells_in
+from recsys.spark.cells import cells_in, row_of
 from recsys.spark.failures import named_failures
 from recsys.spark.row_blocks import FIRST, StoredBlocks, blocks_of, reading_cells
 from recsys.spark.sample import sample_rows
@@ -64,10 +64,10 @@ def item_sums(spark: "SparkSession", items: StoredBlocks) -> tuple[Indices, Doub
 
 
 def _sums(n_columns: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    schema = pa.schema([(FIRST, pa.int64()), ("degree", pa.binary()), ("weight", pa.binary())])
     for batch in batches:
         for block in blocks_of(batch, n_columns):
             degree = np.diff(block.rows.indptr).astype(np.int32)
             row = np.repeat(np.arange(len(degree)), degree)
             weight = np.bincount(row, weights=block.rows.data, minlength=len(degree))
-            cells = pa.array([block.first]), pa.array([degree.tobytes()]), pa.array([weight.tobytes()])
-            yield pa.record_batch(list(cells), [FIRST, "degree", "weight"])
+            yield row_of(schema, block.first, degree, weight)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import recsys.errors
 from recsys.errors import ComputeError, RecsysError, StorageError
-from recsys.spark.discretion import one_line, without_values
+from recsys.spark.redaction import one_line, without_values
 
 _MARK = "recsys-error:"
 _RAISED = f"{RuntimeError.__name__}: {_MARK}"

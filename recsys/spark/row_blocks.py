@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Floats, Indices
 from recsys.data.matrix import Csr
 from recsys.errors import ArtifactError
-from recsys.spark.cells import cell_in, cell_of
+from recsys.spark.cells import cell_in, row_of
 from recsys.spark.limits import MOST_ENTRIES, check_block
 
 if TYPE_CHECKING:
@@ -51,10 +51,8 @@ class RowBlock:
     def to_batch(self, *, most_entries: int = MOST_ENTRIES) -> pa.RecordBatch:
         """One row of SCHEMA. Raises DataError if the block does not have less than `most_entries`."""
         check_block(self.rows.nnz, first=self.first, n_rows=self.rows.shape[0], most=most_entries)
-        cells = np.diff(self.rows.indptr).astype(np.int32), self.rows.indices, self.rows.data
-        return pa.record_batch(
-            [pa.array([self.number], pa.int32()), pa.array([self.first], pa.int64()), *map(cell_of, cells)], SCHEMA
-        )
+        lengths = np.diff(self.rows.indptr).astype(np.int32)
+        return row_of(SCHEMA, self.number, self.first, lengths, self.rows.indices, self.rows.data)
 
 
 def blocks_of(batch: pa.RecordBatch | pa.Table, n_columns: int) -> Iterator[RowBlock]:

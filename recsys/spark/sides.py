@@ -22,6 +22,7 @@ from recsys.spark.block_work import (
     map_with_shipped,
     write_routes,
 )
+from recsys.spark.cells import row_of
 from recsys.spark.row_blocks import SPARK_SCHEMA as BLOCK_SCHEMA
 from recsys.spark.row_blocks import RowBlock, StoredBlocks, reading_cells
 from recsys.spark.stored_vectors import SPARK_SCHEMA, StoredVectors, write_frame
@@ -117,15 +118,14 @@ def _fact(of_rows: bool, block: RowBlock) -> pa.RecordBatch:
     csr, hashed = block.rows, blake2b(digest_size=16)
     for array in (np.array([block.first]), csr.indptr, csr.indices, csr.data):
         hashed.update(np.ascontiguousarray(array).data)
-    lengths = np.diff(csr.indptr).astype(np.int32).tobytes() if of_rows else b""
-    sums = log_sums_of_rows(block).tobytes() if of_rows else b""
-    cells: dict[str, int | bytes] = {"block": block.number, "first": block.first, "rows": csr.shape[0]}
-    cells |= {"lengths": lengths, "sums": sums, "digest": hashed.digest()}
+    lengths = np.diff(csr.indptr).astype(np.int32) if of_rows else np.zeros(0, np.int32)
+    sums = log_sums_of_rows(block) if of_rows else np.zeros(0, np.float32)
     schema = pa.schema(
         [("block", pa.int32()), ("first", pa.int64()), ("rows", pa.int32())]
         + [(name, pa.binary()) for name in ("lengths", "sums", "digest")]
     )
-    return pa.RecordBatch.from_pylist([cells], schema)
+    digest = np.frombuffer(hashed.digest(), np.uint8)
+    return row_of(schema, block.number, block.first, csr.shape[0], lengths, sums, digest)
 
 
 def log_sums_of_rows(block: RowBlock) -> Floats:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from recsys.data.arrays import Doubles, Floats
 from recsys.data.loading import damage_named
 from recsys.models.factors.als_solver.rotation import gram_of, rotate
-from recsys.spark.cells import cell_in, cell_of
+from recsys.spark.cells import cell_in, row_of
 from recsys.spark.row_blocks import BLOCK, FIRST, reading_cells, vectors_in
 from recsys.spark.worker import in_worker
 
@@ -195,9 +195,8 @@ def _rotate(rotation: Floats, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.
 
 def vectors_batch(number: int, first: int, vectors: Floats, gram: Doubles | None = None) -> pa.RecordBatch:
     """One row of SCHEMA."""
-    cells = cell_of(vectors.astype(np.float32, copy=False)), cell_of(np.zeros(0) if gram is None else gram)
-    numbers = zip((number, first, len(vectors)), SCHEMA.types, strict=False)
-    return pa.record_batch([*(pa.array([each], kind) for each, kind in numbers), *cells], SCHEMA)
+    vectors = vectors.astype(np.float32, copy=False)
+    return row_of(SCHEMA, number, first, len(vectors), vectors, np.zeros(0) if gram is None else gram)
 
 
 def with_gram(number: int, first: int, vectors: Floats) -> pa.RecordBatch:

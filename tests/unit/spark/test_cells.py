@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recsys.spark.cells import cell_in, cell_of, cells_in
+from recsys.spark.cells import cell_in, cell_of, cells_in, row_of
 from recsys.spark.stored_vectors import vectors_batch, with_gram
 
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -34,6 +34,15 @@ def test_values_of_chunks_and_slices(at: int) -> None:
 def test_a_row_that_is_not_there() -> None:
     with pytest.raises(IndexError):
         cell_in(cell_of(VECTORS), 1)
+
+
+def test_a_row_has_numbers_and_cells_in_the_order_of_its_schema() -> None:
+    schema = pa.schema([("block", pa.int32()), ("vectors", pa.binary()), ("first", pa.int64())])
+    row = row_of(schema, 3, VECTORS, 1 << 40)
+    assert row.schema == schema
+    assert row.to_pylist() == [{"block": 3, "vectors": VECTORS.tobytes(), "first": 1 << 40}]
+    with pytest.raises(ValueError, match="zip"):
+        row_of(schema, 3, VECTORS)
 
 
 def test_an_empty_array() -> None:

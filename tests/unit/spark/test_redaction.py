@@ -64,13 +64,13 @@ def test_no_value_of_a_row_is_told(spark, table: str, expression: str, said: str
 
 
 def test_what_a_program_lacks_is_told(spark, table: str) -> None:
-    assert "AttributeError: 'str' object has no attribute 'nothing' (test_discretion.py, line " in _told(
+    assert "AttributeError: 'str' object has no attribute 'nothing' (test_redaction.py, line " in _told(
         spark, "attribute(x)"
     )
 
 
 def test_the_whole_text_is_logged_for_those_who_look(spark, table: str, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG, "recsys.spark.discretion"):
+    with caplog.at_level(logging.DEBUG, "recsys.spark.redaction"):
         _told(spark, "CAST(x AS INT)")
     assert "zoë" in caplog.text
 

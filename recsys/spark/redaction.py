@@ -1,4 +1,4 @@
-"""Discretion: what errors of Spark say, without the values of rows that they quote.
+"""Redaction: what errors of Spark say, without the values of rows that they quote.
 
 A cast that fails quotes what it was given (`CAST_INVALID_INPUT`), and a Python function may quote anything. The whole
 text is logged at the level DEBUG. Parameters of messages and SQLSTATE: error-conditions.json of Spark.
@@ -14,7 +14,7 @@ from recsys.spark.starting import cause_of, causes_in
 logger = logging.getLogger(__name__)
 
 _OF_ROWS = ("2", "3", "4", "P")
-"""How the SQLSTATE of errors begins to which a value may lead: of data, constraints, functions and expressions."""
+"""First signs of the SQLSTATE of errors that a value may cause: of data, constraints, functions and expressions."""
 _NO_VALUE = re.compile(r"(?:Type|Config|Policy|Name)$|^(?:config|parameter|func|alternative|suggestion)$")
 """Parameters of messages that hold names and advice, never a value."""
 
@@ -46,7 +46,7 @@ def one_line(error: Exception) -> str:
 
 
 def without_values(error: Exception) -> str:
-    """The text of an error; in one to which a row may lead, what each value is called stands in its place."""
+    """The text of an error; in one that a row may cause, the name of each value stands in its place."""
     text = str(error)
     if not _has_parameters(error) or _PYTHON.search(text):
         return text
