@@ -68,7 +68,7 @@ def test_it_serves_what_was_published_and_follows_the_next_version(
     path = "/v1/users/ada/recommendations"
     expected, found = service.get(path).json(), replica.get(path).json()
     assert {**found, "recommendation_id": ""} == {**expected, "recommendation_id": ""}
-    assert metric(replica, "recsys_replica_up") == 1
+    wait_for(replica, lambda _: metric(replica, "recsys_replica_up") == 1)  # a version can serve before its look ends
     assert metric(replica, "recsys_replica_downloads_total") == 1
     assert (
         metric(replica, "recsys_replica_downloaded_bytes_total") == metric(replica, "recsys_replica_cache_bytes") > 0
@@ -166,7 +166,8 @@ def test_stores_in_folders_and_in_object_stores_side_by_side(start, settings, pu
     reply = wait_for(both, is_ready)
     assert reply.json()["stores"] == {"near": published, "far": published}
     assert both.get("/v1/far/model").json()["model_version"] == published
-    assert re.search(r'^recsys_replica_up\{store="far"\} 1.0$', both.get("/metrics").text, re.MULTILINE)
+    is_up = re.compile(r'^recsys_replica_up\{store="far"\} 1.0$', re.MULTILINE)
+    wait_for(both, lambda _: is_up.search(both.get("/metrics").text) is not None)
 
 
 def test_without_vectors_of_users(start, settings, published, service):
